@@ -92,7 +92,7 @@ class DatasetImage:
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """What is to be trained: pictures in order, regularization pictures, the trigger. A value: nodes return new ones."""
+    """What is to be trained: pictures in order, regularization pictures, the trigger. Nodes return new ones."""
 
     id: UUID
     name: str

@@ -1,0 +1,109 @@
+"""Sizes and aspect buckets as sd-scripts makes them; pure geometry, no files.
+
+Terms: a *bucket* is a size in pixels (width, height) at which a batch is trained. A picture is *resized* (aspect kept)
+until it covers its bucket, then *cropped* to it about the centre. The *area* of every bucket is at most the
+resolution's. Rules: sd-scripts v0.10.1, ``library/model_util.py`` ``make_bucket_resolutions`` and
+``library/train_util.py`` ``BucketManager``.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+
+Size = tuple[int, int]
+"""Width and height in pixels."""
+
+
+@dataclass(frozen=True, slots=True)
+class BucketRule:
+    """What decides the buckets: all in pixels. With ``no_upscale`` the sides' limits do not count."""
+
+    resolution: int = 1024
+    min_side: int = 256
+    max_side: int = 2048
+    step: int = 64
+    no_upscale: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where a picture goes: its bucket, the size it is resized to before the crop; a zero side means: unusable."""
+
+    picture: Size
+    bucket: Size
+    resized: Size
+
+    @property
+    def scale(self) -> float:
+        """How much the picture is enlarged (over 1) or reduced."""
+        return self.resized[0] / self.picture[0]
+
+    @property
+    def cropped(self) -> float:
+        """The share of the resized picture that the crop cuts away, 0–1."""
+        return 1 - (self.bucket[0] * self.bucket[1]) / (self.resized[0] * self.resized[1])
+
+    @property
+    def usable(self) -> bool:
+        """Whether there is anything left to train on."""
+        return min(self.bucket) > 0
+
+
+@lru_cache(maxsize=64)
+def bucket_sizes(rule: BucketRule) -> tuple[Size, ...]:
+    """Return all buckets of ``rule``, sorted; those of ``no_upscale`` come from the pictures and are not listed."""
+    area = rule.resolution * rule.resolution
+    side = int(math.sqrt(area) // rule.step) * rule.step
+    sizes = {(side, side)}
+    for width in range(rule.min_side, rule.max_side + 1, rule.step):
+        height = min(rule.max_side, (area // width) // rule.step * rule.step)
+        if height >= rule.min_side:
+            sizes |= {(width, height), (height, width)}
+    return tuple(sorted(sizes))
+
+
+@lru_cache(maxsize=65536)
+def place(picture: Size, rule: BucketRule) -> Placement:
+    """Return the bucket of a picture of the given upright size (both sides at least 1)."""
+    return _place_shrinking(picture, rule) if rule.no_upscale else _place_nearest(picture, rule)
+
+
+def _place_nearest(picture: Size, rule: BucketRule) -> Placement:
+    width, height = picture
+    aspect = width / height
+    sizes = bucket_sizes(rule)
+    # The very size wins over a bucket of nearly its aspect; among equals the first, as numpy's argmin has it.
+    bucket = picture if picture in sizes else min(sizes, key=lambda size: abs(size[0] / size[1] - aspect))
+    scale = bucket[1] / height if aspect > bucket[0] / bucket[1] else bucket[0] / width
+    return Placement(picture, bucket, (int(width * scale + 0.5), int(height * scale + 0.5)))
+
+
+def _place_shrinking(picture: Size, rule: BucketRule) -> Placement:
+    resized = picture
+    if picture[0] * picture[1] > rule.resolution * rule.resolution:
+        resized = _shrunk(picture[0] / picture[1], rule)
+    return Placement(picture, (resized[0] - resized[0] % rule.step, resized[1] - resized[1] % rule.step), resized)
+
+
+def _shrunk(aspect: float, rule: BucketRule) -> Size:
+    """Return the size within the area whose one side is a multiple of the step, with the smaller error in aspect."""
+    area = rule.resolution * rule.resolution
+    wide = math.sqrt(area * aspect)
+    width = _floor(wide, rule.step)
+    height = _floor(area / wide, rule.step)
+    by_width = _aspect(width, _floor(width / aspect, rule.step))
+    by_height = _aspect(_floor(height * aspect, rule.step), height)
+    if abs(by_width - aspect) < abs(by_height - aspect):
+        return width, int(width / aspect + 0.5)
+    return int(height * aspect + 0.5), height
+
+
+def _floor(value: float, step: int) -> int:
+    rounded = int(value + 0.5)
+    return rounded - rounded % step
+
+
+def _aspect(width: int, height: int) -> float:
+    return width / height if height else math.inf

@@ -1,0 +1,57 @@
+"""Names and paths that are safe to write; what a stranger's text may become on a disk, and nothing that touches one."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from typing import TYPE_CHECKING
+
+from .errors import SettingsError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9]+")
+# Windows opens these as devices, whatever their extension.
+# https://learn.microsoft.com/windows/win32/fileio/naming-a-file
+_DEVICES = frozenset({"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))})
+_LONGEST = 48
+
+
+def slug(text: str, fallback: str) -> str:
+    """Return ``text`` as plain ASCII words joined by ``-``, at most 48 characters, never a Windows device name.
+
+    Letters lose their accents; what has no ASCII form is dropped, and with nothing left the result is ``fallback``.
+    Underscores go too: sd-scripts looks for captions under other names where a stem has five of them.
+    """
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    word = _UNSAFE.sub("-", plain).strip("-")[:_LONGEST].rstrip("-")
+    return f"{word}-" if word.lower() in _DEVICES else word or fallback
+
+
+def distinct_slug(text: str, fallback: str) -> str:
+    """Return ``slug(text)``, with eight digits of its hash where the slug says less than the text did.
+
+    Two names that differ only in what a slug drops (``a/b`` and ``a b``, two names in Japanese) stay apart.
+    """
+    word = slug(text, fallback)
+    return word if word == text else f"{word.rstrip('-')}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+
+
+def contained(root: Path, relative: str, what: str) -> Path:
+    """Return the real path of ``relative`` under ``root``, which must hold it also after links are followed.
+
+    Raises:
+        SettingsError: the path is absolute, climbs out of ``root``, or a link on the way leads out.
+    """
+    real_root = root.resolve()
+    if "\0" in relative:
+        raise SettingsError(f"{what} holds a NUL character: give a plain folder name.")
+    path = (real_root / relative).resolve()
+    if not path.is_relative_to(real_root):
+        raise SettingsError(
+            f"{what} {relative!r} lies outside the allowed folder {root}: give a name inside it, or allow its folder "
+            "under [roots] in lorads.toml."
+        )
+    return path
