@@ -57,6 +57,7 @@ class ImageRecord:
     """A picture as a library knows it; ``width`` and ``height`` are pixels of the upright picture.
 
     ``rating`` is 0–10 or None. ``hash`` is the SHA-256 of the file in hex, empty where the library knows none.
+    ``ready`` says whether trainers read the file right as it stands (None: not looked at yet).
     """
 
     library: str
@@ -70,6 +71,7 @@ class ImageRecord:
     format: str
     rating: int | None = None
     marked_bad: bool = False
+    ready: bool | None = None
     prompt: str = ""
     captions: tuple[Caption, ...] = ()
 
@@ -100,6 +102,46 @@ class Dataset:
     training: tuple[DatasetImage, ...] = ()
     regularization: tuple[DatasetImage, ...] = ()
     trigger: Trigger = field(default_factory=Trigger)
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingConfig:
+    """How to train, in the field's words and apart from any trainer.
+
+    ``checkpoint`` is the base model's file as the trainer's machine sees it, empty while it is not chosen.
+    ``warmup`` is a share of all steps. A ``text_encoder_learning_rate`` of 0 leaves the text encoders alone.
+    ``repeats`` counts for training images, ``regularization_repeats`` for the others. A ``min_snr_gamma`` of 0 is off.
+    """
+
+    base_model: str = "sdxl"
+    checkpoint: str = ""
+    network: str = "lora"
+    network_dim: int = 16
+    network_alpha: float = 8.0
+    resolution: int = 1024
+    batch_size: int = 2
+    gradient_accumulation_steps: int = 1
+    epochs: int = 10
+    repeats: int = 10
+    regularization_repeats: int = 1
+    learning_rate: float = 1e-4
+    text_encoder_learning_rate: float = 0.0
+    scheduler: str = "cosine"
+    warmup: float = 0.05
+    optimizer: str = "AdamW8bit"
+    mixed_precision: str = "bf16"
+    gradient_checkpointing: bool = True
+    cache_latents: bool = True
+    shuffle_caption: bool = False
+    keep_tokens: int = 1
+    flip_aug: bool = False
+    min_snr_gamma: float = 0.0
+    prior_loss_weight: float = 1.0
+    max_bucket_side: int = 2048
+    bucket_step: int = 64
+    bucket_no_upscale: bool = False
+    save_every_epochs: int = 1
+    seed: int = 42
 
 
 @dataclass(frozen=True, slots=True)

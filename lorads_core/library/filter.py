@@ -1,0 +1,161 @@
+"""What to take from a library: one filter, and the one query builder over the relation `images` that answers it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, get_args
+
+from psycopg import sql
+
+from ..errors import LibraryError, SettingsError
+from ..tags import canonical
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_Condition = tuple[sql.Composable, dict[str, object]]
+
+Order = Literal["path", "newest", "oldest", "rating", "largest", "random"]
+ORDERS: tuple[Order, ...] = get_args(Order)
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetFilter:
+    """Which images to take; what is left empty does not restrict.
+
+    ``minimum_rating`` is 0–10, ``minimum_side`` the shorter side in pixels, ``folder`` an absolute path whose
+    subfolders count too. ``order`` decides which images a ``maximum_images`` keeps; ``random`` is repeatable by
+    ``seed``.
+
+    Raises:
+        SettingsError: a number is out of its range, an id is no id, or the order is unknown.
+    """
+
+    cluster: str = ""
+    album: str = ""
+    folder: str = ""
+    minimum_rating: int | None = None
+    exclude_marked_bad: bool = True
+    required_tags: tuple[str, ...] = ()
+    excluded_tags: tuple[str, ...] = ()
+    minimum_side: int = 0
+    maximum_images: int | None = None
+    ids: tuple[int, ...] = ()
+    order: Order = "path"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        _within("minimum rating", self.minimum_rating, 0, 10)
+        _within("minimum side", self.minimum_side, 0, 1_000_000)
+        _within("maximum images", self.maximum_images, 1, 100_000_000)
+        _within("seed", self.seed, 0, 2**63 - 1)
+        for image_id in self.ids:
+            _within("image id", image_id, 0, 2**63 - 1)
+        if self.order not in ORDERS:
+            raise SettingsError(f"There is no order {self.order!r}; known are: {', '.join(ORDERS)}.")
+
+
+def _within(what: str, value: int | None, lowest: int, highest: int) -> None:
+    if value is not None and not lowest <= value <= highest:
+        raise SettingsError(f"The {what} is {value}; give a whole number from {lowest} to {highest}.")
+
+
+@dataclass(frozen=True, slots=True)
+class Relations:
+    """One kind of library as relations with our column names; each is a SELECT without parameters' values in it.
+
+    ``images``: id, path, folder, width, height, file_size, mtime_ns, hash, format, rating, marked_bad, ready, prompt.
+    ``tags``: image_id, tag, source, confidence. ``groups``: image_id, kind ('cluster' or 'album'), name; None where
+    the library has no groups.
+    """
+
+    images: sql.Composable
+    tags: sql.Composable
+    captions: sql.Composable
+    groups: sql.Composable | None = None
+
+
+_COLUMNS = sql.SQL("id, path, width, height, file_size, mtime_ns, hash, format, rating, marked_bad, ready, prompt")
+# id breaks every tie, so that the same filter gives the same images in the same order.
+_ORDERS: dict[Order, sql.SQL] = {
+    "path": sql.SQL("path, id"),
+    "newest": sql.SQL("mtime_ns DESC, id DESC"),
+    "oldest": sql.SQL("mtime_ns, id"),
+    "rating": sql.SQL("rating DESC NULLS LAST, id"),
+    "largest": sql.SQL("width::bigint * height DESC, id"),
+    "random": sql.SQL("hashint8extended(id, %(seed)s), id"),
+}
+
+
+def select_images(relations: Relations, wanted: DatasetFilter) -> tuple[sql.Composed, dict[str, object]]:
+    """Return the query for the wanted images, in order, and its parameters.
+
+    Raises:
+        LibraryError: the filter asks for a group of a library that has none.
+    """
+    where, parameters = _conditions(relations, wanted)
+    query = sql.SQL("SELECT {} FROM ({}) AS images WHERE {} ORDER BY {}").format(
+        _COLUMNS, relations.images, where, _ORDERS[wanted.order]
+    )
+    if wanted.maximum_images is not None:
+        query += sql.SQL(" LIMIT %(maximum)s")
+    return query, parameters | {"seed": wanted.seed, "maximum": wanted.maximum_images}
+
+
+def count_images(relations: Relations, wanted: DatasetFilter) -> tuple[sql.Composed, dict[str, object]]:
+    """Return the query for the number of images that pass the filter, whatever its maximum, and its parameters."""
+    where, parameters = _conditions(relations, wanted)
+    return sql.SQL("SELECT count(*) FROM ({}) AS images WHERE {}").format(relations.images, where), parameters
+
+
+def _conditions(relations: Relations, wanted: DatasetFilter) -> tuple[sql.Composed, dict[str, object]]:
+    asked = [*_plain_conditions(wanted), *_tag_conditions(relations, wanted), *_group_conditions(relations, wanted)]
+    conditions = [sql.SQL("TRUE"), *(condition for condition, _ in asked)]
+    parameters: dict[str, object] = {}
+    for _, values in asked:
+        parameters |= values
+    return sql.SQL(" AND ").join(conditions), parameters
+
+
+def _plain_conditions(wanted: DatasetFilter) -> Iterator[_Condition]:
+    folder = wanted.folder.rstrip("/\\") or wanted.folder
+    below = {"folder": folder, "slash": f"{folder.rstrip('/')}/", "backslash": f"{folder}\\"}
+    if folder:
+        yield (
+            sql.SQL("(folder = %(folder)s OR starts_with(folder, %(slash)s) OR starts_with(folder, %(backslash)s))"),
+            below,
+        )
+    if wanted.minimum_rating is not None:
+        yield sql.SQL("rating >= %(rating)s"), {"rating": wanted.minimum_rating}
+    if wanted.exclude_marked_bad:
+        yield sql.SQL("NOT marked_bad"), {}
+    if wanted.minimum_side:
+        yield sql.SQL("least(width, height) >= %(side)s"), {"side": wanted.minimum_side}
+    if wanted.ids:
+        yield sql.SQL("id = ANY(%(ids)s)"), {"ids": list(wanted.ids)}
+
+
+def _tag_conditions(relations: Relations, wanted: DatasetFilter) -> Iterator[_Condition]:
+    """One condition per required tag (each narrows), one for all excluded tags together."""
+    has_tag = sql.SQL("EXISTS (SELECT 1 FROM ({}) AS tags WHERE tags.image_id = images.id AND tags.tag = {})")
+    for n, tag in enumerate(wanted.required_tags):
+        yield has_tag.format(relations.tags, sql.Placeholder(f"required{n}")), {f"required{n}": canonical(tag)}
+    if wanted.excluded_tags:
+        has_any = "NOT EXISTS (SELECT 1 FROM ({}) AS tags WHERE tags.image_id = images.id AND tags.tag = ANY({}))"
+        excluded = [canonical(tag) for tag in wanted.excluded_tags]
+        yield sql.SQL(has_any).format(relations.tags, sql.Placeholder("excluded")), {"excluded": excluded}
+
+
+def _group_conditions(relations: Relations, wanted: DatasetFilter) -> Iterator[_Condition]:
+    for kind, name in (("cluster", wanted.cluster), ("album", wanted.album)):
+        if name and relations.groups is None:
+            raise LibraryError(
+                f"This library has no {kind}s to choose from: leave {kind} empty, or choose by folder, rating and tags."
+            )
+        if name and relations.groups is not None:
+            yield (
+                sql.SQL("id IN (SELECT image_id FROM ({}) AS groups WHERE kind = {} AND name = {})").format(
+                    relations.groups, sql.Literal(kind), sql.Placeholder(kind)
+                ),
+                {kind: name},
+            )

@@ -1,0 +1,383 @@
+"""Indexing a folder into our own library: find, read and write what is new or changed; it changes no file."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from ..errors import LibraryError, LoradsError
+from ..images.decode import is_ready
+from ..images.facts import read_facts
+from ..model import Caption, Problem, Progress, Tag, no_progress
+from ..store import images as rows
+from .sidecars import SidecarRule, read_sidecar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ..store.connect import Store
+
+SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".jfif", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif"})
+_LONGEST_PATH = 2000  # bytes; PostgreSQL's index entries end at 2,704
+_BATCH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class IndexOptions:
+    """How to index: ``workers`` threads read files; links are left alone unless ``follow_links``."""
+
+    sidecars: SidecarRule = field(default_factory=SidecarRule)
+    follow_links: bool = False
+    workers: int = 0
+
+    @property
+    def threads(self) -> int:
+        """Threads to read with; by default a few more than processors, as a part of the time is spent on the disk."""
+        return self.workers or min(16, (os.cpu_count() or 1) + 2)
+
+
+@dataclass(frozen=True, slots=True)
+class IndexReport:
+    """What indexing did, in numbers of pictures, with one problem per bad file."""
+
+    folder: str
+    found: int
+    new: int
+    changed: int
+    unchanged: int
+    missing: int
+    seconds: float
+    problems: tuple[Problem, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    path: str
+    folder: str
+    size: int
+    mtime_ns: int
+    sidecars: tuple[tuple[str, str], ...]  # path and suffix
+    mark: str
+
+
+def index_folder(
+    store: Store,
+    library: str,
+    folder: Path,
+    options: IndexOptions | None = None,
+    progress: Progress = no_progress,
+) -> IndexReport:
+    """Bring the index of ``folder`` and all below it up to date; each batch is committed, so it can be cut off.
+
+    Args:
+        store: where the index lives.
+        library: the name under which the images are kept.
+        folder: any folder that can be read.
+        options: how to index.
+        progress: called as ("index", done, total) with numbers of pictures.
+
+    Raises:
+        LibraryError: the folder is missing, no folder, cannot be read, or went away meanwhile.
+        StoreError: the store cannot be written.
+    """
+    root = _real_folder(folder)
+    return _Indexing(store, library, root, options or IndexOptions(), progress).run()
+
+
+def _real_folder(folder: Path) -> Path:
+    try:
+        root = folder.expanduser().resolve(strict=True)
+    except (OSError, RuntimeError) as error:
+        raise LibraryError(f"The folder {folder} is not there: check the spelling, or connect its drive.") from error
+    if not root.is_dir():
+        raise LibraryError(f"{folder} is a file: give the folder that holds it.")
+    if not os.access(root, os.R_OK | os.X_OK):
+        raise LibraryError(f"The folder {folder} cannot be read: give this user the right to read it.")
+    return root
+
+
+class _Indexing:
+    """One run; the numbers it counts are read from one thread only, files are read by several."""
+
+    def __init__(self, store: Store, library: str, root: Path, options: IndexOptions, progress: Progress) -> None:
+        self.store = store
+        self.library = library
+        self.root = root
+        self.options = options
+        self.progress = progress
+        self.problems: list[Problem] = []
+        self.visited: set[str] = set()
+        self.unreadable: list[str] = []
+        self.known_ids: dict[str, int] = {}  # of changed files under way
+        self.done = self.total = self.new = self.changed = self.unchanged = self.missing = 0
+        self.waiting: deque[Future[rows.ImageRow | Problem]] = deque()
+        self.batch: list[rows.ImageRow] = []
+
+    def run(self) -> IndexReport:
+        started = monotonic()
+        self.total = sum(len(files) for _, files, _ in self._folders(quiet=True))
+        self.progress("index", 0, self.total)
+        executor = ThreadPoolExecutor(self.options.threads, thread_name_prefix="lorads-index")
+        try:
+            for folder, files, others in self._folders(quiet=False):
+                self._one_folder(executor, folder, files, others)
+            self._drain(0)
+            self._write()
+        finally:
+            executor.shutdown(wait=True, cancel_futures=True)
+        self._mark_folders()
+        return IndexReport(
+            folder=str(self.root),
+            found=self.new + self.changed + self.unchanged,
+            new=self.new,
+            changed=self.changed,
+            unchanged=self.unchanged,
+            missing=self.missing,
+            seconds=monotonic() - started,
+            problems=tuple(self.problems),
+        )
+
+    # Finding
+
+    def _folders(self, *, quiet: bool) -> Iterator[tuple[str, list[os.DirEntry[str]], dict[str, os.DirEntry[str]]]]:
+        """Yield each folder with its pictures and, by lower-case name, its sidecars; the first pass only counts."""
+        real = {os.path.realpath(self.root)}
+        pending = [str(self.root)]
+        while pending:
+            folder = pending.pop()
+            try:
+                with os.scandir(folder) as entries:
+                    listed = sorted(entries, key=lambda entry: entry.name)
+            except OSError as error:
+                if not quiet:
+                    self._unreadable_folder(folder, error)
+                continue
+            pictures: list[os.DirEntry[str]] = []
+            sidecars: dict[str, os.DirEntry[str]] = {}
+            for entry in listed:
+                suffix = os.path.splitext(entry.name)[1].lower()  # noqa: PTH122 - a Path for each of a million names is slow
+                if suffix in SUFFIXES and self._is_wanted(entry, real, quiet=quiet):
+                    pictures.append(entry)
+                elif suffix in self.options.sidecars.suffixes:
+                    sidecars[entry.name.lower()] = entry
+                elif self._is_folder(entry, real):
+                    pending.append(entry.path)
+            yield folder, pictures, sidecars
+
+    def _is_folder(self, entry: os.DirEntry[str], real: set[str]) -> bool:
+        if not entry.is_dir(follow_symlinks=self.options.follow_links):
+            return False
+        if not self.options.follow_links:
+            return True
+        # A link may lead back up: each real folder is entered once.
+        target = os.path.realpath(entry.path)
+        if target in real:
+            return False
+        real.add(target)
+        return True
+
+    def _is_wanted(self, entry: os.DirEntry[str], real: set[str], *, quiet: bool) -> bool:
+        if entry.is_symlink() and not self.options.follow_links:
+            if not quiet:
+                self._report(
+                    "link", "is a link and was left out: index what it points to, or follow links.", entry.path
+                )
+            return False
+        # A folder may be called holiday.png.
+        return not self._is_folder(entry, real)
+
+    def _unreadable_folder(self, folder: str, error: OSError) -> None:
+        if not self.root.is_dir():
+            raise LibraryError(
+                f"The folder {self.root} went away while it was indexed: connect its drive and index again;"
+                " what was read so far is kept."
+            ) from error
+        if isinstance(error, FileNotFoundError):
+            self._report("vanished", "The folder went away while it was indexed: index again.", folder)
+            return
+        self.unreadable.append(folder)
+        self._report("unreadable-folder", f"The folder cannot be read ({error.strerror}): mend its rights.", folder)
+
+    # Reading
+
+    def _one_folder(
+        self,
+        executor: ThreadPoolExecutor,
+        folder: str,
+        pictures: list[os.DirEntry[str]],
+        sidecars: dict[str, os.DirEntry[str]],
+    ) -> None:
+        if not _is_text(folder):
+            self._report("name", "The folder's name is not valid UTF-8: rename it.", folder)
+            self._advance(len(pictures))
+            return
+        self.visited.add(folder)
+        with self.store.connection() as connection:
+            known = rows.known_files(connection, self.library, folder)
+        gone = dict(known)
+        back: list[int] = []
+        for entry in pictures:
+            file = self._look(entry, folder, sidecars)
+            if file is None:
+                self._advance(1)
+                continue
+            before = gone.pop(file.path, None)
+            if before and (before.file_size, before.mtime_ns, before.sidecars) == (file.size, file.mtime_ns, file.mark):
+                self.unchanged += 1
+                self._advance(1)
+                if before.missing:
+                    back.append(before.image_id)
+                continue
+            if before:
+                self.known_ids[file.path] = before.image_id
+            self.waiting.append(executor.submit(_read, file, self.options.sidecars))
+            self._drain(4 * self.options.threads)
+        self._mark(back, [file.image_id for file in gone.values() if not file.missing])
+
+    def _look(self, entry: os.DirEntry[str], folder: str, sidecars: dict[str, os.DirEntry[str]]) -> _File | None:
+        """Stat a picture and its sidecars, nothing more; None with a problem where that fails."""
+        if not _is_text(entry.path) or len(os.fsencode(entry.path)) > _LONGEST_PATH:
+            self._report("name", "The name is not valid UTF-8 or over 2,000 bytes long: rename it.", entry.path)
+            return None
+        try:
+            found = entry.stat()
+        except OSError as error:
+            self._report("vanished", f"The file went away or cannot be read ({error.strerror}).", entry.path)
+            return None
+        if not stat.S_ISREG(found.st_mode):
+            self._report("no-file", "is no regular file and was left out.", entry.path)
+            return None
+        beside, mark = self._beside(entry.name, sidecars)
+        return _File(entry.path, folder, found.st_size, found.st_mtime_ns, beside, mark)
+
+    def _beside(self, name: str, sidecars: dict[str, os.DirEntry[str]]) -> tuple[tuple[tuple[str, str], ...], str]:
+        """Return the sidecars of a picture, and a mark that changes when one of them or what it means does."""
+        stem = os.path.splitext(name)[0].lower()  # noqa: PTH122 - as above
+        beside: list[tuple[str, str]] = []
+        marks: list[str] = []
+        for suffix, source in self.options.sidecars.sources:
+            entry = sidecars.get(stem + suffix)
+            if entry is None or (entry.is_symlink() and not self.options.follow_links):
+                continue
+            try:
+                found = entry.stat()
+            except OSError:
+                continue  # it went away since the folder was listed: then there is none
+            beside.append((entry.path, suffix))
+            marks.append(f"{suffix}={source}:{found.st_size}:{found.st_mtime_ns}")
+        return tuple(beside), " ".join(marks)
+
+    # Writing
+
+    def _drain(self, most: int) -> None:
+        """Take finished files in order until at most ``most`` are under way."""
+        while len(self.waiting) > most:
+            result = self.waiting.popleft().result()
+            if isinstance(result, Problem):
+                self._spoilt(result)
+            else:
+                self._count(result)
+                self.batch.append(result)
+            self._advance(1)
+            if len(self.batch) >= _BATCH:
+                self._write()
+
+    def _spoilt(self, problem: Problem) -> None:
+        """Note a file that cannot be read; one that could be read before is no longer offered."""
+        self.problems.append(problem)
+        image_id = self.known_ids.pop(problem.subject, None)
+        if image_id is not None:
+            self._mark([], [image_id])
+
+    def _count(self, row: rows.ImageRow) -> None:
+        if self.known_ids.pop(row.path, None) is None:
+            self.new += 1
+        else:
+            self.changed += 1
+
+    def _write(self) -> None:
+        if self.batch:
+            sources = sorted({source for _, source in self.options.sidecars.sources})
+            with self.store.connection() as connection:
+                rows.write_images(connection, self.library, self.batch, sources)
+            self.batch = []
+
+    def _mark(self, back: list[int], gone: list[int]) -> None:
+        if back or gone:
+            with self.store.connection() as connection:
+                rows.mark_found(connection, self.library, back)
+                self.missing += rows.mark_missing(connection, self.library, gone)
+
+    def _mark_folders(self) -> None:
+        """Mark what lay in folders that are gone; folders that only could not be read keep what is known of them."""
+        if not self.root.is_dir():
+            raise LibraryError(f"The folder {self.root} went away while it was indexed: connect its drive.")
+        with self.store.connection() as connection:
+            known = rows.known_folders(connection, self.library, str(self.root))
+            gone = [
+                folder
+                for folder in known - self.visited
+                if not any(Path(folder).is_relative_to(unreadable) for unreadable in self.unreadable)
+            ]
+            if gone:
+                self.missing += rows.mark_folders_missing(connection, self.library, gone)
+
+    def _advance(self, count: int) -> None:
+        self.done += count
+        self.total = max(self.total, self.done)  # files may have come since they were counted
+        self.progress("index", self.done, self.total)
+
+    def _report(self, code: str, message: str, path: str) -> None:
+        self.problems.append(Problem("warning", code, message, _printable(path)))
+
+
+def _read(file: _File, rule: SidecarRule) -> rows.ImageRow | Problem:
+    """Read one picture and its sidecars; run in a worker thread, so a bad file is returned, not raised."""
+    try:
+        facts = read_facts(file.path)
+        tags: list[Tag] = []
+        captions: list[Caption] = []
+        for path, suffix in file.sidecars:
+            found_tags, found_captions = read_sidecar(Path(path), rule.source(suffix))
+            tags += found_tags
+            captions += found_captions
+    except LoradsError as error:
+        return Problem("error", "unreadable", str(error), file.path)
+    return rows.ImageRow(
+        path=file.path,
+        folder=file.folder,
+        file_size=facts.file_size,
+        mtime_ns=facts.mtime_ns,
+        sidecars=file.mark,
+        hash=facts.sha256,
+        format=facts.format,
+        width=facts.width,
+        height=facts.height,
+        orientation=facts.orientation,
+        frames=facts.frames,
+        ready=is_ready(facts),
+        rating=facts.rating,
+        marked_bad=facts.marked_bad,
+        prompt=facts.prompt,
+        negative_prompt=facts.negative_prompt,
+        tags=tuple(tags),
+        captions=tuple(captions),
+    )
+
+
+def _is_text(path: str) -> bool:
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _printable(path: str) -> str:
+    return path.encode(errors="backslashreplace").decode()

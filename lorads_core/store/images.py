@@ -1,0 +1,236 @@
+"""Rows of our own image index: images, tags and captions written in batches; it opens no picture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    import psycopg
+
+    from ..model import Caption, Tag
+
+
+@dataclass(frozen=True, slots=True)
+class KnownFile:
+    """What the index knows of a file, enough to tell whether it has changed since."""
+
+    image_id: int
+    file_size: int
+    mtime_ns: int
+    sidecars: str
+    missing: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRow:
+    """One image to be written: all that indexing reads of it, its tags and captions included."""
+
+    path: str
+    folder: str
+    file_size: int
+    mtime_ns: int
+    sidecars: str
+    hash: str
+    format: str
+    width: int
+    height: int
+    orientation: int
+    frames: int
+    ready: bool
+    rating: int | None
+    marked_bad: bool
+    prompt: str
+    negative_prompt: str
+    tags: tuple[Tag, ...] = ()
+    captions: tuple[Caption, ...] = ()
+
+
+def known_files(connection: psycopg.Connection, library: str, folder: str) -> dict[str, KnownFile]:
+    """Return what is known of the files of one folder (not of those below it), by path."""
+    rows = connection.execute(
+        "SELECT path, image_id, file_size, mtime_ns, sidecars, missing_since IS NOT NULL"
+        " FROM lorads.images WHERE library = %s AND folder = %s",
+        [library, folder],
+    )
+    return {path: KnownFile(*rest) for path, *rest in rows}
+
+
+def known_folders(connection: psycopg.Connection, library: str, root: str) -> set[str]:
+    """Return every folder at or below ``root`` that holds an image which is not missing."""
+    rows = connection.execute(
+        "SELECT DISTINCT folder FROM lorads.images"
+        " WHERE library = %s AND missing_since IS NULL AND (folder = %s OR starts_with(folder, %s))",
+        [library, root, root.rstrip("/\\") + _separator(root)],
+    )
+    return {folder for (folder,) in rows}
+
+
+def _separator(path: str) -> str:
+    return "\\" if "\\" in path and "/" not in path else "/"
+
+
+def write_images(
+    connection: psycopg.Connection, library: str, rows: Sequence[ImageRow], sources: Sequence[str]
+) -> None:
+    """Insert or update a batch in one transaction.
+
+    ``sources`` are the tag and caption sources that indexing answers for: their old rows go, except captions that a
+    person has edited. A rating or mark that the file does not carry leaves the one in the index as it is.
+    """
+    with connection.transaction():
+        ids = _upsert(connection, library, rows)
+        _forget(connection, library, ids, sources)
+        _insert_tags(connection, library, rows, ids)
+        _insert_captions(connection, library, rows, ids)
+        bump_revision(connection, library)
+
+
+def _upsert(connection: psycopg.Connection, library: str, rows: Sequence[ImageRow]) -> list[int]:
+    """Return the ids in the order of ``rows``."""
+    found = connection.execute(
+        """
+        INSERT INTO lorads.images AS known (library, path, folder, file_size, mtime_ns, sidecars, hash, format, width,
+            height, orientation, frames, trainer_ready, rating, marked_bad, prompt, negative_prompt)
+        SELECT %s, * FROM unnest(%s::text[], %s::text[], %s::bigint[], %s::bigint[], %s::text[], %s::text[],
+            %s::text[], %s::integer[], %s::integer[], %s::smallint[], %s::integer[], %s::boolean[], %s::smallint[],
+            %s::boolean[], %s::text[], %s::text[])
+        ON CONFLICT (library, path) DO UPDATE SET
+            folder = EXCLUDED.folder, file_size = EXCLUDED.file_size, mtime_ns = EXCLUDED.mtime_ns,
+            sidecars = EXCLUDED.sidecars, hash = EXCLUDED.hash, format = EXCLUDED.format, width = EXCLUDED.width,
+            height = EXCLUDED.height, orientation = EXCLUDED.orientation, frames = EXCLUDED.frames,
+            trainer_ready = EXCLUDED.trainer_ready, rating = coalesce(EXCLUDED.rating, known.rating),
+            marked_bad = EXCLUDED.marked_bad OR known.marked_bad, prompt = EXCLUDED.prompt,
+            negative_prompt = EXCLUDED.negative_prompt, indexed_at = now(), missing_since = NULL
+        RETURNING path, image_id
+        """,
+        [
+            library,
+            [row.path for row in rows],
+            [row.folder for row in rows],
+            [row.file_size for row in rows],
+            [row.mtime_ns for row in rows],
+            [row.sidecars for row in rows],
+            [row.hash for row in rows],
+            [row.format for row in rows],
+            [row.width for row in rows],
+            [row.height for row in rows],
+            [row.orientation for row in rows],
+            [row.frames for row in rows],
+            [row.ready for row in rows],
+            [row.rating for row in rows],
+            [row.marked_bad for row in rows],
+            [row.prompt for row in rows],
+            [row.negative_prompt for row in rows],
+        ],
+    )
+    by_path: dict[str, int] = dict(found.fetchall())
+    return [by_path[row.path] for row in rows]
+
+
+def _forget(connection: psycopg.Connection, library: str, ids: list[int], sources: Sequence[str]) -> None:
+    where = [library, ids, list(sources)]
+    connection.execute(
+        "DELETE FROM lorads.tags WHERE library = %s AND image_id = ANY(%s) AND source = ANY(%s)",
+        where,
+    )
+    connection.execute(
+        "DELETE FROM lorads.captions WHERE library = %s AND image_id = ANY(%s) AND source = ANY(%s) AND NOT edited",
+        where,
+    )
+
+
+def _insert_tags(connection: psycopg.Connection, library: str, rows: Iterable[ImageRow], ids: Iterable[int]) -> None:
+    tags = [(image_id, tag) for image_id, row in zip(ids, rows, strict=True) for tag in row.tags]
+    if tags:
+        connection.execute(
+            "INSERT INTO lorads.tags (library, image_id, source, tag, confidence)"
+            " SELECT %s, * FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::real[]) ON CONFLICT DO NOTHING",
+            [
+                library,
+                [image_id for image_id, _ in tags],
+                [tag.source for _, tag in tags],
+                [tag.text for _, tag in tags],
+                [tag.confidence for _, tag in tags],
+            ],
+        )
+
+
+def _insert_captions(
+    connection: psycopg.Connection, library: str, rows: Iterable[ImageRow], ids: Iterable[int]
+) -> None:
+    captions = [(image_id, caption) for image_id, row in zip(ids, rows, strict=True) for caption in row.captions]
+    if captions:
+        # An edited caption of the same source was left in place above; it stays.
+        connection.execute(
+            "INSERT INTO lorads.captions (library, image_id, source, caption)"
+            " SELECT %s, * FROM unnest(%s::bigint[], %s::text[], %s::text[]) ON CONFLICT DO NOTHING",
+            [
+                library,
+                [image_id for image_id, _ in captions],
+                [caption.source for _, caption in captions],
+                [caption.text for _, caption in captions],
+            ],
+        )
+
+
+def mark_missing(connection: psycopg.Connection, library: str, image_ids: Sequence[int]) -> int:
+    """Note that these files are gone; their rows stay, and a file that comes back finds its own. Return how many."""
+    return _mark(
+        connection,
+        library,
+        connection.execute(
+            "UPDATE lorads.images SET missing_since = now()"
+            " WHERE library = %s AND image_id = ANY(%s) AND missing_since IS NULL",
+            [library, list(image_ids)],
+        ).rowcount,
+    )
+
+
+def mark_folders_missing(connection: psycopg.Connection, library: str, folders: Sequence[str]) -> int:
+    """Note that all files of these folders are gone. Return how many."""
+    return _mark(
+        connection,
+        library,
+        connection.execute(
+            "UPDATE lorads.images SET missing_since = now()"
+            " WHERE library = %s AND folder = ANY(%s) AND missing_since IS NULL",
+            [library, list(folders)],
+        ).rowcount,
+    )
+
+
+def mark_found(connection: psycopg.Connection, library: str, image_ids: Sequence[int]) -> int:
+    """Note that files which were missing are back, unchanged. Return how many."""
+    return _mark(
+        connection,
+        library,
+        connection.execute(
+            "UPDATE lorads.images SET missing_since = NULL"
+            " WHERE library = %s AND image_id = ANY(%s) AND missing_since IS NOT NULL",
+            [library, list(image_ids)],
+        ).rowcount,
+    )
+
+
+def _mark(connection: psycopg.Connection, library: str, count: int) -> int:
+    if count:
+        bump_revision(connection, library)
+    return count
+
+
+def bump_revision(connection: psycopg.Connection, library: str) -> None:
+    """Count a change of the library up, so that whoever cached its answers asks again."""
+    connection.execute(
+        "INSERT INTO lorads.libraries AS known (library, revision, indexed_at) VALUES (%s, 1, now())"
+        " ON CONFLICT (library) DO UPDATE SET revision = known.revision + 1, indexed_at = now()",
+        [library],
+    )
+
+
+def revision(connection: psycopg.Connection, library: str) -> int:
+    """Return how often the library has changed; 0 where it was never indexed."""
+    row = connection.execute("SELECT revision FROM lorads.libraries WHERE library = %s", [library]).fetchone()
+    return int(row[0]) if row else 0
