@@ -1,0 +1,103 @@
+"""What psycopg and PostgreSQL report, told as one StoreError that says what to do; nothing is tried again here."""
+
+from __future__ import annotations
+
+import re
+
+import psycopg
+from psycopg_pool import PoolTimeout
+
+from ..errors import StoreError
+
+_PGVECTOR = (
+    "has no pgvector in this database, or not where the role looks for it: {said}. Install pgvector 0.8 or newer on the"
+    " server, and have its owner run CREATE EXTENSION vector in the database"
+)
+_LOST = "broke off in the middle: {said}. What was not committed is undone, the rest is kept. Run it again"
+_CLASH = "stopped us because another program was changing the same rows: {said}. Run it again"
+_SCHEMA = (
+    "lacks something of our schema: {said}. The schema lorads was changed by hand or by another version of LoRADS:"
+    " update LoRADS, or restore it from a backup"
+)
+_FULL = "has no room left: {said}. What was committed is kept. Free space on the server, then run it again"
+_BUSY = "takes no more connections: {said}. Close other programs that use it, or raise max_connections"
+_LOGIN = "does not let us in: {said}. Look at the user and password in the dsn"
+_RIGHTS = "does not permit it: {said}. Have the server's owner GRANT that right to the role, or name another in the dsn"
+
+# By sqlstate, or by its first two characters: its class.
+_BY_STATE = {
+    "08": _LOST,
+    "0A000": "cannot do it: {said}. LoRADS needs PostgreSQL 14 or newer with pgvector 0.8 or newer",
+    "22000": "was given something that does not fit: {said}",
+    "25006": "is read-only: {said}. Name the primary server in the dsn",
+    "28": _LOGIN,
+    "3D000": "has no such database: {said}. Create it (CREATE DATABASE), or name another in the dsn",
+    "3F000": _SCHEMA,
+    "40": _CLASH,
+    "42501": _RIGHTS,
+    "42P01": _SCHEMA,
+    "42703": _SCHEMA,
+    "42704": _SCHEMA,
+    "42883": _SCHEMA,
+    "53100": _FULL,
+    "53200": "is out of memory: {said}. What was committed is kept. Close other programs there, then run it again",
+    "53300": _BUSY,
+    "55P03": _CLASH,
+    "57014": "stopped the query: {said}. It was cancelled or ran out of time, and has changed nothing. Run it again",
+    "57": _LOST,
+    "58": "has trouble with its files: {said}. Look into the server's log",
+    "XX": "has an inner fault: {said}. Look into the server's log",
+}
+# A connection that fails has no sqlstate: only the text tells, and only where the server speaks English.
+_BY_TEXT = (
+    (r"password|no pg_hba\.conf entry|role .* does not exist|authentication", _LOGIN),
+    (r"database .* does not exist", _BY_STATE["3D000"]),
+    (r"permission denied", _RIGHTS),
+    (r"too many clients|connection slots|too many connections", _BUSY),
+    (
+        r"is (starting up|shutting down)|recovery|not yet accepting",
+        "is not ready: {said}. Wait a little, then run it again",
+    ),
+    (r"SSL|certificate|TLS", "cannot agree with us on encryption: {said}. Look at sslmode and certificates in the dsn"),
+    (
+        r"refused|No such file|resolve|translate host|unreachable|No route|timeout|timed out|Multiple connection",
+        "cannot be reached: {said}. Look whether it runs, and at host and port in the dsn",
+    ),
+    (r"closed|lost|terminat|consuming input|no connection|is bad|reset by peer|EOF", _LOST),
+)
+
+
+def translate(error: psycopg.Error, where: str) -> StoreError:
+    """Return the StoreError for a fault at ``where`` ("the store at host:5432/db"); to be raised ``from`` the fault."""
+    said = _said(error)
+    return StoreError(f"{where[:1].upper()}{where[1:]} {_meaning(error).format(said=said)}.")
+
+
+def _meaning(error: psycopg.Error) -> str:
+    if isinstance(error, PoolTimeout):
+        return "has all our connections in use: {said}. Wait until other work is done, then run it again"
+    state = error.sqlstate or ""
+    text = str(error)
+    if _about_pgvector(state, text):
+        return _PGVECTOR
+    if state:
+        return _BY_STATE.get(state) or _BY_STATE.get(state[:2]) or "refuses it: {said}"
+    if isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError)):
+        found = (meaning for pattern, meaning in _BY_TEXT if re.search(pattern, text))
+        return next(found, "does not answer as it should: {said}. Look at the dsn and at the server's log")
+    return "refuses it: {said}"
+
+
+def _about_pgvector(state: str, text: str) -> bool:
+    """Undefined types and operators of pgvector, an extension that is not there, and what register_vector says."""
+    named = re.search(r"\b(half|sparse)?vec(tor)?\b|<=>|<->|<#>", text) is not None
+    return named and state in ("", "0A000", "42704", "42883", "58P01")
+
+
+def _said(error: psycopg.Error) -> str:
+    """Return the server's own words: its primary message, or the heart of a failed connection's."""
+    lines = [line.strip() for line in (error.diag.message_primary or str(error)).splitlines() if line.strip()]
+    failed = [line for line in lines if "failed" in line]  # of several hosts, the last one tried
+    line = (failed or lines or [type(error).__name__])[-1 if failed else 0]
+    line = re.sub(r"^.*failed: ", "", line)
+    return re.sub(r"^(FATAL|ERROR|PANIC):\s*", "", line).rstrip(". ")
