@@ -333,11 +333,17 @@ def _socket_folder(cluster: Cluster) -> Path:
     if not folder.is_symlink() and not folder.exists():
         folder.mkdir(mode=0o700)
         give(folder, cluster.account)
+    _check_private(folder, cluster.account)
+    for remains in folder.glob(".s.PGSQL.*"):  # of a dead server; a lock with a zombie's number would stop the next one
+        remains.unlink()
+    return folder
+
+
+def _check_private(folder: Path, account: Account | None) -> None:
     status = folder.lstat()
-    owner = cluster.account.uid if cluster.account else os.getuid()
+    owner = account.uid if account else os.getuid()
     if folder.is_symlink() or not folder.is_dir() or status.st_uid != owner or status.st_mode & 0o077:
         raise StoreError(f"{folder}, where the embedded store's socket goes, is not private to its server: remove it.")
-    return folder
 
 
 def _end_orphans(cluster: Cluster) -> None:
