@@ -1,0 +1,198 @@
+"""What tests share: real PostgreSQL servers, one embedded and one by DSN, and folders that their account can reach."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import socket
+import tempfile
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+from lorads_core.store.binaries import Binaries, find_binaries, give, make_folders, server_account, write_private
+from lorads_core.store.connect import Store
+from lorads_core.store.embedded import attach
+from lorads_core.store.migrations import migrate
+
+
+@pytest.fixture(scope="session")
+def make_folder():
+    """Return a function that makes new folders which a server's account can reach (pytest's own are for us alone)."""
+    root = Path(tempfile.mkdtemp(prefix="lorads-tests-")).resolve()
+    root.chmod(0o755)
+
+    def make():
+        folder = root / uuid.uuid4().hex[:8]
+        folder.mkdir()
+        folder.chmod(0o755)
+        return folder
+
+    yield make
+    shutil.rmtree(root, ignore_errors=True)
+
+
+@pytest.fixture
+def folder(make_folder):
+    """Return a new folder which a server's account can reach."""
+    return make_folder()
+
+
+@pytest.fixture(scope="session")
+def store_folder(make_folder):
+    """Return the folder of the embedded server of this test session (of each worker, under xdist)."""
+    return make_folder() / "store"
+
+
+@pytest.fixture(scope="session")
+def embedded(store_folder):
+    """Return a client of the embedded server; ``conninfo`` reaches its database as superuser."""
+    with attach(store_folder) as attached:
+        yield attached
+
+
+@pytest.fixture(scope="session")
+def template(embedded):
+    """Return the name of a database with our schema, to be copied."""
+    with psycopg.connect(embedded.conninfo, autocommit=True) as connection:
+        connection.execute("CREATE DATABASE template_lorads")
+    with psycopg.connect(make_conninfo(embedded.conninfo, dbname="template_lorads")) as connection:
+        migrate(connection)
+    return "template_lorads"
+
+
+@pytest.fixture
+def database(embedded):
+    """Return the conninfo of a new, empty database on the embedded server."""
+    with _new_database(embedded.conninfo, "template1") as conninfo:
+        yield conninfo
+
+
+@pytest.fixture
+def store(embedded, template):
+    """Return a Store with our schema and nothing in it, on a database of its own."""
+    with _new_database(embedded.conninfo, template) as conninfo, Store.open(conninfo, prepare=migrate) as opened:
+        yield opened
+
+
+class _new_database:  # noqa: N801 (a context manager, used as a verb)
+    def __init__(self, conninfo, template):
+        self.conninfo, self.template, self.name = conninfo, template, f"test_{uuid.uuid4().hex[:12]}"
+
+    def __enter__(self):
+        self._run("CREATE DATABASE {} TEMPLATE {}", self.name, self.template)
+        return make_conninfo(self.conninfo, dbname=self.name)
+
+    def __exit__(self, *_):
+        self._run("DROP DATABASE {} WITH (FORCE)", self.name)
+
+    def _run(self, query, *names):
+        with psycopg.connect(self.conninfo, autocommit=True) as connection:
+            connection.execute(sql.SQL(query).format(*map(sql.Identifier, names)))
+
+
+@dataclass(frozen=True)
+class Server:
+    """A PostgreSQL on TCP with passwords: what a DSN names. The superuser is ``owner``."""
+
+    folder: Path
+    tools: Binaries
+    port: int
+    password: str
+
+    def dsn(self, user="owner", password=None, database="postgres", **options):
+        """Return a keyword string; ``password`` is the superuser's unless given."""
+        return make_conninfo(
+            host="127.0.0.1",
+            port=self.port,
+            user=user,
+            password=self.password if password is None else password,
+            dbname=database,
+            **options,
+        )
+
+    def run(self, *statements, database="postgres"):
+        """Run statements as superuser, each in a transaction of its own."""
+        with psycopg.connect(self.dsn(database=database), autocommit=True) as connection:
+            for statement in statements:
+                connection.execute(statement)
+
+    def database(self, *statements):
+        """Make a database (without pgvector, unless a statement creates it) and return its name."""
+        name = f"db_{uuid.uuid4().hex[:12]}"
+        self.run(f"CREATE DATABASE {name}")
+        self.run(*statements, database=name)
+        return name
+
+    def role(self, *options):
+        """Make a role that may log in and nothing else, return its name; its password is the superuser's."""
+        name = f"role_{uuid.uuid4().hex[:12]}"
+        self.run(f"CREATE ROLE {name} LOGIN PASSWORD '{self.password}' {' '.join(options)}")
+        return name
+
+    def start(self):
+        """Start it and wait until it takes connections."""
+        self._control("start", f"--log={self.folder / 'log'}")
+
+    def stop(self, mode="fast"):
+        """Stop it; mode ``immediate`` is as good as a crash."""
+        self._control("stop", f"--mode={mode}")
+
+    def _control(self, *arguments):
+        ended = self.tools.run("pg_ctl", *arguments, "--wait", f"--pgdata={self.folder / 'data'}", cwd=self.folder)
+        assert ended.code == 0, ended.output
+
+
+@pytest.fixture(scope="session")
+def make_server(make_folder):
+    """Return a function that makes and starts a server on TCP; all are stopped at the end."""
+    servers = []
+
+    def make(*settings):
+        folder = make_folder() / "server"
+        account = server_account()
+        make_folders(folder, account)
+        server = Server(folder, find_binaries(folder, account), _free_port(), secrets.token_hex(8))
+        write_private(folder / "password", server.password, account)
+        ended = server.tools.run(
+            "initdb",
+            *("--username=owner", "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-sync"),
+            *(f"--pgdata={folder / 'data'}", f"--pwfile={folder / 'password'}"),
+            cwd=folder,
+        )
+        assert ended.code == 0, ended.output
+        with (folder / "data" / "postgresql.conf").open("a") as file:
+            file.write(f"port = {server.port}\nlisten_addresses = '127.0.0.1'\nunix_socket_directories = ''\n")
+            file.write("fsync = off\nshared_buffers = 16MB\n" + "".join(f"{setting}\n" for setting in settings))
+        give(folder / "data" / "postgresql.conf", account)
+        server.start()
+        servers.append(server)
+        return server
+
+    yield make
+    for server in servers:
+        if (server.folder / "data" / "postmaster.pid").exists():
+            server.stop("immediate")
+
+
+def _free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture(scope="session")
+def server(make_server):
+    """Return the server of this session that stands for "any server by DSN"."""
+    return make_server()
+
+
+@pytest.fixture
+def server_dsn(server):
+    """Return the DSN of a new, empty database on that server, with every right."""
+    return server.dsn(database=server.database())
