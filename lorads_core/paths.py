@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import unicodedata
 from typing import TYPE_CHECKING
@@ -28,15 +27,6 @@ def slug(text: str, fallback: str) -> str:
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
     word = _UNSAFE.sub("-", plain).strip("-")[:_LONGEST].rstrip("-")
     return f"{word}-" if word.lower() in _DEVICES else word or fallback
-
-
-def distinct_slug(text: str, fallback: str) -> str:
-    """Return ``slug(text)``, with eight digits of its hash where the slug says less than the text did.
-
-    Two names that differ only in what a slug drops (``a/b`` and ``a b``, two names in Japanese) stay apart.
-    """
-    word = slug(text, fallback)
-    return word if word == text else f"{word.rstrip('-')}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
 
 def contained(root: Path, relative: str, what: str) -> Path:

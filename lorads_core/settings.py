@@ -6,7 +6,7 @@ import difflib
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import cast
 
@@ -57,6 +57,11 @@ class Settings:
                 return profile
         known = ", ".join(profile.name for profile in self.libraries)
         raise SettingsError(f"There is no library {name!r}; known are: {known}. Add [libraries.{name}] to lorads.toml.")
+
+    def with_library(self, name: str) -> Settings:
+        """Return the same settings with an index called ``name``, which may be there already."""
+        others = tuple(profile for profile in self.libraries if profile.name != name)
+        return replace(self, libraries=(*others, LibraryProfile(name)))
 
 
 def settings_path() -> Path:

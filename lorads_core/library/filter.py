@@ -23,7 +23,7 @@ ORDERS: tuple[Order, ...] = get_args(Order)
 class DatasetFilter:
     """Which images to take; what is left empty does not restrict.
 
-    ``minimum_rating`` is 0–10, ``minimum_side`` the shorter side in pixels, ``folder`` an absolute path whose
+    ``minimum_rating`` is 0–10, ``minimum_side`` the shorter side in pixels, ``folders`` are absolute paths whose
     subfolders count too. ``order`` decides which images a ``maximum_images`` keeps; ``random`` is repeatable by
     ``seed``.
 
@@ -33,7 +33,7 @@ class DatasetFilter:
 
     cluster: str = ""
     album: str = ""
-    folder: str = ""
+    folders: tuple[str, ...] = ()
     minimum_rating: int | None = None
     exclude_marked_bad: bool = True
     required_tags: tuple[str, ...] = ()
@@ -118,12 +118,14 @@ def _conditions(relations: Relations, wanted: DatasetFilter) -> tuple[sql.Compos
 
 
 def _plain_conditions(wanted: DatasetFilter) -> Iterator[_Condition]:
-    folder = wanted.folder.rstrip("/\\") or wanted.folder
-    below = {"folder": folder, "slash": f"{folder.rstrip('/')}/", "backslash": f"{folder}\\"}
-    if folder:
+    if wanted.folders:
+        folders = [folder.rstrip("/\\") or folder for folder in wanted.folders]
         yield (
-            sql.SQL("(folder = %(folder)s OR starts_with(folder, %(slash)s) OR starts_with(folder, %(backslash)s))"),
-            below,
+            sql.SQL("(folder = ANY(%(folders)s) OR folder ^@ ANY(%(below)s))"),
+            {
+                "folders": folders,
+                "below": [f"{folder.rstrip('/')}/" for folder in folders] + [f"{folder}\\" for folder in folders],
+            },
         )
     if wanted.minimum_rating is not None:
         yield sql.SQL("rating >= %(rating)s"), {"rating": wanted.minimum_rating}

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
@@ -54,6 +56,16 @@ class IndexReport:
     missing: int
     seconds: float
     problems: tuple[Problem, ...]
+
+    @property
+    def sentence(self) -> str:
+        """The numbers, in words."""
+        rate = self.found / self.seconds if self.seconds else 0
+        return (
+            f"{self.found:,} pictures in {self.folder}: {self.new:,} new, {self.changed:,} changed,"
+            f" {self.unchanged:,} unchanged, {self.missing:,} gone; {len(self.problems):,} problems;"
+            f" {self.seconds:.1f} s, {rate:,.0f} a second"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -381,3 +393,19 @@ def _is_text(path: str) -> bool:
 
 def _printable(path: str) -> str:
     return path.encode(errors="backslashreplace").decode()
+
+
+def folder_mark(folder: Path) -> str:
+    """Return a text that changes whenever a file at or below ``folder`` comes, goes or changes; nothing is opened.
+
+    Raises:
+        LibraryError: the folder is missing, no folder, or cannot be read.
+    """
+    mark = hashlib.sha256()
+    for base, _folders, files in os.walk(_real_folder(folder)):
+        for name in sorted(files):
+            path = os.path.join(base, name)  # noqa: PTH118 - a Path for each of a million names is slow
+            with suppress(OSError):  # it went away meanwhile, which the next look will see
+                found = os.lstat(path)
+                mark.update(os.fsencode(path) + b"\0%d %d\n" % (found.st_size, found.st_mtime_ns))
+    return mark.hexdigest()

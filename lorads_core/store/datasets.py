@@ -28,9 +28,9 @@ def dataset_id(connection: psycopg.Connection, name: str) -> UUID:
     return row[0] if row else uuid4()
 
 
-def caption_revision(connection: psycopg.Connection, name: str) -> int:
-    """Return how often captions of this dataset were edited by hand; 0 where there is no such dataset."""
-    row = connection.execute("SELECT caption_revision FROM lorads.lora_datasets WHERE name = %s", [name]).fetchone()
+def edits(connection: psycopg.Connection) -> int:
+    """Return how often captions were edited by hand, in all datasets."""
+    row = connection.execute("SELECT coalesce(sum(caption_revision), 0) FROM lorads.lora_datasets").fetchone()
     return int(row[0]) if row else 0
 
 
@@ -108,9 +108,9 @@ def _save_images(connection: psycopg.Connection, dataset: Dataset) -> None:
     connection.execute(
         """
         INSERT INTO lorads.lora_dataset_images AS kept (dataset_id, library, image_id, position, path, hash,
-            is_regularization, caption, caption_source, was_edited)
+            is_regularization, caption, caption_source)
         SELECT %s, * FROM unnest(%s::text[], %s::bigint[], %s::integer[], %s::text[], %s::text[], %s::boolean[],
-            %s::text[], %s::text[], %s::boolean[])
+            %s::text[], %s::text[])
         ON CONFLICT (dataset_id, library, image_id) DO UPDATE SET position = EXCLUDED.position, path = EXCLUDED.path,
             hash = EXCLUDED.hash, is_regularization = EXCLUDED.is_regularization
         """,
@@ -124,7 +124,6 @@ def _save_images(connection: psycopg.Connection, dataset: Dataset) -> None:
             [is_regularization for _, is_regularization in images],
             [image.caption.text if image.caption else None for image, _ in images],
             [image.caption.source if image.caption else None for image, _ in images],
-            [bool(image.caption and image.caption.edited) for image, _ in images],
         ],
     )
 

@@ -1,0 +1,82 @@
+"""Indexing files against a plain loop of Pillow's open and hashlib, and a second run over the unchanged folder.
+
+    python benchmarks/index.py [files]
+
+Real photographs (the samples), copied with changed bytes so that no two files are the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from PIL import Image
+
+from lorads_core.build import index, open_store
+from lorads_core.demo import SAMPLES
+from lorads_core.settings import Settings
+
+FILES = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
+SUFFIXES = {".jpg", ".png", ".webp"}
+
+
+def make(folder: Path) -> list[Path]:
+    """Copy the samples in turn; a few bytes behind the picture's end make each file its own."""
+    sources = [path.read_bytes() for path in sorted(SAMPLES.rglob("*")) if path.suffix in SUFFIXES]
+    names = [path.suffix for path in sorted(SAMPLES.rglob("*")) if path.suffix in SUFFIXES]
+    paths: list[Path] = []
+    for n in range(FILES):
+        path = folder / f"{n // 1000:03}" / f"{n:06}{names[n % len(names)]}"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(sources[n % len(sources)] + n.to_bytes(8, "big"))
+        paths.append(path)
+    return paths
+
+
+def plain(paths: list[Path]) -> float:
+    """The loop that one would write by hand: size and hash of each file."""
+    started = time.perf_counter()
+    for path in paths:
+        with Image.open(path) as image:
+            _ = image.size
+        hashlib.sha256(path.read_bytes()).hexdigest()
+    return time.perf_counter() - started
+
+
+def main() -> None:
+    """Print rates and ratios."""
+    with tempfile.TemporaryDirectory(dir=Path.cwd()) as name:
+        folder = Path(name)
+        paths = make(folder)
+        size = sum(path.stat().st_size for path in paths)
+        by_hand = plain(paths)
+        settings = Settings().with_library("benchmark")
+        with open_store(settings) as store:
+            with store.connection() as connection:
+                connection.execute("DELETE FROM lorads.images WHERE library = 'benchmark'")
+            for share in (0.1, 1.0):
+                part = sorted({path.parent for path in paths[: max(1, int(FILES * share))]})
+                started = time.perf_counter()
+                for each in part:
+                    index(store, settings, "benchmark", each)
+                print(f"index, {share:4.0%} of the files: {time.perf_counter() - started:7.2f} s")
+                if share < 1:
+                    with store.connection() as connection:
+                        connection.execute("DELETE FROM lorads.images WHERE library = 'benchmark'")
+            first = time.perf_counter() - started
+            started = time.perf_counter()
+            report = index(store, settings, "benchmark", folder)
+            second = time.perf_counter() - started
+            with store.connection() as connection:
+                connection.execute("DELETE FROM lorads.images WHERE library = 'benchmark'")
+    print(f"{FILES:,} files, {size / 1e9:.2f} GB; problems: {len(report.problems)}, unchanged: {report.unchanged:,}")
+    print(f"plain loop   {FILES / by_hand:8.0f} files/s")
+    print(f"index        {FILES / first:8.0f} files/s   ratio {by_hand / first:.2f} × the plain loop")
+    print(f"second run   {FILES / second:8.0f} files/s   {second / first:.1%} of the first")
+
+
+if __name__ == "__main__":
+    main()

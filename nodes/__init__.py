@@ -1,0 +1,19 @@
+"""The nodes: one file per stage of the graph, each a schema and one call into the core."""
+
+from __future__ import annotations
+
+from comfy_api.latest import ComfyExtension, io
+
+from .caption_builder import CaptionBuilder
+from .export_dataset import ExportDataset
+from .index_images import IndexImages
+from .query_images import QueryImages
+from .training_config import TrainingConfigNode
+
+
+class LoradsExtension(ComfyExtension):
+    """All nodes, in the order of the graph."""
+
+    async def get_node_list(self) -> list[type[io.ComfyNode]]:
+        """Return the node classes."""
+        return [IndexImages, QueryImages, CaptionBuilder, TrainingConfigNode, ExportDataset]

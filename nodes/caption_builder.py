@@ -1,0 +1,76 @@
+"""Caption Builder: a final caption for every picture of a dataset."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from comfy_api.latest import io, ui
+
+from ..lorads_core.bases import BASE_MODELS
+from ..lorads_core.build import caption, edits_mark
+from ..lorads_core.captions.sources import source_names
+from ..lorads_core.inputs import caption_settings, names
+from . import host
+from .sockets import CATEGORY, DatasetSocket
+
+if TYPE_CHECKING:
+    from ..lorads_core.model import Dataset, Position
+
+
+class CaptionBuilder(io.ComfyNode):
+    """Writes captions from a source, with the trigger; captions that a person wrote stay."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Return inputs and outputs."""
+        return io.Schema(
+            node_id="LoradsCaptionBuilder",
+            display_name="Caption Builder",
+            category=CATEGORY,
+            description="Builds each picture's training caption from tags, prose or prompts, with the trigger word.",
+            search_aliases=["lora", "caption", "tags", "trigger"],
+            inputs=[
+                DatasetSocket.Input("dataset", tooltip="From Query Images."),
+                io.Combo.Input(
+                    "source", options=list(source_names()), default="sidecar", tooltip="Where captions come from."
+                ),
+                io.String.Input(
+                    "fallback",
+                    default="",
+                    placeholder="joycaption, prompt",
+                    tooltip="Sources to try, in this order, for pictures that the source has nothing for.",
+                ),
+                io.String.Input("trigger", default="", tooltip="The word that shall call the concept."),
+                io.Combo.Input(
+                    "position",
+                    options=["prepend", "append", "none"],
+                    default="prepend",
+                    tooltip="Where the trigger stands in training captions. Regularization captions never have it.",
+                ),
+                io.Combo.Input(
+                    "base_model",
+                    options=[base.name for base in BASE_MODELS],
+                    tooltip="Decides how captions are written.",
+                ),
+            ],
+            outputs=[
+                DatasetSocket.Output("dataset", "dataset", tooltip="The captioned dataset, also kept as a draft."),
+                io.String.Output("problems", "problems", tooltip="What to look at before training."),
+            ],
+            has_intermediate_output=True,
+        )
+
+    @classmethod
+    def fingerprint_inputs(cls, **_inputs: object) -> str:
+        """Run again when a caption was edited by hand."""
+        return edits_mark(host.store())
+
+    @classmethod
+    def execute(
+        cls, dataset: Dataset, source: str, fallback: str, trigger: str, position: Position, base_model: str
+    ) -> io.NodeOutput:
+        """Caption the dataset and keep it as a draft."""
+        settings = caption_settings(source, names(fallback), trigger, position, base_model)
+        result = caption(host.store(), host.settings(), dataset, settings, host.progress())
+        problems = "\n".join(f"{problem.subject}: {problem.message}".lstrip(": ") for problem in result.problems)
+        return io.NodeOutput(result.dataset, problems, ui=ui.PreviewText(f"{result.sentence}\n{problems}".strip()))

@@ -1,0 +1,82 @@
+"""Export Dataset: a captioned dataset to a folder that a trainer takes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from comfy_api.latest import io, ui
+
+from ..lorads_core.build import export, summary_text
+from ..lorads_core.export import ExportOptions
+from ..lorads_core.inputs import image_policy
+from ..lorads_core.model import TrainingConfig
+from ..lorads_core.trainers import trainers
+from . import host
+from .sockets import CATEGORY, ConfigSocket, DatasetSocket, ExportSocket
+
+if TYPE_CHECKING:
+    from ..lorads_core.model import Dataset
+
+
+class ExportDataset(io.ComfyNode):
+    """Writes pictures, captions and the trainer's configs; a folder under its name is always whole."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Return inputs and outputs."""
+        return io.Schema(
+            node_id="LoradsExportDataset",
+            display_name="Export Dataset",
+            category=CATEGORY,
+            description="Writes the dataset with captions and configs for the trainer, and counts its steps.",
+            search_aliases=["lora", "dataset", "save", "kohya", "sd-scripts"],
+            inputs=[
+                DatasetSocket.Input("dataset", tooltip="From Caption Builder."),
+                io.Combo.Input("trainer", options=list(trainers()), tooltip="Program that will train."),
+                io.String.Input(
+                    "folder",
+                    default="",
+                    tooltip="The export's folder in the server's export folder; empty for the dataset's name.",
+                ),
+                io.Combo.Input(
+                    "images",
+                    options=["original", "normalised", "max_side", "max_area"],
+                    default="original",
+                    tooltip="original keeps sound files and mends the others; trainers scale by themselves.",
+                ),
+                io.Int.Input(
+                    "size",
+                    default=2048,
+                    min=64,
+                    max=16384,
+                    step=64,
+                    tooltip="Pixels: the longest side for max_side; the side of a square of that area for max_area.",
+                    advanced=True,
+                ),
+                ConfigSocket.Input("config", optional=True, tooltip="From Training Config; defaults without it."),
+            ],
+            outputs=[
+                ExportSocket.Output("export", "export", tooltip="The written dataset."),
+                io.String.Output("path", "path", tooltip="Its folder on the server."),
+                io.String.Output("summary", "summary", tooltip="Images, buckets, steps and problems."),
+            ],
+            is_output_node=True,
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        dataset: Dataset,
+        trainer: str,
+        folder: str,
+        images: str,
+        size: int,
+        config: TrainingConfig | None = None,
+    ) -> io.NodeOutput:
+        """Export the dataset."""
+        options = ExportOptions(trainer=trainer, policy=image_policy(images, size))
+        result = export(
+            host.store(), dataset, config or TrainingConfig(), options, host.export_root(), folder, host.progress()
+        )
+        summary = summary_text(result)
+        return io.NodeOutput(result.export, str(result.export.folder), summary, ui=ui.PreviewText(summary))

@@ -1,0 +1,92 @@
+"""What our nodes need of ComfyUI: its folders, its progress bar, its interruption; and our one open store."""
+
+from __future__ import annotations
+
+import atexit
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import comfy.model_management
+import comfy.utils
+import folder_paths
+
+from ..lorads_core.build import open_store
+from ..lorads_core.errors import SettingsError
+from ..lorads_core.paths import contained
+from ..lorads_core.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from ..lorads_core.model import Progress
+    from ..lorads_core.store.connect import Store
+
+EXPORTS = "lorads"
+
+
+@cache
+def settings() -> Settings:
+    """Return the server's ``lorads.toml``, read once; ComfyUI is restarted to read it again."""
+    return load_settings()
+
+
+@cache
+def store() -> Store:
+    """Return our store, opened by the first node that needs it and closed with ComfyUI."""
+    opened = open_store(settings())
+    atexit.register(opened.close)
+    return opened
+
+
+def progress() -> Progress:
+    """Return a progress that moves the node's bar and raises ComfyUI's own exception when it is interrupted."""
+    bar = comfy.utils.ProgressBar(1)
+
+    def show(_step: str, done: int, total: int) -> None:
+        comfy.model_management.throw_exception_if_processing_interrupted()
+        bar.update_absolute(done, max(total, 1))
+
+    return show
+
+
+def picture_folder(folder: str) -> Path:
+    """Return the real path of a folder with pictures: under ComfyUI's input or output, or under [roots] pictures.
+
+    Raises:
+        SettingsError: it lies nowhere there, or is empty.
+    """
+    if not folder.strip():
+        raise SettingsError("No folder is given: name one under ComfyUI's input folder, e.g. my_pictures.")
+    roots = [Path(folder_paths.get_input_directory()), Path(folder_paths.get_output_directory())]
+    roots += settings().picture_roots
+    found = [path for root in roots if (path := _under(root, folder))]
+    for path in found:
+        if path.is_dir():
+            return path
+    if found:
+        raise SettingsError(f"There is no folder {folder!r} in ComfyUI's input folder or any root of lorads.toml.")
+    raise SettingsError(
+        f"The folder {folder!r} lies outside what this server allows: put it under ComfyUI's input folder, or name a"
+        " folder above it under [roots] pictures in lorads.toml."
+    )
+
+
+def _under(root: Path, folder: str) -> Path | None:
+    try:
+        return contained(root, folder, "The folder")
+    except SettingsError:
+        return None
+
+
+def export_root() -> Path:
+    """Return the folder of all exports: ``[roots] exports``, else ``lorads`` in ComfyUI's output folder."""
+    return settings().export_root or Path(folder_paths.get_output_directory()) / EXPORTS
+
+
+def checkpoints() -> list[str]:
+    """Return the names of ComfyUI's checkpoints."""
+    return folder_paths.get_filename_list("checkpoints")
+
+
+def checkpoint_path(name: str) -> str:
+    """Return the file of one of ComfyUI's checkpoints."""
+    return folder_paths.get_full_path_or_raise("checkpoints", name)

@@ -1,0 +1,69 @@
+"""Index Images: a folder into the library."""
+
+from __future__ import annotations
+
+from comfy_api.latest import io, ui
+
+from ..lorads_core.build import index
+from ..lorads_core.inputs import names, sidecar_rule
+from ..lorads_core.library.index import IndexOptions, folder_mark
+from . import host
+from .sockets import CATEGORY, LibraryFolder, LibrarySocket
+
+
+class IndexImages(io.ComfyNode):
+    """Reads what is new or changed in a folder; unchanged files cost a look at their date."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Return inputs and outputs."""
+        return io.Schema(
+            node_id="LoradsIndexImages",
+            display_name="Index Images",
+            category=CATEGORY,
+            description="Reads a folder of pictures, with their captions and prompts, into a LoRADS library.",
+            search_aliases=["lora", "dataset", "folder", "library"],
+            inputs=[
+                io.String.Input(
+                    "folder",
+                    default="",
+                    placeholder="my_pictures",
+                    tooltip="Folder under ComfyUI's input folder or a root of lorads.toml. Subfolders count too.",
+                ),
+                io.Combo.Input(
+                    "library",
+                    options=[profile.name for profile in host.settings().libraries],
+                    tooltip="Library to keep the pictures in. Add libraries in lorads.toml.",
+                ),
+                io.String.Input(
+                    "sidecars",
+                    default=".txt=sidecar, .caption=joycaption",
+                    tooltip="What the text files beside pictures hold: .txt=wd or .txt=joytag for a tagger's tags.",
+                    advanced=True,
+                ),
+            ],
+            outputs=[
+                LibrarySocket.Output("index", "index", tooltip="The folder in its library, for Query Images."),
+                io.Int.Output("count", "count", tooltip="Pictures found."),
+                io.String.Output("problems", "problems", tooltip="One line per file that could not be read."),
+            ],
+            has_intermediate_output=True,
+        )
+
+    @classmethod
+    def fingerprint_inputs(cls, folder: str, library: str, sidecars: str) -> str:
+        """Run again when a file under the folder has come, gone or changed."""
+        return f"{library}|{sidecars}|{folder_mark(host.picture_folder(folder))}"
+
+    @classmethod
+    def execute(cls, folder: str, library: str, sidecars: str) -> io.NodeOutput:
+        """Index the folder."""
+        options = IndexOptions(sidecars=sidecar_rule(names(sidecars)))
+        report = index(host.store(), host.settings(), library, host.picture_folder(folder), options, host.progress())
+        problems = "\n".join(f"{problem.subject}: {problem.message}" for problem in report.problems)
+        return io.NodeOutput(
+            LibraryFolder(library, report.folder),
+            report.found,
+            problems,
+            ui=ui.PreviewText(f"{report.sentence}\n{problems}".strip()),
+        )

@@ -1,0 +1,124 @@
+"""Query Images: pictures of a library into a dataset."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from comfy_api.latest import io, ui
+
+from ..lorads_core.build import add_regularization, open_library, query
+from ..lorads_core.inputs import tags, whole_numbers
+from ..lorads_core.library.filter import ORDERS, DatasetFilter
+from . import host
+from .sockets import CATEGORY, DatasetSocket, LibraryFolder, LibrarySocket
+
+if TYPE_CHECKING:
+    from ..lorads_core.library.filter import Order
+    from ..lorads_core.model import Dataset
+
+
+class QueryImages(io.ComfyNode):
+    """Chooses by rating, tags, size, folder or id; with a dataset wired in, its regularization images."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Return inputs and outputs."""
+        return io.Schema(
+            node_id="LoradsQueryImages",
+            display_name="Query Images",
+            category=CATEGORY,
+            description="Chooses pictures of a library by rating, tags, size, folder or id, as a dataset.",
+            search_aliases=["lora", "dataset", "select", "filter"],
+            inputs=[
+                io.Combo.Input(
+                    "library",
+                    options=[profile.name for profile in host.settings().libraries],
+                    tooltip="Library to choose from. Add libraries in lorads.toml.",
+                ),
+                io.String.Input(
+                    "name",
+                    default="my dataset",
+                    tooltip="The dataset's name: its draft and the captions you edit are kept under it.",
+                ),
+                io.String.Input("required_tags", default="", tooltip="Only pictures with all of these tags, by comma."),
+                io.String.Input("excluded_tags", default="", tooltip="No pictures with any of these tags, by comma."),
+                io.Int.Input("minimum_rating", default=0, min=0, max=10, tooltip="Lowest rating, 0 to 10; 0 for any."),
+                io.Boolean.Input("exclude_marked_bad", default=True, tooltip="Leave out pictures marked as bad."),
+                io.Int.Input(
+                    "minimum_side", default=512, min=0, max=16384, tooltip="Pixels of the shorter side; 0 for any."
+                ),
+                io.Int.Input(
+                    "maximum_images", default=0, min=0, max=1_000_000, tooltip="Take at most this many; 0 for all."
+                ),
+                io.Combo.Input(
+                    "order", options=list(ORDERS), default="path", tooltip="Order; decides what a maximum keeps."
+                ),
+                io.Int.Input("seed", default=0, min=0, max=2**53, tooltip="Of the order random.", advanced=True),
+                io.String.Input("cluster", default="", tooltip="Only this cluster (person, group).", advanced=True),
+                io.String.Input("album", default="", tooltip="Only this album.", advanced=True),
+                io.String.Input("ids", default="", tooltip="Only these image ids, by comma.", advanced=True),
+                LibrarySocket.Input(
+                    "index",
+                    optional=True,
+                    tooltip="From Index Images: choose among the pictures of its folder, in its library.",
+                ),
+                DatasetSocket.Input(
+                    "add_to",
+                    optional=True,
+                    tooltip="Add the pictures to this dataset as regularization images, instead of making a new one.",
+                ),
+            ],
+            outputs=[
+                DatasetSocket.Output("dataset", "dataset", tooltip="The dataset, not captioned yet."),
+                io.Int.Output("count", "count", tooltip="Pictures chosen."),
+            ],
+            has_intermediate_output=True,
+        )
+
+    @classmethod
+    def fingerprint_inputs(cls, library: str, **_inputs: object) -> str:
+        """Run again when anything in the library has changed."""
+        return open_library(host.store(), host.settings(), library).revision()
+
+    @classmethod
+    def execute(
+        cls,
+        library: str,
+        name: str,
+        required_tags: str,
+        excluded_tags: str,
+        minimum_rating: int,
+        exclude_marked_bad: bool,  # noqa: FBT001 - ComfyUI passes a widget's value by name
+        minimum_side: int,
+        maximum_images: int,
+        order: Order,
+        seed: int,
+        cluster: str,
+        album: str,
+        ids: str,
+        index: LibraryFolder | None = None,
+        add_to: Dataset | None = None,
+    ) -> io.NodeOutput:
+        """Query the library."""
+        wanted = DatasetFilter(
+            cluster=cluster.strip(),
+            album=album.strip(),
+            folders=(index.folder,) if index else (),
+            minimum_rating=minimum_rating or None,
+            exclude_marked_bad=exclude_marked_bad,
+            required_tags=tags(required_tags),
+            excluded_tags=tags(excluded_tags),
+            minimum_side=minimum_side,
+            maximum_images=maximum_images or None,
+            ids=whole_numbers(ids),
+            order=order,
+            seed=seed,
+        )
+        source = open_library(host.store(), host.settings(), index.library if index else library)
+        if add_to is None:
+            dataset = query(host.store(), source, name, wanted)
+            count = len(dataset.training)
+            return io.NodeOutput(dataset, count, ui=ui.PreviewText(f"{count} training images"))
+        dataset = add_regularization(add_to, source, wanted)
+        count = len(dataset.regularization) - len(add_to.regularization)
+        return io.NodeOutput(dataset, count, ui=ui.PreviewText(f"{count} regularization images"))

@@ -1,0 +1,314 @@
+"""Indexing real folders into a real store: what changes is read, what does not costs a stat, what is bad is a line."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+
+import pytest
+
+from lorads_core.errors import LibraryError
+from lorads_core.library.filter import DatasetFilter
+from lorads_core.library.index import IndexOptions, folder_mark, index_folder
+from lorads_core.library.own import IndexedLibrary
+from lorads_core.library.sidecars import SidecarRule
+
+
+def find(store, library, **wanted):
+    return IndexedLibrary(store, library).find(DatasetFilter(**wanted))
+
+
+@pytest.fixture
+def run(store, library, tmp_path):
+    def index(folder=tmp_path, **options):
+        return index_folder(store, library, folder, IndexOptions(**options))
+
+    return index
+
+
+def test_a_first_run_reads_everything_below(run, store, library, tmp_path, picture):
+    picture("one.png", (64, 48))
+    picture("deep/er/two.jpg", (32, 96))
+    (tmp_path / "notes.md").write_text("not a picture")
+    report = run()
+    assert (report.found, report.new, report.problems) == (2, 2, ())
+    images = {os.path.basename(image.path): image for image in find(store, library)}
+    assert (images["one.png"].width, images["one.png"].height, images["one.png"].format) == (64, 48, "png")
+    assert len(images["two.jpg"].hash) == 64
+
+
+def test_a_second_run_reads_nothing(run, picture):
+    picture("one.png")
+    run()
+    report = run()
+    assert (report.new, report.changed, report.unchanged) == (0, 0, 1)
+
+
+def test_a_changed_file_is_read_again_and_keeps_its_id(run, store, library, picture):
+    picture("one.png", (64, 48))
+    run()
+    (before,) = find(store, library)
+    picture("one.png", (48, 64))
+    assert run().changed == 1
+    (after,) = find(store, library)
+    assert (after.id, after.width, after.hash != before.hash) == (before.id, 48, True)
+
+
+def test_a_file_that_went_is_kept_and_found_again(run, store, library, tmp_path, picture):
+    path = picture("in/one.png")
+    run()
+    (before,) = find(store, library)
+    shutil.move(tmp_path / "in", tmp_path / "out.away")
+    assert run(tmp_path).missing == 0 or find(store, library)  # moved inside the folder: the old row is missing
+    (tmp_path / "out.away").rename(tmp_path / "in")
+    run()
+    (after,) = find(store, library)
+    assert (after.id, after.path) == (before.id, str(path))
+
+
+def test_a_missing_file_is_not_offered(run, store, library, picture):
+    path = picture("one.png")
+    picture("two.png")
+    run()
+    path.unlink()
+    assert run().missing == 1
+    assert [os.path.basename(image.path) for image in find(store, library)] == ["two.png"]
+
+
+def test_the_folder_itself_gone_is_an_error_and_nothing_is_marked(run, store, library, tmp_path, picture):
+    picture("library/one.png")
+    run(tmp_path / "library")
+    (tmp_path / "library").rename(tmp_path / "elsewhere")
+    with pytest.raises(LibraryError, match="not there"):
+        run(tmp_path / "library")
+    assert len(find(store, library)) == 1
+
+
+def test_a_folder_that_is_a_file(run, picture):
+    with pytest.raises(LibraryError, match="is a file"):
+        run(picture("one.png"))
+
+
+def test_sidecars_are_captions_and_tags(run, store, library, tmp_path, picture):
+    picture("one.png")
+    (tmp_path / "one.txt").write_text("1girl, long_hair, ^_^, looking at viewer", encoding="utf-8")
+    (tmp_path / "one.caption").write_text("\ufeffA girl smiles at us.\n", encoding="utf-8")
+    run()
+    (image,) = find(store, library, required_tags=("long hair",))
+    assert {caption.source: caption.text for caption in image.captions} == {
+        "sidecar": "1girl, long_hair, ^_^, looking at viewer",
+        "joycaption": "A girl smiles at us.",
+    }
+    tags = IndexedLibrary(store, library).tags([image])[image.id]
+    assert {(tag.text, tag.source) for tag in tags} == {
+        (tag, "sidecar") for tag in ("1girl", "long hair", "^_^", "looking at viewer")
+    }
+    assert find(store, library, excluded_tags=("long_hair",)) == []
+
+
+def test_prose_in_a_txt_gives_no_tags(run, store, library, tmp_path, picture):
+    picture("one.png")
+    (tmp_path / "one.txt").write_text("A quiet lake, seen from the hill. Nobody is there.")
+    run()
+    (image,) = find(store, library)
+    assert image.id not in IndexedLibrary(store, library).tags([image])
+
+
+def test_a_taggers_file_is_tags_only(run, store, library, tmp_path, picture):
+    picture("one.png")
+    (tmp_path / "one.txt").write_text("1girl, solo")
+    run(sidecars=SidecarRule(((".txt", "wd"),)))
+    (image,) = find(store, library)
+    assert image.captions == ()
+    assert {tag.source for tag in IndexedLibrary(store, library).tags([image])[image.id]} == {"wd"}
+
+
+def test_a_changed_sidecar_is_read_again(run, store, library, tmp_path, picture):
+    picture("one.png")
+    sidecar = tmp_path / "one.txt"
+    sidecar.write_text("cat, tree")
+    run()
+    sidecar.write_text("dog, tree, grass")
+    assert run().changed == 1
+    assert find(store, library, required_tags=("cat",)) == []
+    assert len(find(store, library, required_tags=("dog", "grass"))) == 1
+    sidecar.unlink()
+    assert run().changed == 1
+    assert find(store, library, required_tags=("dog",)) == []
+
+
+def test_a_caption_that_a_person_edited_survives_a_changed_sidecar(run, store, library, tmp_path, picture):
+    picture("one.png")
+    (tmp_path / "one.txt").write_text("A lake.")
+    run()
+    with store.connection() as connection:
+        connection.execute("UPDATE lorads.captions SET caption = 'mine', edited = true WHERE library = %s", [library])
+    (tmp_path / "one.txt").write_text("Another lake.")
+    run()
+    (image,) = find(store, library)
+    assert [(caption.text, caption.edited) for caption in image.captions] == [("mine", True)]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("zero.png", b"", "zero.png"),
+        ("page.jpg", b"<html><body>404</body></html>", "page.jpg"),
+        ("cut.png", None, "cut.png"),
+    ],
+)
+def test_a_bad_file_is_one_line_and_no_stop(run, store, library, tmp_path, picture, name, content, says):
+    picture("good.png")
+    if content is None:
+        content = picture("whole.png", (64, 64)).read_bytes()[:-60]
+        (tmp_path / "whole.png").unlink()
+    (tmp_path / name).write_bytes(content)
+    report = run()
+    assert [os.path.basename(image.path) for image in find(store, library)] == ["good.png"]
+    (problem,) = report.problems
+    assert says in problem.subject
+    assert problem.severity == "error"
+
+
+def test_a_file_that_went_bad_is_no_longer_offered(run, store, library, picture):
+    path = picture("one.png")
+    run()
+    path.write_bytes(b"spoilt")
+    assert len(run().problems) == 1
+    assert find(store, library) == []
+
+
+def test_odd_names(run, store, library, tmp_path, picture):
+    names = ["new\nline.png", 'quo"te\'s.png', "ünï – 猫.png", "x" * 251 + ".png", "percent%s.png"]
+    for name in names:
+        picture(name)
+    with open(os.fsencode(tmp_path) + b"/not-utf8-\xff.png", "wb") as file:
+        file.write((tmp_path / "percent%s.png").read_bytes())
+    report = run()
+    assert sorted(os.path.basename(image.path) for image in find(store, library)) == sorted(names)
+    assert [problem.code for problem in report.problems] == ["name"]
+
+
+def test_links_are_left_out_and_followed_on_request(run, store, library, tmp_path, picture):
+    picture("pictures/one.png")
+    picture("outside/two.png")
+    folder = tmp_path / "pictures"
+    (folder / "link.png").symlink_to(tmp_path / "outside" / "two.png")
+    (folder / "loop").symlink_to(folder)
+    (folder / "broken.png").symlink_to(folder / "nothing.png")
+    report = run(folder)
+    assert report.found == 1
+    assert {problem.code for problem in report.problems} == {"link"}
+    report = run(folder, follow_links=True)
+    assert sorted(os.path.basename(image.path) for image in find(store, library)) == ["link.png", "one.png"]
+    assert [problem.code for problem in report.problems] == ["vanished"]
+
+
+def test_a_fifo_does_not_hang(run, tmp_path, picture):
+    picture("one.png")
+    os.mkfifo(tmp_path / "pipe.png")
+    report = run()
+    assert report.found == 1
+    assert [problem.code for problem in report.problems] == ["no-file"]
+
+
+def test_a_folder_called_like_a_picture(run, picture):
+    picture("holiday.png/one.png")
+    assert run().found == 1
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may read everything")
+def test_a_folder_that_cannot_be_read_keeps_what_is_known(run, store, library, tmp_path, picture):
+    picture("closed/one.png")
+    picture("two.png")
+    run()
+    (tmp_path / "closed").chmod(0)
+    try:
+        report = run()
+    finally:
+        (tmp_path / "closed").chmod(0o755)
+    assert [problem.code for problem in report.problems] == ["unreadable-folder"]
+    assert len(find(store, library)) == 2
+
+
+def test_a_folder_that_vanishes_in_the_middle(store, library, tmp_path, picture):
+    picture("a/one.png")
+    picture("b/two.png")
+
+    def progress(_step, done, _total):
+        if done == 0:
+            shutil.rmtree(tmp_path / "b")
+
+    report = index_folder(store, library, tmp_path, progress=progress)
+    assert report.found == 1
+    assert [problem.code for problem in report.problems] == ["vanished"]
+
+
+def test_progress_counts_pictures_and_its_exception_stops_the_work(store, library, tmp_path, picture):
+    for n in range(30):
+        picture(f"{n}.png")
+    seen = []
+
+    def stop(step, done, total):
+        seen.append((step, done, total))
+        if done == 10:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        index_folder(store, library, tmp_path, progress=stop)
+    assert seen[0] == ("index", 0, 30)
+    report = index_folder(store, library, tmp_path)
+    assert report.found == 30
+
+
+def test_the_revision_changes_only_with_the_library(run, store, library, picture):
+    picture("one.png")
+    run()
+    before = IndexedLibrary(store, library).revision()
+    run()
+    assert IndexedLibrary(store, library).revision() == before
+    picture("two.png")
+    run()
+    assert IndexedLibrary(store, library).revision() != before
+
+
+def test_the_mark_of_a_folder(tmp_path, picture):
+    path = picture("one.png")
+    before = folder_mark(tmp_path)
+    assert folder_mark(tmp_path) == before
+    os.utime(path, ns=(1, 1))
+    assert folder_mark(tmp_path) != before
+
+
+def test_kill_in_the_middle_loses_nothing(store_settings, store, library, tmp_path, picture):
+    for n in range(3):
+        picture(f"seed{n}.png", (200, 200))
+    seeds = [(tmp_path / f"seed{n}.png").read_bytes() for n in range(3)]
+    folder = tmp_path / "many"
+    folder.mkdir()
+    for n in range(3000):
+        (folder / f"{n:05}.png").write_bytes(seeds[n % 3])
+    script = textwrap.dedent("""
+        import sys
+        from pathlib import Path
+        from lorads_core.build import index, open_store
+        from lorads_core.settings import load_settings
+        settings = load_settings(Path(sys.argv[1])).with_library(sys.argv[2])
+        with open_store(settings) as store:
+            print("ready", flush=True)
+            index(store, settings, sys.argv[2], Path(sys.argv[3]))
+    """)
+    arguments = [sys.executable, "-c", script, str(store_settings), library, str(folder)]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE) as process:
+        assert process.stdout.readline() == b"ready\n"
+        deadline = time.monotonic() + 60
+        while not find(store, library) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
+    kept = len(find(store, library))
+    assert 0 < kept < 3000
+    report = index_folder(store, library, folder)
+    assert (report.unchanged, report.found) == (kept, 3000)

@@ -1,0 +1,65 @@
+"""Buckets are those that sd-scripts v0.10.1 makes; the numbers were seen in its own loader at resolution 1024."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lorads_core.buckets import BucketRule, bucket_sizes, place
+
+RULE = BucketRule(resolution=1024, max_side=2048)
+NO_UPSCALE = BucketRule(resolution=1024, max_side=2048, no_upscale=True)
+sides = st.integers(min_value=64, max_value=12_000)
+
+
+@pytest.mark.parametrize(
+    ("picture", "bucket"),
+    [
+        ((1216, 832), (1216, 832)),
+        ((832, 1216), (832, 1216)),
+        ((3000, 2000), (1216, 832)),
+        ((1920, 1080), (1344, 768)),
+        ((700, 500), (1216, 832)),
+        ((63, 63), (1024, 1024)),
+        ((60, 600), (256, 2048)),
+        ((10_000, 1000), (2048, 256)),
+    ],
+)
+def test_nearest_bucket(picture, bucket):
+    assert place(picture, RULE).bucket == bucket
+
+
+@pytest.mark.parametrize(
+    ("picture", "bucket"),
+    [((1216, 832), (1216, 832)), ((700, 500), (640, 448)), ((10_000, 1000), (3200, 320)), ((60, 600), (0, 576))],
+)
+def test_no_upscale_crops_instead(picture, bucket):
+    assert place(picture, NO_UPSCALE).bucket == bucket
+
+
+def test_the_default_limit_of_1024_would_waste_a_portrait():
+    small = BucketRule(resolution=1024, max_side=1024)
+    assert place((832, 1216), small).bucket == (704, 1024)
+    assert place((832, 1216), RULE).bucket == (832, 1216)
+
+
+def test_shares():
+    placed = place((700, 500), RULE)
+    assert placed.scale == pytest.approx(1.74, abs=0.01)
+    assert place((60, 600), NO_UPSCALE).usable is False
+    assert place((10_000, 1000), RULE).cropped == pytest.approx(0.2, abs=0.01)
+
+
+@given(sides, sides)
+def test_a_picture_always_covers_its_bucket(width, height):
+    for rule in (RULE, NO_UPSCALE):
+        placed = place((width, height), rule)
+        assert placed.resized[0] >= placed.bucket[0]
+        assert placed.resized[1] >= placed.bucket[1]
+        assert placed.bucket[0] % 64 == 0
+        assert placed.bucket[1] % 64 == 0
+
+
+def test_no_bucket_is_larger_than_the_resolution():
+    sizes = bucket_sizes(RULE)
+    assert len(sizes) == len(set(sizes))
+    assert all(width * height <= 1024 * 1024 and 256 <= min(width, height) for width, height in sizes)

@@ -1,0 +1,42 @@
+"""What the ecosystem reads of us: requirements, versions, commands in the README."""
+
+import re
+import sys
+from pathlib import Path
+
+import lorads_core
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+ROOT = Path(__file__).resolve().parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_manager_installs_what_pip_would():
+    # ComfyUI Manager reads requirements.txt and never pyproject.toml.
+    assert (ROOT / "requirements.txt").read_text(encoding="utf-8").split("\n")[:-1] == PROJECT["dependencies"]
+
+
+def test_nothing_is_pinned_and_torch_is_never_asked_for():
+    for requirement in PROJECT["dependencies"]:
+        name, _, marker = requirement.partition(";")
+        assert re.fullmatch(r"[A-Za-z0-9_-]+(\[[a-z]+\])?", name), requirement
+        assert "torch" not in name
+        assert "torch" not in marker
+
+
+def test_one_version():
+    assert lorads_core.__version__ == PROJECT["version"]
+    assert f"## [{PROJECT['version']}]" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def test_the_readme_has_the_two_commands():
+    for name, ends in (("demo", ".venv/bin/lorads demo"), ("test", ".venv/bin/python -m tests")):
+        found = re.search(rf"<!-- {name} command -->\n```sh\n(.+)\n```\n", README)
+        assert found, name
+        assert found[1].startswith("python3 -m venv .venv && .venv/bin/pip install")
+        assert found[1].endswith(ends)

@@ -1,0 +1,52 @@
+"""Names made from any text are safe on every system, and a path from outside stays inside its root."""
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lorads_core.errors import SettingsError
+from lorads_core.paths import contained, slug
+
+DEVICES = ["CON", "con", "prn", "AUX", "nul", "com1", "LPT9"]
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("../x", "x"),
+        ("a/b", "a-b"),
+        ("a\\b:c", "a-b-c"),
+        ("", "concept"),
+        ("初音ミク", "concept"),
+        ("Zoë's cat", "Zoe-s-cat"),
+        ("a_b_c_d_e_f", "a-b-c-d-e-f"),
+        ("...", "concept"),
+        ("x" * 300, "x" * 48),
+    ],
+)
+def test_slug(text, name):
+    assert slug(text, "concept") == name
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_windows_devices_are_no_names(device):
+    assert slug(device, "concept").lower() != device.lower()
+
+
+@given(st.text())
+def test_any_text_becomes_a_plain_name(text):
+    assert re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]{0,48}", slug(text, "concept"))
+    assert slug(text, "concept").lower() not in {device.lower() for device in DEVICES}
+
+
+def test_contained(tmp_path):
+    root = tmp_path / "root"
+    (root / "inside").mkdir(parents=True)
+    (root / "link").symlink_to(tmp_path)
+    assert contained(root, "inside/new", "The folder") == root / "inside" / "new"
+    assert contained(root, "", "The folder") == root
+    for path in ("..", "inside/../..", "/etc", "link", "link/x", "a\0b"):
+        with pytest.raises(SettingsError, match="The folder"):
+            contained(root, path, "The folder")

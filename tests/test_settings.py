@@ -1,0 +1,91 @@
+"""lorads.toml: what is not understood is refused by name, and a password shows nowhere."""
+
+import pytest
+
+from lorads_core.errors import SettingsError
+from lorads_core.settings import ENVIRONMENT_VARIABLE, load_settings, settings_path
+
+FULL = """
+store = "server"
+
+[stores.server]
+dsn = "postgresql://lorads:hunter2@db/lorads"
+
+[embedded]
+folder = "data/postgres"
+
+[libraries.renders]
+kind = "index"
+
+[roots]
+pictures = ["pictures", "/srv/pictures"]
+exports = "datasets"
+"""
+
+
+@pytest.fixture
+def settings_file(tmp_path):
+    def write(text):
+        file = tmp_path / "lorads.toml"
+        file.write_text(text, encoding="utf-8")
+        return file
+
+    return write
+
+
+def test_everything(settings_file, tmp_path):
+    settings = load_settings(settings_file(FULL))
+    assert settings.dsn == "postgresql://lorads:hunter2@db/lorads"
+    assert settings.embedded_folder == tmp_path / "data" / "postgres"
+    assert [library.name for library in settings.libraries] == ["pictures", "renders"]
+    assert [str(root) for root in settings.picture_roots] == [str(tmp_path / "pictures"), "/srv/pictures"]
+    assert settings.export_root == tmp_path / "datasets"
+    assert "hunter2" not in repr(settings)
+
+
+def test_without_a_file_the_defaults(tmp_path, monkeypatch):
+    monkeypatch.delenv(ENVIRONMENT_VARIABLE, raising=False)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    settings = load_settings()
+    assert settings.dsn is None
+    assert settings.library("pictures").kind == "index"
+
+
+def test_a_file_named_by_hand_must_be_there(tmp_path, monkeypatch):
+    monkeypatch.setenv(ENVIRONMENT_VARIABLE, str(tmp_path / "none.toml"))
+    assert settings_path() == tmp_path / "none.toml"
+    with pytest.raises(SettingsError, match=r"none\.toml"):
+        load_settings()
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("stroe = 'x'", "did you mean store"),
+        ("store = 'server'", r"there is no \[stores.server\]"),
+        ("store = 'server'\n[stores.server]", "needs a dsn"),
+        ("store = 5", "must be text"),
+        ("[stores]\nserver = 'dsn'", r"stores.server must be a table"),
+        ("[libraries.x]\nkind = 'cloud'", "none of: index"),
+        ("[roots]\npictures = 'one'", "must be a list"),
+        ("[roots]\npictures = [1]", "must be a list"),
+        ("a = [", "not valid TOML"),
+        ("[embedded]\nport = 1", "unknown key embedded.port"),
+    ],
+)
+def test_what_is_wrong_is_named(settings_file, text, says):
+    with pytest.raises(SettingsError, match=says):
+        load_settings(settings_file(text))
+
+
+def test_not_utf8(tmp_path):
+    file = tmp_path / "lorads.toml"
+    file.write_bytes(b"store = '\xff'")
+    with pytest.raises(SettingsError, match="cannot be read"):
+        load_settings(file)
+
+
+def test_unknown_library(settings_file):
+    with pytest.raises(SettingsError, match="known are: pictures"):
+        load_settings(settings_file("")).library("elsewhere")

@@ -1,0 +1,23 @@
+// Registers LoRADS with ComfyUI's frontend; the only module here with a side effect.
+import { app } from "../../scripts/app.js";
+
+import { showText } from "./result_text.js";
+
+const NODES = new Set([
+  "LoradsIndexImages",
+  "LoradsQueryImages",
+  "LoradsCaptionBuilder",
+  "LoradsExportDataset",
+]);
+
+app.registerExtension({
+  name: "LoRADS.ResultText",
+  nodeCreated(node) {
+    if (!NODES.has(node.comfyClass)) return;
+    const before = node.onExecuted;
+    node.onExecuted = function onExecuted(output) {
+      before?.call(this, output);
+      showText(node, output?.text?.join("\n") ?? "");
+    };
+  },
+});
