@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import random
 import secrets
 import shutil
 import socket
@@ -12,6 +14,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from PIL import Image
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
@@ -196,3 +199,32 @@ def server(make_server):
 def server_dsn(server):
     """Return the DSN of a new, empty database on that server, with every right."""
     return server.dsn(database=server.database())
+
+
+@pytest.fixture
+def library():
+    """Return the name of the library that a test keeps its pictures in."""
+    return "pictures"
+
+
+@pytest.fixture
+def picture(tmp_path):
+    """Return a function that makes a real picture file of noise, no two alike, under the test's own folder."""
+    count = itertools.count(1)
+
+    def make(name, size=(32, 24), **options):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        noise = random.Random(next(count)).randbytes(size[0] * size[1] * 3)
+        Image.frombytes("RGB", size, noise).save(path, **options)
+        return path
+
+    return make
+
+
+@pytest.fixture
+def store_settings(store, folder):
+    """Return a lorads.toml that names the test's own database, for programs that the test starts."""
+    file = folder / "lorads.toml"
+    file.write_text(f"store = 'test'\n[stores.test]\ndsn = '''{store._conninfo}'''\n", encoding="utf-8")
+    return file
