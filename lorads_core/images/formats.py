@@ -1,0 +1,179 @@
+"""Which format a file truly is, and its header by the right reader: our own for the common ones, else Pillow's."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from io import BytesIO
+from typing import TYPE_CHECKING
+
+from PIL import Image, JpegImagePlugin
+
+from .header import TRUNCATED, FaultError, Header
+from .jpeg import MAGIC as JPEG_MAGIC
+from .jpeg import read_jpeg
+from .png import MAGIC as PNG_MAGIC
+from .png import read_png
+from .webp import is_webp, read_webp
+
+if TYPE_CHECKING:
+    from PIL import ImageFile
+
+    from .files import ImageLimits
+
+_PLUGINS = {
+    "png": "PNG",
+    "jpeg": "JPEG",
+    "webp": "WEBP",
+    "gif": "GIF",
+    "bmp": "BMP",
+    "tiff": "TIFF",
+    "avif": "AVIF",
+    "jp2": "JPEG2000",
+    # These two only where a user has installed pillow-heif or pillow-jxl-plugin and something imported it.
+    "heif": "HEIF",
+    "jxl": "JXL",
+}
+_READERS = {"png": read_png, "jpeg": read_jpeg, "webp": read_webp}
+_MAGIC = (
+    (PNG_MAGIC, "png"),
+    (JPEG_MAGIC, "jpeg"),
+    (b"GIF87a", "gif"),
+    (b"GIF89a", "gif"),
+    (b"BM", "bmp"),
+    (b"II*\0", "tiff"),
+    (b"MM\0*", "tiff"),
+    (b"II+\0", "tiff"),
+    (b"MM\0+", "tiff"),
+    (b"\0\0\0\x0cjP  \r\n\x87\n", "jp2"),
+    (b"\0\0\0\x0cJXL \r\n\x87\n", "jxl"),
+    (b"\xff\x0a", "jxl"),
+)
+_BRANDS = {b"avif": "avif", b"avis": "avif", b"heic": "heif", b"heix": "heif", b"mif1": "heif", b"msf1": "heif"}
+_BITS = {"I;16": 16, "I;16B": 16, "I;16L": 16, "I": 32, "F": 32, "1": 1}
+
+# What Pillow's plugins are known to raise on broken bytes; a warning where a user's filters make errors of them.
+PILLOW_FAULTS = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    LookupError,
+    EOFError,
+    ArithmeticError,
+    AttributeError,
+    AssertionError,
+    RuntimeError,
+    struct.error,
+    zlib.error,
+    Warning,
+    Image.DecompressionBombError,
+)
+
+
+def read_header(data: bytes, limits: ImageLimits) -> Header:
+    """Read what a picture file declares, checking that it is whole, without decoding it.
+
+    Raises:
+        FaultError: no picture, not a sound one, or one with more pixels than the limit.
+    """
+    kind = _format(data)
+    header = _READERS[kind](data) if kind in _READERS else _pillow_header(data, kind)
+    pixels = header.width * header.height
+    if pixels > limits.max_pixels:
+        raise FaultError(
+            f"has {header.width} × {header.height} pixels, over the limit of {limits.max_pixels / 1e6:.0f} million:"
+            " make it smaller, or raise the limit."
+        )
+    return header
+
+
+def _format(data: bytes) -> str:
+    for magic, kind in _MAGIC:
+        if data.startswith(magic):
+            return kind
+    if is_webp(data):
+        return "webp"
+    if data[4:8] == b"ftyp":
+        if kind := _BRANDS.get(data[8:12]):
+            return kind
+        raise FaultError("is a video, not a picture: leave it out.")
+    start = data[:512].lstrip(b"\xef\xbb\xbf \r\n\t").lower()
+    if start.startswith((b"<!doctype html", b"<html", b"<head")):
+        raise FaultError("is a web page that was saved under a picture's name: download the picture itself.")
+    if start.startswith((b"<svg", b"<?xml")):
+        raise FaultError("is a drawing or other XML, not a picture of pixels: export it as PNG.")
+    raise FaultError("is no picture of a known format: save it as PNG or JPEG, or leave it out.")
+
+
+def open_picture(data: bytes, kind: str) -> ImageFile.ImageFile:
+    """Open bytes by the Pillow plugin of their format, and by no other; pixels are not decoded yet.
+
+    `PIL.Image.open` is not used: it warns of large pictures, which only a change of global state could silence, and
+    it tries formats that run other programs. The pixels must be within the limits already.
+
+    Raises:
+        FaultError: there is no plugin for the format.
+        The exceptions in ``PILLOW_FAULTS``: the plugin refuses the bytes.
+    """
+    if kind == "jpeg":
+        # Not the registered factory: it makes stereo pairs and gain maps "animated", and warns where these are broken.
+        return JpegImagePlugin.JpegImageFile(BytesIO(data))
+    Image.preinit()
+    if _PLUGINS[kind] not in Image.OPEN:
+        Image.init()
+    if _PLUGINS[kind] not in Image.OPEN:
+        raise FaultError(f"is a picture of format {kind}, which this Pillow cannot read: save it as PNG or JPEG.")
+    factory, _ = Image.OPEN[_PLUGINS[kind]]
+    return factory(BytesIO(data), "")
+
+
+def _pillow_header(data: bytes, kind: str) -> Header:
+    try:
+        image = open_picture(data, kind)
+        _check_length(data, kind, image)
+        info = image.info
+        return Header(
+            format=kind,
+            width=image.width,
+            height=image.height,
+            mode=image.mode,
+            bits=_bits(image),
+            has_alpha="transparency" in info or image.mode in {"LA", "PA", "RGBA", "La", "RGBa"},
+            frames=int(getattr(image, "n_frames", 1)),
+            icc=_bytes(info.get("icc_profile")),
+            exif=data if kind == "tiff" else _bytes(info.get("exif")).removeprefix(b"Exif\0\0"),
+            xmp=_bytes(info.get("xmp")),
+        )
+    except PILLOW_FAULTS as error:
+        raise FaultError(f"is a damaged {kind} picture ({error}): copy it again, or delete it.") from error
+
+
+def _check_length(data: bytes, kind: str, image: ImageFile.ImageFile) -> None:
+    """Find pictures that were cut off, for formats whose header says how long they are."""
+    if kind in {"avif", "heif"}:
+        position = 0
+        while position + 8 <= len(data):
+            size = int.from_bytes(data[position : position + 4], "big")
+            if size == 1:
+                size = int.from_bytes(data[position + 8 : position + 16], "big")
+            position += max(8, size) if size else len(data) - position
+        if position > len(data):
+            raise FaultError(TRUNCATED)
+    elif kind == "bmp" and image.tile and image.tile[0][0] == "raw":
+        _, _, offset, arguments = image.tile[0]
+        stride = int(arguments[1]) if isinstance(arguments, tuple) else 0
+        if offset + stride * image.height > len(data):
+            raise FaultError(TRUNCATED)
+
+
+def _bits(image: ImageFile.ImageFile) -> int:
+    tags = getattr(image, "tag_v2", None)
+    found: object = tags.get(258) if tags else None  # BitsPerSample of TIFF, which Pillow may have read as 8 already
+    if isinstance(found, tuple) and found and isinstance(found[0], int):
+        return found[0]
+    return _BITS.get(image.mode, 8)
+
+
+def _bytes(value: object) -> bytes:
+    return value if isinstance(value, bytes) else b""

@@ -1,0 +1,47 @@
+"""What the head of a picture file says, as one value for all formats; it reads no file and decodes no pixel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class FaultError(Exception):
+    """Bytes that are no sound picture; the text goes on after the file's name. It never leaves this package."""
+
+
+def no_texts() -> Mapping[str, str]:
+    """Return an empty mapping that nobody can fill."""
+    return MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """A picture as its file declares it: pixels as stored (not yet turned upright), mode in Pillow's words.
+
+    ``bits`` are those of one channel; palettes count as 8, as their colours do. ``exif`` starts at the TIFF header.
+    """
+
+    format: str
+    width: int
+    height: int
+    mode: str
+    bits: int = 8
+    has_alpha: bool = False
+    frames: int = 1
+    icc: bytes = b""
+    exif: bytes = b""
+    xmp: bytes = b""
+    texts: Mapping[str, str] = field(default_factory=no_texts)
+
+
+TRUNCATED = "is cut off (truncated): copy it again from where it came from, or delete it."
+
+
+def damaged(where: str) -> FaultError:
+    """Make the fault of a file whose content is broken at ``where``."""
+    return FaultError(f"is damaged ({where}): copy it again from where it came from, or delete it.")

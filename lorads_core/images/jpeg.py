@@ -1,0 +1,100 @@
+"""JPEG on the level of markers: a checked header; it decodes no pixel."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .header import TRUNCATED, FaultError, Header, damaged
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MAGIC = b"\xff\xd8\xff"
+
+_EOI, _SOS = 0xD9, 0xDA
+_METADATA = frozenset({0xE1, 0xE2})
+_ALONE = frozenset({0x00, 0x01, *range(0xD0, 0xD9)})  # junk, TEM, RST0–7, SOI: nothing with a length
+_SOF = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # frames, but DHT, JPG, DAC
+_MODES = {1: "L", 3: "RGB", 4: "CMYK"}
+_EXIF = b"Exif\0\0"
+_XMP = b"http://ns.adobe.com/xap/1.0/\0"
+_ICC = b"ICC_PROFILE\0"
+
+
+def read_jpeg(data: bytes) -> Header:
+    """Read the header of a JPEG and check that its first picture ends; thumbnails and pictures after it are left alone.
+
+    Raises:
+        FaultError: truncated, damaged, or of a kind (12 bits, 2 channels) that Pillow does not read.
+    """
+    frame: bytes = b""
+    exif: list[bytes] = []
+    xmp = b""
+    icc: list[bytes] = []
+    for marker, content in _segments(data):
+        if marker in _SOF:
+            frame = frame or content
+        elif content.startswith(_EXIF):
+            exif.append(content[len(_EXIF) :])
+        elif content.startswith(_XMP):
+            xmp = content[len(_XMP) :]
+        elif content.startswith(_ICC):
+            icc.append(content[len(_ICC) :])
+    width, height, mode = _frame(frame)
+    return Header("jpeg", width, height, mode, exif=b"".join(exif), xmp=xmp, icc=_profile(icc))
+
+
+def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield the segments with metadata and the frame, up to the first scan, then check that this one ends."""
+    position = 2
+    while True:
+        position = _next_marker(data, position)
+        marker = data[position + 1]
+        if marker == _EOI:
+            raise damaged("no pixels in it")
+        end = position + 2 + int.from_bytes(data[position + 2 : position + 4], "big")
+        if end > len(data):
+            raise FaultError(TRUNCATED)
+        if marker == _SOS:
+            break
+        if marker in _SOF or marker in _METADATA:
+            yield marker, data[position + 4 : end]
+        position = max(end, position + 2)
+    # Within a scan, 0xFF is always followed by 0 or a restart: an end found there is the end.
+    if not data.endswith(b"\xff\xd9") and data.find(b"\xff\xd9", end) < 0:
+        raise FaultError(TRUNCATED)
+
+
+def _next_marker(data: bytes, position: int) -> int:
+    """Return where the next marker stands that has a length; junk before it is skipped, as decoders do."""
+    while True:
+        position = data.find(b"\xff", position)
+        if position < 0 or position + 4 > len(data):
+            raise FaultError(TRUNCATED)
+        marker = data[position + 1]
+        if marker == 0xFF:  # noqa: PLR2004 - any number of them may stand before a marker
+            position += 1
+        elif marker in _ALONE:
+            position += 2
+        else:
+            return position
+
+
+def _frame(content: bytes) -> tuple[int, int, str]:
+    if len(content) < 6:  # noqa: PLR2004 - precision, height, width, components
+        raise damaged("no frame header")
+    bits, channels = content[0], content[5]
+    if bits != 8 or channels not in _MODES:  # noqa: PLR2004 - all that Pillow reads
+        raise FaultError(f"is a JPEG of {channels} × {bits} bits, which cannot be read: save it as PNG.")
+    height, width = int.from_bytes(content[1:3], "big"), int.from_bytes(content[3:5], "big")
+    if not width or not height:
+        raise damaged("a size of 0")
+    return width, height, _MODES[channels]
+
+
+def _profile(parts: list[bytes]) -> bytes:
+    """Put an ICC profile together from parts that each begin with their number and the number of all."""
+    parts = sorted(parts)
+    if not parts or parts[0][1:2] != bytes([len(parts) & 255]):
+        return b""
+    return b"".join(part[2:] for part in parts)

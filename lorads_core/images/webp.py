@@ -1,0 +1,77 @@
+"""WebP on the level of RIFF chunks: a checked header; it decodes no pixel."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .header import TRUNCATED, FaultError, Header, damaged
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_ALPHA, _ANIMATION = 0x10, 0x02
+
+
+def is_webp(data: bytes) -> bool:
+    """Say whether bytes begin as a WebP does."""
+    return data[:4] == b"RIFF" and data[8:12] == b"WEBP"
+
+
+def read_webp(data: bytes) -> Header:
+    """Read the header of a WebP and check the sizes of all its chunks; what follows the RIFF is left alone.
+
+    Raises:
+        FaultError: truncated or damaged.
+    """
+    chunks: dict[bytes, memoryview] = {}
+    frames = 0
+    for kind, content in _chunks(data):
+        frames += kind == b"ANMF"
+        chunks.setdefault(kind, content)
+    width, height, has_alpha = _canvas(chunks)
+    flags = chunks[b"VP8X"][0] if b"VP8X" in chunks else 0
+    if not frames and not chunks.keys() & {b"VP8 ", b"VP8L"}:
+        raise damaged("no pixels in it")
+    return Header(
+        "webp",
+        width,
+        height,
+        "RGBA" if has_alpha else "RGB",
+        has_alpha=has_alpha,
+        frames=max(1, frames) if flags & _ANIMATION else 1,
+        icc=bytes(chunks.get(b"ICCP", b"")),
+        exif=bytes(chunks.get(b"EXIF", b"")).removeprefix(b"Exif\0\0"),
+        xmp=bytes(chunks.get(b"XMP ", b"")),
+    )
+
+
+def _chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
+    view = memoryview(data)
+    end = 8 + int.from_bytes(data[4:8], "little")
+    if end > len(data):
+        raise FaultError(TRUNCATED)
+    position = 12
+    while position + 8 <= end:
+        length = int.from_bytes(view[position + 4 : position + 8], "little")
+        if position + 8 + length > end:
+            raise FaultError(TRUNCATED)
+        yield data[position : position + 4], view[position + 8 : position + 8 + length]
+        position += 8 + length + length % 2
+
+
+def _canvas(chunks: dict[bytes, memoryview]) -> tuple[int, int, bool]:
+    """Return width, height and whether there is alpha, from whichever header comes first in rank."""
+    canvas = bytes(chunks.get(b"VP8X", b""))
+    if len(canvas) >= 10:  # noqa: PLR2004 - flags, then two sizes of 3 bytes
+        width, height = int.from_bytes(canvas[4:7], "little") + 1, int.from_bytes(canvas[7:10], "little") + 1
+        return width, height, bool(canvas[0] & _ALPHA)
+    lossless = bytes(chunks.get(b"VP8L", b"")[:5])
+    if len(lossless) == 5 and lossless[0] == 0x2F:  # noqa: PLR2004 - signature, then 14 + 14 + 1 bits
+        bits = int.from_bytes(lossless[1:], "little")
+        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1, bool(bits >> 28 & 1)
+    lossy = bytes(chunks.get(b"VP8 ", b"")[:10])
+    if lossy[3:6] == b"\x9d\x01\x2a":
+        width, height = int.from_bytes(lossy[6:8], "little") & 0x3FFF, int.from_bytes(lossy[8:10], "little") & 0x3FFF
+        if width and height:
+            return width, height, False
+    raise damaged("no header of a frame")
