@@ -95,25 +95,22 @@ def decode(
     data, _ = read_file(path, limits)
     try:
         header = read_header(data, limits)
-        if header.frames > 1 and not first_frame:
-            raise FaultError(f"holds {header.frames} frames: choose one and save it, or allow the first frame.")
+        _check_frames(header, first_frame=first_frame)
         _report_profile(path, header)
         orientation = orientation_of(header, read_exif(header.exif))
-        image = _pixels(data, header, _draft_size(header, orientation, shrink_to))
-        del data
-        colours, alpha = _split(image)
-        del image
+        colours, alpha = _split(_pixels(data, header, _draft_size(header, orientation, shrink_to)))
     except FaultError as fault:
         raise image_error(path, str(fault)) from fault
-    except PILLOW_FAULTS as error:
-        raise image_error(
-            path, f"is damaged and cannot be decoded ({error}): copy it again from where it came from, or delete it."
-        ) from error
     flat = _with_alpha(to_srgb(colours, header.icc).convert("RGB"), alpha, background, keep_alpha=keep_alpha)
     if header.format != "tiff" and orientation in _UPRIGHT:  # Pillow turns TIFF itself
         flat = flat.transpose(_UPRIGHT[orientation])
     flat.info = {}  # or an encoder would write the old profile and EXIF out again
     return flat
+
+
+def _check_frames(header: Header, *, first_frame: bool) -> None:
+    if header.frames > 1 and not first_frame:
+        raise FaultError(f"holds {header.frames} frames: choose one and save it, or allow the first frame.")
 
 
 def _report_profile(path: str | Path, header: Header) -> None:
@@ -132,14 +129,17 @@ def _draft_size(
 
 
 def _pixels(data: bytes, header: Header, draft_size: tuple[int, int] | None) -> ImageFile.ImageFile:
-    image = open_picture(data, header.format)
-    if (image.width, image.height) != (header.width, header.height):
-        raise FaultError("is damaged (it declares two sizes): copy it again, or delete it.")
-    if draft_size:
-        image.draft(None, draft_size)
-    if getattr(image, "default_image", False) and header.frames > 1:
-        image.seek(1)  # the picture beside an APNG's animation may be quite another one
-    image.load()
+    try:
+        image = open_picture(data, header.format)
+        if draft_size:
+            image.draft(None, draft_size)
+        if getattr(image, "default_image", False) and header.frames > 1:
+            image.seek(1)  # the picture beside an APNG's animation may be quite another one
+        image.load()
+    except PILLOW_FAULTS as error:
+        raise FaultError(
+            f"is damaged and cannot be decoded ({error}): copy it again from where it came from, or delete it."
+        ) from error
     return image
 
 
@@ -155,7 +155,10 @@ def _split(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
         return image.convert(image.mode[:-1]), image.getchannel("A")
     if image.mode in {"L", "RGB", "CMYK"}:
         return image, None
-    return image.convert("L" if image.mode == "1" else "RGB"), None
+    try:
+        return image.convert("L" if image.mode == "1" else "RGB"), None
+    except ValueError as error:
+        raise FaultError(f"has colours ({image.mode}) that cannot be converted: save it as PNG or JPEG.") from error
 
 
 def _from_deep(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:

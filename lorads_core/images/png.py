@@ -13,6 +13,7 @@ from .header import TRUNCATED, FaultError, Header, damaged
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    import numpy.typing as npt
     from PIL import Image
 
 MAGIC = b"\x89PNG\r\n\x1a\n"
@@ -209,29 +210,28 @@ def _raw_profile(text: str) -> bytes:
 def encode_png(image: Image.Image) -> Iterator[bytes]:
     """Yield the parts of a PNG of an L, RGB or RGBA image, without metadata.
 
-    Every row is stored as the difference to the one above and packed by run lengths: pictures come out as large as
-    from Pillow's level 1 in a third of its time (benchmarks/images.py).
+    Every pixel is stored as the difference to the one on its left and packed by run lengths: half the time of Pillow's
+    quickest setting for files a tenth larger (benchmarks/images.py).
     """
-    pixels = np.asarray(image)
-    height, width = pixels.shape[:2]
-    rows = pixels.reshape(height, -1)
-    colours = {"L": 0, "RGB": 2, "RGBA": 6}[image.mode]
-    yield MAGIC + _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, colours, 0, 0, 0))
+    channels = {"L": 1, "RGB": 3, "RGBA": 4}[image.mode]
+    rows = np.asarray(image).reshape(image.height, -1)
+    colours = {1: 0, 3: 2, 4: _ALPHA}[channels]
+    yield MAGIC + _chunk(b"IHDR", struct.pack(">IIBBBBB", image.width, image.height, 8, colours, 0, 0, 0))
     packer = zlib.compressobj(1, zlib.DEFLATED, 15, 9, zlib.Z_RLE)
     step = max(1, _STRIP // rows.shape[1])
-    for top in range(0, height, step):
-        if packed := packer.compress(_filtered(rows, top, min(height, top + step))):
+    for top in range(0, image.height, step):
+        if packed := packer.compress(_filtered(rows[top : top + step], channels)):
             yield _chunk(b"IDAT", packed)
     yield _chunk(b"IDAT", packer.flush())
     yield _chunk(b"IEND", b"")
 
 
-def _filtered(rows: np.ndarray[tuple[int, int], np.dtype[np.uint8]], top: int, bottom: int) -> bytes:
-    filtered = np.empty((bottom - top, rows.shape[1] + 1), np.uint8)
-    filtered[:, 0] = 2  # filter type "up"
-    filtered[0, 1:] = rows[top] - rows[top - 1] if top else rows[0]
-    np.subtract(rows[top + 1 : bottom], rows[top : bottom - 1], out=filtered[1:, 1:])
-    return filtered.tobytes()
+def _filtered(rows: npt.NDArray[np.uint8], channels: int) -> npt.NDArray[np.uint8]:
+    filtered = np.empty((rows.shape[0], rows.shape[1] + 1), np.uint8)
+    filtered[:, 0] = 1  # filter type "sub"
+    filtered[:, 1 : 1 + channels] = rows[:, :channels]
+    np.subtract(rows[:, channels:], rows[:, :-channels], out=filtered[:, 1 + channels :])
+    return filtered
 
 
 def _chunk(kind: bytes, content: bytes) -> bytes:

@@ -1,0 +1,226 @@
+"""Pictures written for training: fitted to a policy, or copied byte for byte; nothing half-written is ever left."""
+
+from __future__ import annotations
+
+import errno
+import math
+import os
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, BinaryIO, Literal
+from uuid import uuid4
+
+from PIL import Image
+
+from ..errors import ExportError
+from .decode import decode
+from .files import DEFAULT_LIMITS, image_error, open_regular, shown, translated
+from .png import encode_png
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+    from pathlib import Path
+
+    from .files import ImageLimits
+
+Kind = Literal["original", "normalised", "max_side", "max_area"]
+Format = Literal["png", "jpeg", "webp"]
+
+SUFFIXES = {"png": ".png", "jpeg": ".jpg", "webp": ".webp", "bmp": ".bmp"}
+"""The suffix of each format that a dataset may hold."""
+
+_LARGEST_SIDE = {"png": 2**31 - 1, "jpeg": 65_500, "webp": 16_383}
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_BLOCK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class ImagePolicy:
+    """How pictures are written.
+
+    ``kind`` original copies a file that is ready and writes others at their own size; normalised writes all at their
+    own size; max_side shrinks the longer side to ``size`` pixels, max_area the area to that of a square of that side.
+    Nothing is ever enlarged or distorted. ``quality`` is JPEG's and WebP's 1–100; at 100 WebP is lossless, PNG always
+    is. Transparency is laid on ``background`` (sRGB) unless ``keep_alpha`` keeps it, which JPEG cannot.
+    """
+
+    kind: Kind = "original"
+    size: int | None = None
+    format: Format = "png"
+    quality: int = 95
+    background: tuple[int, int, int] = (255, 255, 255)
+    keep_alpha: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be written.
+
+        Raises:
+            ExportError: a missing size, a quality out of range, alpha in a JPEG.
+        """
+        if self.kind in {"max_side", "max_area"} and (self.size is None or self.size < 1):
+            raise ExportError(f"Pictures of at most {self.size} pixels cannot be written: give a size of 1 or more.")
+        if not 1 <= self.quality <= 100:  # noqa: PLR2004 - the encoders' scale
+            raise ExportError(f"The picture quality {self.quality} is out of range: give 1 to 100.")
+        if self.keep_alpha and self.format == "jpeg":
+            raise ExportError("JPEG cannot keep transparency: choose PNG or WebP.")
+
+    @property
+    def suffix(self) -> str:
+        """The suffix of files that this policy encodes."""
+        return SUFFIXES[self.format]
+
+    def size_of(self, width: int, height: int) -> tuple[int, int]:
+        """Return the size that an upright picture of ``width`` × ``height`` pixels is written in."""
+        scale = 1.0
+        if self.size is not None and self.kind == "max_side":
+            scale = self.size / max(width, height)
+        elif self.size is not None and self.kind == "max_area":
+            scale = self.size / math.sqrt(width * height)
+        if scale >= 1:
+            return width, height
+        # Rounded down, so that an area stays within its limit; the small addition undoes binary fractions.
+        return max(1, int(width * scale + 1e-6)), max(1, int(height * scale + 1e-6))
+
+
+def fit(image: Image.Image, policy: ImagePolicy) -> Image.Image:
+    """Shrink an image as the policy says, by Lanczos, keeping its aspect within a pixel; the same image if it fits."""
+    size = policy.size_of(*image.size)
+    if size == image.size:
+        return image
+    # Against Lanczos in floating point, a reducing gap of 3 costs nothing that 8 bits could show.
+    return image.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
+
+
+def write_image(
+    source: str | Path,
+    target: Path,
+    policy: ImagePolicy,
+    *,
+    first_frame: bool = False,
+    limits: ImageLimits = DEFAULT_LIMITS,
+) -> tuple[int, int]:
+    """Decode a picture, fit it to the policy and write it under exactly ``target``, whole or not at all.
+
+    Returns:
+        Width and height of what was written, in pixels.
+
+    Raises:
+        ImageError: the source cannot be read, or is too large for the format.
+        ExportError: the target cannot be written.
+    """
+    image = decode(
+        source,
+        background=policy.background,
+        keep_alpha=policy.keep_alpha,
+        first_frame=first_frame,
+        shrink_to=policy.size_of,
+        limits=limits,
+    )
+    image = _fit_to_original(image, source, policy)
+    save_image(image, target, policy)
+    return image.size
+
+
+def _fit_to_original(image: Image.Image, source: str | Path, policy: ImagePolicy) -> Image.Image:
+    image = fit(image, policy)
+    if max(image.size) > _LARGEST_SIDE[policy.format]:
+        raise image_error(
+            source,
+            f"has {image.width} × {image.height} pixels, and a {policy.format} ends at"
+            f" {_LARGEST_SIDE[policy.format]} a side: choose PNG or a smaller size.",
+        )
+    return image
+
+
+def save_image(image: Image.Image, target: Path, policy: ImagePolicy) -> None:
+    """Encode an L, RGB or RGBA image in the policy's format under ``target``, whole or not at all.
+
+    Raises:
+        ExportError: the target cannot be written.
+    """
+    with _replacing(target) as file:
+        if policy.format == "png":
+            file.writelines(encode_png(image))
+        elif policy.format == "jpeg":
+            image.save(file, "JPEG", quality=policy.quality, subsampling=0)
+        elif policy.quality == 100:  # noqa: PLR2004 - documented above
+            image.save(file, "WEBP", lossless=True, method=0, quality=0, exact=True)
+        else:
+            image.save(file, "WEBP", quality=policy.quality, method=4)
+
+
+def copy_file(source: str | Path, target: Path, *, file_size: int, mtime_ns: int) -> None:
+    """Copy a picture byte for byte by the system's quickest way, whole or not at all.
+
+    Args:
+        source: the picture.
+        target: its new name; a file there is replaced.
+        file_size: bytes that the source had when it was indexed.
+        mtime_ns: when it had last changed then, in nanoseconds.
+
+    Raises:
+        ImageError: the source cannot be read, or is not what was indexed.
+        ExportError: the target cannot be written.
+    """
+    descriptor, found = open_regular(source)
+    with os.fdopen(descriptor, "rb") as reader:
+        _check_unchanged(source, found, file_size, mtime_ns)
+        with _replacing(target) as writer:
+            copied = _copy(source, reader, writer, file_size)
+            if copied != file_size:
+                raise image_error(source, "became shorter while it was copied: index its folder again.")
+            _check_unchanged(source, os.fstat(descriptor), file_size, mtime_ns)
+
+
+def _check_unchanged(source: str | Path, found: os.stat_result, file_size: int, mtime_ns: int) -> None:
+    if (found.st_size, found.st_mtime_ns) != (file_size, mtime_ns):
+        raise image_error(source, "has changed since it was indexed: index its folder again.")
+
+
+def _copy(source: str | Path, reader: BinaryIO, writer: BinaryIO, size: int) -> int:
+    """Copy within the kernel where it can (and without copying at all on file systems that share blocks)."""
+    copied = 0
+    if hasattr(os, "copy_file_range"):
+        # Between some file systems it is not supported: the rest goes by the way that always works.
+        with suppress(OSError):
+            while copied < size:
+                step = os.copy_file_range(reader.fileno(), writer.fileno(), size - copied)
+                if not step:
+                    break
+                copied += step
+    if copied < size:
+        reader.seek(copied)
+        writer.seek(copied)
+        for block in _blocks(source, reader):
+            copied += writer.write(block)
+    return copied
+
+
+def _blocks(source: str | Path, reader: BinaryIO) -> Iterator[bytes]:
+    """Read the rest of a file; its faults are told apart from those of the file that it is copied to."""
+    try:
+        while block := reader.read(_BLOCK):
+            yield block
+    except OSError as error:
+        raise translated(source, error) from error
+
+
+@contextmanager
+def _replacing(target: Path) -> Generator[BinaryIO]:
+    """Give a new file to write to that takes the target's place when all went well, and goes away when not."""
+    unfinished = target.parent / f".lorads-{uuid4().hex}"
+    try:
+        with unfinished.open("xb") as file:
+            yield file
+        unfinished.replace(target)
+    except OSError as error:
+        raise _write_error(target, error) from error
+    finally:
+        with suppress(OSError):
+            unfinished.unlink(missing_ok=True)
+
+
+def _write_error(target: Path, error: OSError) -> ExportError:
+    if error.errno in _FULL:
+        return ExportError(f"The disk of {shown(target.parent)} is full: free some space, then export again.")
+    return ExportError(f"{shown(target)} cannot be written ({error.strerror or error}): choose another folder.")
