@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from .captions.caption import caption_dataset
 from .captions.sources import CaptionMaterial
 from .errors import LibraryError, SettingsError
-from .export import ExportOptions, ExportResult, plan_export, write_export
+from .export.plan import plan_export
+from .export.write import write_export
 from .library.index import IndexOptions, IndexReport, index_folder
 from .library.own import IndexedLibrary
 from .model import Dataset, DatasetImage, Problem, Progress, TrainingConfig, no_progress
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from .captions.caption import CaptionSettings
+    from .export.plan import ExportOptions
+    from .export.write import ExportResult
     from .library import Library
     from .library.filter import DatasetFilter
     from .model import Tag

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from .build import add_regularization, caption, export, index, open_library, open_store, query, summary
 from .demo import LIBRARY, SAMPLES, TRIGGER
 from .errors import SettingsError
-from .export import ExportOptions
+from .export.plan import ExportOptions
 from .inputs import caption_settings, image_policy_word, sidecar_rule
 from .library.filter import DatasetFilter
 from .library.index import IndexOptions

@@ -15,7 +15,7 @@ from .tags import parse_tag_list
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .images.encode import PolicyKind
+    from .images.encode import Kind
 
 _SIZED = ("max_side", "max_area")
 _UNSIZED = ("original", "normalised")
@@ -66,12 +66,12 @@ def image_policy(kind: str, size: int = 0) -> ImagePolicy:
         SettingsError: there is no such policy, or it needs a size.
     """
     if kind in _UNSIZED:
-        return ImagePolicy(cast("PolicyKind", kind))
+        return ImagePolicy(cast("Kind", kind))
     if kind not in _SIZED:
         raise SettingsError(f"There is no image policy {kind!r}; known are: {', '.join((*_UNSIZED, *_SIZED))}.")
     if size < 64:  # noqa: PLR2004 - the smallest side that any trainer takes
         raise SettingsError(f"The image policy {kind} needs a size of at least 64 pixels, e.g. {kind}=2048.")
-    return ImagePolicy(cast("PolicyKind", kind), size=size)
+    return ImagePolicy(cast("Kind", kind), size=size)
 
 
 def image_policy_word(word: str) -> ImagePolicy:

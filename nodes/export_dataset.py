@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from comfy_api.latest import io, ui
 
 from ..lorads_core.build import export, summary_text
-from ..lorads_core.export import ExportOptions
+from ..lorads_core.export.plan import ExportOptions
 from ..lorads_core.inputs import image_policy
 from ..lorads_core.model import TrainingConfig
 from ..lorads_core.trainers import trainers

@@ -1,0 +1,123 @@
+"""Where an export lies, where it is built, and what may not be in its way; it knows nothing of pictures.
+
+While it is built, everything lies in ``<root>/.lorads/<name>/``; a folder under its own name is therefore always whole.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock, Timeout
+
+from ..errors import ExportError
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from ..model import Dataset
+
+MANIFEST = "manifest.json"
+MANIFEST_VERSION = 1
+_STAGING = ".lorads"
+_JOURNAL = "journal.jsonl"
+# Latents that sd-scripts caches beside its images. They are checked by size only, so that a changed picture of the same
+# size would be trained from its old latents: they go with the version they were made from.
+_CACHES = (".npz",)
+
+
+class Place:
+    """The folders of one export: its final place, where it is built, and where an older version waits meanwhile."""
+
+    def __init__(self, root: Path, name: str) -> None:
+        self.root = root.expanduser().resolve()
+        self.name = name
+        self.final = self.root / name
+        self.output = self.root / f"{name}-lora"
+        self.staging = self.root / _STAGING / name
+        self.content = self.staging / "content"
+        self.old = self.staging / "old"
+        self.journal = self.staging / _JOURNAL
+
+    @contextmanager
+    def locked(self) -> Generator[None]:
+        """Keep every other run away from this export; nobody waits."""
+        self.content.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self.root / _STAGING / f"{self.name}.lock")
+        try:
+            with lock.acquire(timeout=0):
+                yield
+        except Timeout as error:
+            raise ExportError(
+                f"{self.final} is being exported already: wait for it, or choose another name."
+            ) from error
+
+    def recover(self) -> None:
+        """Put an older version back that a run moved aside before it was cut off."""
+        if self.old.exists() and not self.final.exists():
+            self.old.rename(self.final)
+        self._remove_old()
+
+    def check(self, dataset: Dataset) -> dict[str, Any] | None:
+        """Refuse to replace anything but an older version of the same dataset, and only what its manifest lists.
+
+        Return the older version's manifest, None where there is none.
+        """
+        if not self.final.exists():
+            return None
+        manifest = read_manifest(self.final)
+        if manifest is None:
+            raise ExportError(f"{self.final} is no export of LoRADS: choose another name, or move it away.")
+        if manifest["dataset"]["id"] != str(dataset.id):
+            raise ExportError(
+                f"{self.final} holds another dataset, {manifest['dataset']['name']!r}: choose another name."
+            )
+        strangers = sorted(self._files(self.final) - set(manifest["files"]) - {MANIFEST})
+        if strangers:
+            raise ExportError(
+                f"{self.final} holds {len(strangers)} files that LoRADS did not write, e.g. {strangers[0]}:"
+                " move them away, or export under another name."
+            )
+        return manifest
+
+    def _files(self, folder: Path) -> set[str]:
+        files = (Path(base, file) for base, _, names in os.walk(folder) for file in names)
+        return {file.relative_to(folder).as_posix() for file in files if file.suffix not in _CACHES}
+
+    def keep_only(self, files: set[str]) -> None:
+        """Remove from the unfinished export what does not belong to it any more."""
+        for file in self._files(self.content) - files:
+            (self.content / file).unlink()
+
+    def publish(self) -> None:
+        """Put the finished export in its place; the one moment without either version is two renames long."""
+        sync = getattr(os, "sync", None)  # not on Windows
+        if sync:
+            sync()
+        if self.final.exists():
+            self.final.rename(self.old)
+        self.content.rename(self.final)
+        self.clear()
+
+    def clear(self) -> None:
+        """Remove what is left of building it."""
+        self._remove_old()
+        shutil.rmtree(self.staging)
+
+    def _remove_old(self) -> None:
+        if self.old.exists():
+            shutil.rmtree(self.old)
+
+
+def read_manifest(folder: Path) -> dict[str, Any] | None:
+    """Return the manifest of an export, None where there is none that can be read."""
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        known = bool(manifest["manifest"] == MANIFEST_VERSION and manifest["dataset"]["id"] and manifest["files"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return manifest if known else None

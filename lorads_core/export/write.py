@@ -1,0 +1,335 @@
+"""Writing a plan: pictures in parallel with a journal, then captions, configs and the manifest, then the rename.
+
+The journal says what is done, so that an export that was cut off goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import errno
+import hashlib
+import json
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .. import __version__
+from ..errors import ExportError, ImageError
+from ..images.decode import is_ready
+from ..images.encode import SUFFIXES, ImagePolicy, copy_file, write_image
+from ..images.facts import read_facts
+from ..model import Export, Problem, Progress, no_progress
+from ..paths import slug
+from ..trainers import Schedule, Subset, trainer
+from .place import MANIFEST, MANIFEST_VERSION, Place
+from .plan import ExportOptions, ExportPlan, PlannedImage, subsets_of
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator, Mapping, Sequence
+
+    from ..model import ImageRecord
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenImage:
+    """One picture as it lies in the export: ``file`` is relative to it, sizes are in pixels and bytes."""
+
+    file: str
+    width: int
+    height: int
+    size: int
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExportResult:
+    """A finished export: the value that flows on, what was planned, and each picture's file."""
+
+    export: Export
+    schedule: Schedule
+    files: dict[tuple[str, int], str]
+    command: tuple[str, ...]
+
+
+def write_export(plan: ExportPlan, root: Path, name: str = "", progress: Progress = no_progress) -> ExportResult:
+    """Write a plan to ``root/<name>``; the folder appears, or replaces its older version, only when it is whole.
+
+    Args:
+        plan: what to write; it must have no problem of severity error.
+        root: the folder of all exports; it is made where it is missing.
+        name: the export's folder, by default the dataset's name; made plain ASCII.
+        progress: called as ("export", done, total) with numbers of pictures.
+
+    Raises:
+        ExportError: the plan has errors; another dataset or unknown files are in the way; no training image could be
+            written; the disk is full or read-only; the same export is being written elsewhere.
+    """
+    errors = [problem.message for problem in plan.problems if problem.severity == "error"]
+    if errors:
+        raise ExportError(" ".join(errors))
+    place = Place(root, slug(name or plan.dataset.name, "dataset"))
+    with _translated(place.final), place.locked():
+        place.recover()
+        before = place.check(plan.dataset)
+        if before and (result := _already_there(plan, place, before)):
+            place.clear()
+            progress("export", len(plan.images), len(plan.images))
+            return result
+        written, problems = _write_images(plan, place, progress)
+        text = _write_rest(plan, place, written, problems)
+        place.publish()
+    return _result(plan, place, written, (*plan.problems, *problems), text)
+
+
+@contextmanager
+def _translated(folder: Path) -> Generator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise ExportError(
+                f"The disk of {folder} is full: free some space and export again; it goes on where it stopped."
+            ) from error
+        if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+            raise ExportError(
+                f"{folder} cannot be written ({error.strerror}): choose another export folder."
+            ) from error
+        raise ExportError(f"{folder} could not be written: {error}.") from error
+
+
+def _write_images(
+    plan: ExportPlan, place: Place, progress: Progress
+) -> tuple[list[tuple[PlannedImage, WrittenImage]], list[Problem]]:
+    """Write every picture that is not already there; return those that are there now, and why others are not."""
+    done = _read_journal(place)
+    for folder in {item.folder for item in plan.images}:
+        (place.content / folder).mkdir(exist_ok=True)
+    written: list[tuple[PlannedImage, WrittenImage]] = []
+    problems: list[Problem] = []
+    progress("export", 0, len(plan.images))
+    with place.journal.open("a", encoding="utf-8") as journal, _pool(plan.options.threads) as pool:
+        for item, result in _in_order(pool, plan, place, done):
+            if isinstance(result, Problem):
+                problems.append(result)
+            else:
+                written.append((item, result))
+                journal.write(json.dumps([_key(item, plan.options), *dataclasses.astuple(result)]) + "\n")
+                journal.flush()
+            progress("export", len(written) + len(problems), len(plan.images))
+    if not any(not item.is_regularization for item, _ in written):
+        first = f" The first fault: {problems[0].message}" if problems else ""
+        raise ExportError(f"No training image of {plan.dataset.name!r} could be written.{first}")
+    return written, problems
+
+
+@contextmanager
+def _pool(threads: int) -> Generator[ThreadPoolExecutor]:
+    """A pool that drops what it has not begun when its owner gives up."""
+    pool = ThreadPoolExecutor(threads, thread_name_prefix="lorads-export")
+    try:
+        yield pool
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _in_order(
+    pool: ThreadPoolExecutor, plan: ExportPlan, place: Place, done: dict[str, WrittenImage]
+) -> Iterator[tuple[PlannedImage, WrittenImage | Problem]]:
+    """Yield every planned picture with its outcome, in order, a bounded number of them under way."""
+    waiting: deque[tuple[PlannedImage, Future[WrittenImage | Problem]]] = deque()
+    for item in plan.images:
+        before = done.get(_key(item, plan.options))
+        if before and _is_there(place.content, before):
+            yield item, before
+            continue
+        waiting.append((item, pool.submit(_write_one, item, plan.options.policy, place.content)))
+        if len(waiting) > 2 * plan.options.threads:
+            first, future = waiting.popleft()
+            yield first, future.result()
+    for item, future in waiting:
+        yield item, future.result()
+
+
+def _write_one(item: PlannedImage, policy: ImagePolicy, content: Path) -> WrittenImage | Problem:
+    """Write a picture; one that cannot be read is a problem, a full disk is raised."""
+    record = item.image.record
+    source = Path(record.path)
+    try:
+        if policy.kind == "original" and _is_ready(record):
+            target = content / item.folder / f"{item.stem}{SUFFIXES[record.format]}"
+            copy_file(source, target, file_size=record.file_size, mtime_ns=record.mtime_ns)
+            size, digest = (record.width, record.height), record.hash
+        else:
+            target = content / item.folder / f"{item.stem}{policy.suffix}"
+            size = write_image(source, target, policy)
+            digest = hashlib.sha256(target.read_bytes()).hexdigest()
+    except ImageError as error:
+        return Problem("error", "left-out", f"Left out: {error}", record.path)
+    return WrittenImage(target.relative_to(content).as_posix(), *size, target.stat().st_size, digest)
+
+
+def _is_ready(record: ImageRecord) -> bool:
+    """Ask the file itself where its library has not looked."""
+    return is_ready(read_facts(record.path)) if record.ready is None else record.ready
+
+
+def _key(item: PlannedImage, options: ExportOptions) -> str:
+    """Name what a picture is made from and how: the same key, the same file."""
+    record = item.image.record
+    made_from = (record.library, record.id, record.path, record.file_size, record.mtime_ns, record.hash)
+    made_as = (item.folder, item.stem, *dataclasses.astuple(options.policy))
+    return hashlib.sha256(repr((made_from, made_as)).encode()).hexdigest()
+
+
+def _read_journal(place: Place) -> dict[str, WrittenImage]:
+    """Return what an earlier run has finished; a line that was cut off in the writing counts for nothing."""
+    done: dict[str, WrittenImage] = {}
+    if place.journal.exists():
+        for line in place.journal.read_text(encoding="utf-8").splitlines():
+            with suppress(ValueError, TypeError):
+                key, *written = json.loads(line)
+                done[key] = WrittenImage(*written)
+    return done
+
+
+def _is_there(content: Path, written: WrittenImage) -> bool:
+    try:
+        return (content / written.file).stat().st_size == written.size
+    except OSError:
+        return False
+
+
+def _write_rest(
+    plan: ExportPlan, place: Place, written: Sequence[tuple[PlannedImage, WrittenImage]], problems: Sequence[Problem]
+) -> str:
+    """Write captions, configs and the manifest, remove what belongs to none of them; return the manifest's text."""
+    texts = _texts(plan, place, written)
+    for file, text in texts.items():
+        (place.content / file).write_text(text, encoding="utf-8", newline="\n")
+    manifest = _manifest(plan, place, written, problems)
+    manifest["files"] = sorted([*(image.file for _, image in written), *texts])
+    place.keep_only(set(manifest["files"]))
+    text = json.dumps(manifest, ensure_ascii=False, indent=1)
+    (place.content / MANIFEST).write_text(text, encoding="utf-8", newline="\n")
+    return text
+
+
+def _texts(plan: ExportPlan, place: Place, written: Sequence[tuple[PlannedImage, WrittenImage]]) -> dict[str, str]:
+    """Return every text file of the export but the manifest."""
+    captions = {Path(image.file).with_suffix(".txt").as_posix(): item.caption for item, image in written}
+    configs = trainer(plan.options.trainer).files(
+        plan.config, _written_subsets(plan, written), place.final, place.output, place.name
+    )
+    return captions | dict(configs)
+
+
+def _written_subsets(plan: ExportPlan, written: Sequence[tuple[PlannedImage, WrittenImage]]) -> tuple[Subset, ...]:
+    """Return the subsets of the pictures as they lie there, which may be fewer and smaller than was planned."""
+    return subsets_of(plan.config, plan.folders, [(item, (image.width, image.height)) for item, image in written])
+
+
+def _already_there(plan: ExportPlan, place: Place, manifest: Mapping[str, Any]) -> ExportResult | None:
+    """Return the result of an earlier export where this plan would write the very same again."""
+    if manifest["plan"] != _plan_key(plan) or manifest["left_out"]:
+        return None
+    there = {
+        (row["source"]["library"], row["source"]["id"]): WrittenImage(
+            row["file"], row["width"], row["height"], row["bytes"], row["hash"]
+        )
+        for row in manifest["images"]
+    }
+    written = [(item, there[item.image.record.library, item.image.record.id]) for item in plan.images]
+    if not all(_is_there(place.final, image) for _, image in written):
+        return None
+    try:
+        for file, text in _texts(plan, place, written).items():
+            if (place.final / file).read_text(encoding="utf-8") != text:
+                return None
+    except (OSError, UnicodeDecodeError):
+        return None
+    text = (place.final / MANIFEST).read_text(encoding="utf-8")
+    return _result(plan, place, written, plan.problems, text)
+
+
+def _plan_key(plan: ExportPlan) -> str:
+    """Name all that an export is made from."""
+    parts = [
+        __version__,
+        str(plan.dataset.id),
+        plan.options.trainer,
+        repr(dataclasses.astuple(plan.config)),
+        *(f"{_key(item, plan.options)} {item.caption}" for item in plan.images),
+    ]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _result(
+    plan: ExportPlan,
+    place: Place,
+    written: Sequence[tuple[PlannedImage, WrittenImage]],
+    problems: tuple[Problem, ...],
+    manifest: str,
+) -> ExportResult:
+    chosen = trainer(plan.options.trainer)
+    export = Export(
+        dataset_id=plan.dataset.id,
+        name=place.name,
+        folder=place.final,
+        manifest_hash=hashlib.sha256(manifest.encode()).hexdigest(),
+        training_images=sum(not item.is_regularization for item, _ in written),
+        regularization_images=sum(item.is_regularization for item, _ in written),
+        problems=problems,
+    )
+    return ExportResult(
+        export=export,
+        schedule=chosen.schedule(plan.config, _written_subsets(plan, written)),
+        files={(item.image.record.library, item.image.record.id): image.file for item, image in written},
+        command=tuple(chosen.command(plan.config, place.final)),
+    )
+
+
+def _manifest(
+    plan: ExportPlan,
+    place: Place,
+    written: Sequence[tuple[PlannedImage, WrittenImage]],
+    problems: Sequence[Problem],
+) -> dict[str, Any]:
+    """Say what the export is made of; no times, so that the same export is the same."""
+    dataset = plan.dataset
+    return {
+        "manifest": MANIFEST_VERSION,
+        "lorads": __version__,
+        "plan": _plan_key(plan),
+        "name": place.name,
+        "dataset": {
+            "id": str(dataset.id),
+            "name": dataset.name,
+            "library": dataset.library,
+            "trigger": dataclasses.asdict(dataset.trigger),
+        },
+        "trainer": plan.options.trainer,
+        "config": dataclasses.asdict(plan.config),
+        "policy": dataclasses.asdict(plan.options.policy),
+        "images": [_manifest_row(item, image) for item, image in written],
+        "left_out": [dataclasses.asdict(problem) for problem in problems],
+    }
+
+
+def _manifest_row(item: PlannedImage, image: WrittenImage) -> dict[str, object]:
+    record = item.image.record
+    caption = item.image.caption
+    return {
+        "file": image.file,
+        "width": image.width,
+        "height": image.height,
+        "bytes": image.size,
+        "hash": image.hash,
+        "source": {"library": record.library, "id": record.id, "path": record.path, "hash": record.hash},
+        "caption": item.caption,
+        "caption_source": caption.source if caption else None,
+        "caption_edited": bool(caption and caption.edited),
+        "regularization": item.is_regularization,
+    }
