@@ -5,5 +5,5 @@ from __future__ import annotations
 from pathlib import Path
 
 SAMPLES = Path(__file__).parent / "samples"
-TRIGGER = "scenicview"
+TRIGGER = "oldlandmark"
 LIBRARY = "demo"

@@ -26,7 +26,6 @@ __all__ = ["MOST_CONNECTIONS", "Store", "describe", "parse_dsn", "translate"]
 MOST_CONNECTIONS = 4
 # A pool of its own goes on trying a dead server until the time is up; so it gets little, then we look for ourselves.
 _QUICK_SECONDS = 0.5
-_PATIENT_SECONDS = 30.0
 # What a DSN does not say. A network that has gone away is noticed after a minute instead of two hours.
 _DEFAULTS = {
     "connect_timeout": "10",
@@ -40,8 +39,11 @@ _DEFAULTS = {
 class Store:
     """A reachable PostgreSQL and at most four connections to it; any thread may use it. Opened by ``Store.open``.
 
-    An embedded server that has died is started again when the next connection is asked for.
+    An embedded server that has died is started again when the next connection is asked for. ``patience`` is how many
+    seconds to wait for a connection while others have them all.
     """
+
+    patience = 30.0
 
     def __init__(
         self, dsn: str | None, data_folder: Path | None, prepare: Callable[[psycopg.Connection], None] | None
@@ -123,7 +125,7 @@ class Store:
         except (PoolTimeout, PoolClosed):  # all in use, the server is gone, or another thread has found it gone
             self._drop_if_dead(pool)
         pool = self._reached()
-        return pool, pool.getconn(_PATIENT_SECONDS)
+        return pool, pool.getconn(self.patience)
 
     def _reached(self) -> ConnectionPool:
         """Return a pool for a server that answered when the pool was made."""
