@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Literal, cast
+from typing import TYPE_CHECKING, Literal, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 Side = Literal["positive", "negative"]
-Node = Mapping[str, object]
-"""One node: ``class_type`` and ``inputs``, each a value or a link ``[node id, output number]``."""
-
 _DEPTH = 150  # well under Python's own limit; real graphs stay under 50
 _STEPS = 5_000  # a graph of joins that use each input twice would else grow without end
 _LONGEST = 100_000
+_MOST_NODES = 20_000
 
 _ENDS = re.compile(r"(save|preview|output)", re.IGNORECASE)
 _SAMPLER = re.compile(r"sampler|detailer|upscale", re.IGNORECASE)
-_CONDITIONING = re.compile(r"^(cond(itioning)?(_?\d+|_to|_from|_[a-z])?|guider|guidance)$", re.IGNORECASE)
+_CONDITIONING = re.compile(r"^(cond(itioning)?(_?\d+|_to|_from|_[a-z])?|guider)$", re.IGNORECASE)
 _TEXT = re.compile(
     r"^(text|string|str|prompt|value|wildcard_text|populated_text|clip_[gl]|t5xxl|llama|qwen\w*|tags|lyrics"
     r"|(text|string|prompt|str)_?([a-z]|\d+|positive|negative)|(positive|negative)(_prompt|_text)?|input)$",
@@ -28,6 +28,7 @@ _NO_TEXT = re.compile(
     r"|noise|sampler|sigmas|seed|width|height|steps|cfg|denoise|guidance|strength)$",
     re.IGNORECASE,
 )
+_FILE = re.compile(r"\.(safetensors|ckpt|pth?|bin|gguf|png|jpe?g|webp)$", re.IGNORECASE)
 _SEPARATORS = ("delimiter", "separator", "delim")
 
 
@@ -36,6 +37,8 @@ def graph_prompts(graph: Mapping[str, object]) -> tuple[str, str]:
 
     Where several samplers lead to a result, that farthest from it counts: it laid the picture out, later ones refine.
     """
+    if len(graph) > _MOST_NODES:
+        return "", ""
     walk = _Walk({key: _Node.read(node) for key, value in graph.items() if (node := _mapping(value))})
     samplers = walk.samplers()
     for sampler in samplers:
@@ -137,7 +140,8 @@ class _Walk:
             return []
         texts = self._texts(node, side, path | {key})
         separators = [value for name in _SEPARATORS if isinstance(value := node.inputs.get(name), str)]
-        text = (separators[0] if separators else " ").join(texts)[:_LONGEST]
+        # Nodes that show a text hold it twice: as the link, and as what they showed.
+        text = (separators[0] if separators else " ").join(dict.fromkeys(texts))[:_LONGEST]
         return [text] if text.strip() else []
 
     def _texts(self, node: _Node, side: Side, path: frozenset[str]) -> list[str]:
@@ -161,26 +165,32 @@ class _Walk:
 
 
 def workflow_graph(workflow: Mapping[str, object]) -> dict[str, object]:
-    """Turn a workflow as the editor saves it into the API form as far as prompts need it.
-
-    Widgets have no names there: the strings of a node stand in for its text inputs that have no link.
-    """
+    """Turn a workflow as the editor saves it into the API form, as far as prompts need it."""
     links = _workflow_links(workflow.get("links"))
     graph: dict[str, object] = {}
-    for node in _mappings(workflow.get("nodes")):
+    for node in _mappings(workflow.get("nodes"))[:_MOST_NODES]:
         if node.get("mode") in (2, 4):  # muted, bypassed
             continue
-        inputs: dict[str, object] = {}
-        for entry in _mappings(node.get("inputs")):
+        entries = _mappings(node.get("inputs"))
+        inputs = _widgets(entries, node.get("widgets_values"))
+        for entry in entries:
             name, link = entry.get("name"), entry.get("link")
             if isinstance(name, str) and isinstance(link, int) and link in links:
                 inputs[name] = links[link]
-        widgets = node.get("widgets_values")
-        strings = [value for value in _list(widgets) or _mapping(widgets).values() if isinstance(value, str)]
-        if "text" not in inputs:
-            inputs |= {f"text_{number}" if number else "text": text for number, text in enumerate(strings)}
         graph[str(node.get("id"))] = {"class_type": node.get("type"), "inputs": inputs}
     return graph
+
+
+def _widgets(entries: list[Mapping[str, object]], widgets: object) -> dict[str, object]:
+    """Return widget values by name where the editor saved names (from 2025 on); else strings stand in for text."""
+    if named := _mapping(widgets):
+        return dict(named)
+    values = _list(widgets)
+    names = [name for entry in entries if "widget" in entry and isinstance(name := entry.get("name"), str)]
+    if names and len(names) == len(values):
+        return dict(zip(names, values, strict=True))
+    strings = [value for value in values if isinstance(value, str) and not _FILE.search(value)]
+    return {f"text_{number}" if number else "text": text for number, text in enumerate(strings)}
 
 
 def _mappings(value: object) -> list[Mapping[str, object]]:

@@ -220,7 +220,7 @@ def encode_png(image: Image.Image) -> Iterator[bytes]:
     packer = zlib.compressobj(1, zlib.DEFLATED, 15, 9, zlib.Z_RLE)
     step = max(1, _STRIP // rows.shape[1])
     for top in range(0, image.height, step):
-        if packed := packer.compress(_filtered(rows[top : top + step], channels)):
+        if packed := packer.compress(_filtered(rows[top : top + step], channels).data):
             yield _chunk(b"IDAT", packed)
     yield _chunk(b"IDAT", packer.flush())
     yield _chunk(b"IEND", b"")

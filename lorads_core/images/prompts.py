@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from .graphs import graph_prompts, workflow_graph
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,7 @@ NO_PROMPTS = Prompts()
 
 _LONGEST_JSON = 32 * 1024 * 1024
 _LONGEST = 100_000
+_LONGEST_LINE = 2_000  # that is searched for parameters, which takes time by its square
 
 # AUTOMATIC1111 1.10, modules/infotext_utils.py: re_param, and that the last line holds at least three of them.
 _PARAMETER = re.compile(r'\s*(\w[\w \-/]+):\s*("(?:\\.|[^\\"])+"|[^,]*)(?:,|$)')
@@ -41,7 +44,7 @@ def read_prompts(texts: Mapping[str, str], exif_texts: Sequence[str] = (), comme
         exif_texts: the texts of EXIF's main directory; ComfyUI's WebP and others write ``prompt:{…}`` there.
         comment: EXIF's UserComment, decoded.
     """
-    found = dict(texts)
+    found: dict[str, object] = dict(texts)
     for text in exif_texts:
         if label := _LABELLED.match(text):
             found.setdefault(label[1].lower(), label[2])
@@ -54,20 +57,18 @@ def read_prompts(texts: Mapping[str, str], exif_texts: Sequence[str] = (), comme
     return NO_PROMPTS
 
 
-def _add_comment(found: dict[str, str], comment: str) -> None:
+def _add_comment(found: dict[str, object], comment: str) -> None:
     """File a UserComment under what it holds: A1111's parameters, or JSON that wraps fields or is one itself."""
     fields = _json(comment)
     if not fields:
-        found.setdefault("parameters", comment)
-        return
-    if _is_graph(fields):
-        found.setdefault("prompt", comment)
-        return
-    found.setdefault("Comment", comment)
-    found.setdefault("parameters", comment)
-    for name, value in fields.items():
-        if name not in {"prompt", "negative_prompt"}:
-            found.setdefault(name, value if isinstance(value, str) else json.dumps(value))
+        if "Steps: " in comment or _NEGATIVE in comment:  # else it is what cameras and editors write there
+            found.setdefault("parameters", comment)
+    elif _is_graph(fields):
+        found.setdefault("prompt", fields)
+    else:
+        wrapped = {name: value for name, value in fields.items() if name != "prompt" or _object(value)}
+        for name, value in ({"Comment": fields, "parameters": fields} | wrapped).items():
+            found.setdefault(name, value)
 
 
 def _clean(text: str) -> str:
@@ -75,32 +76,37 @@ def _clean(text: str) -> str:
     return text[:_LONGEST].replace("\0", "").encode(errors="ignore").decode().strip()
 
 
-def _json(text: str | None) -> dict[str, object]:
-    """Return a JSON object, empty for all else; NaN, which ComfyUI writes, is read as Python does."""
-    if not text or len(text) > _LONGEST_JSON or not text.lstrip().startswith("{"):
+def _json(text: object) -> Mapping[str, object]:
+    """Return a JSON object, read from text where it is not already; empty for all else.
+
+    NaN, which ComfyUI writes, is read as Python does.
+    """
+    if not isinstance(text, str):
+        return _object(text)
+    if len(text) > _LONGEST_JSON or not text.lstrip().startswith("{"):
         return {}
     try:
         value: object = json.loads(text)
     except (ValueError, RecursionError):
         return {}
-    return cast("dict[str, object]", value) if isinstance(value, dict) else {}
+    return _object(value)
 
 
 def _object(value: object) -> Mapping[str, object]:
-    return cast("Mapping[str, object]", value) if isinstance(value, Mapping) else {}
+    return cast("Mapping[str, object]", value) if isinstance(value, dict) else {}
 
 
 def _string(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _a1111(found: Mapping[str, str]) -> Prompts:
+def _a1111(found: Mapping[str, object]) -> Prompts:
     """Read ``parameters`` of AUTOMATIC1111, Forge and all that write as they do."""
-    text = found.get("parameters", "").strip()
+    text = _string(found.get("parameters")).strip()
     if not text or text.startswith("{"):
         return NO_PROMPTS
     *lines, last = text.split("\n")
-    if len(_PARAMETER.findall(last[:_LONGEST])) < 3:  # noqa: PLR2004 - A1111's own rule
+    if len(_PARAMETER.findall(last[:_LONGEST_LINE])) < 3:  # noqa: PLR2004 - A1111's own rule
         lines.append(last)
     positive: list[str] = []
     negative: list[str] = []
@@ -116,7 +122,7 @@ def _a1111(found: Mapping[str, str]) -> Prompts:
     return Prompts("\n".join(positive), "\n".join(negative), "a1111")
 
 
-def _fooocus(found: Mapping[str, str]) -> Prompts:
+def _fooocus(found: Mapping[str, object]) -> Prompts:
     """Read ``parameters`` in JSON: Fooocus, SwarmUI (under ``sui_image_params``)."""
     fields = _json(found.get("parameters"))
     swarm = _object(fields.get("sui_image_params"))
@@ -131,7 +137,7 @@ def _is_graph(fields: Mapping[str, object]) -> bool:
     return any("class_type" in _object(node) for node in fields.values())
 
 
-def _comfyui(found: Mapping[str, str]) -> Prompts:
+def _comfyui(found: Mapping[str, object]) -> Prompts:
     """Read ComfyUI's ``prompt``, the graph that ran, or else ``workflow``, the graph as it was drawn."""
     positive, negative = graph_prompts(_json(found.get("prompt")))
     if not positive and not negative and "workflow" in found:
@@ -140,7 +146,7 @@ def _comfyui(found: Mapping[str, str]) -> Prompts:
     return Prompts(positive, negative, "comfyui")
 
 
-def _invokeai(found: Mapping[str, str]) -> Prompts:
+def _invokeai(found: Mapping[str, object]) -> Prompts:
     """Read InvokeAI's ``invokeai_metadata`` (3 on), ``sd-metadata`` (2) and ``Dream`` (1–2)."""
     fields = _json(found.get("invokeai_metadata"))
     if fields:
@@ -149,7 +155,7 @@ def _invokeai(found: Mapping[str, str]) -> Prompts:
     if isinstance(prompt, list):
         parts = (_string(_object(part).get("prompt")) for part in cast("list[object]", prompt))
         prompt = ", ".join(filter(None, parts))
-    text = _string(prompt) or _dream(found.get("Dream", ""))
+    text = _string(prompt) or _dream(_string(found.get("Dream")))
     # InvokeAI 2 keeps the negative prompt in brackets within the positive one.
     positive = " ".join(_BRACKETS.sub(" ", text).split())
     return Prompts(positive, ", ".join(part.strip() for part in _BRACKETS.findall(text)), "invokeai")
@@ -163,12 +169,14 @@ def _dream(line: str) -> str:
     return _DREAM_OPTIONS.split(line, maxsplit=1)[0]
 
 
-def _novelai(found: Mapping[str, str]) -> Prompts:
+def _novelai(found: Mapping[str, object]) -> Prompts:
     """Read NovelAI's ``Comment`` in JSON, from version 4 on with a caption for each character, or ``Description``."""
     fields = _json(found.get("Comment"))
-    if not fields.keys() & {"uc", "v4_prompt"} and "NovelAI" not in found.get("Software", ""):
+    if not fields.keys() & {"uc", "v4_prompt"} and "NovelAI" not in _string(found.get("Software")):
         return NO_PROMPTS
-    positive = _v4_caption(fields.get("v4_prompt")) or _string(fields.get("prompt")) or found.get("Description", "")
+    positive = (
+        _v4_caption(fields.get("v4_prompt")) or _string(fields.get("prompt")) or _string(found.get("Description"))
+    )
     negative = _v4_caption(fields.get("v4_negative_prompt")) or _string(fields.get("uc"))
     return Prompts(positive, negative, "novelai")
 
@@ -182,15 +190,15 @@ def _v4_caption(value: object) -> str:
     return ", ".join(part for part in parts if part)
 
 
-def _plain(found: Mapping[str, str]) -> Prompts:
+def _plain(found: Mapping[str, object]) -> Prompts:
     """Read ``prompt`` and ``negative_prompt`` as plain texts: Easy Diffusion and many scripts."""
-    prompt = found.get("prompt", "")
+    prompt = _string(found.get("prompt"))
     if prompt.lstrip().startswith(("{", "[")):
         return NO_PROMPTS
-    return Prompts(prompt, found.get("negative_prompt", ""), "plain")
+    return Prompts(prompt, _string(found.get("negative_prompt")), "plain")
 
 
-_READERS: tuple[Callable[[Mapping[str, str]], Prompts], ...] = (
+_READERS: tuple[Callable[[Mapping[str, object]], Prompts], ...] = (
     _a1111,
     _comfyui,
     _invokeai,
