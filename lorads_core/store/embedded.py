@@ -147,8 +147,11 @@ class Attached:
 
     def alive(self) -> bool:
         """Whether the server is there and takes connections at the address we have."""
-        found = clusters.running(self._cluster)
-        return found is not None and found.ready and clusters.conninfo(self._cluster, found) == self.conninfo
+        try:
+            found = clusters.running(self._cluster)
+            return found is not None and found.ready and clusters.conninfo(self._cluster, found) == self.conninfo
+        except (OSError, StoreError):  # attaching anew will tell what is wrong
+            return False
 
     def close(self) -> None:
         """Leave, and stop the server if nobody else is there; a second call, or one in a forked child, does nothing.
