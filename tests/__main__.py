@@ -48,7 +48,9 @@ def set_up_browser() -> None:
             print(f"== browser: {' '.join(command)}", flush=True)
             subprocess.run(command, check=False)
             return
-    print("== browser: none found; install Chromium (e.g. sudo apt-get install chromium), or its tests skip", flush=True)
+    print(
+        "== browser: none found; install Chromium (e.g. sudo apt-get install chromium), or its tests skip", flush=True
+    )
 
 
 if __name__ == "__main__":

@@ -66,7 +66,7 @@ def _add_comment(found: dict[str, object], comment: str) -> None:
     elif _is_graph(fields):
         found.setdefault("prompt", fields)
     else:
-        wrapped = {name: value for name, value in fields.items() if name != "prompt" or _object(value)}
+        wrapped = {name: value for name, value in fields.items() if name != "prompt" or _json(value)}
         for name, value in ({"Comment": fields, "parameters": fields} | wrapped).items():
             found.setdefault(name, value)
 

@@ -171,6 +171,7 @@ class _Indexing:
                     self._unreadable_folder(folder, error)
                 continue
             pictures: list[os.DirEntry[str]] = []
+            below: list[str] = []
             sidecars: dict[str, os.DirEntry[str]] = {}
             for entry in listed:
                 suffix = os.path.splitext(entry.name)[1].lower()  # noqa: PTH122 - a Path for each of a million names is slow
@@ -179,7 +180,8 @@ class _Indexing:
                 elif suffix in self.options.sidecars.suffixes:
                     sidecars[entry.name.lower()] = entry
                 elif self._is_folder(entry, real):
-                    pending.append(entry.path)
+                    below.append(entry.path)
+            pending += reversed(below)
             yield folder, pictures, sidecars
 
     def _is_folder(self, entry: os.DirEntry[str], real: set[str]) -> bool:

@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING
 
 from ..errors import CaptionError
 from ..model import Caption, Tag
-from ..tags import canonical, parse_tag_list
+from ..tags import is_tag_list, parse_tag_list
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 LARGEST = 1_000_000
 """Bytes; what is longer is no caption."""
-
-_LONGEST_TAG_WORDS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +44,10 @@ def read_sidecar(path: Path, source: str) -> tuple[tuple[Tag, ...], tuple[Captio
     text = _read_text(path).strip()
     if not text:
         return (), ()
-    tags = tuple(Tag(canonical(tag), source) for tag in parse_tag_list(text) if canonical(tag))
+    tags = tuple(Tag(tag, source) for tag in parse_tag_list(text))
     if source in ("wd", "joytag"):
         return tags, ()
     return (tags if is_tag_list(text) else ()), (Caption(text, source),)
-
-
-def is_tag_list(text: str) -> bool:
-    """Tell a list of tags from prose: short comma-separated parts, none of them a sentence."""
-    parts = parse_tag_list(text)
-    return "," in text and all(len(part.split()) <= _LONGEST_TAG_WORDS and not part.endswith(".") for part in parts)
 
 
 def _read_text(path: Path) -> str:

@@ -182,7 +182,7 @@ def test_a_file_that_went_bad_is_no_longer_offered(run, store, library, picture)
 
 
 def test_odd_names(run, store, library, tmp_path, picture):
-    names = ["new\nline.png", 'quo"te\'s.png', "ünï – 猫.png", "x" * 251 + ".png", "percent%s.png"]
+    names = ["new\nline.png", "quo\"te's.png", "ünï – 猫.png", "x" * 251 + ".png", "percent%s.png"]
     for name in names:
         picture(name)
     with open(os.fsencode(tmp_path) + b"/not-utf8-\xff.png", "wb") as file:
@@ -235,15 +235,16 @@ def test_a_folder_that_cannot_be_read_keeps_what_is_known(run, store, library, t
 
 
 def test_a_folder_that_vanishes_in_the_middle(store, library, tmp_path, picture):
-    picture("a/one.png")
-    picture("b/two.png")
+    for n in range(20):
+        picture(f"a/{n}.png")
+    picture("b/one.png")
 
     def progress(_step, done, _total):
-        if done == 0:
+        if done == 1:
             shutil.rmtree(tmp_path / "b")
 
-    report = index_folder(store, library, tmp_path, progress=progress)
-    assert report.found == 1
+    report = index_folder(store, library, tmp_path, IndexOptions(workers=1), progress)
+    assert report.found == 20
     assert [problem.code for problem in report.problems] == ["vanished"]
 
 

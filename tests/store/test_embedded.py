@@ -199,7 +199,8 @@ def test_a_forked_child_does_not_keep_the_server(home, pid_of, start):
     script = FORK.replace("attached.close()", "sys.stdin.readline()").replace("os.waitpid(child, 0)", "")
     process = start(script, home)
     assert process.stdout.readline() == "attached\n"
-    process.kill()  # the child lives on and waits for its input
+    process.kill()  # its child lives on and waits for input
+    process.wait()
     with attach(home):
         pass
     assert pid_of(home) is None

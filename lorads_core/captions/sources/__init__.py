@@ -1,0 +1,76 @@
+"""What a caption source is: one module each, found by a scan of this folder; a source says where it has nothing."""
+
+from __future__ import annotations
+
+import pkgutil
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from ...errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ...model import Caption, ImageRecord, Tag
+    from ..merge import MergeRules
+
+Kind = Literal["tags", "prose"]
+
+
+@dataclass(frozen=True, slots=True)
+class CaptionMaterial:
+    """All that is known of an image's words: its record, its tags, and what a person wrote for this dataset."""
+
+    record: ImageRecord
+    tags: Sequence[Tag] = ()
+    edited: Caption | None = None
+
+
+class CaptionSource(Protocol):
+    """A place that captions come from."""
+
+    @property
+    def name(self) -> str:
+        """What widgets and the command line call it."""
+        ...
+
+    @property
+    def label(self) -> str:
+        """What people call it."""
+        ...
+
+    @property
+    def kind(self) -> Kind:
+        """Whether it gives tags or sentences."""
+        ...
+
+    def text(self, material: CaptionMaterial, rules: MergeRules) -> str:
+        """Return the caption without trigger, empty where the source has nothing for this image."""
+        ...
+
+
+@cache
+def sources() -> dict[str, CaptionSource]:
+    """Return every caption source by name."""
+    modules = (import_module(f"{__name__}.{module.name}") for module in pkgutil.iter_modules(__path__))
+    found: list[CaptionSource] = [module.SOURCE for module in modules]
+    return {source.name: source for source in found}
+
+
+def source_names() -> tuple[str, ...]:
+    """Return the names of all caption sources."""
+    return tuple(sources())
+
+
+def source(name: str) -> CaptionSource:
+    """Return the caption source called ``name``.
+
+    Raises:
+        SettingsError: there is none; the message names those there are.
+    """
+    known = sources()
+    if name not in known:
+        raise SettingsError(f"There is no caption source {name!r}; known are: {', '.join(known)}.")
+    return known[name]

@@ -1,0 +1,26 @@
+"""The tags of both taggers, and those that people gave, merged and without duplicates."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ...tags import render_training
+from ..merge import MergeRules, merge
+
+if TYPE_CHECKING:
+    from . import CaptionMaterial, CaptionSource, Kind
+
+
+class CombinedSource:
+    """All tags of an image, whoever gave them."""
+
+    name = "combined"
+    label = "Combined tags (WD + JoyTag)"
+    kind: Kind = "tags"
+
+    def text(self, material: CaptionMaterial, rules: MergeRules) -> str:
+        """Return the merged tags."""
+        return render_training(merge(material.tags, rules))
+
+
+SOURCE: CaptionSource = CombinedSource()

@@ -1,0 +1,29 @@
+"""The text file beside a picture."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ...tags import is_tag_list, parse_tag_list, render_training, safe_text
+
+if TYPE_CHECKING:
+    from ..merge import MergeRules
+    from . import CaptionMaterial, CaptionSource, Kind
+
+
+class SidecarSource:
+    """What the file says: tags in their order and our spelling, sentences as they are."""
+
+    name = "sidecar"
+    label = "Sidecar file"
+    kind: Kind = "tags"
+
+    def text(self, material: CaptionMaterial, rules: MergeRules) -> str:  # noqa: ARG002 - written by hand or tool, kept
+        """Return the file's text in one line."""
+        texts = [caption.text for caption in material.record.captions if caption.source == self.name]
+        if not texts:
+            return ""
+        return render_training(parse_tag_list(texts[0])) if is_tag_list(texts[0]) else safe_text(texts[0])
+
+
+SOURCE: CaptionSource = SidecarSource()

@@ -1,0 +1,26 @@
+"""The tags of a WD tagger as a caption."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ...tags import render_training
+from ..merge import MergeRules, merge, said_by
+
+if TYPE_CHECKING:
+    from . import CaptionMaterial, CaptionSource, Kind
+
+
+class WdSource:
+    """What the tagger saw above its threshold."""
+
+    name = "wd"
+    label = "WD tags"
+    kind: Kind = "tags"
+
+    def text(self, material: CaptionMaterial, rules: MergeRules) -> str:
+        """Return the tags of this tagger alone."""
+        return render_training(merge([tag for tag in material.tags if "wd" in said_by(tag)], rules))
+
+
+SOURCE: CaptionSource = WdSource()
