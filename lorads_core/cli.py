@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from .show import Screen  # noqa: PLC0415 - `lorads --help` needs no terminal library
 
     screen = Screen()
-    signal.signal(signal.SIGTERM, _interrupt)
+    before = signal.signal(signal.SIGTERM, _interrupt)
     try:
         command: Callable[[argparse.Namespace, Screen], int] = options.command
         return command(options, screen)
@@ -44,6 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Whoever read our output has gone; there is nobody left to tell.
         sys.stderr.close()
         return 0
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from PIL import Image, JpegImagePlugin
 
+from .gif import read_gif
 from .header import TRUNCATED, FaultError, Header
 from .jpeg import MAGIC as JPEG_MAGIC
 from .jpeg import read_jpeg
@@ -34,7 +35,7 @@ _PLUGINS = {
     "heif": "HEIF",
     "jxl": "JXL",
 }
-_READERS = {"png": read_png, "jpeg": read_jpeg, "webp": read_webp}
+_READERS = {"png": read_png, "jpeg": read_jpeg, "webp": read_webp, "gif": read_gif}
 _MAGIC = (
     (PNG_MAGIC, "png"),
     (JPEG_MAGIC, "jpeg"),

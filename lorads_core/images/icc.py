@@ -45,7 +45,7 @@ def _transform(icc: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
         profile = ImageCms.ImageCmsProfile(BytesIO(icc))
         srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))  # pyright: ignore[reportUnknownArgumentType]
         return ImageCms.ImageCmsTransform(profile, srgb, mode, "RGB")
-    except (OSError, ImageCms.PyCMSError):
+    except (OSError, ValueError, ImageCms.PyCMSError):
         return None
 
 

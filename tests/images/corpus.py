@@ -198,7 +198,7 @@ def broken():
         "cut.avif": (sound_avif[:-100], "cut off"),
         "cut.bmp": (sound_bmp[:-100], "cut off"),
         "junk.tif": (b"II*\0" + b"\xff" * 40, "damaged"),
-        "junk.gif": (b"GIF89a\1\0", "damaged"),
+        "junk.gif": (b"GIF89a\1\0\1\0", "cut off"),
         "bomb.png": (
             png(header_chunk(20_000, 20_000, 1, 0), chunk(b"IDAT", zlib.compress(bytes(100)))),
             "over the limit",
