@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast, get_args
 
+from . import bases
 from .captions.caption import CaptionSettings
+from .captions.merge import MergeRules
 from .captions.sources import source
 from .errors import SettingsError
 from .images.encode import ImagePolicy
@@ -92,9 +94,10 @@ def caption_settings(
     """Return how to caption.
 
     Raises:
-        SettingsError: a source or the position is unknown.
+        SettingsError: a source, the position or the base model is unknown.
         CaptionError: the trigger cannot stand in a caption.
     """
+    base = bases.base_model(base_model)
     for each in (name, *fallback):
         source(each)
     if position not in get_args(Position):
@@ -103,5 +106,5 @@ def caption_settings(
         source=name,
         fallback=tuple(fallback),
         trigger=Trigger(trigger.strip(), cast("Position", position)),
-        base_model=base_model,
+        rules=MergeRules(ratings=base.ratings),
     )

@@ -14,6 +14,8 @@ LONGEST = 200
 """Characters; what is longer is no tag (and too long for an index)."""
 
 _MOST_WORDS = 6
+# A full stop between two words, or at the end of several.
+_SENTENCE = re.compile(r"\w[.!?] |^\S+ .*\w[.!?]$")
 
 # The faces that WD taggers spell with underscores: selected_tags.csv of SmilingWolf's taggers.
 KAOMOJI = frozenset(
@@ -78,9 +80,7 @@ def parse_tag_list(text: str) -> list[str]:
 def is_tag_list(text: str) -> bool:
     """Tell a list of tags from prose: commas between short parts, none of which is a sentence."""
     parts = [part.strip() for part in _LIST_ENDS.split(text) if part.strip()]
-    return len(parts) > 1 and not any(
-        len(part.split()) > _MOST_WORDS or (" " in part and part.endswith((".", "!", "?"))) for part in parts
-    )
+    return len(parts) > 1 and not any(len(part.split()) > _MOST_WORDS or _SENTENCE.search(part) for part in parts)
 
 
 def render_training(tags: Iterable[str]) -> str:

@@ -50,7 +50,7 @@ class CaptionBuilder(io.ComfyNode):
                 io.Combo.Input(
                     "base_model",
                     options=[base.name for base in BASE_MODELS],
-                    tooltip="Decides how captions are written.",
+                    tooltip="Decides how captions spell a tagger's rating, if at all.",
                 ),
             ],
             outputs=[

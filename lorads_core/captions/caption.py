@@ -26,7 +26,6 @@ class CaptionSettings:
     source: str = "sidecar"
     fallback: tuple[str, ...] = ()
     trigger: Trigger = field(default_factory=Trigger)
-    base_model: str = "sdxl"
     rules: MergeRules = field(default_factory=MergeRules)
 
 

@@ -10,9 +10,9 @@ from ..tags import canonical, is_score, safe_text
 _LORA = re.compile(r"<[a-z]+:[^<>]*>", re.IGNORECASE)
 _EMBEDDING = re.compile(r"\bembedding:[^\s,()\[\]]+", re.IGNORECASE)
 _WILDCARD = re.compile(r"__[\w/*-]{1,100}?__")
-_COMMENT = re.compile(r"^\s*#[^\n]*$", re.MULTILINE)
+_COMMENT = re.compile(r"^[ \t]*#[^\n]*$", re.MULTILINE)
 _KEYWORD = re.compile(r"\b(?:BREAK|AND|ADDCOMM|ADDBASE|ADDCOL|ADDROW)\b")
-_NEGATIVE = re.compile(r"\n?\s*Negative prompt:.*", re.DOTALL)
+_NEGATIVE = "Negative prompt:"
 _WEIGHT = re.compile(r":\s*[+-]?\d+(?:\.\d+)?\s*(?=[)\]])")
 _LITERAL = re.compile(r"\\([()\[\]])")
 _BRACKETS = str.maketrans("", "", "()[]{}")
@@ -24,7 +24,7 @@ _PRIVATE = str.maketrans("", "", "".join(_KEEP.values()))
 
 def clean_prompt(prompt: str) -> str:
     """Return the words of a positive prompt as one line: no LoRA or embedding, weight, keyword or quality score."""
-    text = _NEGATIVE.sub("", _COMMENT.sub("", prompt.translate(_PRIVATE)), count=1)
+    text = _COMMENT.sub("", prompt.translate(_PRIVATE)).partition(_NEGATIVE)[0]
     for pattern in (_LORA, _EMBEDDING, _WILDCARD, _KEYWORD):
         text = pattern.sub(", ", text)
     text = _LITERAL.sub(lambda match: _KEEP[match[1]], text)

@@ -17,6 +17,7 @@ from ..tags import canonical, is_score
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from ..bases import RatingStyle
     from ..model import Tag
 
 # Spellings that mean the same to every tagger and base model; our own choice, from Danbooru's aliases.
@@ -36,6 +37,12 @@ ALIASES = {
 }
 BLACKLIST = frozenset({"watermark", "artist name", "signature", "twitter username", "web address", "patreon username"})
 RATINGS = ("general", "sensitive", "questionable", "explicit")
+_PONY = {
+    "general": "rating_safe",
+    "sensitive": "rating_safe",
+    "questionable": "rating_questionable",
+    "explicit": "rating_explicit",
+}
 IMPLIED_BY = {  # a tag → the tags that say it already
     "multiple girls": ("2girls", "3girls", "4girls", "5girls", "6+girls"),
     "multiple boys": ("2boys", "3boys", "4boys", "5boys", "6+boys"),
@@ -69,7 +76,7 @@ class MergeRules:
     joytag: float = 0.4
     agreement: float = 0.7
     blacklist: frozenset[str] = BLACKLIST
-    keep_rating: bool = False
+    ratings: RatingStyle = "none"
 
 
 def said_by(tag: Tag) -> frozenset[str]:
@@ -107,8 +114,8 @@ def merge(tags: Iterable[Tag], rules: MergeRules) -> list[str]:
     _exclude(scores)
     _drop_implied(scores)
     ordered = sorted(scores, key=lambda tag: (not _is_count(tag), -scores[tag], tag))
-    if rating and rules.keep_rating:
-        ordered.insert(sum(map(_is_count, scores)), rating)
+    if rating and rules.ratings != "none":
+        ordered.insert(sum(map(_is_count, scores)), _PONY[rating] if rules.ratings == "pony" else rating)
     return ordered
 
 
