@@ -97,7 +97,8 @@ def _format(data: bytes) -> str:
         return "webp"
     if data[4:8] == b"ftyp":
         if kind := _BRANDS.get(data[8:12]):
-            return kind
+            is_avif = kind == "heif" and b"avif" in data[16 : int.from_bytes(data[:4], "big")]
+            return "avif" if is_avif else kind
         raise FaultError("is a video, not a picture: leave it out.")
     start = data[:512].lstrip(b"\xef\xbb\xbf \r\n\t").lower()
     if start.startswith((b"<!doctype html", b"<html", b"<head")):

@@ -332,6 +332,16 @@ def test_exif_that_points_everywhere_at_the_whole_file_takes_no_memory(file):
     assert peak < 64_000_000
 
 
+def test_an_avif_that_calls_itself_a_heif(file):
+    data = saved(RGB, "AVIF").replace(b"ftypavif", b"ftypmif1", 1)
+    assert read_facts(file(data)).format == "avif"
+
+
+def test_heif_says_what_to_do(file):
+    with pytest.raises(ImageError, match="heif, which this Pillow cannot read: save it as PNG or JPEG"):
+        read_facts(file(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(99)))
+
+
 def test_large_pictures_neither_warn_nor_decode(file):
     rows = b"".join(chunk(b"IDAT", part) for part in (b"not", b"deflate"))
     facts = read_facts(file(png(header_chunk(13_000, 13_000, 1, 0), rows)))  # Pillow warns from 89 million on
