@@ -1,0 +1,107 @@
+"""The story from folders to an export, on a real store; what a person edits and what a library changes is picked up."""
+
+import dataclasses
+
+import pytest
+
+from lorads_core.build import add_regularization, caption, edits_mark, export, index, open_library, query, summary_text
+from lorads_core.errors import LibraryError, SettingsError
+from lorads_core.export.plan import ExportOptions
+from lorads_core.inputs import caption_settings
+from lorads_core.library.filter import DatasetFilter
+from lorads_core.model import TrainingConfig
+from lorads_core.settings import Settings
+from lorads_core.store import datasets
+
+SETTINGS = Settings()
+CONFIG = TrainingConfig(checkpoint="/models/base.safetensors")
+
+
+@pytest.fixture
+def source(store, tmp_path, picture):
+    for n in range(4):
+        picture(f"cats/{n}.png", (640, 512))
+        (tmp_path / f"cats/{n}.txt").write_text(f"cat, number {n}")
+        picture(f"others/{n}.jpg", (512, 640))
+        (tmp_path / f"others/{n}.txt").write_text(f"dog, number {n}")
+    index(store, SETTINGS, "pictures", tmp_path)
+    return open_library(store, SETTINGS, "pictures")
+
+
+def folder(path):
+    return DatasetFilter(folders=(str(path),))
+
+
+@pytest.fixture
+def captioned(store, source, tmp_path):
+    dataset = query(store, source, "tom", folder(tmp_path / "cats"))
+    dataset = add_regularization(dataset, source, folder(tmp_path / "others"))
+    settings = caption_settings("sidecar", (), "tom", "prepend", "sdxl")
+    return lambda: caption(store, SETTINGS, dataset, settings)
+
+
+def test_the_whole_story(store, captioned, tmp_path):
+    done = captioned()
+    assert done.sentence == "captions for 8 images: 8 from sidecar"
+    result = export(store, done.dataset, CONFIG, ExportOptions(), tmp_path / "out")
+    assert (result.export.training_images, result.export.regularization_images) == (4, 4)
+    # 40 samples a side, two buckets, two images a step
+    assert (result.schedule.steps_per_epoch, result.schedule.total_steps) == (40, 400)
+    text = summary_text(result)
+    assert "Steps per epoch: 40" in text
+    with store.connection() as connection:
+        row = connection.execute("SELECT status, training_count FROM lorads.lora_datasets").fetchone()
+        assert row == ("exported", 4)
+
+
+def test_an_edit_is_picked_up_by_the_next_run(store, captioned, tmp_path):
+    dataset = captioned().dataset
+    image = dataset.training[2].record
+    before = edits_mark(store)
+    with store.connection() as connection:
+        datasets.edit_caption(connection, dataset.id, (image.library, image.id), "tom sleeps")
+    assert edits_mark(store) != before
+    again = captioned()
+    assert again.dataset.training[2].caption.text == "tom sleeps"
+    assert again.sentence == "captions for 8 images: 7 from sidecar, 1 from custom"
+    result = export(store, again.dataset, CONFIG, ExportOptions(), tmp_path / "out")
+    file = result.files[image.library, image.id]
+    assert (tmp_path / "out/tom" / file).with_suffix(".txt").read_text() == "tom sleeps"
+
+
+def test_the_same_name_finds_the_same_dataset(store, source, captioned):
+    dataset = captioned().dataset
+    assert query(store, source, "tom", DatasetFilter()).id == dataset.id
+    assert query(store, source, "other", DatasetFilter()).id != dataset.id
+
+
+def test_nothing_found_is_an_error(store, source, tmp_path):
+    with pytest.raises(LibraryError, match="passes the filter"):
+        query(store, source, "tom", DatasetFilter(required_tags=("unicorn",)))
+    dataset = query(store, source, "tom", folder(tmp_path / "cats"))
+    with pytest.raises(LibraryError, match="not a training image"):
+        add_regularization(dataset, source, folder(tmp_path / "cats"))
+    with pytest.raises(SettingsError, match="no name"):
+        query(store, source, " ", DatasetFilter())
+
+
+def test_regularization_never_repeats_a_training_image(store, source, tmp_path):
+    dataset = query(store, source, "tom", folder(tmp_path / "cats"))
+    both = add_regularization(dataset, source, DatasetFilter())
+    assert len(both.regularization) == 4
+    assert not {image.record.id for image in both.training} & {image.record.id for image in both.regularization}
+
+
+def test_a_copy_of_a_training_image_is_no_regularization_image(store, source, tmp_path):
+    dataset = query(store, source, "tom", folder(tmp_path / "cats"))
+    (tmp_path / "others/copy.png").write_bytes((tmp_path / "cats/0.png").read_bytes())
+    index(store, SETTINGS, "pictures", tmp_path)
+    both = add_regularization(dataset, source, folder(tmp_path / "others"))
+    assert len(both.regularization) == 4
+
+
+def test_a_config_that_the_trainer_would_refuse_writes_nothing(store, captioned, tmp_path):
+    bad = dataclasses.replace(CONFIG, network_dim=0)
+    with pytest.raises(Exception, match="network dim is 0"):
+        export(store, captioned().dataset, bad, ExportOptions(), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
