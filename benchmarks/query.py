@@ -93,8 +93,11 @@ def main() -> None:
             tagged = DatasetFilter(required_tags=("tag 3", "tag 7"), minimum_rating=3, maximum_images=1_000)
             by_rating, count = median_ms(lambda wanted=best: len(library.find(wanted)))
             by_hand, _ = median_ms(lambda: plain(5_000))
-            print(f"{size:>9,} rows: {count:>5,} by rating {by_rating:7.1f} ms"
-                  f"  ({by_rating / by_hand:.2f} × one join as tuples)", end="")
+            print(
+                f"{size:>9,} rows: {count:>5,} by rating {by_rating:7.1f} ms"
+                f"  ({by_rating / by_hand:.2f} × one join as tuples)",
+                end="",
+            )
             by_tags, count = median_ms(lambda wanted=tagged: len(library.find(wanted)))
             print(f";  {count:>5,} by two tags and rating {by_tags:7.1f} ms")
         with store.connection() as connection:

@@ -40,8 +40,8 @@ class IndexOptions:
 
     @property
     def threads(self) -> int:
-        """Threads to read with; by default a few more than processors, as a part of the time is spent on the disk."""
-        return self.workers or min(16, (os.cpu_count() or 1) + 2)
+        """Threads to read with; more than processors would only wait for each other."""
+        return self.workers or max(2, min(16, os.cpu_count() or 1))
 
 
 @dataclass(frozen=True, slots=True)

@@ -433,7 +433,7 @@ def test_names_of_every_kind(file, name):
 def test_a_name_that_is_no_unicode(tmp_path):
     path = os.fsencode(tmp_path) + b"/caf\xe9.png"
     try:
-        with open(path, "wb") as opened:  # noqa: PTH123 - a Path would need the same decoding
+        with open(path, "wb") as opened:
             opened.write(b"bad")
     except OSError:
         pytest.skip("this file system takes Unicode names only")
