@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 Severity = Literal["error", "warning", "info"]
 Position = Literal["prepend", "append", "none"]
+Order = Literal["path", "newest", "oldest", "rating", "largest", "random"]
+ORDERS: tuple[Order, ...] = get_args(Order)
 
 Progress = Callable[[str, int, int], None]
 """``progress(step, done, total)``, called from the thread that called us. Whatever it raises cancels the work:

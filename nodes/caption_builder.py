@@ -7,10 +7,8 @@ from typing import TYPE_CHECKING
 from comfy_api.latest import io, ui
 
 from ..lorads_core.bases import BASE_MODELS
-from ..lorads_core.build import caption, edits_mark
 from ..lorads_core.captions.sources import source_names
-from ..lorads_core.inputs import caption_settings, names
-from . import host
+from . import core, host
 from .sockets import CATEGORY, DatasetSocket
 
 if TYPE_CHECKING:
@@ -63,14 +61,14 @@ class CaptionBuilder(io.ComfyNode):
     @classmethod
     def fingerprint_inputs(cls, **_inputs: object) -> str:
         """Run again when a caption was edited by hand."""
-        return edits_mark(host.store())
+        return core.build.edits_mark(host.store())
 
     @classmethod
     def execute(
         cls, dataset: Dataset, source: str, fallback: str, trigger: str, position: Position, base_model: str
     ) -> io.NodeOutput:
         """Caption the dataset and keep it as a draft."""
-        settings = caption_settings(source, names(fallback), trigger, position, base_model)
-        result = caption(host.store(), host.settings(), dataset, settings, host.progress())
+        settings = core.inputs.caption_settings(source, core.inputs.names(fallback), trigger, position, base_model)
+        result = core.build.caption(host.store(), host.settings(), dataset, settings, host.progress())
         problems = "\n".join(f"{problem.subject}: {problem.message}".lstrip(": ") for problem in result.problems)
         return io.NodeOutput(result.dataset, problems, ui=ui.PreviewText(f"{result.sentence}\n{problems}".strip()))

@@ -6,12 +6,9 @@ from typing import TYPE_CHECKING
 
 from comfy_api.latest import io, ui
 
-from ..lorads_core.build import export, summary_text
-from ..lorads_core.export.plan import ExportOptions
-from ..lorads_core.inputs import image_policy
 from ..lorads_core.model import TrainingConfig
 from ..lorads_core.trainers import trainers
-from . import host
+from . import core, host
 from .sockets import CATEGORY, ConfigSocket, DatasetSocket, ExportSocket
 
 if TYPE_CHECKING:
@@ -74,9 +71,8 @@ class ExportDataset(io.ComfyNode):
         config: TrainingConfig | None = None,
     ) -> io.NodeOutput:
         """Export the dataset."""
-        options = ExportOptions(trainer=trainer, policy=image_policy(images, size))
-        result = export(
-            host.store(), dataset, config or TrainingConfig(), options, host.export_root(), folder, host.progress()
-        )
-        summary = summary_text(result)
+        options = core.plan.ExportOptions(trainer=trainer, policy=core.inputs.image_policy(images, size))
+        place = host.export_root(), host.export_name(folder)
+        result = core.build.export(host.store(), dataset, config or TrainingConfig(), options, *place, host.progress())
+        summary = core.build.summary_text(result)
         return io.NodeOutput(result.export, str(result.export.folder), summary, ui=ui.PreviewText(summary))

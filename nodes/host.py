@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import logging
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,16 +12,18 @@ import comfy.model_management
 import comfy.utils
 import folder_paths
 
-from ..lorads_core.build import open_store
+from ..lorads_core.demo import SAMPLES
 from ..lorads_core.errors import SettingsError
 from ..lorads_core.paths import contained
 from ..lorads_core.settings import Settings, load_settings
+from . import core
 
 if TYPE_CHECKING:
     from ..lorads_core.model import Progress
     from ..lorads_core.store.connect import Store
 
 EXPORTS = "lorads"
+_NO_NAMES = frozenset("/\\\0")
 
 
 @cache
@@ -32,9 +35,18 @@ def settings() -> Settings:
 @cache
 def store() -> Store:
     """Return our store, opened by the first node that needs it and closed with ComfyUI."""
-    opened = open_store(settings())
+    opened = core.build.open_store(settings())
     atexit.register(opened.close)
     return opened
+
+
+def library_names() -> list[str]:
+    """Return the libraries to choose from; with a broken ``lorads.toml`` the default, so that a node can say so."""
+    try:
+        return [profile.name for profile in settings().libraries]
+    except SettingsError as error:
+        logging.getLogger(__name__).warning("LoRADS: %s", error)
+        return [profile.name for profile in Settings().libraries]
 
 
 def progress() -> Progress:
@@ -51,16 +63,20 @@ def progress() -> Progress:
 def picture_folder(folder: str) -> Path:
     """Return the real path of a folder with pictures: under ComfyUI's input or output, or under [roots] pictures.
 
+    Our own sample pictures are ``samples/subject`` and ``samples/other``, where those folders hold none of that name.
+
     Raises:
         SettingsError: it lies nowhere there, or is empty.
     """
     if not folder.strip():
         raise SettingsError("No folder is given: name one under ComfyUI's input folder, e.g. my_pictures.")
     roots = [Path(folder_paths.get_input_directory()), Path(folder_paths.get_output_directory())]
-    roots += settings().picture_roots
-    found = [path for root in roots if (path := _under(root, folder))]
+    found = [path for root in (*roots, *settings().picture_roots) if (path := _under(root, folder))]
+    samples = _under(SAMPLES.parent, folder)
+    if samples and samples.is_relative_to(SAMPLES):
+        found.append(samples)
     for path in found:
-        if path.is_dir():
+        if _is_folder(path):
             return path
     if found:
         raise SettingsError(f"There is no folder {folder!r} in ComfyUI's input folder or any root of lorads.toml.")
@@ -75,6 +91,25 @@ def _under(root: Path, folder: str) -> Path | None:
         return contained(root, folder, "The folder")
     except SettingsError:
         return None
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # a name too long for the file system; pathlib lets that one through
+        return False
+
+
+def export_name(folder: str) -> str:
+    """Return the name of an export's folder, empty for the dataset's own.
+
+    Raises:
+        SettingsError: it is a path, not a name.
+    """
+    name = folder.strip()
+    if name in {".", ".."} or _NO_NAMES & set(name):
+        raise SettingsError(f"{folder!r} is no name for an export's folder: give one without slashes, e.g. my_lora.")
+    return name
 
 
 def export_root() -> Path:

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from comfy_api.latest import io, ui
 
-from ..lorads_core.build import index
-from ..lorads_core.inputs import names, sidecar_rule
-from ..lorads_core.library.index import IndexOptions, folder_mark
-from . import host
+from . import core, host
 from .sockets import CATEGORY, LibraryFolder, LibrarySocket
 
 
@@ -32,7 +29,7 @@ class IndexImages(io.ComfyNode):
                 ),
                 io.Combo.Input(
                     "library",
-                    options=[profile.name for profile in host.settings().libraries],
+                    options=host.library_names(),
                     tooltip="Library to keep the pictures in. Add libraries in lorads.toml.",
                 ),
                 io.String.Input(
@@ -53,13 +50,14 @@ class IndexImages(io.ComfyNode):
     @classmethod
     def fingerprint_inputs(cls, folder: str, library: str, sidecars: str) -> str:
         """Run again when a file under the folder has come, gone or changed."""
-        return f"{library}|{sidecars}|{folder_mark(host.picture_folder(folder))}"
+        return f"{library}|{sidecars}|{core.index.folder_mark(host.picture_folder(folder))}"
 
     @classmethod
     def execute(cls, folder: str, library: str, sidecars: str) -> io.NodeOutput:
         """Index the folder."""
-        options = IndexOptions(sidecars=sidecar_rule(names(sidecars)))
-        report = index(host.store(), host.settings(), library, host.picture_folder(folder), options, host.progress())
+        options = core.index.IndexOptions(sidecars=core.inputs.sidecar_rule(core.inputs.names(sidecars)))
+        pictures = host.picture_folder(folder)
+        report = core.build.index(host.store(), host.settings(), library, pictures, options, host.progress())
         problems = "\n".join(f"{problem.subject}: {problem.message}" for problem in report.problems)
         return io.NodeOutput(
             LibraryFolder(library, report.folder),

@@ -6,15 +6,13 @@ from typing import TYPE_CHECKING
 
 from comfy_api.latest import io, ui
 
-from ..lorads_core.build import add_regularization, open_library, query
-from ..lorads_core.inputs import tags, whole_numbers
-from ..lorads_core.library.filter import ORDERS, DatasetFilter
-from . import host
+from ..lorads_core.model import ORDERS
+from . import core, host
 from .sockets import CATEGORY, DatasetSocket, LibraryFolder, LibrarySocket
 
 if TYPE_CHECKING:
-    from ..lorads_core.library.filter import Order
-    from ..lorads_core.model import Dataset
+    from ..lorads_core.library import Library
+    from ..lorads_core.model import Dataset, Order
 
 
 class QueryImages(io.ComfyNode):
@@ -32,8 +30,8 @@ class QueryImages(io.ComfyNode):
             inputs=[
                 io.Combo.Input(
                     "library",
-                    options=[profile.name for profile in host.settings().libraries],
-                    tooltip="Library to choose from. Add libraries in lorads.toml.",
+                    options=host.library_names(),
+                    tooltip="Library to choose from, unless an index is wired in. Add libraries in lorads.toml.",
                 ),
                 io.String.Input(
                     "name",
@@ -53,7 +51,15 @@ class QueryImages(io.ComfyNode):
                 io.Combo.Input(
                     "order", options=list(ORDERS), default="path", tooltip="Order; decides what a maximum keeps."
                 ),
-                io.Int.Input("seed", default=0, min=0, max=2**53, tooltip="Of the order random.", advanced=True),
+                io.Int.Input(
+                    "seed",
+                    default=0,
+                    min=0,
+                    max=2**53,
+                    control_after_generate=False,
+                    tooltip="Of the order random.",
+                    advanced=True,
+                ),
                 io.String.Input("cluster", default="", tooltip="Only this cluster (person, group).", advanced=True),
                 io.String.Input("album", default="", tooltip="Only this album.", advanced=True),
                 io.String.Input("ids", default="", tooltip="Only these image ids, by comma.", advanced=True),
@@ -76,9 +82,10 @@ class QueryImages(io.ComfyNode):
         )
 
     @classmethod
-    def fingerprint_inputs(cls, library: str, **_inputs: object) -> str:
-        """Run again when anything in the library has changed."""
-        return open_library(host.store(), host.settings(), library).revision()
+    def fingerprint_inputs(cls, library: str, **inputs: object) -> str:
+        """Run again when anything in the library has changed; which one a wired index names is not known yet."""
+        libraries = host.library_names() if "index" in inputs else [library]
+        return " ".join(_library(name).revision() for name in libraries)
 
     @classmethod
     def execute(
@@ -100,25 +107,29 @@ class QueryImages(io.ComfyNode):
         add_to: Dataset | None = None,
     ) -> io.NodeOutput:
         """Query the library."""
-        wanted = DatasetFilter(
+        wanted = core.filters.DatasetFilter(
             cluster=cluster.strip(),
             album=album.strip(),
             folders=(index.folder,) if index else (),
             minimum_rating=minimum_rating or None,
             exclude_marked_bad=exclude_marked_bad,
-            required_tags=tags(required_tags),
-            excluded_tags=tags(excluded_tags),
+            required_tags=core.inputs.tags(required_tags),
+            excluded_tags=core.inputs.tags(excluded_tags),
             minimum_side=minimum_side,
             maximum_images=maximum_images or None,
-            ids=whole_numbers(ids),
+            ids=core.inputs.whole_numbers(ids),
             order=order,
             seed=seed,
         )
-        source = open_library(host.store(), host.settings(), index.library if index else library)
+        source = _library(index.library if index else library)
         if add_to is None:
-            dataset = query(host.store(), source, name, wanted)
+            dataset = core.build.query(host.store(), source, name, wanted)
             count = len(dataset.training)
             return io.NodeOutput(dataset, count, ui=ui.PreviewText(f"{count} training images"))
-        dataset = add_regularization(add_to, source, wanted)
+        dataset = core.build.add_regularization(add_to, source, wanted)
         count = len(dataset.regularization) - len(add_to.regularization)
         return io.NodeOutput(dataset, count, ui=ui.PreviewText(f"{count} regularization images"))
+
+
+def _library(name: str) -> Library:
+    return core.build.open_library(host.store(), host.settings(), name)

@@ -62,7 +62,14 @@ class TrainingConfigNode(io.ComfyNode):
                     round=False,
                     tooltip="Learning rate of the U-Net.",
                 ),
-                io.Int.Input("seed", default=_DEFAULT.seed, min=0, max=2**32 - 1, tooltip="Seed of the training."),
+                io.Int.Input(
+                    "seed",
+                    default=_DEFAULT.seed,
+                    min=0,
+                    max=2**32 - 1,
+                    control_after_generate=False,
+                    tooltip="Seed of the training.",
+                ),
             ],
             outputs=[ConfigSocket.Output("config", "config", tooltip="For Export Dataset.")],
         )

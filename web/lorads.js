@@ -1,7 +1,7 @@
 // Registers LoRADS with ComfyUI's frontend; the only module here with a side effect.
 import { app } from "../../scripts/app.js";
 
-import { showText } from "./result_text.js";
+import { addResult } from "./result_text.js";
 
 const NODES = new Set([
   "LoradsIndexImages",
@@ -14,10 +14,11 @@ app.registerExtension({
   name: "LoRADS.ResultText",
   nodeCreated(node) {
     if (!NODES.has(node.comfyClass)) return;
+    const show = addResult(node);
     const before = node.onExecuted;
     node.onExecuted = function onExecuted(output) {
       before?.call(this, output);
-      showText(node, output?.text?.join("\n") ?? "");
+      show((output?.text ?? []).join("\n"));
     };
   },
 });

@@ -1,38 +1,43 @@
 // What a node has done, as read-only text under its inputs; works in both renderers, writes no HTML.
 
-const WIDGET = "result";
+const HEIGHT = 84;
 
 /**
- * Show `text` on `node`, in a widget that is made when there is first something to show.
- * @param {{widgets?: {name: string, element?: HTMLElement}[], addDOMWidget: Function, computeSize?: Function,
- *   setSize?: Function, size?: number[]}} node
- * @param {string} text
+ * Give `node` a place for what it says when it has run.
+ * @param {{addDOMWidget: Function}} node
+ * @returns {(text: string) => void} shows a text there
  */
-export function showText(node, text) {
-  const widget = node.widgets?.find((each) => each.name === WIDGET) ?? (text ? addWidget(node) : undefined);
-  if (widget?.element) widget.element.textContent = text;
-}
-
-function addWidget(node) {
+export function addResult(node) {
   const element = document.createElement("pre");
   element.setAttribute("role", "status");
+  element.setAttribute("aria-label", "Result");
+  element.tabIndex = 0; // a long text is scrolled by keys too
   Object.assign(element.style, {
+    boxSizing: "border-box",
+    width: "100%",
+    height: "100%",
+    minHeight: `${HEIGHT}px`,
     margin: "0",
-    padding: "4px 6px",
+    padding: "6px 8px",
     overflow: "auto",
     whiteSpace: "pre-wrap",
     overflowWrap: "anywhere",
-    font: "12px/1.4 monospace",
-    color: "var(--input-text)",
-    background: "var(--comfy-input-bg)",
-    borderRadius: "4px",
+    userSelect: "text",
+    font: "11px/1.45 ui-monospace, monospace",
+    color: "var(--input-text, #ddd)",
+    background: "var(--comfy-input-bg, #222)",
+    borderRadius: "6px",
   });
-  const widget = node.addDOMWidget(WIDGET, "lorads-text", element, {
+  const show = (text) => {
+    element.textContent = text || "Not run yet.";
+    element.style.opacity = text ? "1" : "0.6";
+  };
+  show("");
+  const widget = node.addDOMWidget("result", "lorads-text", element, {
     serialize: false,
     hideOnZoom: false,
-    getMinHeight: () => 72,
+    getMinHeight: () => HEIGHT,
   });
-  const [width, height] = node.computeSize?.() ?? node.size ?? [300, 200];
-  node.setSize?.([Math.max(node.size?.[0] ?? 0, width, 320), Math.max(node.size?.[1] ?? 0, height)]);
-  return widget;
+  widget.serialize = false; // neither in the prompt (the option) nor in the saved workflow
+  return show;
 }

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING
 
 from psycopg import sql
 
 from ..errors import LibraryError, SettingsError
+from ..model import ORDERS, Order
 from ..tags import canonical
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _Condition = tuple[sql.Composable, dict[str, object]]
-
-Order = Literal["path", "newest", "oldest", "rating", "largest", "random"]
-ORDERS: tuple[Order, ...] = get_args(Order)
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@ class io:
                 min: int,
                 max: int,
                 step: int = ...,
+                control_after_generate: bool = ...,
                 optional: bool = ...,
                 tooltip: str,
                 advanced: bool = ...,

@@ -1,0 +1,30 @@
+"""The core's heavy modules, imported when a node first runs: with us, ComfyUI starts no slower than without."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from ..lorads_core import build, inputs
+    from ..lorads_core.export import plan
+    from ..lorads_core.library import filter as filters
+    from ..lorads_core.library import index
+
+__all__ = ["build", "filters", "index", "inputs", "plan"]
+
+_MODULES = {
+    "build": "build",
+    "filters": "library.filter",
+    "index": "library.index",
+    "inputs": "inputs",
+    "plan": "export.plan",
+}
+
+
+def __getattr__(name: str) -> ModuleType:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return import_module(f"..lorads_core.{_MODULES[name]}", __package__)
