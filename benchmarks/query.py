@@ -38,20 +38,20 @@ def fill(store: Store, library: str, rows: int) -> None:
             SELECT %s, n, '/pictures/' || n / 1000 || '/' || n || '.png', '/pictures/' || n / 1000, 1000000 + n, n,
                 md5(n::text) || md5(n::text), 'png', 512 + n %% 1024, 512 + n %% 768, (n * 7919) %% 20 / 2,
                 'masterpiece, 1girl, standing in a field, ' || md5(n::text)
-            FROM generate_series(1, %s) AS n
+            FROM generate_series(1, %s::bigint) AS n
             """,
             [library, rows],
         )
         connection.execute(
             "INSERT INTO lorads.tags (library, image_id, source, tag, confidence)"
             " SELECT %s, n, 'wd', 'tag ' || (hashint8(n * 31 + k) & 2147483647) %% (20 * power(10, k / 4.0)::integer),"
-            " 0.9 FROM generate_series(1, %s) AS n, generate_series(1, 8) AS k ON CONFLICT DO NOTHING",
+            " 0.9 FROM generate_series(1, %s::bigint) AS n, generate_series(1, 8) AS k ON CONFLICT DO NOTHING",
             [library, rows],
         )
         connection.execute(
             "INSERT INTO lorads.captions (library, image_id, source, caption)"
             " SELECT %s, n, 'joycaption', repeat('A photograph of a person in a field. ', 8)"
-            " FROM generate_series(1, %s) AS n",
+            " FROM generate_series(1, %s::bigint) AS n",
             [library, rows],
         )
     with store.connection() as connection:
