@@ -1,4 +1,8 @@
-"""How a tag is spelt: one canonical spelling inside, plain for training text, escaped for ComfyUI prompts; pure."""
+r"""How a tag is spelt: one canonical spelling inside, plain for training text, escaped for ComfyUI prompts; pure.
+
+A canonical tag is lower case, in NFC, without commas, line ends, separators of trainers or invisible characters. It
+has a backslash neither before a bracket nor at its end (but for ``/\``), so that lists of tags read back as written.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +12,17 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 LONGEST = 200
 """Characters; what is longer is no tag (and too long for an index)."""
 
+LONGEST_RAW = 5 * LONGEST
+"""Characters, with escapes and stray spaces; nothing longer is looked at, nor worth a place in a cache."""
+
 _MOST_WORDS = 6
-# A full stop between two words, or at the end of several.
-_SENTENCE = re.compile(r"\w[.!?] |^\S+ .*\w[.!?]$")
+_MOST_MARKS = 30  # on one letter: Unicode's UAX #15, Stream-Safe Text Format
+_LONG_WORD = 200
 
 # The faces that WD taggers spell with underscores: selected_tags.csv of SmilingWolf's taggers.
 KAOMOJI = frozenset(
@@ -29,38 +36,74 @@ _CONTROL = re.compile(
 )
 _SCORE = re.compile(r"score_\d(?:_up)?")
 # What would break a caption file (separators of sd-scripts and OneTrainer, line ends) becomes a space.
-_SEPARATORS = re.compile(r"\|\|\|+|;;;+|,|\s+")
-_ESCAPED = re.compile(r"\\([()\[\]{}\\])")
-_LIST_ENDS = re.compile(r"[,\r\n]")
+_SEPARATORS = re.compile(r"\|{3,}|;{3,}|,")
+_SEPARATORS_IN_TEXT = re.compile(r" ?,?(?: ?(?:\|{3,}|;{3,}) ?,?)+ ?")
+_ESCAPED = re.compile(r"\\+(?=[()\[\]{}\\,])")
+# A comma after a backslash belongs to the tag, but not after another backslash nor in the tag `/\/\/\`.
+_BETWEEN_TAGS = re.compile(r"(?<![^/\\]\\),|[\r\n]")
+_BRACKET = re.compile(r"[()]")
+# Invisible, yet letters of Persian and Indic scripts and the glue of emoji: they stay in text, and never make a tag.
+_JOINERS = "\u200c\u200d"
+_NO_JOINERS = str.maketrans("", "", _JOINERS)
 
 
 def safe_text(text: str) -> str:
     """Return text as one line in NFC without control characters, nor those that turn the direction of writing."""
-    text = unicodedata.normalize("NFC", text)
     if not text.isprintable():
         text = "".join(_safe(character) for character in text)
-    return " ".join(text.split())
+    words = text.split() if text.isascii() else [_composed(word) for word in text.split()]
+    return " ".join(words)
 
 
 def _safe(character: str) -> str:
     if character.isspace():
         return " "
-    # Cc: control; Cf: invisible formatting such as bidirectional marks; Cs: halves of a character; Co, Cn: nobody's.
-    return "" if unicodedata.category(character)[0] == "C" else character
+    # Cc: control; Cf: invisible formatting such as bidirectional marks; Cs: halves of a character. What this Python
+    # does not know yet (Cn) stays: it may be a newer emoji.
+    unwanted = unicodedata.category(character) in {"Cc", "Cf", "Cs"} and character not in _JOINERS
+    return "" if unwanted else character
 
 
-@lru_cache(maxsize=65536)
+def _composed(word: str) -> str:
+    """Return a word in NFC; sorting thousands of marks on one letter would take time by their square."""
+    return unicodedata.normalize("NFC", word if len(word) <= _LONG_WORD else "".join(_few_marks(word)))
+
+
+def _few_marks(word: str) -> Iterator[str]:
+    marks = 0
+    for character in word:
+        marks = marks + 1 if unicodedata.combining(character) else 0
+        if marks <= _MOST_MARKS:
+            yield character
+
+
+def one_line(text: str) -> str:
+    """Return text as `safe_text` does, with commas for the separators ``|||`` and ``;;;``; empty if only commas."""
+    text = safe_text(text)
+    if "|||" in text or ";;;" in text:
+        text = _SEPARATORS_IN_TEXT.sub(", ", text).strip(" ,")
+    return text if text.strip(" ," + _JOINERS) else ""
+
+
 def canonical(tag: str) -> str:
     """Return the one spelling of a tag: lower case, spaces for underscores, faces and control words repaired.
 
     Empty where nothing is left of it, or where it is too long for a tag.
     """
-    text = _ESCAPED.sub(r"\1", safe_text(tag)).lower()
+    return _canonical(tag) if len(tag) <= LONGEST_RAW else ""
+
+
+@lru_cache(maxsize=65536)
+def _canonical(tag: str) -> str:
+    # Lower case first: lower letters may compose where upper ones do not.
+    text = _ESCAPED.sub("", safe_text(tag.lower().translate(_NO_JOINERS)))
     if text in KAOMOJI:
         return text
+    text = " ".join(_SEPARATORS.sub(" ", text.replace("_", " ")).split())
+    if not text.endswith("/\\"):
+        text = text.rstrip("\\ ")
     if text in _BROKEN_KAOMOJI:
         return _BROKEN_KAOMOJI[text]
-    text = " ".join(_SEPARATORS.sub(" ", text.replace("_", " ")).split())
     if _CONTROL.fullmatch(text):
         return text.replace(" ", "_")
     return text if len(text) <= LONGEST else ""
@@ -72,22 +115,43 @@ def is_score(tag: str) -> bool:
 
 
 def parse_tag_list(text: str) -> list[str]:
-    """Return the canonical tags of text with commas or line ends between them, each once, in order."""
-    tags = (canonical(part) for part in _LIST_ENDS.split(text))
+    r"""Return the canonical tags of text with commas or line ends between them, each once, in order.
+
+    Brackets may be escaped as in prompts (``\(``); an escaped comma (``\,``) does not end a tag.
+    """
+    tags = (canonical(part) for part in _BETWEEN_TAGS.split(text))
     return [tag for tag in dict.fromkeys(tags) if tag]
 
 
 def is_tag_list(text: str) -> bool:
     """Tell a list of tags from prose: commas between short parts, none of which is a sentence."""
-    parts = [part.strip() for part in _LIST_ENDS.split(text) if part.strip()]
-    return len(parts) > 1 and not any(len(part.split()) > _MOST_WORDS or _SENTENCE.search(part) for part in parts)
+    return len(_parts(text)) > 1 and not is_prose(text)
+
+
+def is_prose(text: str) -> bool:
+    """Tell prose, by a part between commas that is long or ends as a sentence does."""
+    return any(
+        len(part.split()) > _MOST_WORDS or (" " in part and part.endswith((".", "!", "?"))) for part in _parts(text)
+    )
+
+
+def _parts(text: str) -> list[str]:
+    parts = (part.strip() for part in _BETWEEN_TAGS.split(text))
+    return [part for part in parts if part]
 
 
 def render_training(tags: Iterable[str]) -> str:
-    """Return tags as training text: trainers parse no weights, so that nothing is escaped."""
-    return ", ".join(tags)
+    """Return tags as training text: trainers parse no weights, so that nothing is escaped.
+
+    Tags that are not canonical are made so: none can break a caption file.
+    """
+    return ", ".join(filter(None, map(canonical, tags)))
 
 
 def render_prompt(tags: Iterable[str]) -> str:
-    """Return tags as a ComfyUI prompt, where parentheses would be weights."""
-    return ", ".join(re.sub(r"([()\\])", r"\\\1", tag) for tag in tags)
+    r"""Return tags as a ComfyUI prompt, where brackets would be weights.
+
+    Only ``\(`` and ``\)`` are escapes there (ComfyUI 0.3, comfy/sd1_clip.py, escape_important): a backslash of a tag
+    stays single.
+    """
+    return ", ".join(_BRACKET.sub(r"\\\g<0>", tag) for tag in filter(None, map(canonical, tags)))

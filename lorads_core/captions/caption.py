@@ -6,17 +6,21 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from ..model import Caption, DatasetImage, Problem, Progress, Trigger, no_progress
-from .merge import MergeRules
-from .sources import CaptionMaterial, CaptionSource, source
-from .trigger import add_trigger, checked, remove_trigger
+from ..model import Caption, Problem, Progress, Trigger, no_progress
+from ..tags import one_line
+from .merge import MergeRules, RatingStyle
+from .sources import CaptionMaterial, source
+from .trigger import add_trigger, checked, mentions, remove_trigger
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
-    from ..model import Dataset
+    from ..model import Dataset, DatasetImage
 
 _EVERY = 100  # images between two calls of progress
+
+# Where a base model has learnt ratings as tags, its captions say them.
+_RATINGS: dict[str, RatingStyle] = {"illustrious": "booru", "pony": "pony"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,15 +30,17 @@ class CaptionSettings:
     source: str = "sidecar"
     fallback: tuple[str, ...] = ()
     trigger: Trigger = field(default_factory=Trigger)
+    base_model: str = "sdxl"
     rules: MergeRules = field(default_factory=MergeRules)
 
 
 @dataclass(frozen=True, slots=True)
 class CaptionReport:
-    """What to look at, and how many captions came from which source, most first."""
+    """What to look at, how many captions came from which source, most first, and how many images have none."""
 
     problems: tuple[Problem, ...]
     counts: tuple[tuple[str, int], ...]
+    without: int = 0
 
 
 def caption_dataset(
@@ -43,7 +49,7 @@ def caption_dataset(
     settings: CaptionSettings,
     progress: Progress = no_progress,
 ) -> tuple[Dataset, CaptionReport]:
-    """Give every image of a dataset its final caption.
+    """Give every image of a dataset its final caption: one line, never empty.
 
     Args:
         dataset: what to caption.
@@ -52,65 +58,95 @@ def caption_dataset(
         progress: called as ("captions", done, total).
 
     Returns:
-        The captioned dataset and a report. An image for which no source has anything keeps None and is a problem.
+        The captioned dataset and a report. An image for which no source has anything gets None and is a problem.
 
     Raises:
         CaptionError: the trigger cannot stand in a caption.
         SettingsError: there is no such source.
+        ValueError: the materials are not those of the dataset's images.
     """
-    trigger = checked(settings.trigger)
-    order = [source(name) for name in (settings.source, *settings.fallback)]
-    problems = list(_trigger_problems(trigger))
-    counts: Counter[str] = Counter()
-    images: list[DatasetImage] = []
-    for number, material in enumerate(materials):
-        caption = _caption(material, order, settings.rules, trigger, is_training=number < len(dataset.training))
-        images.append(DatasetImage(material.record, caption))
-        if caption:
-            counts[caption.source] += 1
-        else:
-            problems.append(_nothing(material, order))
+    images = (*dataset.training, *dataset.regularization)
+    if [material.record.id for material in materials] != [image.record.id for image in images]:
+        raise ValueError("materials must be those of the dataset's images, in their order")
+    writer = _Writer(settings)
+    captioned: list[DatasetImage] = []
+    for number, (image, material) in enumerate(zip(images, materials, strict=True)):
+        caption = writer.caption(material, is_training=number < len(dataset.training))
+        captioned.append(replace(image, caption=caption))
         if number % _EVERY == 0:
-            progress("captions", number, len(materials))
-    progress("captions", len(materials), len(materials))
-    training = len(dataset.training)
-    captioned = replace(
-        dataset, training=tuple(images[:training]), regularization=tuple(images[training:]), trigger=trigger
+            progress("captions", number, len(images))
+    progress("captions", len(images), len(images))
+    training, regularization = captioned[: len(dataset.training)], captioned[len(dataset.training) :]
+    counts = Counter(image.caption.source for image in captioned if image.caption)
+    problems = (
+        *_trigger_problems(writer.trigger, training, regularization),
+        *(_nothing(image, settings) for image in captioned if not image.caption),
     )
-    return captioned, CaptionReport(tuple(problems), tuple(counts.most_common()))
+    done = replace(dataset, training=tuple(training), regularization=tuple(regularization), trigger=writer.trigger)
+    return done, CaptionReport(problems, tuple(counts.most_common()), len(captioned) - counts.total())
 
 
-def _caption(
-    material: CaptionMaterial, order: Sequence[CaptionSource], rules: MergeRules, trigger: Trigger, *, is_training: bool
-) -> Caption | None:
-    if material.edited:
-        # A person has had the last word, trigger or not; only line ends could break the file.
-        return replace(material.edited, text=source("custom").text(material, rules))
-    for each in order:
-        text = each.text(material, rules)
-        text = add_trigger(text, trigger) if is_training else remove_trigger(text, trigger)
-        if text:
-            return Caption(text, each.name)
-    return None
+class _Writer:
+    """The settings, checked; it writes captions one after another."""
+
+    def __init__(self, settings: CaptionSettings) -> None:
+        self.trigger = checked(settings.trigger)
+        self._order = tuple(source(name) for name in dict.fromkeys((settings.source, *settings.fallback)))
+        self._rules = settings.rules
+        if self._rules.rating is None:
+            self._rules = replace(self._rules, rating=_RATINGS.get(settings.base_model, "none"))
+
+    def caption(self, material: CaptionMaterial, *, is_training: bool) -> Caption | None:
+        """Return the final caption of an image, None where there is nothing to make it of."""
+        if material.edited:
+            # A person has had the last word, trigger or not; only line ends could break the file.
+            text = source("custom").text(material, self._rules)
+            return replace(material.edited, text=text, source="custom", edited=True) if text else None
+        for each in self._order:
+            text = one_line(each.text(material, self._rules))
+            text = add_trigger(text, self.trigger) if is_training else remove_trigger(text, self.trigger)
+            if text:
+                return Caption(text, each.name)
+        return None
 
 
-def _nothing(material: CaptionMaterial, order: Sequence[CaptionSource]) -> Problem:
-    tried = ", ".join(each.name for each in order)
+def _nothing(image: DatasetImage, settings: CaptionSettings) -> Problem:
+    tried = ", ".join((settings.source, *settings.fallback))
     return Problem(
         "warning",
         "no-caption",
         f"Nothing to make a caption of (tried: {tried}): add a fallback source, or write one.",
-        material.record.path,
+        image.record.path,
     )
 
 
-def _trigger_problems(trigger: Trigger) -> list[Problem]:
-    if trigger.word or trigger.position == "none":
-        return []
-    return [
-        Problem(
+def _trigger_problems(
+    trigger: Trigger, training: Sequence[DatasetImage], regularization: Sequence[DatasetImage]
+) -> Iterator[Problem]:
+    if trigger.position == "none":
+        return
+    if not trigger.word:
+        yield Problem(
             "warning",
             "no-trigger",
             "There is no trigger: the LoRA will have no word that calls it. Give one, or set its position to none.",
         )
-    ]
+        return
+    without = [image for image in training if image.caption and not mentions(image.caption.text, trigger)]
+    if without:
+        yield Problem(
+            "warning",
+            "trigger-missing",
+            f"{len(without)} captions written by hand do not hold the trigger {trigger.word!r}: add it to them, or the"
+            " LoRA answers to it less.",
+            without[0].record.path,
+        )
+    holding = [image for image in regularization if image.caption and mentions(image.caption.text, trigger)]
+    if holding:
+        yield Problem(
+            "warning",
+            "trigger-in-regularization",
+            f"{len(holding)} captions of regularization images hold the trigger {trigger.word!r} within their text:"
+            " take it out, or choose a rarer word, as these images teach what it does not mean.",
+            holding[0].record.path,
+        )

@@ -1,74 +1,44 @@
-"""Merging the tags of several taggers into one list; rules as data, no tag database.
+"""Merging the tags of several taggers into one list; what is known of single tags stands in `vocabulary`.
 
 In this order: spelling → alias → blacklist → ratings, the strongest of them, never by threshold → thresholds → tags
-that exclude each other, by score → tags that another one implies, by whole words. What cannot be known without a
-database of tags (which of them name a character, a series or an artist) is not guessed at: such tags are taken as
-general ones, unless their source is ``wd:character``.
+that exclude each other, by score → tags that another one implies, by whole words. The list that comes out: counts of
+people → characters → rating → the rest by score. What cannot be known without a database of tags (which of them name a
+character, a series or an artist) is not guessed at: they count as the rest, unless their source ends in ``:character``.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from math import isnan
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from ..tags import canonical, is_score
+from ..tags import LONGEST_RAW
+from .vocabulary import BLACKLIST, COUNTS, NO_HUMANS, RATINGS, SEVERAL, SEVERAL_COLOURS, SOLO, WHO, several_of, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ..bases import RatingStyle
     from ..model import Tag
+    from .vocabulary import Word
 
-# Spellings that mean the same to every tagger and base model; our own choice, from Danbooru's aliases.
-ALIASES = {
-    "one girl": "1girl",
-    "single girl": "1girl",
-    "one boy": "1boy",
-    "gray hair": "grey hair",
-    "gray eyes": "grey eyes",
-    "gray background": "grey background",
-    "blond hair": "blonde hair",
-    "twin tails": "twintails",
-    "pony tail": "ponytail",
-    "bare foot": "barefoot",
-    "looking at the viewer": "looking at viewer",
-    "nobody": "no humans",
+RatingStyle = Literal["none", "booru", "pony"]
+"""Whether a caption says the rating, in Danbooru's words or in Pony's."""
+
+# Pony was trained when Danbooru had three ratings; `safe` has been split into general and sensitive since.
+_RATING_WORDS: dict[RatingStyle, tuple[str, ...]] = {
+    "booru": RATINGS,
+    "pony": ("rating_safe", "rating_safe", "rating_questionable", "rating_explicit"),
 }
-BLACKLIST = frozenset({"watermark", "artist name", "signature", "twitter username", "web address", "patreon username"})
-RATINGS = ("general", "sensitive", "questionable", "explicit")
-_PONY = {
-    "general": "rating_safe",
-    "sensitive": "rating_safe",
-    "questionable": "rating_questionable",
-    "explicit": "rating_explicit",
-}
-IMPLIED_BY = {  # a tag → the tags that say it already
-    "multiple girls": ("2girls", "3girls", "4girls", "5girls", "6+girls"),
-    "multiple boys": ("2boys", "3boys", "4boys", "5boys", "6+boys"),
-    "animal ears": ("cat ears", "dog ears", "fox ears", "rabbit ears", "wolf ears"),
-    "sky": ("blue sky", "cloudy sky", "night sky", "starry sky"),
-}
-_COLOURS = ("aqua", "black", "blonde", "blue", "brown", "green", "grey", "orange", "pink", "purple", "red", "silver",
-            "white", "yellow")  # fmt: skip
-_COUNTED = ("girl", "boy", "other")
-_SEVERAL = frozenset(
-    {"multiple girls", "multiple boys"} | {f"{n}{who}s" for n in ("2", "3", "4", "5", "6+") for who in _COUNTED}
-)
-# Where one of these stands, several colours may be right.
-_SEVERAL_HAIR = frozenset(
-    {"multicolored hair", "two-tone hair", "gradient hair", "streaked hair", "colored inner hair"}
-)
-_SEVERAL_EYES = frozenset({"heterochromia", "multicolored eyes"})
-# `no shirt` ends in `shirt` and does not mean one.
-_DENIALS = ("no", "without", "unworn", "missing")
+_CHARACTER, _RATING, _REST = (len(COUNTS) + n for n in range(3))
 
 
 @dataclass(frozen=True, slots=True)
 class MergeRules:
     """From which confidence (0–1) a tag counts, and which never do; a tag of unknown confidence always counts.
 
-    A tag that both taggers saw may be weaker: its threshold is multiplied by ``agreement``.
+    A tag that both taggers saw may be weaker: their thresholds are multiplied by ``agreement``. An entry of
+    ``blacklist`` that ends in ``*`` is the beginning of tags. A ``rating`` of None leaves it to the base model.
     """
 
     wd_general: float = 0.35
@@ -76,11 +46,14 @@ class MergeRules:
     joytag: float = 0.4
     agreement: float = 0.7
     blacklist: frozenset[str] = BLACKLIST
-    ratings: RatingStyle = "none"
+    rating: RatingStyle | None = None
 
 
 def said_by(tag: Tag) -> frozenset[str]:
-    """Return which taggers gave a tag: ``wd``, ``joytag``, both, or neither (a person, a file)."""
+    """Return which taggers may have given a tag: ``wd``, ``joytag``, both, or neither (a person, a file).
+
+    Both, as of ``joytag+wdv3large``, means one of them at least; which one is lost (DiffusionToolkit).
+    """
     return _said_by(tag.source)
 
 
@@ -89,125 +62,138 @@ def _said_by(source: str) -> frozenset[str]:
     return frozenset(name for name in ("wd", "joytag") for part in source.split("+") if part.startswith(name))
 
 
+class _Source(NamedTuple):
+    """What a source's name says; ``tagger`` is empty where it is none, or may be either of two."""
+
+    threshold: float
+    weak: float
+    tagger: str
+    is_character: bool
+
+
 @lru_cache(maxsize=1024)
-def _threshold(source: str, rules: MergeRules) -> float:
-    """Return the threshold of a source; where both taggers spoke as one, the lower of theirs."""
-    if source.endswith(":character"):
-        return rules.wd_character
-    thresholds = {"wd": rules.wd_general, "joytag": rules.joytag}
-    return min((thresholds[name] for name in _said_by(source)), default=0.0)
+def _source(name: str, rules: MergeRules) -> _Source:
+    taggers = _said_by(name)
+    is_character = name.endswith(":character")
+    thresholds = {"wd": rules.wd_character if is_character else rules.wd_general, "joytag": rules.joytag}
+    threshold = min((thresholds[each] for each in taggers), default=0.0)
+    if len(taggers) != 1:
+        return _Source(threshold, threshold, "", is_character)
+    return _Source(threshold, threshold * rules.agreement, next(iter(taggers)), is_character)
 
 
-@lru_cache(maxsize=65536)
-def _spelt(text: str) -> str:
-    """Return the canonical spelling of a tag under its canonical name."""
-    tag = canonical(text)
-    return ALIASES.get(tag, tag)
+@dataclass(slots=True)
+class _Found:
+    """The tags of one image while they are gathered; ``weak`` ones count where two taggers saw them."""
+
+    scores: dict[str, float] = field(default_factory=dict[str, float])
+    words: dict[str, Word] = field(default_factory=dict[str, "Word"])
+    weak: dict[str, set[str]] = field(default_factory=dict[str, set[str]])
+    strong: set[str] = field(default_factory=set[str])
+    characters: set[str] = field(default_factory=set[str])
+    ratings: dict[int, float] = field(default_factory=dict[int, float])
 
 
 def merge(tags: Iterable[Tag], rules: MergeRules) -> list[str]:
-    """Return the tags that count, each once: counts of people, rating, then the rest by confidence.
-
-    The order in which tags come in does not matter.
-    """
-    scores, rating = _gather(tags, rules)
-    _exclude(scores)
-    _drop_implied(scores)
-    ordered = sorted(scores, key=lambda tag: (not _is_count(tag), -scores[tag], tag))
-    if rating and rules.ratings != "none":
-        ordered.insert(sum(map(_is_count, scores)), _PONY[rating] if rules.ratings == "pony" else rating)
-    return ordered
+    """Return the tags that count, each once; the order in which they come in does not matter."""
+    found = _gather(tags, rules)
+    scores = {tag: score for tag, score in found.scores.items() if tag in found.strong or len(found.weak[tag]) > 1}
+    several = _exclude_counts(scores)
+    _exclude_colours(scores, found.words, several=several)
+    implied = set[str]().union(*(found.words[tag].implies for tag in scores))
+    ordered = [(_rank(tag, found), -score, tag) for tag, score in scores.items() if tag not in implied]
+    ordered += [(_RATING, 0.0, rating) for rating in _strongest_rating(found.ratings, rules)]
+    return [tag for _, _, tag in sorted(ordered)]
 
 
-def _gather(tags: Iterable[Tag], rules: MergeRules) -> tuple[dict[str, float], str]:
-    """Return the tags above their thresholds with the larger of their scores, and the strongest rating."""
-    scores: dict[str, float] = {}
-    margins: dict[str, float] = {}  # best share of its threshold that a tag reached
-    taggers: dict[str, set[str]] = {}
-    ratings: dict[str, float] = {}
+def _gather(tags: Iterable[Tag], rules: MergeRules) -> _Found:
+    """Return the tags above their thresholds, and those a little below, with the larger of their scores."""
+    found = _Found()
+    scores, sources, word = found.scores, dict[str, _Source](), words(rules.blacklist)
     for tag in tags:
-        text = _spelt(tag.text)
-        if not text or text in rules.blacklist or text.startswith("bad ") or is_score(text):
+        known = word(tag.text) if len(tag.text) <= LONGEST_RAW else None
+        if known is None:
             continue
-        score = 1.0 if tag.confidence is None else tag.confidence
-        if text in RATINGS:
-            ratings[text] = max(score, ratings.get(text, 0.0))
+        text = known.text
+        score = 1.0 if tag.confidence is None or isnan(tag.confidence) else tag.confidence
+        if known.rating >= 0:
+            found.ratings[known.rating] = max(score, found.ratings.get(known.rating, score))
             continue
-        threshold = _threshold(tag.source, rules)
-        margin = score / threshold if threshold else 1.0
-        scores[text] = max(score, scores.get(text, 0.0))
-        margins[text] = max(margin, margins.get(text, 0.0))
-        taggers.setdefault(text, set()).update(_said_by(tag.source))
-    kept = {
-        text: score
-        for text, score in scores.items()
-        if margins[text] >= (rules.agreement if len(taggers[text]) > 1 else 1.0)
-    }
-    return kept, max(sorted(ratings), key=lambda name: ratings[name], default="")
+        source = sources.get(tag.source) or sources.setdefault(tag.source, _source(tag.source, rules))
+        if score >= source.threshold:
+            found.strong.add(text)
+        elif score >= source.weak:
+            found.weak.setdefault(text, set()).add(source.tagger)
+        else:
+            continue
+        if source.is_character:
+            found.characters.add(text)
+        if score > scores.get(text, -1.0):
+            scores[text] = score
+        found.words[text] = known
+    return found
+
+
+def _rank(tag: str, found: _Found) -> int:
+    place = found.words[tag].place
+    if place >= 0:
+        return place
+    return _CHARACTER if tag in found.characters else _REST
+
+
+def _strongest_rating(ratings: dict[int, float], rules: MergeRules) -> tuple[str, ...]:
+    """Return the rating with the highest score in the rules' words; of two equal ones the more explicit."""
+    spelt = _RATING_WORDS.get(rules.rating or "none")
+    if not ratings or not spelt:
+        return ()
+    return (spelt[max(ratings, key=lambda rating: (ratings[rating], rating))],)
 
 
 # Tags that exclude each other
 
 
-@lru_cache(maxsize=65536)
-def _group(tag: str) -> str:
-    """Name the group of which an image has one tag at most; empty for most tags."""
-    for who in _COUNTED:
-        if tag in _counts(who):
-            return who
-    colour, _, what = tag.rpartition(" ")
-    return what if colour in _COLOURS and what in {"hair", "eyes"} else ""
+def _exclude_counts(scores: dict[str, float]) -> bool:
+    """Keep the counts of people that can be true together; return whether they say that there are several people."""
+    present = [tag for tag in COUNTS if tag in scores]
+    if len(present) < 2:  # noqa: PLR2004 - nothing to exclude
+        return not SEVERAL.isdisjoint(present)
+    if NO_HUMANS in present:
+        people = present[1:]
+        lost = people if scores[NO_HUMANS] > max(scores[tag] for tag in people) else [NO_HUMANS]
+        _drop(scores, lost)
+    for who in WHO:
+        _exclude_counts_of(who, scores)
+    kinds = sum(any(tag in scores for tag in (f"1{who}", *several_of(who))) for who in WHO)
+    several = not SEVERAL.isdisjoint(scores)
+    if several:
+        _drop(scores, [SOLO])
+    return several or kinds > 1
 
 
-@lru_cache(maxsize=8)
-def _counts(who: str) -> frozenset[str]:
-    return frozenset({f"1{who}", *(f"{n}{who}s" for n in ("2", "3", "4", "5", "6+"))})
+def _exclude_counts_of(who: str, scores: dict[str, float]) -> None:
+    """Keep one count of girls, boys or others; that there is one alone speaks for one."""
+    exact = several_of(who)[:-1]
+    several = [tag for tag in several_of(who) if tag in scores]
+    if not several:
+        return
+    one = max(scores.get(f"1{who}", 0.0), scores.get(SOLO, 0.0))
+    if one >= max(scores[tag] for tag in several):
+        _drop(scores, several)
+        return
+    numbers = [tag for tag in exact if tag in scores]
+    _drop(scores, [f"1{who}", *sorted(numbers, key=lambda tag: (-scores[tag], tag))[1:]])
 
 
-def _is_count(tag: str) -> bool:
-    return tag in _SEVERAL or _group(tag) in _COUNTED or tag == "solo"
+def _exclude_colours(scores: dict[str, float], words: dict[str, Word], *, several: bool) -> None:
+    """Keep the strongest colour of hair and of eyes, where nothing says that several are right."""
+    if several:
+        return
+    for thing, allowing in SEVERAL_COLOURS.items():
+        colours = [tag for tag in scores if words[tag].coloured == thing]
+        if len(colours) > 1 and allowing.isdisjoint(scores):
+            _drop(scores, sorted(colours, key=lambda tag: (-scores[tag], tag))[1:])
 
 
-def _exclude(scores: dict[str, float]) -> None:
-    """Keep the strongest of tags that exclude each other, where nothing says that several are right."""
-    groups: dict[str, list[str]] = {}
-    for tag in scores:
-        group = _group(tag)
-        if group:
-            groups.setdefault(group, []).append(tag)
-    several = not _SEVERAL.isdisjoint(_strongest_counts(scores, groups))
-    for group, tags in groups.items():
-        allowed = (
-            (group == "hair" and (several or not _SEVERAL_HAIR.isdisjoint(scores)))
-            or (group == "eyes" and (several or not _SEVERAL_EYES.isdisjoint(scores)))
-        )  # fmt: skip
-        if len(tags) > 1 and not allowed:
-            strongest = _strongest(tags, scores)
-            for tag in tags:
-                if tag != strongest:
-                    del scores[tag]
-
-
-def _strongest(tags: Iterable[str], scores: dict[str, float]) -> str:
-    return min(tags, key=lambda tag: (-scores[tag], tag))
-
-
-def _strongest_counts(scores: dict[str, float], groups: dict[str, list[str]]) -> set[str]:
-    return {_strongest(groups[who], scores) for who in _COUNTED if who in groups}
-
-
-# Tags that others imply
-
-
-@lru_cache(maxsize=65536)
-def _said_along(tag: str) -> tuple[str, ...]:
-    """Return the tags that ``tag`` says along: its own last words, and what the table has."""
-    words = tag.split(" ")
-    endings = () if words[0] in _DENIALS else tuple(" ".join(words[n:]) for n in range(1, len(words)))
-    return endings + tuple(implied for implied, by in IMPLIED_BY.items() if tag in by)
-
-
-def _drop_implied(scores: dict[str, float]) -> None:
-    for tag in list(scores):
-        for implied in _said_along(tag):
-            scores.pop(implied, None)
+def _drop(scores: dict[str, float], tags: Iterable[str]) -> None:
+    for tag in tags:
+        scores.pop(tag, None)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..errors import CaptionError
-from ..tags import safe_text
+from ..tags import canonical, is_prose, one_line
 
 if TYPE_CHECKING:
     from ..model import Trigger
@@ -13,38 +16,70 @@ if TYPE_CHECKING:
 LONGEST = 75
 """Characters; CLIP's first chunk ends at as many tokens, and a trigger should be a few."""
 
+_JOINER = re.compile("[\u200c\u200d]")
+
 
 def checked(trigger: Trigger) -> Trigger:
-    """Return the trigger if it can stand in a caption.
+    """Return the trigger in NFC if it can stand in a caption.
 
     Raises:
         CaptionError: it is too long, or holds a comma, a separator, a line end or an invisible character.
     """
-    word = trigger.word
+    word = unicodedata.normalize("NFC", trigger.word[: LONGEST + 1])
     if len(word) > LONGEST:
-        raise CaptionError(f"The trigger has {len(word)} characters: choose a short word, at most {LONGEST}.")
-    if any(separator in word for separator in (",", "|||", ";;;")) or safe_text(word) != word:
+        raise CaptionError(f"The trigger has {len(trigger.word)} characters: choose a short word, at most {LONGEST}.")
+    if "," in word or one_line(word) != word or _JOINER.search(word):
         raise CaptionError(
-            f"The trigger {word!r} holds a comma, a separator, a line end or an invisible character, which would break"
-            " captions: choose a plain word."
+            f"The trigger {word!r} holds a comma, a separator, a line end, an invisible character or a stray space,"
+            " which would break captions: choose a plain word."
         )
-    return trigger
+    return replace(trigger, word=word)
 
 
 def add_trigger(caption: str, trigger: Trigger) -> str:
-    """Put the trigger at the front or the end, unless it is a part of its own there already."""
-    if not trigger.word or trigger.position == "none" or not caption:
+    """Put the trigger at the front or the end, as a part of its own between commas, and there only.
+
+    Prose that begins with the trigger stays as it is.
+    """
+    word = trigger.word
+    if not word or trigger.position == "none" or not caption:
+        return caption
+    if _begins_with(caption, word) and is_prose(caption):
         return caption
     others = remove_trigger(caption, trigger)
-    parts = (trigger.word, others) if trigger.position == "prepend" else (others, trigger.word)
-    return ", ".join(part for part in parts if part)
+    if not others:
+        return word
+    if trigger.position == "prepend":
+        return f"{word}, {others}"
+    return f"{others.removesuffix('.') if is_prose(others) else others}, {word}"
 
 
 def remove_trigger(caption: str, trigger: Trigger) -> str:
-    """Take the trigger out where it is a part of its own between commas."""
-    if not trigger.word:
+    """Take the trigger out where it is a part of its own between commas, however it is spelt there."""
+    if not trigger.word or (trigger.word.isascii() and _plain(trigger.word) not in _plain(caption)):
         return caption
-    word = trigger.word.casefold()
-    parts = [part.strip() for part in caption.split(",")]
-    kept = [part for part in parts if part.casefold() != word]
-    return caption if len(kept) == len(parts) else ", ".join(kept)
+    parts = caption.split(",")
+    kept = [part for part in parts if not _is(part, trigger.word)]
+    return caption if len(kept) == len(parts) else ",".join(kept).strip(" ,")
+
+
+def mentions(caption: str, trigger: Trigger) -> bool:
+    """Tell whether the trigger stands anywhere in a caption as a word of its own."""
+    return bool(trigger.word) and bool(re.search(rf"(?<!\w){re.escape(trigger.word)}(?!\w)", caption, re.IGNORECASE))
+
+
+def _begins_with(caption: str, word: str) -> bool:
+    following = caption[len(word) : len(word) + 1]
+    same = caption[: len(word)].casefold() == word.casefold()
+    # A comma would make it a part of its own, which is looked for apart.
+    return same and not (following.isalnum() or following in {"_", ","})
+
+
+def _plain(text: str) -> str:
+    """Return text so that it holds a trigger, however spelt, as it holds its own letters: a quick look, no proof."""
+    return text.lower().replace("_", " ").replace("\\", "")
+
+
+def _is(part: str, word: str) -> bool:
+    part = part.strip()
+    return part.casefold() == word.casefold() or (canonical(part) == canonical(word) != "")

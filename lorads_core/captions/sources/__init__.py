@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pkgutil
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Literal, Protocol
@@ -11,12 +12,15 @@ from typing import TYPE_CHECKING, Literal, Protocol
 from ...errors import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from ...model import Caption, ImageRecord, Tag
     from ..merge import MergeRules
 
 Kind = Literal["tags", "prose"]
+
+BY_HAND = ("custom", "manual")
+"""The sources of captions that people wrote."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,3 +78,16 @@ def source(name: str) -> CaptionSource:
     if name not in known:
         raise SettingsError(f"There is no caption source {name!r}; known are: {', '.join(known)}.")
     return known[name]
+
+
+def written_text(record: ImageRecord, wanted: Callable[[Caption], bool]) -> str:
+    """Return the wanted caption of an image that counts most: a person's before the rest, then the newest."""
+    written = [caption for caption in record.captions if wanted(caption) and caption.text.strip()]
+    return max(written, key=_rank).text if written else ""
+
+
+def _rank(caption: Caption) -> tuple[bool, datetime, str]:
+    written = caption.updated_at or datetime.min  # noqa: DTZ901 - compared with others of any zone, as UTC
+    if written.tzinfo is None:
+        written = written.replace(tzinfo=timezone.utc)
+    return caption.edited or caption.source in BY_HAND, written, caption.text

@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ...tags import safe_text
+from . import BY_HAND, written_text
 
 if TYPE_CHECKING:
     from ..merge import MergeRules
     from . import CaptionMaterial, CaptionSource, Kind
-
-_BY_HAND = ("custom", "manual")
 
 
 class CustomSource:
@@ -21,13 +20,10 @@ class CustomSource:
     kind: Kind = "prose"
 
     def text(self, material: CaptionMaterial, rules: MergeRules) -> str:  # noqa: ARG002 - nothing is merged into it
-        """Return the caption of the dataset before that of the library."""
+        """Return the caption of the dataset before that of the library, in one line: sd-scripts reads no second."""
         if material.edited:
             return safe_text(material.edited.text)
-        for caption in material.record.captions:
-            if caption.edited or caption.source in _BY_HAND:
-                return safe_text(caption.text)
-        return ""
+        return safe_text(written_text(material.record, lambda caption: caption.edited or caption.source in BY_HAND))
 
 
 SOURCE: CaptionSource = CustomSource()

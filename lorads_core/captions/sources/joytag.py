@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class JoyTagSource:
-    """What the tagger saw above its threshold."""
+    """What the tagger saw above its threshold, with what either tagger saw where nobody knows which."""
 
     name = "joytag"
     label = "JoyTag tags"

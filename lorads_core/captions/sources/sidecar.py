@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ...tags import is_tag_list, parse_tag_list, render_training, safe_text
+from ...tags import is_tag_list
+from . import written_text
 
 if TYPE_CHECKING:
     from ..merge import MergeRules
@@ -12,18 +13,18 @@ if TYPE_CHECKING:
 
 
 class SidecarSource:
-    """What the file says: tags in their order and our spelling, sentences as they are."""
+    """What the file says, in its own words and spelling; only its lines become one."""
 
     name = "sidecar"
     label = "Sidecar file"
     kind: Kind = "tags"
 
     def text(self, material: CaptionMaterial, rules: MergeRules) -> str:  # noqa: ARG002 - written by hand or tool, kept
-        """Return the file's text in one line."""
-        texts = [caption.text for caption in material.record.captions if caption.source == self.name]
-        if not texts:
-            return ""
-        return render_training(parse_tag_list(texts[0])) if is_tag_list(texts[0]) else safe_text(texts[0])
+        """Return the file's text; where it has a tag on each line, with commas between them."""
+        text = written_text(material.record, lambda caption: caption.source == self.name).strip()
+        if is_tag_list(text):
+            return ", ".join(line.strip(" ,") for line in text.splitlines() if line.strip(" ,"))
+        return text
 
 
 SOURCE: CaptionSource = SidecarSource()
