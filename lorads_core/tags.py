@@ -21,6 +21,8 @@ LONGEST_RAW = 5 * LONGEST
 """Characters, with escapes and stray spaces; nothing longer is looked at, nor worth a place in a cache."""
 
 _MOST_WORDS = 6
+# A full stop between two words, or at the end of several.
+_SENTENCE = re.compile(r"\w[.!?] |^\S+ .*\w[.!?]$")
 _MOST_MARKS = 30  # on one letter: Unicode's UAX #15, Stream-Safe Text Format
 _LONG_WORD = 200
 
@@ -130,9 +132,7 @@ def is_tag_list(text: str) -> bool:
 
 def is_prose(text: str) -> bool:
     """Tell prose, by a part between commas that is long or ends as a sentence does."""
-    return any(
-        len(part.split()) > _MOST_WORDS or (" " in part and part.endswith((".", "!", "?"))) for part in _parts(text)
-    )
+    return any(len(part.split()) > _MOST_WORDS or _SENTENCE.search(part) for part in _parts(text))
 
 
 def _parts(text: str) -> list[str]:

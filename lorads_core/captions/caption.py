@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..model import Caption, Problem, Progress, Trigger, no_progress
 from ..tags import one_line
-from .merge import MergeRules, RatingStyle
+from .merge import MergeRules
 from .sources import CaptionMaterial, source
 from .trigger import add_trigger, checked, mentions, remove_trigger
 
@@ -19,9 +19,6 @@ if TYPE_CHECKING:
 
 _EVERY = 100  # images between two calls of progress
 
-# Where a base model has learnt ratings as tags, its captions say them.
-_RATINGS: dict[str, RatingStyle] = {"illustrious": "booru", "pony": "pony"}
-
 
 @dataclass(frozen=True, slots=True)
 class CaptionSettings:
@@ -30,7 +27,6 @@ class CaptionSettings:
     source: str = "sidecar"
     fallback: tuple[str, ...] = ()
     trigger: Trigger = field(default_factory=Trigger)
-    base_model: str = "sdxl"
     rules: MergeRules = field(default_factory=MergeRules)
 
 
@@ -93,8 +89,6 @@ class _Writer:
         self.trigger = checked(settings.trigger)
         self._order = tuple(source(name) for name in dict.fromkeys((settings.source, *settings.fallback)))
         self._rules = settings.rules
-        if self._rules.rating is None:
-            self._rules = replace(self._rules, rating=_RATINGS.get(settings.base_model, "none"))
 
     def caption(self, material: CaptionMaterial, *, is_training: bool) -> Caption | None:
         """Return the final caption of an image, None where there is nothing to make it of."""

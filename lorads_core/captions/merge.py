@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import lru_cache
 from math import isnan
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..tags import LONGEST_RAW
 from .vocabulary import BLACKLIST, COUNTS, NO_HUMANS, RATINGS, SEVERAL, SEVERAL_COLOURS, SOLO, WHO, several_of, words
@@ -19,17 +19,12 @@ from .vocabulary import BLACKLIST, COUNTS, NO_HUMANS, RATINGS, SEVERAL, SEVERAL_
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from ..bases import RatingStyle
     from ..model import Tag
     from .vocabulary import Word
 
-RatingStyle = Literal["none", "booru", "pony"]
-"""Whether a caption says the rating, in Danbooru's words or in Pony's."""
-
 # Pony was trained when Danbooru had three ratings; `safe` has been split into general and sensitive since.
-_RATING_WORDS: dict[RatingStyle, tuple[str, ...]] = {
-    "booru": RATINGS,
-    "pony": ("rating_safe", "rating_safe", "rating_questionable", "rating_explicit"),
-}
+_PONY = ("rating_safe", "rating_safe", "rating_questionable", "rating_explicit")
 _CHARACTER, _RATING, _REST = (len(COUNTS) + n for n in range(3))
 
 
@@ -38,7 +33,7 @@ class MergeRules:
     """From which confidence (0–1) a tag counts, and which never do; a tag of unknown confidence always counts.
 
     A tag that both taggers saw may be weaker: their thresholds are multiplied by ``agreement``. An entry of
-    ``blacklist`` that ends in ``*`` is the beginning of tags. A ``rating`` of None leaves it to the base model.
+    ``blacklist`` that ends in ``*`` is the beginning of tags. ``ratings`` says how the rating is spelt, if at all.
     """
 
     wd_general: float = 0.35
@@ -46,7 +41,7 @@ class MergeRules:
     joytag: float = 0.4
     agreement: float = 0.7
     blacklist: frozenset[str] = BLACKLIST
-    rating: RatingStyle | None = None
+    ratings: RatingStyle = "none"
 
 
 def said_by(tag: Tag) -> frozenset[str]:
@@ -143,10 +138,10 @@ def _rank(tag: str, found: _Found) -> int:
 
 def _strongest_rating(ratings: dict[int, float], rules: MergeRules) -> tuple[str, ...]:
     """Return the rating with the highest score in the rules' words; of two equal ones the more explicit."""
-    spelt = _RATING_WORDS.get(rules.rating or "none")
-    if not ratings or not spelt:
+    if not ratings or rules.ratings == "none":
         return ()
-    return (spelt[max(ratings, key=lambda rating: (ratings[rating], rating))],)
+    strongest = max(ratings, key=lambda rating: (ratings[rating], rating))
+    return (_PONY[strongest] if rules.ratings == "pony" else RATINGS[strongest],)
 
 
 # Tags that exclude each other

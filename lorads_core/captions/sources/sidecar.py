@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ...tags import is_tag_list
+from ...tags import is_tag_list, parse_tag_list, render_training, safe_text
 from . import written_text
 
 if TYPE_CHECKING:
@@ -13,18 +13,16 @@ if TYPE_CHECKING:
 
 
 class SidecarSource:
-    """What the file says, in its own words and spelling; only its lines become one."""
+    """What the file says: tags in their order and our spelling, sentences as they are."""
 
     name = "sidecar"
     label = "Sidecar file"
     kind: Kind = "tags"
 
     def text(self, material: CaptionMaterial, rules: MergeRules) -> str:  # noqa: ARG002 - written by hand or tool, kept
-        """Return the file's text; where it has a tag on each line, with commas between them."""
-        text = written_text(material.record, lambda caption: caption.source == self.name).strip()
-        if is_tag_list(text):
-            return ", ".join(line.strip(" ,") for line in text.splitlines() if line.strip(" ,"))
-        return text
+        """Return the file's text in one line."""
+        text = written_text(material.record, lambda caption: caption.source == self.name)
+        return render_training(parse_tag_list(text)) if is_tag_list(text) else safe_text(text)
 
 
 SOURCE: CaptionSource = SidecarSource()
