@@ -1,6 +1,12 @@
-"""Sources, cleaning, trigger and the one way through them."""
+"""Sources, and the one way from them to captions."""
 
+import importlib.util
+import subprocess
+import sys
+import unicodedata
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import get_args
 from uuid import uuid4
 
 import pytest
@@ -8,12 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lorads_core.captions.caption import CaptionSettings, caption_dataset
-from lorads_core.captions.clean import clean_prompt
 from lorads_core.captions.merge import MergeRules
 from lorads_core.captions.sources import CaptionMaterial, source, source_names, sources
-from lorads_core.captions.trigger import add_trigger, checked, remove_trigger
-from lorads_core.errors import CaptionError, SettingsError
-from lorads_core.model import Caption, Dataset, DatasetImage, ImageRecord, Tag, Trigger
+from lorads_core.errors import SettingsError
+from lorads_core.model import Caption, Dataset, DatasetImage, ImageRecord, Position, Tag, Trigger
 
 RULES = MergeRules()
 NOW = datetime(2026, 11, 1, tzinfo=timezone.utc)
@@ -61,6 +65,25 @@ def test_every_source_keeps_the_promises(name):
     assert each.text(material(), RULES) == ""
 
 
+def test_the_scan_works_under_any_package_name():
+    package = Path(importlib.util.find_spec("lorads_core").origin)
+    script = """
+import importlib, importlib.util, sys
+name = "/some where/custom_nodes/LoRADS-main"
+spec = importlib.util.spec_from_file_location(name, sys.argv[1], submodule_search_locations=[sys.argv[2]])
+sys.modules[name] = module = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(module)
+sources = importlib.import_module(name + ".captions.sources")
+assert not any(each.startswith(name + ".captions.sources.") for each in sys.modules)
+print(*sources.source_names())
+assert not any(each == "lorads_core" or each.startswith("lorads_core.") for each in sys.modules)
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", script, package, package.parent], capture_output=True, text=True, check=True
+    )
+    assert ended.stdout.split() == list(source_names())
+
+
 def test_each_tagger_alone_and_both_together():
     tags = [("cat", "wd", 0.9), ("tree", "joytag", 0.8), ("lake", "joytag+wdv3large", 0.7), ("mine", "manual", None)]
     assert source("wd").text(material(tags=tags), RULES) == "cat, lake"
@@ -74,7 +97,22 @@ def test_of_several_prose_captions_an_edited_one_then_the_newest():
     edited = Caption("edited", "joycaption", edited=True, updated_at=NOW - timedelta(days=1))
     assert source("joycaption").text(material([old, new]), RULES) == "new"
     assert source("joycaption").text(material([old, new, edited]), RULES) == "edited"
+    manual = Caption("by hand", "manual", updated_at=NOW.replace(tzinfo=None))
+    assert source("joycaption").text(material([old, new, manual]), RULES) == "by hand"
+    undated = Caption("undated", "joycaption")
+    assert source("joycaption").text(material([undated, Caption(" ", "openai", updated_at=NOW)]), RULES) == "undated"
     assert source("joycaption").text(material([Caption("x", "sidecar")]), RULES) == ""
+
+
+def test_custom_is_what_a_person_wrote():
+    corrected = Caption("A cat,\nasleep.", "joycaption", edited=True)
+    assert source("custom").text(material([Caption("A dog.", "joycaption"), corrected]), RULES) == "A cat, asleep."
+    assert source("custom").text(material([Caption("typed", "manual")]), RULES) == "typed"
+    assert source("custom").text(material([Caption("A dog.", "joycaption")]), RULES) == ""
+
+
+def test_the_prompt_is_cleaned():
+    assert source("prompt").text(material(prompt="(1girl:1.2), <lora:x:1>, solo"), RULES) == "1girl, solo"
 
 
 def test_a_sidecar_keeps_its_order_and_loses_its_underscores():
@@ -82,77 +120,6 @@ def test_a_sidecar_keeps_its_order_and_loses_its_underscores():
     assert source("sidecar").text(material([Caption("One line.\nAnd more_of it.", "sidecar")]), RULES) == (
         "One line. And more_of it."
     )
-
-
-# Cleaning
-
-
-@pytest.mark.parametrize(
-    ("prompt", "caption"),
-    [
-        ("(masterpiece:1.2), 1girl, [cat], ((tree))", "masterpiece, 1girl, cat, tree"),
-        ("1girl <lora:foo_v2:0.8>, smile", "1girl, smile"),
-        ("a cat BREAK a dog AND a bird", "a cat, a dog, a bird"),
-        ("miku \\(vocaloid\\), (hat:0.5)", "miku (vocaloid), hat"),
-        ("embedding:easynegative, cat", "cat"),
-        ("cat\nNegative prompt: bad, ugly\nSteps: 20", "cat"),
-        ("score_9, score_8_up, cat", "cat"),
-        ("__colors/warm__ cat", "cat"),
-        ("cat, cat, dog", "cat, dog"),
-        ("ratio 16:9, cat", "ratio 16:9, cat"),
-        ("", ""),
-        ("()[]{}<lora:x:1>", ""),
-    ],
-)
-def test_prompts_are_cleaned(prompt, caption):
-    assert clean_prompt(prompt) == caption
-
-
-@pytest.mark.parametrize(
-    "text", ["(" * 50_000, "<lora:" * 20_000, "__" * 50_000, "(a:1." * 20_000, ":" + " " * 100_000]
-)
-def test_no_prompt_takes_quadratic_time(text):
-    clean_prompt(text * 20)  # a million characters: quadratic work would not end
-
-
-@given(st.text())
-def test_any_prompt_becomes_one_line(text):
-    cleaned = clean_prompt(text)
-    assert cleaned.isprintable()
-    assert clean_prompt("x, " + cleaned).startswith("x")
-
-
-# Trigger
-
-
-@pytest.mark.parametrize(
-    ("position", "caption", "result"),
-    [
-        ("prepend", "cat, tree", "tom, cat, tree"),
-        ("append", "cat, tree", "cat, tree, tom"),
-        ("none", "cat, tree", "cat, tree"),
-        ("prepend", "cat, Tom, tree", "tom, cat, tree"),
-        ("append", "tom, cat", "cat, tom"),
-        ("prepend", "tomcat, tree", "tom, tomcat, tree"),
-        ("prepend", "A cat sits here.", "tom, A cat sits here."),
-        ("prepend", "tom", "tom"),
-        ("prepend", "", ""),
-    ],
-)
-def test_the_trigger_stands_once(position, caption, result):
-    assert add_trigger(caption, Trigger("tom", position)) == result
-
-
-def test_removing_touches_nothing_else():
-    assert remove_trigger("cat,  tree", Trigger("tom")) == "cat,  tree"
-    assert remove_trigger("tom, cat", Trigger("tom")) == "cat"
-    assert remove_trigger("tom", Trigger("tom")) == ""
-
-
-@pytest.mark.parametrize("word", ["a,b", "a\nb", "a|||b", "a;;;b", "a\0b", "\u202ea", "x" * 76, " a"])
-def test_a_trigger_that_would_break_captions_is_refused(word):
-    with pytest.raises(CaptionError, match="trigger"):
-        checked(Trigger(word))
 
 
 # The one way
@@ -195,7 +162,96 @@ def test_without_a_trigger_a_warning_unless_asked_for():
     assert captioned(images, trigger=Trigger("", "none"))[1].problems == ()
 
 
-@given(st.text(), st.sampled_from(["sidecar", "joycaption"]))
-def test_no_caption_can_break_its_file(text, name):
-    (caption,), _ = captioned([material([Caption(text, name)])], source=name)
-    assert caption is None or (caption.isprintable() and caption.strip() == caption and caption)
+def test_what_a_person_wrote_is_one_line_and_keeps_every_character():
+    edited = Caption("Mine ||| as it is;;; long_hair, 👩\u200d👩\u200d👧\n\nsecond\0 line", "custom", edited=True)
+    texts, _ = captioned([material([Caption("cat, x", "sidecar")], edited=edited)])
+    assert texts == ["Mine ||| as it is;;; long_hair, 👩\u200d👩\u200d👧 second line"]
+
+
+def test_an_emptied_caption_is_never_regenerated():
+    edited = Caption(" \n\u200e", "custom", edited=True)
+    texts, report = captioned([material([Caption("cat, x", "sidecar")], edited=edited)])
+    assert texts == [None]
+    assert [problem.code for problem in report.problems] == ["no-caption"]
+    assert report.without == 1
+
+
+def test_hand_written_captions_without_the_trigger_are_told_once():
+    images = [material(edited=Caption(f"a cat {n}", "custom", edited=True), number=n) for n in range(3)]
+    (problem,) = captioned(images)[1].problems
+    assert (problem.code, problem.subject) == ("trigger-missing", "/p/0.png")
+    assert problem.message.startswith("3 captions")
+
+
+def test_a_trigger_within_regularization_prose_is_told():
+    others = [material([Caption("A photo of tom in a wood.", "joycaption")], number=2)]
+    texts, report = captioned([material([Caption("A.", "joycaption")])], others, source="joycaption")
+    assert texts == ["tom, A.", "A photo of tom in a wood."]
+    assert [problem.code for problem in report.problems] == ["trigger-in-regularization"]
+
+
+def test_a_regularization_caption_that_was_only_the_trigger_falls_back():
+    others = [material([Caption("tom", "sidecar"), Caption("A dog.", "joycaption")], number=2)]
+    texts, _ = captioned([material([Caption("x", "sidecar")])], others, fallback=("joycaption",))
+    assert texts == ["tom, x", "A dog."]
+
+
+def test_the_position_none_leaves_the_trigger_out():
+    texts, report = captioned([material([Caption("cat, x", "sidecar")])], trigger=Trigger("tom", "none"))
+    assert texts == ["cat, x"]
+    assert report.problems == ()
+
+
+def test_separators_of_trainers_do_not_pass():
+    for name in ("sidecar", "joycaption"):
+        texts, _ = captioned([material([Caption("1girl ||| a lake;;;x", name)])], source=name)
+        assert texts == ["tom, 1girl, a lake, x"]
+
+
+def test_the_trigger_is_the_datasets_from_then_on():
+    image = material([Caption("cat, x", "sidecar")])
+    dataset = Dataset(uuid4(), "d", "pictures", (DatasetImage(image.record),))
+    result, _ = caption_dataset(dataset, [image], CaptionSettings(trigger=Trigger("cafe\u0301")))
+    assert result.trigger == Trigger("café")
+    assert dataset.trigger == Trigger()
+    assert dataset.training[0].caption is None
+
+
+def test_materials_of_other_images_are_our_mistake():
+    image = DatasetImage(record(1))
+    dataset = Dataset(uuid4(), "d", "pictures", (image,))
+    for materials in ([], [material(number=2)], [material(number=1), material(number=1)]):
+        with pytest.raises(ValueError, match="materials"):
+            caption_dataset(dataset, materials, CaptionSettings())
+
+
+def test_progress_may_cancel():
+    def cancel(_step, _done, _total):
+        raise KeyboardInterrupt
+
+    dataset = Dataset(uuid4(), "d", "pictures", (DatasetImage(record(1)),))
+    with pytest.raises(KeyboardInterrupt):
+        caption_dataset(dataset, [material()], CaptionSettings(), cancel)
+
+
+@pytest.mark.parametrize("name", source_names())
+@given(text=st.text(), word=st.sampled_from(["tom", "a", "1girl", ""]), position=st.sampled_from(get_args(Position)))
+def test_every_caption_is_one_line_that_says_something(name, text, word, position):
+    tags = [(text, "wd", 0.9), (text, "joytag", None), ("1girl", "", 0.5)]
+    captions = [Caption(text, source) for source in ("sidecar", "joycaption", "manual")]
+    texts, report = captioned(
+        [material(captions, text, tags)],
+        [material(captions, text, tags, number=2)],
+        source=name,
+        trigger=Trigger(word, position),
+    )
+    for caption in texts:
+        if caption is not None:
+            assert caption == caption.strip() != ""
+            assert len(caption.splitlines()) == 1
+            assert unicodedata.is_normalized("NFC", caption)
+            assert not set(caption) & set("\0\u202e\u200f\ufeff")
+            assert "|||" not in caption
+            caption.encode()
+    assert report.without == texts.count(None)
+    assert sum(count for _, count in report.counts) + report.without == 2
