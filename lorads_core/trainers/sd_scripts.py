@@ -14,7 +14,7 @@ from ..model import Problem, TrainingConfig
 from . import Schedule, Subset, Trainer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
 SCRIPTS = {"sdxl": "sdxl_train_network.py"}
@@ -79,7 +79,7 @@ class SdScripts:
         dataset = folder / "dataset_config.toml"
         return {
             "training_config.toml": tomli_w.dumps(dict(_training_keys(config, dataset, output, name))),
-            "dataset_config.toml": tomli_w.dumps(_dataset_keys(config, subsets, folder)),
+            "dataset_config.toml": _dataset_toml(config, subsets, folder),
         }
 
     def command(self, config: TrainingConfig, folder: Path) -> list[str]:
@@ -301,8 +301,11 @@ def _text_encoder_keys(config: TrainingConfig) -> Iterator[tuple[str, object]]:
         yield "cache_text_encoder_outputs", True
 
 
-def _dataset_keys(config: TrainingConfig, subsets: Sequence[Subset], folder: Path) -> dict[str, object]:
-    """Return ``dataset_config.toml``: one dataset, as regularization subsets count only beside their training ones."""
+def _dataset_toml(config: TrainingConfig, subsets: Sequence[Subset], folder: Path) -> str:
+    """Return ``dataset_config.toml``: one dataset, as regularization subsets count only beside their training ones.
+
+    Every table has its own heading: sd-scripts' parser (toml 0.10.2) misreads an apostrophe within an inline table.
+    """
     rule = _bucket_rule(config)
     general = {
         "caption_extension": ".txt",
@@ -318,14 +321,11 @@ def _dataset_keys(config: TrainingConfig, subsets: Sequence[Subset], folder: Pat
         "bucket_reso_steps": rule.step,
         "min_bucket_reso": rule.min_side,
         "max_bucket_reso": rule.max_side,
-        "subsets": [
-            {
-                "image_dir": str(folder / subset.folder),
-                "num_repeats": subset.repeats,
-                "is_reg": subset.is_regularization,
-            }
-            for subset in subsets
-            if subset.sizes
-        ],
     }
-    return {"general": general, "datasets": [dataset]}
+    tables: list[tuple[str, Mapping[str, object]]] = [("[general]", general), ("[[datasets]]", dataset)]
+    for subset in subsets:
+        if subset.sizes:
+            image_dir = str(folder / subset.folder)
+            keys = {"image_dir": image_dir, "num_repeats": subset.repeats, "is_reg": subset.is_regularization}
+            tables.append(("[[datasets.subsets]]", keys))
+    return "\n".join(f"{heading}\n{tomli_w.dumps(table)}" for heading, table in tables)

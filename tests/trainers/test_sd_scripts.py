@@ -5,6 +5,7 @@ import math
 from pathlib import Path
 
 import pytest
+import toml
 
 from lorads_core.model import TrainingConfig
 from lorads_core.trainers import Subset, trainer, trainers
@@ -153,8 +154,20 @@ def test_the_last_batch_of_a_bucket_and_of_an_accumulation_is_not_full():
     assert schedule.total_steps == 15
 
 
-@pytest.mark.parametrize("text", ['with "quotes"', "mit ümläut", "back\\slash", "new\nline"])
-def test_odd_paths_survive(text):
-    texts = SD_SCRIPTS.files(CONFIG, [TRAINING], FOLDER / text, OUTPUT, "cat")
-    dataset = tomllib.loads(texts["dataset_config.toml"])
-    assert dataset["datasets"][0]["subsets"][0]["image_dir"] == str(FOLDER / text / "10_cat")
+ODD = ['with "quotes"', "it's", "mit ümläut", "猫", "back\\slash", "new\nline", "a, b = {c} [d] # e", "C:\\new\\table"]
+
+
+@pytest.mark.parametrize("parse", [tomllib.loads, toml.loads], ids=["TOML", "sd-scripts' own parser"])
+@pytest.mark.parametrize("text", ODD)
+def test_odd_paths_survive(text, parse):
+    config = dataclasses.replace(CONFIG, checkpoint=f"/{text}.safetensors")
+    texts = SD_SCRIPTS.files(config, [TRAINING, OTHERS], FOLDER / text, OUTPUT / text, "cat")
+    training = parse(texts["training_config.toml"])
+    assert training["pretrained_model_name_or_path"] == f"/{text}.safetensors"
+    assert training["output_dir"] == str(OUTPUT / text)
+    (dataset,) = parse(texts["dataset_config.toml"])["datasets"]
+    assert [subset["image_dir"] for subset in dataset["subsets"]] == [
+        str(FOLDER / text / "10_cat"),
+        str(FOLDER / text / "1_regularization"),
+    ]
+    assert [subset["is_reg"] for subset in dataset["subsets"]] == [False, True]

@@ -1,0 +1,143 @@
+"""Golden numbers: what sd-scripts v0.10.1's own parser and dataset loader printed for exports of the sample pictures.
+
+Seen with it each time: no ignored key in training_config.toml, every caption and is_reg as in the manifest.
+"""
+
+from pathlib import PurePath
+
+import pytest
+
+from lorads_core.demo import SAMPLES
+from lorads_core.images.encode import ImagePolicy
+from lorads_core.images.facts import read_facts
+from lorads_core.model import TrainingConfig
+from lorads_core.trainers import Subset, trainer
+
+PICTURES = {".jpg", ".png", ".webp", ".avif"}
+
+GOLDEN = [
+    pytest.param(
+        TrainingConfig(),
+        ImagePolicy(),
+        {(768, 1344): 14, (832, 1216): 28, (896, 1152): 34, (1024, 1024): 40, (1152, 896): 90, (1216, 832): 121,
+         (1344, 768): 63, (1600, 640): 10},
+        201,
+        2010,
+        id="defaults",
+    ),
+    pytest.param(
+        TrainingConfig(base_model="pony", shuffle_caption=True, batch_size=4, gradient_accumulation_steps=3, epochs=7,
+                       repeats=3, regularization_repeats=2),
+        ImagePolicy(),
+        {(768, 1344): 4, (832, 1216): 8, (896, 1152): 10, (1024, 1024): 13, (1152, 896): 27, (1216, 832): 36,
+         (1344, 768): 19, (1600, 640): 3},
+        11,
+        77,
+        id="regularization repeated, accumulation",
+    ),
+    pytest.param(
+        TrainingConfig(base_model="illustrious", batch_size=3, bucket_no_upscale=True, scheduler="constant", warmup=0.0,
+                       text_encoder_learning_rate=5e-5, min_snr_gamma=5, optimizer="Prodigy", flip_aug=True),
+        ImagePolicy("max_area", 768),
+        {(448, 256): 14, (448, 896): 14, (512, 512): 30, (576, 384): 15, (576, 896): 28, (640, 384): 24, (640, 448): 20,
+         (640, 640): 10, (640, 832): 34, (832, 640): 60, (896, 576): 68, (896, 640): 10, (1024, 384): 10,
+         (1024, 576): 63},
+        138,
+        1380,
+        id="nothing enlarged",
+    ),
+    pytest.param(
+        TrainingConfig(batch_size=1, repeats=1, resolution=768, max_bucket_side=1536, bucket_step=32, epochs=3,
+                       mixed_precision="fp16", scheduler="constant_with_warmup", optimizer="AdaFactor"),
+        ImagePolicy("max_side", 900),
+        {(576, 1024): 1, (608, 928): 2, (672, 864): 3, (768, 768): 5, (864, 672): 8, (896, 640): 1, (928, 608): 12,
+         (1024, 576): 7, (1184, 480): 1},
+        40,
+        120,
+        id="more training than regularization images, steps of 32",
+    ),
+]  # fmt: skip
+
+
+def sizes(folder, policy):
+    files = sorted(path for path in (SAMPLES / folder).iterdir() if path.suffix in PICTURES)
+    facts = (read_facts(path) for path in files)
+    return tuple(policy.size_of(each.width, each.height) for each in facts)
+
+
+@pytest.mark.parametrize(("config", "policy", "buckets", "steps_per_epoch", "total_steps"), GOLDEN)
+def test_counts_come_true(config, policy, buckets, steps_per_epoch, total_steps):
+    subsets = [
+        Subset("train", config.repeats, is_regularization=False, sizes=sizes("subject", policy)),
+        Subset("reg", config.regularization_repeats, is_regularization=True, sizes=sizes("other", policy)),
+    ]
+    schedule = trainer("sd-scripts").schedule(config, subsets)
+    assert dict(schedule.buckets) == buckets
+    assert (schedule.steps_per_epoch, schedule.total_steps) == (steps_per_epoch, total_steps)
+
+
+def test_the_configs_are_those_that_were_fed_to_it():
+    subsets = [
+        Subset("10_tom", 10, is_regularization=False, sizes=((64, 64),)),
+        Subset("1_regularization", 1, is_regularization=True, sizes=((64, 64),)),
+    ]
+    config = TrainingConfig(checkpoint="/models/base.safetensors")
+    folder, output = PurePath("/exports/tom"), PurePath("/exports/tom-lora")
+    texts = trainer("sd-scripts").files(config, subsets, folder, output, "tom")
+    assert texts == {
+        "training_config.toml": """\
+pretrained_model_name_or_path = "/models/base.safetensors"
+dataset_config = "/exports/tom/dataset_config.toml"
+output_dir = "/exports/tom-lora"
+output_name = "tom"
+save_model_as = "safetensors"
+save_precision = "fp16"
+save_every_n_epochs = 1
+max_train_epochs = 10
+gradient_accumulation_steps = 1
+network_module = "networks.lora"
+network_dim = 16
+network_alpha = 8.0
+optimizer_type = "AdamW8bit"
+learning_rate = 0.0001
+unet_lr = 0.0001
+lr_scheduler = "cosine"
+lr_warmup_steps = 0.05
+network_train_unet_only = true
+cache_text_encoder_outputs = true
+mixed_precision = "bf16"
+gradient_checkpointing = true
+sdpa = true
+no_half_vae = true
+cache_latents = true
+max_token_length = 225
+prior_loss_weight = 1.0
+seed = 42
+""",
+        "dataset_config.toml": """\
+[general]
+caption_extension = ".txt"
+shuffle_caption = false
+keep_tokens = 0
+flip_aug = false
+
+[[datasets]]
+resolution = 1024
+batch_size = 2
+enable_bucket = true
+bucket_no_upscale = false
+bucket_reso_steps = 64
+min_bucket_reso = 256
+max_bucket_reso = 2048
+
+[[datasets.subsets]]
+image_dir = "/exports/tom/10_tom"
+num_repeats = 10
+is_reg = false
+
+[[datasets.subsets]]
+image_dir = "/exports/tom/1_regularization"
+num_repeats = 1
+is_reg = true
+""",
+    }
