@@ -73,7 +73,7 @@ def picture_folder(folder: str) -> Path:
     roots = [Path(folder_paths.get_input_directory()), Path(folder_paths.get_output_directory())]
     found = [path for root in (*roots, *settings().picture_roots) if (path := _under(root, folder))]
     samples = _under(SAMPLES.parent, folder)
-    if samples and samples.is_relative_to(SAMPLES):
+    if samples and samples.is_relative_to(SAMPLES.resolve()):
         found.append(samples)
     for path in found:
         if _is_folder(path):

@@ -4,7 +4,7 @@ const HEIGHT = 84;
 
 /**
  * Give `node` a place for what it says when it has run.
- * @param {{addDOMWidget: Function}} node
+ * @param {{addDOMWidget: Function, computeSize: Function, setSize: Function, size: number[]}} node
  * @returns {(text: string) => void} shows a text there
  */
 export function addResult(node) {
@@ -39,5 +39,7 @@ export function addResult(node) {
     getMinHeight: () => HEIGHT,
   });
   widget.serialize = false; // neither in the prompt (the option) nor in the saved workflow
+  const [width, height] = node.computeSize();
+  node.setSize([Math.max(node.size[0], width), Math.max(node.size[1], height)]);
   return show;
 }
