@@ -1,8 +1,9 @@
 """Indexing files against a plain loop of Pillow's open and hashlib, and a second run over the unchanged folder.
 
-    python benchmarks/index.py [files]
+    python benchmarks/index.py [files] [bytes]
 
-Real photographs (the samples), copied with changed bytes so that no two files are the same.
+Real photographs (the samples, 0.2 MB on average), copied with changed bytes so that no two files are the same; with a
+second number, each is made longer by so many bytes behind its end, for files as large as a camera's.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
 from lorads_core.build import index, open_store
@@ -20,6 +22,7 @@ from lorads_core.demo import SAMPLES
 from lorads_core.settings import Settings
 
 FILES = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
+MORE = np.random.default_rng(1).bytes(int(sys.argv[2])) if len(sys.argv) > 2 else b""
 SUFFIXES = {".jpg", ".png", ".webp"}
 
 
@@ -31,7 +34,7 @@ def make(folder: Path) -> list[Path]:
     for n in range(FILES):
         path = folder / f"{n // 1000:03}" / f"{n:06}{names[n % len(names)]}"
         path.parent.mkdir(exist_ok=True)
-        path.write_bytes(sources[n % len(sources)] + n.to_bytes(8, "big"))
+        path.write_bytes(sources[n % len(sources)] + n.to_bytes(8, "big") + MORE)
         paths.append(path)
     return paths
 

@@ -97,8 +97,9 @@ def canonical(tag: str) -> str:
 
 @lru_cache(maxsize=65536)
 def _canonical(tag: str) -> str:
-    # Lower case first: lower letters may compose where upper ones do not.
-    text = _ESCAPED.sub("", safe_text(tag.lower().translate(_NO_JOINERS)))
+    text = safe_text(tag.translate(_NO_JOINERS)).lower()
+    # Once more: lower letters may compose where upper ones do not.
+    text = _ESCAPED.sub("", unicodedata.normalize("NFC", text))
     if text in KAOMOJI:
         return text
     text = " ".join(_SEPARATORS.sub(" ", text.replace("_", " ")).split())

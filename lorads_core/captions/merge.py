@@ -14,7 +14,19 @@ from math import isnan
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..tags import LONGEST_RAW
-from .vocabulary import BLACKLIST, COUNTS, NO_HUMANS, RATINGS, SEVERAL, SEVERAL_COLOURS, SOLO, WHO, several_of, words
+from .vocabulary import (
+    BLACKLIST,
+    COUNTS,
+    NO_COUNT,
+    NO_HUMANS,
+    RATINGS,
+    SEVERAL,
+    SEVERAL_COLOURS,
+    SEVERAL_OF,
+    SOLO,
+    WHO,
+    words,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,7 +37,7 @@ if TYPE_CHECKING:
 
 # Pony was trained when Danbooru had three ratings; `safe` has been split into general and sensitive since.
 _PONY = ("rating_safe", "rating_safe", "rating_questionable", "rating_explicit")
-_CHARACTER, _RATING, _REST = (len(COUNTS) + n for n in range(3))
+_CHARACTER, _RATING, _REST = (NO_COUNT + n for n in range(3))
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,15 +135,17 @@ def _gather(tags: Iterable[Tag], rules: MergeRules) -> _Found:
             continue
         if source.is_character:
             found.characters.add(text)
-        if score > scores.get(text, -1.0):
+        best = scores.get(text)
+        if best is None:
+            found.words[text] = known
+        if best is None or score > best:
             scores[text] = score
-        found.words[text] = known
     return found
 
 
 def _rank(tag: str, found: _Found) -> int:
     place = found.words[tag].place
-    if place >= 0:
+    if place < NO_COUNT:
         return place
     return _CHARACTER if tag in found.characters else _REST
 
@@ -158,7 +172,7 @@ def _exclude_counts(scores: dict[str, float]) -> bool:
         _drop(scores, lost)
     for who in WHO:
         _exclude_counts_of(who, scores)
-    kinds = sum(any(tag in scores for tag in (f"1{who}", *several_of(who))) for who in WHO)
+    kinds = sum(any(tag in scores for tag in (f"1{who}", *SEVERAL_OF[who])) for who in WHO)
     several = not SEVERAL.isdisjoint(scores)
     if several:
         _drop(scores, [SOLO])
@@ -167,8 +181,8 @@ def _exclude_counts(scores: dict[str, float]) -> bool:
 
 def _exclude_counts_of(who: str, scores: dict[str, float]) -> None:
     """Keep one count of girls, boys or others; that there is one alone speaks for one."""
-    exact = several_of(who)[:-1]
-    several = [tag for tag in several_of(who) if tag in scores]
+    exact = SEVERAL_OF[who][:-1]
+    several = [tag for tag in SEVERAL_OF[who] if tag in scores]
     if not several:
         return
     one = max(scores.get(f"1{who}", 0.0), scores.get(SOLO, 0.0))

@@ -71,18 +71,17 @@ NO_HUMANS = "no humans"
 SOLO = "solo"
 
 
-def several_of(who: str) -> tuple[str, ...]:
-    """Return the tags for more than one girl, boy or other, the open one last."""
-    return (*(f"{n}{who}s" for n in ("2", "3", "4", "5", "6+")), f"multiple {who}s")
+SEVERAL_OF = {who: (*(f"{n}{who}s" for n in ("2", "3", "4", "5", "6+")), f"multiple {who}s") for who in WHO}
+"""The tags for more than one girl, boy or other, the open one last."""
 
-
-COUNTS = (NO_HUMANS, *(tag for who in WHO for tag in (f"1{who}", *several_of(who))), SOLO)
+COUNTS = (NO_HUMANS, *(tag for who in WHO for tag in (f"1{who}", *SEVERAL_OF[who])), SOLO)
 """The tags that say how many there are, in the order in which captions begin with them."""
 
-SEVERAL = frozenset(tag for who in WHO for tag in several_of(who))
+NO_COUNT = len(COUNTS)
+SEVERAL = frozenset(tag for who in WHO for tag in SEVERAL_OF[who])
 
 _IMPLIED_BY = {
-    **{f"multiple {who}s": several_of(who)[:-1] for who in WHO},
+    **{f"multiple {who}s": SEVERAL_OF[who][:-1] for who in WHO},
     "animal ears": ("cat ears", "dog ears", "fox ears", "rabbit ears", "wolf ears", "horse ears", "mouse ears"),
     "sky": ("blue sky", "cloudy sky", "night sky", "starry sky"),
     "smile": ("grin", "smirk", "light smile", "evil smile"),
@@ -118,7 +117,7 @@ SEVERAL_COLOURS = {
 class Word(NamedTuple):
     """A tag and what is known of it.
 
-    ``place`` is its place among COUNTS and ``rating`` its place among RATINGS, -1 where it is neither; ``coloured``
+    ``place`` is its place among COUNTS, or NO_COUNT; ``rating`` its place among RATINGS, or -1; ``coloured``
     is the thing of which it names the colour, where that thing has one colour; ``implies`` is what it says along.
     """
 
@@ -145,7 +144,7 @@ def words(blacklist: frozenset[str]) -> Callable[[str], Word | None]:
         tag = ALIASES.get(tag, tag)
         if not tag or is_score(tag) or tag in banned or tag.startswith(beginnings):
             return None
-        place = COUNTS.index(tag) if tag in COUNTS else -1
+        place = COUNTS.index(tag) if tag in COUNTS else NO_COUNT
         rating = RATINGS.index(tag) if tag in RATINGS else -1
         return Word(tag, place, rating, _coloured(tag), _implied(tag))
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".jfif", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif"})
 _LONGEST_PATH = 2000  # bytes; PostgreSQL's index entries end at 2,704
 _BATCH = 500
+_CHUNK = 16  # files that a thread reads before it reports; one by one, threads would spend their time on handing over
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +129,8 @@ class _Indexing:
         self.unreadable: list[str] = []
         self.known_ids: dict[str, int] = {}  # of changed files under way
         self.done = self.total = self.new = self.changed = self.unchanged = self.missing = 0
-        self.waiting: deque[Future[rows.ImageRow | Problem]] = deque()
+        self.chunk: list[_File] = []
+        self.waiting: deque[Future[list[rows.ImageRow | Problem]]] = deque()
         self.batch: list[rows.ImageRow] = []
 
     def run(self) -> IndexReport:
@@ -139,6 +141,7 @@ class _Indexing:
         try:
             for folder, files, others in self._folders(quiet=False):
                 self._one_folder(executor, folder, files, others)
+            self._submit(executor)
             self._drain(0)
             self._write()
         finally:
@@ -250,8 +253,9 @@ class _Indexing:
                 continue
             if before:
                 self.known_ids[file.path] = before.image_id
-            self.waiting.append(executor.submit(_read, file, self.options.sidecars))
-            self._drain(4 * self.options.threads)
+            self.chunk.append(file)
+            if len(self.chunk) == _CHUNK:
+                self._submit(executor)
         self._mark(back, [file.image_id for file in gone.values() if not file.missing])
 
     def _look(self, entry: os.DirEntry[str], folder: str, sidecars: dict[str, os.DirEntry[str]]) -> _File | None:
@@ -287,18 +291,23 @@ class _Indexing:
             marks.append(f"{suffix}={source}:{found.st_size}:{found.st_mtime_ns}")
         return tuple(beside), " ".join(marks)
 
+    def _submit(self, executor: ThreadPoolExecutor) -> None:
+        self.waiting.append(executor.submit(_read_all, self.chunk, self.options.sidecars))
+        self.chunk = []
+        self._drain(2 * self.options.threads)
+
     # Writing
 
     def _drain(self, most: int) -> None:
-        """Take finished files in order until at most ``most`` are under way."""
+        """Take finished chunks in order until at most ``most`` are under way."""
         while len(self.waiting) > most:
-            result = self.waiting.popleft().result()
-            if isinstance(result, Problem):
-                self._spoilt(result)
-            else:
-                self._count(result)
-                self.batch.append(result)
-            self._advance(1)
+            for result in self.waiting.popleft().result():
+                if isinstance(result, Problem):
+                    self._spoilt(result)
+                else:
+                    self._count(result)
+                    self.batch.append(result)
+                self._advance(1)
             if len(self.batch) >= _BATCH:
                 self._write()
 
@@ -349,6 +358,10 @@ class _Indexing:
 
     def _report(self, code: str, message: str, path: str) -> None:
         self.problems.append(Problem("warning", code, message, _printable(path)))
+
+
+def _read_all(files: list[_File], rule: SidecarRule) -> list[rows.ImageRow | Problem]:
+    return [_read(file, rule) for file in files]
 
 
 def _read(file: _File, rule: SidecarRule) -> rows.ImageRow | Problem:
