@@ -146,7 +146,7 @@ def render_training(tags: Iterable[str]) -> str:
 
     Tags that are not canonical are made so: none can break a caption file.
     """
-    return ", ".join(filter(None, map(canonical, tags)))
+    return ", ".join(filter(None, map(_canonical, tags)))
 
 
 def render_prompt(tags: Iterable[str]) -> str:
@@ -155,4 +155,4 @@ def render_prompt(tags: Iterable[str]) -> str:
     Only ``\(`` and ``\)`` are escapes there (ComfyUI 0.3, comfy/sd1_clip.py, escape_important): a backslash of a tag
     stays single.
     """
-    return ", ".join(_BRACKET.sub(r"\\\g<0>", tag) for tag in filter(None, map(canonical, tags)))
+    return ", ".join(_BRACKET.sub(r"\\\g<0>", tag) for tag in filter(None, map(_canonical, tags)))

@@ -10,15 +10,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import lru_cache
-from math import isnan
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..tags import LONGEST_RAW
 from .vocabulary import (
     BLACKLIST,
+    CHARACTER,
     COUNTS,
-    NO_COUNT,
     NO_HUMANS,
+    RATING,
     RATINGS,
     SEVERAL,
     SEVERAL_COLOURS,
@@ -37,12 +37,11 @@ if TYPE_CHECKING:
 
 # Pony was trained when Danbooru had three ratings; `safe` has been split into general and sensitive since.
 _PONY = ("rating_safe", "rating_safe", "rating_questionable", "rating_explicit")
-_CHARACTER, _RATING, _REST = (NO_COUNT + n for n in range(3))
 
 
 @dataclass(frozen=True, slots=True)
 class MergeRules:
-    """From which confidence (0–1) a tag counts, and which never do; a tag of unknown confidence always counts.
+    """From which confidence (0–1) a tag counts, and which never do; a tag of unknown confidence (None) always counts.
 
     A tag that both taggers saw may be weaker: their thresholds are multiplied by ``agreement``. An entry of
     ``blacklist`` that ends in ``*`` is the beginning of tags. ``ratings`` says how the rating is spelt, if at all.
@@ -91,63 +90,71 @@ def _source(name: str, rules: MergeRules) -> _Source:
 
 @dataclass(slots=True)
 class _Found:
-    """The tags of one image while they are gathered; ``weak`` ones count where two taggers saw them."""
+    """The tags of one image while they are gathered; ``weak`` ones wait for another tagger that saw them too."""
 
     scores: dict[str, float] = field(default_factory=dict[str, float])
     words: dict[str, Word] = field(default_factory=dict[str, "Word"])
-    weak: dict[str, set[str]] = field(default_factory=dict[str, set[str]])
-    strong: set[str] = field(default_factory=set[str])
+    weak: dict[str, dict[str, float]] = field(default_factory=dict[str, dict[str, float]])
     characters: set[str] = field(default_factory=set[str])
     ratings: dict[int, float] = field(default_factory=dict[int, float])
+
+    def add_rating(self, rating: int, score: float) -> None:
+        if score >= 0:  # not so for what is no number
+            self.ratings[rating] = max(score, self.ratings.get(rating, score))
+
+    def add_weak(self, known: Word, source: _Source, score: float) -> None:
+        if score >= source.weak:
+            by_tagger = self.weak.setdefault(known.text, {})
+            by_tagger[source.tagger] = max(score, by_tagger.get(source.tagger, score))
+            self.words[known.text] = known
+
+    def settle(self) -> None:
+        """Count the weak tags that two taggers saw."""
+        for text, by_tagger in self.weak.items():
+            if text in self.scores or len(by_tagger) > 1:
+                self.scores[text] = max(*by_tagger.values(), self.scores.get(text, 0.0))
 
 
 def merge(tags: Iterable[Tag], rules: MergeRules) -> list[str]:
     """Return the tags that count, each once; the order in which they come in does not matter."""
     found = _gather(tags, rules)
-    scores = {tag: score for tag, score in found.scores.items() if tag in found.strong or len(found.weak[tag]) > 1}
+    scores = found.scores
     several = _exclude_counts(scores)
     _exclude_colours(scores, found.words, several=several)
-    implied = set[str]().union(*(found.words[tag].implies for tag in scores))
-    ordered = [(_rank(tag, found), -score, tag) for tag, score in scores.items() if tag not in implied]
-    ordered += [(_RATING, 0.0, rating) for rating in _strongest_rating(found.ratings, rules)]
+    implied = set[str]().union(*[found.words[tag].implies for tag in scores])
+    for tag in implied.intersection(scores):
+        del scores[tag]
+    ordered = [(CHARACTER, -scores.pop(tag), tag) for tag in found.characters.intersection(scores)]
+    ordered += [(found.words[tag].place, -score, tag) for tag, score in scores.items()]
+    ordered += [(RATING, 0.0, rating) for rating in _strongest_rating(found.ratings, rules)]
     return [tag for _, _, tag in sorted(ordered)]
 
 
 def _gather(tags: Iterable[Tag], rules: MergeRules) -> _Found:
-    """Return the tags above their thresholds, and those a little below, with the larger of their scores."""
+    """Return the tags above their thresholds, and those a little below that both taggers saw."""
     found = _Found()
     scores, sources, word = found.scores, dict[str, _Source](), words(rules.blacklist)
     for tag in tags:
         known = word(tag.text) if len(tag.text) <= LONGEST_RAW else None
+        score = 1.0 if tag.confidence is None else tag.confidence
         if known is None:
             continue
-        text = known.text
-        score = 1.0 if tag.confidence is None or isnan(tag.confidence) else tag.confidence
         if known.rating >= 0:
-            found.ratings[known.rating] = max(score, found.ratings.get(known.rating, score))
+            found.add_rating(known.rating, score)
             continue
         source = sources.get(tag.source) or sources.setdefault(tag.source, _source(tag.source, rules))
-        if score >= source.threshold:
-            found.strong.add(text)
-        elif score >= source.weak:
-            found.weak.setdefault(text, set()).add(source.tagger)
-        else:
-            continue
+        text = known.text
         if source.is_character:
             found.characters.add(text)
-        best = scores.get(text)
-        if best is None:
-            found.words[text] = known
-        if best is None or score > best:
+        if not score >= source.threshold:  # so that what is no number counts for nothing
+            found.add_weak(known, source, score)
+        elif text not in scores:
             scores[text] = score
+            found.words[text] = known
+        elif score > scores[text]:
+            scores[text] = score
+    found.settle()
     return found
-
-
-def _rank(tag: str, found: _Found) -> int:
-    place = found.words[tag].place
-    if place < NO_COUNT:
-        return place
-    return _CHARACTER if tag in found.characters else _REST
 
 
 def _strongest_rating(ratings: dict[int, float], rules: MergeRules) -> tuple[str, ...]:
@@ -197,9 +204,12 @@ def _exclude_colours(scores: dict[str, float], words: dict[str, Word], *, severa
     """Keep the strongest colour of hair and of eyes, where nothing says that several are right."""
     if several:
         return
+    coloured = [tag for tag in scores if words[tag].coloured]
+    if len(coloured) < 2:  # noqa: PLR2004 - nothing to exclude
+        return
     for thing, allowing in SEVERAL_COLOURS.items():
-        colours = [tag for tag in scores if words[tag].coloured == thing]
-        if len(colours) > 1 and allowing.isdisjoint(scores):
+        if allowing.isdisjoint(scores):
+            colours = [tag for tag in coloured if words[tag].coloured == thing]
             _drop(scores, sorted(colours, key=lambda tag: (-scores[tag], tag))[1:])
 
 

@@ -65,7 +65,9 @@ def remove_trigger(caption: str, trigger: Trigger) -> str:
 
 def mentions(caption: str, trigger: Trigger) -> bool:
     """Tell whether the trigger stands anywhere in a caption as a word of its own."""
-    return bool(trigger.word) and bool(re.search(rf"(?<!\w){re.escape(trigger.word)}(?!\w)", caption, re.IGNORECASE))
+    if not trigger.word or trigger.word.casefold() not in caption.casefold():
+        return False
+    return bool(re.search(rf"(?<!\w){re.escape(trigger.word)}(?!\w)", caption, re.IGNORECASE))
 
 
 def _begins_with(caption: str, word: str) -> bool:

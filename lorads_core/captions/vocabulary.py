@@ -77,7 +77,9 @@ SEVERAL_OF = {who: (*(f"{n}{who}s" for n in ("2", "3", "4", "5", "6+")), f"multi
 COUNTS = (NO_HUMANS, *(tag for who in WHO for tag in (f"1{who}", *SEVERAL_OF[who])), SOLO)
 """The tags that say how many there are, in the order in which captions begin with them."""
 
-NO_COUNT = len(COUNTS)
+# Where the others stand in a caption: behind the counts.
+CHARACTER, RATING, _REST = (len(COUNTS) + n for n in range(3))
+
 SEVERAL = frozenset(tag for who in WHO for tag in SEVERAL_OF[who])
 
 _IMPLIED_BY = {
@@ -117,8 +119,8 @@ SEVERAL_COLOURS = {
 class Word(NamedTuple):
     """A tag and what is known of it.
 
-    ``place`` is its place among COUNTS, or NO_COUNT; ``rating`` its place among RATINGS, or -1; ``coloured``
-    is the thing of which it names the colour, where that thing has one colour; ``implies`` is what it says along.
+    ``place`` is its place in a caption, the same for all but counts; ``rating`` is its place among RATINGS, or -1;
+    ``coloured`` is the thing of which it names the colour, where that thing has one; ``implies`` is what it says along.
     """
 
     text: str
@@ -144,7 +146,7 @@ def words(blacklist: frozenset[str]) -> Callable[[str], Word | None]:
         tag = ALIASES.get(tag, tag)
         if not tag or is_score(tag) or tag in banned or tag.startswith(beginnings):
             return None
-        place = COUNTS.index(tag) if tag in COUNTS else NO_COUNT
+        place = COUNTS.index(tag) if tag in COUNTS else _REST
         rating = RATINGS.index(tag) if tag in RATINGS else -1
         return Word(tag, place, rating, _coloured(tag), _implied(tag))
 

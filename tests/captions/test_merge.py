@@ -33,7 +33,8 @@ def test_thresholds_are_per_source():
 
 
 def test_unknown_confidence_always_counts():
-    assert merged(("a", "wd", None), ("b", "manual", None), ("c", "joytag", float("nan"))) == ["a", "b", "c"]
+    assert merged(("a", "wd", None), ("b", "manual", None)) == ["a", "b"]
+    assert merged(("c", "joytag", float("nan"))) == []  # a fault, no unknown
 
 
 def test_thresholds_are_the_users():
