@@ -61,6 +61,11 @@ class ExportDataset(io.ComfyNode):
         )
 
     @classmethod
+    def fingerprint_inputs(cls, **_inputs: object) -> list[str]:
+        """Run again when what was written is not there any more."""
+        return host.spoilt_exports()
+
+    @classmethod
     def execute(
         cls,
         dataset: Dataset,
@@ -74,5 +79,6 @@ class ExportDataset(io.ComfyNode):
         options = core.plan.ExportOptions(trainer=trainer, policy=core.inputs.image_policy(images, size))
         place = host.export_root(), host.export_name(folder)
         result = core.build.export(host.store(), dataset, config or TrainingConfig(), options, *place, host.progress())
+        host.keep_export(result.export.folder)
         summary = core.build.summary_text(result)
         return io.NodeOutput(result.export, str(result.export.folder), summary, ui=ui.PreviewText(summary))

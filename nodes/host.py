@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from ..lorads_core.store.connect import Store
 
 EXPORTS = "lorads"
-_NO_NAMES = frozenset("/\\\0")
+MANIFEST = "manifest.json"
+_NOT_IN_NAMES = frozenset("/\\\0")
+_written: dict[Path, int] = {}
 
 
 @cache
@@ -107,7 +109,7 @@ def export_name(folder: str) -> str:
         SettingsError: it is a path, not a name.
     """
     name = folder.strip()
-    if name in {".", ".."} or _NO_NAMES & set(name):
+    if name in {".", ".."} or _NOT_IN_NAMES & set(name):
         raise SettingsError(f"{folder!r} is no name for an export's folder: give one without slashes, e.g. my_lora.")
     return name
 
@@ -115,6 +117,23 @@ def export_name(folder: str) -> str:
 def export_root() -> Path:
     """Return the folder of all exports: ``[roots] exports``, else ``lorads`` in ComfyUI's output folder."""
     return settings().export_root or Path(folder_paths.get_output_directory()) / EXPORTS
+
+
+def keep_export(folder: Path) -> None:
+    """Remember an export, so that `spoilt_exports` can tell when it is gone."""
+    _written[folder] = _manifest_time(folder)
+
+
+def spoilt_exports() -> list[str]:
+    """Return the folders of exports of this session that have been removed, or replaced from elsewhere."""
+    return sorted(str(folder) for folder, time in _written.items() if _manifest_time(folder) != time)
+
+
+def _manifest_time(folder: Path) -> int:
+    try:
+        return (folder / MANIFEST).stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def checkpoints() -> list[str]:

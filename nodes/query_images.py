@@ -36,7 +36,7 @@ class QueryImages(io.ComfyNode):
                 io.String.Input(
                     "name",
                     default="my dataset",
-                    tooltip="The dataset's name: its draft and the captions you edit are kept under it.",
+                    tooltip="The dataset's name: your edited captions are kept under it. Not used with add_to.",
                 ),
                 io.String.Input("required_tags", default="", tooltip="Only pictures with all of these tags, by comma."),
                 io.String.Input("excluded_tags", default="", tooltip="No pictures with any of these tags, by comma."),

@@ -1,0 +1,72 @@
+"""As much of ComfyUI's V3 node API as our nodes use, written by hand: it records what it is given."""
+
+
+class _Socket:
+    def __init__(self, id=None, display_name=None, **options):  # noqa: A002 (ComfyUI's name)
+        self.id = id
+        self.display_name = display_name
+        self.options = options
+        self.optional = options.get("optional", False)
+        self.tooltip = options.get("tooltip")
+
+
+class _Type:
+    class Input(_Socket):
+        pass
+
+    class Output(_Socket):
+        pass
+
+
+class io:  # noqa: N801 (ComfyUI's name)
+    class ComfyNode:
+        pass
+
+    class Boolean(_Type):
+        class Input(_Socket):
+            pass
+
+    class Int(_Type):
+        class Input(_Socket):
+            pass
+
+    class Float(_Type):
+        class Input(_Socket):
+            pass
+
+    class String(_Type):
+        class Input(_Socket):
+            pass
+
+    class Combo(_Type):
+        class Input(_Socket):
+            pass
+
+    @staticmethod
+    def Custom(io_type):  # noqa: N802 (ComfyUI's name)
+        class Input(_Socket):
+            link = io_type
+
+        class Output(_Socket):
+            link = io_type
+
+        return type(io_type, (), {"Input": Input, "Output": Output})
+
+    class Schema:
+        def __init__(self, **fields):
+            self.__dict__.update(fields)
+
+    class NodeOutput:
+        def __init__(self, *args, ui=None):
+            self.args = args
+            self.ui = ui
+
+
+class ui:  # noqa: N801 (ComfyUI's name)
+    class PreviewText:
+        def __init__(self, value):
+            self.value = value
+
+
+class ComfyExtension:
+    pass

@@ -1,0 +1,19 @@
+"""ComfyUI's folders: a test sets `base`."""
+
+base = None
+
+
+def get_input_directory():
+    return str(base / "input")
+
+
+def get_output_directory():
+    return str(base / "output")
+
+
+def get_filename_list(folder_name):
+    return [f"a model of {folder_name}.safetensors"]
+
+
+def get_full_path_or_raise(folder_name, filename):
+    return str(base / "models" / folder_name / filename)

@@ -1,0 +1,66 @@
+"""The pack as ComfyUI loads it, under a name of its own and with the fake host beside it; nothing of it stays."""
+
+import asyncio
+import importlib.util
+import os
+import sys
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+FAKE = Path(__file__).resolve().parent / "fake_comfy"
+NAME = "lorads_pack"
+HOST = ("comfy", "comfy_api", "folder_paths")
+
+
+class Pack:
+    """The loaded nodes by id, and the host that they see."""
+
+    def __init__(self, base):
+        self.interruption = import_module("comfy.model_management")
+        self.shown = import_module("comfy.utils").shown
+        import_module("folder_paths").base = base
+        self.root = _load()
+        extension = asyncio.run(self.root.comfy_entrypoint())
+        self.nodes = {node.define_schema().node_id: node for node in asyncio.run(extension.get_node_list())}
+        self.host = sys.modules[f"{NAME}.nodes.host"]
+        self.errors = sys.modules[f"{NAME}.lorads_core.errors"]
+
+    def close(self):
+        if self.host.store.cache_info().currsize:
+            self.host.store().close()
+
+
+@contextmanager
+def loaded(base, settings):
+    """Load the pack with ComfyUI's folders under ``base`` and a settings file."""
+    kept = _taken_out()
+    before = os.environ.get("LORADS_SETTINGS")
+    os.environ["LORADS_SETTINGS"] = str(settings)
+    sys.path.insert(0, str(FAKE))
+    try:
+        pack = Pack(base)
+        yield pack
+        pack.close()
+    finally:
+        sys.path.remove(str(FAKE))
+        _taken_out()
+        sys.modules.update(kept)
+        if before is None:
+            del os.environ["LORADS_SETTINGS"]
+        else:
+            os.environ["LORADS_SETTINGS"] = before
+
+
+def _taken_out():
+    names = [name for name in sys.modules if name.split(".")[0] in (NAME, *HOST)]
+    return {name: sys.modules.pop(name) for name in names}
+
+
+def _load():
+    spec = importlib.util.spec_from_file_location(NAME, ROOT / "__init__.py", submodule_search_locations=[str(ROOT)])
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[NAME] = module
+    spec.loader.exec_module(module)
+    return module

