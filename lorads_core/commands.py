@@ -86,7 +86,8 @@ def _tell(options: argparse.Namespace, settings: Settings, screen: Screen) -> in
         with screen.progress() as progress:
             result = export(store, captioned.dataset, _config(options), writing, root, progress=progress)
     screen.step("Export", str(result.export.folder))
-    screen.problems(problem for problem in result.export.problems if problem not in captioned.problems)
+    told = {(problem.code, problem.subject) for problem in captioned.problems}
+    screen.problems(problem for problem in result.export.problems if (problem.code, problem.subject) not in told)
     screen.tree(result.export.folder)
     screen.summary(summary(result))
     screen.line(f"\nTrain it in the folder of sd-scripts with:\n  python {shlex.join(result.command)}")
