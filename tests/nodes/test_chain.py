@@ -107,7 +107,7 @@ def test_an_interruption_is_comfyuis_own_and_leaves_no_export(pack, base):
 def test_folders_elsewhere_are_refused(pack, base, word, tmp_path):
     (base / "input" / "away").symlink_to(tmp_path, target_is_directory=True)
     with pytest.raises(
-        pack.errors.SettingsError, match="lies outside what this server allows|There is no folder 'away'"
+        pack.errors.SettingsError, match=r"lies outside what this server allows|There is no folder 'away'"
     ):
         pack.host.picture_folder(word)
 
@@ -120,7 +120,7 @@ def test_folders_that_are_not_there(pack, word):
 
 @pytest.mark.parametrize("word", ["store", "../lorads_core/store", "samples/../store"])
 def test_of_our_own_folders_only_the_samples_can_be_read(pack, word):
-    with pytest.raises(pack.errors.SettingsError, match="There is no folder|lies outside"):
+    with pytest.raises(pack.errors.SettingsError, match=r"There is no folder|lies outside"):
         pack.host.picture_folder(word)
 
 

@@ -1,0 +1,18 @@
+"""A browser for this folder's tests."""
+
+import pytest
+
+from .chromium import launched
+
+
+@pytest.fixture(scope="session")
+def browser():
+    with launched() as browser:
+        yield browser
+
+
+@pytest.fixture
+def page(browser):
+    page = browser.new_page()
+    yield page
+    page.close()
