@@ -68,7 +68,7 @@ def picture_folder(folder: str) -> Path:
     Our own sample pictures are ``samples/subject`` and ``samples/other``, where those folders hold none of that name.
 
     Raises:
-        SettingsError: it lies nowhere there, or is empty.
+        SettingsError: it is empty, is not there, or lies outside; the message does not say which of the two.
     """
     if not folder.strip():
         raise SettingsError("No folder is given: name one under ComfyUI's input folder, e.g. my_pictures.")
@@ -80,11 +80,9 @@ def picture_folder(folder: str) -> Path:
     for path in found:
         if _is_folder(path):
             return path
-    if found:
-        raise SettingsError(f"There is no folder {folder!r} in ComfyUI's input folder or any root of lorads.toml.")
     raise SettingsError(
-        f"The folder {folder!r} lies outside what this server allows: put it under ComfyUI's input folder, or name a"
-        " folder above it under [roots] pictures in lorads.toml."
+        f"There is no folder {folder!r:.80} that LoRADS may read: put it into ComfyUI's input folder (a link that leads"
+        " elsewhere does not count), or name a folder above it under [roots] pictures in lorads.toml."
     )
 
 

@@ -5,7 +5,7 @@ import pytest
 from .chromium import launched
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # while it is open, no other test of this thread can run an event loop
 def browser():
     with launched() as browser:
         yield browser

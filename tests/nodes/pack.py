@@ -1,12 +1,13 @@
 """The pack as ComfyUI loads it, under a name of its own and with the fake host beside it; nothing of it stays."""
 
-import asyncio
 import importlib.util
 import os
 import sys
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 FAKE = Path(__file__).resolve().parent / "fake_comfy"
@@ -22,8 +23,8 @@ class Pack:
         self.shown = import_module("comfy.utils").shown
         import_module("folder_paths").base = base
         self.root = _load()
-        extension = asyncio.run(self.root.comfy_entrypoint())
-        self.nodes = {node.define_schema().node_id: node for node in asyncio.run(extension.get_node_list())}
+        extension = _awaited(self.root.comfy_entrypoint())
+        self.nodes = {node.define_schema().node_id: node for node in _awaited(extension.get_node_list())}
         self.host = sys.modules[f"{NAME}.nodes.host"]
         self.errors = sys.modules[f"{NAME}.lorads_core.errors"]
 
@@ -51,6 +52,13 @@ def loaded(base, settings):
             del os.environ["LORADS_SETTINGS"]
         else:
             os.environ["LORADS_SETTINGS"] = before
+
+
+def _awaited(coroutine):
+    """Return what a coroutine returns that waits for nothing."""
+    with pytest.raises(StopIteration) as ended:
+        coroutine.send(None)
+    return ended.value.value
 
 
 def _taken_out():

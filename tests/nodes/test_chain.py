@@ -106,9 +106,7 @@ def test_an_interruption_is_comfyuis_own_and_leaves_no_export(pack, base):
 @pytest.mark.parametrize("word", ["../..", "/etc", "away", "mine/../../output/../..", "a\0b"])
 def test_folders_elsewhere_are_refused(pack, base, word, tmp_path):
     (base / "input" / "away").symlink_to(tmp_path, target_is_directory=True)
-    with pytest.raises(
-        pack.errors.SettingsError, match=r"lies outside what this server allows|There is no folder 'away'"
-    ):
+    with pytest.raises(pack.errors.SettingsError, match="There is no folder"):
         pack.host.picture_folder(word)
 
 
@@ -120,7 +118,7 @@ def test_folders_that_are_not_there(pack, word):
 
 @pytest.mark.parametrize("word", ["store", "../lorads_core/store", "samples/../store"])
 def test_of_our_own_folders_only_the_samples_can_be_read(pack, word):
-    with pytest.raises(pack.errors.SettingsError, match=r"There is no folder|lies outside"):
+    with pytest.raises(pack.errors.SettingsError, match="There is no folder"):
         pack.host.picture_folder(word)
 
 

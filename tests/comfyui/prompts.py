@@ -1,0 +1,80 @@
+"""The graph of the example workflow as ComfyUI's API takes it."""
+
+
+def node(class_type, **inputs):
+    return {"class_type": class_type, "inputs": inputs}
+
+
+def index(folder, sidecars=".txt=sidecar, .caption=joycaption"):
+    return node("LoradsIndexImages", folder=folder, library="pictures", sidecars=sidecars)
+
+
+def query(name, **inputs):
+    everything = {
+        "library": "pictures",
+        "name": name,
+        "required_tags": "",
+        "excluded_tags": "",
+        "minimum_rating": 0,
+        "exclude_marked_bad": True,
+        "minimum_side": 0,
+        "maximum_images": 0,
+        "order": "path",
+        "seed": 0,
+        "cluster": "",
+        "album": "",
+        "ids": "",
+    }
+    return node("LoradsQueryImages", **{**everything, **inputs})
+
+
+CAPTIONS = node(
+    "LoradsCaptionBuilder",
+    dataset=["regularization", 0],
+    source="sidecar",
+    fallback="",
+    trigger="oldlandmark",
+    position="prepend",
+    base_model="sdxl",
+)
+CONFIG = node(
+    "LoradsTrainingConfig",
+    base_model="sdxl",
+    checkpoint="(choose later)",
+    network_dim=16,
+    network_alpha=8.0,
+    resolution=1024,
+    batch_size=2,
+    epochs=10,
+    repeats=10,
+    learning_rate=0.0001,
+    seed=42,
+)
+
+
+def export(folder="", images="original"):
+    return node(
+        "LoradsExportDataset",
+        dataset=["captions", 0],
+        config=["config", 0],
+        trainer="sd-scripts",
+        folder=folder,
+        images=images,
+        size=2048,
+    )
+
+
+def whole(name, subject, other, /, **changed):
+    """Return the whole graph; ``changed`` puts another node in a place, or changes inputs of the one there."""
+    graph = {
+        "subject": index(subject),
+        "other": index(other),
+        "training": query(name, index=["subject", 0]),
+        "regularization": query(name, index=["other", 0], add_to=["training", 0]),
+        "captions": CAPTIONS,
+        "config": CONFIG,
+        "export": export(),
+    }
+    for place, inputs in changed.items():
+        graph[place] = {**graph[place], "inputs": {**graph[place]["inputs"], **inputs}}
+    return graph
