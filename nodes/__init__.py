@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from comfy_api.latest import ComfyExtension, io
 
+from ..lorads_core.errors import LoradsError
 from .caption_builder import CaptionBuilder
 from .export_dataset import ExportDataset
 from .index_images import IndexImages
@@ -13,6 +14,11 @@ from .training_config import TrainingConfigNode
 
 class LoradsExtension(ComfyExtension):
     """All nodes, in the order of the graph."""
+
+    async def on_load(self) -> None:
+        """Give our errors a short name: ComfyUI shows a person their module's, which is the path of this folder."""
+        for kind in (LoradsError, *LoradsError.__subclasses__()):
+            kind.__module__ = "LoRADS"
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         """Return the node classes."""

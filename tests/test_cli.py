@@ -12,6 +12,8 @@ import pytest
 from lorads_core.cli import main
 from lorads_core.demo import SAMPLES
 from lorads_core.export.place import read_manifest
+from lorads_core.library.filter import DatasetFilter
+from lorads_core.library.own import IndexedLibrary
 
 COMMANDS = ("index", "build", "demo", "doctor")
 
@@ -173,21 +175,26 @@ def test_a_store_that_is_down_is_one_line(tmp_path, capsys):
     assert "hunter2" not in err
 
 
-def test_interrupting_keeps_what_is_done(store_settings, tmp_path, picture):
+def test_interrupting_keeps_what_is_done(store, store_settings, tmp_path, picture):
     seed = picture("seed.png", (300, 300)).read_bytes()
     many = tmp_path / "many"
     many.mkdir()
-    for n in range(4000):
+    for n in range(5000):
         (many / f"{n}.png").write_bytes(seed)
+    library = IndexedLibrary(store, "pictures")
     command = [sys.executable, "-m", "lorads_core", "index", "--settings", str(store_settings), str(many)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
-        time.sleep(1.5)
+        while not library.count(DatasetFilter()) and process.poll() is None:
+            time.sleep(0.01)
         process.send_signal(signal.SIGTERM)
         _, err = process.communicate(timeout=30)
     assert process.returncode == 130
     assert "interrupted" in err
     assert "Traceback" not in err
+    kept = library.count(DatasetFilter())
+    assert 0 < kept < 5000
     assert main(["index", "--settings", str(store_settings), str(many)]) == 0
+    assert library.count(DatasetFilter()) == 5000
 
 
 def test_the_installed_command_answers():
