@@ -11,6 +11,11 @@ from .errors import SettingsError
 if TYPE_CHECKING:
     from pathlib import Path
 
+MANIFEST = "manifest.json"
+"""What makes a folder an export: the list of its files, with the key ``lorads``."""
+STAGING = ".lorads"
+"""The folder beside exports where they are built."""
+
 _UNSAFE = re.compile(r"[^A-Za-z0-9]+")
 # Windows opens these as devices, whatever their extension.
 # https://learn.microsoft.com/windows/win32/fileio/naming-a-file

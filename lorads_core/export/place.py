@@ -15,15 +15,14 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock, Timeout
 
 from ..errors import ExportError
+from ..paths import MANIFEST, STAGING
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
     from ..model import Dataset
 
-MANIFEST = "manifest.json"
 MANIFEST_VERSION = 1
-_STAGING = ".lorads"
 _JOURNAL = "journal.jsonl"
 # Latents that sd-scripts caches beside its images. They are checked by size only, so that a changed picture of the same
 # size would be trained from its old latents: they go with the version they were made from.
@@ -38,7 +37,7 @@ class Place:
         self.name = name
         self.final = self.root / name
         self.output = self.root / f"{name}-lora"
-        self.staging = self.root / _STAGING / name
+        self.staging = self.root / STAGING / name
         self.content = self.staging / "content"
         self.old = self.staging / "old"
         self.journal = self.staging / _JOURNAL
@@ -47,7 +46,7 @@ class Place:
     def locked(self) -> Generator[None]:
         """Keep every other run away from this export; nobody waits."""
         self.content.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(self.root / _STAGING / f"{self.name}.lock")
+        lock = FileLock(self.root / STAGING / f"{self.name}.lock")
         try:
             with lock.acquire(timeout=0):
                 yield

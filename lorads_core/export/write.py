@@ -22,9 +22,9 @@ from ..images.decode import is_ready
 from ..images.encode import SUFFIXES, ImagePolicy, copy_file, write_image
 from ..images.facts import read_facts
 from ..model import Export, Problem, Progress, no_progress
-from ..paths import slug
+from ..paths import MANIFEST, slug
 from ..trainers import Schedule, Subset, trainer
-from .place import MANIFEST, MANIFEST_VERSION, Place
+from .place import MANIFEST_VERSION, Place
 from .plan import ExportOptions, ExportPlan, PlannedImage, subsets_of
 
 if TYPE_CHECKING:

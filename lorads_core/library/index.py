@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import stat
 from collections import deque
@@ -17,6 +18,7 @@ from ..errors import LibraryError, LoradsError
 from ..images.decode import is_ready
 from ..images.facts import read_facts
 from ..model import Caption, Problem, Progress, Tag, no_progress
+from ..paths import MANIFEST, STAGING
 from ..store import images as rows
 from .sidecars import SidecarRule, read_sidecar
 
@@ -115,6 +117,16 @@ def _real_folder(folder: Path) -> Path:
     return root
 
 
+@dataclass(frozen=True, slots=True)
+class _Folder:
+    """One folder's pictures, its sidecars by lower-case name, and the folders below it."""
+
+    path: str
+    pictures: list[os.DirEntry[str]] = field(default_factory=list["os.DirEntry[str]"])
+    sidecars: dict[str, os.DirEntry[str]] = field(default_factory=dict[str, "os.DirEntry[str]"])
+    below: list[str] = field(default_factory=list[str])
+
+
 class _Indexing:
     """One run; the numbers it counts are read from one thread only, files are read by several."""
 
@@ -135,12 +147,12 @@ class _Indexing:
 
     def run(self) -> IndexReport:
         started = monotonic()
-        self.total = sum(len(files) for _, files, _ in self._folders(quiet=True))
+        self.total = sum(len(folder.pictures) for folder in self._folders(quiet=True))
         self.progress("index", 0, self.total)
         executor = ThreadPoolExecutor(self.options.threads, thread_name_prefix="lorads-index")
         try:
-            for folder, files, others in self._folders(quiet=False):
-                self._one_folder(executor, folder, files, others)
+            for folder in self._folders(quiet=False):
+                self._one_folder(executor, folder)
             self._submit(executor)
             self._drain(0)
             self._write()
@@ -160,32 +172,45 @@ class _Indexing:
 
     # Finding
 
-    def _folders(self, *, quiet: bool) -> Iterator[tuple[str, list[os.DirEntry[str]], dict[str, os.DirEntry[str]]]]:
-        """Yield each folder with its pictures and, by lower-case name, its sidecars; the first pass only counts."""
+    def _folders(self, *, quiet: bool) -> Iterator[_Folder]:
+        """Yield each folder with what matters in it; a quiet pass only counts, and leaves problems to the other."""
         real = {os.path.realpath(self.root)}
         pending = [str(self.root)]
         while pending:
-            folder = pending.pop()
-            try:
-                with os.scandir(folder) as entries:
-                    listed = sorted(entries, key=lambda entry: entry.name)
-            except OSError as error:
-                if not quiet:
-                    self._unreadable_folder(folder, error)
+            path = pending.pop()
+            listed = self._list(path, quiet=quiet)
+            if not listed or self._is_export(path, listed, quiet=quiet):
                 continue
-            pictures: list[os.DirEntry[str]] = []
-            below: list[str] = []
-            sidecars: dict[str, os.DirEntry[str]] = {}
+            folder = _Folder(path)
             for entry in listed:
                 suffix = os.path.splitext(entry.name)[1].lower()  # noqa: PTH122 - a Path for each of a million names is slow
                 if suffix in SUFFIXES and self._is_wanted(entry, real, quiet=quiet):
-                    pictures.append(entry)
+                    folder.pictures.append(entry)
                 elif suffix in self.options.sidecars.suffixes:
-                    sidecars[entry.name.lower()] = entry
+                    folder.sidecars[entry.name.lower()] = entry
                 elif self._is_folder(entry, real):
-                    below.append(entry.path)
-            pending += reversed(below)
-            yield folder, pictures, sidecars
+                    folder.below.append(entry.path)
+            pending += reversed(folder.below)
+            yield folder
+
+    def _list(self, folder: str, *, quiet: bool) -> list[os.DirEntry[str]]:
+        try:
+            with os.scandir(folder) as entries:
+                return sorted(entries, key=lambda entry: entry.name)
+        except OSError as error:
+            if not quiet:
+                self._unreadable_folder(folder, error)
+            return []
+
+    def _is_export(self, folder: str, listed: list[os.DirEntry[str]], *, quiet: bool) -> bool:
+        """Tell our own exports, and where they are built: their pictures are copies of what is indexed elsewhere."""
+        if os.path.basename(folder) == STAGING:  # noqa: PTH119 - as above
+            return True
+        if not any(entry.name == MANIFEST for entry in listed) or not _is_manifest(Path(folder, MANIFEST)):
+            return False
+        if not quiet:
+            self.problems.append(Problem("info", "export", "is an export of LoRADS and was left out.", folder))
+        return True
 
     def _is_folder(self, entry: os.DirEntry[str], real: set[str]) -> bool:
         if not entry.is_dir(follow_symlinks=self.options.follow_links):
@@ -223,24 +248,18 @@ class _Indexing:
 
     # Reading
 
-    def _one_folder(
-        self,
-        executor: ThreadPoolExecutor,
-        folder: str,
-        pictures: list[os.DirEntry[str]],
-        sidecars: dict[str, os.DirEntry[str]],
-    ) -> None:
-        if not _is_text(folder):
-            self._report("name", "The folder's name is not valid UTF-8: rename it.", folder)
-            self._advance(len(pictures))
+    def _one_folder(self, executor: ThreadPoolExecutor, folder: _Folder) -> None:
+        if not _is_text(folder.path):
+            self._report("name", "The folder's name is not valid UTF-8: rename it.", folder.path)
+            self._advance(len(folder.pictures))
             return
-        self.visited.add(folder)
+        self.visited.add(folder.path)
         with self.store.connection() as connection:
-            known = rows.known_files(connection, self.library, folder)
+            known = rows.known_files(connection, self.library, folder.path)
         gone = dict(known)
         back: list[int] = []
-        for entry in pictures:
-            file = self._look(entry, folder, sidecars)
+        for entry in folder.pictures:
+            file = self._look(entry, folder)
             if file is None:
                 self._advance(1)
                 continue
@@ -258,7 +277,7 @@ class _Indexing:
                 self._submit(executor)
         self._mark(back, [file.image_id for file in gone.values() if not file.missing])
 
-    def _look(self, entry: os.DirEntry[str], folder: str, sidecars: dict[str, os.DirEntry[str]]) -> _File | None:
+    def _look(self, entry: os.DirEntry[str], folder: _Folder) -> _File | None:
         """Stat a picture and its sidecars, nothing more; None with a problem where that fails."""
         if not _is_text(entry.path) or len(os.fsencode(entry.path)) > _LONGEST_PATH:
             self._report("name", "The name is not valid UTF-8 or over 2,000 bytes long: rename it.", entry.path)
@@ -271,8 +290,8 @@ class _Indexing:
         if not stat.S_ISREG(found.st_mode):
             self._report("no-file", "is no regular file and was left out.", entry.path)
             return None
-        beside, mark = self._beside(entry.name, sidecars)
-        return _File(entry.path, folder, found.st_size, found.st_mtime_ns, beside, mark)
+        beside, mark = self._beside(entry.name, folder.sidecars)
+        return _File(entry.path, folder.path, found.st_size, found.st_mtime_ns, beside, mark)
 
     def _beside(self, name: str, sidecars: dict[str, os.DirEntry[str]]) -> tuple[tuple[tuple[str, str], ...], str]:
         """Return the sidecars of a picture, and a mark that changes when one of them or what it means does."""
@@ -396,6 +415,14 @@ def _read(file: _File, rule: SidecarRule) -> rows.ImageRow | Problem:
         tags=tuple(tags),
         captions=tuple(captions),
     )
+
+
+def _is_manifest(path: Path) -> bool:
+    try:
+        manifest: object = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False  # somebody else's file of the same name
+    return isinstance(manifest, dict) and "lorads" in manifest
 
 
 def _is_text(path: str) -> bool:

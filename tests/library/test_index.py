@@ -248,6 +248,18 @@ def test_a_folder_that_vanishes_in_the_middle(store, library, tmp_path, picture)
     assert [problem.code for problem in report.problems] == ["vanished"]
 
 
+def test_our_own_exports_are_no_pictures_to_index(run, tmp_path, picture):
+    picture("one.png")
+    picture("exports/tom/10_tom/000001-one.png")
+    (tmp_path / "exports/tom/manifest.json").write_text('{"lorads": "0.1.0"}')
+    picture("exports/.lorads/tom/content/10_tom/000001-one.png")
+    picture("site/icon.png")
+    (tmp_path / "site/manifest.json").write_text('{"name": "a web app"}')
+    report = run()
+    assert report.found == 2
+    assert [(problem.code, problem.severity) for problem in report.problems] == [("export", "info")]
+
+
 def test_progress_counts_pictures_and_its_exception_stops_the_work(store, library, tmp_path, picture):
     for n in range(30):
         picture(f"{n}.png")
