@@ -60,8 +60,9 @@ def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
         if marker in _SOF or marker in _METADATA:
             yield marker, data[position + 4 : end]
         position = max(end, position + 2)
-    # Within a scan, 0xFF is always followed by 0 or a restart: an end found there is the end.
-    if not data.endswith(b"\xff\xd9") and data.find(b"\xff\xd9", end) < 0:
+    # Within a scan, 0xFF is always followed by 0 or a restart: an end found there is the end. Looked for from behind,
+    # where it stands but for a few bytes that some programs add.
+    if data.rfind(b"\xff\xd9", end) < 0:
         raise FaultError(TRUNCATED)
 
 
