@@ -147,15 +147,16 @@ class _Indexing:
 
     def run(self) -> IndexReport:
         started = monotonic()
-        self.total = sum(len(folder.pictures) for folder in self._folders(quiet=True))
+        self.total = _count_pictures(str(self.root))
         self.progress("index", 0, self.total)
         executor = ThreadPoolExecutor(self.options.threads, thread_name_prefix="lorads-index")
         try:
-            for folder in self._folders(quiet=False):
+            for folder in self._folders():
                 self._one_folder(executor, folder)
             self._submit(executor)
             self._drain(0)
             self._write()
+            self.progress("index", self.done, self.done)
         finally:
             executor.shutdown(wait=True, cancel_futures=True)
         self._mark_folders()
@@ -172,19 +173,19 @@ class _Indexing:
 
     # Finding
 
-    def _folders(self, *, quiet: bool) -> Iterator[_Folder]:
-        """Yield each folder with what matters in it; a quiet pass only counts, and leaves problems to the other."""
+    def _folders(self) -> Iterator[_Folder]:
+        """Yield each folder with what matters in it."""
         real = {os.path.realpath(self.root)}
         pending = [str(self.root)]
         while pending:
             path = pending.pop()
-            listed = self._list(path, quiet=quiet)
-            if not listed or self._is_export(path, listed, quiet=quiet):
+            listed = self._list(path)
+            if not listed or self._is_export(path, listed):
                 continue
             folder = _Folder(path)
             for entry in listed:
-                suffix = os.path.splitext(entry.name)[1].lower()  # noqa: PTH122 - a Path for each of a million names is slow
-                if suffix in SUFFIXES and self._is_wanted(entry, real, quiet=quiet):
+                suffix = _suffix(entry.name)
+                if suffix in SUFFIXES and self._is_wanted(entry, real):
                     folder.pictures.append(entry)
                 elif suffix in self.options.sidecars.suffixes:
                     folder.sidecars[entry.name.lower()] = entry
@@ -193,23 +194,21 @@ class _Indexing:
             pending += reversed(folder.below)
             yield folder
 
-    def _list(self, folder: str, *, quiet: bool) -> list[os.DirEntry[str]]:
+    def _list(self, folder: str) -> list[os.DirEntry[str]]:
         try:
             with os.scandir(folder) as entries:
                 return sorted(entries, key=lambda entry: entry.name)
         except OSError as error:
-            if not quiet:
-                self._unreadable_folder(folder, error)
+            self._unreadable_folder(folder, error)
             return []
 
-    def _is_export(self, folder: str, listed: list[os.DirEntry[str]], *, quiet: bool) -> bool:
+    def _is_export(self, folder: str, listed: list[os.DirEntry[str]]) -> bool:
         """Tell our own exports, and where they are built: their pictures are copies of what is indexed elsewhere."""
-        if os.path.basename(folder) == STAGING:  # noqa: PTH119 - as above
+        if Path(folder).name == STAGING:
             return True
         if not any(entry.name == MANIFEST for entry in listed) or not _is_manifest(Path(folder, MANIFEST)):
             return False
-        if not quiet:
-            self.problems.append(Problem("info", "export", "is an export of LoRADS and was left out.", folder))
+        self.problems.append(Problem("info", "export", "is an export of LoRADS and was left out.", folder))
         return True
 
     def _is_folder(self, entry: os.DirEntry[str], real: set[str]) -> bool:
@@ -224,12 +223,9 @@ class _Indexing:
         real.add(target)
         return True
 
-    def _is_wanted(self, entry: os.DirEntry[str], real: set[str], *, quiet: bool) -> bool:
+    def _is_wanted(self, entry: os.DirEntry[str], real: set[str]) -> bool:
         if entry.is_symlink() and not self.options.follow_links:
-            if not quiet:
-                self._report(
-                    "link", "is a link and was left out: index what it points to, or follow links.", entry.path
-                )
+            self._report("link", "is a link and was left out: index what it points to, or follow links.", entry.path)
             return False
         # A folder may be called holiday.png.
         return not self._is_folder(entry, real)
@@ -295,7 +291,9 @@ class _Indexing:
 
     def _beside(self, name: str, sidecars: dict[str, os.DirEntry[str]]) -> tuple[tuple[tuple[str, str], ...], str]:
         """Return the sidecars of a picture, and a mark that changes when one of them or what it means does."""
-        stem = os.path.splitext(name)[0].lower()  # noqa: PTH122 - as above
+        if not sidecars:
+            return (), ""
+        stem = name[: name.rfind(".")].lower()
         beside: list[tuple[str, str]] = []
         marks: list[str] = []
         for suffix, source in self.options.sidecars.sources:
@@ -377,6 +375,25 @@ class _Indexing:
 
     def _report(self, code: str, message: str, path: str) -> None:
         self.problems.append(Problem("warning", code, message, _printable(path)))
+
+
+def _suffix(name: str) -> str:
+    """Return a name's suffix in lower case; a Path for each of a million names would take most of the time."""
+    return name[name.rfind(".") :].lower()
+
+
+def _count_pictures(root: str) -> int:
+    """Return about how many pictures there are, for the progress; what cannot be listed is told of later."""
+    count = 0
+    pending = [root]
+    while pending:
+        with suppress(OSError), os.scandir(pending.pop()) as entries:
+            for entry in entries:
+                if _suffix(entry.name) in SUFFIXES:
+                    count += 1
+                elif entry.is_dir(follow_symlinks=False):
+                    pending.append(entry.path)
+    return count
 
 
 def _read_all(files: list[_File], rule: SidecarRule) -> list[rows.ImageRow | Problem]:

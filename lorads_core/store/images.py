@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -13,8 +13,7 @@ if TYPE_CHECKING:
     from ..model import Caption, Tag
 
 
-@dataclass(frozen=True, slots=True)
-class KnownFile:
+class KnownFile(NamedTuple):
     """What the index knows of a file, enough to tell whether it has changed since."""
 
     image_id: int
@@ -55,7 +54,7 @@ def known_files(connection: psycopg.Connection, library: str, folder: str) -> di
         " FROM lorads.images WHERE library = %s AND folder = %s",
         [library, folder],
     )
-    return {path: KnownFile(*rest) for path, *rest in rows}
+    return {row[0]: KnownFile._make(row[1:]) for row in rows}
 
 
 def known_folders(connection: psycopg.Connection, library: str, root: str) -> set[str]:
