@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from .captions.caption import caption_dataset
 from .captions.sources import CaptionMaterial
-from .errors import LibraryError, SettingsError
+from .errors import LibraryError, SettingsError, TrainerError
 from .export.plan import plan_export
 from .export.write import write_export
 from .library.index import IndexOptions, IndexReport, index_folder
@@ -17,6 +17,7 @@ from .model import Dataset, DatasetImage, Problem, Progress, TrainingConfig, no_
 from .store import datasets
 from .store.connect import Store
 from .store.migrations import migrate
+from .trainers import trainer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -76,7 +77,7 @@ def query(store: Store, library: Library, name: str, wanted: DatasetFilter) -> D
             f"No image of library {library.name!r} passes the filter: widen it, or index the folder first."
         )
     with store.connection() as connection:
-        dataset_id = datasets.dataset_id(connection, name)
+        dataset_id = datasets.dataset_id(connection, name, library.name)
     return Dataset(dataset_id, name, library.name, tuple(DatasetImage(record) for record in found))
 
 
@@ -158,6 +159,18 @@ def edits_mark(store: Store) -> str:
     """Return a text that changes whenever a caption was edited by hand in any dataset."""
     with store.connection() as connection:
         return str(datasets.edits(connection))
+
+
+def check_config(config: TrainingConfig, name: str) -> None:
+    """Refuse a config that the trainer would, before any work is done for it.
+
+    Raises:
+        TrainerError: what is wrong, all of it.
+    """
+    problems = trainer(name).problems(config, ())
+    refused = [problem.message for problem in problems if problem.severity == "error" and problem.code == "config"]
+    if refused:
+        raise TrainerError(" ".join(refused))
 
 
 def export(

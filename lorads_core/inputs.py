@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, cast, get_args
 
 from . import bases
 from .captions.caption import CaptionSettings
 from .captions.merge import MergeRules
 from .captions.sources import source
+from .captions.trigger import checked
 from .errors import SettingsError
 from .images.encode import ImagePolicy
 from .library.sidecars import SidecarRule
+from .library.walk import SUFFIXES
 from .model import Position, Trigger
 from .tags import parse_tag_list
 
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
 
     from .images.encode import Kind
 
+_SUFFIX = re.compile(r"\.[a-z0-9]{1,16}")
 _SIZED = ("max_side", "max_area")
 _UNSIZED = ("original", "normalised")
 
@@ -50,14 +54,14 @@ def sidecar_rule(words: Sequence[str]) -> SidecarRule:
     """Return the default rule with each ``.suffix=source`` of ``words`` put in.
 
     Raises:
-        SettingsError: a word is not of that form.
+        SettingsError: a word is not of that form, or there is no such source.
     """
     sources = dict(SidecarRule().sources)
     for word in words:
-        suffix, equals, name = word.partition("=")
-        if not (equals and suffix.startswith(".") and len(suffix) > 1 and name):
+        suffix, _, name = word.lower().partition("=")
+        if not _SUFFIX.fullmatch(suffix) or suffix in SUFFIXES:
             raise SettingsError(f"{word!r} does not say what a sidecar holds: write e.g. .txt=wd.")
-        sources[suffix.lower()] = name
+        sources[suffix] = source(name).name
     return SidecarRule(tuple(sources.items()))
 
 
@@ -83,6 +87,8 @@ def image_policy_word(word: str) -> ImagePolicy:
         SettingsError: as `image_policy`, or the size is no number.
     """
     kind, _, size = word.partition("=")
+    if size and kind in _UNSIZED:
+        raise SettingsError(f"The image policy {kind} takes no size: write {kind}, or e.g. max_side={size}.")
     if size and not size.isdecimal():
         raise SettingsError(f"{size!r} is no size in pixels: write e.g. {kind}=2048.")
     return image_policy(kind, int(size or 0))
@@ -105,6 +111,6 @@ def caption_settings(
     return CaptionSettings(
         source=name,
         fallback=tuple(fallback),
-        trigger=Trigger(trigger.strip(), cast("Position", position)),
+        trigger=checked(Trigger(trigger.strip(), cast("Position", position))),
         rules=MergeRules(ratings=base.ratings),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import unicodedata
 from typing import TYPE_CHECKING
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
 
 MANIFEST = "manifest.json"
 """What makes a folder an export: the list of its files, with the key ``lorads``."""
+OUTPUT = "_lora"
+"""Behind an export's name: where its training goes. A slug never has an underscore, so it can be no export itself."""
 STAGING = ".lorads"
 """The folder beside exports where they are built."""
 
@@ -26,12 +29,18 @@ _LONGEST = 48
 def slug(text: str, fallback: str) -> str:
     """Return ``text`` as plain ASCII words joined by ``-``, at most 48 characters, never a Windows device name.
 
-    Letters lose their accents; what has no ASCII form is dropped, and with nothing left the result is ``fallback``.
+    Letters lose their accents; where more than spaces and punctuation is lost, six digits of the text's hash keep names
+    apart that would be the same. With nothing left the result begins with ``fallback``.
     Underscores go too: sd-scripts looks for captions under other names where a stem has five of them.
     """
-    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
-    word = _UNSAFE.sub("-", plain).strip("-")[:_LONGEST].rstrip("-")
-    return f"{word}-" if word.lower() in _DEVICES else word or fallback
+    plain = "".join(mark for mark in unicodedata.normalize("NFKD", text) if not unicodedata.combining(mark))
+    whole = _UNSAFE.sub("-", plain.encode("ascii", "ignore").decode()).strip("-")
+    word = whole[:_LONGEST].rstrip("-")
+    if word.lower() in _DEVICES:
+        return f"{word}-"
+    if text and (len(whole) > _LONGEST or any(mark.isalnum() and not mark.isascii() for mark in plain)):
+        return f"{(word or fallback)[: _LONGEST - 7]}-{hashlib.sha256(text.encode(errors='replace')).hexdigest()[:6]}"
+    return word or fallback
 
 
 def contained(root: Path, relative: str, what: str) -> Path:

@@ -68,7 +68,7 @@ def settings_path() -> Path:
     """Return where ``lorads.toml`` is looked for: ``$LORADS_SETTINGS``, else the user's settings folder."""
     named = os.environ.get(ENVIRONMENT_VARIABLE)
     if named:
-        return Path(named).expanduser()
+        return Path(os.path.expanduser(named))  # noqa: PTH111 - Path's own fails where the user is unknown
     from platformdirs import user_config_path  # noqa: PLC0415 - keeps `import lorads_core` light
 
     return user_config_path("lorads", appauthor=False) / "lorads.toml"
@@ -82,7 +82,7 @@ def load_settings(path: Path | None = None) -> Settings:
     """
     wanted = path or settings_path()
     try:
-        text = wanted.read_text(encoding="utf-8")
+        text = wanted.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         if path is None and not os.environ.get(ENVIRONMENT_VARIABLE):
             return Settings()
@@ -92,7 +92,7 @@ def load_settings(path: Path | None = None) -> Settings:
     try:
         return _parse(tomllib.loads(text), wanted)
     except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"{wanted} is not valid TOML: {error}.") from error
+        raise SettingsError(f"{wanted} is not valid TOML: {error}. Write Windows paths in 'single quotes'.") from error
 
 
 def _parse(data: Mapping[str, object], source: Path) -> Settings:
@@ -144,7 +144,10 @@ def _libraries(tables: Mapping[str, object], source: Path) -> tuple[LibraryProfi
 
 def _folder(text: str, source: Path) -> Path:
     """Resolve a folder against the settings file, so that a settings file can travel with what it describes."""
-    return (source.parent / Path(text).expanduser()).resolve()
+    try:
+        return (source.parent / Path(text).expanduser()).resolve()
+    except RuntimeError as error:
+        raise SettingsError(f"{source}: there is no user for the folder {text!r}: write it in full.") from error
 
 
 def _only(table: Mapping[str, object], known: Sequence[str], source: Path, where: str) -> None:

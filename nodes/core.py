@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from ..lorads_core import build, inputs
     from ..lorads_core.export import plan
     from ..lorads_core.library import filter as filters
-    from ..lorads_core.library import index
+    from ..lorads_core.library import index, walk
 
-__all__ = ["build", "filters", "index", "inputs", "plan"]
+__all__ = ["build", "filters", "index", "inputs", "plan", "walk"]
 
 _MODULES = {
     "build": "build",
@@ -21,6 +21,7 @@ _MODULES = {
     "index": "library.index",
     "inputs": "inputs",
     "plan": "export.plan",
+    "walk": "library.walk",
 }
 
 

@@ -50,7 +50,7 @@ class IndexImages(io.ComfyNode):
     @classmethod
     def fingerprint_inputs(cls, folder: str, library: str, sidecars: str) -> str:
         """Run again when a file under the folder has come, gone or changed."""
-        return f"{library}|{sidecars}|{core.index.folder_mark(host.picture_folder(folder))}"
+        return f"{library}|{sidecars}|{core.walk.folder_mark(host.picture_folder(folder))}"
 
     @classmethod
     def execute(cls, folder: str, library: str, sidecars: str) -> io.NodeOutput:

@@ -103,11 +103,14 @@ def test_index_reports_bad_files_and_goes_on(lorads, tmp_path, picture):
         (("build", SAMPLES / "subject", "--trigger", "x", "--caption", "psychic"), 3, "no caption source 'psychic'"),
         (("build", SAMPLES / "subject", "--trigger", "x", "--images", "tiny=3"), 3, "no image policy 'tiny'"),
         (("build", SAMPLES / "subject", "--trigger", "x", "--sidecar", "txt"), 3, ".txt=wd"),
+        (("build", SAMPLES / "subject", "--trigger", "x", "--sidecar", ".txt=wdd"), 3, "no caption source 'wdd'"),
+        (("build", SAMPLES / "subject", "--trigger", "x", "--sidecar", ".png=wd"), 3, ".txt=wd"),
+        (("build", SAMPLES / "subject", "--trigger", "x", "--images", "original=5"), 3, "takes no size"),
         (("build", SAMPLES / "subject", "--trigger", "x", "--order", "up"), 3, "no order 'up'"),
         (("build", SAMPLES / "subject", "--trigger", "x", "--require", "unicorn"), 5, "passes the filter"),
         (("build", SAMPLES / "subject", "--trigger", "x", "--minimum-rating", "11"), 3, "minimum rating is 11"),
-        (("build", SAMPLES / "subject", "--trigger", "x", "--learning-rate", "nan"), 8, "learning rate is nan"),
-        (("build", SAMPLES / "subject", "--trigger", "x", "--epochs", "0"), 8, "number of epochs is 0"),
+        (("build", SAMPLES / "subject", "--trigger", "x", "--learning-rate", "nan"), 9, "learning rate is nan"),
+        (("build", SAMPLES / "subject", "--trigger", "x", "--epochs", "0"), 9, "number of epochs is 0"),
         (("build", SAMPLES / "subject", "--trigger", "x", "--library", "none"), 3, "no library 'none'"),
     ],
 )
@@ -119,7 +122,19 @@ def test_a_fault_is_one_line_and_an_exit_code(lorads, tmp_path, arguments, code,
     assert not [path for path in tmp_path.iterdir() if path.name != ".lorads"]
 
 
-@pytest.mark.parametrize("arguments", [(), ("nonsense",), ("demo", "--epochs", "many"), ("build",)])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (),
+        ("nonsense",),
+        ("demo", "--epochs", "many"),
+        ("build",),
+        ("index", ""),
+        ("demo", "--out", ""),
+        ("demo", "--trigger", "\udcff"),
+        ("demo", "--out", "~nosuchuser/x"),
+    ],
+)
 def test_wrong_arguments_leave_with_2(arguments, capsys):
     with pytest.raises(SystemExit) as left:
         main(list(arguments))

@@ -142,6 +142,41 @@ def test_a_strangers_file_stops_it(dataset, root):
     assert note.read_text() == "mine"
 
 
+@pytest.mark.parametrize("file", ["10_tom/000001-1.txt", "training_config.toml"])
+def test_what_a_person_edited_in_an_export_is_not_replaced(dataset, root, file):
+    export(dataset, root)
+    edited = root / "Tom" / file
+    edited.write_text(edited.read_text() + "# mine")
+    with pytest.raises(ExportError, match="was edited since"):
+        export(dataset, root)
+    with pytest.raises(ExportError, match="was edited since"):
+        export(replace(dataset, training=dataset.training[:2]), root)
+    assert edited.read_text().endswith("# mine")
+
+
+def test_a_caption_that_is_gone_is_written_again(dataset, root):
+    export(dataset, root)
+    (root / "Tom/10_tom/000001-1.txt").unlink()
+    export(dataset, root)
+    assert (root / "Tom/10_tom/000001-1.txt").read_text() == "tom, cat 1"
+
+
+@pytest.mark.parametrize("key", ["dataset", "plan", "texts", "files", "manifest"])
+def test_a_damaged_manifest_is_no_export(dataset, root, key):
+    export(dataset, root)
+    manifest = json.loads((root / "Tom/manifest.json").read_text())
+    del manifest[key]
+    (root / "Tom/manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(ExportError, match="no export of LoRADS"):
+        export(dataset, root)
+
+
+def test_folders_of_an_earlier_attempt_are_not_published(dataset, root):
+    (root / ".lorads/Tom/content/5_tom").mkdir(parents=True)
+    export(dataset, root)
+    assert sorted(path.name for path in (root / "Tom").iterdir() if path.is_dir()) == ["10_tom", "1_regularization"]
+
+
 def test_another_dataset_or_a_strangers_folder_is_never_replaced(dataset, root):
     export(dataset, root)
     with pytest.raises(ExportError, match="another dataset, 'Tom'"):

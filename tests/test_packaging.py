@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import lorads_core
+from lorads_core.doctor import NEEDED
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -27,6 +28,11 @@ def test_nothing_is_pinned_and_torch_is_never_asked_for():
         assert re.fullmatch(r"[A-Za-z0-9_-]+(\[[a-z]+\])?", name), requirement
         assert "torch" not in name
         assert "torch" not in marker
+
+
+def test_doctor_looks_for_all_of_it():
+    required = {re.split(r"[\[;]", requirement)[0] for requirement in PROJECT["dependencies"]}
+    assert set(NEEDED) == required - {"tomli"}  # which only Python 3.10 needs
 
 
 def test_one_version():

@@ -5,6 +5,7 @@ While it is built, everything lies in ``<root>/.lorads/<name>/``; a folder under
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock, Timeout
 
 from ..errors import ExportError
-from ..paths import MANIFEST, STAGING
+from ..paths import MANIFEST, OUTPUT, STAGING
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -36,7 +37,7 @@ class Place:
         self.root = root.expanduser().resolve()
         self.name = name
         self.final = self.root / name
-        self.output = self.root / f"{name}-lora"
+        self.output = self.root / f"{name}{OUTPUT}"
         self.staging = self.root / STAGING / name
         self.content = self.staging / "content"
         self.old = self.staging / "old"
@@ -45,10 +46,11 @@ class Place:
     @contextmanager
     def locked(self) -> Generator[None]:
         """Keep every other run away from this export; nobody waits."""
-        self.content.mkdir(parents=True, exist_ok=True)
+        (self.root / STAGING).mkdir(parents=True, exist_ok=True)
         lock = FileLock(self.root / STAGING / f"{self.name}.lock")
         try:
             with lock.acquire(timeout=0):
+                self.content.mkdir(parents=True, exist_ok=True)
                 yield
         except Timeout as error:
             raise ExportError(
@@ -73,7 +75,8 @@ class Place:
             raise ExportError(f"{self.final} is no export of LoRADS: choose another name, or move it away.")
         if manifest["dataset"]["id"] != str(dataset.id):
             raise ExportError(
-                f"{self.final} holds another dataset, {manifest['dataset']['name']!r}: choose another name."
+                f"{self.final} holds another dataset, {manifest['dataset']['name']!r} (or one of another LoRADS store):"
+                " choose another name, or move it away."
             )
         strangers = sorted(self._files(self.final) - set(manifest["files"]) - {MANIFEST})
         if strangers:
@@ -81,7 +84,20 @@ class Place:
                 f"{self.final} holds {len(strangers)} files that LoRADS did not write, e.g. {strangers[0]}:"
                 " move them away, or export under another name."
             )
+        edited = [file for file, digest in manifest["texts"].items() if not self._is_as_written(file, digest)]
+        if edited:
+            raise ExportError(
+                f"{self.final} was edited since it was exported: {len(edited)} files, e.g. {edited[0]}. Move it away,"
+                " or export under another name; captions that shall last are edited in the dataset."
+            )
         return manifest
+
+    def _is_as_written(self, file: str, digest: str) -> bool:
+        """Say whether a text file is as we wrote it; one that is gone was not edited."""
+        try:
+            return hashlib.sha256((self.final / file).read_bytes()).hexdigest() == digest
+        except FileNotFoundError:
+            return True
 
     def _files(self, folder: Path) -> set[str]:
         files = (Path(base, file) for base, _, names in os.walk(folder) for file in names)
@@ -91,6 +107,9 @@ class Place:
         """Remove from the unfinished export what does not belong to it any more."""
         for file in self._files(self.content) - files:
             (self.content / file).unlink()
+        for folder in self.content.iterdir():
+            if folder.is_dir() and not any(folder.iterdir()):
+                folder.rmdir()
 
     def publish(self) -> None:
         """Put the finished export in its place; the one moment without either version is two renames long."""
@@ -116,7 +135,10 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
     """Return the manifest of an export, None where there is none that can be read."""
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        known = bool(manifest["manifest"] == MANIFEST_VERSION and manifest["dataset"]["id"] and manifest["files"])
+        known = manifest["manifest"] == MANIFEST_VERSION and all(
+            (manifest["dataset"]["id"], manifest["dataset"]["name"], manifest["plan"], manifest["files"])
+        )
+        known = known and isinstance(manifest["texts"], dict) and isinstance(manifest["left_out"], list)
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return manifest if known else None

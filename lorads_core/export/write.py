@@ -210,6 +210,7 @@ def _write_rest(
     for file, text in texts.items():
         (place.content / file).write_text(text, encoding="utf-8", newline="\n")
     manifest = _manifest(plan, place, written, problems)
+    manifest["texts"] = {file: hashlib.sha256(text.encode()).hexdigest() for file, text in sorted(texts.items())}
     manifest["files"] = sorted([*(image.file for _, image in written), *texts])
     place.keep_only(set(manifest["files"]))
     text = json.dumps(manifest, ensure_ascii=False, indent=1)

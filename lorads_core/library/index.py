@@ -2,32 +2,31 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import stat
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from ..errors import LibraryError, LoradsError
+from ..errors import CaptionError, ImageError, LibraryError
 from ..images.decode import is_ready
 from ..images.facts import read_facts
+from ..images.files import shown
 from ..model import Caption, Problem, Progress, Tag, no_progress
-from ..paths import MANIFEST, STAGING
+from ..paths import MANIFEST
 from ..store import images as rows
 from .sidecars import SidecarRule, read_sidecar
+from .walk import SUFFIXES, count_pictures, is_left_out, is_text, real_folder, suffix_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ..model import Severity
     from ..store.connect import Store
 
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".jfif", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif"})
 _LONGEST_PATH = 2000  # bytes; PostgreSQL's index entries end at 2,704
 _BATCH = 500
 _CHUNK = 16  # files that a thread reads before it reports; one by one, threads would spend their time on handing over
@@ -101,30 +100,36 @@ def index_folder(
         LibraryError: the folder is missing, no folder, cannot be read, or went away meanwhile.
         StoreError: the store cannot be written.
     """
-    root = _real_folder(folder)
+    root = real_folder(folder)
     return _Indexing(store, library, root, options or IndexOptions(), progress).run()
-
-
-def _real_folder(folder: Path) -> Path:
-    try:
-        root = folder.expanduser().resolve(strict=True)
-    except (OSError, RuntimeError) as error:
-        raise LibraryError(f"The folder {folder} is not there: check the spelling, or connect its drive.") from error
-    if not root.is_dir():
-        raise LibraryError(f"{folder} is a file: give the folder that holds it.")
-    if not os.access(root, os.R_OK | os.X_OK):
-        raise LibraryError(f"The folder {folder} cannot be read: give this user the right to read it.")
-    return root
 
 
 @dataclass(frozen=True, slots=True)
 class _Folder:
-    """One folder's pictures, its sidecars by lower-case name, and the folders below it."""
+    """One folder's pictures, its sidecars by name, and the folders below it."""
 
     path: str
     pictures: list[os.DirEntry[str]] = field(default_factory=list["os.DirEntry[str]"])
     sidecars: dict[str, os.DirEntry[str]] = field(default_factory=dict[str, "os.DirEntry[str]"])
     below: list[str] = field(default_factory=list[str])
+
+    def add_sidecar(self, entry: os.DirEntry[str]) -> None:
+        """Keep a sidecar under its own name, and for pictures whose case differs under its lower-case one."""
+        self.sidecars[entry.name] = entry
+        self.sidecars.setdefault(entry.name.lower(), entry)
+
+    def sidecar(self, stem: str, suffix: str) -> os.DirEntry[str] | None:
+        """Return the sidecar of a picture, its exact name before others."""
+        return self.sidecars.get(stem + suffix) or self.sidecars.get((stem + suffix).lower())
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """What came of reading a file: its row, None where it is no picture, and what was wrong."""
+
+    path: str
+    row: rows.ImageRow | None
+    problems: tuple[Problem, ...] = ()
 
 
 class _Indexing:
@@ -140,14 +145,15 @@ class _Indexing:
         self.visited: set[str] = set()
         self.unreadable: list[str] = []
         self.known_ids: dict[str, int] = {}  # of changed files under way
+        self.former: set[str] = set()  # sources that changed files had words from before
         self.done = self.total = self.new = self.changed = self.unchanged = self.missing = 0
         self.chunk: list[_File] = []
-        self.waiting: deque[Future[list[rows.ImageRow | Problem]]] = deque()
+        self.waiting: deque[Future[list[_Outcome]]] = deque()
         self.batch: list[rows.ImageRow] = []
 
     def run(self) -> IndexReport:
         started = monotonic()
-        self.total = _count_pictures(str(self.root))
+        self.total = count_pictures(str(self.root))
         self.progress("index", 0, self.total)
         executor = ThreadPoolExecutor(self.options.threads, thread_name_prefix="lorads-index")
         try:
@@ -180,19 +186,28 @@ class _Indexing:
         while pending:
             path = pending.pop()
             listed = self._list(path)
-            if not listed or self._is_export(path, listed):
+            if not listed:
+                continue
+            names = [entry.name for entry in listed]
+            if is_left_out(path, names):
+                if MANIFEST in names:
+                    self._report("export", "is an export of LoRADS and was left out.", path, "info")
                 continue
             folder = _Folder(path)
             for entry in listed:
-                suffix = _suffix(entry.name)
-                if suffix in SUFFIXES and self._is_wanted(entry, real):
-                    folder.pictures.append(entry)
-                elif suffix in self.options.sidecars.suffixes:
-                    folder.sidecars[entry.name.lower()] = entry
-                elif self._is_folder(entry, real):
-                    folder.below.append(entry.path)
+                self._sort_in(entry, folder, real)
             pending += reversed(folder.below)
             yield folder
+
+    def _sort_in(self, entry: os.DirEntry[str], folder: _Folder, real: set[str]) -> None:
+        suffix = suffix_of(entry.name)
+        if self._is_folder(entry):  # first: a folder may be called holiday.png, or notes.txt
+            if self._is_new(entry, real):
+                folder.below.append(entry.path)
+        elif suffix in SUFFIXES and self._is_wanted(entry):
+            folder.pictures.append(entry)
+        elif suffix in self.options.sidecars.suffixes:
+            folder.add_sidecar(entry)
 
     def _list(self, folder: str) -> list[os.DirEntry[str]]:
         try:
@@ -202,33 +217,26 @@ class _Indexing:
             self._unreadable_folder(folder, error)
             return []
 
-    def _is_export(self, folder: str, listed: list[os.DirEntry[str]]) -> bool:
-        """Tell our own exports, and where they are built: their pictures are copies of what is indexed elsewhere."""
-        if Path(folder).name == STAGING:
-            return True
-        if not any(entry.name == MANIFEST for entry in listed) or not _is_manifest(Path(folder, MANIFEST)):
+    def _is_folder(self, entry: os.DirEntry[str]) -> bool:
+        try:
+            return entry.is_dir(follow_symlinks=self.options.follow_links)
+        except OSError:  # a link to itself, say; looking at it as a file will tell
             return False
-        self.problems.append(Problem("info", "export", "is an export of LoRADS and was left out.", folder))
-        return True
 
-    def _is_folder(self, entry: os.DirEntry[str], real: set[str]) -> bool:
-        if not entry.is_dir(follow_symlinks=self.options.follow_links):
-            return False
-        if not self.options.follow_links:
-            return True
-        # A link may lead back up: each real folder is entered once.
-        target = os.path.realpath(entry.path)
+    def _is_new(self, entry: os.DirEntry[str], real: set[str]) -> bool:
+        """Enter each real folder once: a link may lead back up."""
+        target = os.path.realpath(entry.path) if self.options.follow_links else entry.path
         if target in real:
             return False
-        real.add(target)
+        if self.options.follow_links:
+            real.add(target)
         return True
 
-    def _is_wanted(self, entry: os.DirEntry[str], real: set[str]) -> bool:
+    def _is_wanted(self, entry: os.DirEntry[str]) -> bool:
         if entry.is_symlink() and not self.options.follow_links:
             self._report("link", "is a link and was left out: index what it points to, or follow links.", entry.path)
             return False
-        # A folder may be called holiday.png.
-        return not self._is_folder(entry, real)
+        return True
 
     def _unreadable_folder(self, folder: str, error: OSError) -> None:
         if not self.root.is_dir():
@@ -245,7 +253,7 @@ class _Indexing:
     # Reading
 
     def _one_folder(self, executor: ThreadPoolExecutor, folder: _Folder) -> None:
-        if not _is_text(folder.path):
+        if not is_text(folder.path):
             self._report("name", "The folder's name is not valid UTF-8: rename it.", folder.path)
             self._advance(len(folder.pictures))
             return
@@ -268,6 +276,7 @@ class _Indexing:
                 continue
             if before:
                 self.known_ids[file.path] = before.image_id
+                self.former |= {mark.partition("=")[2].partition(":")[0] for mark in before.sidecars.split(" ") if mark}
             self.chunk.append(file)
             if len(self.chunk) == _CHUNK:
                 self._submit(executor)
@@ -275,7 +284,7 @@ class _Indexing:
 
     def _look(self, entry: os.DirEntry[str], folder: _Folder) -> _File | None:
         """Stat a picture and its sidecars, nothing more; None with a problem where that fails."""
-        if not _is_text(entry.path) or len(os.fsencode(entry.path)) > _LONGEST_PATH:
+        if not is_text(entry.path) or len(os.fsencode(entry.path)) > _LONGEST_PATH:
             self._report("name", "The name is not valid UTF-8 or over 2,000 bytes long: rename it.", entry.path)
             return None
         try:
@@ -286,18 +295,18 @@ class _Indexing:
         if not stat.S_ISREG(found.st_mode):
             self._report("no-file", "is no regular file and was left out.", entry.path)
             return None
-        beside, mark = self._beside(entry.name, folder.sidecars)
+        beside, mark = self._beside(entry.name, folder)
         return _File(entry.path, folder.path, found.st_size, found.st_mtime_ns, beside, mark)
 
-    def _beside(self, name: str, sidecars: dict[str, os.DirEntry[str]]) -> tuple[tuple[tuple[str, str], ...], str]:
+    def _beside(self, name: str, folder: _Folder) -> tuple[tuple[tuple[str, str], ...], str]:
         """Return the sidecars of a picture, and a mark that changes when one of them or what it means does."""
-        if not sidecars:
+        if not folder.sidecars:
             return (), ""
-        stem = name[: name.rfind(".")].lower()
+        stem = name[: name.rfind(".")]
         beside: list[tuple[str, str]] = []
         marks: list[str] = []
         for suffix, source in self.options.sidecars.sources:
-            entry = sidecars.get(stem + suffix)
+            entry = folder.sidecar(stem, suffix)
             if entry is None or (entry.is_symlink() and not self.options.follow_links):
                 continue
             try:
@@ -318,22 +327,23 @@ class _Indexing:
     def _drain(self, most: int) -> None:
         """Take finished chunks in order until at most ``most`` are under way."""
         while len(self.waiting) > most:
-            for result in self.waiting.popleft().result():
-                if isinstance(result, Problem):
-                    self._spoilt(result)
+            for outcome in self.waiting.popleft().result():
+                self.problems += outcome.problems
+                if outcome.row:
+                    self._count(outcome.row)
+                    self.batch.append(outcome.row)
                 else:
-                    self._count(result)
-                    self.batch.append(result)
+                    self._spoilt(outcome.path)
                 self._advance(1)
             if len(self.batch) >= _BATCH:
                 self._write()
 
-    def _spoilt(self, problem: Problem) -> None:
-        """Note a file that cannot be read; one that could be read before is no longer offered."""
-        self.problems.append(problem)
-        image_id = self.known_ids.pop(problem.subject, None)
+    def _spoilt(self, path: str) -> None:
+        """Offer a file no longer that could be read before."""
+        image_id = self.known_ids.pop(path, None)
         if image_id is not None:
-            self._mark([], [image_id])
+            with self.store.connection() as connection:
+                rows.mark_missing(connection, self.library, [image_id])
 
     def _count(self, row: rows.ImageRow) -> None:
         if self.known_ids.pop(row.path, None) is None:
@@ -343,7 +353,7 @@ class _Indexing:
 
     def _write(self) -> None:
         if self.batch:
-            sources = sorted({source for _, source in self.options.sidecars.sources})
+            sources = sorted({source for _, source in self.options.sidecars.sources} | self.former)
             with self.store.connection() as connection:
                 rows.write_images(connection, self.library, self.batch, sources)
             self.batch = []
@@ -373,51 +383,40 @@ class _Indexing:
         self.total = max(self.total, self.done)  # files may have come since they were counted
         self.progress("index", self.done, self.total)
 
-    def _report(self, code: str, message: str, path: str) -> None:
-        self.problems.append(Problem("warning", code, message, _printable(path)))
+    def _report(self, code: str, message: str, path: str, severity: Severity = "warning") -> None:
+        self.problems.append(Problem(severity, code, message, shown(path)))
 
 
-def _suffix(name: str) -> str:
-    """Return a name's suffix in lower case; a Path for each of a million names would take most of the time."""
-    return name[name.rfind(".") :].lower()
-
-
-def _count_pictures(root: str) -> int:
-    """Return about how many pictures there are, for the progress; what cannot be listed is told of later."""
-    count = 0
-    pending = [root]
-    while pending:
-        with suppress(OSError), os.scandir(pending.pop()) as entries:
-            for entry in entries:
-                if _suffix(entry.name) in SUFFIXES:
-                    count += 1
-                elif entry.is_dir(follow_symlinks=False):
-                    pending.append(entry.path)
-    return count
-
-
-def _read_all(files: list[_File], rule: SidecarRule) -> list[rows.ImageRow | Problem]:
+def _read_all(files: list[_File], rule: SidecarRule) -> list[_Outcome]:
     return [_read(file, rule) for file in files]
 
 
-def _read(file: _File, rule: SidecarRule) -> rows.ImageRow | Problem:
-    """Read one picture and its sidecars; run in a worker thread, so a bad file is returned, not raised."""
+def _read(file: _File, rule: SidecarRule) -> _Outcome:
+    """Read one picture and its sidecars; run in a worker thread, so a bad file is returned, not raised.
+
+    A bad sidecar costs its words only, and leaves no mark, so that the next run looks at it again.
+    """
     try:
         facts = read_facts(file.path)
-        tags: list[Tag] = []
-        captions: list[Caption] = []
-        for path, suffix in file.sidecars:
+    except ImageError as error:
+        return _Outcome(file.path, None, (Problem("error", "unreadable", str(error), shown(file.path)),))
+    tags: list[Tag] = []
+    captions: list[Caption] = []
+    problems: list[Problem] = []
+    for path, suffix in file.sidecars:
+        try:
             found_tags, found_captions = read_sidecar(Path(path), rule.source(suffix))
-            tags += found_tags
-            captions += found_captions
-    except LoradsError as error:
-        return Problem("error", "unreadable", str(error), file.path)
-    return rows.ImageRow(
+        except CaptionError as error:
+            problems.append(Problem("warning", "sidecar", str(error), shown(path)))
+            continue
+        tags += found_tags
+        captions += found_captions
+    row = rows.ImageRow(
         path=file.path,
         folder=file.folder,
         file_size=facts.file_size,
         mtime_ns=facts.mtime_ns,
-        sidecars=file.mark,
+        sidecars="" if problems else file.mark,
         hash=facts.sha256,
         format=facts.format,
         width=facts.width,
@@ -432,39 +431,4 @@ def _read(file: _File, rule: SidecarRule) -> rows.ImageRow | Problem:
         tags=tuple(tags),
         captions=tuple(captions),
     )
-
-
-def _is_manifest(path: Path) -> bool:
-    try:
-        manifest: object = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False  # somebody else's file of the same name
-    return isinstance(manifest, dict) and "lorads" in manifest
-
-
-def _is_text(path: str) -> bool:
-    try:
-        path.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _printable(path: str) -> str:
-    return path.encode(errors="backslashreplace").decode()
-
-
-def folder_mark(folder: Path) -> str:
-    """Return a text that changes whenever a file at or below ``folder`` comes, goes or changes; nothing is opened.
-
-    Raises:
-        LibraryError: the folder is missing, no folder, or cannot be read.
-    """
-    mark = hashlib.sha256()
-    for base, _folders, files in os.walk(_real_folder(folder)):
-        for name in sorted(files):
-            path = os.path.join(base, name)  # noqa: PTH118 - a Path for each of a million names is slow
-            with suppress(OSError):  # it went away meanwhile, which the next look will see
-                found = os.lstat(path)
-                mark.update(os.fsencode(path) + b"\0%d %d\n" % (found.st_size, found.st_mtime_ns))
-    return mark.hexdigest()
+    return _Outcome(file.path, row, tuple(problems))

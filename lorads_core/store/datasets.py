@@ -22,9 +22,16 @@ ImageKey = tuple[str, int]
 """Library and image id."""
 
 
-def dataset_id(connection: psycopg.Connection, name: str) -> UUID:
-    """Return the id of the dataset called ``name``, a new one where there is none yet; nothing is written."""
-    row = connection.execute("SELECT dataset_id FROM lorads.lora_datasets WHERE name = %s", [name]).fetchone()
+def dataset_id(connection: psycopg.Connection, name: str, library: str) -> UUID:
+    """Return the id of the dataset called ``name``, which is made as an empty draft where there is none yet.
+
+    Of several at once that ask for a new name, all get the same.
+    """
+    row = connection.execute(
+        "INSERT INTO lorads.lora_datasets (dataset_id, name, library) VALUES (%s, %s, %s)"
+        " ON CONFLICT (name) DO UPDATE SET name = EXCLUDED.name RETURNING dataset_id",
+        [uuid4(), name, library],
+    ).fetchone()
     return row[0] if row else uuid4()
 
 
@@ -64,28 +71,32 @@ def edit_caption(connection: psycopg.Connection, dataset: UUID, image: ImageKey,
         )
 
 
-def save_draft(connection: psycopg.Connection, dataset: Dataset, config: Mapping[str, object] | None = None) -> None:
-    """Keep a dataset with its captions under its name; captions that people wrote before stay."""
+def save_draft(connection: psycopg.Connection, dataset: Dataset) -> None:
+    """Keep a dataset with its captions under its name; captions that people wrote, and what was exported, stay."""
     with connection.transaction():
-        _save_dataset(connection, dataset, config or {})
+        _save_dataset(connection, dataset)
+        images = _save_images(connection, dataset)
+        where = [dataset.id, [library for library, _ in images], [image_id for _, image_id in images]]
         connection.execute(
-            "UPDATE lorads.lora_dataset_images SET position = NULL WHERE dataset_id = %s AND was_edited", [dataset.id]
+            "UPDATE lorads.lora_dataset_images SET position = NULL, exported_path = NULL WHERE dataset_id = %s"
+            " AND (library, image_id) NOT IN (SELECT * FROM unnest(%s::text[], %s::bigint[])) AND was_edited",
+            where,
         )
         connection.execute(
-            "DELETE FROM lorads.lora_dataset_images WHERE dataset_id = %s AND NOT was_edited", [dataset.id]
+            "DELETE FROM lorads.lora_dataset_images WHERE dataset_id = %s"
+            " AND (library, image_id) NOT IN (SELECT * FROM unnest(%s::text[], %s::bigint[])) AND NOT was_edited",
+            where,
         )
-        _save_images(connection, dataset)
 
 
-def _save_dataset(connection: psycopg.Connection, dataset: Dataset, config: Mapping[str, object]) -> None:
+def _save_dataset(connection: psycopg.Connection, dataset: Dataset) -> None:
     connection.execute(
         """
-        INSERT INTO lorads.lora_datasets (dataset_id, name, library, trigger_word, trigger_position, config,
-            training_count, regularization_count) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
+        INSERT INTO lorads.lora_datasets (dataset_id, name, library, trigger_word, trigger_position,
+            training_count, regularization_count) VALUES (%s, %s, %s, %s, %s, %s, %s)
         ON CONFLICT (dataset_id) DO UPDATE SET name = EXCLUDED.name, library = EXCLUDED.library,
             trigger_word = EXCLUDED.trigger_word, trigger_position = EXCLUDED.trigger_position,
-            config = EXCLUDED.config, training_count = EXCLUDED.training_count,
-            regularization_count = EXCLUDED.regularization_count
+            training_count = EXCLUDED.training_count, regularization_count = EXCLUDED.regularization_count
         """,
         [
             dataset.id,
@@ -93,14 +104,14 @@ def _save_dataset(connection: psycopg.Connection, dataset: Dataset, config: Mapp
             dataset.library,
             dataset.trigger.word,
             dataset.trigger.position,
-            Jsonb(dict(config)),
             len(dataset.training),
             len(dataset.regularization),
         ],
     )
 
 
-def _save_images(connection: psycopg.Connection, dataset: Dataset) -> None:
+def _save_images(connection: psycopg.Connection, dataset: Dataset) -> list[ImageKey]:
+    """Write a row per image, leaving captions that people wrote; return the images."""
     images = [
         *((image, False) for image in dataset.training),
         *((image, True) for image in dataset.regularization),
@@ -112,7 +123,9 @@ def _save_images(connection: psycopg.Connection, dataset: Dataset) -> None:
         SELECT %s, * FROM unnest(%s::text[], %s::bigint[], %s::integer[], %s::text[], %s::text[], %s::boolean[],
             %s::text[], %s::text[])
         ON CONFLICT (dataset_id, library, image_id) DO UPDATE SET position = EXCLUDED.position, path = EXCLUDED.path,
-            hash = EXCLUDED.hash, is_regularization = EXCLUDED.is_regularization
+            hash = EXCLUDED.hash, is_regularization = EXCLUDED.is_regularization,
+            caption = CASE WHEN kept.was_edited THEN kept.caption ELSE EXCLUDED.caption END,
+            caption_source = CASE WHEN kept.was_edited THEN kept.caption_source ELSE EXCLUDED.caption_source END
         """,
         [
             dataset.id,
@@ -126,6 +139,7 @@ def _save_images(connection: psycopg.Connection, dataset: Dataset) -> None:
             [image.caption.source if image.caption else None for image, _ in images],
         ],
     )
+    return [(image.record.library, image.record.id) for image, _ in images]
 
 
 def mark_exported(
@@ -143,6 +157,9 @@ def mark_exported(
                 export.regularization_images,
                 export.dataset_id,
             ],
+        )
+        connection.execute(
+            "UPDATE lorads.lora_dataset_images SET exported_path = NULL WHERE dataset_id = %s", [export.dataset_id]
         )
         connection.execute(
             "UPDATE lorads.lora_dataset_images AS kept SET exported_path = new.file"

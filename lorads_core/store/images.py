@@ -101,7 +101,8 @@ def _upsert(connection: psycopg.Connection, library: str, rows: Sequence[ImageRo
             sidecars = EXCLUDED.sidecars, hash = EXCLUDED.hash, format = EXCLUDED.format, width = EXCLUDED.width,
             height = EXCLUDED.height, orientation = EXCLUDED.orientation, frames = EXCLUDED.frames,
             trainer_ready = EXCLUDED.trainer_ready, rating = coalesce(EXCLUDED.rating, known.rating),
-            marked_bad = EXCLUDED.marked_bad OR known.marked_bad, prompt = EXCLUDED.prompt,
+            marked_bad = CASE WHEN EXCLUDED.marked_bad OR EXCLUDED.rating IS NOT NULL THEN EXCLUDED.marked_bad
+                ELSE known.marked_bad END, prompt = EXCLUDED.prompt,
             negative_prompt = EXCLUDED.negative_prompt, indexed_at = now(), missing_since = NULL
         RETURNING path, image_id
         """,

@@ -12,9 +12,10 @@ import pytest
 
 from lorads_core.errors import LibraryError
 from lorads_core.library.filter import DatasetFilter
-from lorads_core.library.index import IndexOptions, folder_mark, index_folder
+from lorads_core.library.index import IndexOptions, index_folder
 from lorads_core.library.own import IndexedLibrary
 from lorads_core.library.sidecars import SidecarRule
+from lorads_core.library.walk import folder_mark
 
 
 def find(store, library, **wanted):
@@ -205,6 +206,59 @@ def test_links_are_left_out_and_followed_on_request(run, store, library, tmp_pat
     report = run(folder, follow_links=True)
     assert sorted(os.path.basename(image.path) for image in find(store, library)) == ["link.png", "one.png"]
     assert [problem.code for problem in report.problems] == ["vanished"]
+
+
+def test_a_link_to_itself_is_one_line(run, tmp_path, picture):
+    picture("one.png")
+    (tmp_path / "loop.png").symlink_to(tmp_path / "loop.png")
+    report = run(follow_links=True)
+    assert report.found == 1
+    assert [problem.code for problem in report.problems] == ["vanished"]
+
+
+def test_folders_may_be_called_like_sidecars(run, picture):
+    picture("album.txt/one.png")
+    picture("album.png", (16, 16))
+    assert run().found == 2
+    assert run(follow_links=True).found == 2
+
+
+def test_a_bad_sidecar_costs_its_words_only(run, store, library, tmp_path, picture):
+    picture("one.png")
+    (tmp_path / "one.txt").write_bytes("Stra\xdfe".encode("latin-1"))
+    report = run()
+    assert (report.found, [problem.code for problem in report.problems]) == (1, ["sidecar"])
+    assert len(find(store, library)) == 1
+    (tmp_path / "one.txt").write_text("Straße", encoding="utf-8")
+    run()
+    (image,) = find(store, library)
+    assert [caption.text for caption in image.captions] == ["Straße"]
+
+
+def test_words_of_another_rule_go(run, store, library, tmp_path, picture):
+    picture("one.png")
+    (tmp_path / "one.txt").write_text("cat, tree")
+    run(sidecars=SidecarRule(((".txt", "wd"),)))
+    run(sidecars=SidecarRule(((".txt", "joytag"),)))
+    (image,) = find(store, library)
+    assert {tag.source for tag in IndexedLibrary(store, library).tags([image])[image.id]} == {"joytag"}
+    (tmp_path / "one.txt").unlink()
+    run()
+    assert image.id not in IndexedLibrary(store, library).tags([image])
+
+
+def test_sidecars_that_differ_in_case_only(run, store, library, tmp_path, picture):
+    picture("a.png")
+    picture("A.png")
+    if len(list(tmp_path.iterdir())) == 1:
+        pytest.skip("this file system does not know case")
+    (tmp_path / "a.txt").write_text("small")
+    (tmp_path / "A.txt").write_text("large")
+    run()
+    assert {os.path.basename(image.path): image.captions[0].text for image in find(store, library)} == {
+        "a.png": "small",
+        "A.png": "large",
+    }
 
 
 def test_a_fifo_does_not_hang(run, tmp_path, picture):

@@ -43,8 +43,10 @@ def test_a_draft(store, dataset):
         (3, 2, True, "a cat", False, None),
     ]
     with store.connection() as connection:
-        assert datasets.dataset_id(connection, "tom") == dataset.id
-        assert datasets.dataset_id(connection, "other") != dataset.id
+        assert datasets.dataset_id(connection, "tom", "pictures") == dataset.id
+        other = datasets.dataset_id(connection, "other", "pictures")
+        assert other != dataset.id
+        assert datasets.dataset_id(connection, "other", "pictures") == other
 
 
 def test_what_a_person_wrote_outlives_other_drafts(store, dataset):
@@ -85,6 +87,21 @@ def test_an_export_is_noted(store, dataset):
         ).fetchone()
     assert row == ("exported", "/exports/tom", "7", True, 2)
     assert kept(store, dataset)[0][5] == "10_tom/1.png"
+
+
+def test_a_new_draft_says_nothing_false_of_the_last_export(store, dataset):
+    save(store, dataset)
+    export = Export(dataset.id, "tom", Path("/exports/tom"), "abc", 2, 1)
+    with store.connection() as connection:
+        exported = {("pictures", 1): "a.png", ("pictures", 2): "b.png"}
+        datasets.mark_exported(connection, export, TrainingConfig(), exported)
+    save(store, replace(dataset, training=(image(1, "new"),), regularization=()))
+    assert kept(store, dataset) == [(1, 0, False, "new", False, "a.png")]
+    with store.connection() as connection:
+        row = connection.execute("SELECT status, config->>'epochs' FROM lorads.lora_datasets").fetchone()
+        assert row == ("exported", "10")
+        datasets.mark_exported(connection, export, TrainingConfig(), {})
+    assert kept(store, dataset)[0][5] is None
 
 
 def test_hostile_text_is_only_text(store, dataset):

@@ -1,0 +1,99 @@
+"""Finding pictures below a folder: what counts as one, what is left out; it opens nothing but manifests."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from ..errors import LibraryError
+from ..paths import MANIFEST, OUTPUT, STAGING
+
+SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".jfif", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif"})
+
+
+def real_folder(folder: Path) -> Path:
+    """Return the real path of a folder that can be read.
+
+    Raises:
+        LibraryError: it is missing, no folder, cannot be read, or has a name that is no text.
+    """
+    if not is_text(str(folder)):
+        raise LibraryError("The folder's name is not valid UTF-8: rename it.")
+    try:
+        root = folder.expanduser().resolve(strict=True)
+    except PermissionError as error:
+        raise LibraryError(f"The folder {folder} cannot be reached: give this user the right to read it.") from error
+    except (OSError, RuntimeError) as error:
+        raise LibraryError(f"The folder {folder} is not there: check the spelling, or connect its drive.") from error
+    if not root.is_dir():
+        raise LibraryError(f"{folder} is a file: give the folder that holds it.")
+    if not os.access(root, os.R_OK | os.X_OK):
+        raise LibraryError(f"The folder {folder} cannot be read: give this user the right to read it.")
+    return root
+
+
+def suffix_of(name: str) -> str:
+    """Return a name's suffix in lower case; a Path for each of a million names would take most of the time."""
+    return name[name.rfind(".") :].lower()
+
+
+def count_pictures(root: str) -> int:
+    """Return about how many pictures there are, for the progress; what cannot be listed is told of later."""
+    count = 0
+    pending = [root]
+    while pending:
+        with suppress(OSError), os.scandir(pending.pop()) as entries:
+            for entry in entries:
+                if suffix_of(entry.name) in SUFFIXES:
+                    count += 1
+                elif entry.is_dir(follow_symlinks=False):
+                    pending.append(entry.path)
+    return count
+
+
+def is_left_out(folder: str, names: list[str]) -> bool:
+    """Tell our own exports, where they are built and what is trained from them: copies of what is indexed elsewhere."""
+    name = os.path.basename(folder)  # noqa: PTH119 - a Path for each of many folders is slow
+    if name == STAGING or (name.endswith(OUTPUT) and is_left_out(folder.removesuffix(OUTPUT), [MANIFEST])):
+        return True
+    return MANIFEST in names and _is_manifest(Path(folder, MANIFEST))
+
+
+def _is_manifest(path: Path) -> bool:
+    try:
+        manifest: object = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False  # somebody else's file of the same name
+    return isinstance(manifest, dict) and "lorads" in manifest
+
+
+def is_text(path: str) -> bool:
+    """Say whether a name can be stored: it is valid UTF-8."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def folder_mark(folder: Path) -> str:
+    """Return a text that changes whenever a file at or below ``folder`` comes, goes or changes; nothing is opened.
+
+    Raises:
+        LibraryError: the folder is missing, no folder, or cannot be read.
+    """
+    mark = hashlib.sha256()
+    for base, below, files in os.walk(real_folder(folder)):
+        if is_left_out(base, files):
+            below.clear()
+            continue
+        below.sort()
+        for name in sorted(files):
+            path = os.path.join(base, name)  # noqa: PTH118 - a Path for each of a million names is slow
+            with suppress(OSError):  # it went away meanwhile, which the next look will see
+                found = os.stat(path)  # noqa: PTH116 - as above
+                mark.update(os.fsencode(path) + b"\0%d %d\n" % (found.st_size, found.st_mtime_ns))
+    return mark.hexdigest()
