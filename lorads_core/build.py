@@ -96,8 +96,8 @@ def add_regularization(dataset: Dataset, library: Library, wanted: DatasetFilter
     ]
     if not found:
         raise LibraryError(
-            f"No regularization image of library {library.name!r} passes the filter that is not a training image:"
-            " widen it."
+            f"No regularization image of library {library.name!r} passes the filter that is not a training image too:"
+            " widen it, or keep the folders of the two apart."
         )
     return dataclasses.replace(dataset, regularization=(*dataset.regularization, *found))
 

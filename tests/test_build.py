@@ -79,7 +79,7 @@ def test_nothing_found_is_an_error(store, source, tmp_path):
     with pytest.raises(LibraryError, match="passes the filter"):
         query(store, source, "tom", DatasetFilter(required_tags=("unicorn",)))
     dataset = query(store, source, "tom", folder(tmp_path / "cats"))
-    with pytest.raises(LibraryError, match="not a training image"):
+    with pytest.raises(LibraryError, match="not a training image too"):
         add_regularization(dataset, source, folder(tmp_path / "cats"))
     with pytest.raises(SettingsError, match="no name"):
         query(store, source, " ", DatasetFilter())
