@@ -207,6 +207,9 @@ def ensure_running(cluster: Cluster, binaries: Callable[[], Binaries]) -> Postma
 
 def _ensure_data(cluster: Cluster, tools: Binaries) -> None:
     """Make the data folder, or check that this PostgreSQL can read the one there is."""
+    # Of first starts that were killed; their initdb may work on for a moment, so each start looks again.
+    for litter in cluster.folder.glob(".new-*"):
+        shutil.rmtree(litter, ignore_errors=True)
     if not cluster.data.exists():
         _initialise(cluster, tools)
         return
@@ -227,8 +230,6 @@ def _ensure_data(cluster: Cluster, tools: Binaries) -> None:
 
 def _initialise(cluster: Cluster, tools: Binaries) -> None:
     """Run initdb aside and move its work into place: a data folder is whole or not there."""
-    for litter in cluster.folder.glob(".new-*"):
-        shutil.rmtree(litter, ignore_errors=True)
     if not cluster.password_file.exists():
         write_private(cluster.password_file, secrets.token_urlsafe(32) + "\n", cluster.account)
     draft = cluster.folder / f".new-{uuid.uuid4().hex}"

@@ -313,9 +313,13 @@ def test_a_killed_first_start_is_begun_anew(home, start_client):
     process = start_client(home)
     wait_for(lambda: any(home.glob(".new-*")))
     process.kill()  # its initdb works on
-    with attach(home) as attached:
-        assert ask(attached) == 1
-    assert not list(home.glob(".new-*"))
+
+    def is_tidy():
+        with attach(home) as attached:
+            assert ask(attached) == 1
+        return not list(home.glob(".new-*"))
+
+    wait_for(is_tidy)
 
 
 def test_another_major_version_is_refused_with_advice(home):
