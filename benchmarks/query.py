@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from lorads_core.build import open_store
 from lorads_core.library.filter import DatasetFilter
-from lorads_core.library.own import IndexedLibrary
+from lorads_core.library.kinds.index import IndexedLibrary
 from lorads_core.settings import Settings
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from .errors import LibraryError, SettingsError, TrainerError
 from .export.plan import plan_export
 from .export.write import write_export
 from .library.index import IndexOptions, IndexReport, index_folder
-from .library.own import IndexedLibrary
+from .library import kinds
 from .model import Dataset, DatasetImage, Problem, Progress, TrainingConfig, no_progress
 from .store import datasets
 from .store.connect import Store
@@ -45,9 +45,9 @@ def open_library(store: Store, settings: Settings, name: str) -> Library:
     """Open the library that a profile names.
 
     Raises:
-        SettingsError: there is no such profile.
+        SettingsError: there is no such profile, or an option of it is wrong.
     """
-    return IndexedLibrary(store, settings.library(name).name)
+    return kinds.open_library(store, settings.library(name))
 
 
 def index(

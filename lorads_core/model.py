@@ -15,6 +15,7 @@ Severity = Literal["error", "warning", "info"]
 Position = Literal["prepend", "append", "none"]
 Order = Literal["path", "newest", "oldest", "rating", "largest", "random"]
 ORDERS: tuple[Order, ...] = get_args(Order)
+GroupKind = Literal["cluster", "album"]
 
 Progress = Callable[[str, int, int], None]
 """``progress(step, done, total)``, called from the thread that called us. Whatever it raises cancels the work:
@@ -59,7 +60,10 @@ class ImageRecord:
     """A picture as a library knows it; ``width`` and ``height`` are pixels of the upright picture.
 
     ``rating`` is 0–10 or None. ``hash`` is the SHA-256 of the file in hex, empty where the library knows none.
-    ``ready`` says whether trainers read the file right as it stands (None: not looked at yet).
+    ``ready`` says whether trainers read the file right as it stands (None: not looked at yet). A ``width`` and
+    ``height`` of 0 and a ``mtime_ns`` of 0 mean that the library does not know the file itself, only of it.
+    ``aesthetic`` is a model's score, on a scale of its own; images with the same ``metadata_hash`` were generated with
+    the same settings; ``base_id`` is the image that this one was made from.
     """
 
     library: str
@@ -75,7 +79,18 @@ class ImageRecord:
     marked_bad: bool = False
     ready: bool | None = None
     prompt: str = ""
+    aesthetic: float | None = None
+    metadata_hash: str = ""
+    base_id: int | None = None
     captions: tuple[Caption, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A named set of images of a library, such as a person's cluster or an album."""
+
+    kind: GroupKind
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +103,11 @@ class Trigger:
 
 @dataclass(frozen=True, slots=True)
 class DatasetImage:
-    """A picture in a dataset, with its final caption (None until captioned)."""
+    """A picture in a dataset, with its final caption (None until captioned), and why it was picked, where it was."""
 
     record: ImageRecord
     caption: Caption | None = None
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,15 +20,100 @@ else:
 ENVIRONMENT_VARIABLE = "LORADS_SETTINGS"
 EMBEDDED = "embedded"
 DEFAULT_LIBRARY = "pictures"
-LIBRARY_KINDS = ("index",)
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table of the settings file that knows where it stands, so that a wrong value is refused by its place.
+
+    ``where`` is its full name with a dot behind it, empty for the file itself. Values may hold passwords: no ``repr``.
+    """
+
+    values: Mapping[str, object] = field(default_factory=dict[str, object], repr=False)
+    where: str = ""
+    source: Path = Path("lorads.toml")
+
+    def only(self, *known: str) -> Table:
+        """Return the table itself.
+
+        Raises:
+            SettingsError: it has a key that is not among these.
+        """
+        for key in self.values:
+            if key not in known:
+                near = difflib.get_close_matches(key, known, 1)
+                hint = f"did you mean {near[0]}?" if near else f"known are: {', '.join(known)}."
+                raise SettingsError(f"{self.source}: unknown key {self.where}{key}; {hint}")
+        return self
+
+    def table(self, key: str) -> Table:
+        """Return the table called ``key``, empty where there is none."""
+        value = self.values.get(key, {})
+        if not isinstance(value, Mapping):
+            raise SettingsError(f"{self._name(key)} must be a table, [{self.where}{key}].")
+        return Table(cast("Mapping[str, object]", value), f"{self.where}{key}.", self.source)
+
+    def tables(self) -> dict[str, Table]:
+        """Return all that is in it as tables, by name."""
+        return {name: self.table(name) for name in self.values}
+
+    def text(self, key: str, default: str = "") -> str:
+        """Return a text."""
+        value = self.values.get(key, default)
+        if not isinstance(value, str):
+            raise SettingsError(f"{self._name(key)} must be text in quotes.")
+        return value
+
+    def texts(self, key: str) -> list[str]:
+        """Return a list of texts."""
+        value = self.values.get(key, [])
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in cast("list[object]", value)):
+            raise SettingsError(f'{self._name(key)} must be a list of texts, e.g. ["/data/pictures"].')
+        return cast("list[str]", value)
+
+    def number(self, key: str, default: float, lowest: float, highest: float) -> float:
+        """Return a number within bounds, both of them allowed."""
+        value = self.values.get(key, default)
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not lowest <= value <= highest:
+            raise SettingsError(f"{self._name(key)} must be a number from {lowest:g} to {highest:g}.")
+        return value
+
+    def path(self, key: str) -> Path | None:
+        """Return a path, None where there is none.
+
+        It is resolved against the settings file, so that a settings file can travel with what it describes.
+        """
+        text = self.text(key)
+        return self.resolve(text) if text else None
+
+    def resolve(self, text: str) -> Path:
+        """Return a path of this file in full."""
+        try:
+            return (self.source.parent / Path(text).expanduser()).resolve()
+        except RuntimeError as error:
+            raise SettingsError(
+                f"{self.source}: there is no user for the folder {text!r}: write it in full."
+            ) from error
+
+    def _name(self, key: str) -> str:
+        return f"{self.source}: {self.where}{key}"
 
 
 @dataclass(frozen=True, slots=True)
 class LibraryProfile:
-    """A picture library by name; ``kind`` says which module of ``library/`` reads it."""
+    """A picture library by name; ``kind`` says which module of ``library/kinds`` reads it, ``options`` are for that."""
 
     name: str
     kind: str = "index"
+    options: Table = field(default_factory=Table)
+
+
+@dataclass(frozen=True, slots=True)
+class EmbedderProfile:
+    """An image encoder by name, with what `embedding` wants to know of it."""
+
+    name: str
+    options: Table = field(default_factory=Table)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +128,7 @@ class Settings:
     dsn: str | None = field(default=None, repr=False)
     embedded_folder: Path | None = None
     libraries: tuple[LibraryProfile, ...] = (LibraryProfile(DEFAULT_LIBRARY),)
+    embedders: tuple[EmbedderProfile, ...] = ()
     picture_roots: tuple[Path, ...] = ()
     export_root: Path | None = None
 
@@ -57,6 +143,20 @@ class Settings:
                 return profile
         known = ", ".join(profile.name for profile in self.libraries)
         raise SettingsError(f"There is no library {name!r}; known are: {known}. Add [libraries.{name}] to lorads.toml.")
+
+    def embedder(self, name: str) -> EmbedderProfile:
+        """Return the image encoder called ``name``.
+
+        Raises:
+            SettingsError: there is none; the message names those there are.
+        """
+        for profile in self.embedders:
+            if profile.name == name:
+                return profile
+        known = ", ".join(profile.name for profile in self.embedders) or "none"
+        raise SettingsError(
+            f"There is no embedder {name!r}; known are: {known}. Add [embedders.{name}] to lorads.toml, with its model."
+        )
 
     def with_library(self, name: str) -> Settings:
         """Return the same settings with an index called ``name``, which may be there already."""
@@ -96,84 +196,40 @@ def load_settings(path: Path | None = None) -> Settings:
 
 
 def _parse(data: Mapping[str, object], source: Path) -> Settings:
-    _only(data, ("store", "stores", "embedded", "libraries", "roots"), source, "")
-    store = _text(data, "store", source, "") or EMBEDDED
-    embedded = _table(data, "embedded", source, "")
-    _only(embedded, ("folder",), source, "embedded.")
-    roots = _table(data, "roots", source, "")
-    _only(roots, ("pictures", "exports"), source, "roots.")
-    folder = _text(embedded, "folder", source, "embedded.")
-    exports = _text(roots, "exports", source, "roots.")
+    top = Table(data, "", source).only("store", "stores", "embedded", "libraries", "embedders", "roots")
+    store = top.text("store") or EMBEDDED
+    roots = top.table("roots").only("pictures", "exports")
     return Settings(
         source=source,
         store=store,
-        dsn=_dsn(_table(data, "stores", source, ""), store, source),
-        embedded_folder=_folder(folder, source) if folder else None,
-        libraries=_libraries(_table(data, "libraries", source, ""), source),
-        picture_roots=tuple(_folder(root, source) for root in _texts(roots, "pictures", source, "roots.")),
-        export_root=_folder(exports, source) if exports else None,
+        dsn=_dsn(top.table("stores"), store),
+        embedded_folder=top.table("embedded").only("folder").path("folder"),
+        libraries=_libraries(top.table("libraries")),
+        embedders=tuple(EmbedderProfile(name, table) for name, table in top.table("embedders").tables().items()),
+        picture_roots=tuple(roots.resolve(root) for root in roots.texts("pictures")),
+        export_root=roots.path("exports"),
     )
 
 
-def _dsn(stores: Mapping[str, object], chosen: str, source: Path) -> str | None:
-    for name in stores:
-        _only(_table(stores, name, source, "stores."), ("dsn",), source, f"stores.{name}.")
+def _dsn(stores: Table, chosen: str) -> str | None:
+    tables = {name: table.only("dsn") for name, table in stores.tables().items()}
     if chosen == EMBEDDED:
         return None
-    if chosen not in stores:
-        known = ", ".join([EMBEDDED, *stores])
-        raise SettingsError(f"{source}: store = {chosen!r}, but there is no [stores.{chosen}]; known are: {known}.")
-    dsn = _text(_table(stores, chosen, source, "stores."), "dsn", source, f"stores.{chosen}.")
+    if chosen not in tables:
+        known = ", ".join([EMBEDDED, *tables])
+        raise SettingsError(
+            f"{stores.source}: store = {chosen!r}, but there is no [stores.{chosen}]; known are: {known}."
+        )
+    dsn = tables[chosen].text("dsn")
     if not dsn:
-        raise SettingsError(f"{source}: [stores.{chosen}] needs a dsn, e.g. dsn = 'postgresql://user@host/database'.")
+        raise SettingsError(
+            f"{stores.source}: [stores.{chosen}] needs a dsn, e.g. dsn = 'postgresql://user@host/database'."
+        )
     return dsn
 
 
-def _libraries(tables: Mapping[str, object], source: Path) -> tuple[LibraryProfile, ...]:
+def _libraries(libraries: Table) -> tuple[LibraryProfile, ...]:
     profiles = {DEFAULT_LIBRARY: LibraryProfile(DEFAULT_LIBRARY)}
-    for name in tables:
-        where = f"libraries.{name}."
-        table = _table(tables, name, source, "libraries.")
-        _only(table, ("kind",), source, where)
-        kind = _text(table, "kind", source, where) or "index"
-        if kind not in LIBRARY_KINDS:
-            raise SettingsError(f"{source}: {where}kind = {kind!r} is none of: {', '.join(LIBRARY_KINDS)}.")
-        profiles[name] = LibraryProfile(name, kind)
+    for name, table in libraries.tables().items():
+        profiles[name] = LibraryProfile(name, table.text("kind") or "index", table)
     return tuple(profiles.values())
-
-
-def _folder(text: str, source: Path) -> Path:
-    """Resolve a folder against the settings file, so that a settings file can travel with what it describes."""
-    try:
-        return (source.parent / Path(text).expanduser()).resolve()
-    except RuntimeError as error:
-        raise SettingsError(f"{source}: there is no user for the folder {text!r}: write it in full.") from error
-
-
-def _only(table: Mapping[str, object], known: Sequence[str], source: Path, where: str) -> None:
-    for key in table:
-        if key not in known:
-            near = difflib.get_close_matches(key, known, 1)
-            hint = f"did you mean {near[0]}?" if near else f"known are: {', '.join(known)}."
-            raise SettingsError(f"{source}: unknown key {where}{key}; {hint}")
-
-
-def _table(table: Mapping[str, object], key: str, source: Path, where: str) -> Mapping[str, object]:
-    value = table.get(key, {})
-    if not isinstance(value, Mapping):
-        raise SettingsError(f"{source}: {where}{key} must be a table, [{where}{key}].")
-    return cast("Mapping[str, object]", value)
-
-
-def _text(table: Mapping[str, object], key: str, source: Path, where: str) -> str:
-    value = table.get(key, "")
-    if not isinstance(value, str):
-        raise SettingsError(f"{source}: {where}{key} must be text in quotes.")
-    return value
-
-
-def _texts(table: Mapping[str, object], key: str, source: Path, where: str) -> list[str]:
-    value = table.get(key, [])
-    if not isinstance(value, list) or not all(isinstance(item, str) for item in cast("list[object]", value)):
-        raise SettingsError(f'{source}: {where}{key} must be a list of texts, e.g. ["/data/pictures"].')
-    return cast("list[str]", value)

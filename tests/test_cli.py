@@ -13,7 +13,7 @@ from lorads_core.cli import main
 from lorads_core.demo import SAMPLES
 from lorads_core.export.place import read_manifest
 from lorads_core.library.filter import DatasetFilter
-from lorads_core.library.own import IndexedLibrary
+from lorads_core.library.kinds.index import IndexedLibrary
 
 COMMANDS = ("index", "build", "demo", "doctor")
 

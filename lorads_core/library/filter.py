@@ -60,20 +60,26 @@ def _within(what: str, value: int | None, lowest: int, highest: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Relations:
-    """One kind of library as relations with our column names; each is a SELECT without parameters' values in it.
+    """One kind of library as relations with our column names and types; each is a SELECT without parameters in it.
 
-    ``images``: id, path, folder, width, height, file_size, mtime_ns, hash, format, rating, marked_bad, ready, prompt.
-    ``tags``: image_id, tag, source, confidence. ``groups``: image_id, kind ('cluster' or 'album'), name; None where
-    the library has no groups.
+    ``images``: id, path, folder, width, height, file_size, mtime_ns, hash, format, rating, marked_bad, ready, prompt,
+    aesthetic, metadata_hash, base_id: see `ImageRecord`. Paths are those of this machine. Images that are known to be
+    gone are not in it. ``tags``: image_id, tag (in canonical spelling), source, confidence. ``captions``: image_id,
+    caption, source, edited, updated_at. ``groups``: image_id, kind ('cluster' or 'album'), name; None where the
+    library has no groups, which ``no_groups`` then explains.
     """
 
     images: sql.Composable
     tags: sql.Composable
     captions: sql.Composable
     groups: sql.Composable | None = None
+    no_groups: str = "leave it empty, or choose by folder, rating and tags"
 
 
-_COLUMNS = sql.SQL("id, path, width, height, file_size, mtime_ns, hash, format, rating, marked_bad, ready, prompt")
+_COLUMNS = sql.SQL(
+    "id, path, width, height, file_size, mtime_ns, hash, format, rating, marked_bad, ready, prompt, aesthetic,"
+    " metadata_hash, base_id"
+)
 # id breaks every tie, so that the same filter gives the same images in the same order.
 _ORDERS: dict[Order, sql.SQL] = {
     "path": sql.SQL("path, id"),
@@ -91,9 +97,20 @@ def select_images(relations: Relations, wanted: DatasetFilter) -> tuple[sql.Comp
     Raises:
         LibraryError: the filter asks for a group of a library that has none.
     """
+    return _select(_COLUMNS, relations, wanted)
+
+
+def select_ids(relations: Relations, wanted: DatasetFilter) -> tuple[sql.Composed, dict[str, object]]:
+    """Return the query for the ids of the wanted images, in order, and its parameters."""
+    return _select(sql.SQL("id"), relations, wanted)
+
+
+def _select(
+    columns: sql.Composable, relations: Relations, wanted: DatasetFilter
+) -> tuple[sql.Composed, dict[str, object]]:
     where, parameters = _conditions(relations, wanted)
     query = sql.SQL("SELECT {} FROM ({}) AS images WHERE {} ORDER BY {}").format(
-        _COLUMNS, relations.images, where, _ORDERS[wanted.order]
+        columns, relations.images, where, _ORDERS[wanted.order]
     )
     if wanted.maximum_images is not None:
         query += sql.SQL(" LIMIT %(maximum)s")
@@ -130,7 +147,8 @@ def _plain_conditions(wanted: DatasetFilter) -> Iterator[_Condition]:
     if wanted.exclude_marked_bad:
         yield sql.SQL("NOT marked_bad"), {}
     if wanted.minimum_side:
-        yield sql.SQL("least(width, height) >= %(side)s"), {"side": wanted.minimum_side}
+        # Where a library does not know the size (0), the file itself is asked later.
+        yield sql.SQL("(width = 0 OR least(width, height) >= %(side)s)"), {"side": wanted.minimum_side}
     if wanted.ids:
         yield sql.SQL("id = ANY(%(ids)s)"), {"ids": list(wanted.ids)}
 
@@ -149,9 +167,7 @@ def _tag_conditions(relations: Relations, wanted: DatasetFilter) -> Iterator[_Co
 def _group_conditions(relations: Relations, wanted: DatasetFilter) -> Iterator[_Condition]:
     for kind, name in (("cluster", wanted.cluster), ("album", wanted.album)):
         if name and relations.groups is None:
-            raise LibraryError(
-                f"This library has no {kind}s to choose from: leave {kind} empty, or choose by folder, rating and tags."
-            )
+            raise LibraryError(f"This library has no {kind}s to choose {name!r} from: {relations.no_groups}.")
         if name and relations.groups is not None:
             yield (
                 sql.SQL("id IN (SELECT image_id FROM ({}) AS groups WHERE kind = {} AND name = {})").format(

@@ -130,10 +130,64 @@ CREATE TABLE lorads.lora_dataset_images (
 );
 """
 
+# A search reads every vector of one library and space: in a table of their own it reads nothing else, and an index of a
+# table has one dimension. The former table was never written to. Partitions are made by `vectors.prepare_space`.
+_SPACES = """
+DROP TABLE lorads.vectors;
+CREATE TABLE lorads.vectors (
+    library    text COLLATE "C" NOT NULL,
+    space      text COLLATE "C" NOT NULL,
+    image_id   bigint NOT NULL,
+    version    bigint NOT NULL DEFAULT 0,
+    embedding  halfvec NOT NULL,
+    PRIMARY KEY (library, space, image_id)
+) PARTITION BY RANGE (library, space);
+ALTER TABLE lorads.vectors ALTER COLUMN embedding SET STORAGE PLAIN;
+"""
+
+# `judged`: a person has rated or marked the image here; reading its file again changes neither.
+_JUDGED = """
+ALTER TABLE lorads.images
+    ADD COLUMN aesthetic real,
+    ADD COLUMN metadata_hash text NOT NULL DEFAULT '',
+    ADD COLUMN base_id bigint,
+    ADD COLUMN judged boolean NOT NULL DEFAULT false;
+ALTER TABLE lorads.libraries ADD COLUMN mirrored text NOT NULL DEFAULT '';
+ALTER TABLE lorads.lora_dataset_images ADD COLUMN reason text NOT NULL DEFAULT '';
+CREATE TABLE lorads.groups (
+    library   text COLLATE "C" NOT NULL,
+    kind      text COLLATE "C" NOT NULL CHECK (kind IN ('cluster', 'album')),
+    name      text COLLATE "C" NOT NULL,
+    proposed  boolean NOT NULL DEFAULT false,
+    PRIMARY KEY (library, kind, name)
+);
+CREATE TABLE lorads.group_images (
+    library   text COLLATE "C" NOT NULL,
+    kind      text COLLATE "C" NOT NULL,
+    name      text COLLATE "C" NOT NULL,
+    image_id  bigint NOT NULL,
+    PRIMARY KEY (library, kind, name, image_id),
+    FOREIGN KEY (library, kind, name) REFERENCES lorads.groups ON DELETE CASCADE,
+    FOREIGN KEY (library, image_id) REFERENCES lorads.images ON DELETE CASCADE
+);
+CREATE INDEX group_images_image ON lorads.group_images (library, image_id);
+CREATE TABLE lorads.prints (
+    library    text COLLATE "C" NOT NULL,
+    image_id   bigint NOT NULL,
+    path       text NOT NULL,
+    file_size  bigint NOT NULL,
+    mtime_ns   bigint NOT NULL,
+    print      bigint NOT NULL,
+    PRIMARY KEY (library, image_id)
+);
+"""
+
 MIGRATIONS: tuple[tuple[str, LiteralString], ...] = (
     ("our own image index", _INDEX),
     ("vectors per space", _VECTORS),
     ("datasets and their images", _DATASETS),
+    ("a table for each library's vectors of a space", _SPACES),
+    ("groups, judgements by hand, perceptual hashes", _JUDGED),
 )
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import pkgutil
 from dataclasses import dataclass
 from functools import cache
-from importlib import import_module
 from typing import TYPE_CHECKING, Protocol
 
 from ..errors import TrainerError
+from ..parts import parts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -80,8 +79,7 @@ class Trainer(Protocol):
 @cache
 def trainers() -> dict[str, Trainer]:
     """Return every trainer by name."""
-    modules = (import_module(f"{__name__}.{module.name}") for module in pkgutil.iter_modules(__path__))
-    found: list[Trainer] = [module.TRAINER for module in modules]
+    found: list[Trainer] = parts(__name__, __path__, "TRAINER")
     return {trainer.name: trainer for trainer in found}
 
 

@@ -8,7 +8,7 @@ import pytest
 from lorads_core.errors import LibraryError, SettingsError
 from lorads_core.library.filter import ORDERS, DatasetFilter
 from lorads_core.library.index import index_folder
-from lorads_core.library.own import IndexedLibrary
+from lorads_core.library.kinds.index import IndexedLibrary
 
 
 @pytest.fixture

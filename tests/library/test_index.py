@@ -13,7 +13,7 @@ import pytest
 from lorads_core.errors import LibraryError
 from lorads_core.library.filter import DatasetFilter
 from lorads_core.library.index import IndexOptions, index_folder
-from lorads_core.library.own import IndexedLibrary
+from lorads_core.library.kinds.index import IndexedLibrary
 from lorads_core.library.sidecars import SidecarRule
 from lorads_core.library.walk import folder_mark
 

@@ -15,6 +15,9 @@ SPREAD_BY = {
     "tags": "library",
     "captions": "library",
     "vectors": "library",
+    "groups": "library",
+    "group_images": "library",
+    "prints": "library",
     "lora_dataset_images": "dataset_id",
 }
 WHOLE = {"libraries", "spaces", "lora_datasets", "migrations"}
@@ -54,18 +57,6 @@ def test_foreign_keys_stay_among_tables_spread_alike(store):
     for table, target, column in keys:
         name, other = table.removeprefix("lorads."), target.removeprefix("lorads.")
         assert other in WHOLE or SPREAD_BY[name] == SPREAD_BY[other] == column
-
-
-def test_vectors_lie_in_their_rows(store):
-    ((storage,),) = rows(
-        store,
-        "SELECT attstorage FROM pg_attribute WHERE attrelid = 'lorads.vectors'::regclass AND attname = 'embedding'",
-    )
-    assert storage in {"p", b"p"}
-    with store.connection() as connection:
-        connection.execute("INSERT INTO lorads.spaces VALUES ('clip', 4, '')")
-        connection.execute("INSERT INTO lorads.vectors VALUES ('pictures', 1, 'clip', '[1,2,3,4]')")
-    assert rows(store, "SELECT embedding <=> '[1,2,3,4]'::halfvec FROM lorads.vectors") == [(0.0,)]
 
 
 def test_four_at_once_migrate_once(database):

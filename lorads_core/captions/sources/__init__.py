@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import pkgutil
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import cache
-from importlib import import_module
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from ...errors import SettingsError
+from ...parts import parts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -58,8 +57,7 @@ class CaptionSource(Protocol):
 @cache
 def sources() -> dict[str, CaptionSource]:
     """Return every caption source by name."""
-    modules = (import_module(f"{__name__}.{module.name}") for module in pkgutil.iter_modules(__path__))
-    found: list[CaptionSource] = [module.SOURCE for module in modules]
+    found: list[CaptionSource] = parts(__name__, __path__, "SOURCE")
     return {source.name: source for source in found}
 
 

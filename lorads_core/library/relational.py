@@ -1,0 +1,94 @@
+"""A library whose images, tags, captions and groups are relations of a PostgreSQL: how each question is asked of them.
+
+Every kind of library is one of these; it says where its relations are and how to reach them, nothing more.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from psycopg import sql
+
+from ..model import Caption, Group, ImageRecord, Tag
+from .filter import Relations, count_images, select_ids, select_images
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from contextlib import AbstractContextManager
+
+    import psycopg
+
+    from .filter import DatasetFilter
+
+
+class RelationalLibrary:
+    """What all kinds of library have in common; see `Library` for what its methods promise."""
+
+    name: str
+
+    @abstractmethod
+    def connection(self) -> AbstractContextManager[psycopg.Connection]:
+        """Lend a connection to the relations' server; what fails in the block is raised as our own error."""
+
+    @abstractmethod
+    def relations(self) -> Relations:
+        """Return the relations, as they are now."""
+
+    def find(self, wanted: DatasetFilter) -> list[ImageRecord]:
+        """Return the wanted images with their captions, in the filter's order."""
+        relations = self.relations()
+        query, parameters = select_images(relations, wanted)
+        with self.connection() as connection:
+            found = connection.execute(query, parameters, binary=True).fetchall()
+            written = connection.execute(
+                sql.SQL(
+                    "SELECT image_id, caption, source, edited, updated_at FROM ({}) AS captions"
+                    " WHERE image_id = ANY(%s)"
+                ).format(relations.captions),
+                [[row[0] for row in found]],
+                binary=True,
+            ).fetchall()
+        captions: defaultdict[int, list[Caption]] = defaultdict(list)
+        for image_id, *caption in written:
+            captions[image_id].append(Caption(*caption))
+        return [ImageRecord(self.name, *row, captions=tuple(captions.get(row[0], ()))) for row in found]
+
+    def count(self, wanted: DatasetFilter) -> int:
+        """Return how many images pass the filter, whatever its maximum."""
+        query, parameters = count_images(self.relations(), wanted)
+        with self.connection() as connection:
+            row = connection.execute(query, parameters).fetchone()
+        return int(row[0]) if row else 0
+
+    def ids(self, wanted: DatasetFilter) -> list[int]:
+        """Return the ids of the wanted images, in the filter's order."""
+        query, parameters = select_ids(self.relations(), wanted)
+        with self.connection() as connection:
+            return [image_id for (image_id,) in connection.execute(query, parameters, binary=True)]
+
+    def tags(self, images: Sequence[ImageRecord]) -> Mapping[int, Sequence[Tag]]:
+        """Return the tags of these images by image id; images without any are left out."""
+        query = sql.SQL("SELECT image_id, tag, source, confidence FROM ({}) AS tags WHERE image_id = ANY(%s)").format(
+            self.relations().tags
+        )
+        tags: defaultdict[int, list[Tag]] = defaultdict(list)
+        with self.connection() as connection:
+            for image_id, *tag in connection.execute(query, [[image.id for image in images]], binary=True):
+                tags[image_id].append(Tag(*tag))
+        return tags
+
+    def groups(self, images: Sequence[ImageRecord]) -> Mapping[int, Sequence[Group]]:
+        """Return the groups of these images by image id; images without any are left out."""
+        relation = self.relations().groups
+        if relation is None:
+            return {}
+        query = sql.SQL(
+            "SELECT DISTINCT image_id, kind, name FROM ({}) AS groups WHERE image_id = ANY(%s) ORDER BY 1, 2, 3"
+        ).format(relation)
+        groups: defaultdict[int, list[Group]] = defaultdict(list)
+        with self.connection() as connection:
+            for image_id, *group in connection.execute(query, [[image.id for image in images]]):
+                groups[image_id].append(Group(*group))
+        return groups

@@ -1,0 +1,15 @@
+"""What can be added to the house by one module: found by a scan of its folder, never listed; it knows no kind of it."""
+
+from __future__ import annotations
+
+import pkgutil
+from importlib import import_module
+from typing import Any
+
+
+def parts(package: str, path: list[str], constant: str) -> list[Any]:
+    """Return the ``constant`` of every module of a package, in the order of their names.
+
+    ``package`` and ``path`` are the package's ``__name__`` and ``__path__``: under ComfyUI, packages have odd names.
+    """
+    return [getattr(import_module(f"{package}.{module.name}"), constant) for module in pkgutil.iter_modules(path)]
