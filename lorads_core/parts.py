@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import pkgutil
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
-def parts(package: str, path: list[str], constant: str) -> list[Any]:
+def parts(package: str, path: Iterable[str], constant: str) -> list[Any]:
     """Return the ``constant`` of every module of a package, in the order of their names.
 
     ``package`` and ``path`` are the package's ``__name__`` and ``__path__``: under ComfyUI, packages have odd names.
