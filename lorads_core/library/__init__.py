@@ -1,4 +1,4 @@
-"""Where images are known: each kind of library maps what it has to the same relation `images`; all are read-only here."""
+"""Where images are known: each kind of library maps what it has to one relation `images`; all are read-only here."""
 
 from __future__ import annotations
 
