@@ -1,26 +1,236 @@
 """Image vectors in our store: written in bulk, read back as float32, each space apart; it searches nothing.
 
-A space is what one image encoder gives: vectors of different spaces are never compared. Vectors lie at length 1.
+A space is what one image encoder gives: vectors of different spaces are never compared. All vectors lie at length 1, as
+16-bit floats.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+import hashlib
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from pgvector import HalfVector
-from pgvector.psycopg import register_vector
 from psycopg import sql
 
 from ..errors import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     import psycopg
-    from numpy import float32, int64
-    from numpy.typing import NDArray
+    from numpy import bool_, float32, int64
+    from numpy.typing import ArrayLike, NDArray
 
-MOST_DIMENSIONS = 4000  # pgvector 0.8: what a halfvec index takes
+MOST_DIMENSIONS = 4000
+"""What pgvector 0.8 can index as halfvec."""
+
 _SHORTEST = 1e-6
+_END_OF_COPY = b"\xff\xff"
+_COPY_HEAD = b"PGCOPY\n\xff\r\n\0" + bytes(8)
+
+
+class Space(NamedTuple):
+    """What one image encoder gives: vectors of so many dimensions, and where they come from."""
+
+    name: str
+    dimensions: int
+    origin: str = ""
+
+
+class Coverage(NamedTuple):
+    """How many images of a library have a vector in a space."""
+
+    space: Space
+    images: int
+
+
+def prepare_space(connection: psycopg.Connection, library: str, space: Space) -> None:
+    """Make room for a library's vectors of a space; costs one short query where it is there.
+
+    Raises:
+        StoreError: the space is known with other dimensions, or has more than can be searched.
+    """
+    if not 1 <= space.dimensions <= MOST_DIMENSIONS:
+        raise StoreError(
+            f"Vectors of {space.dimensions:,} dimensions ({space.name}) cannot be kept; the most is {MOST_DIMENSIONS:,}."
+        )
+    known = find_space(connection, space.name)
+    if known is None:
+        connection.execute(
+            "INSERT INTO lorads.spaces (space, dimensions, origin) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
+            [*space],
+        )
+        known = find_space(connection, space.name) or space
+    if known.dimensions != space.dimensions:
+        raise StoreError(
+            f"The space {space.name!r} has {known.dimensions} dimensions ({known.origin}); vectors of"
+            f" {space.dimensions} cannot go into it: give the embedder another space in lorads.toml."
+        )
+    _make_partition(connection, library, space.name)
+
+
+def find_space(connection: psycopg.Connection, name: str) -> Space | None:
+    """Return the space called ``name``, None where there is none."""
+    row = connection.execute("SELECT space, dimensions, origin FROM lorads.spaces WHERE space = %s", [name]).fetchone()
+    return Space(*row) if row else None
+
+
+def partition(library: str, space: str) -> sql.Identifier:
+    """Return the name of the table that holds a library's vectors of a space."""
+    digest = hashlib.blake2b(f"{library}\0{space}".encode(), digest_size=8).hexdigest()
+    return sql.Identifier("lorads", f"vectors_{digest}")
+
+
+def _make_partition(connection: psycopg.Connection, library: str, space: str) -> None:
+    table = partition(library, space)
+    row = connection.execute("SELECT to_regclass(%s)", [table.as_string(connection)]).fetchone()
+    if row and row[0]:
+        return
+    # Bounds of a range partition are (from, to): the smallest text behind a text is that text with one more \x01.
+    query = sql.SQL(
+        "CREATE TABLE IF NOT EXISTS {} PARTITION OF lorads.vectors FOR VALUES FROM ({}, {}) TO ({}, {})"
+    ).format(table, *map(sql.Literal, (library, space, library, space + "\x01")))
+    with connection.transaction():
+        connection.execute("LOCK TABLE lorads.spaces IN SHARE ROW EXCLUSIVE MODE")
+        connection.execute(query)
+        connection.execute(sql.SQL("ALTER TABLE {} ALTER COLUMN embedding SET STORAGE PLAIN").format(table))
+
+
+def coverage(connection: psycopg.Connection, library: str) -> list[Coverage]:
+    """Return the spaces that a library has vectors in, the fullest first."""
+    rows = connection.execute(
+        "SELECT space, dimensions, origin, images FROM lorads.spaces JOIN (SELECT space, count(*) AS images"
+        " FROM lorads.vectors WHERE library = %s GROUP BY space) AS counted USING (space) ORDER BY images DESC, space",
+        [library],
+    )
+    return [Coverage(Space(name, dimensions, origin), images) for name, dimensions, origin, images in rows]
+
+
+def versions(connection: psycopg.Connection, library: str, space: str) -> dict[int, int]:
+    """Return the version of each vector that a library has in a space, by image id."""
+    rows = connection.execute(
+        "SELECT image_id, version FROM lorads.vectors WHERE library = %s AND space = %s", [library, space]
+    )
+    return dict(rows.fetchall())
+
+
+def at_length_one(vectors: ArrayLike) -> tuple[NDArray[float32], NDArray[bool_]]:
+    """Return vectors (n, dimensions) at length 1, and which of them (n) are sound: neither NaN, endless nor zero.
+
+    Those that are not sound come back as zeros.
+    """
+    wide = np.array(vectors, dtype=np.float32, ndmin=2)
+    with np.errstate(over="ignore", invalid="ignore"):
+        lengths = np.linalg.norm(wide, axis=1)
+        sound = np.isfinite(lengths) & (lengths > _SHORTEST)
+        wide /= np.where(sound, lengths, 1)[:, None]
+    wide[~sound] = 0
+    return wide, sound
+
+
+def write_vectors(
+    connection: psycopg.Connection,
+    library: str,
+    space: Space,
+    ids: Sequence[int] | NDArray[int64],
+    vectors: ArrayLike,
+    versions: Sequence[int] | NDArray[int64] | None = None,
+) -> list[int]:
+    """Keep vectors (n, dimensions) of images (n) in one transaction, in place of those that they had in this space.
+
+    Return the ids of those that are not sound (NaN, zero), which are not kept. `prepare_space` must have been called.
+
+    Raises:
+        StoreError: the vectors have another dimension than the space.
+    """
+    wide, sound = at_length_one(vectors)
+    if wide.shape != (len(ids), space.dimensions):
+        raise StoreError(
+            f"{len(ids)} vectors of {space.dimensions} dimensions were expected for the space {space.name!r}, not"
+            f" {wide.shape[0]} of {wide.shape[1]}: the encoder is not the one that the space is named for."
+        )
+    numbers = np.asarray(ids, dtype=np.int64)
+    dated = np.zeros(len(numbers), np.int64) if versions is None else np.asarray(versions, dtype=np.int64)
+    rows = _copy_rows(library, space, numbers[sound], dated[sound], wide[sound])
+    with connection.transaction(), connection.cursor() as cursor:
+        delete_vectors(connection, library, space.name, numbers.tolist())
+        copying = sql.SQL("COPY {} (library, space, image_id, version, embedding) FROM STDIN (FORMAT BINARY)")
+        with cursor.copy(copying.format(partition(library, space.name))) as copy:
+            copy.write(_COPY_HEAD + rows + _END_OF_COPY)
+    return numbers[~sound].tolist()
+
+
+def _copy_rows(
+    library: str, space: Space, ids: NDArray[int64], versions: NDArray[int64], vectors: NDArray[float32]
+) -> bytes:
+    """Return rows as PostgreSQL's binary COPY has them: a count of fields, then each field behind its length."""
+    texts = [library.encode(), space.name.encode()]
+    layout = np.dtype(
+        [
+            ("fields", ">i2"),
+            *((f"{name}{part}", kind) for name, text in zip("ls", texts, strict=True) for part, kind in _field(text)),
+            ("id_length", ">i4"),
+            ("id", ">i8"),
+            ("version_length", ">i4"),
+            ("version", ">i8"),
+            ("length", ">i4"),
+            ("dimensions", ">i2"),
+            ("unused", ">i2"),
+            ("embedding", ">f2", (space.dimensions,)),
+        ]
+    )
+    rows = np.zeros(len(ids), layout)
+    rows["fields"] = 5
+    for name, text in zip("ls", texts, strict=True):
+        rows[f"{name}_length"], rows[f"{name}_text"] = len(text), text
+    rows["id_length"] = rows["version_length"] = 8
+    rows["id"], rows["version"] = ids, versions
+    rows["length"], rows["dimensions"] = 4 + 2 * space.dimensions, space.dimensions
+    rows["embedding"] = vectors
+    return rows.tobytes()
+
+
+def _field(text: bytes) -> tuple[tuple[str, str], ...]:
+    return ("_length", ">i4"), ("_text", f"S{max(len(text), 1)}")
+
+
+def delete_vectors(connection: psycopg.Connection, library: str, space: str, ids: Sequence[int]) -> None:
+    """Forget the vectors of these images in a space."""
+    connection.execute(
+        "DELETE FROM lorads.vectors WHERE library = %s AND space = %s AND image_id = ANY(%s)",
+        [library, space, list(ids)],
+    )
+
+
+def read_vectors(
+    connection: psycopg.Connection, library: str, space: str, ids: Sequence[int] | NDArray[int64]
+) -> tuple[NDArray[int64], NDArray[float32]]:
+    """Return the ids (n) among ``ids`` that have a vector in the space, in the order given, and the vectors (n, d)."""
+    wanted = np.asarray(ids, dtype=np.int64)
+    rows = connection.execute(
+        "SELECT image_id, halfvec_send(embedding) FROM lorads.vectors"
+        " WHERE library = %s AND space = %s AND image_id = ANY(%s)",
+        [library, space, wanted.tolist()],
+        binary=True,
+    ).fetchall()
+    found, vectors = as_arrays(rows)
+    order = np.argsort(found)
+    places = np.searchsorted(found, wanted, sorter=order)
+    there = places < len(found)
+    there[there] = found[order[places[there]]] == wanted[there]
+    return wanted[there], vectors[order[places[there]]]
+
+
+def as_arrays(rows: Sequence[tuple[int, bytes]]) -> tuple[NDArray[int64], NDArray[float32]]:
+    """Return rows of (id, halfvec_send(embedding)) as ids (n) and vectors (n, dimensions)."""
+    ids = np.fromiter((image_id for image_id, _ in rows), np.int64, len(rows))
+    if not rows:
+        return ids, np.zeros((0, 0), np.float32)
+    return ids, unpacked(sent for _, sent in rows)
+
+
+def unpacked(sent: Iterable[bytes]) -> NDArray[float32]:
+    """Return vectors (n, dimensions) of one space from what halfvec_send gives: dimensions, two bytes, the numbers."""
+    packed = list(sent)
+    width = len(packed[0])
+    return np.frombuffer(b"".join(packed), ">f2").reshape(len(packed), width // 2)[:, 2:].astype(np.float32)
