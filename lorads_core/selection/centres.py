@@ -1,0 +1,100 @@
+"""What a training set looks like, as a few centres among its vectors, and how like it an image is; pure numpy."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy import float32, int64
+    from numpy.typing import NDArray
+
+MOST_CENTRES = 8
+_WORTH = 0.02  # another doubling must bring images this much nearer to their centres
+_FEWEST = 8  # images that make a centre worth having
+_MOST_LOOKED_AT = 2_000
+
+
+def centres(vectors: NDArray[float32], most: int = MOST_CENTRES, seed: int = 0) -> NDArray[float32]:
+    """Return one, two, four … up to ``most`` centres (k, d) of vectors (n, d) at length 1, at length 1 themselves.
+
+    One mean stands for a tight set. For a mixed one it stands for nothing that is in it: the number is doubled as long
+    as that brings the images clearly nearer to their centres.
+    """
+    looked_at = _some(vectors, seed)
+    found = _unit(looked_at.mean(axis=0, keepdims=True))
+    nearness = _nearness(looked_at, found)
+    count = 2
+    while count <= most and count * _FEWEST <= len(looked_at):
+        more = _k_means(looked_at, count, seed)
+        nearer = _nearness(looked_at, more)
+        if nearer - nearness < _WORTH:
+            break
+        found, nearness, count = more, nearer, count * 2
+    return found
+
+
+def _some(vectors: NDArray[float32], seed: int) -> NDArray[float32]:
+    if len(vectors) <= _MOST_LOOKED_AT:
+        return vectors
+    return vectors[np.random.default_rng(seed).choice(len(vectors), _MOST_LOOKED_AT, replace=False)]
+
+
+def _k_means(vectors: NDArray[float32], count: int, seed: int) -> NDArray[float32]:
+    # Among vectors of length 1, the nearest by distance is the nearest by angle.
+    from scipy.cluster.vq import kmeans2  # noqa: PLC0415 - not for those who only read captions
+
+    wide = vectors.astype(np.float64)
+    starts = wide[_spread(vectors, count, seed)]
+    found, labels = kmeans2(wide, starts, minit="matrix", missing="raise" if count == 1 else "warn")
+    return _unit(np.asarray(found)[np.unique(labels)].astype(np.float32))
+
+
+def _spread(vectors: NDArray[float32], count: int, seed: int) -> list[int]:
+    """Return the places of vectors to begin with: each the farthest from those before, so that no centre is empty."""
+    chosen = [int(np.random.default_rng(seed).integers(len(vectors)))]
+    nearest = vectors @ vectors[chosen[0]]
+    while len(chosen) < count:
+        chosen.append(int(np.argmin(nearest)))
+        nearest = np.maximum(nearest, vectors @ vectors[chosen[-1]])
+    return chosen
+
+
+def _nearness(vectors: NDArray[float32], anchors: NDArray[float32]) -> float:
+    return float(similarity(vectors, anchors).mean())
+
+
+def _unit(vectors: NDArray[float32]) -> NDArray[float32]:
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return (vectors / np.maximum(lengths, 1e-9)).astype(np.float32)
+
+
+def similarity(vectors: NDArray[float32], anchors: NDArray[float32], block: int = 4096) -> NDArray[float32]:
+    """Return the cosine (n) of each vector (n, d) to the anchor (k, d) nearest to it; all at length 1."""
+    if not len(anchors) or not len(vectors):
+        return np.full(len(vectors), -1, np.float32)
+    parts = [(vectors[at : at + block] @ anchors.T).max(axis=1) for at in range(0, len(vectors), block)]
+    return np.concatenate(parts).astype(np.float32)
+
+
+def own_similarity(vectors: NDArray[float32], anchors: NDArray[float32]) -> NDArray[float32]:
+    """Return how like the rest of its set each vector (n, d) is (n): its cosine to the nearest centre without itself.
+
+    It is what `similarity` would say of an image of the same set that is not in it. With one image alone it is 1.
+    """
+    near = vectors @ anchors.T
+    home = near.argmax(axis=1)
+    without = near.copy()
+    for label in np.unique(home):
+        members = np.flatnonzero(home == label)
+        rest = vectors[members].sum(axis=0) - vectors[members]
+        lengths = np.linalg.norm(rest, axis=1)
+        own = np.einsum("nd,nd->n", rest, vectors[members]) / np.maximum(lengths, 1e-9)
+        without[members, label] = np.where(lengths > 1e-6, own, 1 if len(anchors) == 1 else -1)  # noqa: PLR2004
+    return without.max(axis=1).astype(np.float32)
+
+
+def labels(vectors: NDArray[float32], anchors: NDArray[float32]) -> NDArray[int64]:
+    """Return the place (n) of the anchor nearest to each vector."""
+    return (vectors @ anchors.T).argmax(axis=1).astype(np.int64)

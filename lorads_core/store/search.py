@@ -1,0 +1,198 @@
+"""Which vectors of a library are nearest to given ones: exactly, or by an index whose recall is then measured.
+
+Never by a plain `ORDER BY … LIMIT` over an index: with pgvector's defaults that returns 40 rows, and none that a filter
+leaves, without a word.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, get_args
+
+import numpy as np
+from pgvector import HalfVector
+from pgvector.psycopg import register_vector
+from psycopg import sql
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import psycopg
+    from numpy import float32, int64
+    from numpy.typing import NDArray
+
+    from .vectors import VectorTable
+
+Way = Literal["auto", "exact", "index"]
+WAYS: tuple[Way, ...] = get_args(Way)
+
+# Rows times distances to each that a search may cost before an index is worth its loss: about two seconds on two cores.
+_MOST_WORK = 12_000_000
+_READING = 4  # what reading a row costs, in distances
+_EF_SEARCH = 400
+_MOST_SCANNED = 200_000
+_CHECKED = 20_000  # rows that tell an index's recall
+
+
+@dataclass(frozen=True, slots=True)
+class Hits:
+    """The images nearest to the anchors, the nearest first: ids and cosines (n), from ``total`` vectors.
+
+    ``way`` is how they were found; ``recall`` which share of the truly nearest is among them: 1 for an exact search,
+    measured on a sample of ``checked`` of them for an index. ``complete`` says that there are no others.
+    """
+
+    ids: NDArray[int64]
+    similarities: NDArray[float32]
+    total: int
+    way: Way
+    recall: float = 1.0
+    checked: int = 0
+    complete: bool = False
+
+    @property
+    def sentence(self) -> str:
+        """How it was searched."""
+        if self.way == "exact":
+            return f"searched {self.total:,} vectors exactly"
+        return f"searched {self.total:,} vectors by index, recall {self.recall:.3f} of {self.checked} that were checked"
+
+
+def nearest(
+    connection: psycopg.Connection,
+    table: VectorTable,
+    anchors: NDArray[float32],
+    limit: int,
+    total: int,
+    way: Way = "auto",
+) -> Hits:
+    """Return the ``limit`` images whose cosine to any of the anchors (k, d) is highest.
+
+    ``auto`` searches exactly, unless that would take seconds and there is an index. ``index`` without an index is
+    exact too, and says so by its ``way``.
+    """
+    register_vector(connection)
+    slow = total * (_READING + len(anchors)) > _MOST_WORK
+    if way != "exact" and (slow or way == "index") and has_index(connection, table):
+        return _by_index(connection, table, anchors, limit, total)
+    return _exactly(connection, table, anchors, limit, total)
+
+
+def nearest_among(
+    connection: psycopg.Connection, table: VectorTable, anchors: NDArray[float32], ids: Sequence[int]
+) -> Hits:
+    """Return those of ``ids`` that have a vector, nearest to any of the anchors (k, d) first; exact."""
+    register_vector(connection)
+    query = sql.SQL("SELECT image_id, {} AS distance FROM {} WHERE image_id = ANY({}) ORDER BY distance").format(
+        _distance(anchors), table.name, sql.Literal(list(ids))
+    )
+    found, similarities = _as_arrays(connection.execute(query, binary=True).fetchall())
+    return Hits(found, similarities, len(found), "exact", complete=True)
+
+
+def _exactly(
+    connection: psycopg.Connection, table: VectorTable, anchors: NDArray[float32], limit: int, total: int
+) -> Hits:
+    # Each process sorts what it has read; the planner takes distances to be as cheap as numbers and would use one.
+    _set(connection, parallel_setup_cost="0", parallel_tuple_cost="0", min_parallel_table_scan_size="0", jit="off")
+    query = sql.SQL("SELECT image_id, {} AS distance FROM {} ORDER BY distance LIMIT {}").format(
+        _distance(anchors), table.name, sql.Literal(limit)
+    )
+    ids, similarities = _as_arrays(connection.execute(query, binary=True).fetchall())
+    return Hits(ids, similarities, total, "exact", complete=len(ids) < limit)
+
+
+def _by_index(
+    connection: psycopg.Connection, table: VectorTable, anchors: NDArray[float32], limit: int, total: int
+) -> Hits:
+    found: dict[int, float] = {}
+    _set(
+        connection,
+        **{
+            "hnsw.iterative_scan": "relaxed_order",
+            "hnsw.ef_search": str(_EF_SEARCH),
+            "hnsw.max_scan_tuples": str(max(_MOST_SCANNED, 4 * limit)),
+            "hnsw.scan_mem_multiplier": "16",
+            "enable_seqscan": "off",
+        },
+    )
+    query = sql.SQL("SELECT image_id, {0} FROM {1} ORDER BY {0} LIMIT {2}")
+    for anchor in anchors:
+        distance = sql.SQL("{} <=> {}").format(_typed(table), sql.Literal(HalfVector(anchor)))
+        rows = connection.execute(query.format(distance, table.name, sql.Literal(limit)), binary=True)
+        for image_id, away in rows:
+            found[image_id] = min(away, found.get(image_id, 2.0))
+    nearest_first = sorted(found.items(), key=lambda item: item[1])[:limit]
+    ids, similarities = _as_arrays(nearest_first)
+    recall, checked = _recall(connection, table, anchors, ids, similarities, total)
+    return Hits(ids, similarities, total, "index", recall, checked, complete=False)
+
+
+def _recall(
+    connection: psycopg.Connection,
+    table: VectorTable,
+    anchors: NDArray[float32],
+    ids: NDArray[int64],
+    similarities: NDArray[float32],
+    total: int,
+) -> tuple[float, int]:
+    """Return which share of a sample's images that should have been found were, and how many those are."""
+    if not len(ids):
+        return 0.0, 0
+    _set(connection, enable_seqscan="on")
+    query = sql.SQL(
+        "SELECT image_id, distance FROM (SELECT image_id, {} AS distance FROM {} TABLESAMPLE SYSTEM ({})) AS sample"
+        " WHERE distance < {}"
+    ).format(
+        _distance(anchors),
+        table.name,
+        sql.Literal(min(100.0, 100 * _CHECKED / max(total, 1))),
+        sql.Literal(1 - float(similarities.min())),
+    )
+    due, _ = _as_arrays(connection.execute(query, binary=True).fetchall())
+    return (float(np.isin(due, ids).mean()), len(due)) if len(due) else (0.0, 0)
+
+
+def _distance(anchors: NDArray[float32]) -> sql.Composed:
+    each = (sql.SQL("(embedding <=> {})").format(sql.Literal(HalfVector(anchor))) for anchor in anchors)
+    return sql.SQL("least({})").format(sql.SQL(", ").join(each))
+
+
+def _typed(table: VectorTable) -> sql.Composed:
+    # An index has one dimension, the column has none: so the index is of this expression, and nothing else uses it.
+    return sql.SQL("(embedding::halfvec({}))").format(sql.Literal(table.space.dimensions))
+
+
+def _as_arrays(rows: Sequence[tuple[int, float]]) -> tuple[NDArray[int64], NDArray[float32]]:
+    ids = np.fromiter((image_id for image_id, _ in rows), np.int64, len(rows))
+    return ids, 1 - np.fromiter((away for _, away in rows), np.float32, len(rows))
+
+
+def _set(connection: psycopg.Connection, **settings: str) -> None:
+    for name, value in settings.items():
+        connection.execute("SELECT set_config(%s, %s, true)", [name, value])
+
+
+def has_index(connection: psycopg.Connection, table: VectorTable) -> bool:
+    """Say whether there is a finished HNSW index."""
+    row = connection.execute(
+        "SELECT 1 FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid JOIN pg_am ON pg_am.oid = relam"
+        " WHERE indrelid = to_regclass(%s) AND amname = 'hnsw' AND indisvalid",
+        [table.name.as_string(connection)],
+    ).fetchone()
+    return row is not None
+
+
+def build_index(connection: psycopg.Connection, table: VectorTable, megabytes: int = 2048) -> None:
+    """Build an HNSW index (m 16, ef_construction 64) with so much of the server's memory; takes minutes.
+
+    With less memory than the vectors need it takes several times as long; pgvector's default of 64 MB suits 30,000.
+    """
+    if has_index(connection, table):
+        return
+    _set(connection, maintenance_work_mem=f"{megabytes}MB", max_parallel_maintenance_workers="4")
+    connection.execute(
+        sql.SQL("CREATE INDEX ON {} USING hnsw ({} halfvec_cosine_ops) WITH (m = 16, ef_construction = 64)").format(
+            table.name, _typed(table)
+        )
+    )
