@@ -53,6 +53,14 @@ class HostVectors(NamedTuple):
     vectors: NDArray[float32]
 
 
+class TagCount(NamedTuple):
+    """How many images have a tag, and whether a tagger says that it is a character's name."""
+
+    tag: str
+    images: int
+    character: bool
+
+
 class Library(Protocol):
     """A place where images are known, with what is known of them.
 
@@ -74,11 +82,15 @@ class Library(Protocol):
         ...
 
     def ids(self, wanted: DatasetFilter) -> list[int]:
-        """Return the ids of the wanted images, in the filter's order."""
+        """Return the ids of the wanted images in any order; a maximum keeps any of them."""
         ...
 
     def tags(self, images: Sequence[ImageRecord]) -> Mapping[int, Sequence[Tag]]:
         """Return the tags of these images by image id; images without any are left out."""
+        ...
+
+    def tag_counts(self, ids: Sequence[int]) -> Sequence[TagCount]:
+        """Return how many of these images have each tag, whoever gave it, the most frequent first."""
         ...
 
     def groups(self, images: Sequence[ImageRecord]) -> Mapping[int, Sequence[Group]]:

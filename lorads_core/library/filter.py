@@ -97,24 +97,22 @@ def select_images(relations: Relations, wanted: DatasetFilter) -> tuple[sql.Comp
     Raises:
         LibraryError: the filter asks for a group of a library that has none.
     """
-    return _select(_COLUMNS, relations, wanted)
+    where, parameters = _conditions(relations, wanted)
+    query = sql.SQL("SELECT {} FROM ({}) AS images WHERE {} ORDER BY {}").format(
+        _COLUMNS, relations.images, where, _ORDERS[wanted.order]
+    )
+    return _limited(query, wanted), parameters | {"seed": wanted.seed, "maximum": wanted.maximum_images}
 
 
 def select_ids(relations: Relations, wanted: DatasetFilter) -> tuple[sql.Composed, dict[str, object]]:
-    """Return the query for the ids of the wanted images, in order, and its parameters."""
-    return _select(sql.SQL("id"), relations, wanted)
-
-
-def _select(
-    columns: sql.Composable, relations: Relations, wanted: DatasetFilter
-) -> tuple[sql.Composed, dict[str, object]]:
+    """Return the query for the ids of the wanted images, in any order, and its parameters."""
     where, parameters = _conditions(relations, wanted)
-    query = sql.SQL("SELECT {} FROM ({}) AS images WHERE {} ORDER BY {}").format(
-        columns, relations.images, where, _ORDERS[wanted.order]
-    )
-    if wanted.maximum_images is not None:
-        query += sql.SQL(" LIMIT %(maximum)s")
-    return query, parameters | {"seed": wanted.seed, "maximum": wanted.maximum_images}
+    query = sql.SQL("SELECT id FROM ({}) AS images WHERE {}").format(relations.images, where)
+    return _limited(query, wanted), parameters | {"maximum": wanted.maximum_images}
+
+
+def _limited(query: sql.Composed, wanted: DatasetFilter) -> sql.Composed:
+    return query if wanted.maximum_images is None else query + sql.SQL(" LIMIT %(maximum)s")
 
 
 def count_images(relations: Relations, wanted: DatasetFilter) -> tuple[sql.Composed, dict[str, object]]:

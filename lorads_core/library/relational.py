@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from psycopg import sql
 
 from ..model import Caption, Group, ImageRecord, Tag
+from . import TagCount
 from .filter import Relations, count_images, select_ids, select_images
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class RelationalLibrary:
         return int(row[0]) if row else 0
 
     def ids(self, wanted: DatasetFilter) -> list[int]:
-        """Return the ids of the wanted images, in the filter's order."""
+        """Return the ids of the wanted images in any order; a maximum keeps any of them."""
         query, parameters = select_ids(self.relations(), wanted)
         with self.connection() as connection:
             return [image_id for (image_id,) in connection.execute(query, parameters, binary=True)]
@@ -78,6 +79,15 @@ class RelationalLibrary:
             for image_id, *tag in connection.execute(query, [[image.id for image in images]], binary=True):
                 tags[image_id].append(Tag(*tag))
         return tags
+
+    def tag_counts(self, ids: Sequence[int]) -> Sequence[TagCount]:
+        """Return how many of these images have each tag, whoever gave it, the most frequent first."""
+        query = sql.SQL(
+            "SELECT tag, count(DISTINCT image_id), bool_or(source LIKE '%%:character') FROM ({}) AS tags"
+            " WHERE image_id = ANY(%s) GROUP BY tag ORDER BY 2 DESC, 1"
+        ).format(self.relations().tags)
+        with self.connection() as connection:
+            return [TagCount(*row) for row in connection.execute(query, [list(ids)])]
 
     def groups(self, images: Sequence[ImageRecord]) -> Mapping[int, Sequence[Group]]:
         """Return the groups of these images by image id; images without any are left out."""
