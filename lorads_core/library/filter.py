@@ -12,7 +12,7 @@ from ..model import ORDERS, Order
 from ..tags import canonical
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 _Condition = tuple[sql.Composable, dict[str, object]]
 
@@ -64,7 +64,8 @@ class Relations:
 
     ``images``: id, path, folder, width, height, file_size, mtime_ns, hash, format, rating, marked_bad, ready, prompt,
     aesthetic, metadata_hash, base_id: see `ImageRecord`. Paths are those of this machine. Images that are known to be
-    gone are not in it. ``tags``: image_id, tag (in canonical spelling), source, confidence. ``captions``: image_id,
+    gone are not in it. ``tag_sets``: image_id, tags (all of an image as an array), where there is such a relation: it
+    answers faster than ``tags``. ``tags``: image_id, tag (in canonical spelling), source, confidence. ``captions``: image_id,
     caption, source, edited, updated_at. ``groups``: image_id, kind ('cluster' or 'album'), name; None where the
     library has no groups, which ``no_groups`` then explains.
     """
@@ -73,6 +74,7 @@ class Relations:
     tags: sql.Composable
     captions: sql.Composable
     groups: sql.Composable | None = None
+    tag_sets: sql.Composable | None = None
     no_groups: str = "leave it empty, or choose by folder, rating and tags"
 
 
@@ -130,16 +132,27 @@ def _conditions(relations: Relations, wanted: DatasetFilter) -> tuple[sql.Compos
     return sql.SQL(" AND ").join(conditions), parameters
 
 
+def _folder_condition(folders: Sequence[str]) -> _Condition:
+    """A folder and all below it, as ranges of text: unlike a pattern, an index finds them."""
+    parts: list[sql.Composable] = []
+    parameters: dict[str, object] = {}
+    for n, folder in enumerate(folders):
+        plain = folder.rstrip("/\\") or folder
+        parts.append(sql.SQL("folder = {}").format(sql.Placeholder(f"folder{n}")))
+        parameters[f"folder{n}"] = plain
+        for mark, after in (("/", "0"), ("\\", "]")):  # the separator, and the character that follows it
+            names = f"below{n}{after}", f"behind{n}{after}"
+            parts.append(
+                sql.SQL('(folder COLLATE "C" >= {} AND folder COLLATE "C" < {})').format(*map(sql.Placeholder, names))
+            )
+            beginning = plain.rstrip(mark)
+            parameters |= zip(names, (beginning + mark, beginning + after), strict=True)
+    return sql.SQL("({})").format(sql.SQL(" OR ").join(parts)), parameters
+
+
 def _plain_conditions(wanted: DatasetFilter) -> Iterator[_Condition]:
     if wanted.folders:
-        folders = [folder.rstrip("/\\") or folder for folder in wanted.folders]
-        yield (
-            sql.SQL("(folder = ANY(%(folders)s) OR folder ^@ ANY(%(below)s))"),
-            {
-                "folders": folders,
-                "below": [f"{folder.rstrip('/')}/" for folder in folders] + [f"{folder}\\" for folder in folders],
-            },
-        )
+        yield _folder_condition(wanted.folders)
     if wanted.minimum_rating is not None:
         yield sql.SQL("rating >= %(rating)s"), {"rating": wanted.minimum_rating}
     if wanted.exclude_marked_bad:
@@ -152,13 +165,22 @@ def _plain_conditions(wanted: DatasetFilter) -> Iterator[_Condition]:
 
 
 def _tag_conditions(relations: Relations, wanted: DatasetFilter) -> Iterator[_Condition]:
-    """One condition per required tag (each narrows), one for all excluded tags together."""
+    """One condition per required tag (each narrows), one for all excluded tags together; sets answer at once."""
+    required, excluded = ([canonical(tag) for tag in tags] for tags in (wanted.required_tags, wanted.excluded_tags))
+    if relations.tag_sets is not None:
+        found = "EXISTS (SELECT 1 FROM ({}) AS sets WHERE sets.image_id = images.id AND sets.tags {} {})"
+        if required:
+            condition = sql.SQL(found).format(relations.tag_sets, sql.SQL("@>"), sql.Placeholder("required"))
+            yield condition, {"required": required}
+        if excluded:
+            condition = sql.SQL(found).format(relations.tag_sets, sql.SQL("&&"), sql.Placeholder("excluded"))
+            yield sql.SQL("NOT ") + condition, {"excluded": excluded}
+        return
     has_tag = sql.SQL("EXISTS (SELECT 1 FROM ({}) AS tags WHERE tags.image_id = images.id AND tags.tag = {})")
-    for n, tag in enumerate(wanted.required_tags):
-        yield has_tag.format(relations.tags, sql.Placeholder(f"required{n}")), {f"required{n}": canonical(tag)}
-    if wanted.excluded_tags:
+    for n, tag in enumerate(required):
+        yield has_tag.format(relations.tags, sql.Placeholder(f"required{n}")), {f"required{n}": tag}
+    if excluded:
         has_any = "NOT EXISTS (SELECT 1 FROM ({}) AS tags WHERE tags.image_id = images.id AND tags.tag = ANY({}))"
-        excluded = [canonical(tag) for tag in wanted.excluded_tags]
         yield sql.SQL(has_any).format(relations.tags, sql.Placeholder("excluded")), {"excluded": excluded}
 
 

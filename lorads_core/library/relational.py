@@ -5,12 +5,14 @@ Every kind of library is one of these; it says where its relations are and how t
 
 from __future__ import annotations
 
+import difflib
 from abc import abstractmethod
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from psycopg import sql
 
+from ..errors import LibraryError
 from ..model import Caption, Group, ImageRecord, Tag
 from . import TagCount
 from .filter import Relations, count_images, select_ids, select_images
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
     import psycopg
 
     from .filter import DatasetFilter
+
+
+_NAMED = 5  # groups that an error names
 
 
 class RelationalLibrary:
@@ -43,6 +48,9 @@ class RelationalLibrary:
         query, parameters = select_images(relations, wanted)
         with self.connection() as connection:
             found = connection.execute(query, parameters, binary=True).fetchall()
+            if not found:
+                self._check_groups(connection, relations, wanted)
+                return []
             written = connection.execute(
                 sql.SQL(
                     "SELECT image_id, caption, source, edited, updated_at FROM ({}) AS captions"
@@ -55,6 +63,22 @@ class RelationalLibrary:
         for image_id, *caption in written:
             captions[image_id].append(Caption(*caption))
         return [ImageRecord(self.name, *row, captions=tuple(captions.get(row[0], ()))) for row in found]
+
+    def _check_groups(self, connection: psycopg.Connection, relations: Relations, wanted: DatasetFilter) -> None:
+        """Where nothing was found, tell an album that is empty from one that is not there."""
+        for kind, name in (("cluster", wanted.cluster), ("album", wanted.album)):
+            if not name or relations.groups is None:
+                continue
+            query = sql.SQL("SELECT DISTINCT name FROM ({}) AS groups WHERE kind = %s ORDER BY 1").format(
+                relations.groups
+            )
+            names = [row[0] for row in connection.execute(query, [kind])]
+            if name not in names:
+                near = difflib.get_close_matches(name, names, _NAMED, 0) or ["none"]
+                raise LibraryError(
+                    f"Library {self.name!r} has no {kind} {name!r}; of its {len(names):,} the nearest are:"
+                    f" {', '.join(near)}."
+                )
 
     def count(self, wanted: DatasetFilter) -> int:
         """Return how many images pass the filter, whatever its maximum."""

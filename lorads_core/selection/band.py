@@ -41,7 +41,7 @@ class BandWish:
                 raise SettingsError(f"The {name} {self.unit} is {bound}; give a number from {least:g} to {most:g}.")
         if self.lowest >= self.highest:
             raise SettingsError(
-                f"The minimum {self.unit} ({self.lowest:g}) must be below the maximum ({self.highest:g}): exchange them."
+                f"The minimum {self.unit} ({self.lowest:g}) must be below the maximum ({self.highest:g})."
             )
 
 

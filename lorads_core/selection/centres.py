@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from numpy import float32, int64
+    from numpy import float32
     from numpy.typing import NDArray
 
 MOST_CENTRES = 8
@@ -43,12 +43,12 @@ def _some(vectors: NDArray[float32], seed: int) -> NDArray[float32]:
 
 def _k_means(vectors: NDArray[float32], count: int, seed: int) -> NDArray[float32]:
     # Among vectors of length 1, the nearest by distance is the nearest by angle.
-    from scipy.cluster.vq import kmeans2  # noqa: PLC0415 - not for those who only read captions
+    from scipy.cluster import vq  # noqa: PLC0415 - not for those who only read captions
 
     wide = vectors.astype(np.float64)
     starts = wide[_spread(vectors, count, seed)]
-    found, labels = kmeans2(wide, starts, minit="matrix", missing="raise" if count == 1 else "warn")
-    return _unit(np.asarray(found)[np.unique(labels)].astype(np.float32))
+    # It leaves out a centre that no vector is nearest to.
+    return _unit(np.asarray(vq.kmeans(wide, starts)[0], np.float32))
 
 
 def _spread(vectors: NDArray[float32], count: int, seed: int) -> list[int]:
@@ -74,8 +74,10 @@ def similarity(vectors: NDArray[float32], anchors: NDArray[float32], block: int 
     """Return the cosine (n) of each vector (n, d) to the anchor (k, d) nearest to it; all at length 1."""
     if not len(anchors) or not len(vectors):
         return np.full(len(vectors), -1, np.float32)
-    parts = [(vectors[at : at + block] @ anchors.T).max(axis=1) for at in range(0, len(vectors), block)]
-    return np.concatenate(parts).astype(np.float32)
+    parts: list[NDArray[float32]] = [
+        np.inner(vectors[at : at + block], anchors).max(axis=1) for at in range(0, len(vectors), block)
+    ]
+    return np.concatenate(parts)
 
 
 def own_similarity(vectors: NDArray[float32], anchors: NDArray[float32]) -> NDArray[float32]:
@@ -83,18 +85,13 @@ def own_similarity(vectors: NDArray[float32], anchors: NDArray[float32]) -> NDAr
 
     It is what `similarity` would say of an image of the same set that is not in it. With one image alone it is 1.
     """
-    near = vectors @ anchors.T
+    near: NDArray[float32] = np.inner(vectors, anchors)
     home = near.argmax(axis=1)
-    without = near.copy()
+    without: NDArray[float32] = np.array(near)
     for label in np.unique(home):
         members = np.flatnonzero(home == label)
         rest = vectors[members].sum(axis=0) - vectors[members]
         lengths = np.linalg.norm(rest, axis=1)
         own = np.einsum("nd,nd->n", rest, vectors[members]) / np.maximum(lengths, 1e-9)
         without[members, label] = np.where(lengths > 1e-6, own, 1 if len(anchors) == 1 else -1)  # noqa: PLR2004
-    return without.max(axis=1).astype(np.float32)
-
-
-def labels(vectors: NDArray[float32], anchors: NDArray[float32]) -> NDArray[int64]:
-    """Return the place (n) of the anchor nearest to each vector."""
-    return (vectors @ anchors.T).argmax(axis=1).astype(np.int64)
+    return np.max(without, axis=1)

@@ -80,11 +80,14 @@ def test_count_does_not_care_for_the_maximum(shelf):
     assert shelf.count(DatasetFilter(required_tags=("dog",))) == 2
 
 
-def test_groups_are_said_to_be_missing(shelf):
-    with pytest.raises(LibraryError, match="no clusters"):
+def test_a_group_that_is_not_there_is_told_from_an_empty_one(shelf, store, library):
+    with store.connection() as connection:
+        connection.execute("INSERT INTO lorads.groups VALUES (%s, 'cluster', 'anna'), (%s, 'album', 'b')", [library] * 2)
+    assert shelf.find(DatasetFilter(cluster="anna")) == []
+    with pytest.raises(LibraryError, match="no cluster 'Anna'; of its 1 the nearest are: anna"):
         shelf.find(DatasetFilter(cluster="Anna"))
-    with pytest.raises(LibraryError, match="no albums"):
-        shelf.count(DatasetFilter(album="Best"))
+    with pytest.raises(LibraryError, match="no album 'anna'"):
+        shelf.find(DatasetFilter(album="anna"))
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ SPREAD_BY = {
     "tags": "library",
     "captions": "library",
     "vectors": "library",
+    "tag_sets": "library",
     "groups": "library",
     "group_images": "library",
     "prints": "library",
