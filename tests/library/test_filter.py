@@ -80,13 +80,16 @@ def test_count_does_not_care_for_the_maximum(shelf):
     assert shelf.count(DatasetFilter(required_tags=("dog",))) == 2
 
 
-def test_a_group_that_is_not_there_is_told_from_an_empty_one(shelf, store, library):
+def test_a_group_that_is_not_there_is_told_from_one_that_nothing_passes(shelf, store, library):
+    first = shelf.find(DatasetFilter())[0]
     with store.connection() as connection:
         connection.execute("INSERT INTO lorads.groups VALUES (%s, 'cluster', 'anna'), (%s, 'album', 'b')", [library] * 2)
-    assert shelf.find(DatasetFilter(cluster="anna")) == []
+        connection.execute("INSERT INTO lorads.group_images VALUES (%s, 'cluster', 'anna', %s)", [library, first.id])
+    assert shelf.find(DatasetFilter(cluster="anna")) == [first]
+    assert shelf.find(DatasetFilter(cluster="anna", minimum_side=5_000)) == []
     with pytest.raises(LibraryError, match="no cluster 'Anna'; of its 1 the nearest are: anna"):
         shelf.find(DatasetFilter(cluster="Anna"))
-    with pytest.raises(LibraryError, match="no album 'anna'"):
+    with pytest.raises(LibraryError, match="no album 'anna'; of its 0"):
         shelf.find(DatasetFilter(album="anna"))
 
 
