@@ -1,0 +1,197 @@
+"""What the Regularization Finder has to know of a training set before it searches: vectors, centres, band, subject."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..errors import LibraryError
+from ..model import Problem
+from ..selection import band as bands
+from ..selection.centres import centres, own_similarity, similarity
+from ..store import vectors as store_vectors
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy import float32, int64
+    from numpy.typing import NDArray
+
+    from ..library import Library
+    from ..model import Dataset, ImageRecord
+    from ..selection.band import Band
+    from ..store.connect import Store
+    from ..store.vectors import VectorTable
+    from .rules import FinderRules
+
+_SAMPLE = 4_000
+_TAG_SAMPLE = 500
+# A tag of the subject: most training images have it and hardly any other has, be it a name or what only it wears.
+_SUBJECTS = 0.5
+_OTHERS = 0.02
+_FEWEST_OTHERS = 50
+_FEWEST_WITH_TAG = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """A training set as it is compared with others.
+
+    ``vectors`` (n, d) are those of its images that have one, ``anchors`` (k, d) what candidates are compared with,
+    ``own`` (n) how like each other its images are, ``library`` (m) how like them a sample of the library is.
+    """
+
+    table: VectorTable
+    total: int
+    vectors: NDArray[float32]
+    centres: NDArray[float32]
+    own: NDArray[float32]
+    library: NDArray[float32]
+    band: Band
+    subject_tags: tuple[str, ...]
+    clusters: frozenset[str]
+    problems: tuple[Problem, ...]
+
+    def likeness(self, vectors: NDArray[float32], rules: FinderRules) -> NDArray[float32]:
+        """Return how like the training set vectors (n, d) are (n), in the mode of the rules."""
+        return similarity(vectors, self.vectors if rules.mode == "nearest" else self.centres)
+
+
+def study(
+    store: Store, library: Library, dataset: Dataset, libraries: Mapping[str, Library], rules: FinderRules
+) -> Study:
+    """Look at a dataset's training images; ``libraries`` are those that its images are from, by name.
+
+    Raises:
+        LibraryError: no training image, or no image of the library, has a vector in the space.
+    """
+    table, vectors, problems = _training_vectors(store, library, dataset, rules)
+    found = centres(vectors)
+    with store.connection() as connection:
+        total = store_vectors.count_vectors(connection, table)
+        ids, sample = store_vectors.sample_vectors(connection, table, _SAMPLE, total)
+    training = {image.record.id for image in dataset.training if image.record.library == library.name}
+    others = ~np.isin(ids, list(training))
+    anchors = vectors if rules.mode == "nearest" else found
+    near = similarity(sample[others], anchors)
+    own = _own(vectors, found, rules)
+    by_library = _by_library(dataset)
+    return Study(
+        table=table,
+        total=total,
+        vectors=vectors,
+        centres=found,
+        own=own,
+        library=near,
+        band=bands.settle(rules.band, near, own),
+        subject_tags=_subject_tags(library, libraries, by_library, ids[others], rules),
+        clusters=_clusters(libraries, by_library) if rules.exclude_clusters else frozenset(),
+        problems=problems,
+    )
+
+
+def _own(vectors: NDArray[float32], found: NDArray[float32], rules: FinderRules) -> NDArray[float32]:
+    if rules.mode == "centres":
+        return own_similarity(vectors, found)
+    near: NDArray[float32] = np.inner(vectors, vectors)
+    np.fill_diagonal(near, -1)
+    return near.max(axis=1) if len(vectors) > 1 else np.ones(1, np.float32)
+
+
+def _by_library(dataset: Dataset) -> dict[str, list[ImageRecord]]:
+    records: defaultdict[str, list[ImageRecord]] = defaultdict(list)
+    for image in dataset.training:
+        records[image.record.library].append(image.record)
+    return records
+
+
+def _training_vectors(
+    store: Store, library: Library, dataset: Dataset, rules: FinderRules
+) -> tuple[VectorTable, NDArray[float32], tuple[Problem, ...]]:
+    """Return where the library's vectors lie, and those of the training images in the same space."""
+    by_library = {name: [record.id for record in records] for name, records in _by_library(dataset).items()}
+    with store.connection() as connection:
+        spaces = [known.space.name for known in store_vectors.coverage(connection, library.name)]
+        if rules.space:
+            spaces = [name for name in spaces if name == rules.space]
+        best: tuple[VectorTable, NDArray[float32]] | None = None
+        for space in spaces:
+            table = store_vectors.find_table(connection, library.name, space)
+            parts = [
+                store_vectors.read_vectors(connection, own, ids)[1]
+                for name, ids in by_library.items()
+                if (own := store_vectors.find_table(connection, name, space))
+            ]
+            vectors = np.concatenate(parts) if parts else np.zeros((0, 0), np.float32)
+            if table and len(vectors) > (len(best[1]) if best else 0):
+                best = table, vectors
+    if best is None:
+        raise LibraryError(_without(library.name, spaces, rules.space))
+    return *best, _missing(len(best[1]), len(dataset.training), best[0].space.name)
+
+
+def _without(library: str, spaces: Sequence[str], wanted: str) -> str:
+    if wanted and not spaces:
+        return f"Library {library!r} has no vectors of the space {wanted!r}: run lorads embed, or name another space."
+    if not spaces:
+        return (
+            f"Library {library!r} has no vectors, so nothing can be compared: run lorads embed --library {library}, or"
+            " wire a CLIP_VISION into Index Images."
+        )
+    return (
+        f"None of the training images has a vector in {', '.join(spaces)}, in which library {library!r} has some: run"
+        " lorads embed for the library that they are from."
+    )
+
+
+def _missing(found: int, images: int, space: str) -> tuple[Problem, ...]:
+    if found == images:
+        return ()
+    message = (
+        f"{images - found:,} of {images:,} training images have no vector ({space}), so nothing is compared with them:"
+        " run lorads embed."
+    )
+    return (Problem("warning", "no-vectors", message),)
+
+
+def _clusters(libraries: Mapping[str, Library], records: Mapping[str, Sequence[ImageRecord]]) -> frozenset[str]:
+    return frozenset(
+        group.name
+        for name, of_library in records.items()
+        for groups in libraries[name].groups(of_library).values()
+        for group in groups
+        if group.kind == "cluster"
+    )
+
+
+def _subject_tags(
+    library: Library,
+    libraries: Mapping[str, Library],
+    records: Mapping[str, Sequence[ImageRecord]],
+    others: NDArray[int64],
+    rules: FinderRules,
+) -> tuple[str, ...]:
+    """Return the tags that name the subject: characters by their source, and what hardly any other image has."""
+    if not rules.exclude_characters:
+        return ()
+    images = sum(map(len, records.values()))
+    counted: defaultdict[str, int] = defaultdict(int)
+    named: set[str] = set()
+    for name, of_library in records.items():
+        for found in libraries[name].tag_counts([record.id for record in of_library]):
+            counted[found.tag] += found.images
+            if found.character:
+                named.add(found.tag)
+    common = {tag for tag, count in counted.items() if count >= max(_FEWEST_WITH_TAG, _SUBJECTS * images)}
+    rare = common & _rare(library, others[:: max(1, len(others) // _TAG_SAMPLE)], common)
+    return tuple(sorted((named | rare) - set(rules.wanted.required_tags)))
+
+
+def _rare(library: Library, others: NDArray[int64], common: set[str]) -> set[str]:
+    if len(others) < _FEWEST_OTHERS:
+        return set()
+    elsewhere = {found.tag: found.images for found in library.tag_counts(others.tolist())}
+    return {tag for tag in common if elsewhere.get(tag, 0) <= _OTHERS * len(others)}
