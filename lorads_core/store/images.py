@@ -5,12 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from . import tag_sets
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     import psycopg
 
     from ..model import Caption, Tag
+
+HIGHEST_RATING = 10
 
 
 class KnownFile(NamedTuple):
@@ -77,13 +81,15 @@ def write_images(
     """Insert or update a batch in one transaction.
 
     ``sources`` are the tag and caption sources that indexing answers for: their old rows go, except captions that a
-    person has edited. A rating or mark that the file does not carry leaves the one in the index as it is.
+    person has edited. A rating or mark that the file does not carry leaves the one in the index as it is, and none in
+    a file changes what a person has decided here.
     """
     with connection.transaction():
         ids = _upsert(connection, library, rows)
         _forget(connection, library, ids, sources)
         _insert_tags(connection, library, rows, ids)
         _insert_captions(connection, library, rows, ids)
+        tag_sets.refresh(connection, library, ids)
         bump_revision(connection, library)
 
 
@@ -100,9 +106,10 @@ def _upsert(connection: psycopg.Connection, library: str, rows: Sequence[ImageRo
             folder = EXCLUDED.folder, file_size = EXCLUDED.file_size, mtime_ns = EXCLUDED.mtime_ns,
             sidecars = EXCLUDED.sidecars, hash = EXCLUDED.hash, format = EXCLUDED.format, width = EXCLUDED.width,
             height = EXCLUDED.height, orientation = EXCLUDED.orientation, frames = EXCLUDED.frames,
-            trainer_ready = EXCLUDED.trainer_ready, rating = coalesce(EXCLUDED.rating, known.rating),
-            marked_bad = CASE WHEN EXCLUDED.marked_bad OR EXCLUDED.rating IS NOT NULL THEN EXCLUDED.marked_bad
-                ELSE known.marked_bad END, prompt = EXCLUDED.prompt,
+            trainer_ready = EXCLUDED.trainer_ready,
+            rating = CASE WHEN known.judged THEN known.rating ELSE coalesce(EXCLUDED.rating, known.rating) END,
+            marked_bad = CASE WHEN NOT known.judged AND (EXCLUDED.marked_bad OR EXCLUDED.rating IS NOT NULL)
+                THEN EXCLUDED.marked_bad ELSE known.marked_bad END, prompt = EXCLUDED.prompt,
             negative_prompt = EXCLUDED.negative_prompt, indexed_at = now(), missing_since = NULL
         RETURNING path, image_id
         """,
@@ -176,9 +183,43 @@ def _insert_captions(
         )
 
 
+def rate(connection: psycopg.Connection, library: str, ids: Sequence[int], rating: int | None) -> int:
+    """Give images a rating of 0-10, or take it away; it stays when their files are read again. Return how many changed.
+
+    Ids that the library does not know are left out.
+    """
+    if rating is not None and not 0 <= rating <= HIGHEST_RATING:
+        raise ValueError(f"{rating} is no rating")
+    return _changed(
+        connection,
+        library,
+        connection.execute(
+            "UPDATE lorads.images SET rating = %(rating)s, judged = true WHERE library = %(library)s"
+            " AND image_id = ANY(%(ids)s) AND (NOT judged OR rating IS DISTINCT FROM %(rating)s::smallint)",
+            {"rating": rating, "library": library, "ids": list(ids)},
+        ).rowcount,
+    )
+
+
+def mark(connection: psycopg.Connection, library: str, ids: Sequence[int], *, bad: bool) -> int:
+    """Mark images as bad or as good; the mark stays when their files are read again. Return how many changed.
+
+    Ids that the library does not know are left out.
+    """
+    return _changed(
+        connection,
+        library,
+        connection.execute(
+            "UPDATE lorads.images SET marked_bad = %(bad)s, judged = true WHERE library = %(library)s"
+            " AND image_id = ANY(%(ids)s) AND (NOT judged OR marked_bad <> %(bad)s)",
+            {"bad": bad, "library": library, "ids": list(ids)},
+        ).rowcount,
+    )
+
+
 def mark_missing(connection: psycopg.Connection, library: str, image_ids: Sequence[int]) -> int:
     """Note that these files are gone; their rows stay, and a file that comes back finds its own. Return how many."""
-    return _mark(
+    return _changed(
         connection,
         library,
         connection.execute(
@@ -191,7 +232,7 @@ def mark_missing(connection: psycopg.Connection, library: str, image_ids: Sequen
 
 def mark_folders_missing(connection: psycopg.Connection, library: str, folders: Sequence[str]) -> int:
     """Note that all files of these folders are gone. Return how many."""
-    return _mark(
+    return _changed(
         connection,
         library,
         connection.execute(
@@ -204,7 +245,7 @@ def mark_folders_missing(connection: psycopg.Connection, library: str, folders: 
 
 def mark_found(connection: psycopg.Connection, library: str, image_ids: Sequence[int]) -> int:
     """Note that files which were missing are back, unchanged. Return how many."""
-    return _mark(
+    return _changed(
         connection,
         library,
         connection.execute(
@@ -215,7 +256,7 @@ def mark_found(connection: psycopg.Connection, library: str, image_ids: Sequence
     )
 
 
-def _mark(connection: psycopg.Connection, library: str, count: int) -> int:
+def _changed(connection: psycopg.Connection, library: str, count: int) -> int:
     if count:
         bump_revision(connection, library)
     return count

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from psycopg import sql
 
+from ...model import Problem
 from ...store import images as rows
 from .. import LibraryReport
 from ..filter import Relations
@@ -57,7 +58,67 @@ class IndexedLibrary(RelationalLibrary):
 
     def report(self) -> LibraryReport:
         """Count what the index has."""
-        return LibraryReport(self.name, "index", self.store.where, 0)
+        with self.store.connection() as connection:
+            images, facts = counted(connection, self.relations())
+            missing = _missing(connection, self.name)
+            vectors = _vectors(connection, self.name, images)
+        return LibraryReport(
+            self.name,
+            "index",
+            self.store.where,
+            images,
+            (("missing", f"{missing:,}"), *facts, *vectors),
+            tuple(_problems(self.name, images, missing)),
+        )
+
+
+def _vectors(connection: psycopg.Connection, library: str, images: int) -> list[tuple[str, str]]:
+    rows = connection.execute(
+        "SELECT space, count(*) FROM lorads.vectors JOIN lorads.images USING (library, image_id)"
+        " WHERE library = %s AND missing_since IS NULL GROUP BY space ORDER BY 2 DESC, space",
+        [library],
+    )
+    return [(f"vectors in {space}", f"{count:,} of {images:,}") for space, count in rows]
+
+
+def _missing(connection: psycopg.Connection, library: str) -> int:
+    row = connection.execute(
+        "SELECT count(*) FROM lorads.images WHERE library = %s AND missing_since IS NOT NULL", [library]
+    ).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _problems(library: str, images: int, missing: int) -> Iterator[Problem]:
+    if not images:
+        yield Problem("warning", "empty", f"Nothing is indexed: run lorads index FOLDER --library {library}.")
+    if missing:
+        yield Problem(
+            "info",
+            "missing",
+            f"{missing:,} indexed files are gone and are left out: connect their drive and index again, if they should"
+            " be there.",
+        )
+
+
+def counted(connection: psycopg.Connection, relations: Relations) -> tuple[int, tuple[tuple[str, str], ...]]:
+    """Return how many images the relations have, and in words what is known of them; see `LibraryReport`."""
+    query = "SELECT count(*), count(rating), count(*) FILTER (WHERE marked_bad), count(*) FILTER (WHERE prompt <> '')"
+    row = connection.execute(sql.SQL(query + " FROM ({}) AS images").format(relations.images)).fetchone()
+    images, *counts = row or (0, 0, 0, 0)
+    names = ("rated", "marked bad", "with prompt")
+    facts = [(name, f"{count:,} of {images:,}") for name, count in zip(names, counts, strict=True)]
+    of_images = sql.SQL("({}) AS each JOIN ({}) AS images ON images.id = each.image_id")
+    by_source = sql.SQL("SELECT source, count(*), count(DISTINCT image_id) FROM {} GROUP BY 1 ORDER BY 3 DESC, 1")
+    for what, relation in (("tags", relations.tags), ("captions", relations.captions)):
+        query = by_source.format(of_images.format(relation, relations.images))
+        facts += [
+            (f"{what} by {source}", f"{all_:,} on {of:,} images") for source, all_, of in connection.execute(query)
+        ]
+    if relations.groups is not None:
+        query = sql.SQL("SELECT kind, count(DISTINCT name), count(DISTINCT image_id) FROM {} GROUP BY 1 ORDER BY 1")
+        found = connection.execute(query.format(of_images.format(relations.groups, relations.images)))
+        facts += [(f"{kind}s", f"{groups:,} with {of:,} images") for kind, groups, of in found]
+    return images, tuple(facts)
 
 
 def own_relations(library: str) -> Relations:
@@ -74,6 +135,7 @@ def own_relations(library: str) -> Relations:
             "SELECT image_id, caption, source, edited, updated_at FROM lorads.captions WHERE library = {}"
         ).format(name),
         groups=sql.SQL("SELECT image_id, kind, name FROM lorads.group_images WHERE library = {}").format(name),
+        tag_sets=sql.SQL("SELECT image_id, tags FROM lorads.tag_sets WHERE library = {}").format(name),
     )
 
 
