@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from .rules import FinderRules
     from .study import Study
 
-_FIRST_HITS = 20_000
+_FIRST_HITS = 10_000
 _MORE = 8
 _BLOCK = 2_000
 _FEW = 20_000  # candidates that are compared one by one, whatever their likeness
@@ -153,14 +153,14 @@ class Pool:
     def _compare(
         self, similarities: dict[int, float], records: dict[int, ImageRecord], clusters: dict[int, set[str]]
     ) -> None:
-        """Keep those whose nearest training image is below the band's upper bound too, however far the centres are."""
+        """Keep those that are not too like a single training image, however far the centres are."""
         with self.store.connection() as connection:
             ids, vectors = store_vectors.read_vectors(connection, self.study.table, list(similarities))
         nearest = similarity(vectors, self.study.vectors)
         for image_id, vector, near in zip(ids.tolist(), vectors, nearest.tolist(), strict=True):
-            if near >= self.study.band.highest:
+            if near >= self.study.band.ceiling:
                 self.passed_over[LIKE_TRAINING] += 1
-            elif self.rules.mode == "nearest" and near < self.study.band.lowest:
+            elif self.rules.mode == "nearest" and not self.study.band.lowest <= near < self.study.band.highest:
                 self.passed_over[OUTSIDE] += 1
             else:
                 like = near if self.rules.mode == "nearest" else similarities[image_id]

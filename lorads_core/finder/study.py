@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ..store.vectors import VectorTable
     from .rules import FinderRules
 
-_SAMPLE = 4_000
+_SAMPLE = 2_000
 _TAG_SAMPLE = 500
 # A tag of the subject: most training images have it and hardly any other has, be it a name or what only it wears.
 _SUBJECTS = 0.5
@@ -114,22 +114,21 @@ def _training_vectors(
     """Return where the library's vectors lie, and those of the training images in the same space."""
     by_library = {name: [record.id for record in records] for name, records in _by_library(dataset).items()}
     with store.connection() as connection:
-        spaces = [known.space.name for known in store_vectors.coverage(connection, library.name)]
+        tables = store_vectors.tables_of(connection, library.name)
         if rules.space:
-            spaces = [name for name in spaces if name == rules.space]
+            tables = [table for table in tables if table.space.name == rules.space]
         best: tuple[VectorTable, NDArray[float32]] | None = None
-        for space in spaces:
-            table = store_vectors.find_table(connection, library.name, space)
+        for table in tables:
             parts = [
                 store_vectors.read_vectors(connection, own, ids)[1]
                 for name, ids in by_library.items()
-                if (own := store_vectors.find_table(connection, name, space))
+                if (own := store_vectors.find_table(connection, name, table.space.name))
             ]
-            vectors = np.concatenate(parts) if parts else np.zeros((0, 0), np.float32)
-            if table and len(vectors) > (len(best[1]) if best else 0):
+            vectors = np.concatenate(parts)
+            if len(vectors) > (len(best[1]) if best else 0):
                 best = table, vectors
     if best is None:
-        raise LibraryError(_without(library.name, spaces, rules.space))
+        raise LibraryError(_without(library.name, [table.space.name for table in tables], rules.space))
     return *best, _missing(len(best[1]), len(dataset.training), best[0].space.name)
 
 

@@ -47,11 +47,20 @@ class BandWish:
 
 @dataclass(frozen=True, slots=True)
 class Band:
-    """The band as it is searched: cosines; ``lowered`` says that the upper bound was, to keep the subject out."""
+    """The band as it is searched, in cosines.
+
+    ``highest`` is the bound for likeness to the set, which may have been lowered to keep the subject out; ``ceiling``
+    the one that was asked for, which holds for likeness to any single training image.
+    """
 
     lowest: float
     highest: float
-    lowered: bool = False
+    ceiling: float
+
+    @property
+    def lowered(self) -> bool:
+        """Whether the upper bound was lowered."""
+        return self.highest < self.ceiling
 
 
 def settle(wish: BandWish, library: NDArray[float32], own: NDArray[float32]) -> Band:
@@ -69,8 +78,8 @@ def settle(wish: BandWish, library: NDArray[float32], own: NDArray[float32]) -> 
     if len(own) > 1:
         bound = float(np.percentile(own, _OWN_PERCENTILE)) - _GAP
         if lowest + _GAP < bound < highest:
-            return Band(lowest, bound, lowered=True)
-    return Band(lowest, highest)
+            return Band(lowest, bound, highest)
+    return Band(lowest, highest, highest)
 
 
 def share_within(band: Band, similarities: NDArray[float32]) -> float:

@@ -25,6 +25,7 @@ MOST_DIMENSIONS = 4000
 """What pgvector 0.8 can index as halfvec."""
 
 _SHORTEST = 1e-6
+_COUNTED = 20_000  # rows up to which counting takes no time
 _END_OF_COPY = b"\xff\xff"
 _COPY_HEAD = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 
@@ -219,8 +220,20 @@ def find_table(connection: psycopg.Connection, library: str, space: str) -> Vect
     return VectorTable(table, Space(*row[:3])) if row and row[3] else None
 
 
+def tables_of(connection: psycopg.Connection, library: str) -> list[VectorTable]:
+    """Return a library's tables of vectors, by the name of their space."""
+    rows = connection.execute("SELECT space FROM lorads.spaces ORDER BY space").fetchall()
+    found = (find_table(connection, library, space) for (space,) in rows)
+    return [table for table in found if table]
+
+
 def count_vectors(connection: psycopg.Connection, table: VectorTable) -> int:
-    """Return how many vectors there are."""
+    """Return how many vectors there are: of a large table as its server last counted it, at the end of embedding."""
+    row = connection.execute(
+        "SELECT reltuples FROM pg_class WHERE oid = to_regclass(%s)", [table.name.as_string(connection)]
+    ).fetchone()
+    if row and row[0] > _COUNTED:
+        return int(row[0])
     row = connection.execute(sql.SQL("SELECT count(*) FROM {}").format(table.name)).fetchone()
     return int(row[0]) if row else 0
 

@@ -43,14 +43,14 @@ def test_the_upper_bound_comes_down_to_below_the_subject():
 
 
 def test_it_stays_where_training_images_are_unlike_each_other():
-    assert settle(BandWish(), LIBRARY, np.linspace(0.1, 0.9, 200)) == Band(0.5, 0.85)
-    assert settle(BandWish(), LIBRARY, np.array([1.0])) == Band(0.5, 0.85)
+    assert settle(BandWish(), LIBRARY, np.linspace(0.1, 0.9, 200)) == Band(0.5, 0.85, 0.85)
+    assert settle(BandWish(), LIBRARY, np.array([1.0])) == Band(0.5, 0.85, 0.85)
 
 
 def test_it_stays_where_it_is_low_enough():
-    assert settle(BandWish(0.2, 0.4), LIBRARY, np.full(9, 0.9)) == Band(0.2, 0.4)
+    assert settle(BandWish(0.2, 0.4), LIBRARY, np.full(9, 0.9)) == Band(0.2, 0.4, 0.4)
 
 
 def test_share_within():
-    assert share_within(Band(0.25, 0.5), LIBRARY) == pytest.approx(0.25, abs=0.01)
-    assert share_within(Band(0.25, 0.5), LIBRARY[:0]) == 0
+    assert share_within(Band(0.25, 0.5, 0.5), LIBRARY) == pytest.approx(0.25, abs=0.01)
+    assert share_within(Band(0.25, 0.5, 0.5), LIBRARY[:0]) == 0

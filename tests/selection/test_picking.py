@@ -75,6 +75,6 @@ def test_nothing_to_pick_from():
 def test_scores_weigh_place_in_the_band_against_quality():
     near = np.array([0.5, 0.6, 0.7], np.float32)
     quality = np.array([1.0, np.nan, 0.0], np.float32)
-    assert scores(Band(0.5, 0.7), near, quality, 0.0) == pytest.approx([0, 0.5, 1])
-    assert scores(Band(0.5, 0.7), near, quality, 1.0) == pytest.approx([1, 0.5, 0])
-    assert scores(Band(0.5, 0.7), near, quality, 0.5) == pytest.approx([0.5, 0.5, 0.5])
+    assert scores(Band(0.5, 0.7, 0.7), near, quality, 0.0) == pytest.approx([0, 0.5, 1])
+    assert scores(Band(0.5, 0.7, 0.7), near, quality, 1.0) == pytest.approx([1, 0.5, 0])
+    assert scores(Band(0.5, 0.7, 0.7), near, quality, 0.5) == pytest.approx([0.5, 0.5, 0.5])
