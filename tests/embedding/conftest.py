@@ -1,0 +1,5 @@
+"""What tests of embedding share."""
+
+from .real import real_encoder
+
+__all__ = ["real_encoder"]
