@@ -265,7 +265,7 @@ def run(store: Store, count: int, options: argparse.Namespace) -> None:
         table = find_table(connection, name, SPACE.name)
         known = count_vectors(connection, table) if table else 0
     print(f"{count:,} vectors of {DIMENSIONS} dimensions")
-    if known != count:
+    if abs(known - count) > count / 50:
         print(f"  loaded {fill(store, name, world):,.0f} vectors a second")
     subject = training_of(world, int(np.argsort(-np.bincount(world.subjects))[0]))
     searches(store, name, world, subject, with_index=options.index)

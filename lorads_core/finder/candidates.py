@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _FIRST_HITS = 10_000
 _MORE = 8
+_MARGIN = 1.3
 _BLOCK = 2_000
 _FEW = 20_000  # candidates that are compared one by one, whatever their likeness
 
@@ -87,8 +88,13 @@ class Pool:
                 hits = search.nearest_among(connection, self.study.table, self.study.centres, few)
                 self.passed_over[FILTER] += self.study.total - len(hits.ids)
             else:
-                hits = self._nearest(_FIRST_HITS)
+                hits = self._nearest(self._rank_of_band() + _FIRST_HITS)
         return hits, self._in_blocks(hits)
+
+    def _rank_of_band(self) -> int:
+        """Return about how many images are more like the training set than the band, which a search meets first."""
+        above = self.study.library >= self.study.band.highest
+        return int(_MARGIN * above.mean() * self.study.total) if len(above) else 0
 
     def _few(self) -> list[int] | None:
         """Return the ids of all that pass the filter where they are few: then no search can pass by them."""
@@ -126,9 +132,10 @@ class Pool:
         return self.rules.mode == "centres" and float(near.min()) < self.study.band.lowest
 
     def _sift(self, ids: NDArray[int64], near: NDArray[float32]) -> None:
-        """Put a block through the exclusions, the cheapest first."""
+        """Put a block through the exclusions; the vectors first, as most fall by them."""
         similarities = dict(zip(ids.tolist(), near.tolist(), strict=True))
         self._keep(similarities, set(similarities) - self._taken, TRAINING)
+        vectors = self._compare(similarities)
         records = {record.id: record for record in self.library.find(replace(self._wanted, ids=tuple(similarities)))}
         self._keep(similarities, set(records), FILTER)
         if self.rules.exclude_same_settings:
@@ -136,7 +143,9 @@ class Pool:
         clusters = self._clusters([records[i] for i in similarities])
         others = {i for i in similarities if not clusters.get(i, set()) & self.study.clusters}
         self._keep(similarities, others, SAME_CLUSTER)
-        self._compare(similarities, records, clusters)
+        self.candidates += [
+            Candidate(records[i], like, vectors[i], min(clusters.get(i, {""}))) for i, like in similarities.items()
+        ]
 
     def _keep(self, similarities: dict[int, float], kept: set[int], reason: str) -> None:
         for image_id in [image_id for image_id in similarities if image_id not in kept]:
@@ -150,22 +159,22 @@ class Pool:
             for image_id, of_image in groups.items()
         }
 
-    def _compare(
-        self, similarities: dict[int, float], records: dict[int, ImageRecord], clusters: dict[int, set[str]]
-    ) -> None:
-        """Keep those that are not too like a single training image, however far the centres are."""
+    def _compare(self, similarities: dict[int, float]) -> dict[int, NDArray[float32]]:
+        """Keep those that are not too like a single training image, however far the centres are; return their vectors.
+
+        In mode "nearest" the similarities become those to the nearest training image.
+        """
         with self.store.connection() as connection:
             ids, vectors = store_vectors.read_vectors(connection, self.study.table, list(similarities))
+        band = self.study.band
         nearest = similarity(vectors, self.study.vectors)
-        for image_id, vector, near in zip(ids.tolist(), vectors, nearest.tolist(), strict=True):
-            if near >= self.study.band.ceiling:
-                self.passed_over[LIKE_TRAINING] += 1
-            elif self.rules.mode == "nearest" and not self.study.band.lowest <= near < self.study.band.highest:
-                self.passed_over[OUTSIDE] += 1
-            else:
-                like = near if self.rules.mode == "nearest" else similarities[image_id]
-                cluster = min(clusters.get(image_id, {""}))
-                self.candidates.append(Candidate(records[image_id], like, vector, cluster))
+        within = np.ones(len(ids), bool)
+        if self.rules.mode == "nearest":
+            within = (nearest >= band.lowest) & (nearest < band.highest)
+            similarities.update(zip(ids.tolist(), nearest.tolist(), strict=True))
+        self._keep(similarities, set(ids[within | (nearest >= band.ceiling)].tolist()), OUTSIDE)
+        self._keep(similarities, set(ids[nearest < band.ceiling].tolist()), LIKE_TRAINING)
+        return dict(zip(ids.tolist(), vectors, strict=True))
 
 
 def _restricts_nothing(wanted: DatasetFilter) -> bool:

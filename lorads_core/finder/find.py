@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from .rules import FinderRules
     from .study import Study
 
-_POOL = 5  # candidates for each pick, to choose among
-_SMALLEST_POOL = 1_000
+_POOL = 4  # candidates for each pick, to choose among
+_SMALLEST_POOL = 500
 _MORE = 4
 _BEST_RATING = 10
 

@@ -77,7 +77,8 @@ def study(
     others = ~np.isin(ids, list(training))
     anchors = vectors if rules.mode == "nearest" else found
     near = similarity(sample[others], anchors)
-    own = _own(vectors, found, rules)
+    nearest = _nearest_other(vectors)
+    own = nearest if rules.mode == "nearest" else own_similarity(vectors, found)
     by_library = _by_library(dataset)
     return Study(
         table=table,
@@ -86,16 +87,15 @@ def study(
         centres=found,
         own=own,
         library=near,
-        band=bands.settle(rules.band, near, own),
+        band=bands.settle(rules.band, near, own, nearest),
         subject_tags=_subject_tags(library, libraries, by_library, ids[others], rules),
         clusters=_clusters(libraries, by_library) if rules.exclude_clusters else frozenset(),
         problems=problems,
     )
 
 
-def _own(vectors: NDArray[float32], found: NDArray[float32], rules: FinderRules) -> NDArray[float32]:
-    if rules.mode == "centres":
-        return own_similarity(vectors, found)
+def _nearest_other(vectors: NDArray[float32]) -> NDArray[float32]:
+    """Return the cosine of each vector (n) to the nearest other one."""
     near: NDArray[float32] = np.inner(vectors, vectors)
     np.fill_diagonal(near, -1)
     return near.max(axis=1) if len(vectors) > 1 else np.ones(1, np.float32)

@@ -49,37 +49,40 @@ class BandWish:
 class Band:
     """The band as it is searched, in cosines.
 
-    ``highest`` is the bound for likeness to the set, which may have been lowered to keep the subject out; ``ceiling``
-    the one that was asked for, which holds for likeness to any single training image.
+    ``lowest`` and ``highest`` bound the likeness to the set, ``ceiling`` the likeness to any single training image.
+    ``lowered`` says that an upper bound is lower than was asked for, to keep the subject out.
     """
 
     lowest: float
     highest: float
     ceiling: float
-
-    @property
-    def lowered(self) -> bool:
-        """Whether the upper bound was lowered."""
-        return self.highest < self.ceiling
+    lowered: bool = False
 
 
-def settle(wish: BandWish, library: NDArray[float32], own: NDArray[float32]) -> Band:
-    """Return the band to search: ``library`` are a library's similarities (n), ``own`` those of the training images.
+def settle(wish: BandWish, library: NDArray[float32], own: NDArray[float32], own_nearest: NDArray[float32]) -> Band:
+    """Return the band to search.
 
-    Whatever is as like the set as its own images are is most likely the same subject. So the upper bound is at most
-    the 2nd percentile of ``own``, less 0.02; unless that would leave nothing of the band: then the training images are
-    so unlike each other that they set no bound.
+    ``library`` are a library's similarities (n) to the set, ``own`` those of the training images (m), ``own_nearest``
+    those of each training image to the nearest other one (m). Whatever is as like the set, or as like one of its
+    images, as its own images are is most likely the same subject. So the upper bounds are at most the 2nd percentiles
+    of ``own`` and ``own_nearest``, less 0.02; unless that would leave nothing of the band: then the training images
+    are so unlike each other that they set no bound.
     """
     lowest, highest = wish.lowest, wish.highest
     if wish.unit == "percentile":
         if not len(library):
             raise SettingsError("There are no vectors to take percentiles of: embed the library first.")
         lowest, highest = (float(np.percentile(library, bound)) for bound in (wish.lowest, wish.highest))
-    if len(own) > 1:
-        bound = float(np.percentile(own, _OWN_PERCENTILE)) - _GAP
-        if lowest + _GAP < bound < highest:
-            return Band(lowest, bound, highest)
-    return Band(lowest, highest, highest)
+    below = _bound(own, highest)
+    if below < lowest + _GAP:
+        return Band(lowest, highest, highest)
+    ceiling = min(highest, max(_bound(own_nearest, highest), below + _GAP))
+    return Band(lowest, below, ceiling, lowered=below < highest)
+
+
+def _bound(own: NDArray[float32], asked: float) -> float:
+    """Return the upper bound that training images set, or the one asked for where theirs is higher."""
+    return min(asked, float(np.percentile(own, _OWN_PERCENTILE)) - _GAP) if len(own) > 1 else asked
 
 
 def share_within(band: Band, similarities: NDArray[float32]) -> float:

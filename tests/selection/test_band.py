@@ -6,6 +6,7 @@ import pytest
 from lorads_core.errors import SettingsError
 from lorads_core.selection.band import Band, BandWish, settle, share_within
 
+ALONE = np.array([1.0])
 LIBRARY = np.linspace(0, 1, 1001).astype(np.float32)
 
 
@@ -28,27 +29,33 @@ def test_nonsense_is_refused(wish, says):
 
 
 def test_percentiles_are_those_of_the_library():
-    band = settle(BandWish(60, 95, "percentile"), LIBRARY, np.array([1.0]))
+    band = settle(BandWish(60, 95, "percentile"), LIBRARY, ALONE, ALONE)
     assert (band.lowest, band.highest) == pytest.approx((0.6, 0.95))
     with pytest.raises(SettingsError, match="embed the library"):
-        settle(BandWish(60, 95, "percentile"), LIBRARY[:0], np.array([1.0]))
+        settle(BandWish(60, 95, "percentile"), LIBRARY[:0], ALONE, ALONE)
 
 
 def test_the_upper_bound_comes_down_to_below_the_subject():
     own = np.linspace(0.75, 0.9, 200)
-    band = settle(BandWish(), LIBRARY, own)
+    band = settle(BandWish(), LIBRARY, own, own + 0.05)
     assert band.lowered
     assert band.highest == pytest.approx(np.percentile(own, 2) - 0.02)
     assert band.highest < own.min() + 0.01
+    assert band.ceiling == pytest.approx(band.highest + 0.05)
+
+
+def test_the_ceiling_is_never_below_the_band():
+    band = settle(BandWish(), LIBRARY, np.full(9, 0.8), np.full(9, 0.7))
+    assert (band.highest, band.ceiling) == pytest.approx((0.78, 0.80))
 
 
 def test_it_stays_where_training_images_are_unlike_each_other():
-    assert settle(BandWish(), LIBRARY, np.linspace(0.1, 0.9, 200)) == Band(0.5, 0.85, 0.85)
-    assert settle(BandWish(), LIBRARY, np.array([1.0])) == Band(0.5, 0.85, 0.85)
+    assert settle(BandWish(), LIBRARY, np.linspace(0.1, 0.9, 200), np.linspace(0.1, 0.9, 200)) == Band(0.5, 0.85, 0.85)
+    assert settle(BandWish(), LIBRARY, ALONE, ALONE) == Band(0.5, 0.85, 0.85)
 
 
 def test_it_stays_where_it_is_low_enough():
-    assert settle(BandWish(0.2, 0.4), LIBRARY, np.full(9, 0.9)) == Band(0.2, 0.4, 0.4)
+    assert settle(BandWish(0.2, 0.4), LIBRARY, np.full(9, 0.9), np.full(9, 0.9)) == Band(0.2, 0.4, 0.4)
 
 
 def test_share_within():
