@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from comfy_api.latest import io, ui
 
 from . import core, host
 from .sockets import CATEGORY, LibraryFolder, LibrarySocket
+
+if TYPE_CHECKING:
+    from .embedder import ClipVision
+
+ClipVisionSocket = io.Custom("CLIP_VISION")
 
 
 class IndexImages(io.ComfyNode):
@@ -38,6 +45,11 @@ class IndexImages(io.ComfyNode):
                     tooltip="What the text files beside pictures hold: .txt=wd or .txt=joytag for a tagger's tags.",
                     advanced=True,
                 ),
+                ClipVisionSocket.Input(
+                    "clip_vision",
+                    optional=True,
+                    tooltip="From Load CLIP Vision. Keeps a vector of each picture, for Regularization Finder.",
+                ),
             ],
             outputs=[
                 LibrarySocket.Output("index", "index", tooltip="The folder in its library, for Query Images."),
@@ -48,20 +60,33 @@ class IndexImages(io.ComfyNode):
         )
 
     @classmethod
-    def fingerprint_inputs(cls, folder: str, library: str, sidecars: str) -> str:
+    def fingerprint_inputs(
+        cls,
+        folder: str,
+        library: str,
+        sidecars: str,
+        clip_vision: ClipVision | None = None,  # noqa: ARG003 - ComfyUI's
+    ) -> str:
         """Run again when a file under the folder has come, gone or changed."""
         return f"{library}|{sidecars}|{core.walk.folder_mark(host.picture_folder(folder))}"
 
     @classmethod
-    def execute(cls, folder: str, library: str, sidecars: str) -> io.NodeOutput:
-        """Index the folder."""
+    def execute(cls, folder: str, library: str, sidecars: str, clip_vision: ClipVision | None = None) -> io.NodeOutput:
+        """Index the folder, and embed it where there is something to embed it with."""
         options = core.index.IndexOptions(sidecars=core.inputs.sidecar_rule(core.inputs.names(sidecars)))
         pictures = host.picture_folder(folder)
         report = core.build.index(host.store(), host.settings(), library, pictures, options, host.progress())
-        problems = "\n".join(f"{problem.subject}: {problem.message}" for problem in report.problems)
+        sentences, problems = [report.sentence], list(report.problems)
+        if clip_vision is not None:
+            from .embedder import embed_folder  # noqa: PLC0415 - it imports torch
+
+            embedded = embed_folder(library, report.folder, clip_vision)
+            sentences.append(embedded.sentence)
+            problems += embedded.problems
+        told = "\n".join(f"{problem.subject}: {problem.message}" for problem in problems)
         return io.NodeOutput(
             LibraryFolder(library, report.folder),
             report.found,
-            problems,
-            ui=ui.PreviewText(f"{report.sentence}\n{problems}".strip()),
+            told,
+            ui=ui.PreviewText("\n".join([*sentences, told]).strip()),
         )
