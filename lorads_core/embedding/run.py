@@ -30,6 +30,7 @@ from ..store.vectors import (
     Space,
     analyze,
     at_length_one,
+    coverage,
     delete_vectors,
     find_table,
     prepare_space,
@@ -38,7 +39,7 @@ from ..store.vectors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from PIL import Image
 
@@ -129,10 +130,11 @@ def embed_library(
     held = [space for space in library.spaces() if embedder is None or space.space == embedder.space.name]
     adopting = _Adopting(store, library, progress)
     embedding = _Embedding(store, library, embedder, progress) if embedder else None
-    spaces = sorted({space.space for space in held} | ({embedder.space.name} if embedder else set()))
+    spaces = {space.space for space in held}.union([embedder.space.name] if embedder else [])
     try:
         for space in held:
             adopting.run(space)
+        spaces |= adopting.forget_lost(embedder.space.name if embedder else None)
         if embedding:
             embedding.run(wanted, adopting.ids)
     finally:
@@ -141,7 +143,7 @@ def embed_library(
             _tell(store, library.name, spaces)
     return EmbedReport(
         library=library.name,
-        spaces=tuple(spaces),
+        spaces=tuple(sorted(spaces)),
         adopted=adopting.adopted,
         deleted=adopting.deleted,
         embedded=embedding.embedded if embedding else 0,
@@ -151,7 +153,7 @@ def embed_library(
     )
 
 
-def _tell(store: Store, library: str, spaces: Sequence[str]) -> None:
+def _tell(store: Store, library: str, spaces: Iterable[str]) -> None:
     """Have whoever asked before ask again, and the server plan with the new numbers."""
     with store.connection() as connection:
         bump_revision(connection, library)
@@ -179,25 +181,45 @@ class _Adopting:
         self.store = store
         self.library = library
         self.progress = progress
+        self.names: set[str] = set()
         self.ids: set[int] = set()
         self.problems: list[Problem] = []
         self.adopted = self.deleted = self.kept = 0
 
     def run(self, host: HostSpace) -> None:
+        """Bring our copy of a space up to date."""
         space = Space(host.space, host.dimensions, host.origin)
+        self.names.add(space.name)
         with self.store.connection() as connection:
             prepare_space(connection, self.library.name, space)
             ours = versions(connection, self.library.name, space.name)
         theirs = self.library.vector_versions(space.name)
-        self._delete(space, [image_id for image_id, version in ours.items() if version > 0 and image_id not in theirs])
+        self._delete(space.name, [image for image, version in ours.items() if version > 0 and image not in theirs])
         wanted = [image_id for image_id, version in theirs.items() if ours.get(image_id) != adopted_version(version)]
         self.kept += len(theirs) - len(wanted)
         self._copy(space, wanted)
 
-    def _delete(self, space: Space, gone: list[int]) -> None:
+    def forget_lost(self, only: str | None) -> set[str]:
+        """Delete what was copied of spaces that the library holds nothing of any more; return their names."""
+        with self.store.connection() as connection:
+            kept = [only] if only else [known.space.name for known in coverage(connection, self.library.name)]
+            copied = {
+                name: [
+                    image_id
+                    for image_id, version in versions(connection, self.library.name, name).items()
+                    if version > 0
+                ]
+                for name in kept
+                if name not in self.names
+            }
+        for name, gone in copied.items():
+            self._delete(name, gone)
+        return {name for name, gone in copied.items() if gone}
+
+    def _delete(self, space: str, gone: list[int]) -> None:
         for at in range(0, len(gone), _CHUNK):
             with self.store.connection() as connection:
-                delete_vectors(connection, self.library.name, space.name, gone[at : at + _CHUNK])
+                delete_vectors(connection, self.library.name, space, gone[at : at + _CHUNK])
             self.deleted += len(gone[at : at + _CHUNK])
 
     def _copy(self, space: Space, wanted: list[int]) -> None:

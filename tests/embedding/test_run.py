@@ -302,6 +302,20 @@ def test_only_what_changed_at_the_library_is_copied_again(store, host):
     assert {image_id: int(vector.argmax()) for image_id, vector in held(store, "host").items()} == {1: 0, 2: 3, 6: 1}
 
 
+def test_a_space_that_the_library_has_lost(store, host, tiny):
+    embed_library(store, host, tiny, DatasetFilter(ids=(3,)))
+    own(host, i1=(7, 0), i2=(7, 1))
+    own(host, "second", i2=(1, 3))
+    embed_library(store, host, None, ALL)
+    host.held = {}
+    report = embed_library(store, host, None, ALL)
+    assert counts(report) == (0, 3, 0, 0, 0)
+    assert report.spaces == ("second", "tiny")
+    assert set(held(store, "host")) == {3}, "ours stays"
+    assert held(store, "host", "second") == {}
+    assert counts(embed_library(store, host, None, ALL)) == (0, 0, 0, 0, 0)
+
+
 def test_a_cut_copy_goes_on(store, host):
     own(host, i1=(7, 0), i2=(7, 1), i5=(9, 2))
 
