@@ -11,6 +11,7 @@ from ...model import Problem
 from ...store import images as rows
 from .. import LibraryReport
 from ..filter import Relations
+from ..pathmap import literal
 from ..relational import RelationalLibrary
 
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ def counted(connection: psycopg.Connection, relations: Relations) -> tuple[int, 
 
 def own_relations(library: str) -> Relations:
     """Return the rows that our tables hold under a library's name."""
-    name = sql.Literal(library)
+    name = literal(library)
     return Relations(
         images=sql.SQL(
             "SELECT image_id AS id, path, folder, width, height, file_size, mtime_ns, hash, format, rating, marked_bad,"
