@@ -16,7 +16,7 @@ from pathlib import Path
 
 import psycopg
 from psycopg import sql
-from shelf import SHELF
+from .shelf import SHELF
 
 ROOT = r"D:\Images"
 GENERATIONS = ("now", "clusters", "first")
