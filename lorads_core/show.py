@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 from rich.table import Table
 from rich.text import Text
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rich.progress import Task
 
     from .doctor import Finding
-    from .model import Problem, Progress
+    from .model import DatasetImage, Problem, Progress
 
 _STYLES = {"error": "bold red", "warning": "yellow", "info": "cyan", "good": "green"}
 _MOST_PROBLEMS = 8
@@ -54,9 +54,11 @@ class Screen:
             TimeRemainingColumn(),
         )
         with Bars(*columns, console=self.err, transient=True, disable=not self.err.is_terminal) as bars:
-            tasks = {step: bars.add_task(step, visible=False, total=None) for step in ("index", "captions", "export")}
+            tasks: dict[str, TaskID] = {}
 
             def show(step: str, done: int, total: int) -> None:
+                if step not in tasks:
+                    tasks[step] = bars.add_task(step, visible=False, total=None)
                 bars.update(tasks[step], completed=done, total=total, visible=done < total)
 
             yield show
@@ -112,6 +114,17 @@ class Screen:
             if len(names) > _MOST_FILES:
                 branch.add(f"… {len(names) - _MOST_FILES} more")
         self.out.print(tree)
+
+    def images(self, images: Sequence[DatasetImage], total: int) -> None:
+        """List the first few of ``total`` images: id, size, rating, file, and why they were picked."""
+        for image in images:
+            record = image.record
+            rating = "" if record.rating is None else f"{record.rating}/10"
+            reason = f"  [cyan]{escape(image.reason)}[/]" if image.reason else ""
+            size = f"{record.width}×{record.height}"
+            self.out.print(f"{record.id:>8}  {size:<11} {rating:>5}  {escape(record.path)}{reason}")
+        if total > len(images):
+            self.out.print(f"… and {total - len(images):,} more")
 
     def summary(self, rows: Sequence[tuple[str, str]]) -> None:
         """Show figures with their names."""

@@ -9,6 +9,7 @@ from .caption_builder import CaptionBuilder
 from .export_dataset import ExportDataset
 from .index_images import IndexImages
 from .query_images import QueryImages
+from .regularization_finder import RegularizationFinder
 from .training_config import TrainingConfigNode
 
 
@@ -22,4 +23,11 @@ class LoradsExtension(ComfyExtension):
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         """Return the node classes."""
-        return [IndexImages, QueryImages, CaptionBuilder, TrainingConfigNode, ExportDataset]
+        return [
+            IndexImages,
+            QueryImages,
+            RegularizationFinder,
+            CaptionBuilder,
+            TrainingConfigNode,
+            ExportDataset,
+        ]

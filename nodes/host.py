@@ -13,12 +13,17 @@ import comfy.utils
 import folder_paths
 
 from ..lorads_core.demo import SAMPLES
-from ..lorads_core.errors import SettingsError
+from ..lorads_core.errors import LoradsError, SettingsError
 from ..lorads_core.paths import contained
 from ..lorads_core.settings import Settings, load_settings
 from . import core
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import torch
+    from PIL import Image
+
     from ..lorads_core.model import Progress
     from ..lorads_core.store.connect import Store
 
@@ -49,6 +54,26 @@ def library_names() -> list[str]:
     except SettingsError as error:
         logging.getLogger(__name__).warning("LoRADS: %s", error)
         return [profile.name for profile in Settings().libraries]
+
+
+def revisions(libraries: Sequence[str]) -> str:
+    """Return a text that changes when an answer of one of these libraries may have; one that fails says why."""
+    return " ".join(_revision(name) for name in libraries)
+
+
+def _revision(library: str) -> str:
+    try:
+        return core.build.revision(store(), settings(), library)
+    except LoradsError as error:
+        return f"{library}: {error}"
+
+
+def image(picture: Image.Image) -> torch.Tensor:
+    """Return a picture as ComfyUI's IMAGE: a batch of one, (1, height, width, 3), 0-1."""
+    import numpy as np  # noqa: PLC0415 - with us, ComfyUI starts no slower than without
+    import torch  # noqa: PLC0415
+
+    return torch.from_numpy(np.asarray(picture.convert("RGB"), np.float32)[None] / 255)
 
 
 def progress() -> Progress:

@@ -11,6 +11,7 @@ from . import core, host
 from .sockets import CATEGORY, DatasetSocket, LibraryFolder, LibrarySocket
 
 if TYPE_CHECKING:
+    from ..lorads_core.build import Queried
     from ..lorads_core.library import Library
     from ..lorads_core.model import Dataset, Order
 
@@ -84,8 +85,7 @@ class QueryImages(io.ComfyNode):
     @classmethod
     def fingerprint_inputs(cls, library: str, **inputs: object) -> str:
         """Run again when anything in the library has changed; which one a wired index names is not known yet."""
-        libraries = host.library_names() if "index" in inputs else [library]
-        return " ".join(_library(name).revision() for name in libraries)
+        return host.revisions(host.library_names() if "index" in inputs else [library])
 
     @classmethod
     def execute(
@@ -123,12 +123,15 @@ class QueryImages(io.ComfyNode):
         )
         source = _library(index.library if index else library)
         if add_to is None:
-            dataset = core.build.query(host.store(), source, name, wanted)
-            count = len(dataset.training)
-            return io.NodeOutput(dataset, count, ui=ui.PreviewText(f"{count} training images"))
-        dataset = core.build.add_regularization(add_to, source, wanted)
-        count = len(dataset.regularization) - len(add_to.regularization)
-        return io.NodeOutput(dataset, count, ui=ui.PreviewText(f"{count} regularization images"))
+            queried = core.build.query(host.store(), source, name, wanted, host.progress())
+            return _shown(queried, len(queried.dataset.training), "training")
+        queried = core.build.add_regularization(add_to, source, wanted, host.progress())
+        return _shown(queried, len(queried.dataset.regularization) - len(add_to.regularization), "regularization")
+
+
+def _shown(queried: Queried, count: int, what: str) -> io.NodeOutput:
+    lines = [f"{count} {what} images", *(f"{problem.subject}: {problem.message}" for problem in queried.problems)]
+    return io.NodeOutput(queried.dataset, count, ui=ui.PreviewText("\n".join(lines)))
 
 
 def _library(name: str) -> Library:

@@ -34,8 +34,8 @@ def folder(path):
 
 @pytest.fixture
 def captioned(store, source, tmp_path):
-    dataset = query(store, source, "tom", folder(tmp_path / "cats"))
-    dataset = add_regularization(dataset, source, folder(tmp_path / "others"))
+    dataset = query(store, source, "tom", folder(tmp_path / "cats")).dataset
+    dataset = add_regularization(dataset, source, folder(tmp_path / "others")).dataset
     settings = caption_settings("sidecar", (), "tom", "prepend", "sdxl")
     return lambda: caption(store, SETTINGS, dataset, settings)
 
@@ -71,14 +71,14 @@ def test_an_edit_is_picked_up_by_the_next_run(store, captioned, tmp_path):
 
 def test_the_same_name_finds_the_same_dataset(store, source, captioned):
     dataset = captioned().dataset
-    assert query(store, source, "tom", DatasetFilter()).id == dataset.id
-    assert query(store, source, "other", DatasetFilter()).id != dataset.id
+    assert query(store, source, "tom", DatasetFilter()).dataset.id == dataset.id
+    assert query(store, source, "other", DatasetFilter()).dataset.id != dataset.id
 
 
 def test_nothing_found_is_an_error(store, source, tmp_path):
     with pytest.raises(LibraryError, match="passes the filter"):
         query(store, source, "tom", DatasetFilter(required_tags=("unicorn",)))
-    dataset = query(store, source, "tom", folder(tmp_path / "cats"))
+    dataset = query(store, source, "tom", folder(tmp_path / "cats")).dataset
     with pytest.raises(LibraryError, match="not a training image too"):
         add_regularization(dataset, source, folder(tmp_path / "cats"))
     with pytest.raises(SettingsError, match="no name"):
@@ -86,17 +86,17 @@ def test_nothing_found_is_an_error(store, source, tmp_path):
 
 
 def test_regularization_never_repeats_a_training_image(store, source, tmp_path):
-    dataset = query(store, source, "tom", folder(tmp_path / "cats"))
-    both = add_regularization(dataset, source, DatasetFilter())
+    dataset = query(store, source, "tom", folder(tmp_path / "cats")).dataset
+    both = add_regularization(dataset, source, DatasetFilter()).dataset
     assert len(both.regularization) == 4
     assert not {image.record.id for image in both.training} & {image.record.id for image in both.regularization}
 
 
 def test_a_copy_of_a_training_image_is_no_regularization_image(store, source, tmp_path):
-    dataset = query(store, source, "tom", folder(tmp_path / "cats"))
+    dataset = query(store, source, "tom", folder(tmp_path / "cats")).dataset
     (tmp_path / "others/copy.png").write_bytes((tmp_path / "cats/0.png").read_bytes())
     index(store, SETTINGS, "pictures", tmp_path)
-    both = add_regularization(dataset, source, folder(tmp_path / "others"))
+    both = add_regularization(dataset, source, folder(tmp_path / "others")).dataset
     assert len(both.regularization) == 4
 
 

@@ -15,7 +15,11 @@ from lorads_core.export.place import read_manifest
 from lorads_core.library.filter import DatasetFilter
 from lorads_core.library.kinds.index import IndexedLibrary
 
-COMMANDS = ("index", "build", "demo", "doctor")
+COMMANDS = (
+    *("index", "build", "demo", "doctor"),
+    *("libraries", "query", "embed", "regularize"),
+    *("rate", "mark", "album", "cluster"),
+)
 
 
 @pytest.fixture

@@ -22,6 +22,9 @@ class io:  # noqa: N801 (ComfyUI's name)
     class ComfyNode:
         pass
 
+    class Image(_Type):
+        pass
+
     class Boolean(_Type):
         class Input(_Socket):
             pass

@@ -1,29 +1,32 @@
-"""The commands that tell the story, each step with its line; they take the words that `cli` has parsed."""
+"""The commands that tell the whole story, each step with its line."""
 
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .build import add_regularization, caption, check_config, export, index, open_library, open_store, query, summary
-from .demo import LIBRARY, SAMPLES, TRIGGER
-from .errors import SettingsError
-from .export.plan import ExportOptions
-from .inputs import caption_settings, image_policy_word, sidecar_rule
-from .library.filter import DatasetFilter
-from .library.index import IndexOptions
-from .model import TrainingConfig
-from .settings import load_settings
+from ..build import add_regularization, caption, check_config, export, index, open_library, open_store, query, summary
+from ..demo import LIBRARY, SAMPLES, TRIGGER
+from ..errors import SettingsError
+from ..export.plan import ExportOptions
+from ..finder.rules import FinderRules
+from ..inputs import caption_settings, image_policy_word, sidecar_rule
+from ..library.filter import DatasetFilter
+from ..library.index import IndexOptions
+from ..model import TrainingConfig
+from ..settings import load_settings
+from .curate import chosen, find
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
-    from .library.index import IndexReport
-    from .settings import Settings
-    from .show import Screen
-    from .store.connect import Store
+    from ..library.index import IndexReport
+    from ..settings import Settings
+    from ..show import Screen
+    from ..store.connect import Store
 
 
 def _index(options: argparse.Namespace, screen: Screen) -> int:
@@ -48,6 +51,8 @@ def _index_one(
 def _build(options: argparse.Namespace, screen: Screen) -> int:
     if not options.trigger and not options.name:
         raise SettingsError("The dataset has no name: give a --trigger, or for a dataset without one a --name.")
+    if not options.folders and chosen(options) == DatasetFilter():
+        raise SettingsError("Nothing is chosen: name a folder, or choose images of the library, e.g. --cluster anna.")
     return _tell(options, load_settings(options.settings), screen)
 
 
@@ -70,18 +75,27 @@ def _tell(options: argparse.Namespace, settings: Settings, screen: Screen) -> in
     )
     writing = ExportOptions(policy=image_policy_word(options.images))
     sidecar_rule(options.sidecar)
-    _filter(options, [])
+    wanted = chosen(options)
+    rules = _finder_rules(options)
     check_config(_config(options), writing.trainer)
     root = options.out or settings.export_root or Path("lorads-exports")
     with open_store(settings) as store:
         folders = [_index_one(store, settings, folder, options, screen).folder for folder in options.folders]
         library = open_library(store, settings, options.library)
-        dataset = query(store, library, options.name or options.trigger, _filter(options, folders))
+        queried = query(
+            store, library, options.name or options.trigger, replace(wanted, folders=tuple(folders) or wanted.folders)
+        )
+        dataset = queried.dataset
         screen.step("Query", f"{len(dataset.training):,} training images")
+        screen.problems(queried.problems)
         if options.regularization:
             folder = _index_one(store, settings, options.regularization, options, screen).folder
-            dataset = add_regularization(dataset, library, DatasetFilter(folders=(folder,)))
+            queried = add_regularization(dataset, library, DatasetFilter(folders=(folder,)))
+            dataset = queried.dataset
             screen.step("Query", f"{len(dataset.regularization):,} regularization images")
+            screen.problems(queried.problems)
+        if rules:
+            dataset = find(store, settings, dataset, library, rules, screen).dataset
         with screen.progress() as progress:
             captioned = caption(store, settings, dataset, captions, progress)
         screen.step("Captions", captioned.sentence)
@@ -97,16 +111,14 @@ def _tell(options: argparse.Namespace, settings: Settings, screen: Screen) -> in
     return 0
 
 
-def _filter(options: argparse.Namespace, folders: Sequence[str]) -> DatasetFilter:
-    return DatasetFilter(
-        folders=tuple(folders),
-        minimum_rating=options.minimum_rating,
-        required_tags=tuple(options.require),
-        excluded_tags=tuple(options.exclude),
-        minimum_side=options.minimum_side,
-        maximum_images=options.maximum_images,
-        order=options.order,
-        seed=options.seed,
+def _finder_rules(options: argparse.Namespace) -> FinderRules | None:
+    """Return how to find regularization images among the library's own, None where that is not asked for."""
+    if options.find_regularization is None:
+        return None
+    return FinderRules(
+        count=options.find_regularization,
+        wanted=DatasetFilter(required_tags=tuple(options.regularization_class)),
+        repeats=options.repeats,
     )
 
 
