@@ -1,0 +1,19 @@
+"""The commands by name; each takes the words that `cli` has parsed, and says on the screen what it does."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from . import curate, judge, story
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable
+
+    from ..show import Screen
+
+COMMANDS: dict[str, Callable[[argparse.Namespace, Screen], int]] = {
+    **story.COMMANDS,
+    **curate.COMMANDS,
+    **judge.COMMANDS,
+}

@@ -1,0 +1,148 @@
+"""Contact sheets: many pictures on one, each whole and with its words below; they are never stretched or cropped."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from PIL import Image, ImageDraw, ImageFont
+
+from ..errors import ExportError, ImageError
+from ..images.decode import decode
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_PAPER = (250, 250, 248)
+_INK = (32, 33, 36)
+_FAINT = (110, 113, 120)
+_EMPTY = (228, 228, 224)
+_BROKEN = (176, 42, 42)
+_GAP = 14
+_LINE = 17
+_TEXT = 13
+_TITLE = 20
+_MOST_CELLS = 400
+_WIDEST = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A picture's file, and the lines below it; the first is printed darker."""
+
+    path: str
+    lines: tuple[str, ...] = ()
+
+
+def contact_sheet(cells: Sequence[Cell], title: str = "", columns: int = 0, size: int = 192) -> Image.Image:
+    """Return a sheet of pictures of at most ``size`` pixels a side, with ``columns`` of them (0: as fits the number).
+
+    A file that cannot be read is a grey field with the reason. More than 400 pictures are not drawn; it says so.
+    """
+    drawn = cells[:_MOST_CELLS]
+    wide = columns or min(_WIDEST, max(1, len(drawn)), max(4, round(len(drawn) ** 0.5 * 1.3)))
+    lines = max((len(cell.lines) for cell in drawn), default=0)
+    step = size + _GAP, size + lines * _LINE + _GAP + (6 if lines else 0)
+    head = _TITLE + 2 * _GAP if title else _GAP
+    rows = -(-len(drawn) // wide)
+    foot = _LINE + _GAP if len(cells) > len(drawn) else 0
+    sheet = Image.new("RGB", (wide * step[0] + _GAP, head + rows * step[1] + foot), _PAPER)
+    pen = ImageDraw.Draw(sheet)
+    if title:
+        pen.text((_GAP, _GAP), _clipped(title, sheet.width - 2 * _GAP, _TITLE), _INK, _font(_TITLE))
+    with ThreadPoolExecutor(min(16, os.cpu_count() or 2)) as pool:
+        thumbnails = pool.map(_thumbnail, [cell.path for cell in drawn], [size] * len(drawn))
+        for n, (cell, thumbnail) in enumerate(zip(drawn, thumbnails, strict=True)):
+            corner = _GAP + n % wide * step[0], head + n // wide * step[1]
+            _draw(sheet, pen, cell, thumbnail, corner, size)
+    if foot:
+        pen.text((_GAP, sheet.height - foot), f"… and {len(cells) - len(drawn):,} more", _FAINT, _font(_TEXT))
+    return sheet
+
+
+def _thumbnail(path: str, size: int) -> Image.Image | str:
+    """Return the picture in small, or why there is none."""
+
+    def shrink_to(width: int, height: int) -> tuple[int, int]:
+        scale = min(1.0, size / max(width, height))
+        return max(1, round(width * scale)), max(1, round(height * scale))
+
+    try:
+        picture = decode(path, first_frame=True, shrink_to=shrink_to)
+    except ImageError as error:
+        return str(error).removeprefix(path).strip()
+    return picture.resize(shrink_to(*picture.size), Image.Resampling.LANCZOS, reducing_gap=3.0)
+
+
+def _draw(
+    sheet: Image.Image,
+    pen: ImageDraw.ImageDraw,
+    cell: Cell,
+    thumbnail: Image.Image | str,
+    corner: tuple[int, int],
+    size: int,
+) -> None:
+    left, top = corner
+    pen.rectangle((left, top, left + size - 1, top + size - 1), _EMPTY)
+    if isinstance(thumbnail, str):
+        for n, line in enumerate(_wrapped(thumbnail, size - 16, 6)):
+            pen.text((left + 8, top + 8 + n * _LINE), line, _BROKEN, _font(_TEXT))
+    else:
+        sheet.paste(thumbnail, (left + (size - thumbnail.width) // 2, top + (size - thumbnail.height) // 2))
+    for n, line in enumerate(cell.lines):
+        at = left, top + size + 4 + n * _LINE
+        pen.text(at, _clipped(line, size, _TEXT), _FAINT if n else _INK, _font(_TEXT))
+
+
+def _wrapped(text: str, width: int, most: int) -> list[str]:
+    lines: list[str] = []
+    for word in text.split():
+        longer = f"{lines[-1]} {word}" if lines else word
+        if lines and _font(_TEXT).getlength(longer) <= width:
+            lines[-1] = longer
+        else:
+            lines.append(_clipped(word, width, _TEXT))
+    return lines[:most]
+
+
+def _clipped(text: str, width: int, size: int) -> str:
+    """Return the text, or as much of it as fits into ``width`` pixels, with an ellipsis."""
+    font = _font(size)
+    if font.getlength(text) <= width:
+        return text
+    least, most = 0, len(text)
+    while least < most:
+        middle = (least + most + 1) // 2
+        if font.getlength(text[:middle].rstrip() + "…") <= width:
+            least = middle
+        else:
+            most = middle - 1
+    return text[:least].rstrip() + "…"
+
+
+@cache
+def _font(size: int) -> ImageFont.FreeTypeFont:
+    # Pillow's own font has Latin letters only; matplotlib brings one with Greek, Cyrillic and more.
+    from matplotlib import get_data_path  # noqa: PLC0415 - loaded when something is drawn
+
+    return ImageFont.truetype(str(Path(get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")), size)
+
+
+def save_png(picture: Image.Image, path: Path) -> None:
+    """Write a picture as PNG, in place of a former one only when it is whole.
+
+    Raises:
+        ExportError: the folder is not there or cannot be written, or the disk is full.
+    """
+    staging = path.with_name(f".{path.name}.{uuid4().hex[:8]}")
+    try:
+        picture.save(staging, "PNG")
+        staging.replace(path)
+    except OSError as error:
+        staging.unlink(missing_ok=True)
+        raise ExportError(f"{path} cannot be written ({error.strerror or error}): choose another folder.") from error

@@ -1,0 +1,90 @@
+"""The prints of images: from the store where their files are still the same, else read from the files and kept."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .errors import ImageError
+from .images.files import shown
+from .images.prints import read_print
+from .model import Problem, no_progress
+from .store.prints import KnownPrint, known_prints, write_prints
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .model import ImageRecord, Progress
+    from .store.connect import Store
+
+STEP = "prints"
+_CHUNK = 64
+
+ImageKey = tuple[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Prints:
+    """Prints by library and image id; ``flat`` pictures have none that would mean anything, ``problems`` no file."""
+
+    by_key: dict[ImageKey, int] = field(default_factory=dict[ImageKey, int])
+    flat: set[ImageKey] = field(default_factory=set[ImageKey])
+    problems: list[Problem] = field(default_factory=list[Problem])
+
+
+def prints(store: Store, records: Sequence[ImageRecord], progress: Progress = no_progress) -> Prints:
+    """Return the prints of images of any libraries; one problem for each whose file cannot be read."""
+    by_library: defaultdict[str, list[ImageRecord]] = defaultdict(list)
+    for record in records:
+        by_library[record.library].append(record)
+    found = Prints()
+    done = 0
+    with ThreadPoolExecutor(min(16, os.cpu_count() or 2)) as pool:
+        for library, of_library in by_library.items():
+            for at in range(0, len(of_library), _CHUNK):
+                chunk = of_library[at : at + _CHUNK]
+                _chunk(store, library, chunk, pool, found)
+                done += len(chunk)
+                progress(STEP, done, len(records))
+    return found
+
+
+def _chunk(store: Store, library: str, chunk: Sequence[ImageRecord], pool: ThreadPoolExecutor, found: Prints) -> None:
+    with store.connection() as connection:
+        known = known_prints(connection, library, [record.id for record in chunk])
+    fresh: dict[int, KnownPrint] = {}
+    before = [known.get(record.id) for record in chunk]
+    for record, outcome in zip(chunk, pool.map(_read, chunk, before), strict=True):
+        key = library, record.id
+        if isinstance(outcome, Problem):
+            found.problems.append(outcome)
+        elif outcome is None:
+            found.flat.add(key)
+        else:
+            found.by_key[key] = outcome.print
+            if outcome is not known.get(record.id):
+                fresh[record.id] = outcome
+    if fresh:
+        with store.connection() as connection:
+            write_prints(connection, library, fresh)
+
+
+def _read(record: ImageRecord, known: KnownPrint | None) -> KnownPrint | Problem | None:
+    try:
+        there = Path(record.path).stat()
+        if known and (known.path, known.file_size, known.mtime_ns) == (
+            record.path,
+            there.st_size,
+            there.st_mtime_ns,
+        ):
+            return known
+        value = read_print(record.path)
+    except (OSError, ValueError) as error:
+        return Problem("warning", "missing-file", f"It is not there ({error}).", shown(record.path))
+    except ImageError as error:
+        return Problem("warning", "unreadable", str(error), shown(record.path))
+    return None if value is None else KnownPrint(record.path, there.st_size, there.st_mtime_ns, value)

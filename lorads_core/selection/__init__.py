@@ -1,0 +1,1 @@
+"""Choosing among images by numbers alone: centres, bands, picks, duplicates, clusters; no file, no table."""

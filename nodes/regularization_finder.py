@@ -1,0 +1,181 @@
+"""Regularization Finder: pictures that look like the dataset's and show another subject."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from comfy_api.latest import io, ui
+
+from . import core, host
+from .sockets import CATEGORY, DatasetSocket
+
+if TYPE_CHECKING:
+    from ..lorads_core.finder.rules import FinderRules, Mode
+    from ..lorads_core.model import Dataset
+    from ..lorads_core.selection.band import BandUnit
+
+SAME = "the dataset's"
+
+
+class RegularizationFinder(io.ComfyNode):
+    """Finds by vectors, leaves the subject out in every guise it is known by, and spreads its picks."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Return inputs and outputs."""
+        return io.Schema(
+            node_id="LoradsRegularizationFinder",
+            display_name="Regularization Finder",
+            category=CATEGORY,
+            description="Finds regularization pictures: as like the dataset's as you say, never of its subject.",
+            search_aliases=["lora", "regularization", "similar", "prior preservation"],
+            inputs=[
+                DatasetSocket.Input("dataset", tooltip="From Query Images."),
+                io.Int.Input("count", default=100, min=1, max=1_000_000, tooltip="How many pictures to find."),
+                io.Combo.Input("library", options=[SAME, *host.library_names()], tooltip="Library to find them in."),
+                io.Float.Input(
+                    "minimum_similarity",
+                    default=0.5,
+                    min=-1.0,
+                    max=100.0,
+                    step=0.01,
+                    tooltip="The least likeness to the dataset's pictures, as a cosine or a percentile.",
+                ),
+                io.Float.Input(
+                    "maximum_similarity",
+                    default=0.85,
+                    min=-1.0,
+                    max=100.0,
+                    step=0.01,
+                    tooltip="The most likeness. It is lowered by itself where that keeps the subject out.",
+                ),
+                io.Combo.Input(
+                    "unit",
+                    options=["similarity", "percentile"],
+                    tooltip="What the two bounds are: cosines, or percentiles of the library (0 to 100).",
+                ),
+                io.String.Input(
+                    "required_tags", default="", tooltip="The class: only pictures with all of these tags, e.g. 1girl."
+                ),
+                io.String.Input("excluded_tags", default="", tooltip="No pictures with any of these tags."),
+                io.Int.Input("minimum_rating", default=0, min=0, max=10, tooltip="Lowest rating; 0 for any."),
+                io.Combo.Input(
+                    "mode",
+                    options=["centres", "nearest"],
+                    tooltip="Compare with the centres of the dataset, or with its nearest picture.",
+                    advanced=True,
+                ),
+                io.Float.Input(
+                    "quality",
+                    default=0.3,
+                    min=0.0,
+                    max=1.0,
+                    step=0.05,
+                    tooltip="Weight of rating and aesthetic score against likeness.",
+                    advanced=True,
+                ),
+                io.Float.Input(
+                    "diversity",
+                    default=0.3,
+                    min=0.0,
+                    max=1.0,
+                    step=0.05,
+                    tooltip="How unlike each other the picks are to be.",
+                    advanced=True,
+                ),
+                io.Int.Input(
+                    "per_cluster",
+                    default=0,
+                    min=0,
+                    max=100_000,
+                    tooltip="At most so many of one person or group; 0 for any.",
+                    advanced=True,
+                ),
+                io.Boolean.Input(
+                    "exclude_clusters",
+                    default=True,
+                    tooltip="Leave out the clusters of the dataset's pictures.",
+                    advanced=True,
+                ),
+                io.Boolean.Input(
+                    "exclude_characters",
+                    default=True,
+                    tooltip="Leave out pictures with the subject's own tags.",
+                    advanced=True,
+                ),
+                io.Boolean.Input(
+                    "compare_pictures",
+                    default=True,
+                    tooltip="Look at the pictures themselves, so that no copy of a training picture slips in.",
+                    advanced=True,
+                ),
+            ],
+            outputs=[
+                DatasetSocket.Output("dataset", "dataset", tooltip="The dataset with its regularization pictures."),
+                io.Image.Output(
+                    "histogram", "histogram", tooltip="How the library lies to the dataset, with the band."
+                ),
+                io.Image.Output("sheet", "sheet", tooltip="The picks on one sheet, each with its reason."),
+                io.String.Output("summary", "summary", tooltip="What was found, how, and what was passed over."),
+            ],
+            has_intermediate_output=True,
+        )
+
+    @classmethod
+    def fingerprint_inputs(cls, library: str, **_inputs: object) -> str:
+        """Run again when anything in a library has changed; which one the dataset is from is not known yet."""
+        return host.revisions(host.library_names() if library == SAME else [library])
+
+    @classmethod
+    def execute(
+        cls,
+        dataset: Dataset,
+        count: int,
+        library: str,
+        minimum_similarity: float,
+        maximum_similarity: float,
+        unit: BandUnit,
+        required_tags: str,
+        excluded_tags: str,
+        minimum_rating: int,
+        mode: Mode,
+        quality: float,
+        diversity: float,
+        per_cluster: int,
+        exclude_clusters: bool,  # noqa: FBT001 - ComfyUI passes a widget's value by name
+        exclude_characters: bool,  # noqa: FBT001
+        compare_pictures: bool,  # noqa: FBT001
+    ) -> io.NodeOutput:
+        """Find regularization pictures for the dataset."""
+        rules = core.finder.FinderRules(
+            count=count,
+            band=core.band.BandWish(minimum_similarity, maximum_similarity, unit),
+            mode=mode,
+            wanted=core.filters.DatasetFilter(
+                required_tags=core.inputs.tags(required_tags),
+                excluded_tags=core.inputs.tags(excluded_tags),
+                minimum_rating=minimum_rating or None,
+            ),
+            quality=quality,
+            spread=core.picking.Spread(diversity=diversity, per_group=per_cluster),
+            exclude_clusters=exclude_clusters,
+            exclude_characters=exclude_characters,
+            compare_pictures=compare_pictures,
+        )
+        return _found(dataset, dataset.library if library == SAME else library, rules)
+
+
+def _found(dataset: Dataset, library: str, rules: FinderRules) -> io.NodeOutput:
+    source = core.build.open_library(host.store(), host.settings(), library)
+    found = core.build.find_regularization(host.store(), host.settings(), dataset, source, rules, host.progress())
+    lines = [found.sentence, *(f"{problem.severity}: {problem.message}" for problem in found.problems)]
+    lines += [f"passed over: {number:,} {reason}" for reason, number in found.passed_over.items()]
+    summary = "\n".join(lines)
+    picks = found.dataset.regularization[len(dataset.regularization) :]
+    return io.NodeOutput(
+        found.dataset,
+        host.image(core.drawn.histogram(found, dataset.name)),
+        host.image(core.drawn.sheet(picks, f"{len(picks):,} regularization images for {dataset.name}")),
+        summary,
+        ui=ui.PreviewText(summary),
+    )
