@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from .sqlite_file import SqliteFile
 
 _RULES = 1  # to be counted up whenever the same file would give other rows
-_LOCK = 567237
+_LOCK = 567237  # with the library's hash behind it; alone it is the migrations' lock, which is another one
 # What a file system may round its times to (FAT: two seconds). A file that changed so shortly before it was looked at
 # may change again and look the same, so it is read once more: Git calls such files racily clean.
 _COARSE = 2_000_000_000
