@@ -149,6 +149,16 @@ def test_it_is_read_while_the_program_writes(old, toolkit):
     assert len(old.find(ALL)) == 2
 
 
+def test_a_change_that_is_only_in_the_log_is_seen(old, toolkit, file):
+    toolkit.image(rf"{ROOT}\one.png")
+    settle(file)
+    assert len(old.find(ALL)) == 1
+    before = file.stat().st_mtime_ns
+    toolkit.image(rf"{ROOT}\two.png")
+    assert file.stat().st_mtime_ns == before
+    assert len(old.find(ALL)) == 2
+
+
 def test_an_old_version_of_the_program_is_waited_for(old, file):
     with Toolkit(file, "2023") as toolkit:
         toolkit.image(rf"{ROOT}\one.png")
