@@ -42,7 +42,10 @@ COSTS = {
     "base_image_id": "what tells images made from another",
 }
 # Those that the program scans (Settings.cs, FileExtensions), and their like; no column tells them.
-_VIDEOS = sql.SQL("'{avi,m4v,mkv,mov,mp4,webm}'::text[]")
+_VIDEO = sql.SQL(
+    """(lower(right(image.path, 4) COLLATE "C") IN ('.avi', '.m4v', '.mkv', '.mov', '.mp4')"""
+    """ OR lower(right(image.path, 5) COLLATE "C") = '.webm')"""
+)
 _FORMATS = {"jpg": "jpeg", "jpe": "jpeg", "jfif": "jpeg", "tif": "tiff", "heic": "heif", "j2k": "jp2"}
 # By the C locale: in a Turkish one the small letter of I is another.
 _SUFFIX = sql.SQL(r"""lower(substring(image.path FROM '\.([^.\\/]*)$') COLLATE "C")""")
@@ -96,7 +99,7 @@ def _of(catalog: Catalog, table: str, column: str, there: LiteralString, lacking
 def is_video(catalog: Catalog) -> sql.Composable:
     """Return whether a row of `image` is a video; NULL does not occur."""
     named = _of(catalog, IMAGE, "image_type", "coalesce(lower(image.image_type) = 'video', false)", "false")
-    return sql.SQL("(coalesce({} = ANY ({}), false) OR {})").format(_SUFFIX, _VIDEOS, named)
+    return sql.SQL("({} OR {})").format(_VIDEO, named)
 
 
 def is_gone(catalog: Catalog) -> sql.Composable:
@@ -120,6 +123,7 @@ def _images(catalog: Catalog, paths: PathMap) -> sql.Composable:
     The hash is the SHA-256 of the file's bytes when it was scanned (Metadata.cs, CopyAndHash), where it is there.
     """
     here = sql.SQL("here.path")
+    # OFFSET 0: a path is mapped once for each row, and not for each place that asks for it or its folder.
     known = catalog.has(IMAGE, "width", "height")
     size = "CASE WHEN image.width > 0 AND image.height > 0 THEN image.{} ELSE 0 END"
     return sql.SQL(
@@ -127,7 +131,7 @@ def _images(catalog: Catalog, paths: PathMap) -> sql.Composable:
         " {height} AS height, {file_size} AS file_size, 0::bigint AS mtime_ns, {hash} AS hash, {format} AS format,"
         " {rating} AS rating, {marked_bad} AS marked_bad, NULL::boolean AS ready, {prompt} AS prompt,"
         " {aesthetic} AS aesthetic, {metadata_hash} AS metadata_hash, {base_id} AS base_id"
-        " FROM image CROSS JOIN LATERAL (SELECT {path} AS path) AS here WHERE NOT {left_out}"
+        " FROM image CROSS JOIN LATERAL (SELECT {path} AS path OFFSET 0) AS here WHERE NOT {left_out}"
     ).format(
         folder=folder_of(here),
         path=paths.expression(sql.SQL("image.path")),

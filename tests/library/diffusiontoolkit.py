@@ -16,6 +16,7 @@ from pathlib import Path
 
 import psycopg
 from psycopg import sql
+
 from .shelf import SHELF
 
 ROOT = r"D:\Images"

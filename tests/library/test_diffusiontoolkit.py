@@ -1,4 +1,4 @@
-r"""DiffusionToolkit on PostgreSQL: found as it is, whatever its generation; never written to; every fault told plainly."""
+"""DiffusionToolkit on PostgreSQL: found as it is, in every generation; never written to; each fault told plainly."""
 
 import dataclasses
 import os
@@ -179,7 +179,8 @@ def test_tags_without_an_index_are_found_too(database, ids, tmp_path):
 def test_a_plain_tag_is_looked_up_by_its_index(database, ids, tmp_path):
     change(
         database,
-        "INSERT INTO image_tags (image_id, tag, source) SELECT %s, 'tag ' || n, 'wdv3large' FROM generate_series(1, 30000) n",
+        "INSERT INTO image_tags (image_id, tag, source)"
+        " SELECT %s, 'tag ' || n, 'wdv3large' FROM generate_series(1, 30000) n",
         ids["things/lamp.png"],
     )
     with psycopg.connect(database, autocommit=True) as connection:
@@ -237,7 +238,7 @@ def test_odd_paths_albums_and_clusters(database, add, ids, tmp_path, name):
     assert ids
 
 
-def test_a_path_without_a_map_stays(database, ids, tmp_path):
+def test_a_path_without_a_map_stays(database, ids):
     found = opened(database).find(DatasetFilter(folders=(r"D:\Images\anna",)))
     assert [image.path for image in found] == [toolkit.windows_path(f"anna/{n}.png") for n in ("1", "2", "3 (copy)")]
     assert ids
@@ -256,7 +257,8 @@ def test_older_clusters_and_what_a_person_wrote_on_a_face(database, add, tmp_pat
     add(toolkit.add_face, lamp, nameless, "clusters")
     add(toolkit.add_face, lamp, nameless, "clusters", character_label="Clara", manual_label=True)
     add(toolkit.add_face, table, None, "clusters")
-    change(database, "UPDATE image SET primary_character = 'Dora', characters_detected = ARRAY['Emil', ' '] WHERE id = %s", table)  # fmt: skip
+    query = "UPDATE image SET primary_character = 'Dora', characters_detected = ARRAY['Emil', ' '] WHERE id = %s"
+    change(database, query, table)
     library = opened(database, tmp_path)
     images = library.find(DatasetFilter(ids=(lamp, table)))
     groups = {image_id: {group.name for group in found} for image_id, found in library.groups(images).items()}
@@ -266,3 +268,481 @@ def test_older_clusters_and_what_a_person_wrote_on_a_face(database, add, tmp_pat
 def test_a_group_that_is_not_there_is_told_with_the_nearest(renders):
     with pytest.raises(LibraryError, match="no cluster 'ana'; of its 2 the nearest are: anna"):
         renders.find(DatasetFilter(cluster="ana"))
+
+
+# What a database lacks
+
+
+@pytest.mark.parametrize(
+    ("table", "wanted", "said"),
+    [
+        ("image_tags", {"excluded_tags": ("x",)}, "has no tags"),
+        ("album_image", {"album": "best"}, "has no albums"),
+        ("face_detection", {"cluster": "anna"}, "has no clusters"),
+    ],
+)
+def test_a_missing_table_costs_what_is_in_it(database, tmp_path, table, wanted, said):
+    toolkit.fill(database, tmp_path, without=(table,))
+    library = opened(database, tmp_path)
+    images = library.find(DatasetFilter())
+    assert names(images, tmp_path) == GOOD
+    assert bool(library.tags(images)) is (table != "image_tags")
+    assert {group.kind for found in library.groups(images).values() for group in found} == {
+        *(["album"] if table != "album_image" else []),
+        *(["cluster"] if table != "face_detection" else []),
+    }
+    with pytest.raises(LibraryError, match=said):
+        library.find(DatasetFilter(**wanted))
+    assert table in problems(library)["no-table"].message
+
+
+def test_the_first_generation_says_what_it_lacks(database, tmp_path):
+    toolkit.fill(database, tmp_path, generation="first", dimensions=1024, without=("album", "album_image"))
+    library = opened(database, tmp_path)
+    found = library.find(DatasetFilter(exclude_marked_bad=False))
+    assert library.tags(found) == library.groups(found) == {}
+    assert all(image.captions == () and image.metadata_hash == "" for image in found)
+    report = library.report()
+    lacking = " ".join(problem.message for problem in report.problems if problem.code == "no-table")
+    assert all(what in lacking for what in ("no tags", "no captions", "no albums", "no clusters"))
+    assert "metadata_hash, base_image_id" in problems(library)["older-version"].message
+    with pytest.raises(LibraryError, match="no clusters"):
+        library.count(DatasetFilter(cluster="anna"))
+
+
+def test_ratings_that_are_not_there_cannot_be_asked_for(database, ids):
+    change(database, "ALTER TABLE image DROP COLUMN rating, DROP COLUMN width")
+    library = opened(database)
+    assert library.count(DatasetFilter(minimum_side=100)) == len(ids) - 1
+    with pytest.raises(LibraryError, match=r"no ratings \(no column image.rating\)"):
+        library.ids(DatasetFilter(minimum_rating=3))
+
+
+def test_collections_are_schemas(database, tmp_path):
+    toolkit.fill(database, tmp_path)
+    toolkit.fill(database, tmp_path, schema='civitai "100%" downloads', generation="clusters")
+    change(database, 'DELETE FROM "civitai ""100%"" downloads".image WHERE rating IS DISTINCT FROM 9')
+    library = opened(database, tmp_path, schema='civitai "100%" downloads')
+    assert names(library.find(DatasetFilter()), tmp_path) == ["anna/1.png"]
+    assert library.count(DatasetFilter(required_tags=("red hair",), cluster="anna")) == 1
+    assert next(library.vectors(CLIP, [1])).vectors.shape == (1, 1280)
+    assert facts(library)["other schemas"] == "public"
+    assert opened(database, tmp_path).count(DatasetFilter()) == len(GOOD)
+    with pytest.raises(
+        LibraryError, match="in schema 'nope'; collections there are: civitai \"100%\" downloads, public"
+    ):
+        opened(database, schema="nope").count(DatasetFilter())
+
+
+def test_a_table_of_another_collection_is_not_taken_for_one_that_is_missing(database, tmp_path):
+    toolkit.fill(database, tmp_path)
+    toolkit.fill(database, tmp_path, schema="other", without=("image_tags",))
+    library = opened(database, tmp_path, schema="other")
+    assert library.tags(library.find(DatasetFilter())) == {}
+
+
+def test_an_empty_collection_points_to_the_others(database, tmp_path):
+    toolkit.fill(database, tmp_path, schema="full")
+    with psycopg.connect(database) as connection:
+        toolkit.create(connection)
+    assert "other schemas (full)" in problems(opened(database))["empty"].message
+
+
+@pytest.mark.parametrize("statement", ["SELECT 1", "CREATE TABLE image (id int, title text)"])
+def test_a_database_of_another_program_is_refused(database, statement):
+    change(database, statement)
+    for ask in (lambda library: library.count(DatasetFilter()), lambda library: library.report()):
+        with pytest.raises(LibraryError, match=r"no table image in|without columns id and path"):
+            ask(opened(database))
+
+
+# Vectors
+
+
+def stored(conninfo, column="image_embedding", schema="public"):
+    query = sql.SQL("SELECT id, {}::text FROM {} WHERE {} IS NOT NULL").format(
+        sql.Identifier(column), sql.Identifier(schema, "image"), sql.Identifier(column)
+    )
+    with psycopg.connect(conninfo) as connection:
+        return {key: np.fromstring(text.strip("[]"), np.float32, sep=",") for key, text in connection.execute(query)}
+
+
+def read(library, space, ids):
+    return {
+        image_id: vector for batch in library.vectors(space, ids) for image_id, vector in zip(*batch[::2], strict=True)
+    }
+
+
+@pytest.mark.parametrize(("dimensions", "space"), [(1280, CLIP), (1024, "diffusiontoolkit:image_embedding:1024")])
+def test_vectors_are_read_as_they_are(database, tmp_path, dimensions, space):
+    ids = toolkit.fill(database, tmp_path, dimensions=dimensions)
+    library = opened(database)
+    (found,) = library.spaces()
+    assert (found.space, found.dimensions, found.count) == (space, dimensions, len(SHELF) - 1)
+    expected = stored(database)
+    vectors = read(library, space, [*ids.values(), 2**40])
+    assert set(vectors) == set(expected) == set(library.vector_versions(space))
+    for image_id, vector in vectors.items():
+        assert vector.dtype == np.float32
+        np.testing.assert_array_equal(vector, expected[image_id])
+
+
+def test_the_fullest_space_of_pictures_comes_first(database, ids):
+    prompts = toolkit.vector(1, 1024)
+    change(database, "UPDATE image SET prompt_embedding = %s", prompts)
+    change(database, "ALTER TABLE image ADD COLUMN dino halfvec(384)")
+    change(database, "UPDATE image SET dino = %s", toolkit.vector(1, 384))
+    assert [(space.space, space.count) for space in opened(database).spaces()] == [
+        ("diffusiontoolkit:dino:384", len(ids)),
+        (CLIP, len(ids) - 1),
+        ("diffusiontoolkit:prompt_embedding:1024", len(ids)),
+    ]
+    vectors = read(opened(database), "diffusiontoolkit:dino:384", list(ids.values()))
+    np.testing.assert_allclose(vectors[ids["things/lamp.png"]], stored(database, "dino")[ids["things/lamp.png"]])
+
+
+def test_both_columns_of_one_encoder_are_one_space(database, ids):
+    table = ids["things/deep/er/table.png"]  # the one without image_embedding
+    change(database, "UPDATE image SET clip_vision_embedding = %s WHERE id IN (%s, 1)", toolkit.vector(77, 1280), table)
+    library = opened(database)
+    (space,) = library.spaces()
+    assert (space.space, space.count) == (CLIP, len(ids))
+    vectors = read(library, CLIP, list(ids.values()))
+    np.testing.assert_array_equal(vectors[table], stored(database, "clip_vision_embedding")[table])
+    np.testing.assert_array_equal(vectors[1], stored(database)[1])
+
+
+def test_a_column_that_takes_any_dimensions(database, ids):
+    change(database, "ALTER TABLE image DROP COLUMN image_embedding")
+    change(database, "ALTER TABLE image ADD COLUMN image_embedding vector")
+    change(database, "UPDATE image SET image_embedding = '[1,2,3]' WHERE id < 4")
+    change(database, "UPDATE image SET image_embedding = '[0,0]' WHERE id = 4")
+    change(database, "UPDATE image SET image_embedding = %s WHERE id = 5", toolkit.vector(1, 1280))
+    library = opened(database)
+    assert [(space.space, space.count) for space in library.spaces()] == [
+        ("diffusiontoolkit:image_embedding:3", 3), (CLIP, 1), ("diffusiontoolkit:image_embedding:2", 1),
+    ]  # fmt: skip
+    zero = read(library, "diffusiontoolkit:image_embedding:2", list(ids.values()))
+    assert {key: vector.tolist() for key, vector in zero.items()} == {4: [0.0, 0.0]}
+    assert set(library.vector_versions(CLIP)) == {5}
+
+
+def test_the_extension_may_be_anywhere(database, tmp_path):
+    with psycopg.connect(database) as connection:
+        connection.execute('CREATE SCHEMA "Odd home"')
+        connection.execute('CREATE EXTENSION vector SCHEMA "Odd home"')
+    ids = toolkit.fill(database, tmp_path)
+    change(database, 'ALTER TABLE image ADD COLUMN dino "Odd home".halfvec(2)')
+    change(database, "UPDATE image SET dino = '[1,2]' WHERE id = 1")
+    library = opened(database)
+    assert len(read(library, CLIP, list(ids.values()))) == len(SHELF) - 1
+    assert read(library, "diffusiontoolkit:dino:2", [1])[1].tolist() == [1.0, 2.0]
+
+
+def test_many_vectors_come_in_batches(database, ids):
+    query = (
+        "INSERT INTO image (root_folder_id, folder_id, path, file_name, created_date, modified_date, image_embedding)"
+        " SELECT 1, 1, 'D:\\' || n, n, now(), now(), image_embedding FROM image, generate_series(1, 4500) n"
+        " WHERE id = 1"
+    )
+    assert change(database, query) == 4500
+    library = opened(database)
+    wanted = list(library.vector_versions(CLIP))
+    batches = list(library.vectors(CLIP, wanted))
+    assert len(batches) == 3
+    assert sorted(np.concatenate([batch.ids for batch in batches]).tolist()) == sorted(wanted)
+    assert ids
+
+
+def test_a_version_changes_with_its_row_and_no_other(database, ids):
+    library = opened(database)
+    before = library.vector_versions(CLIP)
+    change(database, "UPDATE image SET image_embedding = %s WHERE id = 2", toolkit.vector(99, 1280))
+    after = library.vector_versions(CLIP)
+    assert {image_id for image_id in before if before[image_id] != after[image_id]} == {2}
+    batch = next(library.vectors(CLIP, [2]))
+    assert batch.versions.tolist() == [after[2]]
+    assert ids
+
+
+@pytest.mark.parametrize("space", ["", "other", "diffusiontoolkit:image_embedding:7", "diffusiontoolkit:rating:1280"])
+def test_an_unknown_space_is_empty(renders, space):
+    assert renders.vector_versions(space) == {}
+    assert list(renders.vectors(space, [1, 2])) == []
+
+
+def test_vectors_of_images_that_are_left_out_do_not_count(database, ids):
+    change(database, "UPDATE image SET unavailable = true WHERE id = 1")
+    library = opened(database)
+    assert library.spaces()[0].count == len(ids) - 2
+    assert 1 not in library.vector_versions(CLIP)
+    assert 1 not in read(library, CLIP, [1, 2])
+
+
+# Whether anything has changed
+
+
+def test_the_revision_stays_while_nothing_changes(renders):
+    def asked():
+        before = renders.revision()
+        renders.find(DatasetFilter())
+        renders.report()
+        return renders.revision() == before
+
+    assert any(asked() for _ in range(5))  # the server may analyze a table in between, which counts as a change
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "UPDATE image SET rating = 3 WHERE id = 1",
+        "DELETE FROM image_tags WHERE id = 1",
+        "INSERT INTO image_captions (image_id, caption) VALUES (1, 'x')",
+        "UPDATE image_captions SET caption = 'same length' WHERE id = 1",
+        "UPDATE face_group SET name = 'x' WHERE id = 1",
+        "TRUNCATE album_image",
+        "ALTER TABLE image DROP COLUMN rating",
+    ],
+)
+def test_every_committed_change_shows_at_once(database, renders, query):
+    for _ in range(3):
+        before = renders.revision()
+        change(database, query)
+        assert opened(database).revision() != before
+        if "ALTER" in query or "INTO" in query:
+            break
+
+
+def test_a_change_shows_when_it_is_committed_behind_a_later_one(database, renders):
+    with psycopg.connect(database) as slow:
+        slow.execute("UPDATE image SET rating = 2 WHERE id = 1")
+        change(database, "UPDATE image SET rating = 2 WHERE id = 2")
+        before = renders.revision()
+        slow.commit()
+    assert renders.revision() != before
+
+
+def test_another_map_is_another_revision(database, renders):
+    assert opened(database, "/elsewhere").revision().split(" ")[0] != renders.revision().split(" ")[0]
+
+
+# The report
+
+
+def test_the_report(renders, ids):
+    report = renders.report()
+    assert (report.name, report.kind, report.images) == ("renders", "diffusiontoolkit", len(ids))
+    assert report.where.endswith(", schema public")
+    counted = dict(report.facts)
+    assert counted["rated"] == "7 of 8"
+    assert counted["marked bad"] == "1 of 8"
+    assert counted["with size"] == "8 of 8"
+    assert counted["with prompt"] == "2 of 8"
+    assert counted["tags by wdv3large"] == "9 on 6 images"
+    assert counted["captions by joycaption"] == "2 on 2 images"
+    assert counted["clusters"] == "2 with 4 images"
+    assert counted["albums"] == "2 with 3 images"
+    assert counted["vectors in image_embedding"] == (
+        "7 of 8 images have embeddings (vector, 1,280 dimensions, indexed by ivfflat)"
+    )
+    assert counted["vectors in clip_vision_embedding"] == "0 of 8 images have embeddings (vector, 1,280 dimensions)"
+    assert counted["files here"] == "8 of 8 looked for"
+    assert report.problems == ()
+
+
+def test_files_that_are_elsewhere_suggest_a_map(database, ids):
+    library = opened(database)
+    assert facts(library)["files here"] == "0 of 8 looked for"
+    problem = problems(library)["missing-files"]
+    assert "under [libraries.renders.paths] in lorads.toml: 'D:\\Images' = " in problem.message
+    assert problem.subject.startswith("D:\\Images\\")
+    assert ids
+
+
+def test_the_folder_to_map_is_that_of_most(database, add, ids):
+    add(toolkit.add_image, "/srv/other/x.png")
+    add(toolkit.add_image, r"d:\IMAGES\y.png")
+    assert "in D:\\Images:" in problems(opened(database))["missing-files"].message.replace("d:\\IMAGES", "D:\\Images")
+    assert ids
+
+
+def test_some_missing_files_want_a_rescan(renders, tmp_path):
+    (tmp_path / "anna/1.png").unlink()
+    problem = problems(renders)["missing-files"]
+    assert (problem.subject, "rescan" in problem.message) == (str(tmp_path / "anna/1.png"), True)
+
+
+# Never written to
+
+
+@pytest.mark.parametrize("query", ["UPDATE image SET rating = 1", "CREATE TABLE t (id int)"])
+def test_transactions_are_read_only(renders, query):
+    with renders.connection() as connection:
+        assert connection.execute("SHOW transaction_read_only").fetchone() == ("on",)
+    with pytest.raises(LibraryError, match="a fault of ours") as caught, renders.connection() as connection:
+        connection.execute(query)
+    assert isinstance(caught.value.__cause__, psycopg.errors.ReadOnlySqlTransaction)
+
+
+def test_a_later_transaction_of_a_connection_is_read_only_too(renders):
+    with renders.connection() as connection:
+        connection.commit()
+        assert connection.execute("SHOW transaction_read_only").fetchone() == ("on",)
+
+
+@pytest.fixture
+def reader(server, tmp_path):
+    """Return the DSN of a role that may only SELECT, and the database's name."""
+    database = server.database()
+    draw(tmp_path)
+    toolkit.fill(server.dsn(database=database), tmp_path)
+    role = server.role()
+    server.run(f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role}", database=database)
+    return role, database
+
+
+def test_a_role_that_may_only_select_can_ask_everything(server, reader, tmp_path):
+    role, database = reader
+    library = opened(server.dsn(role, database=database), tmp_path)
+    images = library.find(DatasetFilter(cluster="anna", required_tags=("^_^",)))
+    assert names(images, tmp_path) == ["anna/2.png"]
+    assert all((library.tags(images), library.groups(images), library.revision()))
+    assert len(library.vector_versions(CLIP)) == len(read(library, CLIP, list(range(20)))) == library.spaces()[0].count
+    assert library.report().problems == ()
+
+
+@pytest.mark.parametrize("table", ["image_tags", "face_group", "album"])
+def test_a_table_that_may_not_be_read_is_named(server, reader, tmp_path, table):
+    role, database = reader
+    server.run(f"REVOKE SELECT ON {table} FROM {role}", database=database)
+    library = opened(server.dsn(role, database=database), tmp_path)
+    problem = problems(library)["no-rights"]
+    assert problem.subject == table
+    assert "no-table" not in problems(library)
+    assert names(library.find(DatasetFilter()), tmp_path) == GOOD
+    wanted = {"image_tags": {"required_tags": ("x",)}, "face_group": {"cluster": "anna"}, "album": {"album": "best"}}
+    with pytest.raises(LibraryError, match=rf"{table}.*GRANT"):
+        library.find(DatasetFilter(**wanted[table]))
+
+
+def test_a_table_of_images_that_may_not_be_read_is_named(server, reader):
+    role, database = reader
+    server.run(f"REVOKE SELECT ON image FROM {role}", database=database)
+    for ask in (lambda library: library.find(DatasetFilter()), lambda library: library.report()):
+        with pytest.raises(LibraryError, match=r"permission denied for table image. Have its owner .* GRANT SELECT"):
+            ask(opened(server.dsn(role, database=database)))
+
+
+def test_a_schema_that_may_not_be_looked_into_is_named(server, reader, tmp_path):
+    role, database = reader
+    toolkit.fill(server.dsn(database=database), tmp_path, schema="hidden")
+    with pytest.raises(LibraryError, match="look into schema 'hidden': have its owner GRANT USAGE"):
+        opened(server.dsn(role, database=database), schema="hidden").find(DatasetFilter())
+
+
+# What can go wrong on the way
+
+
+def fault(dsn, **options):
+    with pytest.raises(LibraryError) as caught:
+        opened(dsn, **options).count(DatasetFilter())
+    message = str(caught.value)
+    assert "'renders'" in message
+    assert message.count("\n") == 0
+    return message
+
+
+def test_faults_of_connecting_are_told_without_the_password(server):
+    where = f"127.0.0.1:{server.port}"
+    message = fault(server.dsn(password="S3cret!", database="nope"))
+    assert f"{where}/nope does not let us in" in message
+    assert "S3cret!" not in message
+    assert "owner" not in message
+    assert "has no such database" in fault(server.dsn(database="nope"))
+    assert "does not let us in" in fault(server.dsn(user="nobody"))
+    refused = fault(make_conninfo(server.dsn(password="S3cret!"), port=1))
+    assert "127.0.0.1:1/postgres cannot be reached" in refused
+    assert "S3cret!" not in refused
+
+
+def test_a_locked_table_is_told(server, reader):
+    role, database = reader
+    library = opened(server.dsn(role, database=database), lock_timeout=1)
+    assert library.count(DatasetFilter())
+    with psycopg.connect(server.dsn(database=database)) as other:
+        other.execute("LOCK TABLE image IN ACCESS EXCLUSIVE MODE")
+        with pytest.raises(LibraryError, match=r"another program keeps locked: .*raise lock_timeout \(1 s\)"):
+            library.count(DatasetFilter())
+
+
+def test_a_question_that_takes_too_long_is_told(server, reader):
+    role, database = reader
+    library = opened(server.dsn(role, database=database), statement_timeout=1)
+    late = pytest.raises(LibraryError, match=r"took too long: .*statement_timeout \(1 s\)")
+    with late, library.connection() as connection:
+        connection.execute("SELECT pg_sleep(5)")
+
+
+def test_a_lost_connection_is_told(server, reader):
+    role, database = reader
+    library = opened(server.dsn(role, database=database))
+
+    def ask():
+        with library.connection() as connection:
+            pid = connection.info.backend_pid
+            killer = threading.Timer(0.2, server.run, [f"SELECT pg_terminate_backend({pid})"])
+            killer.start()
+            try:
+                connection.execute("SELECT pg_sleep(5)")
+            finally:
+                killer.join()
+
+    with pytest.raises(LibraryError, match="broke off in the middle"):
+        ask()
+
+
+def test_a_table_that_went_away_is_told(database, renders):
+    assert renders.count(DatasetFilter(required_tags=("1girl",))) == 3
+    change(database, "DROP TABLE image_tags")
+    with pytest.raises(LibraryError, match=r"has other tables than a moment ago: .*image_tags"):
+        renders.count(DatasetFilter(required_tags=("1girl",)))
+
+
+# Its settings
+
+
+def test_the_programs_own_connection_string_is_read(server, reader):
+    role, database = reader
+    text = (
+        f"Host=127.0.0.1;Port={server.port};Database={database};Username={role};Password={server.password};Pooling=true"
+    )
+    library = opened(text)
+    assert library.count(DatasetFilter()) == len(GOOD)
+    assert library.report().where == f"127.0.0.1:{server.port}/{database}, schema public"
+    assert server.password not in repr(library)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"dsn": ""}, "dsn is missing"),
+        ({"dsn": "Host=x;Colour=blue"}, "libraries.renders.dsn: .*'Colour'"),
+        ({"table": "image"}, "unknown key libraries.renders.table"),
+        ({"lock_timeout": 0}, "lock_timeout must be a number"),
+        ({"statement_timeout": True}, "statement_timeout must be a number"),
+        ({"paths": {"pictures": "/x"}}, "no absolute path"),
+        ({"paths": "/x"}, "must be a table"),
+        ({"schema": 3}, "schema must be text"),
+    ],
+)
+def test_wrong_settings_are_refused(options, said):
+    with pytest.raises(SettingsError, match=said):
+        opened(**{"dsn": "host=x"} | options)
+
+
+def test_it_says_who_it_is(renders):
+    with renders.connection() as connection:
+        assert connection.execute("SHOW application_name").fetchone() == ("lorads",)
+        assert connection.execute("SHOW statement_timeout").fetchone() == ("1min",)
+    with dataclasses.replace(renders.host, lock_timeout=2.5).connection() as connection:
+        assert connection.execute("SHOW lock_timeout").fetchone() == ("2500ms",)

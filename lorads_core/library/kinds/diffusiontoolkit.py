@@ -104,7 +104,7 @@ class DiffusionToolkitLibrary(RelationalLibrary):
     @cached_property
     def _spellings(self) -> dict[str, str]:
         """Return the tags that are not canonical, and what is: faces that lost their underscores, and capitals."""
-        if not has_tags(self.catalog):
+        if not has_tags(self.catalog.readable()):
             return {}
         by_index = self.catalog.indexed("image_tags", "tag")
         with self.connection() as connection:
@@ -136,12 +136,12 @@ class DiffusionToolkitLibrary(RelationalLibrary):
 
     def _check(self, wanted: DatasetFilter) -> None:
         """Refuse what the database cannot tell, instead of finding nothing or everything."""
-        catalog = self.catalog
+        catalog, readable = self.catalog, self.catalog.readable()
         for asked, known, what in (
             (wanted.required_tags or wanted.excluded_tags, has_tags(catalog), "tags (no table image_tags)"),
             (wanted.minimum_rating is not None, catalog.has(IMAGE, "rating"), "ratings (no column image.rating)"),
-            (wanted.album, has_albums(catalog), "albums"),
-            (wanted.cluster, has_clusters(catalog), "clusters of faces"),
+            (wanted.album, has_albums(readable), "albums"),
+            (wanted.cluster, has_clusters(readable), "clusters of faces"),
         ):
             if asked and not known:
                 raise LibraryError(
@@ -197,7 +197,7 @@ class DiffusionToolkitLibrary(RelationalLibrary):
     def report(self) -> LibraryReport:
         """Count what the collection has, and look for some of its files."""
         catalog = self.catalog.readable()
-        known = relations(catalog, self.paths, self._spellings if has_tags(catalog) else {})
+        known = relations(catalog, self.paths, self._spellings)
         with self.connection() as connection:
             rows = left_out(connection, catalog)
             images, facts = counted(connection, known)
