@@ -42,6 +42,7 @@ class Screen:
     def __init__(self) -> None:
         self.out = Console(highlight=False, soft_wrap=True)
         self.err = Console(highlight=False, soft_wrap=True, stderr=True)
+        self._steps = self.out
 
     @contextmanager
     def progress(self) -> Generator[Progress]:
@@ -69,7 +70,11 @@ class Screen:
 
     def step(self, title: str, text: str) -> None:
         """Say what a step has done."""
-        self.out.print(f"[bold green]{escape(title):<10}[/] {escape(text)}")
+        self._steps.print(f"[bold green]{escape(title):<10}[/] {escape(text)}")
+
+    def results_only(self) -> None:
+        """Say to standard error what steps have done: standard output is for another program."""
+        self._steps = self.err
 
     def fault(self, message: str) -> None:
         """Say why a command ends without its result."""

@@ -71,6 +71,8 @@ def _libraries(options: argparse.Namespace, screen: Screen) -> int:
 
 def _query(options: argparse.Namespace, screen: Screen) -> int:
     settings = load_settings(options.settings)
+    if options.paths:
+        screen.results_only()
     with open_store(settings) as store:
         library = open_library(store, settings, options.library)
         dataset = _chosen_dataset(options, store, library, screen)
@@ -110,6 +112,8 @@ def _embed(options: argparse.Namespace, screen: Screen) -> int:
 def _regularize(options: argparse.Namespace, screen: Screen) -> int:
     settings = load_settings(options.settings)
     rules = finder_rules(options)
+    if options.paths:
+        screen.results_only()
     with open_store(settings) as store:
         library = open_library(store, settings, options.library)
         dataset = _chosen_dataset(options, store, library, screen)

@@ -200,7 +200,7 @@ def _pick_once(pool: Pool, candidates: Candidates, count: int, refused: Mapping[
 
 def _reason(pick: _Pick, known: Study) -> str:
     record = pick.candidate.record
-    said = [f"similarity {pick.candidate.similarity:.2f} of {known.band.lowest:.2f} to {known.band.highest:.2f}"]
+    said = [f"similarity {pick.candidate.similarity:.2f} ({known.band.lowest:.2f}–{known.band.highest:.2f})"]
     if record.rating is not None:
         said.append(f"rating {record.rating}")
     if record.aesthetic is not None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from numpy import float32
     from numpy.typing import NDArray
 
-_BINS = 80
+_BINS = 48
 _INCHES = (10, 5)
 _DOTS = 100
 _LIBRARY, _TRAINING, _PICKS, _BAND = "#9aa5b1", "#c2410c", "#0f766e", "#0f766e"

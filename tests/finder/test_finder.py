@@ -107,7 +107,7 @@ def test_a_band_that_would_let_the_subject_in_is_lowered(find):
 def test_each_pick_says_why(find):
     found = find(count=3)
     for image, near in zip(found.dataset.regularization, found.likeness.picks, strict=True):
-        assert image.reason.startswith(f"similarity {near:.2f} of 0.50 to {found.likeness.band.highest:.2f}")
+        assert image.reason.startswith(f"similarity {near:.2f} (0.50–{found.likeness.band.highest:.2f})")
         assert f"rating {image.record.rating}" in image.reason
 
 

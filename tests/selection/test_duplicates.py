@@ -1,0 +1,88 @@
+"""Near-duplicates by numbers: prints, vectors that prints confirm, and no chains of ever more different images."""
+
+import numpy as np
+import pytest
+
+from lorads_core.model import ImageRecord
+from lorads_core.selection.duplicates import Alike, best, bits, groups, nearest_prints
+
+
+def alike(prints, vectors=None, has_print=None, has_vector=None):
+    count = len(prints)
+    vectors = np.eye(count, dtype=np.float32) if vectors is None else np.asarray(vectors, np.float32)
+    return Alike(
+        vectors / np.linalg.norm(vectors, axis=1, keepdims=True),
+        np.array([True] * count if has_vector is None else has_vector),
+        np.array(prints, np.int64),
+        np.array([True] * count if has_print is None else has_print),
+    )
+
+
+def test_bits_are_counted_also_of_negative_numbers():
+    a = np.array([0, -1, 5], np.int64)
+    assert bits(a, np.array([0, -1, 4], np.int64)).tolist() == [[0, 64, 1], [64, 0, 63], [2, 62, 1]]
+
+
+def test_nearest_prints():
+    assert nearest_prints(np.array([7, -1]), np.array([0, 3])).tolist() == [1, 62]
+    assert nearest_prints(np.array([7]), np.array([], np.int64)).tolist() == [64]
+    assert nearest_prints(np.array([], np.int64), np.array([1])).tolist() == []
+
+
+def test_nearly_the_same_print_is_enough():
+    assert groups(alike([0b0, 0b111111, 0b1111111 << 30, -1])) == [[0, 1]]
+
+
+FAR = [0, (1 << 10) - 1, (1 << 40) - 1]  # 10 and 40 bits from the first
+
+
+@pytest.mark.parametrize(("cosine", "expected"), [(0.97, [[0, 1]]), (0.9, [])])
+def test_a_near_vector_counts_where_the_print_confirms_it(cosine, expected):
+    vectors = [[1, 0], [cosine, (1 - cosine**2) ** 0.5], [1, 0]]
+    assert groups(alike(FAR, vectors)) == expected
+
+
+def test_equal_vectors_of_unlike_pictures_are_no_duplicates():
+    assert groups(alike([0, (1 << 40) - 1], [[1, 0], [1, 0]])) == []
+
+
+def test_without_a_print_only_equal_vectors_count():
+    vectors = [[1, 0], [1, 0.001], [1, 0.2]]
+    assert groups(alike([0, 0, 0], vectors, has_print=[True, False, False])) == [[0, 1]]
+
+
+def test_without_a_vector_the_print_counts():
+    assert groups(alike([0, 1], [[1, 0], [0, 1]], has_vector=[False, True])) == [[0, 1]]
+
+
+def test_with_neither_there_are_none():
+    assert groups(alike([0, 0], [[1, 0], [1, 0]], has_print=[False] * 2, has_vector=[False] * 2)) == []
+    assert groups(alike([])) == []
+
+
+def test_a_chain_is_not_one_group():
+    chain = [(1 << (5 * n)) - 1 for n in range(5)]  # each 5 bits from the next
+    found = groups(alike(chain))
+    assert all(len(group) <= 3 for group in found)
+    assert sorted(place for group in found for place in group) == sorted({p for g in found for p in g})
+
+
+def test_many_images_are_compared_in_blocks():
+    random = np.random.default_rng(2)
+    prints = random.integers(-(2**63), 2**63 - 1, 700)
+    prints[699] = prints[3]
+    assert groups(alike(prints, random.standard_normal((700, 16)))) == [[3, 699]]
+
+
+def record(number, **fields):
+    return ImageRecord("pictures", number, f"/{number}", **{"width": 10, "height": 10, "file_size": 5} | fields)
+
+
+@pytest.mark.parametrize(
+    "better",
+    [{"rating": 3}, {"aesthetic": 5.0}, {"width": 11}, {"file_size": 6}],
+)
+def test_the_best_is_kept(better):
+    fields = {"mtime_ns": 1, "hash": "", "format": "png"}
+    assert best([record(1, **fields), record(2, **fields | better), record(3, **fields)]).id == 2
+    assert best([record(2, **fields), record(1, **fields)]).id == 1
