@@ -18,7 +18,7 @@ from .library import kinds
 from .library.files import complete
 from .library.filter import DatasetFilter
 from .library.index import IndexOptions, IndexReport, index_folder
-from .library.kinds.index import IndexedLibrary
+from .library.kinds.index import IndexedLibrary, IndexKind
 from .model import Dataset, DatasetImage, Problem, Progress, TrainingConfig, no_progress
 from .store import datasets
 from .store import images as rows
@@ -79,8 +79,18 @@ def index(
     options: IndexOptions | None = None,
     progress: Progress = no_progress,
 ) -> IndexReport:
-    """Bring a folder's part of a library up to date; see `index_folder`."""
-    return index_folder(store, settings.library(library).name, folder, options, progress)
+    """Bring a folder's part of a library of our own up to date; see `index_folder`.
+
+    Raises:
+        LibraryError: the library is another program's.
+    """
+    profile = settings.library(library)
+    if profile.kind != IndexKind().name:
+        raise LibraryError(
+            f"Library {library!r} is another program's ({profile.kind}) and is only read here: index into a library of"
+            " our own, e.g. --library pictures."
+        )
+    return index_folder(store, profile.name, folder, options, progress)
 
 
 def look_into(store: Store, settings: Settings, name: str) -> LibraryReport:
@@ -207,8 +217,7 @@ def find_regularization(
     names = {library.name, *(image.record.library for image in dataset.training)}
     libraries = {name: open_library(store, settings, name) for name in names} | {library.name: library}
     for each in libraries.values():
-        if each.spaces():
-            embed_library(store, each, None, DatasetFilter(), progress)
+        embed_library(store, each, None, DatasetFilter(), progress, space=rules.space)
     return finder.find_regularization(store, library, dataset, libraries, rules, progress)
 
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from .show import Screen
 
+    Words = argparse._ArgumentGroup  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
     Run = Callable[[argparse.Namespace, Screen], int]
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
 
@@ -236,8 +237,7 @@ def _regularize_words(command: argparse.ArgumentParser) -> None:
         help="tag that all of them must have, e.g. 1girl",
     )  # fmt: skip
     finding.add_argument("--without", action="append", default=[], metavar="TAG", help="tag that none of them may have")
-    finding.add_argument("--band", default="", metavar="0.5-0.85", help="how like the chosen images they are to be")
-    finding.add_argument("--percentiles", default="", metavar="60-95", help="the band in percentiles of the library")
+    _band_words(finding)
     finding.add_argument("--mode", default="centres", help="compare with centres of the chosen images, or nearest")
     finding.add_argument("--minimum-quality", type=int, metavar="0-10", help="lowest rating")
     finding.add_argument("--quality", type=float, default=0.3, help="weight of rating against likeness, 0-1")
@@ -252,6 +252,11 @@ def _regularize_words(command: argparse.ArgumentParser) -> None:
     finding.add_argument("--search", default="auto", help="auto, exact or index")
 
 
+def _band_words(group: Words) -> None:
+    group.add_argument("--band", default="", metavar="0.5-0.85", help="how like the chosen images they are to be")
+    group.add_argument("--percentiles", default="", metavar="60-95", help="the band in percentiles of the library")
+
+
 def _build_words(command: argparse.ArgumentParser) -> None:
     from .bases import BASE_MODEL_NAMES  # noqa: PLC0415 - words of the tables, read when they are shown
 
@@ -259,13 +264,13 @@ def _build_words(command: argparse.ArgumentParser) -> None:
     command.add_argument("--trigger", type=_text, default="", help="the word that shall call the concept")
     command.add_argument("--trigger-position", choices=["prepend", "append", "none"], default="prepend")
     command.add_argument("--regularization", type=_path, metavar="FOLDER", help="folder with regularization pictures")
-    command.add_argument(
-        "--find-regularization", type=int, metavar="N", help="find so many in the library by likeness (see regularize)"
-    )
-    command.add_argument(
+    finding = command.add_argument_group("finding regularization images (more words: lorads regularize)")
+    finding.add_argument("--find-regularization", type=int, metavar="N", help="so many of the library, by likeness")
+    finding.add_argument(
         "--class", dest="regularization_class", action="append", default=[], metavar="TAG",
         help="tag that all of those must have, e.g. 1girl",
     )  # fmt: skip
+    _band_words(finding)
     _choosing_words(command)
     _reading_words(command)
     captions = command.add_argument_group("captions")

@@ -12,7 +12,7 @@ from ..demo import LIBRARY, SAMPLES, TRIGGER
 from ..errors import SettingsError
 from ..export.plan import ExportOptions
 from ..finder.rules import FinderRules
-from ..inputs import caption_settings, image_policy_word, sidecar_rule
+from ..inputs import band_wish, caption_settings, image_policy_word, sidecar_rule
 from ..library.filter import DatasetFilter
 from ..library.index import IndexOptions
 from ..model import TrainingConfig
@@ -117,6 +117,7 @@ def _finder_rules(options: argparse.Namespace) -> FinderRules | None:
         return None
     return FinderRules(
         count=options.find_regularization,
+        band=band_wish(options.band, options.percentiles),
         wanted=DatasetFilter(required_tags=tuple(options.regularization_class)),
         repeats=options.repeats,
     )

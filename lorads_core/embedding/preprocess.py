@@ -31,6 +31,7 @@ import numpy as np
 from PIL import Image
 
 from ..errors import SettingsError
+from ..store.vectors import CLIP_VIT_H
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,8 +48,6 @@ Layout = Literal["nchw", "nhwc"]
 Pool = Literal["", "cls", "mean"]
 Triple = tuple[float, float, float]
 
-CLIP_VIT_H_SPACE = "clip-vit-h-14"
-"""Pooled vectors (1280) of LAION's CLIP-ViT-H/14, as DiffusionToolkit keeps them."""
 
 LARGEST = 4096
 _LONGEST = 16  # times its width that a strip is looked at
@@ -169,7 +168,7 @@ PRESETS: dict[str, Preset] = {
     "clip-vit-h": Preset(
         Preprocess(224, "stretch", resample="imagesharp", mean=_CLIP_MEAN, std=_CLIP_STD),
         outputs=("pooler_output",),
-        space=CLIP_VIT_H_SPACE,
+        space=CLIP_VIT_H,
         dimensions=1280,
     ),
     "clip": Preset(Preprocess(224, "crop", mean=_CLIP_MEAN, std=_CLIP_STD)),

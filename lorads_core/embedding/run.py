@@ -108,6 +108,7 @@ def embed_library(
     embedder: Embedder | None,
     wanted: DatasetFilter,
     progress: Progress = no_progress,
+    space: str = "",
 ) -> EmbedReport:
     """Copy the library's own vectors into our store, then embed the wanted images that have none or whose file changed.
 
@@ -117,8 +118,9 @@ def embed_library(
     Args:
         store: where the vectors go, under the library's name.
         library: the images; its own vectors of the encoder's space are copied, whatever the filter.
-        embedder: the encoder; without one, the library's own vectors of all spaces are copied and nothing is embedded.
+        embedder: the encoder; without one, only the library's own vectors are copied.
         wanted: the images to embed.
+        space: which of the library's own vectors to copy without an embedder; the most useful ones where it is empty.
         progress: called as ("adopt", done, total) and ("embed", done, total) with numbers of vectors and images.
 
     Raises:
@@ -127,13 +129,15 @@ def embed_library(
         StoreError: the store cannot be written, or knows the space with other dimensions.
     """
     started = monotonic()
-    held = [space for space in library.spaces() if embedder is None or space.space == embedder.space.name]
+    wanted_space = embedder.space.name if embedder else space
+    own = library.spaces()
+    held = [found for found in own if found.space == wanted_space] if wanted_space else list(own[:1])
     adopting = _Adopting(store, library, progress)
     embedding = _Embedding(store, library, embedder, progress) if embedder else None
     spaces = {space.space for space in held}.union([embedder.space.name] if embedder else [])
     try:
-        for space in held:
-            adopting.run(space)
+        for found in held:
+            adopting.run(found)
         spaces |= adopting.forget_lost(embedder.space.name if embedder else None)
         if embedding:
             embedding.run(wanted, adopting.ids)

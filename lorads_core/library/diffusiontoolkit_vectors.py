@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from psycopg import sql
 
+from ..store.vectors import CLIP_VIT_H
 from . import HostSpace, HostVectors
 from .diffusiontoolkit_relations import is_left_out
 
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
     import psycopg
 
     from .catalog import Catalog, VectorColumn
-
-CLIP_VIT_H_SPACE = "clip-vit-h-14"
-"""The space of CLIP-ViT-H/14's pooled output before projection; `embedding` calls it the same."""
 
 _CLIP_VIT_H = 1280  # dimensions; installs of 2025 had 1,024, and who knows of what
 _CLIP_VIT_H_COLUMNS = ("image_embedding", "clip_vision_embedding")
@@ -64,14 +62,14 @@ class Held(NamedTuple):
 
 def _space(column: str, dimensions: int) -> str:
     if dimensions == _CLIP_VIT_H and column in _CLIP_VIT_H_COLUMNS:
-        return CLIP_VIT_H_SPACE
+        return CLIP_VIT_H
     return f"diffusiontoolkit:{column}:{dimensions}"
 
 
 def find_held(catalog: Catalog, space: str) -> Held | None:
     """Return what may hold vectors of a space, None where nothing can."""
     named = _NAMED.fullmatch(space)
-    if space == CLIP_VIT_H_SPACE:
+    if space == CLIP_VIT_H:
         names, dimensions = _CLIP_VIT_H_COLUMNS, _CLIP_VIT_H
     elif named:
         names, dimensions = (named[1],), int(named[2])

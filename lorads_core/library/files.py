@@ -1,4 +1,4 @@
-"""The files behind the records of a library that knows only of them: read when they are chosen, told of when missing."""
+"""The files behind the records of a library that only knows of them: read when chosen, told of when missing."""
 
 from __future__ import annotations
 

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 MOST_DIMENSIONS = 4000
 """What pgvector 0.8 can index as halfvec."""
 
+CLIP_VIT_H = "clip-vit-h-14"
+"""The space of DiffusionToolkit's image vectors: CLIP-ViT-H/14, pooled before the projection, 1,280 dimensions."""
+
 _SHORTEST = 1e-6
 _COUNTED = 20_000  # rows up to which counting takes no time
 _END_OF_COPY = b"\xff\xff"

@@ -11,8 +11,8 @@ from onnx import TensorProto, helper
 from PIL import Image
 
 from lorads_core.embedding import open_embedder
-from lorads_core.embedding.preprocess import CLIP_VIT_H_SPACE
 from lorads_core.errors import SettingsError
+from lorads_core.store.vectors import CLIP_VIT_H
 
 from .models import PLAIN, profile, weights, write_model
 
@@ -169,7 +169,7 @@ def test_clip_vit_h_is_one_space_whatever_its_file(tmp_path):
         node.output[:] = ["pooler_output" if name == swapped[0] else name for name in node.output]
     onnx.save(graph, path)
     embedder = open_embedder(profile(model=str(path), preset="clip-vit-h"))
-    assert embedder.space[:2] == (CLIP_VIT_H_SPACE, 1280)
+    assert embedder.space[:2] == (CLIP_VIT_H, 1280)
     assert "last_hidden_state" in embedder.space.origin
     changed = open_embedder(profile("mine", model=str(path), preset="clip-vit-h", resize="crop"))
     assert changed.space.name.startswith("mine-"), "what was preprocessed otherwise is another space"

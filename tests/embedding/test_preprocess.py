@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lorads_core.embedding.preprocess import CLIP_VIT_H_SPACE, PRESETS, Preprocess, read_preprocess, read_preset
+from lorads_core.embedding.preprocess import PRESETS, Preprocess, read_preprocess, read_preset
 from lorads_core.errors import SettingsError
 from lorads_core.settings import Table
+from lorads_core.store.vectors import CLIP_VIT_H
 
 
 def table(**values):
@@ -74,8 +75,8 @@ def test_clip_vit_h_normalises_as_diffusiontoolkit():
     # (R / 255 - mean) / std of CLIPVisionEncoder.cs
     expected = [-0.48145466 / 0.26862954, (128 / 255 - 0.4578275) / 0.26130258, (1 - 0.40821073) / 0.27577711]
     np.testing.assert_allclose(tensor[0, :, 5, 7], expected, rtol=1e-6)
-    assert (preset.space, preset.dimensions) == (CLIP_VIT_H_SPACE, 1280)
-    assert CLIP_VIT_H_SPACE == "clip-vit-h-14"
+    assert (preset.space, preset.dimensions) == (CLIP_VIT_H, 1280)
+    assert CLIP_VIT_H == "clip-vit-h-14"
 
 
 def test_stretch_shows_all_of_the_picture():
