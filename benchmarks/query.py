@@ -67,8 +67,8 @@ def fill(store: Store, library: str, rows: int) -> None:
         )
         connection.execute(
             "INSERT INTO lorads.tags (library, image_id, source, tag, confidence)"
-            " SELECT %s, n, 'wd', tag, 0.9 FROM generate_series(1, %s::bigint) AS n, (VALUES ('1girl', 2), ('smile', 3))"
-            " AS common (tag, every) WHERE hashint8(n * every) %% every = 0",
+            " SELECT %s, n, 'wd', tag, 0.9 FROM generate_series(1, %s::bigint) AS n,"
+            " (VALUES ('1girl', 2), ('smile', 3)) AS common (tag, every) WHERE hashint8(n * every) %% every = 0",
             [library, rows],
         )
         connection.execute(

@@ -165,9 +165,8 @@ def naive(world: World, ids: np.ndarray) -> np.ndarray:
 
 def brute_force(vectors: np.ndarray, anchors: np.ndarray) -> np.ndarray:
     """Return each vector's cosine to the nearest anchor, in float32, block by block."""
-    return np.concatenate(
-        [(vectors[at : at + 50_000].astype(np.float32) @ anchors.T).max(axis=1) for at in range(0, len(vectors), 50_000)]
-    )
+    blocks = (vectors[at : at + 50_000].astype(np.float32) for at in range(0, len(vectors), 50_000))
+    return np.concatenate([(block @ anchors.T).max(axis=1) for block in blocks])
 
 
 def searches(store: Store, library: str, world: World, ids: np.ndarray, *, with_index: bool) -> None:

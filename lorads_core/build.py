@@ -217,7 +217,8 @@ def find_regularization(
     names = {library.name, *(image.record.library for image in dataset.training)}
     libraries = {name: open_library(store, settings, name) for name in names} | {library.name: library}
     for each in libraries.values():
-        embed_library(store, each, None, DatasetFilter(), progress, space=rules.space)
+        if not isinstance(each, IndexedLibrary):  # its vectors are in our store anyway
+            embed_library(store, each, None, DatasetFilter(), progress, space=rules.space)
     return finder.find_regularization(store, library, dataset, libraries, rules, progress)
 
 

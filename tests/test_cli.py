@@ -115,6 +115,7 @@ def test_index_reports_bad_files_and_goes_on(lorads, tmp_path, picture):
         (("build", SAMPLES / "subject", "--trigger", "x", "--learning-rate", "nan"), 9, "learning rate is nan"),
         (("build", SAMPLES / "subject", "--trigger", "x", "--epochs", "0"), 9, "number of epochs is 0"),
         (("build", SAMPLES / "subject", "--trigger", "x", "--library", "none"), 3, "no library 'none'"),
+        (("build", "--trigger", "x"), 3, "Nothing is chosen"),
     ],
 )
 def test_a_fault_is_one_line_and_an_exit_code(lorads, tmp_path, arguments, code, says):
@@ -131,7 +132,7 @@ def test_a_fault_is_one_line_and_an_exit_code(lorads, tmp_path, arguments, code,
         (),
         ("nonsense",),
         ("demo", "--epochs", "many"),
-        ("build",),
+        ("build", "--find-regularization", "some"),
         ("index", ""),
         ("demo", "--out", ""),
         ("demo", "--trigger", "\udcff"),

@@ -67,7 +67,6 @@ def test_a_file_named_by_hand_must_be_there(tmp_path, monkeypatch):
         ("store = 'server'\n[stores.server]", "needs a dsn"),
         ("store = 5", "must be text"),
         ("[stores]\nserver = 'dsn'", r"stores.server must be a table"),
-        ("[libraries.x]\nkind = 'cloud'", "none of: index"),
         ("[roots]\npictures = 'one'", "must be a list"),
         ("[roots]\npictures = [1]", "must be a list"),
         ("a = [", "not valid TOML"),

@@ -39,7 +39,7 @@ from ..store.vectors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from PIL import Image
 
@@ -138,7 +138,7 @@ def embed_library(
     try:
         for found in held:
             adopting.run(found)
-        spaces |= adopting.forget_lost(embedder.space.name if embedder else None)
+        spaces |= adopting.forget_lost({found.space for found in own}, embedder.space.name if embedder else None)
         if embedding:
             embedding.run(wanted, adopting.ids)
     finally:
@@ -185,7 +185,6 @@ class _Adopting:
         self.store = store
         self.library = library
         self.progress = progress
-        self.names: set[str] = set()
         self.ids: set[int] = set()
         self.problems: list[Problem] = []
         self.adopted = self.deleted = self.kept = 0
@@ -193,7 +192,6 @@ class _Adopting:
     def run(self, host: HostSpace) -> None:
         """Bring our copy of a space up to date."""
         space = Space(host.space, host.dimensions, host.origin)
-        self.names.add(space.name)
         with self.store.connection() as connection:
             prepare_space(connection, self.library.name, space)
             ours = versions(connection, self.library.name, space.name)
@@ -203,8 +201,8 @@ class _Adopting:
         self.kept += len(theirs) - len(wanted)
         self._copy(space, wanted)
 
-    def forget_lost(self, only: str | None) -> set[str]:
-        """Delete what was copied of spaces that the library holds nothing of any more; return their names."""
+    def forget_lost(self, held: Collection[str], only: str | None) -> set[str]:
+        """Delete what was copied of spaces that are not among those that the library holds; return their names."""
         with self.store.connection() as connection:
             kept = [only] if only else [known.space.name for known in coverage(connection, self.library.name)]
             copied = {
@@ -214,7 +212,7 @@ class _Adopting:
                     if version > 0
                 ]
                 for name in kept
-                if name not in self.names
+                if name not in held
             }
         for name, gone in copied.items():
             self._delete(name, gone)
