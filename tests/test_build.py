@@ -10,8 +10,10 @@ from lorads_core.export.plan import ExportOptions
 from lorads_core.inputs import caption_settings
 from lorads_core.library.filter import DatasetFilter
 from lorads_core.model import TrainingConfig
-from lorads_core.settings import Settings
+from lorads_core.settings import Settings, load_settings
 from lorads_core.store import datasets
+
+from .library import shelf, sqlite_fixture
 
 SETTINGS = Settings()
 CONFIG = TrainingConfig(checkpoint="/models/base.safetensors")
@@ -105,3 +107,38 @@ def test_a_config_that_the_trainer_would_refuse_writes_nothing(store, captioned,
     with pytest.raises(Exception, match="network dim is 0"):
         export(store, captioned().dataset, bad, ExportOptions(), tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def old_library(tmp_path, *, paths=True):
+    """Return settings with a library that another program keeps, on SQLite."""
+    text = "[libraries.old]\nkind = 'diffusiontoolkit-sqlite'\nfile = 'old.db'\nindex = ''\n"
+    mapped = f"[libraries.old.paths]\n'{sqlite_fixture.ROOT}' = '{tmp_path / 'pictures'}'\n" if paths else ""
+    (tmp_path / "lorads.toml").write_text(text + mapped, encoding="utf-8")
+    return load_settings(tmp_path / "lorads.toml")
+
+
+def test_a_library_that_vanishes_between_query_and_captions_is_one_error(store, tmp_path):
+    """Its captions cannot be asked for any more; what was captioned before can still be exported."""
+    shelf.draw(tmp_path / "pictures")
+    sqlite_fixture.fill(tmp_path / "old.db", tmp_path / "pictures")
+    settings = old_library(tmp_path)
+    dataset = query(store, open_library(store, settings, "old"), "anna", DatasetFilter(minimum_rating=4)).dataset
+    assert all(image.record.mtime_ns and image.record.hash for image in dataset.training), "their files were read"
+    words = caption_settings("prompt", ("combined",), "annax", "prepend", "sdxl")
+    captioned = caption(store, settings, dataset, words).dataset
+    (tmp_path / "old.db").unlink()
+    with pytest.raises(LibraryError, match=r"old\.db"):
+        caption(store, settings, dataset, words)
+    result = export(store, captioned, CONFIG, ExportOptions(), tmp_path / "out")
+    assert result.export.training_images == len([image for image in captioned.training if image.caption]) > 0
+
+
+def test_files_that_are_not_here_are_told_and_left_out(store, tmp_path):
+    paths = shelf.draw(tmp_path / "pictures")
+    sqlite_fixture.fill(tmp_path / "old.db", tmp_path / "pictures")
+    with pytest.raises(LibraryError, match=r"\[libraries\.old\.paths\]"):
+        query(store, open_library(store, old_library(tmp_path, paths=False), "old"), "anna", DatasetFilter())
+    paths["anna/1.png"].unlink()
+    queried = query(store, open_library(store, old_library(tmp_path), "old"), "anna", DatasetFilter())
+    assert [problem.subject for problem in queried.problems] == [str(paths["anna/1.png"])]
+    assert str(paths["anna/1.png"]) not in {image.record.path for image in queried.dataset.training}

@@ -54,7 +54,7 @@ def contact_sheet(cells: Sequence[Cell], title: str = "", columns: int = 0, size
     sheet = Image.new("RGB", (wide * step[0] + _GAP, head + rows * step[1] + foot), _PAPER)
     pen = ImageDraw.Draw(sheet)
     if title:
-        pen.text((_GAP, _GAP), _clipped(title, sheet.width - 2 * _GAP, _TITLE), _INK, _font(_TITLE))
+        pen.text((_GAP, _GAP), clipped(title, sheet.width - 2 * _GAP, _TITLE), _INK, _font(_TITLE))
     with ThreadPoolExecutor(min(16, os.cpu_count() or 2)) as pool:
         thumbnails = pool.map(_thumbnail, [cell.path for cell in drawn], [size] * len(drawn))
         for n, (cell, thumbnail) in enumerate(zip(drawn, thumbnails, strict=True)):
@@ -96,7 +96,7 @@ def _draw(
         sheet.paste(thumbnail, (left + (size - thumbnail.width) // 2, top + (size - thumbnail.height) // 2))
     for n, line in enumerate(cell.lines):
         at = left, top + size + 4 + n * _LINE
-        pen.text(at, _clipped(line, size, _TEXT), _FAINT if n else _INK, _font(_TEXT))
+        pen.text(at, clipped(line, size, _TEXT), _FAINT if n else _INK, _font(_TEXT))
 
 
 def _wrapped(text: str, width: int, most: int) -> list[str]:
@@ -106,11 +106,11 @@ def _wrapped(text: str, width: int, most: int) -> list[str]:
         if lines and _font(_TEXT).getlength(longer) <= width:
             lines[-1] = longer
         else:
-            lines.append(_clipped(word, width, _TEXT))
+            lines.append(clipped(word, width, _TEXT))
     return lines[:most]
 
 
-def _clipped(text: str, width: int, size: int) -> str:
+def clipped(text: str, width: int, size: int) -> str:
     """Return the text, or as much of it as fits into ``width`` pixels, with an ellipsis."""
     font = _font(size)
     if font.getlength(text) <= width:

@@ -12,7 +12,7 @@ Measured on 53 photographs (our samples, those of scikit-image and scikit-learn)
     half the size                    0    2   15                0.998  0.924         98 %
     grey                             0    0    2                0.925  0.806        100 %
     30 % darker                      0    2    4                0.985  0.904        100 %
-    30 % brighter (it clips)         2    8   15                0.987  0.948         98 %
+    30 % brighter (it clips)         2    8   15                0.987  0.948         96 %
     a line of text                   2   10   20                0.998  0.984         98 %
     5 % cut off all around           6   10   22                0.985  0.966         98 %
     5 % cut off one side             8   14   16                0.987  0.973        100 %
