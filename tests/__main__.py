@@ -11,12 +11,15 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPTS = Path(sysconfig.get_path("scripts"))
+PYTEST = (sys.executable, "-m", "pytest")
 CHECKS = (
     ("lint", [SCRIPTS / "ruff", "check"]),
     ("format", [SCRIPTS / "ruff", "format", "--check"]),
     ("types", [SCRIPTS / "basedpyright", "--pythonpath", sys.executable]),
     ("imports", [SCRIPTS / "lint-imports"]),
-    ("tests", [sys.executable, "-m", "pytest"]),
+    # A few processes, each with a server of its own; ComfyUI is started once, after them.
+    ("tests", [*PYTEST, "-m", "not comfyui", "--numprocesses=auto", "--maxprocesses=4", "--dist=loadfile"]),
+    ("tests in ComfyUI", [*PYTEST, "-m", "comfyui"]),
 )
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome", "msedge")
 INSTALLERS = (
@@ -30,7 +33,7 @@ def main() -> int:
     set_up_browser()
     for name, command in CHECKS:
         print(f"== {name}", flush=True)
-        arguments = sys.argv[1:] if name == "tests" else []
+        arguments = sys.argv[1:] if name.startswith("tests") else []
         code = subprocess.run([*command, *arguments], cwd=ROOT, check=False).returncode
         if code:
             print(f"== {name} failed", flush=True)

@@ -6,6 +6,7 @@ import { addResult } from "./result_text.js";
 const NODES = new Set([
   "LoradsIndexImages",
   "LoradsQueryImages",
+  "LoradsRegularizationFinder",
   "LoradsCaptionBuilder",
   "LoradsExportDataset",
 ]);
