@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .errors import ImageError
-from .images.files import shown
+from .images.files import shown, translated
 from .images.prints import read_print
 from .model import Problem, no_progress
 from .store.prints import KnownPrint, known_prints, write_prints
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 STEP = "prints"
 _CHUNK = 64
+_FLAT = 0  # as kept in the store: no picture has this print, since half of the bits of one are set
+_MISSING = "The file is not there any more: index its folder again."
 
 ImageKey = tuple[str, int]
 
@@ -37,7 +39,13 @@ class Prints:
 
 
 def prints(store: Store, records: Sequence[ImageRecord], progress: Progress = no_progress) -> Prints:
-    """Return the prints of images of any libraries; one problem for each whose file cannot be read."""
+    """Return the prints of images of any libraries; one problem for each whose file cannot be read.
+
+    What was read is kept chunk by chunk, so that a run that is cut off goes on from there.
+
+    Raises:
+        StoreError: the store cannot be read or written.
+    """
     by_library: defaultdict[str, list[ImageRecord]] = defaultdict(list)
     for record in records:
         by_library[record.library].append(record)
@@ -62,29 +70,29 @@ def _chunk(store: Store, library: str, chunk: Sequence[ImageRecord], pool: Threa
         key = library, record.id
         if isinstance(outcome, Problem):
             found.problems.append(outcome)
-        elif outcome is None:
+            continue
+        if outcome.print == _FLAT:
             found.flat.add(key)
         else:
             found.by_key[key] = outcome.print
-            if outcome is not known.get(record.id):
-                fresh[record.id] = outcome
+        if outcome is not known.get(record.id):
+            fresh[record.id] = outcome
     if fresh:
         with store.connection() as connection:
             write_prints(connection, library, fresh)
 
 
-def _read(record: ImageRecord, known: KnownPrint | None) -> KnownPrint | Problem | None:
+def _read(record: ImageRecord, known: KnownPrint | None) -> KnownPrint | Problem:
+    """Return the print of a picture, or why there is none; run in a worker thread, so nothing is raised."""
     try:
         there = Path(record.path).stat()
-        if known and (known.path, known.file_size, known.mtime_ns) == (
-            record.path,
-            there.st_size,
-            there.st_mtime_ns,
-        ):
+        if known and (known.path, known.file_size, known.mtime_ns) == (record.path, there.st_size, there.st_mtime_ns):
             return known
         value = read_print(record.path)
-    except (OSError, ValueError) as error:
-        return Problem("warning", "missing-file", f"It is not there ({error}).", shown(record.path))
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: a path that no system could have
+        return Problem("warning", "missing-file", _MISSING, shown(record.path))
+    except OSError as error:
+        return Problem("warning", "unreadable", str(translated(record.path, error)), shown(record.path))
     except ImageError as error:
         return Problem("warning", "unreadable", str(error), shown(record.path))
-    return None if value is None else KnownPrint(record.path, there.st_size, there.st_mtime_ns, value)
+    return KnownPrint(record.path, there.st_size, there.st_mtime_ns, _FLAT if value is None else value)

@@ -4,7 +4,9 @@ import shutil
 import uuid
 from pathlib import Path
 
+import numpy as np
 import pytest
+from imagehash import phash
 from PIL import Image, ImageOps
 
 from lorads_core.demo import SAMPLES
@@ -68,6 +70,12 @@ def test_how_it_lies_in_the_file_does_not_matter(tmp_path):
     assert apart(read_print(tmp_path / "turned.jpg"), read_print(path)) <= 2
 
 
+@pytest.mark.parametrize("path", PHOTOGRAPHS[::4], ids=lambda path: path.stem)
+def test_decoding_in_small_changes_two_bits_at_most(path):
+    whole = np.packbits(phash(decode(path)).hash.ravel()).tobytes()
+    assert apart(read_print(path), int.from_bytes(whole, "big", signed=True)) <= 2
+
+
 @pytest.mark.parametrize("colour", [(0, 0, 0), (255, 255, 255), (10, 200, 30)])
 def test_a_picture_of_one_colour_has_none(tmp_path, colour):
     Image.new("RGB", (100, 80), colour).save(tmp_path / "flat.png")
@@ -100,8 +108,17 @@ def test_prints_are_read_once_and_kept(store, shelf, library):
     assert {Path(record.path).name for record in records if (library, record.id) in found.flat} == {"flat.png"}
     assert told == [("prints", 5, 5)]
     with store.connection() as connection:
-        connection.execute("UPDATE lorads.prints SET print = 1")
-    assert set(prints(store, records).by_key.values()) == {1}
+        connection.execute("UPDATE lorads.prints SET print = 1 WHERE print <> 0")
+    again = prints(store, records)
+    assert set(again.by_key.values()) == {1}
+    assert again.flat == found.flat
+
+
+def test_flat_pictures_are_kept_too(store, shelf):
+    prints(store, shelf.find(DatasetFilter()))
+    with store.connection() as connection:
+        connection.execute("UPDATE lorads.prints SET print = 7 WHERE print = 0")
+    assert not prints(store, shelf.find(DatasetFilter())).flat  # it was not read again
 
 
 def test_a_changed_file_is_read_again_and_a_missing_one_told(store, shelf, library):

@@ -14,6 +14,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from ..errors import ExportError, ImageError
 from ..images.decode import decode
+from ..images.files import shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,16 +28,21 @@ _GAP = 14
 _LINE = 17
 _TEXT = 13
 _TITLE = 20
+_FRAME = 4
 _MOST_CELLS = 400
 _WIDEST = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A picture's file, and the lines below it; the first is printed darker."""
+    """A picture's file, and the lines below it; the first is printed darker.
+
+    ``mark`` is the colour of a frame around it, as Pillow's ImageColor knows it ("#0f766e"); empty for none.
+    """
 
     path: str
     lines: tuple[str, ...] = ()
+    mark: str = ""
 
 
 def contact_sheet(cells: Sequence[Cell], title: str = "", columns: int = 0, size: int = 192) -> Image.Image:
@@ -47,8 +53,8 @@ def contact_sheet(cells: Sequence[Cell], title: str = "", columns: int = 0, size
     drawn = cells[:_MOST_CELLS]
     wide = columns or min(_WIDEST, max(1, len(drawn)), max(4, round(len(drawn) ** 0.5 * 1.3)))
     lines = max((len(cell.lines) for cell in drawn), default=0)
-    step = size + _GAP, size + lines * _LINE + _GAP + (6 if lines else 0)
-    head = _TITLE + 2 * _GAP if title else _GAP
+    step = size + _GAP, size + lines * _LINE + _GAP + (_FRAME + 4 if lines else 0)
+    head = _TITLE + 2 * _GAP + _FRAME if title else _GAP
     rows = -(-len(drawn) // wide)
     foot = _LINE + _GAP if len(cells) > len(drawn) else 0
     sheet = Image.new("RGB", (wide * step[0] + _GAP, head + rows * step[1] + foot), _PAPER)
@@ -75,7 +81,7 @@ def _thumbnail(path: str, size: int) -> Image.Image | str:
     try:
         picture = decode(path, first_frame=True, shrink_to=shrink_to)
     except ImageError as error:
-        return str(error).removeprefix(path).strip()
+        return f"It {str(error).removeprefix(shown(path)).strip()}"
     return picture.resize(shrink_to(*picture.size), Image.Resampling.LANCZOS, reducing_gap=3.0)
 
 
@@ -94,12 +100,16 @@ def _draw(
             pen.text((left + 8, top + 8 + n * _LINE), line, _BROKEN, _font(_TEXT))
     else:
         sheet.paste(thumbnail, (left + (size - thumbnail.width) // 2, top + (size - thumbnail.height) // 2))
+    if cell.mark:
+        around = left - _FRAME, top - _FRAME, left + size - 1 + _FRAME, top + size - 1 + _FRAME
+        pen.rectangle(around, outline=cell.mark, width=_FRAME)
     for n, line in enumerate(cell.lines):
-        at = left, top + size + 4 + n * _LINE
+        at = left, top + size + _FRAME + 2 + n * _LINE
         pen.text(at, clipped(line, size, _TEXT), _FAINT if n else _INK, _font(_TEXT))
 
 
 def _wrapped(text: str, width: int, most: int) -> list[str]:
+    """Return the text in at most ``most`` lines of ``width`` pixels, with an ellipsis where it is longer."""
     lines: list[str] = []
     for word in text.split():
         longer = f"{lines[-1]} {word}" if lines else word
@@ -107,11 +117,13 @@ def _wrapped(text: str, width: int, most: int) -> list[str]:
             lines[-1] = longer
         else:
             lines.append(clipped(word, width, _TEXT))
+    if len(lines) > most:
+        lines[most - 1] = clipped(" ".join(lines[most - 1 :]), width, _TEXT)
     return lines[:most]
 
 
 def clipped(text: str, width: int, size: int) -> str:
-    """Return the text, or as much of it as fits into ``width`` pixels, with an ellipsis."""
+    """Return the text, or as much of it as fits into ``width`` pixels at a letter size in pixels, with an ellipsis."""
     font = _font(size)
     if font.getlength(text) <= width:
         return text

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from lorads_core.errors import ExportError
-from lorads_core.pictures.sheet import Cell, _clipped, _font, contact_sheet, save_png
+from lorads_core.pictures.sheet import Cell, _font, _wrapped, clipped, contact_sheet, save_png
 
 RED = (200, 0, 0)
 
@@ -47,6 +47,21 @@ def test_a_broken_file_is_a_field_with_the_reason(red, tmp_path):
     assert written[:, : sheet.width // 2].any()
 
 
+def test_a_mark_is_a_frame_around_the_picture(red):
+    path = red("a.png", (100, 100))
+    plain, framed = (contact_sheet([Cell(path, mark=mark)], size=100) for mark in ("", "#0000ff"))
+    blue = (np.asarray(framed, int) == (0, 0, 255)).all(axis=2)
+    assert reds(framed) == reds(plain) == (100, 100)
+    assert (blue.any(axis=0).sum(), blue.any(axis=1).sum()) == (108, 108)
+
+
+def test_a_long_reason_ends_in_an_ellipsis():
+    lines = _wrapped("many words " * 40, 100, 3)
+    assert len(lines) == 3
+    assert lines[-1].endswith("…")
+    assert all(_font(13).getlength(line) <= 100 for line in lines)
+
+
 def test_too_many_are_said_to_be(red):
     path = red("a.png", (8, 8))
     few, many = (contact_sheet([Cell(path)] * count, columns=20, size=16) for count in (400, 401))
@@ -62,9 +77,9 @@ def test_an_empty_sheet_is_a_sheet():
     "text", ["short", "a much longer line of words than fits", "Übergröße № 5 Длинная строка слов", ""]
 )
 def test_words_fit(text):
-    clipped = _clipped(text, 100, 13)
-    assert _font(13).getlength(clipped) <= 100
-    assert clipped == text or clipped.endswith("…")
+    shown = clipped(text, 100, 13)
+    assert _font(13).getlength(shown) <= 100
+    assert shown == text or shown.endswith("…")
 
 
 def test_a_png_replaces_a_former_one_when_it_is_whole(tmp_path):

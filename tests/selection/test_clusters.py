@@ -45,6 +45,14 @@ def test_too_few_make_no_group(count):
     assert propose(np.arange(count), mixture([5])[0][:count]) == []
 
 
+def test_images_that_are_unlike_all_others_are_no_group():
+    vectors, labels = mixture([60, 40], noise=200, dimensions=512)
+    found = propose(np.arange(len(vectors)), vectors)
+    grouped = [image_id for group in found for image_id in group.ids]
+    assert [len(group.ids) for group in found] == pytest.approx([60, 40], abs=3)
+    assert (labels[grouped] >= 0).mean() > 0.95
+
+
 def test_equal_vectors_are_one_group_or_none():
     found = propose(np.arange(20), np.repeat(mixture([1], 0)[0], 20, axis=0))
     assert [len(group.ids) for group in found] in ([], [20])
@@ -53,5 +61,5 @@ def test_equal_vectors_are_one_group_or_none():
 def test_nonsense_is_refused():
     with pytest.raises(SettingsError, match="2 or more"):
         propose(np.arange(20), mixture([20])[0][:20], 1)
-    with pytest.raises(LibraryError, match="too many"):
+    with pytest.raises(LibraryError, match=r"20,001 images are too many .* choose some by folder"):
         propose(np.arange(MOST_IMAGES + 1), np.zeros((1, 8), np.float32))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lorads_core.model import ImageRecord
-from lorads_core.selection.duplicates import Alike, best, bits, groups, nearest_prints
+from lorads_core.selection.duplicates import Alike, best, bits, groups, nearest_prints, report, twins
 
 
 def alike(prints, vectors=None, has_print=None, has_vector=None):
@@ -60,11 +60,38 @@ def test_with_neither_there_are_none():
     assert groups(alike([])) == []
 
 
-def test_a_chain_is_not_one_group():
-    chain = [(1 << (5 * n)) - 1 for n in range(5)]  # each 5 bits from the next
-    found = groups(alike(chain))
-    assert all(len(group) <= 3 for group in found)
-    assert sorted(place for group in found for place in group) == sorted({p for g in found for p in g})
+CHAIN = [(1 << (5 * n)) - 1 for n in range(5)]  # each 5 bits from the next
+
+
+@pytest.mark.parametrize(
+    ("order", "expected"),
+    [((), [[0, 1], [2, 3]]), ((1, 0, 2, 3, 4), [[1, 0, 2], [3, 4]]), ((2, 0, 1, 3, 4), [[2, 1, 3]])],
+)
+def test_a_chain_is_not_one_group(order, expected):
+    assert groups(alike(CHAIN), order) == expected
+
+
+def test_no_two_kept_images_are_alike_and_all_others_are_like_theirs():
+    random = np.random.default_rng(5)
+    prints = random.integers(-(2**63), 2**63 - 1, 30).repeat(20) ^ (1 << random.integers(0, 63, 600))
+    prints ^= 1 << random.integers(0, 63, 600)  # up to 4 bits among those of one picture
+    given = alike(prints, random.standard_normal((600, 8)))
+    found = twins(given, random.permutation(600).tolist())
+    kept = np.array([group.kept for group in found])
+    assert (bits(prints[kept], prints[kept]) + 64 * np.eye(len(kept)) > 6).all()
+    assert sorted([*kept, *(twin.place for group in found for twin in group.others)]) == list(range(600))
+    assert len(found) == 30
+
+
+def test_an_image_joins_the_one_it_is_most_like():
+    prints = [0, 0b1111_1111, 0b1111_1100]  # the last is 6 bits from the first, 2 from the second
+    assert groups(alike(prints)) == [[1, 2]]
+
+
+@pytest.mark.parametrize("count", [3000])
+def test_equal_images_of_any_number_are_one_group(count):
+    found = twins(alike([5] * count, np.ones((count, 4))))
+    assert [(group.kept, len(group.others)) for group in found] == [(0, count - 1)]
 
 
 def test_many_images_are_compared_in_blocks():
@@ -86,3 +113,21 @@ def test_the_best_is_kept(better):
     fields = {"mtime_ns": 1, "hash": "", "format": "png"}
     assert best([record(1, **fields), record(2, **fields | better), record(3, **fields)]).id == 2
     assert best([record(2, **fields), record(1, **fields)]).id == 1
+
+
+def test_the_report_keeps_the_best_and_says_how_like_the_others_are():
+    fields = {"mtime_ns": 1, "hash": "", "format": "png"}
+    records = [record(n, **fields, rating=rating) for n, rating in enumerate((1, 5, None, 2))]
+    vectors = [[1, 0], [1, 0], [0, 1], [0.6, 0.8]]
+    given = alike([0, 0b11, -1, 0b1], vectors, has_vector=[True, True, True, False])
+    found = report(records, given)
+    assert [(group.kept, [twin.place for twin in group.others]) for group in found.groups] == [(1, [3, 0])]
+    without_vector, with_vector = found.problems
+    assert (with_vector.code, with_vector.subject) == ("near-duplicate", "/0")
+    assert "as /1 (2 of 64 bits of their prints differ, similarity 1.000)" in with_vector.message
+    assert "as /1 (1 of 64 bits of their prints differ)" in without_vector.message
+    assert without_vector.subject == "/3"
+
+
+def test_the_report_of_no_images_is_empty():
+    assert report([], alike([])).groups == ()
