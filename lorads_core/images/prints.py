@@ -19,7 +19,7 @@ def read_print(path: str | Path) -> int | None:
     """Return a picture's pHash (imagehash: DCT of 32 × 32, the 64 lowest frequencies) as a signed 64-bit number.
 
     None for a picture of one colour: its hash would be noise, and that of any other such picture might be the same.
-    A JPEG is decoded in small (24 MP: 28 ms instead of 164), which changed 2 bits in 3 of 61 pictures and none in others.
+    A JPEG is decoded in small (24 MP: 28 ms instead of 164), which changed 2 bits in 3 of 61 pictures, else none.
 
     Raises:
         ImageError: the file is gone, unreadable or broken.
