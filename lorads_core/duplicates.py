@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .model import Problem, no_progress
+from .model import no_progress
 from .prints import prints
-from .selection.duplicates import Alike, best, groups
+from .selection.duplicates import Alike, report
 from .store.vectors import find_table, read_vectors, tables_of
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy import bool_, float32, int64
     from numpy.typing import NDArray
 
-    from .model import Dataset, ImageRecord, Progress
+    from .model import Dataset, ImageRecord, Problem, Progress
     from .store.connect import Store
 
 
@@ -44,23 +44,11 @@ def without_duplicates(store: Store, dataset: Dataset, progress: Progress = no_p
         np.array([value or 0 for value in values], np.int64),
         np.array([value is not None for value in values], bool),
     )
-    left_out: list[ImageRecord] = []
-    problems = list(found.problems)
-    for group in groups(alike):
-        members = [records[place] for place in group]
-        kept = best(members)
-        others = [record for record in members if record is not kept]
-        left_out += others
-        problems += [_told(record, kept) for record in others]
+    told = report(records, alike)
+    left_out = tuple(records[twin.place] for group in told.groups for twin in group.others)
     gone = {(record.library, record.id) for record in left_out}
     training = tuple(image for image in dataset.training if (image.record.library, image.record.id) not in gone)
-    return WithoutDuplicates(replace(dataset, training=training), tuple(left_out), tuple(problems))
-
-
-def _told(record: ImageRecord, kept: ImageRecord) -> Problem:
-    return Problem(
-        "warning", "near-duplicate", f"It is nearly the same picture as {kept.path}, the better one.", record.path
-    )
+    return WithoutDuplicates(replace(dataset, training=training), left_out, (*found.problems, *told.problems))
 
 
 def _vectors(store: Store, records: Sequence[ImageRecord]) -> tuple[NDArray[float32], NDArray[bool_]]:

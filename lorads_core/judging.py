@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .errors import LibraryError
+from .library.filter import DatasetFilter
 from .library.kinds.index import IndexedLibrary
 from .model import Group, Problem, no_progress
 from .selection.clusters import propose
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from .library import Library
-    from .library.filter import DatasetFilter
     from .model import GroupKind, Progress
     from .store.connect import Store
 
@@ -52,6 +52,7 @@ class Judging:
 
     def gather(self, group: Group, wanted: DatasetFilter, *, remove: bool = False) -> int:
         """Put the wanted images into a group, which is made where there is none, or take them out; return how many."""
+        group = Group(group.kind, _name(group.kind, group.name))
         ids = self._library.ids(wanted)
         change = groups.remove if remove else groups.add
         with self._store.connection() as connection:
@@ -63,12 +64,11 @@ class Judging:
         Raises:
             LibraryError: there is no such group, or the new name is empty.
         """
-        if not new.strip():
-            raise LibraryError(f"The {kind} {name!r} cannot be called nothing: give it a name.")
+        new = _name(kind, new)
         with self._store.connection() as connection:
             if not any(found.group == Group(kind, name) for found in groups.listed(connection, self._library.name)):
                 raise LibraryError(f"Library {self._library.name!r} has no {kind} {name!r}.")
-            groups.rename(connection, self._library.name, Group(kind, name), new.strip())
+            groups.rename(connection, self._library.name, Group(kind, name), new)
 
     def listed(self, kind: GroupKind) -> list[tuple[str, str]]:
         """Return the groups of a kind with what is in them, in words."""
@@ -78,6 +78,18 @@ class Judging:
                 for found in groups.listed(connection, self._library.name)
                 if found.group.kind == kind
             ]
+
+
+def _name(kind: GroupKind, text: str) -> str:
+    """Return a name that can be shown in a line and typed again.
+
+    Raises:
+        LibraryError: it is empty, or has line breaks or other control characters.
+    """
+    name = text.strip()
+    if not name or not name.isprintable():
+        raise LibraryError(f"{text!r} is no name for a {kind}: give one of letters, digits and signs.")
+    return name
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +117,17 @@ def propose_clusters(
 ) -> ClusterReport:
     """Propose clusters of images that are alike; former proposals that nobody has named go.
 
+    Images that are in a cluster which somebody has named are left where they are.
+
     Raises:
         LibraryError: the library is somebody else's, has no vectors, or more images are wanted than can be clustered.
         SettingsError: scikit-learn is not installed.
     """
     Judging(store, library)  # says so where the library is somebody else's
-    ids = library.ids(wanted)
+    with store.connection() as connection:
+        named = [each.group.name for each in groups.listed(connection, library.name) if _is_named(each)]
+    taken = {image_id for name in named for image_id in library.ids(DatasetFilter(cluster=name))}
+    ids = [image_id for image_id in library.ids(wanted) if image_id not in taken]
     with store.connection() as connection:
         known = [each.space.name for each in coverage(connection, library.name)]
         chosen = space or (known[0] if known else "")
@@ -127,6 +144,10 @@ def propose_clusters(
         groups.propose(connection, library.name, {each.name: each.ids for each in proposed})
     progress("cluster", len(found), len(found))
     return ClusterReport(len(ids), len(proposed), sum(len(each.ids) for each in proposed), _without(ids, len(found)))
+
+
+def _is_named(listed: groups.Listed) -> bool:
+    return listed.group.kind == "cluster" and not listed.proposed
 
 
 def _without(ids: Sequence[int], found: int) -> tuple[Problem, ...]:

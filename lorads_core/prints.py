@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 STEP = "prints"
 _CHUNK = 64
 _FLAT = 0  # as kept in the store: no picture has this print, since half of the bits of one are set
-_MISSING = "The file is not there any more: index its folder again."
+_MISSING = "The file is not there any more: index its folder again, or see where its library says that it is."
 
 ImageKey = tuple[str, int]
 

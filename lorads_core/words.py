@@ -162,6 +162,7 @@ def _add_judging(commands: Commands, run: Run) -> None:
     )
     for command in (rate, mark, album, cluster):
         _choosing_words(command)
+    for command in (rate, mark, album):
         command.add_argument("--all", action="store_true", help="really every image of the library")
     cluster.add_argument("--smallest", type=int, default=5, metavar="N", help="images of the smallest cluster")
     cluster.add_argument("--space", type=_text, default="", help="vectors to compare by")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..build import open_library, open_store
@@ -20,9 +21,9 @@ if TYPE_CHECKING:
 
 
 def _some(options: argparse.Namespace) -> DatasetFilter:
-    """Return the filter that the words make; with none at all it would be the whole library."""
+    """Return the filter that the words make; with none that restricts it would be the whole library."""
     wanted = chosen(options)
-    if wanted == DatasetFilter() and not options.all:
+    if replace(wanted, order="path", seed=0, exclude_marked_bad=True) == DatasetFilter() and not options.all:
         raise SettingsError("This would be every image of the library: choose some, or say --all.")
     return wanted
 
@@ -31,7 +32,7 @@ def _rate(options: argparse.Namespace, screen: Screen) -> int:
     settings = load_settings(options.settings)
     with open_store(settings) as store:
         judging = Judging(store, open_library(store, settings, options.library))
-        count = judging.rate(_some(options), options.rating)
+        count = judging.rate(replace(_some(options), exclude_marked_bad=False), options.rating)
     screen.step("Rate", f"{count:,} images")
     return 0
 
@@ -40,7 +41,7 @@ def _mark(options: argparse.Namespace, screen: Screen) -> int:
     settings = load_settings(options.settings)
     with open_store(settings) as store:
         judging = Judging(store, open_library(store, settings, options.library))
-        count = judging.mark(_some(options), bad=options.mark == "bad")
+        count = judging.mark(replace(_some(options), exclude_marked_bad=False), bad=options.mark == "bad")
     screen.step("Mark", f"{count:,} images as {options.mark}")
     return 0
 
@@ -52,7 +53,10 @@ def _album(options: argparse.Namespace, screen: Screen) -> int:
         if not options.name:
             screen.summary(judging.listed("album"))
             return 0
-        count = judging.gather(Group("album", options.name), _some(options), remove=options.remove)
+        wanted = _some(options)
+        if options.remove:
+            wanted = replace(wanted, exclude_marked_bad=False)
+        count = judging.gather(Group("album", options.name), wanted, remove=options.remove)
     screen.step("Album", f"{options.name}: {count:,} images {'taken out' if options.remove else 'added'}")
     return 0
 

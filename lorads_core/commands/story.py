@@ -114,11 +114,16 @@ def _tell(options: argparse.Namespace, settings: Settings, screen: Screen) -> in
 def _finder_rules(options: argparse.Namespace) -> FinderRules | None:
     """Return how to find regularization images among the library's own, None where that is not asked for."""
     if options.find_regularization is None:
+        if options.band or options.percentiles or options.regularization_class:
+            raise SettingsError(
+                "--band, --percentiles and --class say how to find regularization images: say how many"
+                " with --find-regularization."
+            )
         return None
     return FinderRules(
         count=options.find_regularization,
         band=band_wish(options.band, options.percentiles),
-        wanted=DatasetFilter(required_tags=tuple(options.regularization_class)),
+        wanted=DatasetFilter(required_tags=tuple(options.regularization_class), minimum_side=options.minimum_side),
         repeats=options.repeats,
     )
 

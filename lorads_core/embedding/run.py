@@ -11,7 +11,6 @@ How a vector in our store remembers what it is of, by its version (see `store.ve
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections import Counter, deque
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -28,10 +27,12 @@ from ..model import Problem, no_progress
 from ..store.images import bump_revision
 from ..store.vectors import (
     Space,
+    adopted_version,
     analyze,
     at_length_one,
     coverage,
     delete_vectors,
+    file_version,
     find_table,
     prepare_space,
     versions,
@@ -52,7 +53,6 @@ ADOPT, EMBED = "adopt", "embed"
 _CHUNK = 2_000  # records or deletions at a time
 _STRIDE = 64  # images that need no work, for each word of progress
 _AHEAD = 2  # batches that are decoded ahead of the model
-_BITS = (1 << 62) - 1
 _GONE = "file-missing"
 _UNREADABLE = "unreadable"
 _NO_VECTOR = "no-vector"
@@ -131,7 +131,8 @@ def embed_library(
     started = monotonic()
     wanted_space = embedder.space.name if embedder else space
     own = library.spaces()
-    held = [found for found in own if found.space == wanted_space] if wanted_space else list(own[:1])
+    of_pictures = [found for found in own if found.of_pictures]
+    held = [found for found in own if found.space == wanted_space] if wanted_space else of_pictures[:1]
     adopting = _Adopting(store, library, progress)
     embedding = _Embedding(store, library, embedder, progress) if embedder else None
     spaces = {space.space for space in held}.union([embedder.space.name] if embedder else [])
@@ -153,8 +154,18 @@ def embed_library(
         embedded=embedding.embedded if embedding else 0,
         kept=embedding.kept if embedding else adopting.kept,
         seconds=monotonic() - started,
-        problems=(*adopting.problems, *(embedding.problems if embedding else ())),
+        problems=(
+            *adopting.problems,
+            *(embedding.problems if embedding else ()),
+            *_not_copied([found for found in of_pictures if found not in held] if embedder is None else []),
+        ),
     )
+
+
+def _not_copied(others: Iterable[HostSpace]) -> Iterator[Problem]:
+    for found in others:
+        message = f"{found.count:,} vectors of the space {found.space} were not copied: name it if you want these."
+        yield Problem("info", "not-copied", message)
 
 
 def _tell(store: Store, library: str, spaces: Iterable[str]) -> None:
@@ -165,17 +176,6 @@ def _tell(store: Store, library: str, spaces: Iterable[str]) -> None:
             table = find_table(connection, library, name)
             if table:
                 analyze(connection, table)
-
-
-def adopted_version(version: int) -> int:
-    """Return the version above 0 that stands for a library's own."""
-    return (version & _BITS) + 1
-
-
-def file_version(size: int, mtime_ns: int) -> int:
-    """Return the version below 0 that stands for a file."""
-    digest = hashlib.blake2b(f"{size}:{mtime_ns}".encode(), digest_size=8).digest()
-    return -(int.from_bytes(digest, "big") & _BITS) - 1
 
 
 class _Adopting:

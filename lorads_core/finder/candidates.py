@@ -32,7 +32,7 @@ _MARGIN = 1.3
 _BLOCK = 2_000
 _FEW = 20_000  # candidates that are compared one by one, whatever their likeness
 
-TRAINING = "training images"
+TRAINING = "in the dataset already"
 OUTSIDE = "less or more like the training set than the band"
 FILTER = "do not pass the filter"
 SAME_FILE = "same file, settings or base image as a training image"
@@ -115,26 +115,29 @@ class Pool:
             fresh = np.array([image_id not in seen for image_id in hits.ids.tolist()], bool)
             ids, near = hits.ids[fresh], hits.similarities[fresh]
             seen.update(ids.tolist())
+            others = ~np.isin(ids, list(self._taken))
+            self.passed_over[TRAINING] += int((~others).sum())
+            lowest = float(near.min(initial=1))
+            ids, near = ids[others], near[others]
             within = self._within(near)
             self.passed_over[OUTSIDE] += int((~within).sum())
             for at in range(0, int(within.sum()), _BLOCK):
                 yield ids[within][at : at + _BLOCK], near[within][at : at + _BLOCK]
-            if hits.complete or not len(ids) or self._past(near):
+            if hits.complete or not fresh.any() or self._past(lowest):
                 return
-            hits = self._nearest(len(seen) * _MORE)
+            self.hits = hits = self._nearest(len(seen) * _MORE)
 
     def _within(self, near: NDArray[float32]) -> NDArray[np.bool_]:
         if self.rules.mode == "nearest":  # the cosine to a centre says little of that to the nearest image
             return np.ones(len(near), bool)
         return (near >= self.study.band.lowest) & (near < self.study.band.highest)
 
-    def _past(self, near: NDArray[float32]) -> bool:
-        return self.rules.mode == "centres" and float(near.min()) < self.study.band.lowest
+    def _past(self, lowest: float) -> bool:
+        return self.rules.mode == "centres" and lowest < self.study.band.lowest
 
     def _sift(self, ids: NDArray[int64], near: NDArray[float32]) -> None:
         """Put a block through the exclusions; the vectors first, as most fall by them."""
         similarities = dict(zip(ids.tolist(), near.tolist(), strict=True))
-        self._keep(similarities, set(similarities) - self._taken, TRAINING)
         vectors = self._compare(similarities)
         records = {record.id: record for record in self.library.find(replace(self._wanted, ids=tuple(similarities)))}
         self._keep(similarities, set(records), FILTER)
@@ -144,7 +147,8 @@ class Pool:
         others = {i for i in similarities if not clusters.get(i, set()) & self.study.clusters}
         self._keep(similarities, others, SAME_CLUSTER)
         self.candidates += [
-            Candidate(records[i], like, vectors[i], min(clusters.get(i, {""}))) for i, like in similarities.items()
+            Candidate(records[i], like, vectors[i], min(clusters.get(i, set()), default=""))
+            for i, like in similarities.items()
         ]
 
     def _keep(self, similarities: dict[int, float], kept: set[int], reason: str) -> None:

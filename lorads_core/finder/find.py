@@ -10,11 +10,10 @@ import numpy as np
 
 from ..errors import LibraryError
 from ..model import DatasetImage, Problem, no_progress
-from ..prints import prints
 from ..selection.band import share_within
-from ..selection.duplicates import SAME_PICTURE, nearest_prints
 from ..selection.picking import Candidates, Picker, scores
 from .candidates import Pool
+from .looks import Looks
 from .rules import Found, Likeness
 from .study import study
 
@@ -36,9 +35,8 @@ _SMALLEST_POOL = 500
 _MORE = 4
 _BEST_RATING = 10
 
-SAME_PICTURE_AS = "the same picture as a training image or another pick"
 TWINS = "too like another pick"
-GONE = "files that are missing or cannot be read"
+FILLED = "in a cluster that has given as many as it may"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +65,7 @@ def find_regularization(
     count, capped = _count(dataset, rules)
     known = study(store, library, dataset, libraries, rules)
     pool = Pool(store, library, known, rules, dataset)
-    looks = _Looks(store, [image.record for image in dataset.training], rules, progress)
+    looks = Looks(store, dataset, rules, progress)
     wanted = max(_POOL * count, _SMALLEST_POOL)
     while True:
         pool.fill(wanted)
@@ -78,7 +76,7 @@ def find_regularization(
     passed_over += pool.passed_over
     if not picks:
         raise LibraryError(_nothing(known, passed_over))
-    found = tuple(DatasetImage(pick.candidate.record, reason=_reason(pick, known)) for pick in picks)
+    found = tuple(DatasetImage(looks.record(pick.candidate.record), reason=_reason(pick, known)) for pick in picks)
     near = np.array([pick.candidate.similarity for pick in picks], np.float32)
     return Found(
         dataset=replace(dataset, regularization=(*dataset.regularization, *found)),
@@ -87,7 +85,15 @@ def find_regularization(
         likeness=Likeness(known.library, known.own, near, known.band),
         hits=pool.hits,
         passed_over={reason: number for reason, number in passed_over.most_common() if number},
-        problems=(*known.problems, *capped, *_subject(known), *_fewer(len(picks), count, known, passed_over)),
+        space=known.table.space.name,
+        problems=(
+            *known.problems,
+            *looks.problems,
+            *capped,
+            *_subject(known),
+            *_unguarded(known),
+            *_fewer(len(picks), count, known, passed_over),
+        ),
     )
 
 
@@ -104,62 +110,15 @@ def _count(dataset: Dataset, rules: FinderRules) -> tuple[int, tuple[Problem, ..
     return most, (Problem("info", "regularization-capped", message),)
 
 
-class _Looks:
-    """What the pictures themselves look like, by their perceptual prints; read when they are first asked for."""
-
-    def __init__(self, store: Store, training: Sequence[ImageRecord], rules: FinderRules, progress: Progress) -> None:
-        self._store = store
-        self._training = training
-        self._rules = rules
-        self._progress = progress
-        self._seen: dict[int, int | None] = {}
-        self._own: NDArray[np.int64] | None = None
-
-    def refused(self, picks: Sequence[_Pick]) -> dict[int, str]:
-        """Return the ids of picks that cannot stay, with the reason."""
-        if not self._rules.compare_pictures:
-            return {}
-        records = [pick.candidate.record for pick in picks]
-        self._look([record for record in records if record.id not in self._seen])
-        refused = {record.id: GONE for record in records if record.id not in self._seen}
-        there = [record.id for record in records if self._seen.get(record.id) is not None]
-        values = np.array([self._seen[image_id] for image_id in there], np.int64)
-        same = self._like_training(values) | _like_former(values)
-        return refused | {image_id: SAME_PICTURE_AS for image_id, is_same in zip(there, same, strict=True) if is_same}
-
-    def _look(self, records: Sequence[ImageRecord]) -> None:
-        found = prints(self._store, records, self._progress)
-        for record in records:
-            key = record.library, record.id
-            if key in found.by_key or key in found.flat:
-                self._seen[record.id] = found.by_key.get(key)
-
-    def _like_training(self, values: NDArray[np.int64]) -> NDArray[np.bool_]:
-        if self._own is None:
-            found = prints(self._store, self._training, self._progress)
-            self._own = np.array(list(found.by_key.values()), np.int64)
-        if not len(self._own) or not len(values):
-            return np.zeros(len(values), bool)
-        return nearest_prints(values, self._own) <= SAME_PICTURE
-
-
-def _like_former(values: NDArray[np.int64]) -> NDArray[np.bool_]:
-    like = np.zeros(len(values), bool)
-    for n in range(1, len(values)):
-        former = values[:n][~like[:n]]
-        like[n] = len(former) > 0 and nearest_prints(values[n : n + 1], former)[0] <= SAME_PICTURE
-    return like
-
-
-def _pick(pool: Pool, count: int, looks: _Looks) -> tuple[list[_Pick], Counter[str]]:
+def _pick(pool: Pool, count: int, looks: Looks) -> tuple[list[_Pick], Counter[str]]:
     """Return up to ``count`` picks whose pictures stand up to a look, and why others were refused."""
     candidates = _as_candidates(pool)
     refused: dict[int, str] = {}
     while True:
-        picks, twins = _pick_once(pool, candidates, count, refused)
-        more = looks.refused(picks)
+        picks, left_out = _pick_once(pool, candidates, count, refused)
+        more = looks.refused([pick.candidate.record for pick in picks])
         if not more:
-            return picks, Counter(refused.values()) + Counter({TWINS: twins})
+            return picks, Counter(refused.values()) + left_out
         refused |= more
 
 
@@ -186,8 +145,10 @@ def _quality(records: Sequence[ImageRecord]) -> NDArray[float32]:
     return np.where(np.isnan(rated), ranks, np.where(np.isnan(ranks), rated, (rated + ranks) / 2))
 
 
-def _pick_once(pool: Pool, candidates: Candidates, count: int, refused: Mapping[int, str]) -> tuple[list[_Pick], int]:
-    picker = Picker(candidates, pool.rules.spread)
+def _pick_once(
+    pool: Pool, candidates: Candidates, count: int, refused: Mapping[int, str]
+) -> tuple[list[_Pick], Counter[str]]:
+    picker = Picker(candidates, pool.rules.spread, pool.study.former)
     for place, candidate in enumerate(pool.candidates):
         if candidate.record.id in refused:
             picker.refuse(place)
@@ -195,7 +156,7 @@ def _pick_once(pool: Pool, candidates: Candidates, count: int, refused: Mapping[
     while len(picks) < count and (place := picker.best()) is not None:
         picks.append(_Pick(pool.candidates[place], picker.nearest(place)))
         picker.take(place)
-    return picks, picker.twins
+    return picks, Counter({TWINS: picker.twins, FILLED: picker.filled})
 
 
 def _reason(pick: _Pick, known: Study) -> str:
@@ -219,6 +180,16 @@ def _subject(known: Study) -> tuple[Problem, ...]:
     return (Problem("info", "subject", f"Left out with the training images' subject: {', '.join(said)}."),)
 
 
+def _unguarded(known: Study) -> tuple[Problem, ...]:
+    if known.band.guarded:
+        return ()
+    message = (
+        "The training images are no more alike than the band's minimum, so likeness cannot keep their subject out:"
+        " raise the minimum, or name clusters and tags that it is known by."
+    )
+    return (Problem("warning", "unguarded", message),)
+
+
 def _fewer(picked: int, wanted: int, known: Study, passed_over: Mapping[str, int]) -> tuple[Problem, ...]:
     if picked == wanted:
         return ()
@@ -232,11 +203,13 @@ def _nothing(known: Study, passed_over: Mapping[str, int]) -> str:
 
 def _why(known: Study, passed_over: Mapping[str, int]) -> str:
     """Return where the images of the library are lost, and what to change."""
-    share = share_within(known.band, known.library)
     lost = "; ".join(f"{number:,} {reason}" for reason, number in Counter(passed_over).most_common() if number)
-    low, middle, high = np.percentile(known.library, [1, 50, 99]) if len(known.library) else (0, 0, 0)
+    if not len(known.library):
+        return f"The library has no vectors ({known.table.space.name}) but those of the dataset itself: embed more."
+    share = share_within(known.band, known.library)
+    low, middle, high = np.percentile(known.library, [1, 50, 99])
     return (
         f"{share:.1%} of the library lies in the band {known.band.lowest:.2f} to {known.band.highest:.2f}; its images"
         f" go from {low:.2f} over {middle:.2f} to {high:.2f}. Passed over: {lost or 'none'}. Lower the minimum, give"
-        " the band in percentiles, ask less of the filter, or allow more likeness among picks."
+        " the band in percentiles, ask less of the filter, or allow more likeness among picks or more of a cluster."
     )

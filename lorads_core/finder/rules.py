@@ -95,6 +95,7 @@ class Found:
     likeness: Likeness
     hits: Hits
     passed_over: Mapping[str, int]
+    space: str
     problems: tuple[Problem, ...]
 
     @property
@@ -104,5 +105,5 @@ class Found:
         lowered = ", its upper bound lowered to keep the subject out" if band.lowered else ""
         return (
             f"{self.picked:,} of {self.wanted:,} regularization images, similarity {band.lowest:.2f} to"
-            f" {band.highest:.2f}{lowered}; {self.hits.sentence}"
+            f" {band.highest:.2f}{lowered}, by {self.space}; {self.hits.sentence}"
         )

@@ -17,17 +17,19 @@ from ..store import vectors as store_vectors
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    import psycopg
     from numpy import float32, int64
     from numpy.typing import NDArray
 
     from ..library import Library
-    from ..model import Dataset, ImageRecord
+    from ..model import Dataset, DatasetImage, ImageRecord
     from ..selection.band import Band
     from ..store.connect import Store
     from ..store.vectors import VectorTable
     from .rules import FinderRules
 
 _SAMPLE = 2_000
+_BLOCK = 1_000
 _TAG_SAMPLE = 500
 # A tag of the subject: most training images have it and hardly any other has, be it a name or what only it wears.
 _SUBJECTS = 0.5
@@ -40,13 +42,15 @@ _FEWEST_WITH_TAG = 3
 class Study:
     """A training set as it is compared with others.
 
-    ``vectors`` (n, d) are those of its images that have one, ``anchors`` (k, d) what candidates are compared with,
-    ``own`` (n) how like each other its images are, ``library`` (m) how like them a sample of the library is.
+    ``vectors`` (n, d) are those of its images that have one, ``former`` (j, d) those of its regularization images so
+    far, ``centres`` (k, d) their centres, ``own`` (n) how like each
+    other its images are, ``library`` (m) how like them a sample of the library is.
     """
 
     table: VectorTable
     total: int
     vectors: NDArray[float32]
+    former: NDArray[float32]
     centres: NDArray[float32]
     own: NDArray[float32]
     library: NDArray[float32]
@@ -54,10 +58,6 @@ class Study:
     subject_tags: tuple[str, ...]
     clusters: frozenset[str]
     problems: tuple[Problem, ...]
-
-    def likeness(self, vectors: NDArray[float32], rules: FinderRules) -> NDArray[float32]:
-        """Return how like the training set vectors (n, d) are (n), in the mode of the rules."""
-        return similarity(vectors, self.vectors if rules.mode == "nearest" else self.centres)
 
 
 def study(
@@ -73,37 +73,42 @@ def study(
     with store.connection() as connection:
         total = store_vectors.count_vectors(connection, table)
         ids, sample = store_vectors.sample_vectors(connection, table, _SAMPLE, total)
+        former = _vectors(connection, table.space.name, _by_library(dataset.regularization))
     training = {image.record.id for image in dataset.training if image.record.library == library.name}
     others = ~np.isin(ids, list(training))
     anchors = vectors if rules.mode == "nearest" else found
     near = similarity(sample[others], anchors)
     nearest = _nearest_other(vectors)
     own = nearest if rules.mode == "nearest" else own_similarity(vectors, found)
-    by_library = _by_library(dataset)
+    by_library = _by_library(dataset.training)
     return Study(
         table=table,
         total=total,
         vectors=vectors,
+        former=former,
         centres=found,
         own=own,
         library=near,
         band=bands.settle(rules.band, near, own, nearest),
         subject_tags=_subject_tags(library, libraries, by_library, ids[others], rules),
-        clusters=_clusters(libraries, by_library) if rules.exclude_clusters else frozenset(),
+        clusters=_clusters(library, by_library.get(library.name, ())) if rules.exclude_clusters else frozenset(),
         problems=problems,
     )
 
 
 def _nearest_other(vectors: NDArray[float32]) -> NDArray[float32]:
     """Return the cosine of each vector (n) to the nearest other one."""
-    near: NDArray[float32] = np.inner(vectors, vectors)
-    np.fill_diagonal(near, -1)
-    return near.max(axis=1) if len(vectors) > 1 else np.ones(1, np.float32)
+    nearest = np.ones(len(vectors), np.float32)
+    for at in range(0, len(vectors) if len(vectors) > 1 else 0, _BLOCK):
+        near: NDArray[float32] = np.inner(vectors[at : at + _BLOCK], vectors)
+        near[np.arange(len(near)), np.arange(at, at + len(near))] = -1
+        nearest[at : at + _BLOCK] = near.max(axis=1)
+    return nearest
 
 
-def _by_library(dataset: Dataset) -> dict[str, list[ImageRecord]]:
+def _by_library(images: Sequence[DatasetImage]) -> dict[str, list[ImageRecord]]:
     records: defaultdict[str, list[ImageRecord]] = defaultdict(list)
-    for image in dataset.training:
+    for image in images:
         records[image.record.library].append(image.record)
     return records
 
@@ -112,24 +117,31 @@ def _training_vectors(
     store: Store, library: Library, dataset: Dataset, rules: FinderRules
 ) -> tuple[VectorTable, NDArray[float32], tuple[Problem, ...]]:
     """Return where the library's vectors lie, and those of the training images in the same space."""
-    by_library = {name: [record.id for record in records] for name, records in _by_library(dataset).items()}
+    by_library = _by_library(dataset.training)
     with store.connection() as connection:
         tables = store_vectors.tables_of(connection, library.name)
         if rules.space:
             tables = [table for table in tables if table.space.name == rules.space]
         best: tuple[VectorTable, NDArray[float32]] | None = None
         for table in tables:
-            parts = [
-                store_vectors.read_vectors(connection, own, ids)[1]
-                for name, ids in by_library.items()
-                if (own := store_vectors.find_table(connection, name, table.space.name))
-            ]
-            vectors = np.concatenate(parts)
+            vectors = _vectors(connection, table.space.name, by_library)
             if len(vectors) > (len(best[1]) if best else 0):
                 best = table, vectors
     if best is None:
         raise LibraryError(_without(library.name, [table.space.name for table in tables], rules.space))
     return *best, _missing(len(best[1]), len(dataset.training), best[0].space.name)
+
+
+def _vectors(
+    connection: psycopg.Connection, space: str, records: Mapping[str, Sequence[ImageRecord]]
+) -> NDArray[float32]:
+    """Return the vectors (n, d) of images by library in a space; those without are left out."""
+    parts = [
+        store_vectors.read_vectors(connection, table, [record.id for record in of_library])[1]
+        for name, of_library in records.items()
+        if (table := store_vectors.find_table(connection, name, space))
+    ]
+    return np.concatenate(parts) if parts else np.zeros((0, 0), np.float32)
 
 
 def _without(library: str, spaces: Sequence[str], wanted: str) -> str:
@@ -156,14 +168,10 @@ def _missing(found: int, images: int, space: str) -> tuple[Problem, ...]:
     return (Problem("warning", "no-vectors", message),)
 
 
-def _clusters(libraries: Mapping[str, Library], records: Mapping[str, Sequence[ImageRecord]]) -> frozenset[str]:
-    return frozenset(
-        group.name
-        for name, of_library in records.items()
-        for groups in libraries[name].groups(of_library).values()
-        for group in groups
-        if group.kind == "cluster"
-    )
+def _clusters(library: Library, records: Sequence[ImageRecord]) -> frozenset[str]:
+    """Return the clusters of the training images of this library: another's may have the same names for others."""
+    groups = library.groups(records).values()
+    return frozenset(group.name for of_image in groups for group in of_image if group.kind == "cluster")
 
 
 def _subject_tags(

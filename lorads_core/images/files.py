@@ -25,8 +25,8 @@ class ImageLimits:
 DEFAULT_LIMITS = ImageLimits()
 
 _REASONS = {
-    errno.ENOENT: "is not there any more: index its folder again.",
-    errno.ENOTDIR: "is not there any more: index its folder again.",
+    errno.ENOENT: "is not there any more: index its folder again, or see where its library says that it is.",
+    errno.ENOTDIR: "is not there any more: index its folder again, or see where its library says that it is.",
     errno.EACCES: "may not be read: give this user the right to read it.",
     errno.EPERM: "may not be read: give this user the right to read it.",
     errno.EISDIR: "is a folder: give a picture file.",

@@ -34,12 +34,16 @@ class LibraryReport:
 
 @dataclass(frozen=True, slots=True)
 class HostSpace:
-    """Vectors that a library holds itself, all of one encoder: ``space`` names that encoder and what it gives."""
+    """Vectors that a library holds itself, all of one encoder: ``space`` names that encoder and what it gives.
+
+    ``of_pictures`` is False for vectors of texts about the images, such as their prompts.
+    """
 
     space: str
     dimensions: int
     count: int
     origin: str
+    of_pictures: bool = True
 
 
 class HostVectors(NamedTuple):
@@ -82,7 +86,7 @@ class Library(Protocol):
         ...
 
     def ids(self, wanted: DatasetFilter) -> list[int]:
-        """Return the ids of the wanted images in any order; a maximum keeps any of them."""
+        """Return the ids of the wanted images: in the filter's order where it has a maximum, else in any."""
         ...
 
     def tags(self, images: Sequence[ImageRecord]) -> Mapping[int, Sequence[Tag]]:

@@ -38,8 +38,8 @@ COSTS = {
     "height": "sizes",
     "prompt": "prompts",
     "aesthetic_score": "aesthetic scores",
-    "metadata_hash": "what tells images of the same settings",
-    "base_image_id": "what tells images made from another",
+    "metadata_hash": "metadata hashes, which tell images of the same settings",
+    "base_image_id": "base images, which tell what was made from what",
 }
 # Those that the program scans (Settings.cs, FileExtensions), and their like; no column tells them.
 _VIDEO = sql.SQL(

@@ -95,7 +95,7 @@ def read_spaces(connection: psycopg.Connection, catalog: Catalog) -> list[HostSp
     counts = connection.execute(query).fetchone() or ()
     filled = [(held, int(count)) for held, count in zip(spaces, counts, strict=True) if count]
     filled.sort(key=lambda each: (not each[0].of_pictures, -each[1], each[0].space))
-    return [HostSpace(held.space, held.dimensions, count, held.origin) for held, count in filled]
+    return [HostSpace(held.space, held.dimensions, count, held.origin, held.of_pictures) for held, count in filled]
 
 
 def _dimensions(connection: psycopg.Connection, column: VectorColumn) -> Iterable[int]:

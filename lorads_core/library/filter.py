@@ -107,10 +107,12 @@ def select_images(relations: Relations, wanted: DatasetFilter) -> tuple[sql.Comp
 
 
 def select_ids(relations: Relations, wanted: DatasetFilter) -> tuple[sql.Composed, dict[str, object]]:
-    """Return the query for the ids of the wanted images, in any order, and its parameters."""
+    """Return the query for the ids of the wanted images and its parameters; in order where there is a maximum."""
     where, parameters = _conditions(relations, wanted)
     query = sql.SQL("SELECT id FROM ({}) AS images WHERE {}").format(relations.images, where)
-    return _limited(query, wanted), parameters | {"maximum": wanted.maximum_images}
+    if wanted.maximum_images is not None:
+        query += sql.SQL(" ORDER BY {}").format(_ORDERS[wanted.order])
+    return _limited(query, wanted), parameters | {"seed": wanted.seed, "maximum": wanted.maximum_images}
 
 
 def _limited(query: sql.Composed, wanted: DatasetFilter) -> sql.Composed:

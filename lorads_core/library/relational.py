@@ -88,7 +88,7 @@ class RelationalLibrary:
         return int(row[0]) if row else 0
 
     def ids(self, wanted: DatasetFilter) -> list[int]:
-        """Return the ids of the wanted images in any order; a maximum keeps any of them."""
+        """Return the ids of the wanted images: in the filter's order where it has a maximum, else in any."""
         query, parameters = select_ids(self.relations(), wanted)
         with self.connection() as connection:
             return [image_id for (image_id,) in connection.execute(query, parameters, binary=True)]

@@ -18,6 +18,7 @@ BAND_UNITS: tuple[BandUnit, ...] = get_args(BandUnit)
 
 _OWN_PERCENTILE = 2.0
 _GAP = 0.02
+_WHOLE = 1e-4
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +51,15 @@ class Band:
     """The band as it is searched, in cosines.
 
     ``lowest`` and ``highest`` bound the likeness to the set, ``ceiling`` the likeness to any single training image.
-    ``lowered`` says that an upper bound is lower than was asked for, to keep the subject out.
+    ``lowered`` says that an upper bound is lower than was asked for, to keep the subject out; ``guarded`` is False
+    where the training images are too unlike each other for any bound to do that.
     """
 
     lowest: float
     highest: float
     ceiling: float
     lowered: bool = False
+    guarded: bool = True
 
 
 def settle(wish: BandWish, library: NDArray[float32], own: NDArray[float32], own_nearest: NDArray[float32]) -> Band:
@@ -73,16 +76,23 @@ def settle(wish: BandWish, library: NDArray[float32], own: NDArray[float32], own
         if not len(library):
             raise SettingsError("There are no vectors to take percentiles of: embed the library first.")
         lowest, highest = (float(np.percentile(library, bound)) for bound in (wish.lowest, wish.highest))
+        highest += _WHOLE if wish.highest == 100 else 0  # noqa: PLR2004 - the likest image of all is meant too
     below = _bound(own, highest)
     if below < lowest + _GAP:
-        return Band(lowest, highest, highest)
+        return Band(lowest, highest, highest, guarded=False)
     ceiling = min(highest, max(_bound(own_nearest, highest), below + _GAP))
     return Band(lowest, below, ceiling, lowered=below < highest)
 
 
 def _bound(own: NDArray[float32], asked: float) -> float:
-    """Return the upper bound that training images set, or the one asked for where theirs is higher."""
-    return min(asked, float(np.percentile(own, _OWN_PERCENTILE)) - _GAP) if len(own) > 1 else asked
+    """Return the upper bound that training images set, or the one asked for where theirs is higher.
+
+    In a small set one image that is unlike all others does not set it.
+    """
+    if len(own) <= 1:
+        return asked
+    percentile = max(_OWN_PERCENTILE, min(50.0, 100 / (len(own) - 1)))
+    return min(asked, float(np.percentile(own, percentile)) - _GAP)
 
 
 def share_within(band: Band, similarities: NDArray[float32]) -> float:

@@ -138,11 +138,6 @@ def _problem(records: Sequence[ImageRecord], kept: int, twin: Twin) -> Problem:
     )
 
 
-def groups(alike: Alike, order: Sequence[int] = ()) -> list[list[int]]:
-    """Return groups of near-duplicates as places of images, in each the one to keep first; as `twins` finds them."""
-    return [[group.kept, *(twin.place for twin in group.others)] for group in twins(alike, order)]
-
-
 def twins(alike: Alike, order: Sequence[int] = ()) -> list[Twins]:
     """Return groups of near-duplicates, the group whose kept image comes first in the order first.
 
@@ -202,12 +197,8 @@ class _Likeness:
         return Twin(place, apart, float(self._near[row, column]) if self._embedded[row, column] else None)
 
 
-def best(records: Sequence[ImageRecord]) -> ImageRecord:
-    """Return the image to keep: best rated, then best judged, most pixels, largest file, lowest id."""
-    return max(records, key=_rank)
-
-
 def _rank(record: ImageRecord) -> tuple[float, float, int, int, int]:
+    """Return what makes an image the one to keep: rating, aesthetic score, pixels, size of the file, lowest id."""
     return (
         record.rating if record.rating is not None else -1,
         record.aesthetic if record.aesthetic is not None else float("-inf"),

@@ -33,7 +33,7 @@ class Spread:
     """How unlike each other picks shall be.
 
     ``diversity`` is 0 (the best scores) to 1 (as unlike as can be); none is picked that has a cosine of ``twin`` or
-    more to a former pick; at most ``per_group`` come from one named group (0: any number).
+    more to a former pick (1: any may); at most ``per_group`` come from one named group (0: any number).
     """
 
     diversity: float = 0.3
@@ -56,7 +56,8 @@ def scores(
 class Picker:
     """Picks one after another; what was picked or refused is not offered again."""
 
-    def __init__(self, candidates: Candidates, spread: Spread) -> None:
+    def __init__(self, candidates: Candidates, spread: Spread, former: NDArray[float32] | None = None) -> None:
+        """``former`` are vectors (m, d) of images that were picked before: no candidate may be too like them."""
         self._candidates = candidates
         self._spread = spread
         self._open: NDArray[bool_] = np.ones(len(candidates.scores), bool)
@@ -64,6 +65,10 @@ class Picker:
         self._of_group: Counter[str] = Counter()
         self.twins = 0
         """How many candidates are left out because they are too like a pick."""
+        self.filled = 0
+        """How many candidates are left out because their group has given enough."""
+        for vector in former if former is not None else ():
+            self._leave_out_twins(vector)
 
     def best(self) -> int | None:
         """Return the place of the best candidate that is left, None where none is."""
@@ -84,14 +89,20 @@ class Picker:
     def take(self, place: int) -> None:
         """Pick a candidate: whatever is too like it, or was the last that its group may give, is out too."""
         self.refuse(place)
-        near = self._candidates.vectors @ self._candidates.vectors[place]
-        np.maximum(self._nearest, near, out=self._nearest)
-        twins = self._open & (near >= self._spread.twin)
-        self.twins += int(twins.sum())
-        self._open &= ~twins
+        self._leave_out_twins(self._candidates.vectors[place])
         self._fill(self._candidates.groups[place])
+
+    def _leave_out_twins(self, vector: NDArray[float32]) -> None:
+        near: NDArray[float32] = np.inner(self._candidates.vectors, vector)
+        np.maximum(self._nearest, near, out=self._nearest)
+        if self._spread.twin < 1:  # rounding makes cosines of copies greater than 1
+            twins = self._open & (near >= self._spread.twin)
+            self.twins += int(twins.sum())
+            self._open &= ~twins
 
     def _fill(self, group: str) -> None:
         self._of_group[group] += 1
         if group and self._spread.per_group and self._of_group[group] >= self._spread.per_group:
-            self._open &= np.array([name != group for name in self._candidates.groups], bool)
+            full = self._open & np.array([name == group for name in self._candidates.groups], bool)
+            self.filled += int(full.sum())
+            self._open &= ~full

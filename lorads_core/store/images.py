@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from . import tag_sets
+from .vectors import delete_stale
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -85,12 +86,25 @@ def write_images(
     a file changes what a person has decided here.
     """
     with connection.transaction():
+        changed = _changed_files(connection, library, rows)
         ids = _upsert(connection, library, rows)
+        files = [(i, row.file_size, row.mtime_ns) for i, row in zip(ids, rows, strict=True) if i in changed]
+        if files:  # a vector that is of another picture is worse than none
+            delete_stale(connection, library, files)
         _forget(connection, library, ids, sources)
         _insert_tags(connection, library, rows, ids)
         _insert_captions(connection, library, rows, ids)
         tag_sets.refresh(connection, library, ids)
         bump_revision(connection, library)
+
+
+def _changed_files(connection: psycopg.Connection, library: str, rows: Sequence[ImageRow]) -> set[int]:
+    """Return the ids of known images whose file is another now."""
+    hashes = {row.path: row.hash for row in rows}
+    known = connection.execute(
+        "SELECT image_id, path, hash FROM lorads.images WHERE library = %s AND path = ANY(%s)", [library, list(hashes)]
+    )
+    return {image_id for image_id, path, digest in known if digest != hashes[path]}
 
 
 def _upsert(connection: psycopg.Connection, library: str, rows: Sequence[ImageRow]) -> list[int]:

@@ -55,7 +55,8 @@ class Hits:
         """How it was searched."""
         if self.way == "exact":
             return f"searched {self.total:,} vectors exactly"
-        return f"searched {self.total:,} vectors by index, recall {self.recall:.3f} of {self.checked} that were checked"
+        recall = f"recall {self.recall:.3f} of {self.checked} that were checked" if self.checked else "recall unknown"
+        return f"searched {self.total:,} vectors by index, {recall}"
 
 
 def nearest(

@@ -27,6 +27,7 @@ MOST_DIMENSIONS = 4000
 CLIP_VIT_H = "clip-vit-h-14"
 """The space of DiffusionToolkit's image vectors: CLIP-ViT-H/14, pooled before the projection, 1,280 dimensions."""
 
+_VERSION_BITS = (1 << 62) - 1
 _SHORTEST = 1e-6
 _COUNTED = 20_000  # rows up to which counting takes no time
 _END_OF_COPY = b"\xff\xff"
@@ -125,6 +126,17 @@ def versions(connection: psycopg.Connection, library: str, space: str) -> dict[i
     return dict(rows.fetchall())
 
 
+def adopted_version(version: int) -> int:
+    """Return the version above 0 that stands for a library's own."""
+    return (version & _VERSION_BITS) + 1
+
+
+def file_version(size: int, mtime_ns: int) -> int:
+    """Return the version below 0 that stands for a file."""
+    digest = hashlib.blake2b(f"{size}:{mtime_ns}".encode(), digest_size=8).digest()
+    return -(int.from_bytes(digest, "big") & _VERSION_BITS) - 1
+
+
 def at_length_one(vectors: ArrayLike) -> tuple[NDArray[float32], NDArray[bool_]]:
     """Return vectors (n, dimensions) at length 1, and which of them (n) are sound: neither NaN, endless nor zero.
 
@@ -203,6 +215,19 @@ def _copy_rows(
 
 def _field(text: bytes) -> tuple[tuple[str, str], ...]:
     return ("_length", ">i4"), ("_text", f"S{max(len(text), 1)}")
+
+
+def delete_stale(connection: psycopg.Connection, library: str, files: Sequence[tuple[int, int, int]]) -> None:
+    """Forget the vectors of images that were made of other files than these (image id, size, mtime_ns)."""
+    connection.execute(
+        "DELETE FROM lorads.vectors AS old USING unnest(%s::bigint[], %s::bigint[]) AS file (image_id, version)"
+        " WHERE old.library = %s AND old.image_id = file.image_id AND old.version <> file.version",
+        [
+            [image_id for image_id, _, _ in files],
+            [file_version(size, mtime_ns) for _, size, mtime_ns in files],
+            library,
+        ],
+    )
 
 
 def delete_vectors(connection: psycopg.Connection, library: str, space: str, ids: Sequence[int]) -> None:

@@ -28,6 +28,28 @@ def query(name, **inputs):
     return node("LoradsQueryImages", **{**everything, **inputs})
 
 
+def finder(dataset, **inputs):
+    everything = {
+        "dataset": dataset,
+        "count": 100,
+        "library": "the dataset's",
+        "minimum_similarity": 0.5,
+        "maximum_similarity": 0.85,
+        "unit": "similarity",
+        "required_tags": "",
+        "excluded_tags": "",
+        "minimum_rating": 0,
+        "mode": "centres",
+        "quality": 0.3,
+        "diversity": 0.3,
+        "per_cluster": 0,
+        "exclude_clusters": True,
+        "exclude_characters": True,
+        "compare_pictures": True,
+    }
+    return node("LoradsRegularizationFinder", **{**everything, **inputs})
+
+
 CAPTIONS = node(
     "LoradsCaptionBuilder",
     dataset=["regularization", 0],

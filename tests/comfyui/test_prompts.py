@@ -5,12 +5,17 @@ import os
 import shutil
 import time
 
+import numpy as np
 import pytest
 
+from lorads_core.library.filter import DatasetFilter
+from lorads_core.library.kinds.index import IndexedLibrary
 from lorads_core.store import datasets
+from lorads_core.store.images import bump_revision
+from lorads_core.store.vectors import Space, prepare_space, write_vectors
 
 from .conftest import SAMPLES
-from .prompts import index, whole
+from .prompts import finder, index, node, whole
 
 pytestmark = pytest.mark.comfyui
 
@@ -40,12 +45,14 @@ def test_all_nodes_are_there(comfy):
     assert {info["display_name"] for info in ours.values()} == {
         "Index Images",
         "Query Images",
+        "Regularization Finder",
         "Caption Builder",
         "Training Config",
         "Export Dataset",
     }
     assert {info["python_module"] for info in ours.values()} == {"custom_nodes.LoRADS"}
-    assert comfy.request("/api/workflow_templates") == {"LoRADS": ["first dataset from a folder"]}
+    templates = comfy.request("/api/workflow_templates")["LoRADS"]
+    assert sorted(templates) == ["first dataset from a folder", "regularization by likeness"]
     scripts = [path for path in comfy.request("/extensions") if "LoRADS" in path]
     assert sorted(scripts) == ["/extensions/LoRADS/lorads.js", "/extensions/LoRADS/result_text.js"]
     log = comfy.log.read_text(encoding="utf-8")
@@ -97,6 +104,35 @@ def test_run_twice_then_with_a_change_then_with_an_edit(comfy, pictures, comfy_s
     again = comfy.run(prompt)
     assert executed(again) == {"export"}
     assert len(captions(folder)) == 20, "an export that was removed is written again"
+
+
+def test_regularization_images_are_found_by_likeness(comfy, pictures, comfy_store):
+    """The vectors are made up here: subjects and others lie apart, and four of the others nearer."""
+    assert comfy.run(graph(pictures, "by likeness")).status == "success"
+    library = IndexedLibrary(comfy_store, "pictures")
+    records = library.find(DatasetFilter(folders=(str(pictures),)))
+    noise = np.random.default_rng(0).standard_normal((len(records), 64))
+    others = [n for n, record in enumerate(records) if "/other/" in record.path]
+    near = {records[n].id for n in others[:4]}
+    vectors = 0.6 * noise / np.linalg.norm(noise, axis=1, keepdims=True)
+    vectors[:, 0] += 1
+    vectors[others, 1] += 1.5
+    vectors[others[:4], 1] -= 0.8
+    with comfy_store.connection() as connection:
+        space = Space("test-64", 64)
+        prepare_space(connection, "pictures", space)
+        write_vectors(connection, "pictures", space, [record.id for record in records], vectors)
+        bump_revision(connection, "pictures")
+    prompt = graph(pictures, "by likeness")
+    prompt["regularization"] = finder(["training", 0], count=4)
+    prompt["histogram"] = node("PreviewImage", images=["regularization", 1])
+    prompt["sheet"] = node("PreviewImage", images=["regularization", 2])
+    found = comfy.run(prompt)
+    assert found.status == "success", found.messages
+    assert "4 of 4 regularization images" in found.texts["regularization"]
+    picked = {image["source"]["id"] for image in manifest(comfy.exports / "by-likeness")["images"][-4:]}
+    assert picked == near
+    assert executed(comfy.run(prompt)) == set(), "nothing has changed"
 
 
 def test_progress_and_interruption_of_index(comfy):
@@ -181,7 +217,7 @@ def until_progress(events, place, least):
         ({"subject": {"folder": "bad/empty"}}, "passes the filter"),
         ({"subject": {"sidecars": "txt=sidecar"}}, "does not say what a sidecar holds"),
         ({"training": {"name": "  "}}, "The dataset has no name"),
-        ({"training": {"cluster": "nobody"}}, "has no clusters to choose from"),
+        ({"training": {"cluster": "nobody"}}, "has no cluster 'nobody'"),
         ({"training": {"ids": "one"}}, "is no image id"),
         ({"training": {"required_tags": "nothing has this"}}, "passes the filter"),
         ({"captions": {"fallback": "gossip"}}, "There is no caption source 'gossip'"),

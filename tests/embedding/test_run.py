@@ -13,13 +13,21 @@ import pytest
 from PIL import Image
 
 from lorads_core.embedding import open_embedder
-from lorads_core.embedding.run import adopted_version, embed_library, file_version
+from lorads_core.embedding.run import embed_library
 from lorads_core.errors import StoreError
 from lorads_core.library.filter import DatasetFilter
 from lorads_core.library.index import index_folder
 from lorads_core.library.kinds.index import IndexedLibrary
 from lorads_core.store.images import revision
-from lorads_core.store.vectors import coverage, find_table, read_vectors, versions, write_vectors
+from lorads_core.store.vectors import (
+    adopted_version,
+    coverage,
+    file_version,
+    find_table,
+    read_vectors,
+    versions,
+    write_vectors,
+)
 
 from .host import Host
 from .models import PLAIN, profile, weights, write_model
@@ -398,3 +406,18 @@ def test_large_pictures_do_not_pile_up(store, tmp_path):
     assert embed_library(store, host, many, ALL).embedded == 30
     threads = max(2, min(16, os.cpu_count() or 1))
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < (threads * 6 + 10) * 36 * 1024
+
+
+def test_indexing_a_changed_file_takes_its_stale_vector_away(store, library, tmp_path, picture, tiny):
+    picture("a.png")
+    second = picture("b.png")
+    index_folder(store, library, tmp_path)
+    shelf = IndexedLibrary(store, library)
+    embed_library(store, shelf, tiny, ALL)
+    before = held(store, library)
+    second.with_suffix(".txt").write_text("only its words are new")
+    picture("a.png")
+    index_folder(store, library, tmp_path)
+    assert len(before) == 2
+    assert set(held(store, library)) == {image.id for image in shelf.find(ALL) if image.path.endswith("b.png")}
+    assert counts(embed_library(store, shelf, tiny, ALL)) == (0, 0, 1, 1, 0)

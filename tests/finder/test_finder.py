@@ -250,7 +250,69 @@ def test_files_that_are_gone_are_not_picked(find):
         Path(record.path).unlink()
     found = find(count=10, compare_pictures=True)
     assert not {record.id for record in gone} & {record.id for record in picks(found)}
-    assert found.passed_over["files that are missing or cannot be read"] == 3
+    assert found.passed_over["files that are missing, too small or cannot be read"] == 3
+
+
+def test_albums_are_no_clusters(find, store, shelf, library):
+    everything = [record.id for record in shelf.find(DatasetFilter())]
+    with store.connection() as connection:
+        connection.execute("INSERT INTO lorads.groups VALUES (%s, 'album', 'all')", [library])
+        connection.execute(
+            "INSERT INTO lorads.group_images SELECT %s, 'album', 'all', unnest(%s::bigint[])", [library, everything]
+        )
+    assert find(count=20).picked == 20
+
+
+def test_missing_files_are_passed_over_also_without_a_look_at_the_pictures(find):
+    gone = picks(find(count=3))
+    for record in gone:
+        Path(record.path).unlink()
+    found = find(count=10)
+    assert found.picked == 10
+    assert not {record.id for record in gone} & {record.id for record in picks(found)}
+
+
+def test_a_second_run_picks_others_that_are_unlike_the_first(find, shelf):
+    training = dataset(shelf)
+    first = find(training, count=10)
+    second = find(first.dataset, count=10)
+    before, after = ({record.id for record in picks(found)} for found in (first, second))
+    assert len(after) == 20
+    assert before < after
+
+
+def test_what_a_full_cluster_loses_is_counted(find, store, shelf, library):
+    ids = [record.id for record in shelf.find(DatasetFilter()) if of(record) != 0]
+    with store.connection() as connection:
+        connection.execute("INSERT INTO lorads.groups VALUES (%s, 'cluster', 'rest')", [library])
+        connection.execute(
+            "INSERT INTO lorads.group_images SELECT %s, 'cluster', 'rest', unnest(%s::bigint[])", [library, ids]
+        )
+    found = find(count=50, spread=Spread(per_group=2))
+    assert found.picked == 2
+    assert found.passed_over["in a cluster that has given as many as it may"] > 10
+    assert sum(found.passed_over.values()) + found.picked == SUBJECTS * OF_EACH
+
+
+def test_training_images_that_are_unlike_each_other_are_told_to_set_no_bound(find, shelf):
+    mixed = dataset(shelf, lambda record: number(record) % OF_EACH == 0)
+    found = find(mixed, count=5, band=BandWish(0.8, 0.99))
+    assert "unguarded" in codes(found)
+
+
+def test_a_library_with_nothing_else_says_so(find, shelf):
+    with pytest.raises(LibraryError, match=r"no vectors .* but those of the dataset itself"):
+        find(dataset(shelf, lambda _: True), count=5)
+
+
+def test_a_space_that_only_the_other_library_has_is_passed_by(store, find, library):
+    """The pool has a space before ours, in the order of names, that no training image is in."""
+    with store.connection() as connection:
+        prepare_space(connection, library, Space("another", 8))
+        write_vectors(connection, library, Space("another", 8), [99_999], np.ones((1, 8)))
+    found = find(count=10)
+    assert found.space == "test"
+    assert "by test;" in found.sentence
 
 
 def test_training_images_without_vectors_are_told(find, store, shelf, library):

@@ -50,7 +50,20 @@ def test_the_ceiling_is_never_below_the_band():
 
 
 def test_it_stays_where_training_images_are_unlike_each_other():
-    assert settle(BandWish(), LIBRARY, np.linspace(0.1, 0.9, 200), np.linspace(0.1, 0.9, 200)) == Band(0.5, 0.85, 0.85)
+    own = np.linspace(0.1, 0.9, 200)
+    assert settle(BandWish(), LIBRARY, own, own) == Band(0.5, 0.85, 0.85, guarded=False)
+
+
+def test_one_outlier_of_a_small_set_does_not_set_it():
+    own = np.array([0.2, 0.8, 0.81, 0.82, 0.83])
+    band = settle(BandWish(), LIBRARY, own, own)
+    assert (band.lowered, band.guarded) == (True, True)
+    assert band.highest == pytest.approx(0.78)
+
+
+def test_the_hundredth_percentile_is_the_likest_image_too():
+    band = settle(BandWish(10, 100, "percentile"), LIBRARY, ALONE, ALONE)
+    assert band.highest > 1.0
     assert settle(BandWish(), LIBRARY, ALONE, ALONE) == Band(0.5, 0.85, 0.85)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lorads_core.model import ImageRecord
-from lorads_core.selection.duplicates import Alike, best, bits, groups, nearest_prints, report, twins
+from lorads_core.selection.duplicates import Alike, bits, nearest_prints, report, twins
 
 
 def alike(prints, vectors=None, has_print=None, has_vector=None):
@@ -16,6 +16,17 @@ def alike(prints, vectors=None, has_print=None, has_vector=None):
         np.array(prints, np.int64),
         np.array([True] * count if has_print is None else has_print),
     )
+
+
+def groups(found, order=()):
+    """Return the places of each group, the kept one first."""
+    return [[group.kept, *(twin.place for twin in group.others)] for group in twins(found, order)]
+
+
+def kept(records):
+    """Return which of records that are all the same picture is kept."""
+    (group,) = report(records, alike([5] * len(records))).groups
+    return records[group.kept].id
 
 
 def test_bits_are_counted_also_of_negative_numbers():
@@ -111,8 +122,8 @@ def record(number, **fields):
 )
 def test_the_best_is_kept(better):
     fields = {"mtime_ns": 1, "hash": "", "format": "png"}
-    assert best([record(1, **fields), record(2, **fields | better), record(3, **fields)]).id == 2
-    assert best([record(2, **fields), record(1, **fields)]).id == 1
+    assert kept([record(1, **fields), record(2, **fields | better), record(3, **fields)]) == 2
+    assert kept([record(2, **fields), record(1, **fields)]) == 1
 
 
 def test_the_report_keeps_the_best_and_says_how_like_the_others_are():
