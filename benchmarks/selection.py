@@ -16,13 +16,16 @@ from __future__ import annotations
 import argparse
 import resource
 import statistics
+import tempfile
 import time
 import uuid
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from psycopg import sql
 
 from lorads_core.build import open_store
 from lorads_core.finder.find import find_regularization
@@ -38,6 +41,7 @@ from lorads_core.store.vectors import (
     count_vectors,
     delete_vectors,
     find_table,
+    partition,
     prepare_space,
     write_vectors,
 )
@@ -56,6 +60,8 @@ PICKS = 200
 LOWEST, HIGHEST = 0.5, 0.85
 RUNS = 5
 _BATCH = 5_000
+# All images are this one file, each by a path of its own: dots and slashes that lead nowhere.
+FILE = Path(tempfile.gettempdir()) / "lorads-benchmark" / "one"
 
 
 @dataclass(frozen=True)
@@ -104,12 +110,14 @@ def fill(store: Store, library: str, world: World) -> float:
             """
             INSERT INTO lorads.images (library, image_id, path, folder, file_size, mtime_ns, hash, format, width,
                 height, rating)
-            SELECT %s, n, '/p/' || n || '.png', '/p', 1, 1, 'h' || n, 'png', 1024, 1024, (n * 7919) %% 11
+            SELECT %s, n, %s || replace(replace(n::integer::bit(20)::text, '0', './'), '1', './/') || 'one', %s,
+                1, 1, 'h' || n, 'png', 1024, 1024, (n * 7919) %% 11
             FROM generate_series(0, %s::bigint - 1) AS n
             """,
-            [library, count],
+            [library, f"{FILE.parent}/", str(FILE.parent), count],
         )
         prepare_space(connection, library, SPACE)
+        connection.execute(sql.SQL("TRUNCATE {}").format(partition(library, SPACE.name)))
     started = time.perf_counter()
     for at in range(0, count, _BATCH):
         ids = np.arange(at, min(at + _BATCH, count))
@@ -141,7 +149,7 @@ def training_of(world: World, subject: int) -> np.ndarray:
     return np.random.default_rng(1).permutation(members)[:TRAINING]
 
 
-def finder(store: Store, library: IndexedLibrary, ids: np.ndarray, way: search.Way = "auto") -> Found:
+def finder(store: Store, library: IndexedLibrary, ids: np.ndarray, way: search.Way = "auto") -> Callable[[], Found]:
     """Find regularization images for training images, as the node and the command do."""
     records = library.find(DatasetFilter(ids=tuple(ids.tolist())))
     dataset = Dataset(uuid.uuid4(), "benchmark", library.name, tuple(DatasetImage(record) for record in records))
@@ -289,6 +297,8 @@ def main() -> None:
     parser.add_argument("--index", action="store_true")
     parser.add_argument("--keep", action="store_true")
     options = parser.parse_args()
+    FILE.parent.mkdir(exist_ok=True)
+    FILE.touch()
     with open_store(load_settings()) as store:
         for count in options.counts:
             run(store, count, options)

@@ -29,7 +29,8 @@ WAYS: tuple[Way, ...] = get_args(Way)
 # Rows times distances to each that a search may cost before an index is worth its loss: about two seconds on two cores.
 _MOST_WORK = 12_000_000
 _READING = 4  # what reading a row costs, in distances
-_EF_SEARCH = 400
+_EF_SEARCH = 1000
+_LEAST_RECALL = 0.9
 _MOST_SCANNED = 200_000
 _CHECKED = 20_000  # rows that tell an index's recall
 
@@ -69,13 +70,15 @@ def nearest(
 ) -> Hits:
     """Return the ``limit`` images whose cosine to any of the anchors (k, d) is highest.
 
-    ``auto`` searches exactly, unless that would take seconds and there is an index. ``index`` without an index is
-    exact too, and says so by its ``way``.
+    ``auto`` searches exactly, unless that would take seconds and there is an index that finds nearly all. ``index``
+    without an index is exact too, and says so by its ``way``.
     """
     register_vector(connection)
     slow = total * (_READING + len(anchors)) > _MOST_WORK
     if way != "exact" and (slow or way == "index") and has_index(connection, table):
-        return _by_index(connection, table, anchors, limit, total)
+        found = _by_index(connection, table, anchors, limit, total)
+        if way == "index" or found.recall >= _LEAST_RECALL:
+            return found
     return _exactly(connection, table, anchors, limit, total)
 
 
@@ -122,7 +125,7 @@ def _by_index(
         distance = sql.SQL("{} <=> {}").format(_typed(table), sql.Literal(HalfVector(anchor)))
         parts.append(_as_arrays(connection, query.format(distance, table.name, sql.Literal(limit))))
     ids, similarities = _merged(parts, limit)
-    recall, checked = _recall(connection, table, anchors, ids, similarities, total)
+    recall, checked = _recall(connection, table, anchors, ids, total)
     return Hits(ids, similarities, total, "index", recall, checked, complete=False)
 
 
@@ -131,23 +134,17 @@ def _recall(
     table: VectorTable,
     anchors: NDArray[float32],
     ids: NDArray[int64],
-    similarities: NDArray[float32],
     total: int,
 ) -> tuple[float, int]:
-    """Return which share of a sample's images that should have been found were, and how many those are."""
+    """Return which share of a sample's images among the truly nearest were found, and how many those are."""
     if not len(ids):
         return 0.0, 0
     _set(connection, enable_seqscan="on")
-    query = sql.SQL(
-        "SELECT image_id, distance FROM (SELECT image_id, {} AS distance FROM {} TABLESAMPLE SYSTEM ({})) AS sample"
-        " WHERE distance < {}"
-    ).format(
-        _distance(anchors),
-        table.name,
-        sql.Literal(min(100.0, 100 * _CHECKED / max(total, 1))),
-        sql.Literal(1 - float(similarities.min())),
+    query = sql.SQL("SELECT image_id, {} AS distance FROM {} TABLESAMPLE SYSTEM ({})").format(
+        _distance(anchors), table.name, sql.Literal(min(100.0, 100 * _CHECKED / max(total, 1)))
     )
-    due, _ = _as_arrays(connection, query)
+    sample, _ = _as_arrays(connection, query)
+    due = sample[: round(len(ids) * len(sample) / max(total, len(sample), 1))]
     return (float(np.isin(due, ids).mean()), len(due)) if len(due) else (0.0, 0)
 
 
