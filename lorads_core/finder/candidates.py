@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _FIRST_HITS = 10_000
 _MORE = 8
 _MARGIN = 1.3
-_BLOCK = 2_000
+_BLOCK = 1_000
 _FEW = 20_000  # candidates that are compared one by one, whatever their likeness
 
 TRAINING = "in the dataset already"
