@@ -7,28 +7,28 @@ from typing import Literal
 
 from .errors import SettingsError
 
-Family = Literal["sdxl"]
-RatingStyle = Literal["none", "plain", "pony"]
+Family = Literal["sd15", "sdxl", "flux"]
 
 
 @dataclass(frozen=True, slots=True)
 class BaseModel:
     """A base model: ``family`` says which of a trainer's scripts trains it, ``resolution`` is its own, in pixels.
 
-    ``ratings`` says how its captions spell a tagger's rating: not at all, as the tagger does, or as Pony was trained.
+    How its captions are written stands in `captions.profiles`.
     """
 
     name: str
     label: str
     family: Family
     resolution: int
-    ratings: RatingStyle
 
 
 BASE_MODELS: tuple[BaseModel, ...] = (
-    BaseModel("sdxl", "SDXL 1.0", "sdxl", 1024, "none"),
-    BaseModel("illustrious", "Illustrious XL", "sdxl", 1024, "plain"),
-    BaseModel("pony", "Pony Diffusion V6 XL", "sdxl", 1024, "pony"),
+    BaseModel("sdxl", "SDXL 1.0", "sdxl", 1024),
+    BaseModel("illustrious", "Illustrious XL", "sdxl", 1024),
+    BaseModel("pony", "Pony Diffusion V6 XL", "sdxl", 1024),
+    BaseModel("sd15", "Stable Diffusion 1.5", "sd15", 512),
+    BaseModel("flux", "FLUX.1 dev", "flux", 1024),
 )
 BASE_MODEL_NAMES = tuple(base.name for base in BASE_MODELS)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, cast, get_args
 
-from . import bases
 from .captions.caption import CaptionSettings
 from .captions.merge import MergeRules
+from .captions.profiles import profile
 from .captions.sources import source
 from .captions.trigger import checked
 from .errors import SettingsError
@@ -121,7 +121,7 @@ def caption_settings(
         SettingsError: a source, the position or the base model is unknown.
         CaptionError: the trigger cannot stand in a caption.
     """
-    base = bases.base_model(base_model)
+    written_for = profile(base_model)
     for each in (name, *fallback):
         source(each)
     if position not in get_args(Position):
@@ -130,5 +130,5 @@ def caption_settings(
         source=name,
         fallback=tuple(fallback),
         trigger=checked(Trigger(trigger.strip(), cast("Position", position))),
-        rules=MergeRules(ratings=base.ratings),
+        rules=MergeRules(ratings=written_for.ratings, order=written_for.order),
     )

@@ -17,6 +17,9 @@ Order = Literal["path", "newest", "oldest", "rating", "largest", "random"]
 ORDERS: tuple[Order, ...] = get_args(Order)
 GroupKind = Literal["cluster", "album"]
 
+ImageKey = tuple[str, int]
+"""Library and image id."""
+
 Progress = Callable[[str, int, int], None]
 """``progress(step, done, total)``, called from the thread that called us. Whatever it raises cancels the work:
 the work stops, cleans up, and the exception passes on to the caller."""
@@ -28,12 +31,17 @@ def no_progress(_step: str, _done: int, _total: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something a user should know about: ``code`` is stable, ``message`` says what to do, ``subject`` names a file."""
+    """Something a user should know about: ``code`` is stable, ``message`` says what to do, ``subject`` names a file.
+
+    ``image`` is the image that it is about, and ``fix`` what would mend it, where one is known.
+    """
 
     severity: Severity
     code: str
     message: str
     subject: str = ""
+    image: ImageKey | None = None
+    fix: Edit | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +55,38 @@ class Tag:
 
 @dataclass(frozen=True, slots=True)
 class Caption:
-    """A caption and where it came from; ``edited`` means a person wrote it and nothing may overwrite it unasked."""
+    """A caption and where it came from; ``edited`` means a person wrote it and nothing may overwrite it unasked.
+
+    ``fixed`` means that an edit, of one caption or of many, has set it: it is not built anew from its source.
+    """
 
     text: str
     source: str
     edited: bool = False
     updated_at: datetime | None = None
+    fixed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What an edit does to one caption; None is an image without one."""
+
+    image: ImageKey
+    before: Caption | None
+    after: Caption | None
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """A change of captions as a value: ``label`` says what it does; it can be looked at, applied, kept and undone."""
+
+    label: str
+    changes: tuple[Change, ...]
+
+    @property
+    def inverse(self) -> Edit:
+        """The edit that takes this one back."""
+        return Edit(self.label, tuple(Change(each.image, each.after, each.before) for each in self.changes))
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,17 +136,41 @@ class Trigger:
 
 
 @dataclass(frozen=True, slots=True)
+class Concept:
+    """One of several things that a dataset teaches, with a trigger of its own.
+
+    ``repeats`` is how often an epoch shows each of its images; 0 means: as often as the training config says.
+    """
+
+    name: str
+    trigger: Trigger = field(default_factory=Trigger)
+    repeats: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class DatasetImage:
-    """A picture in a dataset, with its final caption (None until captioned), and why it was picked, where it was."""
+    """A picture in a dataset, with its final caption (None until captioned), and why it was picked, where it was.
+
+    ``concept`` is the name of the concept that it teaches, empty in a dataset of one.
+    """
 
     record: ImageRecord
     caption: Caption | None = None
     reason: str = ""
+    concept: str = ""
+
+    @property
+    def key(self) -> ImageKey:
+        """What tells it from all other images."""
+        return self.record.library, self.record.id
 
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """What is to be trained: pictures in order, regularization pictures, the trigger. Nodes return new ones."""
+    """What is to be trained: pictures in order, regularization pictures, the trigger. Nodes return new ones.
+
+    A dataset of several concepts has them in ``concepts``, each with a trigger; its own ``trigger`` is empty then.
+    """
 
     id: UUID
     name: str
@@ -120,6 +178,16 @@ class Dataset:
     training: tuple[DatasetImage, ...] = ()
     regularization: tuple[DatasetImage, ...] = ()
     trigger: Trigger = field(default_factory=Trigger)
+    concepts: tuple[Concept, ...] = ()
+
+    @property
+    def images(self) -> tuple[DatasetImage, ...]:
+        """All pictures: those to train on, then the regularization pictures."""
+        return *self.training, *self.regularization
+
+    def trigger_of(self, image: DatasetImage) -> Trigger:
+        """Return the trigger of a training image's concept."""
+        return next((concept.trigger for concept in self.concepts if concept.name == image.concept), self.trigger)
 
 
 @dataclass(frozen=True, slots=True)

@@ -155,4 +155,9 @@ def render_prompt(tags: Iterable[str]) -> str:
     Only ``\(`` and ``\)`` are escapes there (ComfyUI 0.3, comfy/sd1_clip.py, escape_important): a backslash of a tag
     stays single.
     """
-    return ", ".join(_BRACKET.sub(r"\\\g<0>", tag) for tag in filter(None, map(_canonical, tags)))
+    return escape_prompt(render_training(tags))
+
+
+def escape_prompt(text: str) -> str:
+    r"""Return training text as a ComfyUI prompt: ``\(`` and ``\)`` for brackets, which would be weights there."""
+    return _BRACKET.sub(r"\\\g<0>", text)

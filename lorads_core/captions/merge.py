@@ -1,58 +1,61 @@
 """Merging the tags of several taggers into one list; what is known of single tags stands in `vocabulary`.
 
 In this order: spelling → alias → blacklist → ratings, the strongest of them, never by threshold → thresholds → tags
-that exclude each other, by score → tags that another one implies, by whole words. The list that comes out: counts of
-people → characters → rating → the rest by score. What cannot be known without a database of tags (which of them name a
-character, a series or an artist) is not guessed at: they count as the rest, unless their source ends in ``:character``.
+that exclude each other, by score → tags that another one implies, by whole words. The list that comes out is in the
+order of the base model, by category and then by score. What is neither in the vocabulary nor said by its source
+(``wd:character``) to be a character, a series or an artist counts as general: nothing is guessed at.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
-from ..tags import LONGEST_RAW
+from .profiles import BOORU_ORDER
 from .vocabulary import (
-    BLACKLIST,
-    CHARACTER,
+    CATEGORIES,
     COUNTS,
     NO_HUMANS,
-    RATING,
     RATINGS,
     SEVERAL,
     SEVERAL_COLOURS,
     SEVERAL_OF,
+    SHIPPED,
     SOLO,
     WHO,
-    words,
+    Category,
+    Vocabulary,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
-    from ..bases import RatingStyle
     from ..model import Tag
+    from .profiles import RatingStyle
     from .vocabulary import Word
 
 # Pony was trained when Danbooru had three ratings; `safe` has been split into general and sensitive since.
 _PONY = ("rating_safe", "rating_safe", "rating_questionable", "rating_explicit")
+# What taggers and boorus call categories of ours.
+_CATEGORY_WORDS: dict[str, Category] = {"copyright": "series", "meta": "quality"}
 
 
 @dataclass(frozen=True, slots=True)
 class MergeRules:
     """From which confidence (0–1) a tag counts, and which never do; a tag of unknown confidence (None) always counts.
 
-    A tag that both taggers saw may be weaker: their thresholds are multiplied by ``agreement``. An entry of
-    ``blacklist`` that ends in ``*`` is the beginning of tags. ``ratings`` says how the rating is spelt, if at all.
+    A tag that both taggers saw may be weaker: their thresholds are multiplied by ``agreement``. ``ratings`` says how
+    the rating is spelt, if at all, ``order`` which category of tags comes first.
     """
 
     wd_general: float = 0.35
     wd_character: float = 0.85
     joytag: float = 0.4
     agreement: float = 0.7
-    blacklist: frozenset[str] = BLACKLIST
     ratings: RatingStyle = "none"
+    order: tuple[Category, ...] = BOORU_ORDER
+    vocabulary: Vocabulary = SHIPPED
 
 
 def said_by(tag: Tag) -> frozenset[str]:
@@ -74,18 +77,52 @@ class _Source(NamedTuple):
     threshold: float
     weak: float
     tagger: str
-    is_character: bool
+    category: Category | None
 
 
-@lru_cache(maxsize=1024)
 def _source(name: str, rules: MergeRules) -> _Source:
     taggers = _said_by(name)
-    is_character = name.endswith(":character")
-    thresholds = {"wd": rules.wd_character if is_character else rules.wd_general, "joytag": rules.joytag}
+    category = _category(name)
+    thresholds = {
+        "wd": rules.wd_character if category == "character" else rules.wd_general,
+        "joytag": rules.joytag,
+    }
     threshold = min((thresholds[each] for each in taggers), default=0.0)
     if len(taggers) != 1:
-        return _Source(threshold, threshold, "", is_character)
-    return _Source(threshold, threshold * rules.agreement, next(iter(taggers)), is_character)
+        return _Source(threshold, threshold, "", category)
+    return _Source(threshold, threshold * rules.agreement, next(iter(taggers)), category)
+
+
+def _category(source: str) -> Category | None:
+    _, _, word = source.rpartition(":")
+    word = _CATEGORY_WORDS.get(word, word)
+    return cast("Category", word) if word in CATEGORIES and word != "general" else None
+
+
+class _Sources(dict[str, _Source]):
+    """What the names of sources say under the rules; there are few of them."""
+
+    def __init__(self, rules: MergeRules) -> None:
+        super().__init__()
+        self._rules = rules
+
+    def __missing__(self, name: str) -> _Source:
+        source = _source(name, self._rules)
+        if len(self) < 1024:  # noqa: PLR2004 - a library's names of sources are data, not ours
+            self[name] = source
+        return source
+
+
+@lru_cache(maxsize=64)
+def _sources(rules: MergeRules) -> _Sources:
+    return _Sources(rules)
+
+
+@lru_cache(maxsize=64)
+def _places(order: tuple[Category, ...]) -> Mapping[Category, int]:
+    """Return where each category begins; one that the order does not name stands where general tags do."""
+    rest = order.index("general") if "general" in order else len(order)
+    return {each: 100 * (order.index(each) if each in order else rest) for each in CATEGORIES}
 
 
 @dataclass(slots=True)
@@ -93,20 +130,18 @@ class _Found:
     """The tags of one image while they are gathered; ``weak`` ones wait for another tagger that saw them too."""
 
     scores: dict[str, float] = field(default_factory=dict[str, float])
-    words: dict[str, Word] = field(default_factory=dict[str, "Word"])
     weak: dict[str, dict[str, float]] = field(default_factory=dict[str, dict[str, float]])
-    characters: set[str] = field(default_factory=set[str])
+    categories: dict[str, Category] = field(default_factory=dict[str, Category])
     ratings: dict[int, float] = field(default_factory=dict[int, float])
 
     def add_rating(self, rating: int, score: float) -> None:
         if score >= 0:  # not so for what is no number
             self.ratings[rating] = max(score, self.ratings.get(rating, score))
 
-    def add_weak(self, known: Word, source: _Source, score: float) -> None:
+    def add_weak(self, text: str, source: _Source, score: float) -> None:
         if score >= source.weak:
-            by_tagger = self.weak.setdefault(known.text, {})
+            by_tagger = self.weak.setdefault(text, {})
             by_tagger[source.tagger] = max(score, by_tagger.get(source.tagger, score))
-            self.words[known.text] = known
 
     def settle(self) -> None:
         """Count the weak tags that two taggers saw."""
@@ -118,40 +153,41 @@ class _Found:
 def merge(tags: Iterable[Tag], rules: MergeRules) -> list[str]:
     """Return the tags that count, each once; the order in which they come in does not matter."""
     found = _gather(tags, rules)
-    scores = found.scores
+    scores, words = found.scores, rules.vocabulary.words
+    known = {tag: word for tag in scores if (word := words[tag])}
     several = _exclude_counts(scores)
-    _exclude_colours(scores, found.words, several=several)
-    implied = set[str]().union(*[found.words[tag].implies for tag in scores])
+    _exclude_colours(scores, known, several=several)
+    implied = set[str]().union(*[known[tag].implies for tag in scores])
     for tag in implied.intersection(scores):
         del scores[tag]
-    ordered = [(CHARACTER, -scores.pop(tag), tag) for tag in found.characters.intersection(scores)]
-    ordered += [(found.words[tag].place, -score, tag) for tag, score in scores.items()]
-    ordered += [(RATING, 0.0, rating) for rating in _strongest_rating(found.ratings, rules)]
-    return [tag for _, _, tag in sorted(ordered)]
+    places, categories = _places(rules.order), found.categories
+    ordered = [
+        (places[categories.get(tag) or known[tag].category] + known[tag].place, -score, tag)
+        for tag, score in scores.items()
+    ]
+    ordered += [(places["rating"], 0.0, rating) for rating in _strongest_rating(found.ratings, rules)]
+    ordered.sort()
+    return [tag for _, _, tag in ordered]
 
 
 def _gather(tags: Iterable[Tag], rules: MergeRules) -> _Found:
     """Return the tags above their thresholds, and those a little below that both taggers saw."""
     found = _Found()
-    scores, sources, word = found.scores, dict[str, _Source](), words(rules.blacklist)
+    scores, sources, words = found.scores, _sources(rules), rules.vocabulary.words
     for tag in tags:
-        known = word(tag.text) if len(tag.text) <= LONGEST_RAW else None
-        score = 1.0 if tag.confidence is None else tag.confidence
+        known = words[tag.text]
         if known is None:
             continue
+        score = 1.0 if tag.confidence is None else tag.confidence
         if known.rating >= 0:
             found.add_rating(known.rating, score)
             continue
-        source = sources.get(tag.source) or sources.setdefault(tag.source, _source(tag.source, rules))
-        text = known.text
-        if source.is_character:
-            found.characters.add(text)
+        source, text = sources[tag.source], known.text
+        if source.category:
+            found.categories[text] = source.category
         if not score >= source.threshold:  # so that what is no number counts for nothing
-            found.add_weak(known, source, score)
-        elif text not in scores:
-            scores[text] = score
-            found.words[text] = known
-        elif score > scores[text]:
+            found.add_weak(text, source, score)
+        elif score > scores.get(text, -1.0):
             scores[text] = score
     found.settle()
     return found

@@ -6,13 +6,18 @@ The tables are our own choice of the unmistakable, in the spelling of Danbooru's
 
 from __future__ import annotations
 
-from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
-from ..tags import canonical, is_score
+from ..tags import LONGEST_RAW, canonical, is_score
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Mapping
+
+Category = Literal["count", "character", "series", "rating", "general", "artist", "quality"]
+"""What a tag is about; which of them a caption names first is the base model's matter."""
+
+CATEGORIES: tuple[Category, ...] = get_args(Category)
 
 ALIASES = {
     "one girl": "1girl",
@@ -77,9 +82,6 @@ SEVERAL_OF = {who: (*(f"{n}{who}s" for n in ("2", "3", "4", "5", "6+")), f"multi
 COUNTS = (NO_HUMANS, *(tag for who in WHO for tag in (f"1{who}", *SEVERAL_OF[who])), SOLO)
 """The tags that say how many there are, in the order in which captions begin with them."""
 
-# Where the others stand in a caption: behind the counts.
-CHARACTER, RATING, _REST = (len(COUNTS) + n for n in range(3))
-
 SEVERAL = frozenset(tag for who in WHO for tag in SEVERAL_OF[who])
 
 _IMPLIED_BY = {
@@ -95,9 +97,29 @@ _IMPLIED_BY = {
 }
 """A tag → those that say it already. What ends in the same words (`long hair`, `hair`) needs no entry."""
 
-_IMPLIES = {
+IMPLICATIONS = {
     tag: frozenset(base for base, by in _IMPLIED_BY.items() if tag in by) for tag in sum(_IMPLIED_BY.values(), ())
 }
+
+QUALITY = frozenset(
+    {
+        "masterpiece",
+        "best quality",
+        "high quality",
+        "normal quality",
+        "low quality",
+        "worst quality",
+        "absurdres",
+        "highres",
+        "lowres",
+        "newest",
+        "recent",
+        "mid",
+        "early",
+        "old",
+    }
+)
+"""Words of quality and age that Illustrious and its kin were trained with, besides ``year 2023``."""
 
 # `no shirt` ends in `shirt` and does not mean one; nor do `imminent kiss` and `covered nipples`.
 _DENIALS = frozenset("no without unworn missing removed invisible implied imminent after covered".split())  # noqa: SIM905
@@ -119,38 +141,96 @@ SEVERAL_COLOURS = {
 class Word(NamedTuple):
     """A tag and what is known of it.
 
-    ``place`` is its place in a caption, the same for all but counts; ``rating`` is its place among RATINGS, or -1;
-    ``coloured`` is the thing of which it names the colour, where that thing has one; ``implies`` is what it says along.
+    ``category`` says what it is about, ``place`` where it stands among the counts. ``rating`` is its place among
+    RATINGS, or -1; ``coloured`` is the thing of which it names the colour, where that thing has one; ``implies`` is
+    what it says along.
     """
 
     text: str
+    category: Category
     place: int
     rating: int
     coloured: str
     implies: frozenset[str]
 
 
-@lru_cache(maxsize=8)
-def words(blacklist: frozenset[str]) -> Callable[[str], Word | None]:
-    """Return a function from a tag, however spelt, to what is known of it under its canonical name.
+_MOST_WORDS = 200_000  # more tags than the vocabularies of all taggers together
 
-    It returns None where the tag has no place in a training caption: forbidden, a quality score, or no tag at all.
-    """
-    banned = frozenset(canonical(entry) for entry in blacklist)
-    open_ended = (entry.removesuffix("*").lower().replace("_", " ") for entry in blacklist if entry.endswith("*"))
-    beginnings = tuple(entry for entry in open_ended if entry.strip())
 
-    @lru_cache(maxsize=65536)  # more tags than the vocabularies of all taggers together
-    def word(text: str) -> Word | None:
+class _Words(dict[str, "Word | None"]):
+    """What is known of tags however they are spelt, worked out once each: looking one up costs what a dict costs."""
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        super().__init__()
+        self._vocabulary = vocabulary
+        self._banned = frozenset(canonical(entry) for entry in vocabulary.blacklist)
+        open_ended = (
+            entry.removesuffix("*").lower().replace("_", " ") for entry in vocabulary.blacklist if entry.endswith("*")
+        )
+        self._beginnings = tuple(entry for entry in open_ended if entry.strip())
+
+    def __missing__(self, text: str) -> Word | None:
+        word = self._word(text) if len(text) <= LONGEST_RAW else None
+        if len(self) >= _MOST_WORDS:
+            self.clear()
+        if len(text) <= LONGEST_RAW:
+            self[text] = word
+        return word
+
+    def _word(self, text: str) -> Word | None:
         tag = canonical(text)
-        tag = ALIASES.get(tag, tag)
-        if not tag or is_score(tag) or tag in banned or tag.startswith(beginnings):
+        tag = self._vocabulary.aliases.get(tag, tag)
+        if not tag or is_score(tag) or tag in self._banned or tag.startswith(self._beginnings):
             return None
-        place = COUNTS.index(tag) if tag in COUNTS else _REST
+        place = COUNTS.index(tag) if tag in COUNTS else -1
         rating = RATINGS.index(tag) if tag in RATINGS else -1
-        return Word(tag, place, rating, _coloured(tag), _implied(tag))
+        category = self._vocabulary.category(tag)
+        return Word(tag, category, place, rating, _coloured(tag), self._vocabulary.implied(tag))
 
-    return word
+
+@dataclass(frozen=True, eq=False)
+class Vocabulary:
+    """What is known of tags, all in their canonical spelling: ours, or with what a user adds.
+
+    ``aliases`` maps a spelling to the tag that it means, which is no alias itself; ``implications`` a tag to those that
+    it says along (besides its own last words), ``categories`` a tag to what it is about (what is not in it is general).
+    An entry of ``blacklist`` that ends in ``*`` is the beginning of tags.
+    """
+
+    aliases: Mapping[str, str] = field(default_factory=lambda: ALIASES, repr=False)
+    implications: Mapping[str, frozenset[str]] = field(default_factory=lambda: IMPLICATIONS, repr=False)
+    categories: Mapping[str, Category] = field(default_factory=dict[str, "Category"], repr=False)
+    blacklist: frozenset[str] = BLACKLIST
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "words", _Words(self))
+
+    words: Mapping[str, Word | None] = field(init=False, repr=False)
+    """From a tag, however spelt, to what is known of it under its canonical name.
+
+    None where the tag has no place in a training caption: forbidden, a quality score, or no tag at all.
+    """
+
+    def category(self, tag: str) -> Category:
+        """Return what a canonical tag is about."""
+        if tag in COUNTS:
+            return "count"
+        if tag in RATINGS:
+            return "rating"
+        if tag in QUALITY or (tag.startswith("year ") and tag[5:].isdecimal()):
+            return "quality"
+        return self.categories.get(tag, "general")
+
+    def implied(self, tag: str) -> frozenset[str]:
+        """Return the tags that a tag says along: its own last words, what the table has, and what those say along."""
+        found = set[str]()
+        waiting = [tag]
+        while waiting:
+            each = waiting.pop()
+            new = (_last_words(each) | self.implications.get(each, frozenset[str]())) - found
+            found |= new
+            waiting += new
+        return frozenset(found - {tag})
 
 
 def _coloured(tag: str) -> str:
@@ -158,12 +238,11 @@ def _coloured(tag: str) -> str:
     return thing if thing in SEVERAL_COLOURS and colour.rpartition(" ")[2] in _COLOURS else ""
 
 
-def _implied(tag: str) -> frozenset[str]:
-    """Return the tags that a tag says along: its own last words, what the table has, and what those say along."""
+def _last_words(tag: str) -> set[str]:
     words = tag.split(" ")
     plain = words[0] not in _DENIALS and tag not in _OTHER_THINGS
-    implied = {" ".join(words[n:]) for n in range(1, len(words))} if plain else set[str]()
-    for each in (tag, *implied):
-        implied |= _IMPLIES.get(each, frozenset())
-    further = set[str]().union(*(_implied(each) for each in implied if each in _IMPLIES))
-    return frozenset(implied | further) - {tag}
+    return {" ".join(words[n:]) for n in range(1, len(words))} if plain else set()
+
+
+SHIPPED = Vocabulary()
+"""What is known without anybody's files."""

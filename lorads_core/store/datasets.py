@@ -16,10 +16,7 @@ if TYPE_CHECKING:
 
     import psycopg
 
-    from ..model import Dataset, Export, TrainingConfig
-
-ImageKey = tuple[str, int]
-"""Library and image id."""
+    from ..model import Dataset, Export, ImageKey, TrainingConfig
 
 
 def dataset_id(connection: psycopg.Connection, name: str, library: str) -> UUID:

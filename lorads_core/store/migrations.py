@@ -201,6 +201,69 @@ CREATE INDEX images_largest ON lorads.images (library, (width::bigint * height) 
 DROP INDEX lorads.images_rating;
 """
 
+# A caption that `was_edited` is not built anew; `by_hand` says that a person wrote it, and not an edit of many.
+# `image_id` of tags made here is that of any library; `version` is the image's when they were made.
+_CAPTIONS = """
+ALTER TABLE lorads.lora_datasets ADD COLUMN concepts jsonb NOT NULL DEFAULT '[]';
+ALTER TABLE lorads.lora_dataset_images
+    ADD COLUMN concept text NOT NULL DEFAULT '',
+    ADD COLUMN by_hand boolean NOT NULL DEFAULT true;
+CREATE TABLE lorads.caption_edits (
+    dataset_id  uuid NOT NULL REFERENCES lorads.lora_datasets ON DELETE CASCADE,
+    edit_id     bigint GENERATED ALWAYS AS IDENTITY,
+    label       text NOT NULL,
+    changes     jsonb NOT NULL,
+    undone      boolean NOT NULL DEFAULT false,
+    made_at     timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (dataset_id, edit_id)
+);
+CREATE TABLE lorads.trait_decisions (
+    dataset_id  uuid NOT NULL REFERENCES lorads.lora_datasets ON DELETE CASCADE,
+    tag         text COLLATE "C" NOT NULL,
+    decision    text NOT NULL CHECK (decision IN ('bind', 'keep')),
+    PRIMARY KEY (dataset_id, tag)
+);
+CREATE TABLE lorads.made_tags (
+    library     text COLLATE "C" NOT NULL,
+    image_id    bigint NOT NULL,
+    source      text COLLATE "C" NOT NULL,
+    version     bigint NOT NULL,
+    tagged_at   timestamptz NOT NULL DEFAULT now(),
+    tags        text[] COLLATE "C" NOT NULL,
+    scores      real[] NOT NULL,
+    PRIMARY KEY (library, image_id, source)
+);
+"""
+
+# A process is known by its id and its start: the id alone may be another's by now. `key` says what is trained.
+_RUNS = """
+CREATE TABLE lorads.runs (
+    run_id         uuid PRIMARY KEY,
+    key            text COLLATE "C" NOT NULL UNIQUE,
+    name           text NOT NULL,
+    dataset_id     uuid REFERENCES lorads.lora_datasets ON DELETE SET NULL,
+    manifest_hash  text NOT NULL,
+    trainer        text COLLATE "C" NOT NULL,
+    profile        text COLLATE "C" NOT NULL,
+    state          text NOT NULL
+                   CHECK (state IN ('starting', 'running', 'completed', 'failed', 'cancelled', 'lost')),
+    folder         text NOT NULL,
+    details        jsonb NOT NULL DEFAULT '{}',
+    message        text NOT NULL DEFAULT '',
+    exit_code      integer,
+    host           text NOT NULL DEFAULT '',
+    process_id     integer,
+    process_start  double precision,
+    step           integer NOT NULL DEFAULT 0,
+    total_steps    integer NOT NULL DEFAULT 0,
+    loss           double precision,
+    started_at     timestamptz NOT NULL DEFAULT now(),
+    ended_at       timestamptz,
+    seconds_a_step double precision
+);
+CREATE INDEX runs_newest ON lorads.runs (started_at);
+"""
+
 MIGRATIONS: tuple[tuple[str, LiteralString], ...] = (
     ("our own image index", _INDEX),
     ("vectors per space", _VECTORS),
@@ -208,6 +271,8 @@ MIGRATIONS: tuple[tuple[str, LiteralString], ...] = (
     ("a table for each library's vectors of a space", _SPACES),
     ("groups, judgements by hand, perceptual hashes", _JUDGED),
     ("sets of tags, and an index for each order", _FAST),
+    ("concepts, edits of captions, decisions on traits, tags made here", _CAPTIONS),
+    ("runs", _RUNS),
 )
 
 

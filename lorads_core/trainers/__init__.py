@@ -19,19 +19,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Subset:
-    """One folder of an export: ``sizes`` are the pictures' sizes in pixels, in the order of their file names."""
+    """One folder of an export: ``sizes`` are the pictures' sizes in pixels, in the order of their file names.
+
+    ``trigger`` is the word of the concept that it teaches, empty for regularization pictures and where there is none.
+    """
 
     folder: str
     repeats: int
     is_regularization: bool
     sizes: tuple[Size, ...]
+    trigger: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
     """What the trainer will do with the subsets: its buckets with their pictures (repeats counted), and its steps.
 
-    ``regularization_used`` is how many of the regularization pictures are trained on at all.
+    ``regularization_used`` is how many of the regularization pictures are trained on at all, ``dropped`` how many
+    samples (pictures with their repeats) of an epoch are not, as they fill no batch.
     """
 
     buckets: tuple[tuple[Size, int], ...]
@@ -39,6 +44,22 @@ class Schedule:
     steps_per_epoch: int
     total_steps: int
     regularization_used: int
+    dropped: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """What a line of a trainer's output says of the training; None where it does not say.
+
+    ``step`` counts steps of the whole training from 1, ``epoch`` epochs from 1; ``rate`` is in steps a second.
+    """
+
+    step: int | None = None
+    total_steps: int | None = None
+    epoch: int | None = None
+    loss: float | None = None
+    learning_rate: float | None = None
+    rate: float | None = None
 
 
 class Trainer(Protocol):
@@ -71,8 +92,27 @@ class Trainer(Protocol):
         """
         ...
 
+    def caption(self, text: str, head: int, config: TrainingConfig) -> str:
+        """Return the text of a picture's caption file.
+
+        The first ``head`` parts between commas (trigger, counts of people, characters) are to stay in front where the
+        trainer shuffles tags.
+        """
+        ...
+
     def command(self, config: TrainingConfig, folder: Path) -> list[str]:
         """Return the arguments that start the training, to be run in the trainer's own folder by its own Python."""
+        ...
+
+    def tick(self, line: str) -> Tick | None:
+        r"""Return what a line of the trainer's output says of its progress, None where it says nothing of it.
+
+        Lines end in ``\n`` or ``\r``, as progress bars write them; colours are taken out before.
+        """
+        ...
+
+    def checkpoints(self, config: TrainingConfig, schedule: Schedule, name: str) -> tuple[str, ...]:
+        """Return the LoRA files that the training writes into its output folder, in that order, the final one last."""
         ...
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ import tomli_w
 from ..bases import base_model
 from ..buckets import BucketRule, Size, place
 from ..model import Problem, TrainingConfig
-from . import Schedule, Subset, Trainer
+from . import Schedule, Subset, Tick, Trainer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -25,6 +26,10 @@ OPTIMIZERS = ("AdamW8bit", "AdamW", "AdaFactor", "Prodigy", "Lion", "Lion8bit", 
 PRECISIONS = ("no", "fp16", "bf16")
 _UPSCALED_TOO_MUCH = 2.0
 _CROPPED_TOO_MUCH = 0.1
+_BAR = re.compile(
+    r"^steps: .*?\| (?P<step>\d+)/(?P<total>\d+) \[[^,\]]*(?:, +(?P<rate>[\d.]+)(?P<unit>it/s|s/it))?"
+    r"(?:.*?avr_loss=(?P<loss>[\d.]+))?"
+)
 # SDXL's U-Net halves its latents twice: BaseDataset.verify_bucket_reso_steps(32).
 _STEP_DIVISOR = 32
 
@@ -87,6 +92,28 @@ class SdScripts:
         script = SCRIPTS[base_model(config.base_model).family]
         return [script, "--config_file", str(folder / "training_config.toml")]
 
+    def caption(self, text: str, head: int, config: TrainingConfig) -> str:  # noqa: ARG002 - keep_tokens does it
+        """Return the caption as it is."""
+        return text
+
+    def tick(self, line: str) -> Tick | None:
+        """Read tqdm's bar: ``steps:   3%|▎ | 1/32 [00:00<00:04,  7.29it/s, avr_loss=1.28]`` (to standard error)."""
+        found = _BAR.search(line)
+        if not found:
+            return None
+        rate = float(found["rate"]) if found["rate"] else None
+        return Tick(
+            step=int(found["step"]),
+            total_steps=int(found["total"]),
+            rate=1 / rate if rate and found["unit"] == "s/it" else rate,
+            loss=float(found["loss"]) if found["loss"] else None,
+        )
+
+    def checkpoints(self, config: TrainingConfig, schedule: Schedule, name: str) -> tuple[str, ...]:
+        """Return ``NAME-000001.safetensors`` of each saved epoch but the last, which is ``NAME.safetensors``."""
+        saved = range(config.save_every_epochs, schedule.epochs, config.save_every_epochs)
+        return (*(f"{name}-{epoch:06d}.safetensors" for epoch in saved), f"{name}.safetensors")
+
 
 TRAINER: Trainer = SdScripts()
 
@@ -96,6 +123,8 @@ TRAINER: Trainer = SdScripts()
 
 def _refusals(config: TrainingConfig) -> Iterator[str]:
     """What sd-scripts stops at, or would train nonsense with: its config file is read without any check of its own."""
+    if base_model(config.base_model).family not in SCRIPTS:
+        yield f"No config of sd-scripts is written for {base_model(config.base_model).label} yet: choose an SDXL model."
     yield from _unknown(config)
     yield from _out_of_range(config)
     if config.scheduler == "constant" and config.warmup:

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lorads_core.captions.merge import BLACKLIST, MergeRules, merge
-from lorads_core.captions.vocabulary import ALIASES
+from lorads_core.captions.merge import MergeRules, merge
+from lorads_core.captions.vocabulary import ALIASES, BLACKLIST, Vocabulary
 from lorads_core.model import Tag
 from lorads_core.tags import canonical, parse_tag_list, render_training
 
@@ -23,7 +23,8 @@ tags = st.builds(
 )
 
 
-def merged(*tags, **rules):
+def merged(*tags, blacklist=BLACKLIST, **rules):
+    rules.setdefault("vocabulary", Vocabulary(blacklist=blacklist))
     return merge([Tag(*tag) for tag in tags], MergeRules(**rules))
 
 

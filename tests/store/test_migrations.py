@@ -19,9 +19,12 @@ SPREAD_BY = {
     "groups": "library",
     "group_images": "library",
     "prints": "library",
+    "made_tags": "library",
     "lora_dataset_images": "dataset_id",
+    "caption_edits": "dataset_id",
+    "trait_decisions": "dataset_id",
 }
-WHOLE = {"libraries", "spaces", "lora_datasets", "migrations"}
+WHOLE = {"libraries", "spaces", "lora_datasets", "runs", "migrations"}
 
 
 def rows(store, query, *parameters):
