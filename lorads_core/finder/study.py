@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ..store.vectors import VectorTable
     from .rules import FinderRules
 
-_SAMPLE = 2_000
+_SAMPLE = 1_000
 _BLOCK = 1_000
 _TAG_SAMPLE = 500
 # A tag of the subject: most training images have it and hardly any other has, be it a name or what only it wears.

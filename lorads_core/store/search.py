@@ -187,8 +187,10 @@ def _as_arrays(connection: psycopg.Connection, query: sql.Composable) -> tuple[N
 
 
 def _set(connection: psycopg.Connection, **settings: str) -> None:
-    for name, value in settings.items():
-        connection.execute("SELECT set_config(%s, %s, true)", [name, value])
+    names, values = list(settings), list(settings.values())
+    connection.execute(
+        "SELECT set_config(name, value, true) FROM unnest(%s::text[], %s::text[]) AS new (name, value)", [names, values]
+    )
 
 
 def has_index(connection: psycopg.Connection, table: VectorTable) -> bool:
