@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from ..errors import CaptionError
 from ..model import Caption, Problem, Progress, Trigger, no_progress
 from ..tags import one_line
 from .merge import MergeRules
-from .sources import CaptionMaterial, source
+from .parts import without_parts
+from .profiles import CaptionProfile, profile
+from .sources import CaptionMaterial, source, sources
 from .trigger import add_trigger, checked, mentions, remove_trigger
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from ..model import Dataset, DatasetImage
 
@@ -22,21 +25,44 @@ _EVERY = 100  # images between two calls of progress
 
 @dataclass(frozen=True, slots=True)
 class CaptionSettings:
-    """How to caption: a source, those to try where it has nothing, the trigger, and how tags are merged."""
+    """How to caption: a source, those to try where it has nothing, the trigger, and how tags are merged.
+
+    ``trigger`` is that of a dataset of one concept; several have triggers of their own. ``bound`` are the traits that
+    the trigger is to stand for, so that training captions leave them unsaid.
+    """
 
     source: str = "sidecar"
     fallback: tuple[str, ...] = ()
     trigger: Trigger = field(default_factory=Trigger)
     rules: MergeRules = field(default_factory=MergeRules)
+    profile: CaptionProfile = field(default_factory=lambda: profile("sdxl"))
+    bound: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class CaptionReport:
-    """What to look at, how many captions came from which source, most first, and how many images have none."""
+    """What to look at, and how many captions came from which source, most first."""
 
     problems: tuple[Problem, ...]
     counts: tuple[tuple[str, int], ...]
-    without: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """Of how many images a source has something, and of how many it has nothing."""
+
+    source: str
+    images: int
+    without: int
+
+
+def coverage(materials: Sequence[CaptionMaterial], rules: MergeRules) -> tuple[Coverage, ...]:
+    """Say of each source for how many images it has something, so that a fallback is a choice."""
+    found: list[Coverage] = []
+    for name, each in sources().items():
+        images = sum(bool(each.text(material, rules)) for material in materials)
+        found.append(Coverage(name, images, len(materials) - images))
+    return tuple(found)
 
 
 def caption_dataset(
@@ -57,40 +83,57 @@ def caption_dataset(
         The captioned dataset and a report. An image for which no source has anything gets None and is a problem.
 
     Raises:
-        CaptionError: the trigger cannot stand in a caption.
+        CaptionError: the trigger cannot stand in a caption, or the dataset's concepts have triggers of their own.
         SettingsError: there is no such source.
         ValueError: the materials are not those of the dataset's images.
     """
-    images = (*dataset.training, *dataset.regularization)
-    if [material.record.id for material in materials] != [image.record.id for image in images]:
+    if [material.record.id for material in materials] != [image.record.id for image in dataset.images]:
         raise ValueError("materials must be those of the dataset's images, in their order")
-    writer = _Writer(settings)
+    dataset = _with_trigger(dataset, settings)
+    writer = _Writer(settings, dataset)
     captioned: list[DatasetImage] = []
-    for number, (image, material) in enumerate(zip(images, materials, strict=True)):
-        caption = writer.caption(material, is_training=number < len(dataset.training))
+    for number, (image, material) in enumerate(zip(dataset.images, materials, strict=True)):
+        caption = writer.caption(image, material, is_training=number < len(dataset.training))
         captioned.append(replace(image, caption=caption))
         if number % _EVERY == 0:
-            progress("captions", number, len(images))
-    progress("captions", len(images), len(images))
+            progress("captions", number, len(materials))
+    progress("captions", len(materials), len(materials))
     training, regularization = captioned[: len(dataset.training)], captioned[len(dataset.training) :]
+    done = replace(dataset, training=tuple(training), regularization=tuple(regularization))
     counts = Counter(image.caption.source for image in captioned if image.caption)
-    problems = (
-        *_trigger_problems(writer.trigger, training, regularization),
-        *(_nothing(image, settings) for image in captioned if not image.caption),
-    )
-    done = replace(dataset, training=tuple(training), regularization=tuple(regularization), trigger=writer.trigger)
-    return done, CaptionReport(problems, tuple(counts.most_common()), len(captioned) - counts.total())
+    problems = (*_trigger_problems(done, writer), *_nothing(captioned, materials, settings))
+    return done, CaptionReport(problems, tuple(counts.most_common()))
+
+
+def _with_trigger(dataset: Dataset, settings: CaptionSettings) -> Dataset:
+    trigger = checked(settings.trigger)
+    if not dataset.concepts:
+        return replace(dataset, trigger=trigger)
+    if trigger.word:
+        names = ", ".join(concept.name for concept in dataset.concepts)
+        raise CaptionError(
+            f"The dataset {dataset.name!r} has several concepts with triggers of their own ({names}): leave the trigger"
+            f" {trigger.word!r} out here."
+        )
+    return replace(dataset, concepts=tuple(replace(each, trigger=checked(each.trigger)) for each in dataset.concepts))
 
 
 class _Writer:
     """The settings, checked; it writes captions one after another."""
 
-    def __init__(self, settings: CaptionSettings) -> None:
-        self.trigger = checked(settings.trigger)
+    def __init__(self, settings: CaptionSettings, dataset: Dataset) -> None:
         self._order = tuple(source(name) for name in dict.fromkeys((settings.source, *settings.fallback)))
         self._rules = settings.rules
+        self._bound = settings.bound
+        self._triggers = {concept.name: concept.trigger for concept in dataset.concepts}
+        self._own = dataset.trigger
+        self.triggers = tuple(self._triggers.values()) or (dataset.trigger,)
 
-    def caption(self, material: CaptionMaterial, *, is_training: bool) -> Caption | None:
+    def trigger(self, image: DatasetImage) -> Trigger:
+        """Return the trigger of a training image."""
+        return self._triggers.get(image.concept, self._own)
+
+    def caption(self, image: DatasetImage, material: CaptionMaterial, *, is_training: bool) -> Caption | None:
         """Return the final caption of an image, None where there is nothing to make it of."""
         if material.edited:
             # A person has had the last word, trigger or not; only line ends could break the file.
@@ -98,23 +141,54 @@ class _Writer:
             return replace(material.edited, text=text, source="custom", edited=True) if text else None
         for each in self._order:
             text = one_line(each.text(material, self._rules))
-            text = add_trigger(text, self.trigger) if is_training else remove_trigger(text, self.trigger)
+            text = self._for_training(text, image) if is_training else self._for_regularization(text)
             if text:
                 return Caption(text, each.name)
         return None
 
+    def _for_training(self, text: str, image: DatasetImage) -> str:
+        if self._bound:
+            text = without_parts(text, self._bound)
+        return add_trigger(text, self.trigger(image))
 
-def _nothing(image: DatasetImage, settings: CaptionSettings) -> Problem:
+    def _for_regularization(self, text: str) -> str:
+        for trigger in self.triggers:
+            text = remove_trigger(text, trigger)
+        return text
+
+
+def _nothing(
+    images: Iterable[DatasetImage], materials: Sequence[CaptionMaterial], settings: CaptionSettings
+) -> Iterator[Problem]:
+    """Name the images without a caption, and the sources that have something for them."""
     tried = ", ".join((settings.source, *settings.fallback))
-    return Problem(
-        "warning",
-        "no-caption",
-        f"Nothing to make a caption of (tried: {tried}): add a fallback source, or write one.",
-        image.record.path,
-    )
+    lacking: list[CaptionMaterial] = []
+    for image, material in zip(images, materials, strict=True):
+        if not image.caption:
+            lacking.append(material)
+            yield Problem(
+                "warning",
+                "no-caption",
+                f"Nothing to make a caption of (tried: {tried}): add a fallback source, or write one.",
+                image.record.path,
+                image.key,
+            )
+    if not lacking:
+        return
+    found = [each for each in coverage(lacking, settings.rules) if each.images]
+    has = ", ".join(f"{each.source} has something for {each.images:,}" for each in found) or "no source has anything"
+    yield Problem("info", "fallbacks", f"Of the {len(lacking):,} images without a caption: {has}.")
 
 
-def _trigger_problems(
+def _trigger_problems(dataset: Dataset, writer: _Writer) -> Iterator[Problem]:
+    by_trigger: defaultdict[Trigger, list[DatasetImage]] = defaultdict(list)
+    for image in dataset.training:
+        by_trigger[writer.trigger(image)].append(image)
+    for trigger, training in by_trigger.items():
+        yield from _problems_of(trigger, training, dataset.regularization)
+
+
+def _problems_of(
     trigger: Trigger, training: Sequence[DatasetImage], regularization: Sequence[DatasetImage]
 ) -> Iterator[Problem]:
     if trigger.position == "none":

@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lorads_core.captions.caption import CaptionSettings, caption_dataset
+from lorads_core.captions.caption import CaptionSettings, caption_dataset, coverage
 from lorads_core.captions.merge import MergeRules
 from lorads_core.captions.sources import CaptionMaterial, source, source_names, sources
-from lorads_core.errors import SettingsError
-from lorads_core.model import Caption, Dataset, DatasetImage, ImageRecord, Position, Tag, Trigger
+from lorads_core.errors import CaptionError, SettingsError
+from lorads_core.model import Caption, Concept, Dataset, DatasetImage, ImageRecord, Position, Tag, Trigger
 
 RULES = MergeRules()
 NOW = datetime(2026, 11, 1, tzinfo=timezone.utc)
@@ -51,7 +51,7 @@ def captioned(materials, others=(), **settings):
 
 
 def test_the_scan_finds_every_source():
-    assert set(source_names()) == {"wd", "joytag", "joycaption", "prompt", "combined", "custom", "sidecar"}
+    assert set(source_names()) == {"wd", "joytag", "joycaption", "prompt", "combined", "custom", "sidecar", "mixed"}
     with pytest.raises(SettingsError, match="known are"):
         source("psychic")
 
@@ -61,7 +61,7 @@ def test_every_source_keeps_the_promises(name):
     each = sources()[name]
     assert each.name == name
     assert each.label
-    assert each.kind in {"tags", "prose"}
+    assert each.kind in {"tags", "prose", "mixed"}
     assert each.text(material(), RULES) == ""
 
 
@@ -122,7 +122,60 @@ def test_a_sidecar_keeps_its_order_and_loses_its_underscores():
     )
 
 
+def test_mixed_is_prose_then_tags_and_nothing_where_one_of_them_is_missing():
+    prose, tags = [Caption("A cat sleeps.", "joycaption")], [("tree", "wd", 0.8), ("cat", "wd", 0.9)]
+    assert source("mixed").text(material(prose, tags=tags), RULES) == "A cat sleeps. cat, tree"
+    open_ended = [Caption("a cat, asleep", "joycaption")]
+    assert source("mixed").text(material(open_ended, tags=tags), RULES) == "a cat, asleep. cat, tree"
+    assert source("mixed").text(material(prose), RULES) == ""
+    assert source("mixed").text(material(tags=tags), RULES) == ""
+
+
 # The one way
+
+
+def test_what_other_sources_have_for_images_without_a_caption_is_said():
+    images = [material([Caption("A dog.", "joycaption")]), material(tags=[("cat", "wd", 0.9)], number=2)]
+    _, report = captioned(images, source="joytag")
+    told = report.problems[-1].message
+    assert "Of the 2 images" in told
+    assert "combined has something for 1" in told
+    assert "joycaption has something for 1" in told
+    assert "joytag" not in told
+
+
+def test_coverage_counts_every_source():
+    materials = [material([Caption("A dog.", "joycaption")], tags=[("cat", "wd", 0.9)]), material(number=2)]
+    found = {each.source: (each.images, each.without) for each in coverage(materials, RULES)}
+    assert set(found) == set(source_names())
+    assert found["mixed"] == found["wd"] == found["joycaption"] == (1, 1)
+    assert found["custom"] == (0, 2)
+
+
+def test_bound_traits_go_from_training_captions_and_stay_in_regularization():
+    tags = [("cat", "wd", 0.9), ("blue eyes", "wd", 0.8), ("tree", "wd", 0.7)]
+    bound = frozenset({"blue eyes", "cat"})
+    texts, _ = captioned([material(tags=tags)], [material(tags=tags, number=2)], source="wd", bound=bound)
+    assert texts == ["tom, tree", "cat, blue eyes, tree"]
+    prose = [Caption("It has blue eyes.", "joycaption")]
+    texts, _ = captioned([material(prose, tags=tags)], source="mixed", bound=bound)
+    assert texts == ["tom, It has blue eyes., tree"]  # sentences are left alone
+
+
+def test_a_combined_dataset_takes_each_concepts_trigger():
+    dataset = Dataset(
+        uuid4(),
+        "d",
+        "pictures",
+        (DatasetImage(record(1), concept="a"), DatasetImage(record(2), concept="b")),
+        (DatasetImage(record(3)),),
+        concepts=(Concept("a", Trigger("tom")), Concept("b", Trigger("jerry", "append"))),
+    )
+    materials = [material([Caption("tom, jerry, x", "sidecar")], number=number) for number in (1, 2, 3)]
+    result, _ = caption_dataset(dataset, materials, CaptionSettings())
+    assert [image.caption.text for image in result.images] == ["tom, jerry, x", "tom, x, jerry", "x"]
+    with pytest.raises(CaptionError, match="triggers of their own"):
+        caption_dataset(dataset, materials, CaptionSettings(trigger=Trigger("spike")))
 
 
 def test_the_fallback_is_explicit_and_counted():
@@ -137,8 +190,10 @@ def test_the_fallback_is_explicit_and_counted():
     texts, report = captioned(images, source="sidecar", fallback=("joycaption",))
     assert texts == ["tom, cat, tree", "tom, A dog.", None]
     assert report.counts == (("sidecar", 1), ("joycaption", 1))
-    (problem,) = report.problems
-    assert (problem.code, problem.subject) == ("no-caption", "/p/3.png")
+    problem, others = report.problems
+    assert (problem.code, problem.subject, problem.image) == ("no-caption", "/p/3.png", ("pictures", 3))
+    assert others.code == "fallbacks"
+    assert "no source has anything" in others.message
     assert "tried: sidecar, joycaption" in problem.message
 
 
@@ -172,8 +227,7 @@ def test_an_emptied_caption_is_never_regenerated():
     edited = Caption(" \n\u200e", "custom", edited=True)
     texts, report = captioned([material([Caption("cat, x", "sidecar")], edited=edited)])
     assert texts == [None]
-    assert [problem.code for problem in report.problems] == ["no-caption"]
-    assert report.without == 1
+    assert [problem.code for problem in report.problems] == ["no-caption", "fallbacks"]
 
 
 def test_hand_written_captions_without_the_trigger_are_told_once():
@@ -253,5 +307,4 @@ def test_every_caption_is_one_line_that_says_something(name, text, word, positio
             assert not set(caption) & set("\0\u202e\u200f\ufeff")
             assert "|||" not in caption
             caption.encode()
-    assert report.without == texts.count(None)
-    assert sum(count for _, count in report.counts) + report.without == 2
+    assert sum(count for _, count in report.counts) + texts.count(None) == 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import cache
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ...errors import SettingsError
 from ...parts import parts
@@ -15,8 +15,7 @@ if TYPE_CHECKING:
 
     from ...model import Caption, ImageRecord, Tag
     from ..merge import MergeRules
-
-Kind = Literal["tags", "prose"]
+    from ..profiles import Kind
 
 BY_HAND = ("custom", "manual")
 """The sources of captions that people wrote."""
@@ -46,7 +45,7 @@ class CaptionSource(Protocol):
 
     @property
     def kind(self) -> Kind:
-        """Whether it gives tags or sentences."""
+        """Whether it gives tags, sentences, or both."""
         ...
 
     def text(self, material: CaptionMaterial, rules: MergeRules) -> str:

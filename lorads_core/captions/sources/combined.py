@@ -8,7 +8,8 @@ from ...tags import render_training
 from ..merge import MergeRules, merge
 
 if TYPE_CHECKING:
-    from . import CaptionMaterial, CaptionSource, Kind
+    from ..profiles import Kind
+    from . import CaptionMaterial, CaptionSource
 
 
 class CombinedSource:

@@ -9,7 +9,8 @@ from . import written_text
 
 if TYPE_CHECKING:
     from ..merge import MergeRules
-    from . import CaptionMaterial, CaptionSource, Kind
+    from ..profiles import Kind
+    from . import CaptionMaterial, CaptionSource
 
 
 class JoyCaptionSource:

@@ -8,7 +8,8 @@ from ..clean import clean_prompt
 
 if TYPE_CHECKING:
     from ..merge import MergeRules
-    from . import CaptionMaterial, CaptionSource, Kind
+    from ..profiles import Kind
+    from . import CaptionMaterial, CaptionSource
 
 
 class PromptSource:

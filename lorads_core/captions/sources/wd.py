@@ -8,7 +8,8 @@ from ...tags import render_training
 from ..merge import MergeRules, merge, said_by
 
 if TYPE_CHECKING:
-    from . import CaptionMaterial, CaptionSource, Kind
+    from ..profiles import Kind
+    from . import CaptionMaterial, CaptionSource
 
 
 class WdSource:
