@@ -51,6 +51,8 @@ _NO_JOINERS = str.maketrans("", "", _JOINERS)
 
 def safe_text(text: str) -> str:
     """Return text as one line in NFC without control characters, nor those that turn the direction of writing."""
+    if text.isascii() and text.isprintable() and "  " not in text:
+        return text.strip(" ")
     if not text.isprintable():
         text = "".join(_safe(character) for character in text)
     words = text.split() if text.isascii() else [_composed(word) for word in text.split()]

@@ -8,10 +8,12 @@ order of the base model, by category and then by score. What is neither in the v
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import math
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple, cast
 
+from ..tags import LONGEST_RAW
 from .profiles import BOORU_ORDER
 from .vocabulary import (
     CATEGORIES,
@@ -66,6 +68,10 @@ def said_by(tag: Tag) -> frozenset[str]:
     return _said_by(tag.source)
 
 
+_COUNTS = frozenset(COUNTS)
+_COUNTS_OF = tuple(frozenset({f"1{who}", *SEVERAL_OF[who]}) for who in WHO)
+
+
 @lru_cache(maxsize=1024)
 def _said_by(source: str) -> frozenset[str]:
     return frozenset(name for name in ("wd", "joytag") for part in source.split("+") if part.startswith(name))
@@ -99,105 +105,147 @@ def _category(source: str) -> Category | None:
     return cast("Category", word) if word in CATEGORIES and word != "general" else None
 
 
-class _Sources(dict[str, _Source]):
-    """What the names of sources say under the rules; there are few of them."""
+class _Entry(NamedTuple):
+    """What a tag of a source is worth: ``place`` where its source says what it is about; NaN passes no threshold."""
+
+    text: str
+    threshold: float
+    weak: float
+    place: int | None
+    rating: int
+    tagger: str
+
+
+_NEVER = math.inf
+_MOST_ENTRIES = 100_000  # of one source; more tags than any tagger's vocabulary
+
+
+class _Table:
+    """What is known of tags under the rules, worked out once for each spelling: a merge is a matter of microseconds.
+
+    ``entries`` maps a source to its tags as they are spelt there; None is a tag that has no place in captions.
+    """
 
     def __init__(self, rules: MergeRules) -> None:
-        super().__init__()
+        self.entries: dict[str, dict[str, _Entry | None]] = {}
+        self.places: dict[str, int] = {}
+        self.implies: dict[str, frozenset[str]] = {}
+        self.coloured: dict[str, str] = {}
         self._rules = rules
+        rest = rules.order.index("general") if "general" in rules.order else len(rules.order)
+        self.of_category = {
+            each: 100 * (rules.order.index(each) if each in rules.order else rest) for each in CATEGORIES
+        }
 
-    def __missing__(self, name: str) -> _Source:
-        source = _source(name, self._rules)
-        if len(self) < 1024:  # noqa: PLR2004 - a library's names of sources are data, not ours
-            self[name] = source
-        return source
+    def add(self, source: str, text: str) -> _Entry | None:
+        """Return what is known of a tag, and know it from now on."""
+        entry = self._entry(_source(source, self._rules), self._rules.vocabulary.words[text])
+        if len(self.entries) >= _MOST_SOURCES:
+            self.entries.clear()
+        of_source = self.entries.setdefault(source, {})
+        if len(of_source) >= _MOST_ENTRIES:
+            of_source.clear()
+        if len(text) <= LONGEST_RAW:
+            of_source[text] = entry
+        return entry
+
+    def _entry(self, source: _Source, word: Word | None) -> _Entry | None:
+        if word is None:
+            return None
+        if word.rating >= 0:  # never by threshold
+            return _Entry(word.text, _NEVER, 0.0, None, word.rating, "")
+        self.places[word.text] = self.of_category[word.category] + word.place
+        if word.implies:
+            self.implies[word.text] = word.implies
+        if word.coloured:
+            self.coloured[word.text] = word.coloured
+        place = self.of_category[source.category] if source.category else None
+        return _Entry(word.text, source.threshold, source.weak, place, -1, source.tagger)
+
+
+_MOST_SOURCES = 1024
 
 
 @lru_cache(maxsize=64)
-def _sources(rules: MergeRules) -> _Sources:
-    return _Sources(rules)
-
-
-@lru_cache(maxsize=64)
-def _places(order: tuple[Category, ...]) -> Mapping[Category, int]:
-    """Return where each category begins; one that the order does not name stands where general tags do."""
-    rest = order.index("general") if "general" in order else len(order)
-    return {each: 100 * (order.index(each) if each in order else rest) for each in CATEGORIES}
-
-
-@dataclass(slots=True)
-class _Found:
-    """The tags of one image while they are gathered; ``weak`` ones wait for another tagger that saw them too."""
-
-    scores: dict[str, float] = field(default_factory=dict[str, float])
-    weak: dict[str, dict[str, float]] = field(default_factory=dict[str, dict[str, float]])
-    categories: dict[str, Category] = field(default_factory=dict[str, Category])
-    ratings: dict[int, float] = field(default_factory=dict[int, float])
-
-    def add_rating(self, rating: int, score: float) -> None:
-        if score >= 0:  # not so for what is no number
-            self.ratings[rating] = max(score, self.ratings.get(rating, score))
-
-    def add_weak(self, text: str, source: _Source, score: float) -> None:
-        if score >= source.weak:
-            by_tagger = self.weak.setdefault(text, {})
-            by_tagger[source.tagger] = max(score, by_tagger.get(source.tagger, score))
-
-    def settle(self) -> None:
-        """Count the weak tags that two taggers saw."""
-        for text, by_tagger in self.weak.items():
-            if text in self.scores or len(by_tagger) > 1:
-                self.scores[text] = max(*by_tagger.values(), self.scores.get(text, 0.0))
+def _table(rules: MergeRules) -> _Table:
+    return _Table(rules)
 
 
 def merge(tags: Iterable[Tag], rules: MergeRules) -> list[str]:
     """Return the tags that count, each once; the order in which they come in does not matter."""
-    found = _gather(tags, rules)
-    scores, words = found.scores, rules.vocabulary.words
-    known = {tag: word for tag in scores if (word := words[tag])}
-    several = _exclude_counts(scores)
-    _exclude_colours(scores, known, several=several)
-    implied = set[str]().union(*[known[tag].implies for tag in scores])
+    table = _table(rules)
+    scores, waiting, places = _gather(tags, table)
+    if waiting:
+        _settle(scores, waiting)
+    several = not _COUNTS.isdisjoint(scores) and _exclude_counts(scores)
+    if not several:
+        _exclude_colours(scores, table.coloured)
+    implies = table.implies
+    implied = set[str]().union(*[implies[tag] for tag in scores if tag in implies])
     for tag in implied.intersection(scores):
         del scores[tag]
-    places, categories = _places(rules.order), found.categories
-    ordered = [
-        (places[categories.get(tag) or known[tag].category] + known[tag].place, -score, tag)
-        for tag, score in scores.items()
-    ]
-    ordered += [(places["rating"], 0.0, rating) for rating in _strongest_rating(found.ratings, rules)]
+    usual = table.places
+    ordered = [(usual[tag], -score, tag) for tag, score in scores.items()]
+    if places:
+        ordered = [(places.get(tag, place), score, tag) for place, score, tag in ordered]
+    ordered += [(table.of_category["rating"], 0.0, rating) for rating in _strongest_rating(waiting, rules)]
     ordered.sort()
     return [tag for _, _, tag in ordered]
 
 
-def _gather(tags: Iterable[Tag], rules: MergeRules) -> _Found:
-    """Return the tags above their thresholds, and those a little below that both taggers saw."""
-    found = _Found()
-    scores, sources, words = found.scores, _sources(rules), rules.vocabulary.words
+_Waiting = list[tuple[_Entry, float]]
+
+
+def _gather(tags: Iterable[Tag], table: _Table) -> tuple[dict[str, float], _Waiting, dict[str, int]]:
+    """Return the tags above their thresholds, those that have to wait for others, and places other than usual.
+
+    Ratings wait, and tags a little below their threshold, which another tagger may have seen too.
+    """
+    scores: dict[str, float] = {}
+    waiting: _Waiting = []
+    places: dict[str, int] = {}
+    entries = table.entries
     for tag in tags:
-        known = words[tag.text]
-        if known is None:
+        try:
+            entry = entries[tag.source][tag.text]
+        except KeyError:
+            entry = table.add(tag.source, tag.text)
+        if entry is None:
             continue
+        text, threshold, weak, place, _, _ = entry
         score = 1.0 if tag.confidence is None else tag.confidence
-        if known.rating >= 0:
-            found.add_rating(known.rating, score)
+        if place is not None:
+            places[text] = place
+        if score >= threshold:
+            if score > scores.get(text, -1.0):
+                scores[text] = score
+        elif score >= weak:
+            waiting.append((entry, score))
+    return scores, waiting, places
+
+
+def _settle(scores: dict[str, float], waiting: _Waiting) -> None:
+    """Count the weak tags that two taggers saw, or one of them strongly."""
+    lone: dict[str, tuple[str, float]] = {}
+    for (text, _, _, _, rating, tagger), score in waiting:
+        if rating >= 0:
             continue
-        source, text = sources[tag.source], known.text
-        if source.category:
-            found.categories[text] = source.category
-        if not score >= source.threshold:  # so that what is no number counts for nothing
-            found.add_weak(text, source, score)
-        elif score > scores.get(text, -1.0):
-            scores[text] = score
-    found.settle()
-    return found
+        if text in scores:
+            scores[text] = max(score, scores[text])
+            continue
+        other, best = lone.get(text, (tagger, 0.0))
+        if other == tagger:
+            lone[text] = tagger, max(score, best)
+        else:
+            scores[text] = max(score, best)
 
 
-def _strongest_rating(ratings: dict[int, float], rules: MergeRules) -> tuple[str, ...]:
+def _strongest_rating(waiting: _Waiting, rules: MergeRules) -> tuple[str, ...]:
     """Return the rating with the highest score in the rules' words; of two equal ones the more explicit."""
+    ratings = [(score, entry.rating) for entry, score in waiting if entry.rating >= 0]
     if not ratings or rules.ratings == "none":
         return ()
-    strongest = max(ratings, key=lambda rating: (ratings[rating], rating))
+    _, strongest = max(ratings)
     return (_PONY[strongest] if rules.ratings == "pony" else RATINGS[strongest],)
 
 
@@ -206,16 +254,16 @@ def _strongest_rating(ratings: dict[int, float], rules: MergeRules) -> tuple[str
 
 def _exclude_counts(scores: dict[str, float]) -> bool:
     """Keep the counts of people that can be true together; return whether they say that there are several people."""
-    present = [tag for tag in COUNTS if tag in scores]
+    present = _COUNTS.intersection(scores)
     if len(present) < 2:  # noqa: PLR2004 - nothing to exclude
         return not SEVERAL.isdisjoint(present)
     if NO_HUMANS in present:
-        people = present[1:]
+        people = present - {NO_HUMANS}
         lost = people if scores[NO_HUMANS] > max(scores[tag] for tag in people) else [NO_HUMANS]
         _drop(scores, lost)
     for who in WHO:
         _exclude_counts_of(who, scores)
-    kinds = sum(any(tag in scores for tag in (f"1{who}", *SEVERAL_OF[who])) for who in WHO)
+    kinds = sum(not tags.isdisjoint(scores) for tags in _COUNTS_OF)
     several = not SEVERAL.isdisjoint(scores)
     if several:
         _drop(scores, [SOLO])
@@ -236,17 +284,15 @@ def _exclude_counts_of(who: str, scores: dict[str, float]) -> None:
     _drop(scores, [f"1{who}", *sorted(numbers, key=lambda tag: (-scores[tag], tag))[1:]])
 
 
-def _exclude_colours(scores: dict[str, float], words: dict[str, Word], *, several: bool) -> None:
+def _exclude_colours(scores: dict[str, float], coloured: Mapping[str, str]) -> None:
     """Keep the strongest colour of hair and of eyes, where nothing says that several are right."""
-    if several:
-        return
-    coloured = [tag for tag in scores if words[tag].coloured]
-    if len(coloured) < 2:  # noqa: PLR2004 - nothing to exclude
+    colours = [tag for tag in scores if tag in coloured]
+    if len(colours) < 2:  # noqa: PLR2004 - nothing to exclude
         return
     for thing, allowing in SEVERAL_COLOURS.items():
         if allowing.isdisjoint(scores):
-            colours = [tag for tag in coloured if words[tag].coloured == thing]
-            _drop(scores, sorted(colours, key=lambda tag: (-scores[tag], tag))[1:])
+            of_thing = [tag for tag in colours if coloured[tag] == thing]
+            _drop(scores, sorted(of_thing, key=lambda tag: (-scores[tag], tag))[1:])
 
 
 def _drop(scores: dict[str, float], tags: Iterable[str]) -> None:

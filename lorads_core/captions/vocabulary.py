@@ -179,7 +179,7 @@ class _Words(dict[str, "Word | None"]):
 
     def _word(self, text: str) -> Word | None:
         tag = canonical(text)
-        tag = self._vocabulary.aliases.get(tag, tag)
+        tag = canonical(self._vocabulary.aliases.get(tag, tag))
         if not tag or is_score(tag) or tag in self._banned or tag.startswith(self._beginnings):
             return None
         place = COUNTS.index(tag) if tag in COUNTS else -1

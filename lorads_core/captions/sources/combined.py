@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ...tags import render_training
 from ..merge import MergeRules, merge
 
 if TYPE_CHECKING:
@@ -21,7 +20,7 @@ class CombinedSource:
 
     def text(self, material: CaptionMaterial, rules: MergeRules) -> str:
         """Return the merged tags."""
-        return render_training(merge(material.tags, rules))
+        return ", ".join(merge(material.tags, rules))
 
 
 SOURCE: CaptionSource = CombinedSource()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ...tags import render_training
 from ..merge import MergeRules, merge, said_by
 
 if TYPE_CHECKING:
@@ -21,7 +20,7 @@ class JoyTagSource:
 
     def text(self, material: CaptionMaterial, rules: MergeRules) -> str:
         """Return the tags of this tagger alone."""
-        return render_training(merge([tag for tag in material.tags if "joytag" in said_by(tag)], rules))
+        return ", ".join(merge([tag for tag in material.tags if "joytag" in said_by(tag)], rules))
 
 
 SOURCE: CaptionSource = JoyTagSource()
