@@ -42,7 +42,7 @@ _SEPARATORS = re.compile(r"\|{3,}|;{3,}|,")
 _SEPARATORS_IN_TEXT = re.compile(r" ?,?(?: ?(?:\|{3,}|;{3,}) ?,?)+ ?")
 _ESCAPED = re.compile(r"\\+(?=[()\[\]{}\\,])")
 # A comma after a backslash belongs to the tag, but not after another backslash nor in the tag `/\/\/\`.
-_BETWEEN_TAGS = re.compile(r"(?<![^/\\]\\),|[\r\n]")
+_BETWEEN_TAGS = re.compile(r"(?<![^/\\]\\),|[\r\n]|\|{3,}|;{3,}")
 _BRACKET = re.compile(r"[()]")
 # Invisible, yet letters of Persian and Indic scripts and the glue of emoji: they stay in text, and never make a tag.
 _JOINERS = "\u200c\u200d"
@@ -120,7 +120,7 @@ def is_score(tag: str) -> bool:
 
 
 def parse_tag_list(text: str) -> list[str]:
-    r"""Return the canonical tags of text with commas or line ends between them, each once, in order.
+    r"""Return the canonical tags of text with commas, line ends or trainers' separators between them, once, in order.
 
     Brackets may be escaped as in prompts (``\(``); an escaped comma (``\,``) does not end a tag.
     """

@@ -20,6 +20,8 @@ RatingStyle = Literal["none", "plain", "pony"]
 TokenizerName = Literal["clip", "t5"]
 
 BOORU_ORDER: tuple[Category, ...] = ("count", "character", "series", "rating", "general", "artist", "quality")
+# Pony Diffusion V6's own captions: scores, source and rating, then what is to be seen (civitai.com/articles/4248).
+PONY_ORDER: tuple[Category, ...] = ("rating", "count", "character", "series", "general", "artist", "quality")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ PROFILES: tuple[CaptionProfile, ...] = (
         praise=("masterpiece", "best quality"), negative="worst quality, low quality, lowres, bad anatomy",
     ),
     CaptionProfile(
-        "pony", ("tags", "mixed"), "pony", "clip", _CLIP, shuffle=True, control=True,
+        "pony", ("tags", "mixed"), "pony", "clip", _CLIP, shuffle=True, control=True, order=PONY_ORDER,
         praise=("score_9", "score_8_up", "score_7_up", "score_6_up", "score_5_up", "score_4_up"),
         negative="score_4, score_3, score_2, score_1",
     ),
