@@ -20,7 +20,7 @@ RatingStyle = Literal["none", "plain", "pony"]
 TokenizerName = Literal["clip", "t5"]
 
 BOORU_ORDER: tuple[Category, ...] = ("count", "character", "series", "rating", "general", "artist", "quality")
-# Pony Diffusion V6's own captions: scores, source and rating, then what is to be seen (civitai.com/articles/4248).
+# Pony's words of source and rating stand in front of what is to be seen, behind its scores.
 PONY_ORDER: tuple[Category, ...] = ("rating", "count", "character", "series", "general", "artist", "quality")
 
 
