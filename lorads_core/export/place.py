@@ -134,11 +134,19 @@ class Place:
 def read_manifest(folder: Path) -> dict[str, Any] | None:
     """Return the manifest of an export, None where there is none that can be read."""
     try:
-        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        return parsed_manifest((folder / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+def parsed_manifest(text: str) -> dict[str, Any] | None:
+    """Return a manifest, None where it is not one of ours, or is damaged."""
+    try:
+        manifest = json.loads(text)
         known = manifest["manifest"] == MANIFEST_VERSION and all(
             (manifest["dataset"]["id"], manifest["dataset"]["name"], manifest["plan"], manifest["files"])
         )
         known = known and isinstance(manifest["texts"], dict) and isinstance(manifest["left_out"], list)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError):
         return None
     return manifest if known else None

@@ -18,10 +18,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ExportOptions:
-    """How to write: for which trainer, pictures by which policy, with how many threads (0: one per processor)."""
+    """How to write: for which trainer, pictures by which policy, with how many threads (0: one per processor).
+
+    ``link`` gives files that would be copied a second name instead, where the drive is the same: quick and small, but
+    whoever changes one changes the library's too.
+    """
 
     trainer: str = "sd-scripts"
     policy: ImagePolicy = field(default_factory=ImagePolicy)
+    link: bool = False
     workers: int = 0
 
     @property

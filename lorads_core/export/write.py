@@ -17,31 +17,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import __version__
-from ..errors import ExportError, ImageError
-from ..images.decode import is_ready
-from ..images.encode import SUFFIXES, ImagePolicy, copy_file, write_image
-from ..images.facts import read_facts
+from ..errors import ExportError
 from ..model import Export, Problem, Progress, no_progress
 from ..paths import MANIFEST, slug
 from ..trainers import Schedule, Subset, trainer
+from .pictures import WrittenImage, key_of, write_picture
 from .place import MANIFEST_VERSION, Place
-from .plan import ExportOptions, ExportPlan, PlannedImage, subsets_of
+from .plan import ExportPlan, PlannedImage, subsets_of
+from .versions import keep_version
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping, Sequence
 
-    from ..model import ImageRecord
-
-
-@dataclass(frozen=True, slots=True)
-class WrittenImage:
-    """One picture as it lies in the export: ``file`` is relative to it, sizes are in pixels and bytes."""
-
-    file: str
-    width: int
-    height: int
-    size: int
-    hash: str
+    from .plan import ExportOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +66,10 @@ def write_export(plan: ExportPlan, root: Path, name: str = "", progress: Progres
             place.clear()
             progress("export", len(plan.images), len(plan.images))
             return result
-        written, problems = _write_images(plan, place, progress)
+        written, problems = _write_images(plan, place, before, progress)
         text = _write_rest(plan, place, written, problems)
         place.publish()
+        keep_version(place.root, place.name, _hash(text), text)
     return _result(plan, place, written, (*plan.problems, *problems), text)
 
 
@@ -101,22 +90,23 @@ def _translated(folder: Path) -> Generator[None]:
 
 
 def _write_images(
-    plan: ExportPlan, place: Place, progress: Progress
+    plan: ExportPlan, place: Place, before: Mapping[str, Any] | None, progress: Progress
 ) -> tuple[list[tuple[PlannedImage, WrittenImage]], list[Problem]]:
     """Write every picture that is not already there; return those that are there now, and why others are not."""
     done = _read_journal(place)
+    former = _former(before)
     for folder in {item.folder for item in plan.images}:
         (place.content / folder).mkdir(exist_ok=True)
     written: list[tuple[PlannedImage, WrittenImage]] = []
     problems: list[Problem] = []
     progress("export", 0, len(plan.images))
     with place.journal.open("a", encoding="utf-8") as journal, _pool(plan.options.threads) as pool:
-        for item, result in _in_order(pool, plan, place, done):
+        for item, result in _in_order(pool, plan, place, done, former):
             if isinstance(result, Problem):
                 problems.append(result)
             else:
                 written.append((item, result))
-                journal.write(json.dumps([_key(item, plan.options), *dataclasses.astuple(result)]) + "\n")
+                journal.write(json.dumps([key_of(item, plan.options), *dataclasses.astuple(result)]) + "\n")
                 journal.flush()
             progress("export", len(written) + len(problems), len(plan.images))
     if not any(not item.is_regularization for item, _ in written):
@@ -136,52 +126,27 @@ def _pool(threads: int) -> Generator[ThreadPoolExecutor]:
 
 
 def _in_order(
-    pool: ThreadPoolExecutor, plan: ExportPlan, place: Place, done: dict[str, WrittenImage]
+    pool: ThreadPoolExecutor,
+    plan: ExportPlan,
+    place: Place,
+    done: Mapping[str, WrittenImage],
+    former: Mapping[str, WrittenImage],
 ) -> Iterator[tuple[PlannedImage, WrittenImage | Problem]]:
     """Yield every planned picture with its outcome, in order, a bounded number of them under way."""
     waiting: deque[tuple[PlannedImage, Future[WrittenImage | Problem]]] = deque()
     for item in plan.images:
-        before = done.get(_key(item, plan.options))
-        if before and _is_there(place.content, before):
+        key = key_of(item, plan.options)
+        before = done.get(key)
+        if before and before.is_in(place.content):
             yield item, before
             continue
-        waiting.append((item, pool.submit(_write_one, item, plan.options.policy, place.content)))
+        same = (place.final, former[key]) if key in former else None
+        waiting.append((item, pool.submit(write_picture, item, plan.options, place.content, same)))
         if len(waiting) > 2 * plan.options.threads:
             first, future = waiting.popleft()
             yield first, future.result()
     for item, future in waiting:
         yield item, future.result()
-
-
-def _write_one(item: PlannedImage, policy: ImagePolicy, content: Path) -> WrittenImage | Problem:
-    """Write a picture; one that cannot be read is a problem, a full disk is raised."""
-    record = item.image.record
-    source = Path(record.path)
-    try:
-        if policy.kind == "original" and _is_ready(record):
-            target = content / item.folder / f"{item.stem}{SUFFIXES[record.format]}"
-            copy_file(source, target, file_size=record.file_size, mtime_ns=record.mtime_ns)
-            size, digest = (record.width, record.height), record.hash
-        else:
-            target = content / item.folder / f"{item.stem}{policy.suffix}"
-            size = write_image(source, target, policy)
-            digest = hashlib.sha256(target.read_bytes()).hexdigest()
-    except ImageError as error:
-        return Problem("error", "left-out", f"Left out: {error}", record.path)
-    return WrittenImage(target.relative_to(content).as_posix(), *size, target.stat().st_size, digest)
-
-
-def _is_ready(record: ImageRecord) -> bool:
-    """Ask the file itself where its library has not looked."""
-    return is_ready(read_facts(record.path)) if record.ready is None else record.ready
-
-
-def _key(item: PlannedImage, options: ExportOptions) -> str:
-    """Name what a picture is made from and how: the same key, the same file."""
-    record = item.image.record
-    made_from = (record.library, record.id, record.path, record.file_size, record.mtime_ns, record.hash)
-    made_as = (item.folder, item.stem, *dataclasses.astuple(options.policy))
-    return hashlib.sha256(repr((made_from, made_as)).encode()).hexdigest()
 
 
 def _read_journal(place: Place) -> dict[str, WrittenImage]:
@@ -195,11 +160,14 @@ def _read_journal(place: Place) -> dict[str, WrittenImage]:
     return done
 
 
-def _is_there(content: Path, written: WrittenImage) -> bool:
-    try:
-        return (content / written.file).stat().st_size == written.size
-    except OSError:
-        return False
+def _former(manifest: Mapping[str, Any] | None) -> dict[str, WrittenImage]:
+    """Return the pictures of the version before by what they were made from."""
+    rows = manifest["images"] if manifest else ()
+    return {row["key"]: _as_written(row) for row in rows if "key" in row}
+
+
+def _as_written(row: Mapping[str, Any]) -> WrittenImage:
+    return WrittenImage(row["file"], row["width"], row["height"], row["bytes"], row["hash"])
 
 
 def _write_rest(
@@ -236,14 +204,9 @@ def _already_there(plan: ExportPlan, place: Place, manifest: Mapping[str, Any]) 
     """Return the result of an earlier export where this plan would write the very same again."""
     if manifest["plan"] != _plan_key(plan) or manifest["left_out"]:
         return None
-    there = {
-        (row["source"]["library"], row["source"]["id"]): WrittenImage(
-            row["file"], row["width"], row["height"], row["bytes"], row["hash"]
-        )
-        for row in manifest["images"]
-    }
+    there = {(row["source"]["library"], row["source"]["id"]): _as_written(row) for row in manifest["images"]}
     written = [(item, there[item.image.record.library, item.image.record.id]) for item in plan.images]
-    if not all(_is_there(place.final, image) for _, image in written):
+    if not all(image.is_in(place.final) for _, image in written):
         return None
     try:
         for file, text in _texts(plan, place, written).items():
@@ -262,7 +225,7 @@ def _plan_key(plan: ExportPlan) -> str:
         str(plan.dataset.id),
         plan.options.trainer,
         repr(dataclasses.astuple(plan.config)),
-        *(f"{_key(item, plan.options)} {item.caption}" for item in plan.images),
+        *(f"{key_of(item, plan.options)} {item.caption}" for item in plan.images),
     ]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
@@ -279,7 +242,7 @@ def _result(
         dataset_id=plan.dataset.id,
         name=place.name,
         folder=place.final,
-        manifest_hash=hashlib.sha256(manifest.encode()).hexdigest(),
+        manifest_hash=_hash(manifest),
         training_images=sum(not item.is_regularization for item, _ in written),
         regularization_images=sum(item.is_regularization for item, _ in written),
         problems=problems,
@@ -290,6 +253,10 @@ def _result(
         files={(item.image.record.library, item.image.record.id): image.file for item, image in written},
         command=tuple(chosen.command(plan.config, place.final)),
     )
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _manifest(
@@ -314,12 +281,12 @@ def _manifest(
         "trainer": plan.options.trainer,
         "config": dataclasses.asdict(plan.config),
         "policy": dataclasses.asdict(plan.options.policy),
-        "images": [_manifest_row(item, image) for item, image in written],
+        "images": [_manifest_row(item, image, plan.options) for item, image in written],
         "left_out": [dataclasses.asdict(problem) for problem in problems],
     }
 
 
-def _manifest_row(item: PlannedImage, image: WrittenImage) -> dict[str, object]:
+def _manifest_row(item: PlannedImage, image: WrittenImage, options: ExportOptions) -> dict[str, object]:
     record = item.image.record
     caption = item.image.caption
     return {
@@ -328,9 +295,12 @@ def _manifest_row(item: PlannedImage, image: WrittenImage) -> dict[str, object]:
         "height": image.height,
         "bytes": image.size,
         "hash": image.hash,
+        "key": key_of(item, options),
         "source": {"library": record.library, "id": record.id, "path": record.path, "hash": record.hash},
         "caption": item.caption,
         "caption_source": caption.source if caption else None,
         "caption_edited": bool(caption and caption.edited),
         "regularization": item.is_regularization,
+        "concept": item.image.concept,
+        "reason": item.image.reason,
     }

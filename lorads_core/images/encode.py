@@ -41,7 +41,8 @@ class ImagePolicy:
     ``kind`` original copies a file that is ready and writes others at their own size; normalised writes all at their
     own size; max_side shrinks the longer side to ``size`` pixels, max_area the area to that of a square of that side.
     Nothing is ever enlarged or distorted. ``quality`` is JPEG's and WebP's 1–100; at 100 WebP is lossless, PNG always
-    is. Transparency is laid on ``background`` (sRGB) unless ``keep_alpha`` keeps it, which JPEG cannot.
+    is. Transparency is laid on ``background`` (sRGB) unless ``keep_alpha`` keeps it, which JPEG cannot. ``strip``
+    leaves workflows and all other metadata out of files that are copied; those that are encoded never have any.
     """
 
     kind: Kind = "original"
@@ -50,6 +51,7 @@ class ImagePolicy:
     quality: int = 95
     background: tuple[int, int, int] = (255, 255, 255)
     keep_alpha: bool = False
+    strip: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what cannot be written.
@@ -138,7 +140,7 @@ def save_image(image: Image.Image, target: Path, policy: ImagePolicy) -> None:
     Raises:
         ExportError: the target cannot be written.
     """
-    with _replacing(target) as file:
+    with replacing(target) as file:
         if policy.format == "png":
             file.writelines(encode_png(image))
         elif policy.format == "jpeg":
@@ -165,11 +167,35 @@ def copy_file(source: str | Path, target: Path, *, file_size: int, mtime_ns: int
     descriptor, found = open_regular(source)
     with os.fdopen(descriptor, "rb") as reader:
         _check_unchanged(source, found, file_size, mtime_ns)
-        with _replacing(target) as writer:
+        with replacing(target) as writer:
             copied = _copy(source, reader, writer, file_size)
             if copied != file_size:
                 raise image_error(source, "became shorter while it was copied: index its folder again.")
             _check_unchanged(source, os.fstat(descriptor), file_size, mtime_ns)
+
+
+def link_file(source: str | Path, target: Path, *, file_size: int, mtime_ns: int) -> None:
+    """Give a picture a second name instead of a copy; arguments as `copy_file`.
+
+    Whoever changes the file in place under one name changes it under the other too.
+
+    Raises:
+        ImageError: the source cannot be read, or is not what was indexed.
+        ExportError: it cannot have a second name there: not across drives, nor on every file system.
+    """
+    descriptor, found = open_regular(source)
+    os.close(descriptor)
+    _check_unchanged(source, found, file_size, mtime_ns)
+    target.unlink(missing_ok=True)
+    try:
+        os.link(source, target)
+    except OSError as error:
+        if error.errno in _FULL:
+            raise _write_error(target, error) from error
+        raise ExportError(
+            f"{shown(source)} cannot be linked into {shown(target.parent)} ({error.strerror or error}): links need one"
+            " drive that knows them. Export copies instead."
+        ) from error
 
 
 def _check_unchanged(source: str | Path, found: os.stat_result, file_size: int, mtime_ns: int) -> None:
@@ -206,7 +232,7 @@ def _blocks(source: str | Path, reader: BinaryIO) -> Iterator[bytes]:
 
 
 @contextmanager
-def _replacing(target: Path) -> Generator[BinaryIO]:
+def replacing(target: Path) -> Generator[BinaryIO]:
     """Give a new file to write to that takes the target's place when all went well, and goes away when not."""
     unfinished = target.parent / f".lorads-{uuid4().hex}"
     try:

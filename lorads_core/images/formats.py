@@ -78,7 +78,7 @@ def read_header(data: bytes, limits: ImageLimits) -> Header:
     Raises:
         FaultError: no picture, not a sound one, or one with more pixels than the limit.
     """
-    kind = _format(data)
+    kind = format_of(data)
     header = _READERS[kind](data) if kind in _READERS else _pillow_header(data, kind)
     pixels = header.width * header.height
     if pixels > limits.max_pixels:
@@ -89,7 +89,12 @@ def read_header(data: bytes, limits: ImageLimits) -> Header:
     return header
 
 
-def _format(data: bytes) -> str:
+def format_of(data: bytes) -> str:
+    """Return the format that a file's first bytes say, whatever its name says.
+
+    Raises:
+        FaultError: no picture of a known format.
+    """
     for magic, kind in _MAGIC:
         if data.startswith(magic):
             return kind

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from .header import TRUNCATED, FaultError, Header, damaged
@@ -13,8 +14,11 @@ MAGIC = b"\xff\xd8\xff"
 
 _EOI, _SOS = 0xD9, 0xDA
 _METADATA = frozenset({0xE1, 0xE2})
+_PRIVATE = frozenset({0xE1, 0xED, 0xFE})  # EXIF and XMP, IPTC, comments; APP2 is the profile, APP14 Adobe's colours
 _ALONE = frozenset({0x00, 0x01, *range(0xD0, 0xD9)})  # junk, TEM, RST0–7, SOI: nothing with a length
 _SOF = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # frames, but DHT, JPG, DAC
+# Within a scan, 0xFF is always followed by 0 or a restart.
+_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 _MODES = {1: "L", 3: "RGB", 4: "CMYK"}
 _EXIF = b"Exif\0\0"
 _XMP = b"http://ns.adobe.com/xap/1.0/\0"
@@ -42,6 +46,41 @@ def read_jpeg(data: bytes) -> Header:
             icc.append(content[len(_ICC) :])
     width, height, mode = _frame(frame)
     return Header("jpeg", width, height, mode, exif=b"".join(exif), xmp=xmp, icc=_profile(icc))
+
+
+def strip_jpeg(data: bytes) -> Iterator[bytes | memoryview]:
+    """Yield a JPEG without EXIF, XMP, IPTC, comments and what follows its end; all else stays byte for byte.
+
+    Raises:
+        FaultError: truncated or damaged.
+    """
+    view = memoryview(data)
+    yield data[:2]
+    position = 2
+    while True:
+        position = _next_marker(data, position)
+        marker = data[position + 1]
+        if marker in (_EOI, _SOS):
+            break
+        end = max(position + 2 + int.from_bytes(data[position + 2 : position + 4], "big"), position + 2)
+        if end > len(data):
+            raise FaultError(TRUNCATED)
+        if marker not in _PRIVATE:
+            yield view[position:end]
+        position = end
+    yield view[position : _end(data, position)]
+
+
+def _end(data: bytes, position: int) -> int:
+    """Return where a picture ends whose first scan begins at ``position``; what phones put behind it does not count."""
+    while True:
+        found = _MARKER.search(data, position)
+        if not found:
+            raise FaultError(TRUNCATED)
+        position = found.end()
+        if data[position - 1] == _EOI:
+            return position
+        position += int.from_bytes(data[position : position + 2], "big")
 
 
 def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:

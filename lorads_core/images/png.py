@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from PIL import Image
 
 MAGIC = b"\x89PNG\r\n\x1a\n"
+_IEND = b"\0\0\0\0IEND\xaeB`\x82"
+_METADATA = frozenset({b"tEXt", b"zTXt", b"iTXt", b"eXIf", b"tIME"})
 
 # Pillow 13 PngImagePlugin: _MODES, and its limits for texts. What it refuses, trainers cannot read.
 _MODES = {
@@ -49,13 +51,26 @@ def read_png(data: bytes) -> Header:
         FaultError: truncated, damaged, or texts that unpack beyond Pillow's limits.
     """
     reader = _Reader()
-    for kind, content in _chunks(data):
-        reader.take(kind, content)
+    for kind, chunk in _chunks(data):
+        reader.take(kind, chunk[8:-4])
     return reader.header()
 
 
+def strip_png(data: bytes) -> Iterator[bytes | memoryview]:
+    """Yield a PNG without texts, EXIF and date; its pixels and colours stay byte for byte.
+
+    Raises:
+        FaultError: truncated or damaged.
+    """
+    yield MAGIC
+    for kind, chunk in _chunks(data):
+        if kind not in _METADATA:
+            yield chunk
+    yield _IEND
+
+
 def _chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
-    """Yield each chunk after checking it, IEND not included."""
+    """Yield each chunk (length, kind, content, checksum) after checking it, IEND not included."""
     view = memoryview(data)
     position = len(MAGIC)
     while True:
@@ -71,7 +86,7 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
             raise damaged(f"wrong checksum of its {kind.decode('ascii')} chunk")
         if kind == b"IEND":
             return
-        yield kind, view[position + 8 : end - 4]
+        yield kind, view[position:end]
         position = end
 
 

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _ALPHA, _ANIMATION = 0x10, 0x02
+_METADATA = 0x08 | 0x04  # EXIF, XMP
 
 
 def is_webp(data: bytes) -> bool:
@@ -43,6 +44,23 @@ def read_webp(data: bytes) -> Header:
         exif=bytes(chunks.get(b"EXIF", b"")).removeprefix(b"Exif\0\0"),
         xmp=bytes(chunks.get(b"XMP ", b"")),
     )
+
+
+def strip_webp(data: bytes) -> bytes:
+    """Return a WebP without EXIF and XMP; its pixels and colours stay byte for byte.
+
+    Raises:
+        FaultError: truncated or damaged.
+    """
+    kept = bytearray(b"RIFF\0\0\0\0WEBP")
+    for kind, content in _chunks(data):
+        if kind in {b"EXIF", b"XMP "}:
+            continue
+        if kind == b"VP8X" and content:
+            content = memoryview(bytes([content[0] & ~_METADATA]) + bytes(content[1:]))  # noqa: PLW2901
+        kept += kind + len(content).to_bytes(4, "little") + content + b"\0" * (len(content) % 2)
+    kept[4:8] = (len(kept) - 8).to_bytes(4, "little")
+    return bytes(kept)
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:

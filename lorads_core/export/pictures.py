@@ -1,0 +1,118 @@
+"""One picture of an export: copied, linked, stripped, encoded, or taken over from the version before."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import ImageError
+from ..images.decode import is_ready
+from ..images.encode import SUFFIXES, copy_file, link_file, write_image
+from ..images.facts import read_facts
+from ..images.strip import copy_stripped
+from ..model import Problem
+
+if TYPE_CHECKING:
+    from ..model import ImageRecord
+    from .plan import ExportOptions, PlannedImage
+
+_BLOCK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenImage:
+    """One picture as it lies in the export: ``file`` is relative to it, sizes are in pixels and bytes."""
+
+    file: str
+    width: int
+    height: int
+    size: int
+    hash: str
+
+    def is_in(self, folder: Path) -> bool:
+        """Say whether it lies there in its size."""
+        try:
+            return (folder / self.file).stat().st_size == self.size
+        except OSError:
+            return False
+
+
+def key_of(item: PlannedImage, options: ExportOptions) -> str:
+    """Name what a picture is made from and how: the same key, the same file."""
+    record = item.image.record
+    made_from = (record.library, record.id, record.path, record.file_size, record.mtime_ns, record.hash)
+    made_as = (item.folder, item.stem, options.link, *dataclasses.astuple(options.policy))
+    return hashlib.sha256(repr((made_from, made_as)).encode()).hexdigest()
+
+
+def write_picture(
+    item: PlannedImage, options: ExportOptions, content: Path, former: tuple[Path, WrittenImage] | None = None
+) -> WrittenImage | Problem:
+    """Write a picture into ``content``; one that cannot be read is a problem.
+
+    ``former`` is the same picture in the version before, with that version's folder: it is taken over where that is
+    quicker than to make it anew.
+
+    Raises:
+        ExportError: the target cannot be written, or not be linked.
+        OSError: the same, while taking a picture over.
+    """
+    record = item.image.record
+    try:
+        if options.policy.kind == "original" and _is_ready(record):
+            return _written_as_it_is(item, options, content)
+        if former and _taken_over(*former, content):
+            return former[1]
+        target = content / item.folder / f"{item.stem}{options.policy.suffix}"
+        width, height = write_image(Path(record.path), target, options.policy)
+    except ImageError as error:
+        return Problem("error", "left-out", f"Left out: {error}", record.path, item.image.key)
+    return _written(target, content, width, height, _digest(target))
+
+
+def _is_ready(record: ImageRecord) -> bool:
+    """Ask the file itself where its library has not looked."""
+    return is_ready(read_facts(record.path)) if record.ready is None else record.ready
+
+
+def _written_as_it_is(item: PlannedImage, options: ExportOptions, content: Path) -> WrittenImage:
+    record = item.image.record
+    source, target = Path(record.path), content / item.folder / f"{item.stem}{SUFFIXES[record.format]}"
+    digest = record.hash
+    if options.policy.strip:
+        digest = copy_stripped(source, target, file_size=record.file_size, mtime_ns=record.mtime_ns)
+    elif options.link:
+        link_file(source, target, file_size=record.file_size, mtime_ns=record.mtime_ns)
+    else:
+        copy_file(source, target, file_size=record.file_size, mtime_ns=record.mtime_ns)
+    return _written(target, content, record.width, record.height, digest or _digest(target))
+
+
+def _written(target: Path, content: Path, width: int, height: int, digest: str) -> WrittenImage:
+    return WrittenImage(target.relative_to(content).as_posix(), width, height, target.stat().st_size, digest)
+
+
+def _taken_over(folder: Path, written: WrittenImage, content: Path) -> bool:
+    """Give a picture of the version before a second name here, if it still is what was written then."""
+    source, target = folder / written.file, content / written.file
+    if not written.is_in(folder) or _digest(source) != written.hash:
+        return False
+    target.unlink(missing_ok=True)
+    try:
+        os.link(source, target)
+    except OSError:  # this file system knows no second names
+        shutil.copyfile(source, target)
+    return True
+
+
+def _digest(file: Path) -> str:
+    digest = hashlib.sha256()
+    with file.open("rb") as reader:
+        while block := reader.read(_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
