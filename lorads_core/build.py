@@ -21,6 +21,7 @@ from .library.filter import DatasetFilter
 from .library.index import IndexOptions, IndexReport, index_folder
 from .library.kinds.index import IndexedLibrary, IndexKind
 from .model import Dataset, DatasetImage, Problem, Progress, TrainingConfig, no_progress
+from .problems import told_as_text
 from .store import datasets
 from .store import images as rows
 from .store.connect import Store
@@ -377,5 +378,4 @@ def summary(result: ExportResult) -> list[tuple[str, str]]:
 def summary_text(result: ExportResult) -> str:
     """Return the summary and the problems of an export, a line each."""
     lines = [f"{name}: {value}" for name, value in summary(result)]
-    lines += [f"{problem.severity}: {problem.message}" for problem in result.export.problems]
-    return "\n".join([str(result.export.folder), *lines])
+    return "\n".join([str(result.export.folder), *lines, told_as_text(result.export.problems)]).strip()

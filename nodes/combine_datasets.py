@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from comfy_api.latest import io, ui
 
+from ..lorads_core.problems import told_as_text
 from . import core, host
 from .sockets import CATEGORY, DatasetSocket
 
@@ -77,6 +78,6 @@ class CombineDatasets(io.ComfyNode):
         """Combine the datasets and keep the result as a draft."""
         datasets = [each for each in (first, second, third, fourth) if each is not None]
         result = core.build.combine(host.store(), datasets, name, repeats, balanced=balance)
-        problems = "\n".join(f"{problem.subject}: {problem.message}".lstrip(": ") for problem in result.problems)
+        problems = told_as_text(result.problems)
         text = "\n".join([*result.sentences, problems]).strip()
         return io.NodeOutput(result.dataset, problems, ui=ui.PreviewText(text))
