@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+from ..buckets import BucketRule
 from ..images.encode import ImagePolicy
 from ..model import Concept, Dataset, DatasetImage, Problem, TrainingConfig
 from ..paths import slug
@@ -79,6 +80,8 @@ def plan_export(dataset: Dataset, config: TrainingConfig, options: ExportOptions
         TrainerError: there is no such trainer.
     """
     options = options or ExportOptions()
+    rule = BucketRule(config.resolution, min(256, config.resolution), config.max_bucket_side, config.bucket_step)
+    options = replace(options, policy=replace(options.policy, buckets=rule))
     folders = _folders(dataset, config)
     by_concept = {folder.concept: folder.name for folder in folders if not folder.is_regularization}
     images = tuple(
