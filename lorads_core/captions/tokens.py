@@ -61,7 +61,7 @@ def chunks(tokens: int) -> int:
 
 
 def is_common(text: str) -> bool:
-    """Tell whether each word of a text is one of CLIP's common tokens (`tom`, not `ohwx`): it means something already."""
+    """Tell whether each word of a text is a common token of CLIP's (`tom`, not `ohwx`): it means something already."""
     words = text.split()
     if not words or not all(len(word) > 1 and word.isalpha() for word in words):
         return False
