@@ -135,9 +135,9 @@ _RULES = (
         _phrases(
             """elf, dark elf, high elf, half-elf, angel, fallen angel, demon, vampire, succubus, incubus, mermaid
             merman, furry, robot, android, cyborg, humanoid robot, alien, ghost, zombie, skeleton, harpy, lamia, centaur
-            fairy, dryad, dullahan, oni, kitsune, kappa, tengu, nekomata, jiangshi, slime, goblin, orc, dwarf, giant, giantess, dragon
-            unicorn, werewolf, mummy, monster, creature, anthro, feral, kemono, merfolk, living doll, joints
-            doll joints, puppet, minigirl, bio-android, mechanical arms, mechanical legs, mechanical hands
+            fairy, dryad, dullahan, oni, kitsune, kappa, tengu, nekomata, jiangshi, slime, goblin, orc, dwarf, giant
+            giantess, dragon, unicorn, werewolf, mummy, monster, creature, anthro, feral, kemono, merfolk, living doll
+            joints, doll joints, puppet, minigirl, bio-android, mechanical arms, mechanical legs, mechanical hands
             prosthesis, prosthetic arm, prosthetic leg, amputee, extra arms, gills, hooves, claws, talons, paws
             taur, gynoid, satyr, minotaur, mimic, golem, spirit"""
         ),

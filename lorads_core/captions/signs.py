@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from ..tags import canonical, is_prose, is_score, one_line
@@ -13,10 +12,12 @@ from .inherent import inherent
 from .vocabulary import RATINGS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .inherent import Kind
     from .vocabulary import Vocabulary
 
-# Signs of a part, as bits.
+# Signs of parts, as bits.
 WORDS = 1  # anything at all
 PROSE = 2
 UNSAFE = 4  # what would break a caption file
@@ -29,6 +30,10 @@ SIDED = 256  # left, right
 ONE_SIDED = 512  # of one side of the body by its nature
 UNDERSCORES = 1024
 OTHER_SEPARATOR = 2048
+# Signs of a caption, beside those of its parts.
+REPEATED = 4096  # parts
+OVERLONG = 8192
+TRIGGER = 16384  # not once and in its place, or where it must not be
 
 _SIDES = re.compile(r"\b(?:left|right|leftmost|rightmost|asymmetr\w*)\b", re.IGNORECASE)
 _ONE_SIDED = frozenset(
@@ -44,7 +49,6 @@ SEPARATOR = re.compile(r"(?<=[A-Za-z0-9)])\s*[，、；;|]\s*(?=[A-Za-z0-9(])") 
 """What people write for commas between words."""
 _AFTER_PROSE = ". "
 _MOST_PARTS = 200_000
-_LONG_PART = 100  # characters; what is longer seldom comes twice
 
 
 class Part:
@@ -57,23 +61,50 @@ class Part:
     __slots__ = ("key", "kind", "signs", "tag")
 
     def __init__(self, key: str, tag: str, kind: Kind | None, signs: int) -> None:
-        self.key, self.tag, self.kind, self.signs = key, tag, kind, signs
+        self.key = key
+        self.tag = tag
+        self.kind: Kind | None = kind
+        self.signs = signs
 
 
-class _Parts(dict[str, Part]):
-    """Parts by their text, as they stand between commas."""
+class Parts:
+    """What is known of parts, by their text as it stands between commas.
+
+    It only grows: who reads much takes a new one when it `is_full`.
+    """
 
     def __init__(self, vocabulary: Vocabulary) -> None:
-        super().__init__()
         self._vocabulary = vocabulary
+        self._parts: dict[str, Part] = {}
+        self._keys = _Keys(self._new)
+        self._odd: set[str] = set()
 
-    def __missing__(self, text: str) -> Part:
+    @property
+    def is_full(self) -> bool:
+        """Whether it holds more parts than is worth keeping."""
+        return len(self._parts) > _MOST_PARTS
+
+    def keys(self, texts: list[str]) -> list[str]:
+        """Return the key of each part."""
+        return [*map(self._keys.__getitem__, texts)]
+
+    def odd(self, texts: list[str]) -> list[Part]:
+        """Return those of these parts of which there is more to be said than their key, each once; `keys` comes first.
+
+        This is what a caption costs: one look into a set for a part of which there is nothing to be said.
+        """
+        return [self._parts[text] for text in self._odd.intersection(texts)]
+
+    def parts(self, texts: list[str]) -> list[Part]:
+        """Return all of these parts; `keys` comes first."""
+        return [self._parts[text] for text in texts]
+
+    def _new(self, text: str) -> str:
         part = self._part(text)
-        if len(self) >= _MOST_PARTS:
-            self.clear()
-        if len(text) <= _LONG_PART:
-            self[text] = part
-        return part
+        self._parts[text] = part
+        if part.kind or part.signs != WORDS:
+            self._odd.add(text)
+        return part.key
 
     def _part(self, text: str) -> Part:
         spelt = canonical(text)
@@ -120,22 +151,26 @@ def _of_spelling(text: str, spelt: str) -> int:
     return signs
 
 
+class _Keys(dict[str, str]):
+    """Keys by the text of parts."""
+
+    def __init__(self, new: Callable[[str], str]) -> None:
+        super().__init__()
+        self._new = new
+
+    def __missing__(self, text: str) -> str:
+        key = self[text] = self._new(text)
+        return key
+
+
 @lru_cache(maxsize=4)
-def parts_of(vocabulary: Vocabulary) -> dict[str, Part]:
-    """Return a table in which every text that stands between commas has its part."""
-    return _Parts(vocabulary)
+def _newest(vocabulary: Vocabulary) -> list[Parts]:
+    return [Parts(vocabulary)]
 
 
-class _Marks(dict[str, int]):
-    """A number of 64 bits for each word, the same in every run; that two words share one is as good as impossible."""
-
-    def __missing__(self, word: str) -> int:
-        mark = int.from_bytes(blake2b(word.encode(errors="replace"), digest_size=8).digest(), "little")
-        if len(self) >= _MOST_PARTS:
-            self.clear()
-        self[word] = mark
-        return mark
-
-
-MARKS: dict[str, int] = _Marks()
-"""A number for each word or tag."""
+def parts_of(vocabulary: Vocabulary) -> Parts:
+    """Return what is known of parts under a vocabulary; a new one where the last is full."""
+    newest = _newest(vocabulary)
+    if newest[0].is_full:
+        newest[0] = Parts(vocabulary)
+    return newest[0]

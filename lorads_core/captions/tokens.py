@@ -38,11 +38,8 @@ _LONG_WORD = 60
 _LONG_TAG = 40
 
 
-def counter(name: TokenizerName) -> Callable[[str], int]:
-    """Return what counts the tokens of a text, without the marks at its begin and end.
-
-    No token spans a space, so that counting is a look-up per word or tag. T5's numbers are estimates (`is_estimate`).
-    """
+def counter(name: TokenizerName) -> TokenCounter:
+    """Return what counts the tokens of texts; T5's numbers are estimates (see `is_estimate`)."""
     return _counter(name)
 
 
@@ -86,8 +83,31 @@ class _Numbers(dict[str, float]):
         return number
 
 
+class TokenCounter:
+    """Counts the tokens of texts, without the marks at begin and end, by look-ups: no token spans a space."""
+
+    def __init__(self, number: Callable[[str], float]) -> None:
+        self._word = _Numbers(number, _LONG_WORD).__getitem__
+        # A tag with the comma behind it: tags are fewer than words, and come again and again.
+        self._tag = _Numbers(lambda tag: sum(map(self._word, _words(f"{tag},"))), _LONG_TAG).__getitem__
+
+    def __call__(self, text: str) -> int:
+        """Return the number of tokens of a text."""
+        return self.of_parts(text.split(", "))
+
+    def of_parts(self, parts: list[str]) -> int:
+        """Return the number of tokens of a text's parts between commas, each of which has a space before or behind."""
+        *tags, last = parts
+        return round(sum(map(self._tag, tags)) + sum(map(self._word, _words(last))))
+
+
+def _words(text: str) -> list[str]:
+    # Python splits at four control characters that are no spaces to CLIP.
+    return text.split() if text.isprintable() else _SPACE.split(text)
+
+
 @cache
-def _counter(name: TokenizerName) -> Callable[[str], int]:
+def _counter(name: TokenizerName) -> TokenCounter:
     tokenizer = _clip()
 
     def clip(word: str) -> int:
@@ -96,17 +116,7 @@ def _counter(name: TokenizerName) -> Callable[[str], int]:
     def t5(word: str) -> float:
         return max(1.0, 1.4 * clip(word) - 0.3 - 1.2 * sum(map(str.isdigit, word))) if word else 0.0
 
-    word = _Numbers(clip if name == "clip" else t5, _LONG_WORD).__getitem__
-    # A tag with the comma behind it: tags are fewer than words, and come again and again.
-    tag = _Numbers(lambda text: sum(map(word, f"{text},".split())), _LONG_TAG).__getitem__
-
-    def count(text: str) -> int:
-        if not text.isprintable():  # Python splits at four control characters that are no spaces to CLIP
-            return round(sum(map(word, _SPACE.split(text))))
-        *tags, last = text.split(", ")
-        return round(sum(map(tag, tags)) + sum(map(word, last.split())))
-
-    return count
+    return TokenCounter(clip if name == "clip" else t5)
 
 
 @cache

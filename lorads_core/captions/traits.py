@@ -57,10 +57,10 @@ class Tally:
         self._tags: dict[str, Counter[str]] = {}
         self._kinds: dict[str, Kind] = {}
 
-    def add(self, concept: str, parts: Iterable[Part]) -> None:
-        """Count the traits that the parts of one image's caption name."""
+    def add(self, concept: str, odd: Iterable[Part]) -> None:
+        """Count the traits that the odd parts of one image's caption name."""
         self._images[concept] += 1
-        kinds = {part.tag: part.kind for part in parts if part.kind}
+        kinds: dict[str, Kind] = {part.tag: part.kind for part in odd if part.kind}
         self._kinds.update(kinds)
         self._tags.setdefault(concept, Counter()).update(kinds.keys())
 
@@ -82,7 +82,9 @@ def offers(dataset: Dataset, vocabulary: Vocabulary = SHIPPED, share: float = OF
     tally, parts = Tally(), parts_of(vocabulary)
     for image in dataset.training:
         if image.caption:
-            tally.add(image.concept, map(parts.__getitem__, image.caption.text.split(",")))
+            texts = image.caption.text.split(",")
+            parts.keys(texts)
+            tally.add(image.concept, parts.odd(texts))
     triggers = {image.concept: canonical(dataset.trigger_of(image).word) for image in _one_each(dataset)}
     return tuple(trait for trait in tally.traits(share) if trait.tag != triggers[trait.concept])
 
