@@ -156,7 +156,7 @@ def caption_settings(
         rules=_merge_rules(wishes or CaptionWishes(), written_for, vocabulary),
         profile=written_for,
         left_out=frozenset(tags(wishes.left_out if wishes else "")),
-        bound=frozenset(tags(wishes.bound if wishes else "")),
+        bound={"": frozenset(tags(wishes.bound if wishes else ""))},
     )
 
 
