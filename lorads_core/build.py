@@ -10,6 +10,7 @@ from .captions import concepts
 from .captions.caption import caption_dataset
 from .captions.lint import LintRules, lint
 from .captions.sources import CaptionMaterial
+from .captions.traits import offers
 from .embedding import open_embedder
 from .embedding.run import embed_library
 from .errors import LibraryError, SettingsError, TrainerError
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
     from .captions.caption import CaptionSettings
     from .captions.concepts import Share
+    from .captions.traits import Trait
     from .embedding.run import EmbedReport
     from .export.plan import ExportOptions
     from .export.write import ExportResult
@@ -230,11 +232,15 @@ def find_regularization(
 
 @dataclass(frozen=True, slots=True)
 class Captioned:
-    """A dataset with its captions, what speaks against them, and how many came from where."""
+    """A dataset with its captions, what speaks against them, and how many came from where.
+
+    ``traits`` are those that most captions of a concept name and nobody has decided on.
+    """
 
     dataset: Dataset
     problems: tuple[Problem, ...]
     counts: tuple[tuple[str, int], ...]
+    traits: tuple[Trait, ...] = ()
 
     @property
     def sentence(self) -> str:
@@ -242,6 +248,14 @@ class Captioned:
         images = len(self.dataset.training) + len(self.dataset.regularization)
         captions = ", ".join(f"{count} from {source}" for source, count in self.counts) or "none"
         return f"captions for {images} images: {captions}"
+
+    @property
+    def offer(self) -> str:
+        """The traits to decide on, in a sentence; empty where there are none."""
+        if not self.traits:
+            return ""
+        listed = ", ".join(f"{trait.tag} ({trait.count:,} of {trait.images:,})" for trait in self.traits)
+        return f"Traits that most captions name: {listed}. Bind them to the trigger, or keep them flexible."
 
 
 def caption(
@@ -269,7 +283,12 @@ def caption(
     with store.connection() as connection:
         datasets.save_draft(connection, captioned)
     found = lint(captioned, _lint_rules(captions, decided))
-    return Captioned(captioned, (*report.problems, *found), report.counts)
+    offered = tuple(
+        trait
+        for trait in offers(captioned, captions.rules.vocabulary)
+        if trait.tag not in decided.get(trait.concept, {})
+    )
+    return Captioned(captioned, (*report.problems, *found), report.counts, offered)
 
 
 def _decisions(connection: psycopg.Connection, dataset: Dataset) -> dict[str, dict[str, Decision]]:

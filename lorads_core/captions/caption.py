@@ -149,7 +149,8 @@ class _Writer:
 
     def _for_training(self, text: str, image: DatasetImage) -> str:
         return add_trigger(
-            without_parts(text, self._unsaid[image.concept]), self._triggers.get(image.concept, self._own)
+            without_parts(text, self._unsaid.get(image.concept, self._unsaid[""])),
+            self._triggers.get(image.concept, self._own),
         )
 
     def _for_regularization(self, text: str) -> str:
