@@ -12,7 +12,7 @@ import tomli_w
 from ..bases import base_model
 from ..buckets import BucketRule, Size, place
 from ..model import Problem, TrainingConfig
-from . import Schedule, Subset, Tick, Trainer
+from . import Schedule, Subset, Tick, Trainer, checks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -24,8 +24,6 @@ NETWORKS = {"lora": "networks.lora"}
 SCHEDULERS = ("constant", "constant_with_warmup", "linear", "cosine", "cosine_with_restarts", "polynomial")
 OPTIMIZERS = ("AdamW8bit", "AdamW", "AdaFactor", "Prodigy", "Lion", "Lion8bit", "PagedAdamW8bit", "DAdaptAdam")
 PRECISIONS = ("no", "fp16", "bf16")
-_UPSCALED_TOO_MUCH = 2.0
-_CROPPED_TOO_MUCH = 0.1
 _BAR = re.compile(
     r"^steps: .*?\| (?P<step>\d+)/(?P<total>\d+) \[[^,\]]*(?:, +(?P<rate>[\d.]+)(?P<unit>it/s|s/it))?"
     r"(?:.*?avr_loss=(?P<loss>[\d.]+))?"
@@ -42,8 +40,12 @@ class SdScripts:
 
     def problems(self, config: TrainingConfig, subsets: Sequence[Subset]) -> list[Problem]:
         """Return what sd-scripts would stop at, ignore or do badly."""
+        found = [Problem("error", "config", message) for message in checks.refusals(config)]
+        if found:
+            return found
+        config = checks.settled(config)
         found = [Problem("error", "config", message) for message in _refusals(config)]
-        found += [Problem("warning", "config", message) for message in _doubts(config)]
+        found += [Problem("warning", "config", message) for message in (*checks.doubts(config), *_doubts(config))]
         if not found or all(problem.severity != "error" for problem in found):
             found += _subset_problems(config, subsets)
         return found
@@ -55,6 +57,7 @@ class SdScripts:
         (``DreamBoothDataset.__init__``); an epoch is the batches of all buckets, each bucket's last one partly filled
         (``BaseDataset.make_buckets``); steps are batches over the accumulation, rounded up (``train_network.py``).
         """
+        config = checks.settled(config)
         rule = _bucket_rule(config)
         counts: Counter[Size] = Counter()
         used = 0
@@ -81,6 +84,7 @@ class SdScripts:
 
         sd-scripts runs in its own folder, so that a relative path would be looked for there.
         """
+        config = checks.settled(config)
         dataset = folder / "dataset_config.toml"
         return {
             "training_config.toml": tomli_w.dumps(dict(_training_keys(config, dataset, output, name))),
@@ -126,18 +130,10 @@ def _refusals(config: TrainingConfig) -> Iterator[str]:
     if base_model(config.base_model).family not in SCRIPTS:
         yield f"No config of sd-scripts is written for {base_model(config.base_model).label} yet: choose an SDXL model."
     yield from _unknown(config)
-    yield from _out_of_range(config)
     if config.scheduler == "constant" and config.warmup:
         yield "The scheduler constant takes no warm-up: choose constant_with_warmup, or set the warm-up to 0."
-    if config.max_bucket_side < config.resolution:
-        yield (
-            f"The longest bucket side {config.max_bucket_side} is below the resolution {config.resolution}:"
-            " raise it, best to twice the resolution."
-        )
     if config.bucket_step % _STEP_DIVISOR or config.bucket_step < 1:
         yield f"The bucket step {config.bucket_step} is no multiple of {_STEP_DIVISOR}: use 64."
-    if config.shuffle_caption and config.keep_tokens < 1:
-        yield "Shuffling with keep tokens 0 would move the trigger: keep at least 1."
 
 
 def _unknown(config: TrainingConfig) -> Iterator[str]:
@@ -148,32 +144,7 @@ def _unknown(config: TrainingConfig) -> Iterator[str]:
         ("mixed precision", config.mixed_precision, PRECISIONS),
     )
     for what, value, known in choices:
-        if value not in known:
-            yield f"sd-scripts has no {what} {value!r}: choose one of {', '.join(known)}."
-
-
-def _out_of_range(config: TrainingConfig) -> Iterator[str]:
-    ranges: tuple[tuple[str, float, float, float], ...] = (
-        ("network dim", config.network_dim, 1, 1024),
-        ("network alpha", config.network_alpha, 1e-6, 4096),
-        ("resolution", config.resolution, 64, 8192),
-        ("batch size", config.batch_size, 1, 4096),
-        ("gradient accumulation", config.gradient_accumulation_steps, 1, 4096),
-        ("number of epochs", config.epochs, 1, 100_000),
-        ("number of repeats", config.repeats, 1, 100_000),
-        ("number of regularization repeats", config.regularization_repeats, 1, 100_000),
-        ("learning rate", config.learning_rate, 1e-12, 100),
-        ("text encoder learning rate", config.text_encoder_learning_rate, 0, 100),
-        ("warm-up", config.warmup, 0, 0.99),
-        ("prior loss weight", config.prior_loss_weight, 0, 100),
-        ("min SNR gamma", config.min_snr_gamma, 0, 100),
-        ("keep tokens", config.keep_tokens, 0, 225),
-        ("number of epochs between saved files", config.save_every_epochs, 1, 100_000),
-        ("seed", config.seed, 0, 2**32 - 1),
-    )
-    for what, value, lowest, highest in ranges:
-        if not lowest <= value <= highest:  # also false for NaN
-            yield f"The {what} is {value:g}: give a number from {lowest:g} to {highest:g}."
+        yield from checks.unknown("sd-scripts", what, value, known)
 
 
 def _doubts(config: TrainingConfig) -> Iterator[str]:
@@ -181,11 +152,6 @@ def _doubts(config: TrainingConfig) -> Iterator[str]:
         yield (
             "No base model is chosen, so training_config.toml names none: start the trainer with"
             " --pretrained_model_name_or_path and its file."
-        )
-    if config.network_alpha > config.network_dim:
-        yield (
-            f"The alpha {config.network_alpha:g} is above the dim {config.network_dim}, which multiplies the learning"
-            " rate: use the dim, or half of it."
         )
 
 
@@ -209,31 +175,7 @@ def _subset_problems(config: TrainingConfig, subsets: Sequence[Subset]) -> Itera
 
 def _size_problems(config: TrainingConfig, sizes: Iterable[Size]) -> Iterator[Problem]:
     rule = _bucket_rule(config)
-    placed = [place(size, rule) for size in sizes]
-    upscaled = sum(item.scale >= _UPSCALED_TOO_MUCH for item in placed)
-    cropped = sum(item.cropped >= _CROPPED_TOO_MUCH for item in placed)
-    unusable = [item for item in placed if not item.usable]
-    if unusable:
-        worst = unusable[0].picture
-        yield Problem(
-            "error",
-            "too-small",
-            f"{len(unusable)} images (e.g. {worst[0]}×{worst[1]}) are smaller than a bucket step of {rule.step} pixels"
-            " and would stop sd-scripts: raise the minimum resolution, or allow upscaling.",
-        )
-    if upscaled:
-        yield Problem(
-            "warning",
-            "upscaled",
-            f"{upscaled} images will be enlarged {_UPSCALED_TOO_MUCH:g}-fold or more, which trains blur:"
-            " raise the minimum resolution.",
-        )
-    if cropped:
-        yield Problem(
-            "warning",
-            "cropped",
-            f"{cropped} images will lose {_CROPPED_TOO_MUCH:.0%} or more to the crop: leave out very long ones.",
-        )
+    return checks.size_problems("sd-scripts", [place(size, rule) for size in sizes], rule.step)
 
 
 # Geometry and counting
