@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, get_args
 from ..bases import BASE_MODEL_NAMES, base_model
 from ..captions.profiles import profile
 from ..model import MaskedLoss, Problem, RegularizationMethod, TrainingConfig
-from ..networks import NETWORK_NAMES
+from ..networks import NETWORK_NAMES, network
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _UPSCALED_TOO_MUCH = 2.0
 _CROPPED_TOO_MUCH = 0.1
+_SELF_TAUGHT_RATE = 0.1
 _DEFAULT = TrainingConfig()
 # field, what people call it, the lowest and the highest value
 _RANGES: tuple[tuple[str, str, float, float], ...] = (
@@ -116,6 +117,8 @@ def _contradictions(config: TrainingConfig) -> Iterator[str]:
             f"The longest caption is {config.max_token_length} tokens, which {base_model(config.base_model).label} has"
             f" not: choose one of {', '.join(map(str, limits))}."
         )
+    if config.v_prediction and base_model(config.base_model).family == "flux":
+        yield "Flux matches flows and predicts no velocity: turn v-prediction off."
     if not all(prompt.strip() for prompt in config.sample_prompts):
         yield "A sample prompt is empty: write it, or take it out."
 
@@ -127,6 +130,11 @@ def doubts(config: TrainingConfig) -> Iterator[str]:
             f"The alpha {config.network_alpha:g} is above the dim {config.network_dim}, which multiplies the learning"
             " rate: use the dim, or half of it."
         )
+    kind = network(config.network)
+    if config.conv_dim and not (kind.convolutions and base_model(config.base_model).family != "flux"):
+        yield "The convolution dim is not used, as this network changes no convolutions: choose locon, or set it to 0."
+    if config.optimizer.startswith(("Prodigy", "DAdapt")) and config.learning_rate < _SELF_TAUGHT_RATE:
+        yield f"{config.optimizer} finds its rate itself: a learning rate of {config.learning_rate:g} slows it; use 1."
     if config.conv_dim and config.conv_alpha > config.conv_dim:
         yield (
             f"The convolution alpha {config.conv_alpha:g} is above the convolution dim {config.conv_dim}, which"

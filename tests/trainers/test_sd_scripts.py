@@ -100,7 +100,7 @@ def test_every_base_model_has_its_script(base):
         ({"scheduler": "constant"}, "takes no warm-up"),
         ({"scheduler": "rex"}, "no scheduler 'rex'"),
         ({"optimizer": "SGDNest"}, "no optimizer"),
-        ({"network": "loha"}, "no network 'loha'"),
+        ({"network": "lohaa"}, "no network 'lohaa': did you mean loha?"),
         ({"max_bucket_side": 512}, "below the resolution"),
         ({"bucket_step": 8}, "multiple of 32"),
         ({"shuffle_caption": True, "keep_tokens": 0}, "keep at least 1"),
