@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from ..images.encode import ImagePolicy
-from ..model import Dataset, DatasetImage, Problem, TrainingConfig
+from ..model import Concept, Dataset, DatasetImage, Problem, TrainingConfig
 from ..paths import slug
 from ..trainers import Schedule, Subset, trainer
 
@@ -47,14 +47,25 @@ class PlannedImage:
 
 
 @dataclass(frozen=True, slots=True)
+class Folder:
+    """One folder of an export: the pictures of a concept, or the regularization pictures."""
+
+    name: str
+    concept: str
+    trigger: str
+    repeats: int
+    is_regularization: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class ExportPlan:
-    """What would be written, and what speaks against it; ``folders`` are those of training and regularization."""
+    """What would be written, and what speaks against it; ``folders`` are one a concept, then regularization's."""
 
     dataset: Dataset
     config: TrainingConfig
     options: ExportOptions
     images: tuple[PlannedImage, ...]
-    folders: tuple[str, str]
+    folders: tuple[Folder, ...]
     schedule: Schedule | None
     problems: tuple[Problem, ...]
 
@@ -68,23 +79,40 @@ def plan_export(dataset: Dataset, config: TrainingConfig, options: ExportOptions
         TrainerError: there is no such trainer.
     """
     options = options or ExportOptions()
-    folders = (
-        f"{config.repeats}_{slug(dataset.trigger.word, slug(dataset.name, 'concept'))}",
-        f"{config.regularization_repeats}_regularization",
-    )
+    folders = _folders(dataset, config)
+    by_concept = {folder.concept: folder.name for folder in folders if not folder.is_regularization}
     images = tuple(
-        PlannedImage(image, folders[is_regularization], _stem(image), image.caption.text, is_regularization)
+        PlannedImage(
+            image,
+            folders[-1].name if is_regularization else by_concept[image.concept],
+            _stem(image),
+            image.caption.text,
+            is_regularization,
+        )
         for group, is_regularization in ((dataset.training, False), (dataset.regularization, True))
         for image in group
         if image.caption
     )
-    subsets = subsets_of(
-        config, folders, [(item, (item.image.record.width, item.image.record.height)) for item in images]
-    )
+    subsets = subsets_of(folders, [(item, (item.image.record.width, item.image.record.height)) for item in images])
     problems = [*_uncaptioned(dataset), *trainer(options.trainer).problems(config, subsets)]
     refused = any(problem.severity == "error" for problem in problems)
     schedule = None if refused else trainer(options.trainer).schedule(config, subsets)
     return ExportPlan(dataset, config, options, images, folders, schedule, tuple(problems))
+
+
+def _folders(dataset: Dataset, config: TrainingConfig) -> tuple[Folder, ...]:
+    concepts = dataset.concepts or (Concept("", dataset.trigger),)
+    others = f"{config.regularization_repeats}_regularization"
+    taken = {others}
+    folders: list[Folder] = []
+    for concept in concepts:
+        repeats = concept.repeats or config.repeats
+        plain = slug(concept.trigger.word, slug(concept.name or dataset.name, "concept"))
+        names = (f"{repeats}_{plain}{number}" for number in ("", *(f"-{n}" for n in range(2, len(concepts) + 2))))
+        name = next(name for name in names if name.casefold() not in taken)
+        taken.add(name.casefold())
+        folders.append(Folder(name, concept.name, concept.trigger.word, repeats))
+    return (*folders, Folder(others, "", "", config.regularization_repeats, is_regularization=True))
 
 
 def _stem(image: DatasetImage) -> str:
@@ -93,19 +121,14 @@ def _stem(image: DatasetImage) -> str:
     return f"{image.record.id:06d}-{slug(name, 'image')}"
 
 
-def subsets_of(
-    config: TrainingConfig, folders: tuple[str, str], images: Sequence[tuple[PlannedImage, tuple[int, int]]]
-) -> tuple[Subset, ...]:
-    """Return the folders of training and of regularization images, with the sizes of what is in them."""
-    by_name = sorted(images, key=lambda item: item[0].stem)
+def subsets_of(folders: Sequence[Folder], images: Sequence[tuple[PlannedImage, tuple[int, int]]]) -> tuple[Subset, ...]:
+    """Return the folders as a trainer sees them, with the sizes of the pictures that are in them."""
+    sizes: dict[str, list[tuple[int, int]]] = {folder.name: [] for folder in folders}
+    for item, size in sorted(images, key=lambda each: each[0].stem):
+        sizes[item.folder].append(size)
     return tuple(
-        Subset(
-            folders[is_regularization],
-            config.regularization_repeats if is_regularization else config.repeats,
-            is_regularization,
-            tuple(size for item, size in by_name if item.is_regularization == is_regularization),
-        )
-        for is_regularization in (False, True)
+        Subset(folder.name, folder.repeats, folder.is_regularization, tuple(sizes[folder.name]), folder.trigger)
+        for folder in folders
     )
 
 

@@ -197,7 +197,7 @@ def _texts(plan: ExportPlan, place: Place, written: Sequence[tuple[PlannedImage,
 
 def _written_subsets(plan: ExportPlan, written: Sequence[tuple[PlannedImage, WrittenImage]]) -> tuple[Subset, ...]:
     """Return the subsets of the pictures as they lie there, which may be fewer and smaller than was planned."""
-    return subsets_of(plan.config, plan.folders, [(item, (image.width, image.height)) for item, image in written])
+    return subsets_of(plan.folders, [(item, (image.width, image.height)) for item, image in written])
 
 
 def _already_there(plan: ExportPlan, place: Place, manifest: Mapping[str, Any]) -> ExportResult | None:
@@ -277,6 +277,7 @@ def _manifest(
             "name": dataset.name,
             "library": dataset.library,
             "trigger": dataclasses.asdict(dataset.trigger),
+            "concepts": [dataclasses.asdict(concept) for concept in dataset.concepts],
         },
         "trainer": plan.options.trainer,
         "config": dataclasses.asdict(plan.config),
