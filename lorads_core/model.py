@@ -18,6 +18,11 @@ ORDERS: tuple[Order, ...] = get_args(Order)
 GroupKind = Literal["cluster", "album"]
 Decision = Literal["bind", "keep"]
 """On an inborn trait: bind it to the trigger, or keep it flexible."""
+MaskedLoss = Literal["none", "alpha", "sidecar"]
+"""Where a training image's mask is: nowhere, in its alpha channel, or in a file of its own."""
+RegularizationMethod = Literal["prior", "preservation"]
+"""What regularization images are for: to be learnt beside the training images, or (differential output preservation)
+to be drawn by the LoRA as the base model alone draws them."""
 
 ImageKey = tuple[str, int]
 """Library and image id."""
@@ -196,38 +201,66 @@ class Dataset:
 class TrainingConfig:
     """How to train, in the field's words and apart from any trainer.
 
-    ``checkpoint`` is the base model's file as the trainer's machine sees it, empty while it is not chosen.
+    ``checkpoint`` is the base model's file as the trainer's machine sees it, empty while it is not chosen; so are
+    ``clip_l``, ``t5xxl`` and ``ae``, which Flux has besides. A 0 stands for what is usual, see `trainers.checks`:
+    ``resolution`` (the base model's own), ``max_bucket_side`` (twice that), ``conv_dim`` and ``conv_alpha`` (as the
+    network's), ``max_token_length`` (the longest). None leaves it to the trainer or the base model: ``weight_decay``,
+    ``fp8_base`` (the base model's weights in 8 bits), ``cache_text_encoder_outputs`` (wherever it is allowed).
+
     ``warmup`` is a share of all steps. A ``text_encoder_learning_rate`` of 0 leaves the text encoders alone.
-    ``repeats`` counts for training images, ``regularization_repeats`` for the others. A ``min_snr_gamma`` of 0 is off.
+    ``repeats`` counts for training images, ``regularization_repeats`` for the others. ``min_snr_gamma`` and
+    ``noise_offset`` are off at 0; the dropouts are shares, 0–1. ``caption_variants`` takes one line of a caption at
+    random each time, where it has several. ``processes`` is the number of those that train together, one per GPU.
     """
 
     base_model: str = "sdxl"
     checkpoint: str = ""
+    clip_l: str = ""
+    t5xxl: str = ""
+    ae: str = ""
+    v_prediction: bool = False
     network: str = "lora"
     network_dim: int = 16
     network_alpha: float = 8.0
-    resolution: int = 1024
+    conv_dim: int = 0
+    conv_alpha: float = 0.0
+    network_dropout: float = 0.0
+    resolution: int = 0
     batch_size: int = 2
     gradient_accumulation_steps: int = 1
+    processes: int = 1
     epochs: int = 10
     repeats: int = 10
     regularization_repeats: int = 1
+    regularization_method: RegularizationMethod = "prior"
+    prior_loss_weight: float = 1.0
     learning_rate: float = 1e-4
     text_encoder_learning_rate: float = 0.0
     scheduler: str = "cosine"
     warmup: float = 0.05
     optimizer: str = "AdamW8bit"
+    weight_decay: float | None = None
     mixed_precision: str = "bf16"
+    fp8_base: bool | None = None
     gradient_checkpointing: bool = True
     cache_latents: bool = True
+    cache_text_encoder_outputs: bool | None = None
+    max_token_length: int = 0
     shuffle_caption: bool = False
     keep_tokens: int = 1
+    caption_dropout: float = 0.0
+    caption_variants: bool = False
     flip_aug: bool = False
+    color_aug: bool = False
+    random_crop: bool = False
+    masked_loss: MaskedLoss = "none"
     min_snr_gamma: float = 0.0
-    prior_loss_weight: float = 1.0
-    max_bucket_side: int = 2048
+    noise_offset: float = 0.0
+    max_bucket_side: int = 0
     bucket_step: int = 64
     bucket_no_upscale: bool = False
+    sample_prompts: tuple[str, ...] = ()
+    sample_every_epochs: int = 1
     save_every_epochs: int = 1
     seed: int = 42
 

@@ -11,8 +11,10 @@ if TYPE_CHECKING:
 
 
 def parts(package: str, path: Iterable[str], constant: str) -> list[Any]:
-    """Return the ``constant`` of every module of a package, in the order of their names.
+    """Return the ``constant`` of every module of a package that has one, in the order of their names.
 
-    ``package`` and ``path`` are the package's ``__name__`` and ``__path__``: under ComfyUI, packages have odd names.
+    A module without it is ground that the others stand on. ``package`` and ``path`` are the package's ``__name__`` and
+    ``__path__``: under ComfyUI, packages have odd names.
     """
-    return [getattr(import_module(f"{package}.{module.name}"), constant) for module in pkgutil.iter_modules(path)]
+    modules = [import_module(f"{package}.{module.name}") for module in pkgutil.iter_modules(path)]
+    return [getattr(module, constant) for module in modules if hasattr(module, constant)]

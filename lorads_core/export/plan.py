@@ -8,8 +8,9 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from ..buckets import BucketRule
+from ..captions.head import head_parts
 from ..images.encode import ImagePolicy
-from ..model import Concept, Dataset, DatasetImage, Problem, TrainingConfig
+from ..model import Concept, Dataset, DatasetImage, Problem, TrainingConfig, Trigger
 from ..paths import slug
 from ..trainers import Schedule, Subset, trainer
 
@@ -38,13 +39,18 @@ class ExportOptions:
 
 @dataclass(frozen=True, slots=True)
 class PlannedImage:
-    """One picture of a plan: where it goes (folder and stem; the suffix follows from what it is) and its caption."""
+    """One picture of a plan: where it goes (folder and stem; the suffix follows from what it is) and its caption.
+
+    ``text`` is the caption as the trainer wants it in a file; ``policy`` how the picture is written.
+    """
 
     image: DatasetImage
     folder: str
     stem: str
     caption: str
     is_regularization: bool
+    text: str
+    policy: ImagePolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,24 +84,13 @@ def plan_export(dataset: Dataset, config: TrainingConfig, options: ExportOptions
 
     Raises:
         TrainerError: there is no such trainer.
+        ExportError: masks in the alpha channel are asked for, in a format that has none.
     """
     options = options or ExportOptions()
     rule = BucketRule(config.resolution, min(256, config.resolution), config.max_bucket_side, config.bucket_step)
     options = replace(options, policy=replace(options.policy, buckets=rule))
     folders = _folders(dataset, config)
-    by_concept = {folder.concept: folder.name for folder in folders if not folder.is_regularization}
-    images = tuple(
-        PlannedImage(
-            image,
-            folders[-1].name if is_regularization else by_concept[image.concept],
-            _stem(image),
-            image.caption.text,
-            is_regularization,
-        )
-        for group, is_regularization in ((dataset.training, False), (dataset.regularization, True))
-        for image in group
-        if image.caption
-    )
+    images = tuple(_planned(dataset, config, options, folders))
     subsets = subsets_of(folders, [(item, (item.image.record.width, item.image.record.height)) for item in images])
     problems = [*_uncaptioned(dataset), *trainer(options.trainer).problems(config, subsets)]
     refused = any(problem.severity == "error" for problem in problems)
@@ -116,6 +111,41 @@ def _folders(dataset: Dataset, config: TrainingConfig) -> tuple[Folder, ...]:
         taken.add(name.casefold())
         folders.append(Folder(name, concept.name, concept.trigger.word, repeats))
     return (*folders, Folder(others, "", "", config.regularization_repeats, is_regularization=True))
+
+
+def _planned(
+    dataset: Dataset, config: TrainingConfig, options: ExportOptions, folders: Sequence[Folder]
+) -> Iterator[PlannedImage]:
+    by_concept = {folder.concept: folder.name for folder in folders if not folder.is_regularization}
+    masked = replace(options.policy, keep_alpha=True) if config.masked_loss == "alpha" else options.policy
+    for image in dataset.training:
+        if image.caption:
+            text = _text(image.caption.text, dataset.trigger_of(image), config, options)
+            folder = by_concept[image.concept]
+            yield PlannedImage(
+                image, folder, _stem(image), image.caption.text, is_regularization=False, text=text, policy=masked
+            )
+    for image in dataset.regularization:
+        if image.caption:
+            text, folder = _text(image.caption.text, Trigger(), config, options), folders[-1].name
+            yield PlannedImage(
+                image,
+                folder,
+                _stem(image),
+                image.caption.text,
+                is_regularization=True,
+                text=text,
+                policy=options.policy,
+            )
+
+
+def _text(caption: str, trigger: Trigger, config: TrainingConfig, options: ExportOptions) -> str:
+    """Return what the caption's file holds: lines stay apart only where they are variants, else some would be lost."""
+    lines = [line.strip() for line in caption.splitlines() if line.strip()]
+    if not config.caption_variants:
+        lines = [" ".join(lines)]
+    chosen = trainer(options.trainer)
+    return "\n".join(chosen.caption(line, head_parts(line, trigger), config) for line in lines)
 
 
 def _stem(image: DatasetImage) -> str:

@@ -75,8 +75,12 @@ class Trainer(Protocol):
         """What people call it."""
         ...
 
-    def problems(self, config: TrainingConfig, subsets: Sequence[Subset]) -> list[Problem]:
-        """Return all that the trainer would refuse, ignore or do badly; an error means: do not write this."""
+    def problems(self, config: TrainingConfig, subsets: Sequence[Subset], home: Path | None = None) -> list[Problem]:
+        """Return all that the trainer would refuse, ignore or do badly; an error means: do not write this.
+
+        ``home`` is the folder where the trainer is installed, None where that is not known: then the newest version
+        that we know is assumed.
+        """
         ...
 
     def schedule(self, config: TrainingConfig, subsets: Sequence[Subset]) -> Schedule:
@@ -84,19 +88,32 @@ class Trainer(Protocol):
         ...
 
     def files(
-        self, config: TrainingConfig, subsets: Sequence[Subset], folder: Path, output: Path, name: str
+        self,
+        config: TrainingConfig,
+        subsets: Sequence[Subset],
+        folder: Path,
+        output: Path,
+        name: str,
+        home: Path | None = None,
     ) -> Mapping[str, str]:
         """Return the trainer's config files, name to text, for a dataset that will lie in ``folder``.
 
-        Trained files shall go to ``output`` under ``name``.
+        Trained files shall go to ``output`` under ``name``; ``home`` as for `problems`.
         """
         ...
 
     def caption(self, text: str, head: int, config: TrainingConfig) -> str:
-        """Return the text of a picture's caption file.
+        """Return a line of a picture's caption file; there are several only where they are variants.
 
         The first ``head`` parts between commas (trigger, counts of people, characters) are to stay in front where the
         trainer shuffles tags.
+        """
+        ...
+
+    def mask(self, folder: str, stem: str) -> str:
+        """Return the mask's file of the picture ``stem`` in a subset's ``folder``, relative to the export.
+
+        White is trained on; empty where the trainer reads no masks from files.
         """
         ...
 

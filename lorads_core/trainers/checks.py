@@ -1,0 +1,189 @@
+"""What every trainer asks of a training config before its own rules: figures, words, sizes; it knows no trainer."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import fields, replace
+from functools import lru_cache
+from typing import TYPE_CHECKING, get_args
+
+from ..bases import BASE_MODEL_NAMES, base_model
+from ..captions.profiles import profile
+from ..model import MaskedLoss, Problem, RegularizationMethod, TrainingConfig
+from ..networks import NETWORK_NAMES, network
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from ..buckets import Placement
+
+USUAL_OPTIMIZERS = ("AdamW8bit", "AdamW", "AdaFactor", "Prodigy", "Lion")
+USUAL_SCHEDULERS = ("cosine", "constant", "constant_with_warmup", "linear", "cosine_with_restarts", "polynomial")
+"""What most trainers know, in sd-scripts' spelling; each says itself what it lacks and what else it has."""
+
+_UPSCALED_TOO_MUCH = 2.0
+_CROPPED_TOO_MUCH = 0.1
+_SELF_TAUGHT_RATE = 0.1
+_DEFAULT = TrainingConfig()
+# field, what people call it, the lowest and the highest value
+_RANGES: tuple[tuple[str, str, float, float], ...] = (
+    ("network_dim", "network dim", 1, 1024),
+    ("network_alpha", "network alpha", 1e-6, 4096),
+    ("conv_dim", "convolution dim", 0, 1024),
+    ("conv_alpha", "convolution alpha", 0, 4096),
+    ("network_dropout", "network dropout", 0, 0.9),
+    ("resolution", "resolution", 64, 8192),
+    ("batch_size", "batch size", 1, 4096),
+    ("gradient_accumulation_steps", "gradient accumulation", 1, 4096),
+    ("processes", "number of processes", 1, 1024),
+    ("epochs", "number of epochs", 1, 100_000),
+    ("repeats", "number of repeats", 1, 100_000),
+    ("regularization_repeats", "number of regularization repeats", 1, 100_000),
+    ("prior_loss_weight", "prior loss weight", 0, 100),
+    ("learning_rate", "learning rate", 1e-12, 100),
+    ("text_encoder_learning_rate", "text encoder learning rate", 0, 100),
+    ("warmup", "warm-up", 0, 0.99),
+    ("weight_decay", "weight decay", 0, 100),
+    ("keep_tokens", "keep tokens", 0, 225),
+    ("caption_dropout", "caption dropout", 0, 0.99),
+    ("min_snr_gamma", "min SNR gamma", 0, 100),
+    ("noise_offset", "noise offset", 0, 1),
+    ("sample_every_epochs", "number of epochs between samples", 1, 100_000),
+    ("save_every_epochs", "number of epochs between saved files", 1, 100_000),
+    ("seed", "seed", 0, 2**32 - 1),
+)
+
+
+@lru_cache(maxsize=64)
+def settled(config: TrainingConfig) -> TrainingConfig:
+    """Return the config with what is usual in the place of every 0 that stands for it; None stays the trainer's matter.
+
+    Raises:
+        SettingsError: there is no such base model.
+    """
+    base = base_model(config.base_model)
+    resolution = config.resolution or base.resolution
+    return replace(
+        config,
+        resolution=resolution,
+        max_bucket_side=config.max_bucket_side or 2 * resolution,
+        conv_dim=config.conv_dim or config.network_dim,
+        conv_alpha=config.conv_alpha or config.network_alpha,
+        max_token_length=config.max_token_length or max(profile(base.name).limits),
+    )
+
+
+def refusals(config: TrainingConfig) -> Iterator[str]:
+    """Yield what no trainer can make sense of, of a config that may come from anywhere."""
+    words: tuple[tuple[str, str, Sequence[str]], ...] = (
+        ("base model", config.base_model, BASE_MODEL_NAMES),
+        ("network", config.network, NETWORK_NAMES),
+        ("masked loss", config.masked_loss, get_args(MaskedLoss)),
+        ("regularization method", config.regularization_method, get_args(RegularizationMethod)),
+    )
+    for what, value, known in words:
+        yield from unknown("LoRADS", what, value, known)
+    if config.base_model not in BASE_MODEL_NAMES:
+        return
+    config = settled(config)
+    yield from _out_of_range(config)
+    yield from _contradictions(config)
+
+
+def unknown(trainer: str, what: str, value: str, known: Sequence[str]) -> Iterator[str]:
+    """Yield a sentence that names the nearest of what is ``known`` where ``value`` is none of it."""
+    if value in known:
+        return
+    lower = {each.lower(): each for each in known}
+    near = [lower[each] for each in difflib.get_close_matches(value.lower(), lower, 1)]
+    hint = f"did you mean {near[0]}? " if near else ""
+    yield f"{trainer} has no {what} {value!r}: {hint}Choose one of {', '.join(known)}."
+
+
+def _out_of_range(config: TrainingConfig) -> Iterator[str]:
+    for field, what, lowest, highest in _RANGES:
+        value = getattr(config, field)
+        if value is not None and not lowest <= value <= highest:  # also false for NaN
+            yield f"The {what} is {value:g}: give a number from {lowest:g} to {highest:g}."
+
+
+def _contradictions(config: TrainingConfig) -> Iterator[str]:
+    if config.max_bucket_side < config.resolution:
+        yield (
+            f"The longest bucket side {config.max_bucket_side} is below the resolution {config.resolution}:"
+            " raise it, best to twice the resolution."
+        )
+    if config.shuffle_caption and config.keep_tokens < 1:
+        yield "Shuffling with keep tokens 0 would move the trigger: keep at least 1."
+    limits = profile(config.base_model).limits
+    if config.max_token_length not in limits:
+        yield (
+            f"The longest caption is {config.max_token_length} tokens, which {base_model(config.base_model).label} has"
+            f" not: choose one of {', '.join(map(str, limits))}."
+        )
+    if config.v_prediction and base_model(config.base_model).family == "flux":
+        yield "Flux matches flows and predicts no velocity: turn v-prediction off."
+    if not all(prompt.strip() for prompt in config.sample_prompts):
+        yield "A sample prompt is empty: write it, or take it out."
+
+
+def doubts(config: TrainingConfig) -> Iterator[str]:
+    """Yield what trains, though hardly as it is meant."""
+    if config.network_alpha > config.network_dim:
+        yield (
+            f"The alpha {config.network_alpha:g} is above the dim {config.network_dim}, which multiplies the learning"
+            " rate: use the dim, or half of it."
+        )
+    kind = network(config.network)
+    if config.conv_dim and not (kind.convolutions and base_model(config.base_model).family != "flux"):
+        yield "The convolution dim is not used, as this network changes no convolutions: choose locon, or set it to 0."
+    if config.optimizer.startswith(("Prodigy", "DAdapt")) and config.learning_rate < _SELF_TAUGHT_RATE:
+        yield f"{config.optimizer} finds its rate itself: a learning rate of {config.learning_rate:g} slows it; use 1."
+    if config.conv_dim and config.conv_alpha > config.conv_dim:
+        yield (
+            f"The convolution alpha {config.conv_alpha:g} is above the convolution dim {config.conv_dim}, which"
+            " multiplies the learning rate: use the dim, or half of it."
+        )
+
+
+def not_in_trainer(trainer: str, config: TrainingConfig, lacks: Mapping[str, str]) -> Iterator[Problem]:
+    """Yield a warning for each field that was set and that the trainer lacks.
+
+    ``lacks`` gives for each such field what is done instead, as an end of the sentence.
+    """
+    for field in fields(config):
+        if field.name in lacks and getattr(config, field.name) != getattr(_DEFAULT, field.name):
+            name = field.name.replace("_", " ")
+            yield Problem("warning", "not-in-trainer", f"{trainer} has no {name}: {lacks[field.name]}")
+
+
+def size_problems(trainer: str, placed: Sequence[Placement], step: int) -> Iterator[Problem]:
+    """Yield what happens to pictures on their way into their buckets that would do harm; ``step`` is the buckets'."""
+    unusable = [item for item in placed if not item.usable]
+    if unusable:
+        worst = unusable[0].picture
+        yield Problem(
+            "error",
+            "too-small",
+            f"{len(unusable)} images (e.g. {worst[0]}×{worst[1]}) are smaller than a bucket step of {step} pixels"
+            f" and would stop {trainer}: raise the minimum resolution, or allow upscaling.",
+        )
+    upscaled = _count(item.scale >= _UPSCALED_TOO_MUCH for item in placed)
+    if upscaled:
+        yield Problem(
+            "warning",
+            "upscaled",
+            f"{upscaled} images will be enlarged {_UPSCALED_TOO_MUCH:g}-fold or more, which trains blur:"
+            " raise the minimum resolution.",
+        )
+    cropped = _count(item.cropped >= _CROPPED_TOO_MUCH for item in placed if item.usable)
+    if cropped:
+        yield Problem(
+            "warning",
+            "cropped",
+            f"{cropped} images will lose {_CROPPED_TOO_MUCH:.0%} or more to the crop: leave out very long ones.",
+        )
+
+
+def _count(truths: Iterable[bool]) -> int:
+    return sum(truths)

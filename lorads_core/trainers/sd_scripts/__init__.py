@@ -1,0 +1,134 @@
+"""kohya-ss' sd-scripts: its config files, its buckets and its steps; rules of v0.10.1 unless said otherwise."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from ...model import Problem
+from .. import Schedule, Subset, Tick, Trainer, checks
+from . import counting, rendering, rules
+from .scripts import script
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from ...model import TrainingConfig
+
+_BAR = re.compile(
+    r"^steps: .*?\| (?P<step>\d+)/(?P<total>\d+) \[[^,\]]*(?:, +(?P<rate>[\d.]+)(?P<unit>it/s|s/it))?"
+    r"(?:.*?avr_loss=(?P<loss>[\w.+-]+))?"
+)
+_EPOCH = re.compile(r"^epoch (?P<epoch>\d+)/\d+\s*$")
+
+
+class SdScripts:
+    """sd-scripts, started as ``<script> --config_file training_config.toml`` in its own folder."""
+
+    name = "sd-scripts"
+    label = "sd-scripts (kohya-ss)"
+
+    def problems(self, config: TrainingConfig, subsets: Sequence[Subset], home: Path | None = None) -> list[Problem]:
+        """Return what sd-scripts would stop at, ignore or do badly."""
+        if senseless := list(checks.refusals(config)):
+            return [Problem("error", "config", message) for message in senseless]
+        settled = checks.settled(config)
+        found = [Problem("error", "config", message) for message in rules.refusals(settled)]
+        found += [Problem("error", "config", message) for message in _missing(settled, home)]
+        found += [Problem("warning", "config", message) for message in (*checks.doubts(config), *rules.doubts(settled))]
+        found += checks.not_in_trainer(rules.LABEL, config, rules.lacks(config))
+        found += [Problem("info", "needs", message) for message in rules.needs(settled)]
+        if all(problem.severity != "error" for problem in found):
+            found += rules.subset_problems(settled, subsets)
+        return found
+
+    def schedule(self, config: TrainingConfig, subsets: Sequence[Subset]) -> Schedule:
+        """Return buckets and steps; no picture is dropped."""
+        return counting.schedule(checks.settled(config), subsets)
+
+    def files(
+        self,
+        config: TrainingConfig,
+        subsets: Sequence[Subset],
+        folder: Path,
+        output: Path,
+        name: str,
+        home: Path | None = None,  # noqa: ARG002 - one format for all versions that have what the config asks for
+    ) -> dict[str, str]:
+        """Return ``training_config.toml`` and ``dataset_config.toml``, with absolute paths, and what these name.
+
+        sd-scripts runs in its own folder, so that a relative path would be looked for there.
+        """
+        return rendering.files(checks.settled(config), subsets, folder, output, name)
+
+    def command(self, config: TrainingConfig, folder: Path) -> list[str]:
+        """Return the script of the base model's family and its config file; accelerate starts several processes."""
+        words = [script(config).name, "--config_file", str(folder / rendering.TRAINING_FILE)]
+        if config.processes == 1:
+            return words
+        launch = ["-m", "accelerate.commands.launch", "--multi_gpu", "--num_machines", "1"]
+        return [*launch, "--num_processes", str(config.processes), "--mixed_precision", config.mixed_precision, *words]
+
+    def caption(self, text: str, head: int, config: TrainingConfig) -> str:
+        """Return the caption, with a mark behind the parts that stay in front where sd-scripts shuffles.
+
+        Where lines are variants, braces would mean a choice, and are doubled.
+        """
+        if config.caption_variants:
+            text = text.replace("{", "{{").replace("}", "}}")
+        head = max(head, config.keep_tokens)
+        if not config.shuffle_caption:
+            return text
+        parts = [part.strip() for part in text.split(",")]
+        return f"{', '.join(parts[:head])} {rendering.SEPARATOR} {', '.join(parts[head:])}".strip()
+
+    def mask(self, folder: str, stem: str) -> str:
+        """Return a path in a folder beside the pictures': ``conditioning_data_dir`` may hold nothing but masks."""
+        return f"{rendering.mask_folder(folder)}/{stem}.png"
+
+    def tick(self, line: str) -> Tick | None:
+        """Read tqdm's bar: ``steps:   3%|▎ | 1/32 [00:00<00:04,  7.29it/s, avr_loss=1.28]`` (to standard error)."""
+        if epoch := _EPOCH.search(line):
+            return Tick(epoch=int(epoch["epoch"]))
+        found = _BAR.search(line)
+        if not found:
+            return None
+        rate = float(found["rate"]) if found["rate"] else None
+        return Tick(
+            step=int(found["step"]),
+            total_steps=int(found["total"]),
+            rate=1 / rate if rate and found["unit"] == "s/it" else rate,
+            loss=float(found["loss"]) if found["loss"] else None,
+        )
+
+    def checkpoints(self, config: TrainingConfig, schedule: Schedule, name: str) -> tuple[str, ...]:
+        """Return ``NAME-000001.safetensors`` of each saved epoch but the last, which is ``NAME.safetensors``."""
+        saved = range(config.save_every_epochs, schedule.epochs, config.save_every_epochs)
+        return (*(f"{name}-{epoch:06d}.safetensors" for epoch in saved), f"{name}.safetensors")
+
+
+TRAINER: Trainer = SdScripts()
+
+
+def _missing(config: TrainingConfig, home: Path | None) -> Iterator[str]:
+    """Yield what the sd-scripts in ``home`` lacks; before v0.10 it has no Flux and no attributes of subsets."""
+    if home is None:
+        return
+    name = script(config).name
+    if not (home / name).is_file():
+        yield f"There is no {name} in {home}: update sd-scripts to v0.10 or newer, or mend the folder in lorads.toml."
+        return
+    reader = home / "library" / "config_util.py"
+    if config.regularization_method == "preservation" and not _mentions(reader, "custom_attributes"):
+        yield (
+            f"The sd-scripts in {home} knows no differential output preservation: update it to v0.10 or newer, or use"
+            " regularization images as prior."
+        )
+
+
+def _mentions(file: Path, word: str) -> bool:
+    try:
+        return word in file.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False

@@ -1,0 +1,221 @@
+"""The config files of sd-scripts as texts: what it is told, in its own words (v0.10.1)."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import tomli_w
+
+from ...bases import base_model
+from ...captions.profiles import profile
+from .counting import bucket_rule
+from .scripts import (
+    LYCORIS,
+    PRESET,
+    PRESET_FILE,
+    caches_text,
+    in_8_bits,
+    network_args,
+    preset_of,
+    script,
+    uses_lycoris,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
+
+    from ...model import TrainingConfig
+    from .. import Subset
+
+    Keys = Iterator[tuple[str, object]]
+    Tables = list[tuple[str, dict[str, object]]]
+
+TRAINING_FILE = "training_config.toml"
+DATASET_FILE = "dataset_config.toml"
+PROMPTS_FILE = "sample_prompts.json"
+SEPARATOR = "|||"
+"""What stands behind the parts of a caption that are not shuffled."""
+
+_SHORTEST_CLIP = 75  # CLIP's own length, which is not among the choices of --max_token_length
+# docs/flux_train_network.md: the script's own defaults are other ones.
+_FLUX = {
+    "guidance_scale": 1.0,
+    "timestep_sampling": "shift",
+    "discrete_flow_shift": 3.1582,
+    "model_prediction_type": "raw",
+}
+# With its own defaults AdaFactor finds the learning rate itself and stops at a warm-up.
+_ADAFACTOR = ("scale_parameter=False", "relative_step=False", "warmup_init=False")
+
+
+def files(config: TrainingConfig, subsets: Sequence[Subset], folder: Path, output: Path, name: str) -> dict[str, str]:
+    """Return the config files of a settled config by name; see `Trainer.files`."""
+    texts = {
+        TRAINING_FILE: tomli_w.dumps(dict(_training_keys(config, folder, output, name))),
+        DATASET_FILE: _dataset(config, subsets, folder),
+    }
+    if config.sample_prompts:
+        texts[PROMPTS_FILE] = _prompts(config)
+    if uses_lycoris(config) and preset_of(config) == PRESET_FILE:
+        texts[PRESET_FILE] = tomli_w.dumps(PRESET)
+    return texts
+
+
+def _training_keys(config: TrainingConfig, folder: Path, output: Path, name: str) -> Keys:
+    """Yield the keys of ``training_config.toml``: each is an option of the script, spelt as in its ``--help``."""
+    yield from _model_keys(config)
+    yield "dataset_config", str(folder / DATASET_FILE)
+    yield "output_dir", str(output)
+    yield "output_name", name
+    yield "save_model_as", "safetensors"
+    yield "save_precision", "fp16"
+    yield "save_every_n_epochs", config.save_every_epochs
+    yield "max_train_epochs", config.epochs
+    yield "gradient_accumulation_steps", config.gradient_accumulation_steps
+    yield from _network_keys(config, folder)
+    yield from _learning_keys(config)
+    yield from _text_encoder_keys(config)
+    yield "mixed_precision", config.mixed_precision
+    if in_8_bits(config):
+        yield "fp8_base", True
+    yield "gradient_checkpointing", config.gradient_checkpointing
+    yield "sdpa", True
+    if base_model(config.base_model).family == "sdxl":
+        yield "no_half_vae", True  # SDXL's own VAE overflows in half precision
+    yield "cache_latents", config.cache_latents
+    if config.masked_loss == "sidecar":
+        yield "masked_loss", True
+    yield "prior_loss_weight", float(config.prior_loss_weight)
+    yield from _sample_keys(config, folder)
+    yield "seed", config.seed
+
+
+def _model_keys(config: TrainingConfig) -> Keys:
+    if config.checkpoint:
+        yield "pretrained_model_name_or_path", config.checkpoint
+    for part in base_model(config.base_model).parts:
+        if path := getattr(config, part):
+            yield part, path
+    if base_model(config.base_model).family == "flux":
+        yield from _FLUX.items()
+    if config.v_prediction:
+        yield "v_parameterization", True
+        yield "zero_terminal_snr", True
+
+
+def _network_keys(config: TrainingConfig, folder: Path) -> Keys:
+    yield "network_module", LYCORIS if uses_lycoris(config) else script(config).lora
+    yield "network_dim", config.network_dim
+    yield "network_alpha", float(config.network_alpha)
+    if config.network_dropout and not uses_lycoris(config):
+        yield "network_dropout", float(config.network_dropout)
+    if args := list(network_args(config, folder)):
+        yield "network_args", args
+
+
+def _learning_keys(config: TrainingConfig) -> Keys:
+    yield "optimizer_type", config.optimizer
+    if args := list(_optimizer_args(config)):
+        yield "optimizer_args", args
+    yield "learning_rate", float(config.learning_rate)
+    yield "unet_lr", float(config.learning_rate)
+    yield "lr_scheduler", config.scheduler
+    if config.warmup:
+        yield "lr_warmup_steps", float(config.warmup)  # below 1: a share of all steps
+    if config.min_snr_gamma and script(config).diffusion:
+        yield "min_snr_gamma", float(config.min_snr_gamma)
+    if config.noise_offset and script(config).diffusion:
+        yield "noise_offset", float(config.noise_offset)
+
+
+def _optimizer_args(config: TrainingConfig) -> Iterator[str]:
+    if config.optimizer == "AdaFactor":
+        yield from _ADAFACTOR
+    if config.weight_decay is not None:
+        yield f"weight_decay={config.weight_decay:g}"
+
+
+def _text_encoder_keys(config: TrainingConfig) -> Keys:
+    rate = float(config.text_encoder_learning_rate)
+    if rate:
+        yield "text_encoder_lr", [rate] * script(config).text_encoders
+    else:
+        yield "network_train_unet_only", True
+    if caches_text(config):
+        yield "cache_text_encoder_outputs", True
+    if base_model(config.base_model).family == "flux":
+        yield "t5xxl_max_token_length", config.max_token_length
+    elif config.max_token_length > _SHORTEST_CLIP:
+        yield "max_token_length", config.max_token_length
+
+
+def _sample_keys(config: TrainingConfig, folder: Path) -> Keys:
+    if config.sample_prompts:
+        yield "sample_prompts", str(folder / PROMPTS_FILE)
+        yield "sample_every_n_epochs", config.sample_every_epochs
+
+
+def _prompts(config: TrainingConfig) -> str:
+    """Return the prompts as JSON: in a text file, what follows two hyphens would be an option."""
+    usual: dict[str, object] = {"width": config.resolution, "height": config.resolution, "seed": config.seed}
+    if negative := profile(config.base_model).negative:
+        usual["negative_prompt"] = negative
+    return json.dumps([{"prompt": prompt, **usual} for prompt in config.sample_prompts], ensure_ascii=False, indent=1)
+
+
+def _dataset(config: TrainingConfig, subsets: Sequence[Subset], folder: Path) -> str:
+    """Return ``dataset_config.toml``: one dataset, as regularization subsets count only beside their training ones.
+
+    Every table has its own heading: sd-scripts' parser (toml 0.10.2) misreads an apostrophe within an inline table.
+    """
+    rule = bucket_rule(config)
+    dataset: dict[str, object] = {
+        "resolution": config.resolution,
+        "batch_size": config.batch_size,
+        "enable_bucket": True,
+        "bucket_no_upscale": config.bucket_no_upscale,
+        "bucket_reso_steps": rule.step,
+        "min_bucket_reso": rule.min_side,
+        "max_bucket_reso": rule.max_side,
+    }
+    tables: Tables = [("[general]", dict(_general_keys(config))), ("[[datasets]]", dataset)]
+    for subset in subsets:
+        if subset.sizes:
+            tables += _subset_tables(config, subset, folder)
+    return "\n".join(f"{heading}\n{tomli_w.dumps(table)}" for heading, table in tables)
+
+
+def _general_keys(config: TrainingConfig) -> Keys:
+    yield "caption_extension", ".txt"
+    yield "shuffle_caption", config.shuffle_caption
+    yield "keep_tokens", config.keep_tokens if config.shuffle_caption else 0
+    if config.shuffle_caption:
+        yield "keep_tokens_separator", SEPARATOR
+    if config.caption_dropout:
+        yield "caption_dropout_rate", float(config.caption_dropout)
+    if config.caption_variants:
+        yield "enable_wildcard", True
+    yield "flip_aug", config.flip_aug
+    for key in ("color_aug", "random_crop"):
+        if getattr(config, key):
+            yield key, True
+
+
+def _subset_tables(config: TrainingConfig, subset: Subset, folder: Path) -> Iterable[tuple[str, dict[str, object]]]:
+    keys: dict[str, object] = {"image_dir": str(folder / subset.folder), "num_repeats": subset.repeats}
+    if config.masked_loss == "sidecar":
+        keys["conditioning_data_dir"] = str(folder / mask_folder(subset.folder))
+    else:
+        keys["is_reg"] = subset.is_regularization
+    if config.masked_loss == "alpha" and not subset.is_regularization:
+        keys["alpha_mask"] = True
+    yield "[[datasets.subsets]]", keys
+    if subset.is_regularization and config.regularization_method == "preservation":
+        yield "[datasets.subsets.custom_attributes]", {"diff_output_preservation": True}
+
+
+def mask_folder(folder: str) -> str:
+    """Return the folder of the masks of a subset's pictures: a name of its own, as all in it must be masks."""
+    return f"{folder}_masks"

@@ -1,0 +1,174 @@
+"""What sd-scripts would stop at, ignore or do badly; its config file is read without any check of its own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ...bases import base_model
+from ...buckets import place
+from ...model import Problem
+from ...networks import network
+from .. import checks
+from .counting import bucket_rule, regularization, regularization_repeats, training
+from .scripts import cache_obstacles, in_8_bits, script, uses_lycoris
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from ...model import TrainingConfig
+    from .. import Subset
+
+LABEL = "sd-scripts"
+# library/train_util.py get_scheduler_fix and get_optimizer: what they know by name.
+SCHEDULERS = ("constant", "constant_with_warmup", "linear", "cosine", "cosine_with_restarts", "polynomial")
+OPTIMIZERS = (
+    "AdamW8bit", "AdamW", "AdaFactor", "Prodigy", "Lion", "Lion8bit", "PagedAdamW8bit", "PagedAdamW", "PagedLion8bit",
+    "DAdaptAdam", "DAdaptLion", "SGDNesterov", "SGDNesterov8bit",
+)  # fmt: skip
+PRECISIONS = ("no", "fp16", "bf16")
+_PRESERVATION = "Differential output preservation"
+
+
+def refusals(config: TrainingConfig) -> Iterator[str]:
+    """Yield what sd-scripts stops at, or would train nonsense with, in a settled config."""
+    yield from _unknown(config)
+    yield from _learning(config)
+    yield from _caching(config)
+    yield from _precision(config)
+    yield from _preservation(config)
+    if base_model(config.base_model).family == "flux" and config.network == "locon":
+        yield "Flux has no convolutions, so that a LoCon of it is a LoRA: choose the network lora."
+    step = script(config).step
+    if config.bucket_step % step or not 1 <= config.bucket_step <= config.resolution:
+        label = base_model(config.base_model).label
+        yield f"The bucket step {config.bucket_step} is no multiple of {step}, which {label} needs: use 64."
+
+
+def _unknown(config: TrainingConfig) -> Iterator[str]:
+    choices = (
+        ("scheduler", config.scheduler, SCHEDULERS),
+        ("optimizer", config.optimizer, OPTIMIZERS),
+        ("mixed precision", config.mixed_precision, PRECISIONS),
+    )
+    for what, value, known in choices:
+        yield from checks.unknown(LABEL, what, value, known)
+
+
+def _learning(config: TrainingConfig) -> Iterator[str]:
+    if config.scheduler == "constant" and config.warmup:
+        yield "The scheduler constant takes no warm-up: choose constant_with_warmup, or set the warm-up to 0."
+    rate = config.text_encoder_learning_rate
+    if config.optimizer.startswith(("Prodigy", "DAdapt")) and rate and rate != config.learning_rate:
+        yield (
+            f"{config.optimizer} stops at two learning rates: set that of the text encoder to {config.learning_rate:g}"
+            " too, or to 0."
+        )
+
+
+def _caching(config: TrainingConfig) -> Iterator[str]:
+    if config.cache_latents and (config.color_aug or config.random_crop):
+        what = "Colour augmentation" if config.color_aug else "Random cropping"
+        yield f"{what} cannot be learnt from cached latents: turn it off, or the caching of latents."
+    if config.cache_text_encoder_outputs and script(config).caches_text:
+        for what in cache_obstacles(config):
+            yield (
+                f"{what} cannot be learnt from cached outputs of the text encoders: leave that caching to us, or turn"
+                " it off."
+            )
+    if config.masked_loss == "sidecar" and config.random_crop:
+        yield "Masks in files of their own are cropped about the centre: turn random cropping off."
+
+
+def _precision(config: TrainingConfig) -> Iterator[str]:
+    if not in_8_bits(config):
+        return
+    if config.mixed_precision == "no":
+        yield "A base model in 8 bits needs mixed precision: choose bf16, or turn fp8 off."
+    if network(config.network).decomposed:
+        yield "DoRA cannot be trained on a base model in 8 bits: turn fp8 off, or choose the network lora."
+
+
+def _preservation(config: TrainingConfig) -> Iterator[str]:
+    if config.regularization_method != "preservation":
+        return
+    otherwise = "or use regularization images as prior"
+    if config.processes > 1:
+        yield f"{_PRESERVATION} stops with several processes: use one, {otherwise}."
+    if not script(config).preserves_mixed and config.batch_size > 1:
+        label = base_model(config.base_model).label
+        yield f"{_PRESERVATION} of {label} stops with batches: set the batch size to 1, {otherwise}."
+    if network(config.network).decomposed:
+        # lycoris 4.1.3 at multiplier 0: the decomposed weight without the base model's magnitude, not the base model.
+        yield f"{_PRESERVATION} with DoRA would preserve DoRA's own output: choose the network lora, {otherwise}."
+
+
+def doubts(config: TrainingConfig) -> Iterator[str]:
+    """Yield what sd-scripts trains, though hardly as it is meant."""
+    if not config.checkpoint:
+        yield (
+            "No base model is chosen, so training_config.toml names none: start the trainer with"
+            " --pretrained_model_name_or_path and its file."
+        )
+    unnamed = [part for part in base_model(config.base_model).parts if not getattr(config, part)]
+    if unnamed:
+        label, options = base_model(config.base_model).label, " ".join(f"--{part} FILE" for part in unnamed)
+        yield f"{label} needs more files than its checkpoint: choose them, or start the trainer with {options}."
+    if config.regularization_method == "preservation" and config.text_encoder_learning_rate:
+        yield (
+            f"{_PRESERVATION} keeps what the base model makes of the text encoders as they are trained:"
+            " set their learning rate to 0."
+        )
+
+
+def needs(config: TrainingConfig) -> Iterator[str]:
+    """Yield what must be installed besides sd-scripts."""
+    if uses_lycoris(config):
+        yield f"{network(config.network).label} needs LyCORIS: pip install lycoris-lora in sd-scripts' own Python."
+    if config.optimizer.startswith("DAdapt"):
+        yield f"{config.optimizer} needs D-Adaptation: pip install dadaptation in sd-scripts' own Python."
+
+
+def lacks(config: TrainingConfig) -> dict[str, str]:
+    """Return the fields that sd-scripts lacks for this base model and network, and what is done instead."""
+    chosen, found = script(config), dict[str, str]()
+    if uses_lycoris(config):
+        found["network_dropout"] = f"LyCORIS has none for {network(config.network).label}; it is left out."
+    if not chosen.diffusion:
+        found["min_snr_gamma"] = "flow matching has no signal-to-noise weights; it is left out."
+        found["noise_offset"] = "Flux is trained without one; it is left out."
+    if not chosen.caches_text and config.cache_text_encoder_outputs:
+        found["cache_text_encoder_outputs"] = "SD 1.5's text encoder is cheap and runs along."
+    if base_model(config.base_model).family == "flux":
+        return found
+    unused = "only Flux has it; it is left out."
+    return found | dict.fromkeys(("clip_l", "t5xxl", "ae"), unused)
+
+
+# The pictures
+
+
+def subset_problems(config: TrainingConfig, subsets: Sequence[Subset]) -> Iterator[Problem]:
+    """Yield what is wrong with the pictures, for a settled config without errors."""
+    samples = sum(len(subset.sizes) * subset.repeats for subset in training(subsets))
+    if not samples:
+        yield Problem("error", "no-images", "There is no training image: widen the query, or mend the captions.")
+        return
+    others = sum(len(subset.sizes) for subset in regularization(subsets))
+    if others and config.masked_loss == "sidecar":
+        yield Problem(
+            "error",
+            "config",
+            f"{LABEL} reads no regularization images beside masks in files of their own: put the masks into the"
+            " images' alpha channel, or train without regularization images.",
+        )
+    surplus = others - len(list(regularization_repeats(subsets)))
+    if surplus > 0:
+        yield Problem(
+            "warning",
+            "regularization-surplus",
+            f"{surplus} regularization images will never be used: sd-scripts takes as many samples of them as there are"
+            f" training samples ({samples}). Use fewer, or more repeats.",
+        )
+    rule = bucket_rule(config)
+    placed = [place(size, rule) for subset in subsets for size in subset.sizes]
+    yield from checks.size_problems(LABEL, placed, rule.step)

@@ -1,0 +1,135 @@
+"""Which of sd-scripts' scripts trains what, and with which network module: two tables, and what follows from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ...bases import Family, base_model
+from ...networks import network
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ...model import TrainingConfig
+
+LYCORIS = "lycoris.kohya"
+PRESET_FILE = "lycoris_preset.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A script, run in sd-scripts' own folder.
+
+    ``lora`` is its module for LoRA, ``step`` what bucket sides must be multiples of (``verify_bucket_reso_steps`` in
+    its ``assert_extra_args``). ``text_encoders`` of them can be trained. ``caches_text`` says whether it keeps what
+    the text encoders say, ``diffusion`` whether it trains by noise prediction (Flux matches flows), and
+    ``preserves_mixed`` whether differential output preservation may share a batch with other images.
+    """
+
+    name: str
+    lora: str
+    step: int
+    text_encoders: int
+    caches_text: bool = True
+    diffusion: bool = True
+    preserves_mixed: bool = True
+
+
+# Flux's assert_extra_args calls that of train_network.py first: 64, though its own asks for 32 only. The call_unet of
+# train_network.py drops `indices`, so that SD 1.5's prior has the size of the whole batch.
+SCRIPTS: dict[Family, Script] = {
+    "sd15": Script("train_network.py", "networks.lora", 64, 1, caches_text=False, preserves_mixed=False),
+    "sdxl": Script("sdxl_train_network.py", "networks.lora", 32, 2),
+    "flux": Script("flux_train_network.py", "networks.lora_flux", 64, 1, diffusion=False),
+}
+
+
+def script(config: TrainingConfig) -> Script:
+    """Return the script that trains the config's base model."""
+    return SCRIPTS[base_model(config.base_model).family]
+
+
+def uses_lycoris(config: TrainingConfig) -> bool:
+    """Say whether the network is made by LyCORIS: networks.lora would drop what makes it LoHa or DoRA in silence."""
+    kind = network(config.network)
+    return kind.hadamard or kind.decomposed
+
+
+def has_convolutions(config: TrainingConfig) -> bool:
+    """Say whether the network changes convolutions, which Flux has not."""
+    return network(config.network).convolutions and base_model(config.base_model).family != "flux"
+
+
+def in_8_bits(config: TrainingConfig) -> bool:
+    """Say whether the base model is held in 8 bits: by itself only Flux, as its documentation has it.
+
+    DoRA multiplies the base model's weights, which 8 bits do not allow (lycoris 4.1.3, ``modules/locon.py``).
+    """
+    if config.fp8_base is not None:
+        return config.fp8_base
+    usual = base_model(config.base_model).family == "flux" and config.mixed_precision != "no"
+    return usual and not network(config.network).decomposed
+
+
+def network_args(config: TrainingConfig, folder: Path | None = None) -> Iterator[str]:
+    """Yield the ``network_args`` of a settled config, each a ``key=value``; ``folder`` is that of the config files."""
+    kind = network(config.network)
+    if kind.hadamard:
+        yield "algo=loha"
+    elif kind.decomposed:
+        yield "algo=lora"
+        yield "dora_wd=True"
+    if uses_lycoris(config):
+        preset = preset_of(config)
+        yield f"preset={(folder or Path()) / preset if preset == PRESET_FILE else preset}"
+    if has_convolutions(config):
+        yield f"conv_dim={config.conv_dim}"
+        yield f"conv_alpha={config.conv_alpha:g}"
+    if kind.hadamard and in_8_bits(config):
+        yield "bypass_mode=True"  # else it adds to the weights themselves, which 8 bits do not allow
+
+
+def preset_of(config: TrainingConfig) -> str:
+    """Return LyCORIS' preset: which layers are changed.
+
+    On SD 1.5 its own presets with convolutions stop with "duplicated lora name" (lycoris 4.1.3: the time embedding is
+    named twice), so that one of ours is written beside the configs.
+    """
+    if not has_convolutions(config):
+        return "attn-mlp"
+    return PRESET_FILE if base_model(config.base_model).family == "sd15" else "full"
+
+
+PRESET: dict[str, object] = {
+    "enable_conv": True,
+    "unet_target_module": ["Transformer2DModel", "ResnetBlock2D", "Downsample2D", "Upsample2D"],
+    "unet_target_name": ["conv_in", "conv_out", "time_embedding.linear_1", "time_embedding.linear_2"],
+    "text_encoder_target_module": ["CLIPAttention", "CLIPSdpaAttention", "CLIPMLP"],
+    "text_encoder_target_name": [],
+}
+"""What LyCORIS calls ``full``, without what only other models have."""
+
+
+def caches_text(config: TrainingConfig) -> bool:
+    """Say whether the text encoders' outputs are cached: where that is asked for, or is allowed and not refused."""
+    if not script(config).caches_text or config.cache_text_encoder_outputs is False:
+        return False
+    return bool(config.cache_text_encoder_outputs) or next(cache_obstacles(config), None) is None
+
+
+def cache_obstacles(config: TrainingConfig) -> Iterator[str]:
+    """Yield what forbids to cache the text encoders' outputs; each is the beginning of a sentence.
+
+    Rules: ``is_text_encoder_output_cacheable`` in ``library/train_util.py``, ``assert_extra_args`` in
+    ``sdxl_train_network.py``. Variants are not looked at there: all lines would be learnt as one.
+    """
+    if config.shuffle_caption:
+        yield "Shuffled captions"
+    if config.caption_dropout:
+        yield "Captions that are dropped by chance"
+    if config.caption_variants:
+        yield "Captions with variants"
+    if config.text_encoder_learning_rate and script(config).diffusion:
+        yield "Trained text encoders"
