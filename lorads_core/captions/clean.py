@@ -94,6 +94,15 @@ def without_leftovers(text: str) -> str:
     brackets. Brackets are weights when they hold a number behind a colon, are doubled, or stand around whole parts
     between commas; those of ``ganyu (genshin impact)`` stay.
     """
+    for _ in range(_ROUNDS):
+        cleaned = _with_less_left(text)
+        if cleaned == text:
+            break
+        text = cleaned
+    return text
+
+
+def _with_less_left(text: str) -> str:
     if not _LEFT.search(text):
         return text
     changed = text
@@ -135,6 +144,7 @@ _LEFT = re.compile(r"[()\[\]{}<]|::|__|BREAK|ADD|embedding:", re.IGNORECASE)
 _NUMBERED = re.compile(rf"(?<![\d.\w]){_NUMBER}::")
 _WEIGHT_AT_END = re.compile(rf":\s*{_NUMBER}\s*$")
 _LONGEST_WEIGHT = 24
+_ROUNDS = 4  # what is taken out can bring more of its kind together
 _NEAR = 4  # spaces around a part
 
 

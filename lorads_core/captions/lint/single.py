@@ -104,7 +104,8 @@ def _trigger_twice(look: Look, _rules: LintRules) -> Found | None:
         return None
     called = look.called
     as_tags = look.keys.count(called.key) if called.key else 0
-    left = 1 if as_tags == look.times else 0
+    # Where prose says it, it need not stand as a tag besides; where another tag holds it, it must.
+    left = 0 if as_tags < look.times and look.signs & PROSE else 1
 
     def is_surplus(key: str) -> bool:
         nonlocal left
