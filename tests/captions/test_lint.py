@@ -13,15 +13,16 @@ from hypothesis import strategies as st
 
 from lorads_core.captions.lint import CAPTION_RULES, TRIGGER_RULES, LintRules, lint
 from lorads_core.captions.profiles import PROFILES, profile
-from lorads_core.captions.vocabulary import Vocabulary
+from lorads_core.captions.vocabulary import SHIPPED, Vocabulary
 from lorads_core.model import Caption, Concept, Dataset, DatasetImage, ImageRecord, Trigger
+from lorads_core.tags import canonical, is_score
 
 TAGS = LintRules(profile("illustrious"))
 PROSE = LintRules(profile("flux"))
 OF_DATASET = {"no-regularization"}
 
 
-def image(number, text, concept="", edited=False):
+def image(number, text, concept="", *, edited=False):
     record = ImageRecord("pictures", number, f"/p/{number}.png", 8, 8, 1, 1, "", "png")
     caption = None if text is None else Caption(text, "sidecar", edited=edited)
     return DatasetImage(record, caption, concept=concept)
@@ -78,8 +79,8 @@ def test_a_clean_caption_has_no_findings():
         ("duplicate-tags", "ohwx, 1girl,  gray background, grey_background", "ohwx, 1girl,  gray background"),
         ("trigger-missing", "1girl, hat, smile", "ohwx, 1girl, hat, smile"),
         ("trigger-twice", "ohwx, 1girl, hat, OHWX", "ohwx, 1girl, hat"),
-        ("trigger-twice", "ohwx, Ohwx stands in the rain, as the sun sets.", "Ohwx stands in the rain, as the sun sets."),
-        ("trigger-twice", "ohwx, a photo of ohwx in the rain behind a house.", "a photo of ohwx in the rain behind a house."),
+        ("trigger-twice", "ohwx, Ohwx stands there in the cold rain.", "Ohwx stands there in the cold rain."),
+        ("trigger-twice", "ohwx, a photo of ohwx in the cold rain.", "a photo of ohwx in the cold rain."),
         ("trigger-place", "1girl, hat, ohwx, smile", "ohwx, 1girl, hat, smile"),
         ("trigger-alone", "ohwx", None),
         ("score-words", "ohwx, score_9, score 8 up, 1girl", "ohwx, 1girl"),
@@ -370,6 +371,33 @@ def test_no_text_raises_and_each_fix_mends_what_it_is_for(training, others, trig
         assert not [each for each in again if each.fix], (problem, again)
         untouched = {each.key: each for each in ours.images if each.key != problem.image}
         assert untouched == {each.key: each for each in mended.images if each.key != problem.image}
+
+
+REMOVES = {
+    "duplicate-tags": lambda tag, kept: (
+        SHIPPED.aliases.get(tag, tag) in {SHIPPED.aliases.get(key, key) for key in kept}
+    ),
+    "trigger-twice": lambda tag, _kept: tag == "ohwx",
+    "trigger-in-regularization": lambda tag, _kept: tag == "ohwx",
+    "score-words": lambda tag, _kept: is_score(tag),
+    "control-words": lambda tag, _kept: tag.startswith(("rating_", "source_")),
+    "rating-words": lambda tag, _kept: tag == "general",
+}
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(TEXTS, max_size=3), st.lists(TEXTS, max_size=2), ALL_RULES)
+def test_a_fix_takes_out_what_it_names_and_leaves_the_rest_in_its_order(training, others, rules):
+    for problem in lint(dataset(*training, regularization=others), rules):
+        if not problem.fix or problem.code not in REMOVES:
+            continue
+        (change,) = problem.fix.changes
+        before, after = ([canonical(part) for part in each.text.split(",")] for each in (change.before, change.after))
+        left = iter(before)
+        assert all(tag in left for tag in after if tag), (before, after)
+        gone = Counter(filter(None, before)) - Counter(after)
+        assert gone
+        assert all(REMOVES[problem.code](tag, after) for tag in gone), (problem.code, gone)
 
 
 def test_every_rule_has_a_code_of_its_own():

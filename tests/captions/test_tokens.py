@@ -40,13 +40,10 @@ CLIP = [
 ]
 # What the tokenizer of T5 v1.1 XXL says, without its end mark.
 T5 = [
-    ("A woman with long red hair stands in a field of sunflowers at sunset, wearing a white summer dress and a straw"
-     " hat.", 30),
-    ("The image shows a vintage photograph of two children playing with a small brown dog in front of a wooden house."
-     " The lighting is soft and the colours are slightly faded.", 37),
-    ("A digital painting of a knight in ornate silver armor kneeling before a stained glass window, with shafts of"
-     " golden light falling across the stone floor and dust hanging in the air.", 40),
-]  # fmt: skip
+    ("A woman with long red hair stands in a field of sunflowers at sunset, wearing a white dress and a hat.", 28),
+    ("A vintage photograph of two children playing with a small brown dog in front of a wooden house.", 21),
+    ("A painting of a knight in ornate silver armor kneeling before a stained glass window.", 21),
+]
 WORDS = st.text(st.sampled_from("ab é'1_,.!(猫\u0301\u00a0\n\x1c🐱"), max_size=12)
 
 
