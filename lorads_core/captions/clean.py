@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 from ..tags import canonical, is_score, is_tag_list, one_line
 
@@ -140,7 +141,7 @@ def balanced(text: str) -> str:
 
 _BRACKET = re.compile(r"[()\[\]{}]")
 _CLOSING = {"(": ")", "[": "]", "{": "}"}
-_LEFT = re.compile(r"[()\[\]{}<]|::|__|BREAK|ADD|embedding:", re.IGNORECASE)
+_LEFT = re.compile(r"[()\[\]{}<]|::|__|BREAK|ADD|(?i:embedding):")
 _NUMBERED = re.compile(rf"(?<![\d.\w]){_NUMBER}::")
 _WEIGHT_AT_END = re.compile(rf":\s*{_NUMBER}\s*$")
 _LONGEST_WEIGHT = 24
@@ -181,7 +182,12 @@ def _without_weighting(text: str) -> str:
             dropped.update(range(end - len(weight[0]), end))
         if weight or doubled or (_starts_part(text, start) and _ends_part(text, end)):
             dropped.update((start, end) if not doubled else (start, start + 1, end - 1, end))
-    return "".join(letter for at, letter in enumerate(text) if at not in dropped) if dropped else text
+    return _without_letters(text, dropped)
+
+
+def _without_letters(text: str, dropped: set[int]) -> str:
+    bounds = [-1, *sorted(dropped), len(text)]
+    return "".join(text[start + 1 : end] for start, end in pairwise(bounds))
 
 
 def _starts_part(text: str, at: int) -> bool:

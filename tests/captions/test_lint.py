@@ -113,10 +113,12 @@ def test_each_fault_is_found_and_mended(code, text, mended):
         "A man (old, bald) waits for ohwx; she is late, as always, and it rains on both of them.",
         "ohwx, \N{WOMAN}\u200d\N{ROCKET}, 猫, café, 1girl",
         "ohwx, BREAKFAST, additional hands, std, underscore",
+        "ohwx,, ",
+        "ohwx," + "x" * 300,
     ],
 )
 def test_what_only_looks_like_a_fault_passes(text):
-    assert set(found(text, replace(TAGS, flip_aug=True))) <= {"other-kind"}
+    assert set(found(text, replace(TAGS, flip_aug=True))) <= {"other-kind", "trigger-alone"}
 
 
 def test_an_image_without_a_caption_is_named():

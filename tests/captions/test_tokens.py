@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lorads_core.captions.tokens import CHUNK, chunks, counter, is_common, is_estimate
+from lorads_core.captions.tokens import CHUNK, _clip, chunks, counter, is_common, is_estimate
 
 # What CLIPTokenizer of transformers 5.23 says, with the vocabulary of openai/clip-vit-large-patch14, without its marks.
 CLIP = [
@@ -65,8 +65,6 @@ def test_only_t5_is_an_estimate():
 
 @given(st.lists(WORDS, max_size=8))
 def test_look_ups_count_what_the_tokenizer_counts_at_once(words):
-    from lorads_core.captions.tokens import _clip
-
     text = ", ".join(words)
     assert counter("clip")(text) == len(_clip().encode(text, add_special_tokens=False))
 

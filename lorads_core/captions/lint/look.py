@@ -116,7 +116,7 @@ class Look:
         return called.times(self.text)
 
     def _signs(self, limit: int) -> int:
-        signs = WORDS if len(self.odd) < len(self.names) else 0
+        signs = 0 if self.names == {""} else WORDS
         for part in self.odd:
             signs |= part.signs
         if len(self.names) < len(self.keys):
