@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 from ..tags import canonical, is_score, is_tag_list, one_line
 
@@ -94,6 +95,15 @@ def without_leftovers(text: str) -> str:
     brackets. Brackets are weights when they hold a number behind a colon, are doubled, or stand around whole parts
     between commas; those of ``ganyu (genshin impact)`` stay.
     """
+    for _ in range(_ROUNDS):
+        cleaned = _with_less_left(text)
+        if cleaned == text:
+            break
+        text = cleaned
+    return text
+
+
+def _with_less_left(text: str) -> str:
     if not _LEFT.search(text):
         return text
     changed = text
@@ -131,10 +141,11 @@ def balanced(text: str) -> str:
 
 _BRACKET = re.compile(r"[()\[\]{}]")
 _CLOSING = {"(": ")", "[": "]", "{": "}"}
-_LEFT = re.compile(r"[()\[\]{}<]|::|__|BREAK|ADD|embedding:", re.IGNORECASE)
+_LEFT = re.compile(r"[()\[\]{}<]|::|__|BREAK|ADD|(?i:embedding):")
 _NUMBERED = re.compile(rf"(?<![\d.\w]){_NUMBER}::")
 _WEIGHT_AT_END = re.compile(rf":\s*{_NUMBER}\s*$")
 _LONGEST_WEIGHT = 24
+_ROUNDS = 4  # what is taken out can bring more of its kind together
 _NEAR = 4  # spaces around a part
 
 
@@ -171,7 +182,12 @@ def _without_weighting(text: str) -> str:
             dropped.update(range(end - len(weight[0]), end))
         if weight or doubled or (_starts_part(text, start) and _ends_part(text, end)):
             dropped.update((start, end) if not doubled else (start, start + 1, end - 1, end))
-    return "".join(letter for at, letter in enumerate(text) if at not in dropped) if dropped else text
+    return _without_letters(text, dropped)
+
+
+def _without_letters(text: str, dropped: set[int]) -> str:
+    bounds = [-1, *sorted(dropped), len(text)]
+    return "".join(text[start + 1 : end] for start, end in pairwise(bounds))
 
 
 def _starts_part(text: str, at: int) -> bool:

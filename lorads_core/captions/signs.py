@@ -35,7 +35,9 @@ REPEATED = 4096  # parts
 OVERLONG = 8192
 TRIGGER = 16384  # not once and in its place, or where it must not be
 
-_SIDES = re.compile(r"\b(?:left|right|leftmost|rightmost|asymmetr\w*)\b", re.IGNORECASE)
+SIDES = re.compile(r"\b(?:left|right|leftmost|rightmost|asymmetr\w*)\b", re.IGNORECASE)
+"""Words that a flipped picture makes wrong."""
+_ODD = re.compile(r"[()\[\]{}<_:;|，、；]")  # noqa: RUF001 - full-width commas
 _ONE_SIDED = frozenset(
     {
         "heterochromia", "mismatched pupils", "eyepatch", "hair over one eye", "one side up", "side ponytail",
@@ -54,8 +56,8 @@ _MOST_PARTS = 200_000
 class Part:
     """A part of a caption between two commas.
 
-    ``key`` is its canonical spelling after aliases, empty where it is no tag; ``tag`` the same of the tag alone, where
-    prose stands before it. ``kind`` is what that is an inborn trait of. ``signs`` are the bits above.
+    ``key`` is its canonical spelling after aliases, empty where it is no tag, and the text itself where it is prose;
+    ``tag`` is the tag behind that prose. ``kind`` is what that is an inborn trait of. ``signs`` are the bits above.
     """
 
     __slots__ = ("key", "kind", "signs", "tag")
@@ -102,17 +104,21 @@ class Parts:
     def _new(self, text: str) -> str:
         part = self._part(text)
         self._parts[text] = part
-        if part.kind or part.signs != WORDS:
+        if part.kind or part.signs != WORDS or not part.key:
             self._odd.add(text)
         return part.key
 
     def _part(self, text: str) -> Part:
+        signs = _of_text(text)
+        if is_prose(text):
+            tag = self._known(canonical(text.rpartition(_AFTER_PROSE)[2])) if _AFTER_PROSE in text else ""
+            return Part(text.strip(), tag, self._kind(tag), signs | PROSE)
         spelt = canonical(text)
         key = self._known(spelt)
-        prose = is_prose(text)
-        tag = self._known(canonical(text.rpartition(_AFTER_PROSE)[2])) if prose else key
-        kind = "name" if self._vocabulary.categories.get(tag) == "character" else inherent(tag)
-        return Part(key, tag, kind, (PROSE if prose else 0) | _of_text(text) | _of_spelling(text, spelt))
+        return Part(key, key, self._kind(key), signs | _of_spelling(text, spelt))
+
+    def _kind(self, tag: str) -> Kind | None:
+        return "name" if self._vocabulary.categories.get(tag) == "character" else inherent(tag)
 
     def _known(self, tag: str) -> str:
         return self._vocabulary.aliases.get(tag, tag)
@@ -120,19 +126,18 @@ class Parts:
 
 def _of_text(text: str) -> int:
     """Return the signs that are in the letters."""
-    safe = text.isprintable() and "|||" not in text and ";;;" not in text
-    line = text.strip() if safe else one_line(text)
-    signs = WORDS if line.strip() else 0
-    if not safe and line != text.strip():
-        signs |= UNSAFE
-    if without_leftovers(text) != text:
-        signs |= LEFTOVER
-    if is_unbalanced(text):
-        signs |= UNBALANCED
-    if _SIDES.search(text):
+    if text.isprintable() and "|||" not in text and ";;;" not in text:
+        signs = WORDS if text.strip() else 0
+    else:
+        line = one_line(text)
+        signs = (WORDS if line else 0) | (UNSAFE if line != text.strip() else 0)
+    if _ODD.search(text) or "BREAK" in text or "ADD" in text:
+        signs |= LEFTOVER if without_leftovers(text) != text else 0
+        signs |= UNBALANCED if is_unbalanced(text) else 0
+        signs |= OTHER_SEPARATOR if SEPARATOR.search(text) else 0
+    lower = text.lower()
+    if ("left" in lower or "right" in lower or "asymmetr" in lower) and SIDES.search(text):
         signs |= SIDED
-    if SEPARATOR.search(text):
-        signs |= OTHER_SEPARATOR
     return signs
 
 

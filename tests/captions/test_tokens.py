@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lorads_core.captions.tokens import CHUNK, chunks, counter, is_common, is_estimate
+from lorads_core.captions.tokens import CHUNK, _clip, chunks, counter, is_common, is_estimate
 
 # What CLIPTokenizer of transformers 5.23 says, with the vocabulary of openai/clip-vit-large-patch14, without its marks.
 CLIP = [
@@ -40,13 +40,10 @@ CLIP = [
 ]
 # What the tokenizer of T5 v1.1 XXL says, without its end mark.
 T5 = [
-    ("A woman with long red hair stands in a field of sunflowers at sunset, wearing a white summer dress and a straw"
-     " hat.", 30),
-    ("The image shows a vintage photograph of two children playing with a small brown dog in front of a wooden house."
-     " The lighting is soft and the colours are slightly faded.", 37),
-    ("A digital painting of a knight in ornate silver armor kneeling before a stained glass window, with shafts of"
-     " golden light falling across the stone floor and dust hanging in the air.", 40),
-]  # fmt: skip
+    ("A woman with long red hair stands in a field of sunflowers at sunset, wearing a white dress and a hat.", 28),
+    ("A vintage photograph of two children playing with a small brown dog in front of a wooden house.", 21),
+    ("A painting of a knight in ornate silver armor kneeling before a stained glass window.", 21),
+]
 WORDS = st.text(st.sampled_from("ab é'1_,.!(猫\u0301\u00a0\n\x1c🐱"), max_size=12)
 
 
@@ -68,8 +65,6 @@ def test_only_t5_is_an_estimate():
 
 @given(st.lists(WORDS, max_size=8))
 def test_look_ups_count_what_the_tokenizer_counts_at_once(words):
-    from lorads_core.captions.tokens import _clip
-
     text = ", ".join(words)
     assert counter("clip")(text) == len(_clip().encode(text, add_special_tokens=False))
 

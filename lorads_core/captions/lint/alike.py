@@ -46,34 +46,38 @@ def nearly_same(
 
     ``among`` are their numbers, in order; no two of them are equal.
     """
-    values, owners = _less_one(marks, ends, sums, np.asarray(among, np.int64))
-    ordered = np.sort(values)
-    shared = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
-    if not len(shared):
-        return {}
-    where = np.flatnonzero(_is_in(values, shared))
-    group = np.searchsorted(shared, values[where])
-    earliest = np.full(len(shared), len(ends), np.int64)
-    np.minimum.at(earliest, group, owners[where])
+    values, owners = _less_one(marks, ends, sums, np.asarray(among, np.int32))
+    candidates = _maybe_shared(values)
+    _, group, times = np.unique(values[candidates], return_inverse=True, return_counts=True)
+    owners = owners[candidates]
+    earliest = np.full(len(times), len(sums), owners.dtype)
+    np.minimum.at(earliest, group, owners)
+    later = np.flatnonzero((times[group] > 1) & (earliest[group] < owners))
     nearest: dict[int, int] = {}
-    for owner, first in zip(owners[where].tolist(), earliest[group].tolist(), strict=True):
-        if first < owner:
-            nearest[owner] = min(first, nearest.get(owner, first))
+    for owner, first in zip(owners[later].tolist(), earliest[group[later]].tolist(), strict=True):
+        nearest[owner] = min(first, nearest.get(owner, first))
     return nearest
 
 
 def _less_one(
-    marks: NDArray[np.uint64], ends: NDArray[np.int64], sums: NDArray[np.uint64], among: NDArray[np.int64]
-) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
+    marks: NDArray[np.uint64], ends: NDArray[np.int64], sums: NDArray[np.uint64], among: NDArray[np.int32]
+) -> tuple[NDArray[np.uint64], NDArray[np.int32]]:
     """Return the sums of the sets and of each of them less one word, and whose they are."""
-    chosen = np.zeros(len(sums), bool)
-    chosen[among] = True
-    of = np.repeat(np.arange(len(sums)), np.diff(ends))
-    kept = chosen[of]
-    of = of[kept]
-    return np.concatenate([sums[among], sums[of] ^ marks[: len(kept)][kept]]), np.concatenate([among, of])
+    owners = np.repeat(np.arange(len(sums), dtype=np.int32), np.diff(ends))
+    less = np.repeat(sums, np.diff(ends)) ^ marks
+    if len(among) < len(sums):
+        chosen = np.zeros(len(sums), bool)
+        chosen[among] = True
+        kept = chosen[owners]
+        owners, less = owners[kept], less[kept]
+    return np.concatenate([sums[among], less]), np.concatenate([among, owners])
 
 
-def _is_in(values: NDArray[np.uint64], ordered: NDArray[np.uint64]) -> NDArray[np.bool_]:
-    at = np.minimum(np.searchsorted(ordered, values), len(ordered) - 1)
-    return ordered[at] == values
+def _maybe_shared(values: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """Return where the values stand that may be there twice, and few others: half of their bits are sorted, not all."""
+    short = (values >> np.uint64(32)).astype(np.uint32)
+    ordered = np.sort(short)
+    twice = ordered[1:][ordered[1:] == ordered[:-1]]
+    marked = np.zeros(1 << 20, bool)
+    marked[twice >> 12] = True
+    return np.flatnonzero(marked[short >> 12])

@@ -6,15 +6,18 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from ...errors import CaptionError
+from ...model import Trigger
 from ...tags import canonical
 from ..signs import OVERLONG, PROSE, REPEATED, TRIGGER, WORDS, parts_of
 from ..tokens import counter
+from ..trigger import checked
 from ..vocabulary import SHIPPED, Vocabulary
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from ...model import Dataset, DatasetImage, Severity, Trigger
+    from ...model import Dataset, DatasetImage, Severity
     from ..profiles import CaptionProfile, Kind
     from ..signs import Part
 
@@ -113,7 +116,7 @@ class Look:
         return called.times(self.text)
 
     def _signs(self, limit: int) -> int:
-        signs = WORDS if len(self.odd) < len(self.names) else 0
+        signs = 0 if self.names == {""} else WORDS
         for part in self.odd:
             signs |= part.signs
         if len(self.names) < len(self.keys):
@@ -152,8 +155,8 @@ class Reader:
         self.count = counter(rules.profile.tokenizer)
         self.limit = rules.limit
         self._vocabulary = rules.vocabulary
-        self._default = Called(dataset.trigger)
-        self._by_concept = {concept.name: Called(concept.trigger) for concept in dataset.concepts}
+        self._default = Called(_usable(dataset.trigger))
+        self._by_concept = {concept.name: Called(_usable(concept.trigger)) for concept in dataset.concepts}
         self.triggers = [each for each in (*self._by_concept.values(), self._default) if each.trigger.word]
 
     def look(self, image: DatasetImage, text: str, *, is_training: bool) -> Look:
@@ -165,6 +168,14 @@ class Reader:
     def called(self, image: DatasetImage) -> Called:
         """Return the trigger of an image's concept."""
         return self._by_concept.get(image.concept, self._default)
+
+
+def _usable(trigger: Trigger) -> Trigger:
+    """Return a trigger as it is looked for, one without a word where it would break captions: that is told once."""
+    try:
+        return checked(trigger)
+    except CaptionError:
+        return Trigger("", "none")
 
 
 @dataclass(frozen=True, slots=True)

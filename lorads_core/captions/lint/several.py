@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _WORD = re.compile(r"\w+")
 _LEAST_WORDS = 8  # or tags, so that captions that differ by one are nearly the same
 _LEAST_CAPTIONS = 10  # so that there is a usual length
+_LEAST_IMAGES = 5  # of a concept, so that what most of them share says something
 _TIMES = 4  # as long, or as short, as is usual
 _LEAST_MEDIAN = 16  # tokens; captions that are short anyway are not short against others
 
@@ -62,7 +63,8 @@ class Gathered:
     def _leaks(self, rules: LintRules) -> Iterator[Problem]:
         for trait in self._tally.traits(rules.leak_share):
             called = self._triggers[trait.concept]
-            if not called.wanted() or trait.tag == called.key or trait.tag in rules.kept.get(trait.concept, ()):
+            is_known = trait.tag == called.key or trait.tag in rules.kept.get(trait.concept, ())
+            if is_known or not called.wanted() or trait.images < _LEAST_IMAGES:
                 continue
             yield Problem(
                 "warning",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from ...tags import canonical, one_line
@@ -19,6 +18,7 @@ from ..signs import (
     SCORE,
     SEPARATOR,
     SIDED,
+    SIDES,
     TRIGGER,
     UNBALANCED,
     UNDERSCORES,
@@ -30,8 +30,6 @@ from .look import CaptionRule, Found
 
 if TYPE_CHECKING:
     from .look import LintRules, Look
-
-_SIDES = re.compile(r"\b(?:left|right|leftmost|rightmost|asymmetr\w*)\b", re.IGNORECASE)
 
 
 def _unsafe(look: Look, _rules: LintRules) -> Found | None:
@@ -104,7 +102,8 @@ def _trigger_twice(look: Look, _rules: LintRules) -> Found | None:
         return None
     called = look.called
     as_tags = look.keys.count(called.key) if called.key else 0
-    left = 1 if as_tags == look.times else 0
+    # Where prose says it, it need not stand as a tag besides; where another tag holds it, it must.
+    left = 0 if as_tags < look.times and look.signs & PROSE else 1
 
     def is_surplus(key: str) -> bool:
         nonlocal left
@@ -162,7 +161,7 @@ def _too_long(look: Look, rules: LintRules) -> Found | None:
 
 
 def _sides(look: Look, rules: LintRules) -> Found | None:
-    found = _SIDES.search(look.text)
+    found = SIDES.search(look.text)
     if not rules.flip_aug or not found:
         return None
     return Found(f"It says {found[0]!r}, and pictures are flipped: turn flip_aug off, or take the word out.")
