@@ -6,11 +6,6 @@ import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .captions import concepts
-from .captions.caption import caption_dataset
-from .captions.lint import LintRules, lint
-from .captions.sources import CaptionMaterial
-from .captions.traits import offers
 from .embedding import open_embedder
 from .embedding.run import embed_library
 from .errors import LibraryError, SettingsError, TrainerError
@@ -24,7 +19,7 @@ from .library.index import IndexOptions, IndexReport, index_folder
 from .library.kinds.index import IndexedLibrary, IndexKind
 from .model import Dataset, DatasetImage, Problem, Progress, TrainingConfig, no_progress
 from .problems import told_as_text
-from .store import datasets, traits
+from .store import datasets
 from .store import images as rows
 from .store.connect import Store
 from .store.migrations import migrate
@@ -33,20 +28,15 @@ from .store.vectors import coverage, tables_of
 from .trainers import trainer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
-    import psycopg
-
-    from .captions.caption import CaptionSettings
-    from .captions.concepts import Share
-    from .captions.traits import Trait
     from .embedding.run import EmbedReport
     from .export.plan import ExportOptions
     from .export.write import ExportResult
     from .finder.rules import FinderRules, Found
     from .library import Library, LibraryReport
-    from .model import Caption, Decision, ImageKey, ImageRecord, Tag
+    from .model import ImageRecord
     from .settings import Settings
 
 
@@ -228,153 +218,6 @@ def find_regularization(
         if not isinstance(each, IndexedLibrary):  # its vectors are in our store anyway
             embed_library(store, each, None, DatasetFilter(), progress, space=rules.space)
     return finder.find_regularization(store, library, dataset, libraries, rules, progress)
-
-
-@dataclass(frozen=True, slots=True)
-class Captioned:
-    """A dataset with its captions, what speaks against them, and how many came from where.
-
-    ``traits`` are those that most captions of a concept name and nobody has decided on.
-    """
-
-    dataset: Dataset
-    problems: tuple[Problem, ...]
-    counts: tuple[tuple[str, int], ...]
-    traits: tuple[Trait, ...] = ()
-
-    @property
-    def sentence(self) -> str:
-        """How many captions came from which source."""
-        images = len(self.dataset.training) + len(self.dataset.regularization)
-        captions = ", ".join(f"{count} from {source}" for source, count in self.counts) or "none"
-        return f"captions for {images} images: {captions}"
-
-    @property
-    def offer(self) -> str:
-        """The traits to decide on, in a sentence; empty where there are none."""
-        if not self.traits:
-            return ""
-        listed = ", ".join(f"{trait.tag} ({trait.count:,} of {trait.images:,})" for trait in self.traits)
-        return f"Traits that most captions name: {listed}. Bind them to the trigger, or keep them flexible."
-
-
-def caption(
-    store: Store,
-    settings: Settings,
-    dataset: Dataset,
-    captions: CaptionSettings,
-    progress: Progress = no_progress,
-) -> Captioned:
-    """Give every image its caption and keep the dataset as a draft; captions that people wrote stay as they are.
-
-    Traits that a person decided to bind to the trigger are left out of training captions.
-
-    Raises:
-        CaptionError: the trigger cannot be used.
-    """
-    with store.connection() as connection:
-        edits = datasets.edited_captions(connection, dataset.id)
-        decided = _decisions(connection, dataset)
-    images = (*dataset.training, *dataset.regularization)
-    tags = _tags(store, settings, images)
-    materials = [CaptionMaterial(image.record, tags.get(image.key, ()), edits.get(image.key)) for image in images]
-    captions = dataclasses.replace(captions, bound=_bound(captions, decided))
-    captioned, report = caption_dataset(dataset, materials, captions, progress)
-    with store.connection() as connection:
-        datasets.save_draft(connection, captioned)
-    found = lint(captioned, _lint_rules(captions, decided))
-    offered = tuple(
-        trait
-        for trait in offers(captioned, captions.rules.vocabulary)
-        if trait.tag not in decided.get(trait.concept, {})
-    )
-    return Captioned(captioned, (*report.problems, *found), report.counts, offered)
-
-
-def _decisions(connection: psycopg.Connection, dataset: Dataset) -> dict[str, dict[str, Decision]]:
-    """Return what people decided on the traits of each concept, by concept and tag."""
-    names = [concept.name for concept in dataset.concepts] or [""]
-    return {name: traits.decisions(connection, dataset.id, name) for name in names}
-
-
-def _bound(captions: CaptionSettings, decided: Mapping[str, Mapping[str, Decision]]) -> dict[str, frozenset[str]]:
-    """Return the traits bound to the trigger of each concept: as the settings say, and as was decided."""
-    bound = dict(captions.bound)
-    for name, tags in decided.items():
-        bound[name] = bound.get(name, frozenset()) | {tag for tag, each in tags.items() if each == "bind"}
-    return bound
-
-
-def _lint_rules(captions: CaptionSettings, decided: Mapping[str, Mapping[str, Decision]]) -> LintRules:
-    kept = {name: frozenset(tag for tag, each in tags.items() if each == "keep") for name, tags in decided.items()}
-    return LintRules(captions.profile, captions.rules.vocabulary, kept=kept)
-
-
-@dataclass(frozen=True, slots=True)
-class Combination:
-    """A dataset of several concepts, what speaks against it, and what an epoch shows of each."""
-
-    dataset: Dataset
-    problems: tuple[Problem, ...]
-    shares: tuple[Share, ...]
-
-    @property
-    def sentences(self) -> list[str]:
-        """What an epoch shows of each concept, a line each."""
-        return [
-            f"{each.concept}: {each.images:,} images × {each.repeats} repeats, {each.share:.0%} of training"
-            for each in self.shares
-        ]
-
-
-def combine(
-    store: Store, datasets_: Sequence[Dataset], name: str, repeats: int, *, balanced: bool = True
-) -> Combination:
-    """Teach what several captioned datasets teach in one, and keep it as a draft; see `concepts.combine`.
-
-    ``repeats`` are those of the concept with the most images where it is ``balanced``, else of all.
-
-    Raises:
-        CaptionError: they cannot be told apart.
-        SettingsError: the name is empty, or one of the datasets has it.
-    """
-    if not name.strip() or name in {each.name for each in datasets_}:
-        raise SettingsError(f"The combined dataset cannot be called {name!r}: give it a name of its own.")
-    with store.connection() as connection:
-        dataset_id = datasets.dataset_id(connection, name, datasets_[0].library if datasets_ else "")
-        edits = datasets.edited_captions(connection, dataset_id)
-    combined = concepts.combine(datasets_, dataset_id, name)
-    dataset = _with_edits(combined.dataset, edits)
-    if balanced:
-        dataset = concepts.balance(dataset, repeats)
-    with store.connection() as connection:
-        datasets.save_draft(connection, dataset)
-    return Combination(dataset, combined.problems, concepts.shares(dataset, repeats))
-
-
-def _with_edits(dataset: Dataset, edits: Mapping[ImageKey, Caption]) -> Dataset:
-    """Return a dataset with the captions that people wrote for it."""
-    training, others = (
-        tuple(dataclasses.replace(image, caption=edits.get(image.key, image.caption)) for image in images)
-        for images in (dataset.training, dataset.regularization)
-    )
-    return dataclasses.replace(dataset, training=training, regularization=others)
-
-
-def _tags(store: Store, settings: Settings, images: Sequence[DatasetImage]) -> dict[tuple[str, int], Sequence[Tag]]:
-    """Return the tags of images of any libraries, by library and image id."""
-    found: dict[tuple[str, int], Sequence[Tag]] = {}
-    for name in {image.record.library for image in images}:
-        library = open_library(store, settings, name)
-        of_library = [image.record for image in images if image.record.library == name]
-        found |= {(name, image_id): tags for image_id, tags in library.tags(of_library).items()}
-    return found
-
-
-def edits_mark(store: Store) -> str:
-    """Return a text that changes whenever a caption was edited by hand in any dataset."""
-    with store.connection() as connection:
-        return str(datasets.edits(connection))
 
 
 def check_config(config: TrainingConfig, name: str) -> None:

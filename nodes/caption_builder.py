@@ -81,7 +81,7 @@ class CaptionBuilder(io.ComfyNode):
     @classmethod
     def fingerprint_inputs(cls, **_inputs: object) -> str:
         """Run again when a caption was edited by hand."""
-        return core.build.edits_mark(host.store())
+        return core.captioning.edits_mark(host.store())
 
     @classmethod
     def execute(
@@ -105,7 +105,7 @@ class CaptionBuilder(io.ComfyNode):
         settings = core.inputs.caption_settings(
             source, core.inputs.names(fallback), trigger, position, base_model, wishes
         )
-        result = core.build.caption(host.store(), host.settings(), dataset, settings, host.progress())
+        result = core.captioning.caption(host.store(), host.settings(), dataset, settings, host.progress())
         problems = told_as_text(result.problems)
         text = "\n".join(filter(None, (result.sentence, result.offer, problems)))
         return io.NodeOutput(result.dataset, problems, ui=ui.PreviewText(text))

@@ -8,18 +8,19 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from types import ModuleType
 
-    from ..lorads_core import build, drawn, inputs
+    from ..lorads_core import build, captioning, drawn, inputs
     from ..lorads_core.export import plan
     from ..lorads_core.finder import rules as finder
     from ..lorads_core.library import filter as filters
     from ..lorads_core.library import index, walk
     from ..lorads_core.selection import band, picking
 
-__all__ = ["band", "build", "drawn", "filters", "finder", "index", "inputs", "picking", "plan", "walk"]
+__all__ = ["band", "build", "captioning", "drawn", "filters", "finder", "index", "inputs", "picking", "plan", "walk"]
 
 _MODULES = {
     "band": "selection.band",
     "build": "build",
+    "captioning": "captioning",
     "drawn": "drawn",
     "filters": "library.filter",
     "finder": "finder.rules",

@@ -4,14 +4,15 @@ import dataclasses
 
 import pytest
 
-from lorads_core.build import add_regularization, caption, edits_mark, export, index, open_library, query, summary_text
+from lorads_core.build import add_regularization, export, index, open_library, query, summary_text
+from lorads_core.captioning import caption, edits_mark
 from lorads_core.errors import LibraryError, SettingsError
 from lorads_core.export.plan import ExportOptions
 from lorads_core.inputs import caption_settings
 from lorads_core.library.filter import DatasetFilter
 from lorads_core.model import TrainingConfig
 from lorads_core.settings import Settings, load_settings
-from lorads_core.store import datasets
+from lorads_core.store import captions
 
 from .library import shelf, sqlite_fixture
 
@@ -61,7 +62,7 @@ def test_an_edit_is_picked_up_by_the_next_run(store, captioned, tmp_path):
     image = dataset.training[2].record
     before = edits_mark(store)
     with store.connection() as connection:
-        datasets.edit_caption(connection, dataset.id, (image.library, image.id), "tom sleeps")
+        captions.edit_caption(connection, dataset.id, (image.library, image.id), "tom sleeps")
     assert edits_mark(store) != before
     again = captioned()
     assert again.dataset.training[2].caption.text == "tom sleeps"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import CaptionError
 from ..model import Caption, Problem, Progress, Trigger, no_progress
-from ..tags import one_line
+from ..tags import one_line, safe_text
 from .merge import MergeRules
 from .parts import without_parts
 from .profiles import CaptionProfile, profile
@@ -136,10 +136,10 @@ class _Writer:
 
     def caption(self, image: DatasetImage, material: CaptionMaterial, *, is_training: bool) -> Caption | None:
         """Return the final caption of an image, None where there is nothing to make it of."""
-        if material.edited:
-            # A person has had the last word, trigger or not; only line ends could break the file.
-            text = source("custom").text(material, self._rules)
-            return replace(material.edited, text=text, source="custom", edited=True) if text else None
+        if material.fixed:
+            # An edit has had the last word, trigger or not; only line ends could break the file.
+            text = safe_text(material.fixed.text)
+            return replace(material.fixed, text=text, fixed=True) if text else None
         for each in self._order:
             text = one_line(each.text(material, self._rules))
             text = self._for_training(text, image) if is_training else self._for_regularization(text)

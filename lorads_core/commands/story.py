@@ -7,7 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..build import add_regularization, caption, check_config, export, index, open_library, open_store, query, summary
+from ..build import add_regularization, check_config, export, index, open_library, open_store, query, summary
+from ..captioning import caption
 from ..demo import LIBRARY, SAMPLES, TRIGGER
 from ..errors import SettingsError
 from ..export.plan import ExportOptions

@@ -1,18 +1,19 @@
-"""Datasets as they are kept: drafts, captions that people wrote, and what became of an export; it writes no files."""
+"""Datasets as they are kept: drafts, and what became of an export; captions that edits set are `captions`' matter."""
 
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
 from psycopg.types.json import Jsonb
 
 from ..errors import CaptionError
-from ..model import Caption
+from ..model import Caption, Concept, Trigger
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     import psycopg
 
@@ -30,42 +31,6 @@ def dataset_id(connection: psycopg.Connection, name: str, library: str) -> UUID:
         [uuid4(), name, library],
     ).fetchone()
     return row[0] if row else uuid4()
-
-
-def edits(connection: psycopg.Connection) -> int:
-    """Return how often captions were edited by hand, in all datasets."""
-    row = connection.execute("SELECT coalesce(sum(caption_revision), 0) FROM lorads.lora_datasets").fetchone()
-    return int(row[0]) if row else 0
-
-
-def edited_captions(connection: psycopg.Connection, dataset: UUID) -> dict[ImageKey, Caption]:
-    """Return the captions of a dataset that people wrote, by library and image id."""
-    rows = connection.execute(
-        "SELECT library, image_id, caption FROM lorads.lora_dataset_images WHERE dataset_id = %s AND was_edited",
-        [dataset],
-    )
-    return {(library, image_id): Caption(text, "custom", edited=True) for library, image_id, text in rows}
-
-
-def edit_caption(connection: psycopg.Connection, dataset: UUID, image: ImageKey, text: str) -> None:
-    """Keep a caption that a person wrote for an image of a dataset.
-
-    Raises:
-        CaptionError: the text is empty, or the image is not in the dataset.
-    """
-    if not text.strip():
-        raise CaptionError("The caption is empty: write one, or leave the image out of the dataset.")
-    with connection.transaction():
-        changed = connection.execute(
-            "UPDATE lorads.lora_dataset_images SET caption = %s, caption_source = 'custom', was_edited = true"
-            " WHERE dataset_id = %s AND library = %s AND image_id = %s",
-            [text, dataset, *image],
-        )
-        if changed.rowcount != 1:
-            raise CaptionError(f"Image {image[1]} of library {image[0]} is not in this dataset: query it again.")
-        connection.execute(
-            "UPDATE lorads.lora_datasets SET caption_revision = caption_revision + 1 WHERE dataset_id = %s", [dataset]
-        )
 
 
 def save_draft(connection: psycopg.Connection, dataset: Dataset) -> None:
@@ -89,11 +54,12 @@ def save_draft(connection: psycopg.Connection, dataset: Dataset) -> None:
 def _save_dataset(connection: psycopg.Connection, dataset: Dataset) -> None:
     connection.execute(
         """
-        INSERT INTO lorads.lora_datasets (dataset_id, name, library, trigger_word, trigger_position,
-            training_count, regularization_count) VALUES (%s, %s, %s, %s, %s, %s, %s)
+        INSERT INTO lorads.lora_datasets (dataset_id, name, library, trigger_word, trigger_position, concepts,
+            training_count, regularization_count) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
         ON CONFLICT (dataset_id) DO UPDATE SET name = EXCLUDED.name, library = EXCLUDED.library,
             trigger_word = EXCLUDED.trigger_word, trigger_position = EXCLUDED.trigger_position,
-            training_count = EXCLUDED.training_count, regularization_count = EXCLUDED.regularization_count
+            concepts = EXCLUDED.concepts, training_count = EXCLUDED.training_count,
+            regularization_count = EXCLUDED.regularization_count
         """,
         [
             dataset.id,
@@ -101,6 +67,7 @@ def _save_dataset(connection: psycopg.Connection, dataset: Dataset) -> None:
             dataset.library,
             dataset.trigger.word,
             dataset.trigger.position,
+            Jsonb([dataclasses.asdict(concept) for concept in dataset.concepts]),
             len(dataset.training),
             len(dataset.regularization),
         ],
@@ -116,11 +83,12 @@ def _save_images(connection: psycopg.Connection, dataset: Dataset) -> list[Image
     connection.execute(
         """
         INSERT INTO lorads.lora_dataset_images AS kept (dataset_id, library, image_id, position, path, hash,
-            is_regularization, caption, caption_source)
+            is_regularization, concept, reason, caption, caption_source)
         SELECT %s, * FROM unnest(%s::text[], %s::bigint[], %s::integer[], %s::text[], %s::text[], %s::boolean[],
-            %s::text[], %s::text[])
+            %s::text[], %s::text[], %s::text[], %s::text[])
         ON CONFLICT (dataset_id, library, image_id) DO UPDATE SET position = EXCLUDED.position, path = EXCLUDED.path,
             hash = EXCLUDED.hash, is_regularization = EXCLUDED.is_regularization,
+            concept = EXCLUDED.concept, reason = EXCLUDED.reason,
             caption = CASE WHEN kept.was_edited THEN kept.caption ELSE EXCLUDED.caption END,
             caption_source = CASE WHEN kept.was_edited THEN kept.caption_source ELSE EXCLUDED.caption_source END
         """,
@@ -132,11 +100,78 @@ def _save_images(connection: psycopg.Connection, dataset: Dataset) -> list[Image
             [image.record.path for image, _ in images],
             [image.record.hash for image, _ in images],
             [is_regularization for _, is_regularization in images],
+            [image.concept for image, _ in images],
+            [image.reason for image, _ in images],
             [image.caption.text if image.caption else None for image, _ in images],
             [image.caption.source if image.caption else None for image, _ in images],
         ],
     )
     return [(image.record.library, image.record.id) for image, _ in images]
+
+
+@dataclass(frozen=True, slots=True)
+class DraftImage:
+    """An image of a draft; its record is its library's matter."""
+
+    key: ImageKey
+    path: str
+    is_regularization: bool
+    concept: str
+    reason: str
+    caption: Caption | None
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A dataset as it is kept, its images in their order."""
+
+    id: UUID
+    name: str
+    library: str
+    trigger: Trigger
+    concepts: tuple[Concept, ...]
+    images: tuple[DraftImage, ...]
+
+
+def load_draft(connection: psycopg.Connection, name: str) -> Draft:
+    """Return the dataset called ``name``.
+
+    Raises:
+        CaptionError: there is none; the message names those there are.
+    """
+    row = connection.execute(
+        "SELECT dataset_id, library, trigger_word, trigger_position, concepts FROM lorads.lora_datasets"
+        " WHERE name = %s",
+        [name],
+    ).fetchone()
+    if row is None:
+        known = ", ".join(draft_names(connection)) or "none yet"
+        raise CaptionError(f"There is no dataset {name!r}; there are: {known}.")
+    dataset, library, word, position, concepts = row
+    return Draft(
+        dataset,
+        name,
+        library,
+        Trigger(word, position),
+        tuple(Concept(each["name"], Trigger(**each["trigger"]), each["repeats"]) for each in concepts),
+        tuple(_draft_images(connection, dataset)),
+    )
+
+
+def draft_names(connection: psycopg.Connection) -> list[str]:
+    """Return the names of all datasets."""
+    return [name for (name,) in connection.execute("SELECT name FROM lorads.lora_datasets ORDER BY name")]
+
+
+def _draft_images(connection: psycopg.Connection, dataset: UUID) -> Iterator[DraftImage]:
+    rows = connection.execute(
+        "SELECT library, image_id, path, is_regularization, concept, reason, caption, caption_source, was_edited,"
+        " by_hand FROM lorads.lora_dataset_images WHERE dataset_id = %s AND position IS NOT NULL ORDER BY position",
+        [dataset],
+    )
+    for library, image_id, path, is_regularization, concept, reason, text, source, fixed, by_hand in rows:
+        caption = None if text is None else Caption(text, source or "", edited=fixed and by_hand, fixed=fixed)
+        yield DraftImage((library, image_id), path, is_regularization, concept, reason, caption)
 
 
 def mark_exported(

@@ -11,6 +11,7 @@ import pytest
 from lorads_core.library.filter import DatasetFilter
 from lorads_core.library.kinds.index import IndexedLibrary
 from lorads_core.store import datasets
+from lorads_core.store.captions import edit_caption
 from lorads_core.store.images import bump_revision
 from lorads_core.store.vectors import Space, prepare_space, write_vectors
 
@@ -95,7 +96,7 @@ def test_run_twice_then_with_a_change_then_with_an_edit(comfy, pictures, comfy_s
     image = manifest(folder)["images"][0]["source"]
     with comfy_store.connection() as connection:
         dataset = datasets.dataset_id(connection, "run twice", "pictures")
-        datasets.edit_caption(connection, dataset, (image["library"], image["id"]), "written by hand")
+        edit_caption(connection, dataset, (image["library"], image["id"]), "written by hand")
     edited = comfy.run(prompt)
     assert executed(edited) == {"captions", "export"}
     assert "written by hand" in captions(folder).values(), "as it was written"

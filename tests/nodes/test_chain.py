@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from lorads_core.store import datasets
+from lorads_core.store import captions
 
 from .pack import ROOT, loaded
 
@@ -104,7 +104,7 @@ def test_fingerprints_change_with_what_they_stand_for(pack, base, store):
     before = marks()
     image = json.loads((export.folder / "manifest.json").read_text(encoding="utf-8"))["images"][0]["source"]
     with store.connection() as connection:
-        datasets.edit_caption(connection, export.dataset_id, (image["library"], image["id"]), "mine")
+        captions.edit_caption(connection, export.dataset_id, (image["library"], image["id"]), "mine")
     assert changed(before) == {"captions"}
     shutil.rmtree(export.folder)
     assert changed(before) == {"captions", "export"}

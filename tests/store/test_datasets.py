@@ -8,7 +8,7 @@ import pytest
 
 from lorads_core.errors import CaptionError
 from lorads_core.model import Caption, Dataset, DatasetImage, Export, ImageRecord, TrainingConfig, Trigger
-from lorads_core.store import datasets
+from lorads_core.store import captions, datasets
 
 
 def image(number, caption="a cat"):
@@ -52,16 +52,16 @@ def test_a_draft(store, dataset):
 def test_what_a_person_wrote_outlives_other_drafts(store, dataset):
     save(store, dataset)
     with store.connection() as connection:
-        before = datasets.edits(connection)
-        datasets.edit_caption(connection, dataset.id, ("pictures", 2), "my words")
-        assert datasets.edits(connection) == before + 1
+        before = captions.edits(connection)
+        captions.edit_caption(connection, dataset.id, ("pictures", 2), "my words")
+        assert captions.edits(connection) == before + 1
     save(store, replace(dataset, training=(image(1, "new"),), regularization=()))  # 2 is not chosen any more
     assert kept(store, dataset) == [(1, 0, False, "new", False, None), (2, None, False, "my words", True, None)]
     save(store, dataset)
     assert kept(store, dataset)[1] == (2, 1, False, "my words", True, None)
     with store.connection() as connection:
-        assert datasets.edited_captions(connection, dataset.id) == {
-            ("pictures", 2): Caption("my words", "custom", edited=True)
+        assert captions.fixed_captions(connection, dataset.id) == {
+            ("pictures", 2): Caption("my words", "custom", edited=True, fixed=True)
         }
 
 
@@ -69,9 +69,9 @@ def test_edits_that_cannot_be(store, dataset):
     save(store, dataset)
     with store.connection() as connection:
         with pytest.raises(CaptionError, match="empty"):
-            datasets.edit_caption(connection, dataset.id, ("pictures", 1), "  ")
+            captions.edit_caption(connection, dataset.id, ("pictures", 1), "  ")
         with pytest.raises(CaptionError, match="not in this dataset"):
-            datasets.edit_caption(connection, dataset.id, ("pictures", 77), "x")
+            captions.edit_caption(connection, dataset.id, ("pictures", 77), "x")
     assert kept(store, dataset)[0][3] == "a cat"
 
 

@@ -23,11 +23,11 @@ BY_HAND = ("custom", "manual")
 
 @dataclass(frozen=True, slots=True)
 class CaptionMaterial:
-    """All that is known of an image's words: its record, its tags, and what a person wrote for this dataset."""
+    """All that is known of an image's words: its record, its tags, and the caption that an edit has set, if one has."""
 
     record: ImageRecord
     tags: Sequence[Tag] = ()
-    edited: Caption | None = None
+    fixed: Caption | None = None
 
 
 class CaptionSource(Protocol):

@@ -22,8 +22,8 @@ class CustomSource:
 
     def text(self, material: CaptionMaterial, rules: MergeRules) -> str:  # noqa: ARG002 - nothing is merged into it
         """Return the caption of the dataset before that of the library, in one line: sd-scripts reads no second."""
-        if material.edited:
-            return safe_text(material.edited.text)
+        if material.fixed and material.fixed.edited:
+            return safe_text(material.fixed.text)
         return safe_text(written_text(material.record, lambda caption: caption.edited or caption.source in BY_HAND))
 
 

@@ -1,0 +1,213 @@
+"""Captions that were set by edits: kept with their history, so that each can be taken back, byte for byte."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from psycopg.types.json import Jsonb
+
+from ..errors import CaptionError
+from ..model import Caption, Change, Edit
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+    from uuid import UUID
+
+    import psycopg
+
+    from ..model import ImageKey
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """An edit of the history: ``changes`` is how many captions it changed."""
+
+    id: int
+    label: str
+    changes: int
+    undone: bool
+    made_at: datetime
+
+
+def edits(connection: psycopg.Connection) -> int:
+    """Return how often captions were edited, in all datasets."""
+    row = connection.execute("SELECT coalesce(sum(caption_revision), 0) FROM lorads.lora_datasets").fetchone()
+    return int(row[0]) if row else 0
+
+
+def fixed_captions(connection: psycopg.Connection, dataset: UUID) -> dict[ImageKey, Caption]:
+    """Return the captions of a dataset that edits have set, by hand or not, by library and image id."""
+    rows = connection.execute(
+        "SELECT library, image_id, caption, caption_source, by_hand FROM lorads.lora_dataset_images"
+        " WHERE dataset_id = %s AND was_edited",
+        [dataset],
+    )
+    return {
+        (library, image_id): Caption(text, source, edited=by_hand, fixed=True)
+        for library, image_id, text, source, by_hand in rows
+        if text is not None
+    }
+
+
+def edit_caption(connection: psycopg.Connection, dataset: UUID, image: ImageKey, text: str) -> None:
+    """Keep a caption that a person wrote for an image of a dataset.
+
+    Raises:
+        CaptionError: the text is empty, or the image is not in the dataset.
+    """
+    if not text.strip():
+        raise CaptionError("The caption is empty: write one, or leave the image out of the dataset.")
+    with connection.transaction():
+        row = connection.execute(
+            "SELECT caption, caption_source, by_hand, was_edited FROM lorads.lora_dataset_images"
+            " WHERE dataset_id = %s AND library = %s AND image_id = %s FOR UPDATE",
+            [dataset, *image],
+        ).fetchone()
+        if row is None:
+            raise _missing(image)
+        before, source, by_hand, fixed = row
+        former = None if before is None else Caption(before, source or "", edited=fixed and by_hand, fixed=fixed)
+        after = Caption(text, "custom", edited=True, fixed=True)
+        keep_edit(connection, dataset, Edit("Write a caption", (Change(image, former, after),)))
+
+
+def keep_edit(connection: psycopg.Connection, dataset: UUID, edit: Edit) -> None:
+    """Keep what an edit has changed, and the edit itself; those that were undone before can no more be redone.
+
+    Raises:
+        CaptionError: a caption is not what the edit says that it was, or its image is not in the dataset.
+    """
+    if not edit.changes:
+        return
+    with connection.transaction():
+        _write(connection, dataset, edit.changes)
+        connection.execute("DELETE FROM lorads.caption_edits WHERE dataset_id = %s AND undone", [dataset])
+        connection.execute(
+            "INSERT INTO lorads.caption_edits (dataset_id, label, changes) VALUES (%s, %s, %s)",
+            [dataset, edit.label, Jsonb([_as_json(change) for change in edit.changes])],
+        )
+
+
+def undo(connection: psycopg.Connection, dataset: UUID) -> Edit | None:
+    """Take the newest edit back and return it; None where there is none.
+
+    Raises:
+        CaptionError: a caption was changed since by something else than an edit.
+    """
+    return _step(connection, dataset, backwards=True)
+
+
+def redo(connection: psycopg.Connection, dataset: UUID) -> Edit | None:
+    """Do the edit again that was undone last and return it; None where there is none.
+
+    Raises:
+        CaptionError: as `undo`.
+    """
+    return _step(connection, dataset, backwards=False)
+
+
+def history(connection: psycopg.Connection, dataset: UUID, limit: int = 50) -> list[Kept]:
+    """Return the newest edits of a dataset, the newest first."""
+    rows = connection.execute(
+        "SELECT edit_id, label, jsonb_array_length(changes), undone, made_at FROM lorads.caption_edits"
+        " WHERE dataset_id = %s ORDER BY edit_id DESC LIMIT %s",
+        [dataset, limit],
+    )
+    return [Kept(*row) for row in rows]
+
+
+_UNDO = """
+SELECT edit_id, label, changes FROM lorads.caption_edits WHERE dataset_id = %s AND NOT undone
+ORDER BY edit_id DESC LIMIT 1 FOR UPDATE
+"""
+_REDO = """
+SELECT edit_id, label, changes FROM lorads.caption_edits WHERE dataset_id = %s AND undone
+ORDER BY edit_id LIMIT 1 FOR UPDATE
+"""
+
+
+def _step(connection: psycopg.Connection, dataset: UUID, *, backwards: bool) -> Edit | None:
+    with connection.transaction():
+        row = connection.execute(_UNDO if backwards else _REDO, [dataset]).fetchone()
+        if row is None:
+            return None
+        edit_id, label, changes = row
+        edit = Edit(label, tuple(_from_json(change) for change in changes))
+        edit = edit.inverse if backwards else edit
+        _write(connection, dataset, edit.changes)
+        connection.execute(
+            "UPDATE lorads.caption_edits SET undone = %s WHERE dataset_id = %s AND edit_id = %s",
+            [backwards, dataset, edit_id],
+        )
+    return edit
+
+
+_CHECK = """
+SELECT new.library, new.image_id, kept.image_id IS NULL, kept.path, kept.caption, new.before
+FROM unnest(%(libraries)s::text[], %(ids)s::bigint[], %(before)s::text[]) AS new (library, image_id, before)
+LEFT JOIN lorads.lora_dataset_images AS kept
+    ON kept.dataset_id = %(dataset)s AND kept.library = new.library AND kept.image_id = new.image_id
+WHERE kept.image_id IS NULL OR kept.caption IS DISTINCT FROM new.before
+LIMIT 1
+"""
+_UPDATE = """
+UPDATE lorads.lora_dataset_images AS kept
+SET caption = new.text, caption_source = new.source, was_edited = new.fixed, by_hand = new.by_hand
+FROM unnest(%(libraries)s::text[], %(ids)s::bigint[], %(texts)s::text[], %(sources)s::text[], %(fixed)s::boolean[],
+    %(by_hand)s::boolean[]) AS new (library, image_id, text, source, fixed, by_hand)
+WHERE kept.dataset_id = %(dataset)s AND kept.library = new.library AND kept.image_id = new.image_id
+"""
+
+
+def _write(connection: psycopg.Connection, dataset: UUID, changes: Sequence[Change]) -> None:
+    # Whoever else edits the dataset waits here.
+    connection.execute(
+        "UPDATE lorads.lora_datasets SET caption_revision = caption_revision + 1 WHERE dataset_id = %s", [dataset]
+    )
+    after = [change.after for change in changes]
+    values = {
+        "dataset": dataset,
+        "libraries": [change.image[0] for change in changes],
+        "ids": [change.image[1] for change in changes],
+        "before": [change.before.text if change.before else None for change in changes],
+        "texts": [caption.text if caption else None for caption in after],
+        "sources": [caption.source if caption else None for caption in after],
+        "fixed": [bool(caption and caption.fixed) for caption in after],
+        "by_hand": [bool(caption and caption.edited) for caption in after],
+    }
+    row = connection.execute(_CHECK, values).fetchone()
+    if row:
+        library, image_id, is_missing, path, now, before = row
+        if is_missing:
+            raise _missing((library, image_id))
+        raise CaptionError(
+            f"The caption of {path} was changed meanwhile: it is {now!r} by now, where {before!r} was to be changed."
+            " Nothing was changed; look again."
+        )
+    connection.execute(_UPDATE, values)
+
+
+def _missing(image: ImageKey) -> CaptionError:
+    return CaptionError(f"Image {image[1]} of library {image[0]} is not in this dataset: query it again.")
+
+
+def _as_json(change: Change) -> list[object]:
+    return [*change.image, _caption_as_json(change.before), _caption_as_json(change.after)]
+
+
+def _caption_as_json(caption: Caption | None) -> list[object] | None:
+    return [caption.text, caption.source, caption.edited, caption.fixed] if caption else None
+
+
+def _from_json(change: Sequence[Any]) -> Change:
+    library, image_id, before, after = change
+    return Change((library, image_id), _caption_from_json(before), _caption_from_json(after))
+
+
+def _caption_from_json(values: Sequence[Any] | None) -> Caption | None:
+    if values is None:
+        return None
+    text, source, edited, fixed = values
+    return Caption(text, source, edited=edited, fixed=fixed)
