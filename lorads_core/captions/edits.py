@@ -93,13 +93,19 @@ def _bulk(label: str, dataset: Dataset, selection: Selection, text_of: Callable[
     changes: list[Change] = []
     emptied: list[ImageKey] = []
     for image, caption in selection.captions(dataset):
-        found = text_of(image, caption)
-        text = found if found == caption.text else one_line(found)
+        text = text_of(image, caption)
+        if _is_unsafe(text) and not _is_unsafe(caption.text):
+            text = one_line(text)
         if not text.strip(" ,"):
             emptied.append(image.key)
         elif text != caption.text:
             changes.append(Change(image.key, caption, replace(caption, text=text, fixed=True)))
     return Bulk(Edit(label, tuple(changes)), tuple(emptied))
+
+
+def _is_unsafe(text: str) -> bool:
+    """Tell whether a text could break a caption file."""
+    return not text.isprintable() or "|||" in text or ";;;" in text
 
 
 # Operations
