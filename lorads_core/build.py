@@ -6,6 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from .captions import concepts
 from .captions.caption import caption_dataset
 from .captions.sources import CaptionMaterial
 from .embedding import open_embedder
@@ -20,6 +21,7 @@ from .library.filter import DatasetFilter
 from .library.index import IndexOptions, IndexReport, index_folder
 from .library.kinds.index import IndexedLibrary, IndexKind
 from .model import Dataset, DatasetImage, Problem, Progress, TrainingConfig, no_progress
+from .problems import told_as_text
 from .store import datasets
 from .store import images as rows
 from .store.connect import Store
@@ -29,16 +31,17 @@ from .store.vectors import coverage, tables_of
 from .trainers import trainer
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from .captions.caption import CaptionSettings
+    from .captions.concepts import Share
     from .embedding.run import EmbedReport
     from .export.plan import ExportOptions
     from .export.write import ExportResult
     from .finder.rules import FinderRules, Found
     from .library import Library, LibraryReport
-    from .model import ImageRecord, Tag
+    from .model import Caption, ImageKey, ImageRecord, Tag
     from .settings import Settings
 
 
@@ -254,15 +257,62 @@ def caption(
         edits = datasets.edited_captions(connection, dataset.id)
     images = (*dataset.training, *dataset.regularization)
     tags = _tags(store, settings, images)
-    materials = [CaptionMaterial(image.record, tags.get(_key(image), ()), edits.get(_key(image))) for image in images]
+    materials = [CaptionMaterial(image.record, tags.get(image.key, ()), edits.get(image.key)) for image in images]
     captioned, report = caption_dataset(dataset, materials, captions, progress)
     with store.connection() as connection:
         datasets.save_draft(connection, captioned)
     return Captioned(captioned, report.problems, report.counts)
 
 
-def _key(image: DatasetImage) -> tuple[str, int]:
-    return image.record.library, image.record.id
+@dataclass(frozen=True, slots=True)
+class Combination:
+    """A dataset of several concepts, what speaks against it, and what an epoch shows of each."""
+
+    dataset: Dataset
+    problems: tuple[Problem, ...]
+    shares: tuple[Share, ...]
+
+    @property
+    def sentences(self) -> list[str]:
+        """What an epoch shows of each concept, a line each."""
+        return [
+            f"{each.concept}: {each.images:,} images × {each.repeats} repeats, {each.share:.0%} of training"
+            for each in self.shares
+        ]
+
+
+def combine(
+    store: Store, datasets_: Sequence[Dataset], name: str, repeats: int, *, balanced: bool = True
+) -> Combination:
+    """Teach what several captioned datasets teach in one, and keep it as a draft; see `concepts.combine`.
+
+    ``repeats`` are those of the concept with the most images where it is ``balanced``, else of all.
+
+    Raises:
+        CaptionError: they cannot be told apart.
+        SettingsError: the name is empty, or one of the datasets has it.
+    """
+    if not name.strip() or name in {each.name for each in datasets_}:
+        raise SettingsError(f"The combined dataset cannot be called {name!r}: give it a name of its own.")
+    with store.connection() as connection:
+        dataset_id = datasets.dataset_id(connection, name, datasets_[0].library if datasets_ else "")
+        edits = datasets.edited_captions(connection, dataset_id)
+    combined = concepts.combine(datasets_, dataset_id, name)
+    dataset = _with_edits(combined.dataset, edits)
+    if balanced:
+        dataset = concepts.balance(dataset, repeats)
+    with store.connection() as connection:
+        datasets.save_draft(connection, dataset)
+    return Combination(dataset, combined.problems, concepts.shares(dataset, repeats))
+
+
+def _with_edits(dataset: Dataset, edits: Mapping[ImageKey, Caption]) -> Dataset:
+    """Return a dataset with the captions that people wrote for it."""
+    training, others = (
+        tuple(dataclasses.replace(image, caption=edits.get(image.key, image.caption)) for image in images)
+        for images in (dataset.training, dataset.regularization)
+    )
+    return dataclasses.replace(dataset, training=training, regularization=others)
 
 
 def _tags(store: Store, settings: Settings, images: Sequence[DatasetImage]) -> dict[tuple[str, int], Sequence[Tag]]:
@@ -328,5 +378,4 @@ def summary(result: ExportResult) -> list[tuple[str, str]]:
 def summary_text(result: ExportResult) -> str:
     """Return the summary and the problems of an export, a line each."""
     lines = [f"{name}: {value}" for name, value in summary(result)]
-    lines += [f"{problem.severity}: {problem.message}" for problem in result.export.problems]
-    return "\n".join([str(result.export.folder), *lines])
+    return "\n".join([str(result.export.folder), *lines, told_as_text(result.export.problems)]).strip()

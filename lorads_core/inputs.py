@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast, get_args
 
 from .captions.caption import CaptionSettings
 from .captions.merge import MergeRules
-from .captions.profiles import profile
+from .captions.profiles import CaptionProfile, profile
 from .captions.sources import source
 from .captions.trigger import checked
+from .captions.vocabulary import SHIPPED, Vocabulary
 from .errors import SettingsError
 from .images.encode import ImagePolicy
 from .library.sidecars import SidecarRule
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
 _SUFFIX = re.compile(r"\.[a-z0-9]{1,16}")
 _BAND = re.compile(r"(-?\d*\.?\d+)\s*-\s*(-?\d*\.?\d+)")
+_USUAL = MergeRules()
 _SIZED = ("max_side", "max_area")
 _UNSIZED = ("original", "normalised")
 
@@ -112,13 +115,33 @@ def band_wish(similarities: str, percentiles: str) -> BandWish:
     return BandWish(float(bounds[1]), float(bounds[2]), "percentile" if percentiles else "similarity")
 
 
+@dataclass(frozen=True, slots=True)
+class CaptionWishes:
+    """What else can be said of captions: thresholds (0–1), tags that no caption gets, traits bound to the trigger.
+
+    ``left_out`` and ``bound`` are tags by comma.
+    """
+
+    wd: float = _USUAL.wd_general
+    wd_character: float = _USUAL.wd_character
+    joytag: float = _USUAL.joytag
+    left_out: str = ""
+    bound: str = ""
+
+
 def caption_settings(
-    name: str, fallback: Sequence[str], trigger: str, position: str, base_model: str
+    name: str,
+    fallback: Sequence[str],
+    trigger: str,
+    position: str,
+    base_model: str,
+    wishes: CaptionWishes | None = None,
+    vocabulary: Vocabulary = SHIPPED,
 ) -> CaptionSettings:
     """Return how to caption.
 
     Raises:
-        SettingsError: a source, the position or the base model is unknown.
+        SettingsError: a source, the position or the base model is unknown, or a threshold out of range.
         CaptionError: the trigger cannot stand in a caption.
     """
     written_for = profile(base_model)
@@ -130,5 +153,23 @@ def caption_settings(
         source=name,
         fallback=tuple(fallback),
         trigger=checked(Trigger(trigger.strip(), cast("Position", position))),
-        rules=MergeRules(ratings=written_for.ratings, order=written_for.order),
+        rules=_merge_rules(wishes or CaptionWishes(), written_for, vocabulary),
+        profile=written_for,
+        left_out=frozenset(tags(wishes.left_out if wishes else "")),
+        bound=frozenset(tags(wishes.bound if wishes else "")),
+    )
+
+
+def _merge_rules(wishes: CaptionWishes, written_for: CaptionProfile, vocabulary: Vocabulary) -> MergeRules:
+    thresholds = {"WD": wishes.wd, "WD character": wishes.wd_character, "JoyTag": wishes.joytag}
+    for what, threshold in thresholds.items():
+        if not 0 <= threshold <= 1:
+            raise SettingsError(f"The {what} threshold {threshold:g} is out of range: give a number from 0 to 1.")
+    return MergeRules(
+        wd_general=wishes.wd,
+        wd_character=wishes.wd_character,
+        joytag=wishes.joytag,
+        ratings=written_for.ratings,
+        order=written_for.order,
+        vocabulary=vocabulary,
     )

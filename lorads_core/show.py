@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,8 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
+from .problems import told
+
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Sequence
     from pathlib import Path
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from .model import DatasetImage, Problem, Progress
 
 _STYLES = {"error": "bold red", "warning": "yellow", "info": "cyan", "good": "green"}
-_MOST_PROBLEMS = 8
 _MOST_FILES = 4
 
 
@@ -82,17 +82,8 @@ class Screen:
 
     def problems(self, problems: Iterable[Problem]) -> None:
         """List problems, those of one kind together and the first few of each kind in full."""
-        listed = list(problems)
-        seen: Counter[str] = Counter()
-        for problem in listed:
-            seen[problem.code] += 1
-            if seen[problem.code] <= _MOST_PROBLEMS:
-                subject = f"{problem.subject}: " if problem.subject and problem.subject not in problem.message else ""
-                style = _STYLES[problem.severity]
-                self.err.print(f"  [{style}]{problem.severity}[/] {escape(subject + problem.message)}")
-        for code, count in seen.items():
-            if count > _MOST_PROBLEMS:
-                self.err.print(f"  … and {count - _MOST_PROBLEMS} more of this kind ({escape(code)})")
+        for severity, line in told(problems):
+            self.err.print(f"  [{_STYLES[severity]}]{severity}[/] {escape(line)}")
 
     def findings(self, findings: Iterable[Finding]) -> list[Finding]:
         """Show each finding as it is made; return them all."""

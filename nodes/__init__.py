@@ -6,6 +6,7 @@ from comfy_api.latest import ComfyExtension, io
 
 from ..lorads_core.errors import LoradsError
 from .caption_builder import CaptionBuilder
+from .combine_datasets import CombineDatasets
 from .export_dataset import ExportDataset
 from .index_images import IndexImages
 from .query_images import QueryImages
@@ -28,6 +29,7 @@ class LoradsExtension(ComfyExtension):
             QueryImages,
             RegularizationFinder,
             CaptionBuilder,
+            CombineDatasets,
             TrainingConfigNode,
             ExportDataset,
         ]

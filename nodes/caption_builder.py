@@ -8,6 +8,7 @@ from comfy_api.latest import io, ui
 
 from ..lorads_core.bases import BASE_MODELS
 from ..lorads_core.captions.sources import source_names
+from ..lorads_core.problems import told_as_text
 from . import core, host
 from .sockets import CATEGORY, DatasetSocket
 
@@ -70,5 +71,5 @@ class CaptionBuilder(io.ComfyNode):
         """Caption the dataset and keep it as a draft."""
         settings = core.inputs.caption_settings(source, core.inputs.names(fallback), trigger, position, base_model)
         result = core.build.caption(host.store(), host.settings(), dataset, settings, host.progress())
-        problems = "\n".join(f"{problem.subject}: {problem.message}".lstrip(": ") for problem in result.problems)
+        problems = told_as_text(result.problems)
         return io.NodeOutput(result.dataset, problems, ui=ui.PreviewText(f"{result.sentence}\n{problems}".strip()))

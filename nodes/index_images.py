@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from comfy_api.latest import io, ui
 
+from ..lorads_core.problems import told_as_text
 from . import core, host
 from .sockets import CATEGORY, LibraryFolder, LibrarySocket
 
@@ -83,7 +84,7 @@ class IndexImages(io.ComfyNode):
             embedded = embed_folder(library, report.folder, clip_vision)
             sentences.append(embedded.sentence)
             problems += embedded.problems
-        told = "\n".join(f"{problem.subject}: {problem.message}" for problem in problems)
+        told = told_as_text(problems)
         return io.NodeOutput(
             LibraryFolder(library, report.folder),
             report.found,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from comfy_api.latest import io, ui
 
 from ..lorads_core.model import ORDERS
+from ..lorads_core.problems import told_as_text
 from . import core, host
 from .sockets import CATEGORY, DatasetSocket, LibraryFolder, LibrarySocket
 
@@ -130,8 +131,8 @@ class QueryImages(io.ComfyNode):
 
 
 def _shown(queried: Queried, count: int, what: str) -> io.NodeOutput:
-    lines = [f"{count} {what} images", *(f"{problem.subject}: {problem.message}" for problem in queried.problems)]
-    return io.NodeOutput(queried.dataset, count, ui=ui.PreviewText("\n".join(lines)))
+    lines = [f"{count} {what} images", told_as_text(queried.problems)]
+    return io.NodeOutput(queried.dataset, count, ui=ui.PreviewText("\n".join(lines).strip()))
 
 
 def _library(name: str) -> Library:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from comfy_api.latest import io, ui
 
+from ..lorads_core.problems import told_as_text
 from . import core, host
 from .sockets import CATEGORY, DatasetSocket
 
@@ -168,9 +169,9 @@ class RegularizationFinder(io.ComfyNode):
 def _found(dataset: Dataset, library: str, rules: FinderRules) -> io.NodeOutput:
     source = core.build.open_library(host.store(), host.settings(), library)
     found = core.build.find_regularization(host.store(), host.settings(), dataset, source, rules, host.progress())
-    lines = [found.sentence, *(f"{problem.severity}: {problem.message}" for problem in found.problems)]
+    lines = [found.sentence, told_as_text(found.problems)]
     lines += [f"passed over: {number:,} {reason}" for reason, number in found.passed_over.items()]
-    summary = "\n".join(lines)
+    summary = "\n".join(filter(None, lines))
     picks = found.dataset.regularization[len(dataset.regularization) :]
     return io.NodeOutput(
         found.dataset,

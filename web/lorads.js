@@ -8,6 +8,7 @@ const NODES = new Set([
   "LoradsQueryImages",
   "LoradsRegularizationFinder",
   "LoradsCaptionBuilder",
+  "LoradsCombineDatasets",
   "LoradsExportDataset",
 ]);
 

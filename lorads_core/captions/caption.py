@@ -27,8 +27,9 @@ _EVERY = 100  # images between two calls of progress
 class CaptionSettings:
     """How to caption: a source, those to try where it has nothing, the trigger, and how tags are merged.
 
-    ``trigger`` is that of a dataset of one concept; several have triggers of their own. ``bound`` are the traits that
-    the trigger is to stand for, so that training captions leave them unsaid.
+    ``trigger`` is that of a dataset of one concept; several have triggers of their own. ``left_out`` are tags that no
+    caption gets, ``bound`` the traits that the trigger is to stand for, so that training captions leave them unsaid;
+    both are canonical, and hold for every source.
     """
 
     source: str = "sidecar"
@@ -36,6 +37,7 @@ class CaptionSettings:
     trigger: Trigger = field(default_factory=Trigger)
     rules: MergeRules = field(default_factory=MergeRules)
     profile: CaptionProfile = field(default_factory=lambda: profile("sdxl"))
+    left_out: frozenset[str] = frozenset()
     bound: frozenset[str] = frozenset()
 
 
@@ -124,7 +126,8 @@ class _Writer:
     def __init__(self, settings: CaptionSettings, dataset: Dataset) -> None:
         self._order = tuple(source(name) for name in dict.fromkeys((settings.source, *settings.fallback)))
         self._rules = settings.rules
-        self._bound = settings.bound
+        self._left_out = settings.left_out
+        self._unsaid = settings.left_out | settings.bound
         self._triggers = {concept.name: concept.trigger for concept in dataset.concepts}
         self._own = dataset.trigger
         self.triggers = tuple(self._triggers.values()) or (dataset.trigger,)
@@ -147,11 +150,10 @@ class _Writer:
         return None
 
     def _for_training(self, text: str, image: DatasetImage) -> str:
-        if self._bound:
-            text = without_parts(text, self._bound)
-        return add_trigger(text, self.trigger(image))
+        return add_trigger(without_parts(text, self._unsaid), self.trigger(image))
 
     def _for_regularization(self, text: str) -> str:
+        text = without_parts(text, self._left_out)
         for trigger in self.triggers:
             text = remove_trigger(text, trigger)
         return text

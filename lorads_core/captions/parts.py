@@ -14,6 +14,8 @@ _AFTER_PROSE = ". "
 
 def without_parts(text: str, tags: Collection[str]) -> str:
     """Return a caption without the parts that are one of ``tags`` (canonical), however they are spelt there."""
+    if not tags:
+        return text
     parts = text.split(",")
     kept = list(_without(parts, tags))
     return text if kept == parts else ",".join(kept).strip(" ,")

@@ -46,7 +46,7 @@ def key_of(item: PlannedImage, options: ExportOptions) -> str:
     """Name what a picture is made from and how: the same key, the same file."""
     record = item.image.record
     made_from = (record.library, record.id, record.path, record.file_size, record.mtime_ns, record.hash)
-    made_as = (item.folder, item.stem, options.link, *dataclasses.astuple(options.policy))
+    made_as = (item.folder, item.stem, options.link, *dataclasses.astuple(item.policy))
     return hashlib.sha256(repr((made_from, made_as)).encode()).hexdigest()
 
 
@@ -64,12 +64,12 @@ def write_picture(
     """
     record = item.image.record
     try:
-        if options.policy.kind == "original" and _is_ready(record):
+        if item.policy.kind == "original" and _is_ready(record):
             return _written_as_it_is(item, options, content)
         if former and _taken_over(*former, content):
             return former[1]
-        target = content / item.folder / f"{item.stem}{options.policy.suffix}"
-        width, height = write_image(Path(record.path), target, options.policy)
+        target = content / item.folder / f"{item.stem}{item.policy.suffix}"
+        width, height = write_image(Path(record.path), target, item.policy)
     except ImageError as error:
         return Problem("error", "left-out", f"Left out: {error}", record.path, item.image.key)
     return _written(target, content, width, height, _digest(target))
@@ -84,7 +84,7 @@ def _written_as_it_is(item: PlannedImage, options: ExportOptions, content: Path)
     record = item.image.record
     source, target = Path(record.path), content / item.folder / f"{item.stem}{SUFFIXES[record.format]}"
     digest = record.hash
-    if options.policy.strip:
+    if item.policy.strip:
         digest = copy_stripped(source, target, file_size=record.file_size, mtime_ns=record.mtime_ns)
     elif options.link:
         link_file(source, target, file_size=record.file_size, mtime_ns=record.mtime_ns)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+from ..captions.head import head_parts
 from ..images.encode import ImagePolicy
-from ..model import Dataset, DatasetImage, Problem, TrainingConfig
+from ..model import Concept, Dataset, DatasetImage, Problem, TrainingConfig, Trigger
 from ..paths import slug
 from ..trainers import Schedule, Subset, trainer
 
@@ -37,24 +38,40 @@ class ExportOptions:
 
 @dataclass(frozen=True, slots=True)
 class PlannedImage:
-    """One picture of a plan: where it goes (folder and stem; the suffix follows from what it is) and its caption."""
+    """One picture of a plan: where it goes (folder and stem; the suffix follows from what it is) and its caption.
+
+    ``text`` is the caption as the trainer wants it in a file; ``policy`` how the picture is written.
+    """
 
     image: DatasetImage
     folder: str
     stem: str
     caption: str
     is_regularization: bool
+    text: str
+    policy: ImagePolicy
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """One folder of an export: the pictures of a concept, or the regularization pictures."""
+
+    name: str
+    concept: str
+    trigger: str
+    repeats: int
+    is_regularization: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ExportPlan:
-    """What would be written, and what speaks against it; ``folders`` are those of training and regularization."""
+    """What would be written, and what speaks against it; ``folders`` are one a concept, then regularization's."""
 
     dataset: Dataset
     config: TrainingConfig
     options: ExportOptions
     images: tuple[PlannedImage, ...]
-    folders: tuple[str, str]
+    folders: tuple[Folder, ...]
     schedule: Schedule | None
     problems: tuple[Problem, ...]
 
@@ -66,25 +83,66 @@ def plan_export(dataset: Dataset, config: TrainingConfig, options: ExportOptions
 
     Raises:
         TrainerError: there is no such trainer.
+        ExportError: masks in the alpha channel are asked for, in a format that has none.
     """
     options = options or ExportOptions()
-    folders = (
-        f"{config.repeats}_{slug(dataset.trigger.word, slug(dataset.name, 'concept'))}",
-        f"{config.regularization_repeats}_regularization",
-    )
-    images = tuple(
-        PlannedImage(image, folders[is_regularization], _stem(image), image.caption.text, is_regularization)
-        for group, is_regularization in ((dataset.training, False), (dataset.regularization, True))
-        for image in group
-        if image.caption
-    )
-    subsets = subsets_of(
-        config, folders, [(item, (item.image.record.width, item.image.record.height)) for item in images]
-    )
+    folders = _folders(dataset, config)
+    images = tuple(_planned(dataset, config, options, folders))
+    subsets = subsets_of(folders, [(item, (item.image.record.width, item.image.record.height)) for item in images])
     problems = [*_uncaptioned(dataset), *trainer(options.trainer).problems(config, subsets)]
     refused = any(problem.severity == "error" for problem in problems)
     schedule = None if refused else trainer(options.trainer).schedule(config, subsets)
     return ExportPlan(dataset, config, options, images, folders, schedule, tuple(problems))
+
+
+def _folders(dataset: Dataset, config: TrainingConfig) -> tuple[Folder, ...]:
+    concepts = dataset.concepts or (Concept("", dataset.trigger),)
+    others = f"{config.regularization_repeats}_regularization"
+    taken = {others}
+    folders: list[Folder] = []
+    for concept in concepts:
+        repeats = concept.repeats or config.repeats
+        plain = slug(concept.trigger.word, slug(concept.name or dataset.name, "concept"))
+        names = (f"{repeats}_{plain}{number}" for number in ("", *(f"-{n}" for n in range(2, len(concepts) + 2))))
+        name = next(name for name in names if name.casefold() not in taken)
+        taken.add(name.casefold())
+        folders.append(Folder(name, concept.name, concept.trigger.word, repeats))
+    return (*folders, Folder(others, "", "", config.regularization_repeats, is_regularization=True))
+
+
+def _planned(
+    dataset: Dataset, config: TrainingConfig, options: ExportOptions, folders: Sequence[Folder]
+) -> Iterator[PlannedImage]:
+    by_concept = {folder.concept: folder.name for folder in folders if not folder.is_regularization}
+    masked = replace(options.policy, keep_alpha=True) if config.masked_loss == "alpha" else options.policy
+    for image in dataset.training:
+        if image.caption:
+            text = _text(image.caption.text, dataset.trigger_of(image), config, options)
+            folder = by_concept[image.concept]
+            yield PlannedImage(
+                image, folder, _stem(image), image.caption.text, is_regularization=False, text=text, policy=masked
+            )
+    for image in dataset.regularization:
+        if image.caption:
+            text, folder = _text(image.caption.text, Trigger(), config, options), folders[-1].name
+            yield PlannedImage(
+                image,
+                folder,
+                _stem(image),
+                image.caption.text,
+                is_regularization=True,
+                text=text,
+                policy=options.policy,
+            )
+
+
+def _text(caption: str, trigger: Trigger, config: TrainingConfig, options: ExportOptions) -> str:
+    """Return what the caption's file holds: lines stay apart only where they are variants, else some would be lost."""
+    lines = [line.strip() for line in caption.splitlines() if line.strip()]
+    if not config.caption_variants:
+        lines = [" ".join(lines)]
+    chosen = trainer(options.trainer)
+    return "\n".join(chosen.caption(line, head_parts(line, trigger), config) for line in lines)
 
 
 def _stem(image: DatasetImage) -> str:
@@ -93,19 +151,14 @@ def _stem(image: DatasetImage) -> str:
     return f"{image.record.id:06d}-{slug(name, 'image')}"
 
 
-def subsets_of(
-    config: TrainingConfig, folders: tuple[str, str], images: Sequence[tuple[PlannedImage, tuple[int, int]]]
-) -> tuple[Subset, ...]:
-    """Return the folders of training and of regularization images, with the sizes of what is in them."""
-    by_name = sorted(images, key=lambda item: item[0].stem)
+def subsets_of(folders: Sequence[Folder], images: Sequence[tuple[PlannedImage, tuple[int, int]]]) -> tuple[Subset, ...]:
+    """Return the folders as a trainer sees them, with the sizes of the pictures that are in them."""
+    sizes: dict[str, list[tuple[int, int]]] = {folder.name: [] for folder in folders}
+    for item, size in sorted(images, key=lambda each: each[0].stem):
+        sizes[item.folder].append(size)
     return tuple(
-        Subset(
-            folders[is_regularization],
-            config.regularization_repeats if is_regularization else config.repeats,
-            is_regularization,
-            tuple(size for item, size in by_name if item.is_regularization == is_regularization),
-        )
-        for is_regularization in (False, True)
+        Subset(folder.name, folder.repeats, folder.is_regularization, tuple(sizes[folder.name]), folder.trigger)
+        for folder in folders
     )
 
 

@@ -21,6 +21,7 @@ from ..errors import ExportError
 from ..model import Export, Problem, Progress, no_progress
 from ..paths import MANIFEST, slug
 from ..trainers import Schedule, Subset, trainer
+from .masks import mask_marks, unmasked, write_masks
 from .pictures import WrittenImage, key_of, write_picture
 from .place import MANIFEST_VERSION, Place
 from .plan import ExportPlan, PlannedImage, subsets_of
@@ -67,7 +68,8 @@ def write_export(plan: ExportPlan, root: Path, name: str = "", progress: Progres
             progress("export", len(plan.images), len(plan.images))
             return result
         written, problems = _write_images(plan, place, before, progress)
-        text = _write_rest(plan, place, written, problems)
+        masks = write_masks(plan, written, place.content)
+        text = _write_rest(plan, place, written, masks, problems)
         place.publish()
         keep_version(place.root, place.name, _hash(text), text)
     return _result(plan, place, written, (*plan.problems, *problems), text)
@@ -171,7 +173,11 @@ def _as_written(row: Mapping[str, Any]) -> WrittenImage:
 
 
 def _write_rest(
-    plan: ExportPlan, place: Place, written: Sequence[tuple[PlannedImage, WrittenImage]], problems: Sequence[Problem]
+    plan: ExportPlan,
+    place: Place,
+    written: Sequence[tuple[PlannedImage, WrittenImage]],
+    masks: Sequence[str],
+    problems: Sequence[Problem],
 ) -> str:
     """Write captions, configs and the manifest, remove what belongs to none of them; return the manifest's text."""
     texts = _texts(plan, place, written)
@@ -179,7 +185,8 @@ def _write_rest(
         (place.content / file).write_text(text, encoding="utf-8", newline="\n")
     manifest = _manifest(plan, place, written, problems)
     manifest["texts"] = {file: hashlib.sha256(text.encode()).hexdigest() for file, text in sorted(texts.items())}
-    manifest["files"] = sorted([*(image.file for _, image in written), *texts])
+    manifest["masks"] = sorted(masks)
+    manifest["files"] = sorted([*(image.file for _, image in written), *masks, *texts])
     place.keep_only(set(manifest["files"]))
     text = json.dumps(manifest, ensure_ascii=False, indent=1)
     (place.content / MANIFEST).write_text(text, encoding="utf-8", newline="\n")
@@ -188,7 +195,7 @@ def _write_rest(
 
 def _texts(plan: ExportPlan, place: Place, written: Sequence[tuple[PlannedImage, WrittenImage]]) -> dict[str, str]:
     """Return every text file of the export but the manifest."""
-    captions = {Path(image.file).with_suffix(".txt").as_posix(): item.caption for item, image in written}
+    captions = {Path(image.file).with_suffix(".txt").as_posix(): item.text for item, image in written}
     configs = trainer(plan.options.trainer).files(
         plan.config, _written_subsets(plan, written), place.final, place.output, place.name
     )
@@ -197,7 +204,7 @@ def _texts(plan: ExportPlan, place: Place, written: Sequence[tuple[PlannedImage,
 
 def _written_subsets(plan: ExportPlan, written: Sequence[tuple[PlannedImage, WrittenImage]]) -> tuple[Subset, ...]:
     """Return the subsets of the pictures as they lie there, which may be fewer and smaller than was planned."""
-    return subsets_of(plan.config, plan.folders, [(item, (image.width, image.height)) for item, image in written])
+    return subsets_of(plan.folders, [(item, (image.width, image.height)) for item, image in written])
 
 
 def _already_there(plan: ExportPlan, place: Place, manifest: Mapping[str, Any]) -> ExportResult | None:
@@ -207,6 +214,8 @@ def _already_there(plan: ExportPlan, place: Place, manifest: Mapping[str, Any]) 
     there = {(row["source"]["library"], row["source"]["id"]): _as_written(row) for row in manifest["images"]}
     written = [(item, there[item.image.record.library, item.image.record.id]) for item in plan.images]
     if not all(image.is_in(place.final) for _, image in written):
+        return None
+    if not all((place.final / file).is_file() for file in manifest.get("masks", ())):
         return None
     try:
         for file, text in _texts(plan, place, written).items():
@@ -225,7 +234,8 @@ def _plan_key(plan: ExportPlan) -> str:
         str(plan.dataset.id),
         plan.options.trainer,
         repr(dataclasses.astuple(plan.config)),
-        *(f"{key_of(item, plan.options)} {item.caption}" for item in plan.images),
+        *(f"{key_of(item, plan.options)} {item.text}" for item in plan.images),
+        *mask_marks(plan),
     ]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
@@ -238,6 +248,7 @@ def _result(
     manifest: str,
 ) -> ExportResult:
     chosen = trainer(plan.options.trainer)
+    schedule = chosen.schedule(plan.config, _written_subsets(plan, written))
     export = Export(
         dataset_id=plan.dataset.id,
         name=place.name,
@@ -245,13 +256,14 @@ def _result(
         manifest_hash=_hash(manifest),
         training_images=sum(not item.is_regularization for item, _ in written),
         regularization_images=sum(item.is_regularization for item, _ in written),
-        problems=problems,
+        problems=(*problems, *unmasked(plan)),
     )
     return ExportResult(
         export=export,
-        schedule=chosen.schedule(plan.config, _written_subsets(plan, written)),
+        schedule=schedule,
         files={(item.image.record.library, item.image.record.id): image.file for item, image in written},
         command=tuple(chosen.command(plan.config, place.final)),
+        checkpoints=chosen.checkpoints(plan.config, schedule, place.name),
     )
 
 
@@ -277,6 +289,7 @@ def _manifest(
             "name": dataset.name,
             "library": dataset.library,
             "trigger": dataclasses.asdict(dataset.trigger),
+            "concepts": [dataclasses.asdict(concept) for concept in dataset.concepts],
         },
         "trainer": plan.options.trainer,
         "config": dataclasses.asdict(plan.config),

@@ -106,7 +106,7 @@ class Trainer(Protocol):
         ...
 
     def caption(self, text: str, head: int, config: TrainingConfig) -> str:
-        """Return the text of a picture's caption file; it has several lines only where they are variants.
+        """Return a line of a picture's caption file; there are several only where they are variants.
 
         The first ``head`` parts between commas (trigger, counts of people, characters) are to stay in front where the
         trainer shuffles tags.

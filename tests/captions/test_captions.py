@@ -162,6 +162,12 @@ def test_bound_traits_go_from_training_captions_and_stay_in_regularization():
     assert texts == ["tom, It has blue eyes., tree"]  # sentences are left alone
 
 
+def test_what_is_left_out_goes_from_all_captions_of_all_sources():
+    sidecar, gone = [Caption("z, Red_Dress, 1girl", "sidecar")], frozenset({"red dress"})
+    texts, _ = captioned([material(sidecar)], [material(sidecar, number=2)], left_out=gone)
+    assert texts == ["tom, z, 1girl", "z, 1girl"]
+
+
 def test_a_combined_dataset_takes_each_concepts_trigger():
     dataset = Dataset(
         uuid4(),

@@ -61,6 +61,26 @@ def test_from_folders_to_a_dataset(pack, base):
     assert pack.shown[-1] == (34, 34)
 
 
+def test_two_concepts_in_one_dataset(pack):
+    def captioned(folder, name, trigger):
+        index, *_ = call(pack, "LoradsIndexImages", folder=folder).args
+        dataset, _ = call(pack, "LoradsQueryImages", name=name, minimum_side=0, index=index).args
+        return call(pack, "LoradsCaptionBuilder", dataset=dataset, trigger=trigger).args[0]
+
+    towers, others = captioned("mine", "towers", "oldlandmark"), captioned("samples/other", "others", "thing")
+    made = call(pack, "LoradsCombineDatasets", first=towers, second=others, name="both", repeats=7)
+    dataset, problems = made.args
+    assert problems == ""
+    assert made.ui.value.splitlines() == [
+        "towers: 20 images × 7 repeats, 50% of training",
+        "others: 14 images × 10 repeats, 50% of training",
+    ]
+    config = call(pack, "LoradsTrainingConfig").args[0]
+    export, *_ = call(pack, "LoradsExportDataset", dataset=dataset, config=config).args
+    assert {file.name for file in export.folder.iterdir() if file.is_dir()} == {"7_oldlandmark", "10_thing"}
+    assert all(file.read_text(encoding="utf-8").startswith("thing, ") for file in export.folder.glob("10_thing/*.txt"))
+
+
 def test_fingerprints_change_with_what_they_stand_for(pack, base, store):
     def marks():
         return {

@@ -73,13 +73,15 @@ class SdScripts:
     def caption(self, text: str, head: int, config: TrainingConfig) -> str:
         """Return the caption, with a mark behind the parts that stay in front where sd-scripts shuffles.
 
-        Each line is a variant where the config says so; braces would then mean a choice, and are doubled.
+        Where lines are variants, braces would mean a choice, and are doubled.
         """
         if config.caption_variants:
             text = text.replace("{", "{{").replace("}", "}}")
+        head = max(head, config.keep_tokens)
         if not config.shuffle_caption:
             return text
-        return "\n".join(_marked(line, max(head, config.keep_tokens)) for line in text.split("\n"))
+        parts = [part.strip() for part in text.split(",")]
+        return f"{', '.join(parts[:head])} {rendering.SEPARATOR} {', '.join(parts[head:])}".strip()
 
     def mask(self, folder: str, stem: str) -> str:
         """Return a path in a folder beside the pictures': ``conditioning_data_dir`` may hold nothing but masks."""
@@ -107,11 +109,6 @@ class SdScripts:
 
 
 TRAINER: Trainer = SdScripts()
-
-
-def _marked(line: str, head: int) -> str:
-    parts = [part.strip() for part in line.split(",")]
-    return f"{', '.join(parts[:head])} {rendering.SEPARATOR} {', '.join(parts[head:])}".strip()
 
 
 def _missing(config: TrainingConfig, home: Path | None) -> Iterator[str]:

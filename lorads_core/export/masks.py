@@ -1,0 +1,86 @@
+"""Masks of training pictures, from files beside their sources to where a trainer reads them; white is trained on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PIL import Image
+
+from ..errors import ExportError, ImageError
+from ..images.decode import decode
+from ..images.encode import ImagePolicy, save_image
+from ..model import Problem
+from ..trainers import trainer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from .pictures import WrittenImage
+    from .plan import ExportPlan, PlannedImage
+
+_SUFFIXES = ("-masklabel.png", "_mask.png")
+_FOLDER = "masks"
+
+
+def mask_of(picture: str) -> Path | None:
+    """Return the mask's file of a source picture, None where there is none.
+
+    It is ``NAME-masklabel.png`` (as OneTrainer has it) or ``NAME_mask.png`` beside the picture, or ``NAME.png`` in a
+    folder ``masks`` there.
+    """
+    path = Path(picture)
+    named = [path.with_name(path.stem + suffix) for suffix in _SUFFIXES]
+    return next((each for each in (*named, path.parent / _FOLDER / f"{path.stem}.png") if each.is_file()), None)
+
+
+def mask_marks(plan: ExportPlan) -> Iterator[str]:
+    """Yield what tells a changed mask from its former self, for each picture that has one."""
+    for item in _masked(plan):
+        if (source := mask_of(item.image.record.path)) is not None:
+            facts = source.stat()
+            yield f"{source} {facts.st_size} {facts.st_mtime_ns}"
+
+
+def unmasked(plan: ExportPlan) -> Iterator[Problem]:
+    """Yield the training pictures that should have a mask and have none."""
+    for item in _masked(plan):
+        path = item.image.record.path
+        if mask_of(path) is None:
+            message = "It has no mask and is trained on as a whole: lay NAME-masklabel.png or NAME_mask.png beside it."
+            yield Problem("warning", "no-mask", message, path, item.image.key)
+
+
+def write_masks(plan: ExportPlan, written: Sequence[tuple[PlannedImage, WrittenImage]], content: Path) -> list[str]:
+    """Write a mask for every training picture, in its size; a white one where there is none, as trainers want all.
+
+    Returns:
+        Their files relative to ``content``.
+
+    Raises:
+        ExportError: a mask cannot be read or written.
+    """
+    masked = {(item.folder, item.stem) for item in _masked(plan)}
+    files: list[str] = []
+    for item, image in written:
+        if (item.folder, item.stem) in masked:
+            target = content / trainer(plan.options.trainer).mask(item.folder, item.stem)
+            target.parent.mkdir(exist_ok=True)
+            save_image(_mask(item.image.record.path, (image.width, image.height)), target, ImagePolicy())
+            files.append(target.relative_to(content).as_posix())
+    return files
+
+
+def _masked(plan: ExportPlan) -> Iterator[PlannedImage]:
+    if plan.config.masked_loss == "sidecar":
+        yield from (item for item in plan.images if not item.is_regularization)
+
+
+def _mask(picture: str, size: tuple[int, int]) -> Image.Image:
+    source = mask_of(picture)
+    if source is None:
+        return Image.new("L", size, 255)
+    try:
+        return decode(source).convert("L").resize(size, Image.Resampling.BILINEAR)
+    except ImageError as error:
+        raise ExportError(f"The mask of {picture} cannot be used, mend or delete it: {error}") from error

@@ -1,0 +1,48 @@
+"""Problems as lines for people: the worst first, those of one kind together, of many the first few."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, get_args
+
+from .model import Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from .model import Problem
+
+_RANK = {severity: rank for rank, severity in enumerate(get_args(Severity))}
+MOST = 8
+"""So many of one kind are told in full."""
+
+
+def told(problems: Iterable[Problem], most: int = MOST) -> list[tuple[Severity, str]]:
+    """Return lines with their severity; of each kind at most ``most``, then how many more there are."""
+    kinds: dict[tuple[int, str], list[Problem]] = {}
+    for problem in problems:
+        kinds.setdefault((_RANK[problem.severity], problem.code), []).append(problem)
+    lines: list[tuple[Severity, str]] = []
+    for (_, code), of_kind in sorted(kinds.items(), key=lambda kind: kind[0][0]):
+        severity: Severity = of_kind[0].severity
+        lines.extend((severity, _line(problem)) for problem in of_kind[:most])
+        if len(of_kind) > most:
+            lines.append((severity, f"… and {len(of_kind) - most:,} more of this kind ({code})"))
+    return lines
+
+
+def told_as_text(problems: Iterable[Problem], most: int = MOST) -> str:
+    """Return the lines as one text, each with its severity in front."""
+    return "\n".join(f"{severity}: {line}" for severity, line in told(problems, most))
+
+
+def counts(problems: Iterable[Problem]) -> str:
+    """Return how many there are of each severity, e.g. ``2 errors, 1 warning``; empty where there are none."""
+    found = Counter(problem.severity for problem in problems)
+    words = {"error": "error", "warning": "warning", "info": "note"}
+    return ", ".join(f"{found[each]:,} {words[each]}{'s' * (found[each] > 1)}" for each in _RANK if found[each])
+
+
+def _line(problem: Problem) -> str:
+    named = problem.subject and problem.subject not in problem.message
+    return f"{problem.subject}: {problem.message}" if named else problem.message

@@ -1,0 +1,61 @@
+"""What an export would be: a folder a concept, each with its repeats."""
+
+from dataclasses import replace
+
+import pytest
+
+from lorads_core.captions.concepts import balance, combine
+from lorads_core.export.plan import plan_export
+from lorads_core.model import Concept, Trigger
+
+from .conftest import CONFIG, export, files
+
+
+@pytest.fixture
+def both(dataset):
+    one, two, three = dataset.training
+    tom = replace(dataset, name="tom", training=(one, two), trigger=Trigger("tom"))
+    jerry = replace(dataset, name="jerry", training=(three,), regularization=(), trigger=Trigger("jerry mouse"))
+    return balance(combine([tom, jerry], dataset.id, "Both").dataset, 5)
+
+
+def test_every_concept_has_its_folder_with_its_repeats(both, root):
+    plan = plan_export(both, CONFIG)
+    assert [(each.name, each.trigger, each.repeats) for each in plan.folders] == [
+        ("5_tom", "tom", 5),
+        ("10_jerry-mouse", "jerry mouse", 10),
+        ("1_regularization", "", 1),
+    ]
+    result = export(both, root)
+    assert [file for file in files(root / "Both") if file.startswith("10_")] == [
+        "10_jerry-mouse/000003-3.png",
+        "10_jerry-mouse/000003-3.txt",
+    ]
+    # 2 × 5 + 1 × 10 samples, and as many of regularization images.
+    assert sum(count for _, count in result.schedule.buckets) == 40
+    config = (root / "Both" / "dataset_config.toml").read_text(encoding="utf-8")
+    assert config.count("num_repeats = 10") == 1
+    assert config.count("num_repeats = 5") == 1
+
+
+def test_an_image_of_another_concept_lies_in_another_folder(both):
+    plan = plan_export(both, CONFIG)
+    assert [item.folder for item in plan.images] == [
+        "5_tom",
+        "5_tom",
+        "10_jerry-mouse",
+        "1_regularization",
+        "1_regularization",
+    ]
+
+
+@pytest.mark.parametrize("words", [("tom!", "tom?"), ("regularization", "Regularization!")])
+def test_folders_that_would_be_called_alike_are_told_apart(both, words):
+    concepts = tuple(Concept(each.name, Trigger(word), 1) for each, word in zip(both.concepts, words, strict=True))
+    names = [folder.name.casefold() for folder in plan_export(replace(both, concepts=concepts), CONFIG).folders]
+    assert len(set(names)) == 3
+
+
+def test_a_concept_without_repeats_takes_the_configs(both):
+    concepts = tuple(replace(each, repeats=0) for each in both.concepts)
+    assert [folder.repeats for folder in plan_export(replace(both, concepts=concepts), CONFIG).folders] == [10, 10, 1]

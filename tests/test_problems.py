@@ -1,0 +1,31 @@
+"""Problems as lines."""
+
+from lorads_core.model import Problem
+from lorads_core.problems import counts, told, told_as_text
+
+FOUND = [
+    Problem("info", "hint", "Look."),
+    *(Problem("warning", "no-caption", "Write one.", f"/p/{n}.png") for n in range(12)),
+    Problem("error", "gone", "/p/x.png is gone.", "/p/x.png"),
+]
+
+
+def test_the_worst_come_first_and_of_many_the_first_few():
+    lines = told(FOUND, 2)
+    assert lines == [
+        ("error", "/p/x.png is gone."),
+        ("warning", "/p/0.png: Write one."),
+        ("warning", "/p/1.png: Write one."),
+        ("warning", "… and 10 more of this kind (no-caption)"),
+        ("info", "Look."),
+    ]
+
+
+def test_as_text():
+    assert told_as_text(FOUND[:1]) == "info: Look."
+    assert told_as_text([]) == ""
+
+
+def test_counts():
+    assert counts(FOUND) == "1 error, 12 warnings, 1 note"
+    assert counts([]) == ""
