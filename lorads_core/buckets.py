@@ -43,7 +43,7 @@ class Placement:
     @property
     def cropped(self) -> float:
         """The share of the resized picture that the crop cuts away, 0–1."""
-        return 1 - (self.bucket[0] * self.bucket[1]) / (self.resized[0] * self.resized[1])
+        return 1.0 if not self.usable else 1 - (self.bucket[0] * self.bucket[1]) / (self.resized[0] * self.resized[1])
 
     @property
     def usable(self) -> bool:
@@ -88,13 +88,19 @@ def _place_shrinking(picture: Size, rule: BucketRule) -> Placement:
 
 
 def _shrunk(aspect: float, rule: BucketRule) -> Size:
-    """Return the size within the area whose one side is a multiple of the step, with the smaller error in aspect."""
+    """Return the size within the area whose one side is a multiple of the step, with the smaller error in aspect.
+
+    It is (0, 0) where a side would have no step at all: there, sd-scripts divides by zero.
+    """
     area = rule.resolution * rule.resolution
     wide = math.sqrt(area * aspect)
     width = _floor(wide, rule.step)
     height = _floor(area / wide, rule.step)
-    by_width = _aspect(width, _floor(width / aspect, rule.step))
-    by_height = _aspect(_floor(height * aspect, rule.step), height)
+    height_of_width = _floor(width / aspect, rule.step)
+    if not height or not height_of_width:
+        return 0, 0
+    by_width = width / height_of_width
+    by_height = _floor(height * aspect, rule.step) / height
     if abs(by_width - aspect) < abs(by_height - aspect):
         return width, int(width / aspect + 0.5)
     return int(height * aspect + 0.5), height
@@ -103,7 +109,3 @@ def _shrunk(aspect: float, rule: BucketRule) -> Size:
 def _floor(value: float, step: int) -> int:
     rounded = int(value + 0.5)
     return rounded - rounded % step
-
-
-def _aspect(width: int, height: int) -> float:
-    return width / height if height else math.inf

@@ -372,7 +372,15 @@ def summary(result: ExportResult) -> list[tuple[str, str]]:
         ("Buckets", f"{len(schedule.buckets)} (images with repeats: {buckets})"),
         ("Steps per epoch", f"{schedule.steps_per_epoch:,}"),
         ("Total steps", f"{schedule.total_steps:,} in {schedule.epochs} epochs"),
+        *([("Dropped", f"{schedule.dropped:,} images of an epoch, which fill no batch")] if schedule.dropped else []),
+        ("Saved LoRAs", _listed(result.checkpoints)),
     ]
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Return a few names in full, of many the first and the last."""
+    few = names if len(names) < 4 else (names[0], "…", names[-1])  # noqa: PLR2004 - what a line holds
+    return f"{len(names):,} ({', '.join(few)})"
 
 
 def summary_text(result: ExportResult) -> str:

@@ -259,8 +259,8 @@ def _band_words(group: Words) -> None:
 
 
 def _build_words(command: argparse.ArgumentParser) -> None:
-    from .bases import BASE_MODEL_NAMES  # noqa: PLC0415 - words of the tables, read when they are shown
-    from .trainers import trainers  # noqa: PLC0415 - as above
+    from .trainers import trainers  # noqa: PLC0415 - words of the tables, read when they are shown
+    from .training_words import add_training_words  # noqa: PLC0415 - as above
 
     command.add_argument("--name", type=_text, help="the dataset's name (default: the trigger)")
     command.add_argument("--trigger", type=_text, default="", help="the word that shall call the concept")
@@ -278,18 +278,11 @@ def _build_words(command: argparse.ArgumentParser) -> None:
     captions = command.add_argument_group("captions")
     captions.add_argument("--caption", default="sidecar", metavar="SOURCE", help="source (default: %(default)s)")
     captions.add_argument("--fallback", action="append", default=[], metavar="SOURCE", help="where the source has none")
-    training = command.add_argument_group("training")
-    training.add_argument("--trainer", choices=list(trainers()), default="sd-scripts", help="default: %(default)s")
-    training.add_argument("--base-model", choices=BASE_MODEL_NAMES, default="sdxl")
-    training.add_argument("--checkpoint", type=_text, default="", metavar="FILE", help="the base model's file")
-    training.add_argument("--resolution", type=int, default=1024)
-    training.add_argument("--batch-size", type=int, default=2)
-    training.add_argument("--epochs", type=int, default=10)
-    training.add_argument("--repeats", type=int, default=10)
-    training.add_argument("--network-dim", type=int, default=16)
-    training.add_argument("--network-alpha", type=float, default=8.0)
-    training.add_argument("--learning-rate", type=float, default=1e-4)
+    add_training_words(command.add_argument_group("training"), _text)
     writing = command.add_argument_group("writing")
+    writing.add_argument(
+        "--trainer", choices=list(trainers()), default="sd-scripts", help="what will train (default: %(default)s)"
+    )
     writing.add_argument(
         "--out", type=_path, metavar="FOLDER", help="folder of all exports (default: ./lorads-exports)"
     )

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from ..lorads_core.model import Progress
     from ..lorads_core.store.connect import Store
 
+CHECKPOINTS = ("checkpoints", "diffusion_models")
+TEXT_ENCODERS = ("text_encoders",)
+VAES = ("vae",)
 EXPORTS = "lorads"
 MANIFEST = "manifest.json"
 _NOT_IN_NAMES = frozenset("/\\\0")
@@ -159,11 +162,16 @@ def _manifest_time(folder: Path) -> int:
         return 0
 
 
-def checkpoints() -> list[str]:
-    """Return the names of ComfyUI's checkpoints."""
-    return folder_paths.get_filename_list("checkpoints")
+def model_names(folders: Sequence[str]) -> list[str]:
+    """Return the names of the models in ComfyUI's folders of these kinds, each once."""
+    return list(dict.fromkeys(name for folder in folders for name in folder_paths.get_filename_list(folder)))
 
 
-def checkpoint_path(name: str) -> str:
-    """Return the file of one of ComfyUI's checkpoints."""
-    return folder_paths.get_full_path_or_raise("checkpoints", name)
+def model_path(folders: Sequence[str], name: str) -> str:
+    """Return the file of a model that is in one of ComfyUI's folders of these kinds.
+
+    Raises:
+        FileNotFoundError: it is in none of them, or has gone (ComfyUI's own).
+    """
+    folder = next((each for each in folders if name in folder_paths.get_filename_list(each)), folders[0])
+    return folder_paths.get_full_path_or_raise(folder, name)

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, get_args
+
 from comfy_api.latest import io
 
 from ..lorads_core.bases import BASE_MODELS
-from ..lorads_core.model import TrainingConfig
+from ..lorads_core.model import MaskedLoss, RegularizationMethod, TrainingConfig
+from ..lorads_core.networks import NETWORKS
+from ..lorads_core.trainers.checks import USUAL_OPTIMIZERS, USUAL_SCHEDULERS
 from . import host
 from .sockets import CATEGORY, ConfigSocket
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 _DEFAULT = TrainingConfig()
-_NO_CHECKPOINT = "(choose later)"
+_LATER = "(choose later)"
+_NONE = "(none)"
 
 
 class TrainingConfigNode(io.ComfyNode):
@@ -24,53 +32,8 @@ class TrainingConfigNode(io.ComfyNode):
             display_name="Training Config",
             category=CATEGORY,
             description="How to train the LoRA: base model, network, resolution, steps and learning rate.",
-            search_aliases=["lora", "train", "learning rate"],
-            inputs=[
-                io.Combo.Input(
-                    "base_model",
-                    options=[base.name for base in BASE_MODELS],
-                    tooltip="Kind of base model: decides the trainer's script and how captions are written.",
-                ),
-                io.Combo.Input(
-                    "checkpoint",
-                    options=[_NO_CHECKPOINT, *host.checkpoints()],
-                    tooltip="The base model's file, from ComfyUI's checkpoints.",
-                ),
-                io.Int.Input("network_dim", default=_DEFAULT.network_dim, min=1, max=1024, tooltip="Rank of the LoRA."),
-                io.Float.Input(
-                    "network_alpha",
-                    default=_DEFAULT.network_alpha,
-                    min=0.5,
-                    max=1024,
-                    step=0.5,
-                    tooltip="Alpha: the LoRA counts alpha / dim; half the dim is usual.",
-                ),
-                io.Int.Input(
-                    "resolution", default=_DEFAULT.resolution, min=256, max=4096, step=64, tooltip="Side in pixels."
-                ),
-                io.Int.Input("batch_size", default=_DEFAULT.batch_size, min=1, max=256, tooltip="Images per step."),
-                io.Int.Input("epochs", default=_DEFAULT.epochs, min=1, max=10_000, tooltip="Passes over the dataset."),
-                io.Int.Input(
-                    "repeats", default=_DEFAULT.repeats, min=1, max=10_000, tooltip="Times an epoch shows each image."
-                ),
-                io.Float.Input(
-                    "learning_rate",
-                    default=_DEFAULT.learning_rate,
-                    min=1e-7,
-                    max=10,
-                    step=1e-5,
-                    round=False,
-                    tooltip="Learning rate of the U-Net.",
-                ),
-                io.Int.Input(
-                    "seed",
-                    default=_DEFAULT.seed,
-                    min=0,
-                    max=2**32 - 1,
-                    control_after_generate=False,
-                    tooltip="Seed of the training.",
-                ),
-            ],
+            search_aliases=["lora", "locon", "loha", "dora", "train", "learning rate"],
+            inputs=[*_usual(), *_network(), *_learning(), *_captions(), *_pictures(), *_model_files()],
             outputs=[ConfigSocket.Output("config", "config", tooltip="For Export Dataset.")],
         )
 
@@ -87,19 +50,252 @@ class TrainingConfigNode(io.ComfyNode):
         repeats: int,
         learning_rate: float,
         seed: int,
+        network: str,
+        conv_dim: int,
+        network_dropout: float,
+        text_encoder_learning_rate: float,
+        optimizer: str,
+        scheduler: str,
+        warmup: float,
+        gradient_accumulation_steps: int,
+        min_snr_gamma: float,
+        noise_offset: float,
+        v_prediction: bool,  # noqa: FBT001 - ComfyUI passes a widget's value by name
+        shuffle_caption: bool,  # noqa: FBT001
+        caption_dropout: float,
+        flip_aug: bool,  # noqa: FBT001
+        masked_loss: MaskedLoss,
+        regularization_method: RegularizationMethod,
+        bucket_no_upscale: bool,  # noqa: FBT001
+        sample_prompts: str,
+        clip_l: str,
+        t5xxl: str,
+        ae: str,
     ) -> io.NodeOutput:
         """Put the figures together."""
         return io.NodeOutput(
             TrainingConfig(
                 base_model=base_model,
-                checkpoint="" if checkpoint == _NO_CHECKPOINT else host.checkpoint_path(checkpoint),
+                checkpoint="" if checkpoint == _LATER else host.model_path(host.CHECKPOINTS, checkpoint),
+                clip_l="" if clip_l == _NONE else host.model_path(host.TEXT_ENCODERS, clip_l),
+                t5xxl="" if t5xxl == _NONE else host.model_path(host.TEXT_ENCODERS, t5xxl),
+                ae="" if ae == _NONE else host.model_path(host.VAES, ae),
+                v_prediction=v_prediction,
+                network=network,
                 network_dim=network_dim,
                 network_alpha=network_alpha,
+                conv_dim=conv_dim,
+                network_dropout=network_dropout,
                 resolution=resolution,
                 batch_size=batch_size,
+                gradient_accumulation_steps=gradient_accumulation_steps,
                 epochs=epochs,
                 repeats=repeats,
+                regularization_method=regularization_method,
                 learning_rate=learning_rate,
+                text_encoder_learning_rate=text_encoder_learning_rate,
+                scheduler=scheduler,
+                warmup=0.0 if scheduler == "constant" else warmup,
+                optimizer=optimizer,
+                shuffle_caption=shuffle_caption,
+                caption_dropout=caption_dropout,
+                flip_aug=flip_aug,
+                masked_loss=masked_loss,
+                min_snr_gamma=min_snr_gamma,
+                noise_offset=noise_offset,
+                bucket_no_upscale=bucket_no_upscale,
+                sample_prompts=tuple(line.strip() for line in sample_prompts.splitlines() if line.strip()),
                 seed=seed,
             )
         )
+
+
+def _usual() -> Sequence[io.Input]:
+    return [
+        io.Combo.Input(
+            "base_model",
+            options=[base.name for base in BASE_MODELS],
+            tooltip="Kind of base model: decides the trainer's script and how captions are written.",
+        ),
+        io.Combo.Input(
+            "checkpoint",
+            options=[_LATER, *host.model_names(host.CHECKPOINTS)],
+            tooltip="The base model's file, from ComfyUI's checkpoints and diffusion models.",
+        ),
+        io.Int.Input("network_dim", default=_DEFAULT.network_dim, min=1, max=1024, tooltip="Rank of the LoRA."),
+        io.Float.Input(
+            "network_alpha",
+            default=_DEFAULT.network_alpha,
+            min=0.5,
+            max=1024,
+            step=0.5,
+            tooltip="Alpha: the LoRA counts alpha / dim; half the dim is usual.",
+        ),
+        io.Int.Input(
+            "resolution",
+            default=_DEFAULT.resolution,
+            min=0,
+            max=4096,
+            step=64,
+            tooltip="Side in pixels; 0 for the base model's own.",
+        ),
+        io.Int.Input("batch_size", default=_DEFAULT.batch_size, min=1, max=256, tooltip="Images per step."),
+        io.Int.Input("epochs", default=_DEFAULT.epochs, min=1, max=10_000, tooltip="Passes over the dataset."),
+        io.Int.Input(
+            "repeats", default=_DEFAULT.repeats, min=1, max=10_000, tooltip="Times an epoch shows each image."
+        ),
+        _rate("learning_rate", _DEFAULT.learning_rate, 1e-7, "Learning rate of the U-Net."),
+        io.Int.Input(
+            "seed",
+            default=_DEFAULT.seed,
+            min=0,
+            max=2**32 - 1,
+            control_after_generate=False,
+            tooltip="Seed of the training.",
+        ),
+    ]
+
+
+def _network() -> Sequence[io.Input]:
+    return [
+        io.Combo.Input(
+            "network",
+            options=[each.name for each in NETWORKS],
+            default=_DEFAULT.network,
+            tooltip="Kind of network: LoRA for most; LoCon and LoHa change convolutions too; DoRA learns finer.",
+        ),
+        io.Int.Input(
+            "conv_dim",
+            default=_DEFAULT.conv_dim,
+            min=0,
+            max=1024,
+            tooltip="Rank in the convolutions of LoCon and LoHa; 0 for that of the network.",
+            advanced=True,
+        ),
+        _share("network_dropout", _DEFAULT.network_dropout, 0.9, "Share of the network that a step leaves out."),
+    ]
+
+
+def _learning() -> Sequence[io.Input]:
+    return [
+        _rate(
+            "text_encoder_learning_rate",
+            _DEFAULT.text_encoder_learning_rate,
+            0,
+            "Learning rate of the text encoders; 0 leaves them alone.",
+            advanced=True,
+        ),
+        io.Combo.Input(
+            "optimizer",
+            options=list(USUAL_OPTIMIZERS),
+            default=_DEFAULT.optimizer,
+            tooltip="What moves the weights; Prodigy finds the learning rate itself and wants 1.",
+            advanced=True,
+        ),
+        io.Combo.Input(
+            "scheduler",
+            options=list(USUAL_SCHEDULERS),
+            default=_DEFAULT.scheduler,
+            tooltip="How the learning rate goes down; constant goes without a warm-up.",
+            advanced=True,
+        ),
+        _share("warmup", _DEFAULT.warmup, 0.99, "Share of all steps in which the learning rate rises."),
+        io.Int.Input(
+            "gradient_accumulation_steps",
+            default=_DEFAULT.gradient_accumulation_steps,
+            min=1,
+            max=256,
+            tooltip="Batches that make one step together: a larger batch for less memory.",
+            advanced=True,
+        ),
+        io.Float.Input(
+            "min_snr_gamma",
+            default=_DEFAULT.min_snr_gamma,
+            min=0,
+            max=20,
+            step=0.5,
+            tooltip="Weakens what is learnt from little noise; 5 is usual, 0 is off.",
+            advanced=True,
+        ),
+        _share(
+            "noise_offset", _DEFAULT.noise_offset, 1.0, "Noise of all pixels alike, for darker and brighter images."
+        ),
+        io.Boolean.Input(
+            "v_prediction",
+            default=_DEFAULT.v_prediction,
+            tooltip="For base models that predict velocity, such as NoobAI v-pred; with zero terminal SNR.",
+            advanced=True,
+        ),
+    ]
+
+
+def _captions() -> Sequence[io.Input]:
+    return [
+        io.Boolean.Input(
+            "shuffle_caption",
+            default=_DEFAULT.shuffle_caption,
+            tooltip="Shuffle the tags of a caption each time; trigger, counts and characters stay in front.",
+            advanced=True,
+        ),
+        _share("caption_dropout", _DEFAULT.caption_dropout, 0.99, "Share of images that are shown without a caption."),
+    ]
+
+
+def _pictures() -> Sequence[io.Input]:
+    return [
+        io.Boolean.Input(
+            "flip_aug",
+            default=_DEFAULT.flip_aug,
+            tooltip="Mirror half of the images; not for faces and letters.",
+            advanced=True,
+        ),
+        io.Combo.Input(
+            "masked_loss",
+            options=list(get_args(MaskedLoss)),
+            default=_DEFAULT.masked_loss,
+            tooltip="Learn only what a mask shows: the alpha channel, or a file NAME-masklabel.png beside the image.",
+            advanced=True,
+        ),
+        io.Combo.Input(
+            "regularization_method",
+            options=list(get_args(RegularizationMethod)),
+            default=_DEFAULT.regularization_method,
+            tooltip="Learn the regularization images too (prior), or keep what the base model makes of their captions.",
+            advanced=True,
+        ),
+        io.Boolean.Input(
+            "bucket_no_upscale",
+            default=_DEFAULT.bucket_no_upscale,
+            tooltip="Never enlarge a small image; it gets a bucket of its own size.",
+            advanced=True,
+        ),
+        io.String.Input(
+            "sample_prompts",
+            default="",
+            multiline=True,
+            placeholder="a prompt a line",
+            tooltip="Prompts that are drawn after each epoch, a line each.",
+            advanced=True,
+        ),
+    ]
+
+
+def _model_files() -> Sequence[io.Input]:
+    encoders = [_NONE, *host.model_names(host.TEXT_ENCODERS)]
+    return [
+        io.Combo.Input("clip_l", options=encoders, tooltip="Flux's small text encoder.", advanced=True),
+        io.Combo.Input("t5xxl", options=encoders, tooltip="Flux's large text encoder.", advanced=True),
+        io.Combo.Input(
+            "ae", options=[_NONE, *host.model_names(host.VAES)], tooltip="Flux's autoencoder.", advanced=True
+        ),
+    ]
+
+
+def _rate(name: str, default: float, lowest: float, tooltip: str, *, advanced: bool = False) -> io.Input:
+    return io.Float.Input(
+        name, default=default, min=lowest, max=10, step=1e-5, round=False, tooltip=tooltip, advanced=advanced
+    )
+
+
+def _share(name: str, default: float, highest: float, tooltip: str) -> io.Input:
+    return io.Float.Input(name, default=default, min=0, max=highest, step=0.01, tooltip=tooltip, advanced=True)

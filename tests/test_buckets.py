@@ -63,3 +63,25 @@ def test_no_bucket_is_larger_than_the_resolution():
     sizes = bucket_sizes(RULE)
     assert len(sizes) == len(set(sizes))
     assert all(width * height <= 1024 * 1024 and min(width, height) >= 256 for width, height in sizes)
+
+
+@pytest.mark.parametrize("picture", [(60, 600), (12_000, 30), (30, 40_000), (4000, 63)])
+def test_what_has_no_step_to_a_side_is_unusable(picture):
+    # At the larger ones sd-scripts itself divides by zero.
+    placed = place(picture, NO_UPSCALE)
+    assert not placed.usable
+    assert placed.cropped == 1
+
+
+@pytest.mark.parametrize(
+    ("picture", "rule", "bucket", "resized"),
+    [
+        ((3461, 1033), BucketRule(800, 128, 1536, 128), (1280, 384), (1287, 384)),
+        ((801, 799), BucketRule(800, 128, 1536, 128, no_upscale=True), (768, 768), (801, 799)),
+        ((999, 1001), BucketRule(512, 256, 1024, 64), (512, 512), (512, 513)),
+        ((2000, 1333), BucketRule(1536, 256, 3072, 64, no_upscale=True), (1856, 1216), (1856, 1237)),
+    ],
+)
+def test_other_resolutions_and_steps(picture, rule, bucket, resized):
+    placed = place(picture, rule)
+    assert (placed.bucket, placed.resized) == (bucket, resized)

@@ -15,9 +15,9 @@ from ..finder.rules import FinderRules
 from ..inputs import band_wish, caption_settings, image_policy_word, sidecar_rule
 from ..library.filter import DatasetFilter
 from ..library.index import IndexOptions
-from ..model import TrainingConfig
 from ..settings import load_settings
 from ..trainers import trainer
+from ..training_words import training_config
 from .curate import chosen, find
 
 if TYPE_CHECKING:
@@ -71,14 +71,15 @@ def _demo(options: argparse.Namespace, screen: Screen) -> int:
 
 def _tell(options: argparse.Namespace, settings: Settings, screen: Screen) -> int:
     """Go through the whole story and say what each step has done."""
+    config = training_config(options)
     captions = caption_settings(
-        options.caption, options.fallback, options.trigger, options.trigger_position, options.base_model
+        options.caption, options.fallback, options.trigger, options.trigger_position, config.base_model
     )
     writing = ExportOptions(trainer=options.trainer, policy=image_policy_word(options.images))
     sidecar_rule(options.sidecar)
     wanted = chosen(options)
-    rules = _finder_rules(options)
-    check_config(_config(options), writing.trainer)
+    rules = _finder_rules(options, config.repeats)
+    check_config(config, writing.trainer)
     root = options.out or settings.export_root or Path("lorads-exports")
     with open_store(settings) as store:
         folders = [_index_one(store, settings, folder, options, screen).folder for folder in options.folders]
@@ -102,7 +103,7 @@ def _tell(options: argparse.Namespace, settings: Settings, screen: Screen) -> in
         screen.step("Captions", captioned.sentence)
         screen.problems(captioned.problems)
         with screen.progress() as progress:
-            result = export(store, captioned.dataset, _config(options), writing, root, progress=progress)
+            result = export(store, captioned.dataset, config, writing, root, progress=progress)
     screen.step("Export", str(result.export.folder))
     told = {(problem.code, problem.subject) for problem in captioned.problems}
     screen.problems(problem for problem in result.export.problems if (problem.code, problem.subject) not in told)
@@ -113,7 +114,7 @@ def _tell(options: argparse.Namespace, settings: Settings, screen: Screen) -> in
     return 0
 
 
-def _finder_rules(options: argparse.Namespace) -> FinderRules | None:
+def _finder_rules(options: argparse.Namespace, repeats: int) -> FinderRules | None:
     """Return how to find regularization images among the library's own, None where that is not asked for."""
     if options.find_regularization is None:
         if options.band or options.percentiles or options.regularization_class:
@@ -126,21 +127,7 @@ def _finder_rules(options: argparse.Namespace) -> FinderRules | None:
         count=options.find_regularization,
         band=band_wish(options.band, options.percentiles),
         wanted=DatasetFilter(required_tags=tuple(options.regularization_class), minimum_side=options.minimum_side),
-        repeats=options.repeats,
-    )
-
-
-def _config(options: argparse.Namespace) -> TrainingConfig:
-    return TrainingConfig(
-        base_model=options.base_model,
-        checkpoint=options.checkpoint,
-        network_dim=options.network_dim,
-        network_alpha=options.network_alpha,
-        resolution=options.resolution,
-        batch_size=options.batch_size,
-        epochs=options.epochs,
-        repeats=options.repeats,
-        learning_rate=options.learning_rate,
+        repeats=repeats,
     )
 
 

@@ -35,12 +35,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ExportResult:
-    """A finished export: the value that flows on, what was planned, and each picture's file."""
+    """A finished export: the value that flows on, what was planned, and each picture's file.
+
+    ``command`` starts the training in the trainer's folder; ``checkpoints`` are the LoRA files that it will save.
+    """
 
     export: Export
     schedule: Schedule
     files: dict[tuple[str, int], str]
     command: tuple[str, ...]
+    checkpoints: tuple[str, ...]
 
 
 def write_export(plan: ExportPlan, root: Path, name: str = "", progress: Progress = no_progress) -> ExportResult:

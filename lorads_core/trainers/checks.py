@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
     from ..buckets import Placement
 
+USUAL_OPTIMIZERS = ("AdamW8bit", "AdamW", "AdaFactor", "Prodigy", "Lion")
+USUAL_SCHEDULERS = ("cosine", "constant", "constant_with_warmup", "linear", "cosine_with_restarts", "polynomial")
+"""What most trainers know, in sd-scripts' spelling; each says itself what it lacks and what else it has."""
+
 _UPSCALED_TOO_MUCH = 2.0
 _CROPPED_TOO_MUCH = 0.1
 _SELF_TAUGHT_RATE = 0.1

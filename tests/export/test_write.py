@@ -337,3 +337,41 @@ def test_kill_in_the_middle_then_the_next_run_completes(picture, tmp_path, root)
     assert result.export.training_images == 60
     kept = sum(inodes.get(path.name) == path.stat().st_ino for path in (root / "many").rglob("*.png"))
     assert kept >= 20  # what was done was not done again
+
+
+def captions(dataset, root, **changes):
+    config = replace(CONFIG, **changes)
+    folder = write_export(plan_export(dataset, config, ExportOptions()), root).export.folder
+    return [file.read_text(encoding="utf-8") for file in sorted(folder.glob("*/*.txt"))]
+
+
+def with_captions(dataset, training, other):
+    first = replace(dataset.training[0], caption=Caption(training, "custom"))
+    second = replace(dataset.regularization[0], caption=Caption(other, "custom"))
+    return replace(dataset, training=(first,), regularization=(second,))
+
+
+def test_the_head_of_a_caption_is_marked_where_the_trainer_shuffles(dataset, root):
+    tagged = with_captions(dataset, "tom, 1boy, solo, hat, tree", "1girl, tom, hat")
+    assert captions(tagged, root) == ["tom, 1boy, solo, hat, tree", "1girl, tom, hat"]
+    assert captions(tagged, root, shuffle_caption=True) == ["tom, 1boy, solo ||| hat, tree", "1girl ||| tom, hat"]
+
+
+def test_lines_of_a_caption_stay_apart_where_they_are_variants(dataset, root):
+    lines = with_captions(dataset, "tom, 1boy, {hat}\n\ntom asleep, tree\n", "cat")
+    assert captions(lines, root)[0] == "tom, 1boy, {hat} tom asleep, tree"
+    assert captions(lines, root, caption_variants=True)[0] == "tom, 1boy, {{hat}}\ntom asleep, tree"
+    marked = captions(lines, root, caption_variants=True, shuffle_caption=True)[0]
+    assert marked == "tom, 1boy ||| {{hat}}\ntom asleep ||| tree"
+
+
+def test_the_manifest_holds_the_caption_without_marks(dataset, root):
+    tagged = with_captions(dataset, "tom, 1boy, hat", "cat")
+    captions(tagged, root, shuffle_caption=True)
+    assert read_manifest(root / "Tom")["images"][0]["caption"] == "tom, 1boy, hat"
+
+
+def test_the_files_that_the_training_will_save_are_named(dataset, root):
+    config = replace(CONFIG, epochs=3, save_every_epochs=2)
+    result = write_export(plan_export(dataset, config, ExportOptions()), root)
+    assert result.checkpoints == ("Tom-000002.safetensors", "Tom.safetensors")

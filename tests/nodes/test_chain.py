@@ -172,3 +172,35 @@ def test_an_export_has_a_name_not_a_path(pack, name):
 def test_an_export_may_be_named_by_its_dataset(pack):
     assert pack.host.export_name(" ") == ""
     assert pack.host.export_name(" my lora ") == "my lora"
+
+
+def test_a_training_config_holds_what_its_widgets_say(pack, base):
+    usual = call(pack, "LoradsTrainingConfig").args[0]
+    assert (usual.checkpoint, usual.clip_l, usual.resolution, usual.sample_prompts) == ("", "", 0, ())
+    config = call(
+        pack,
+        "LoradsTrainingConfig",
+        base_model="flux",
+        checkpoint="a model of diffusion_models.safetensors",
+        clip_l="a model of text_encoders.safetensors",
+        ae="a model of vae.safetensors",
+        network="dora",
+        scheduler="constant",
+        masked_loss="alpha",
+        sample_prompts="a cat\n\n a dog ",
+    ).args[0]
+    models = base / "models"
+    assert config.checkpoint == str(models / "diffusion_models" / "a model of diffusion_models.safetensors")
+    assert config.clip_l == str(models / "text_encoders" / "a model of text_encoders.safetensors")
+    assert config.ae == str(models / "vae" / "a model of vae.safetensors")
+    assert (config.network, config.masked_loss, config.t5xxl) == ("dora", "alpha", "")
+    assert (config.scheduler, config.warmup) == ("constant", 0), "constant goes without a warm-up"
+    assert config.sample_prompts == ("a cat", "a dog")
+
+
+def test_a_node_has_an_input_for_a_field_of_that_name_only(pack):
+    inputs = {each.id: each for each in pack.nodes["LoradsTrainingConfig"].define_schema().inputs}
+    usual = call(pack, "LoradsTrainingConfig").args[0]
+    for name, each in inputs.items():
+        if "default" in each.options and name != "sample_prompts":
+            assert each.options["default"] == getattr(usual, name), name

@@ -3,7 +3,8 @@
 Seen with it each time: no ignored key in training_config.toml, every caption and is_reg as in the manifest.
 """
 
-from pathlib import PurePath
+import json
+from pathlib import PurePosixPath
 
 import pytest
 
@@ -12,6 +13,8 @@ from lorads_core.images.encode import ImagePolicy
 from lorads_core.images.facts import read_facts
 from lorads_core.model import TrainingConfig
 from lorads_core.trainers import Subset, trainer
+
+from . import cases
 
 PICTURES = {".jpg", ".png", ".webp", ".avif"}
 
@@ -76,68 +79,31 @@ def test_counts_come_true(config, policy, buckets, steps_per_epoch, total_steps)
     assert (schedule.steps_per_epoch, schedule.total_steps) == (steps_per_epoch, total_steps)
 
 
-def test_the_configs_are_those_that_were_fed_to_it():
-    subsets = [
-        Subset("10_tom", 10, is_regularization=False, sizes=((64, 64),)),
-        Subset("1_regularization", 1, is_regularization=True, sizes=((64, 64),)),
-    ]
-    config = TrainingConfig(checkpoint="/models/base.safetensors")
-    folder, output = PurePath("/exports/tom"), PurePath("/exports/tom-lora")
-    texts = trainer("sd-scripts").files(config, subsets, folder, output, "tom")
-    assert texts == {
-        "training_config.toml": """\
-pretrained_model_name_or_path = "/models/base.safetensors"
-dataset_config = "/exports/tom/dataset_config.toml"
-output_dir = "/exports/tom-lora"
-output_name = "tom"
-save_model_as = "safetensors"
-save_precision = "fp16"
-save_every_n_epochs = 1
-max_train_epochs = 10
-gradient_accumulation_steps = 1
-network_module = "networks.lora"
-network_dim = 16
-network_alpha = 8.0
-optimizer_type = "AdamW8bit"
-learning_rate = 0.0001
-unet_lr = 0.0001
-lr_scheduler = "cosine"
-lr_warmup_steps = 0.05
-network_train_unet_only = true
-cache_text_encoder_outputs = true
-mixed_precision = "bf16"
-gradient_checkpointing = true
-sdpa = true
-no_half_vae = true
-cache_latents = true
-max_token_length = 225
-prior_loss_weight = 1.0
-seed = 42
-""",
-        "dataset_config.toml": """\
-[general]
-caption_extension = ".txt"
-shuffle_caption = false
-keep_tokens = 0
-flip_aug = false
+NUMBERS = json.loads((cases.GOLDEN / "numbers.json").read_text(encoding="utf-8"))
+FOLDERS = sorted(path for path in cases.GOLDEN.iterdir() if path.is_dir())
+OF_FOLDER = {name.replace(" ", "-"): case for name, case in cases.CASES.items()}
 
-[[datasets]]
-resolution = 1024
-batch_size = 2
-enable_bucket = true
-bucket_no_upscale = false
-bucket_reso_steps = 64
-min_bucket_reso = 256
-max_bucket_reso = 2048
 
-[[datasets.subsets]]
-image_dir = "/exports/tom/10_tom"
-num_repeats = 10
-is_reg = false
+def test_every_case_has_its_numbers():
+    assert list(NUMBERS) == list(cases.CASES)
 
-[[datasets.subsets]]
-image_dir = "/exports/tom/1_regularization"
-num_repeats = 1
-is_reg = true
-""",
-    }
+
+@pytest.mark.parametrize("name", cases.CASES)
+def test_counts_are_what_sd_scripts_made_of_a_case(name):
+    config, subsets = cases.CASES[name]
+    assert [p.message for p in trainer("sd-scripts").problems(config, subsets) if p.severity == "error"] == []
+    schedule = trainer("sd-scripts").schedule(config, subsets)
+    assert {
+        "buckets": [[*size, count] for size, count in schedule.buckets],
+        "steps_per_epoch": schedule.steps_per_epoch,
+        "total_steps": schedule.total_steps,
+    } == NUMBERS[name]
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_the_configs_are_those_that_were_fed_to_it(folder):
+    config, subsets = OF_FOLDER[folder.name]
+    texts = trainer("sd-scripts").files(
+        config, subsets, PurePosixPath("/exports/tom"), PurePosixPath("/exports/tom-lora"), "tom"
+    )
+    assert texts == {file.name: file.read_text(encoding="utf-8") for file in folder.iterdir()}

@@ -1,0 +1,84 @@
+"""Configs and pictures that were fed to sd-scripts v0.10.1 itself; what it made of them lies in golden/sd_scripts.
+
+Seen there for every case, with its own argument parser, blueprint generator and dataset classes on pictures of these
+sizes: no key ignored or of a wrong type, no assertion, every caption and is_reg as written, the head of a shuffled
+caption in front; and with lycoris-lora 4.1.3 and models of the real layout, a network of the right layers.
+"""
+
+from pathlib import Path
+
+from lorads_core.bases import BASE_MODEL_NAMES
+from lorads_core.model import TrainingConfig
+from lorads_core.networks import NETWORK_NAMES
+from lorads_core.trainers import Subset
+
+GOLDEN = Path(__file__).parent / "golden" / "sd_scripts"
+PICTURES = {
+    "wide": ((1216, 832), (832, 1216), (1024, 1024), (3000, 2000), (1920, 1080), (700, 500), (640, 640)),
+    "odd": (
+        (513, 767), (1000, 480), (2048, 2048), (1024, 512), (999, 1001), (333, 1000), (1500, 400), (800, 800),
+        (801, 799), (1600, 900), (640, 1536),
+    ),
+    "many": tuple((600 + 37 * n % 900, 500 + 61 * n % 800) for n in range(60)),
+}  # fmt: skip
+OTHERS = ((1024, 1024), (3000, 2000), (512, 768), (768, 512), (900, 900))
+FILES = {
+    "checkpoint": "/models/base.safetensors",
+    "clip_l": "/models/clip_l.safetensors",
+    "t5xxl": "/models/t5xxl.safetensors",
+    "ae": "/models/ae.safetensors",
+}
+
+VARIANTS = {
+    "text encoder": {"text_encoder_learning_rate": 5e-5},
+    "shuffled": {"shuffle_caption": True, "keep_tokens": 2},
+    "accumulated": {
+        "batch_size": 3, "gradient_accumulation_steps": 4, "epochs": 3, "repeats": 3, "regularization_repeats": 4,
+    },
+    "not enlarged": {"bucket_no_upscale": True, "batch_size": 4},
+    "odd resolution": {"bucket_step": 128, "resolution": 800, "max_bucket_side": 1500},
+    "alpha": {"masked_loss": "alpha"},
+    "preserved": {"regularization_method": "preservation", "batch_size": 1},
+    "dropped": {"caption_dropout": 0.1, "caption_variants": True, "shuffle_caption": True},
+    "augmented": {"color_aug": True, "random_crop": True, "cache_latents": False, "flip_aug": True},
+    "three processes": {"processes": 3, "gradient_accumulation_steps": 2, "save_every_epochs": 2, "epochs": 5},
+    "sampled": {"sample_prompts": ("a cat -- not an option --n x", "x # it's"), "sample_every_epochs": 2},
+    "optimized": {
+        "optimizer": "AdaFactor", "weight_decay": 0.01, "scheduler": "cosine_with_restarts", "network_dropout": 0.1,
+    },
+    "8 bits": {"fp8_base": True},
+    "velocity": {"v_prediction": True, "min_snr_gamma": 5.0, "noise_offset": 0.05, "max_token_length": 75},
+}  # fmt: skip
+NOT_FOR = {"flux": ("velocity",)}
+
+
+def subsets(config, pictures, *, others):
+    training = Subset("2_tomcat", config.repeats, is_regularization=False, sizes=PICTURES[pictures], trigger="tomcat")
+    if not others:
+        return (training,)
+    return training, Subset("1_regularization", config.regularization_repeats, is_regularization=True, sizes=OTHERS)
+
+
+def _config(**changes):
+    return TrainingConfig(**{**FILES, "repeats": 2, "epochs": 2, **changes})
+
+
+def _cases():
+    for base in BASE_MODEL_NAMES:
+        for network in NETWORK_NAMES:
+            if (base, network) != ("flux", "locon"):
+                config = _config(base_model=base, network=network)
+                yield f"{base} {network}", config, "wide", True
+                yield f"{base} {network} alone", config, "odd", False
+    for base in ("sd15", "sdxl", "flux"):
+        for name, changes in VARIANTS.items():
+            if name not in NOT_FOR.get(base, ()):
+                config = _config(base_model=base, **changes)
+                yield f"{base} {name}", config, "many", True
+                yield f"{base} {name} alone", config, "odd", False
+        yield f"{base} masks", _config(base_model=base, masked_loss="sidecar"), "odd", False
+    yield "sdxl loha preserved", _config(network="loha", regularization_method="preservation"), "wide", True
+    yield "flux loha 8 bits", _config(base_model="flux", network="loha", text_encoder_learning_rate=1e-5), "wide", True
+
+
+CASES = {name: (config, subsets(config, pictures, others=others)) for name, config, pictures, others in _cases()}

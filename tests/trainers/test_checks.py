@@ -1,0 +1,88 @@
+"""What every trainer asks of a config: figures in range, words that exist, nothing that contradicts itself."""
+
+from dataclasses import fields, replace
+
+import pytest
+
+from lorads_core.bases import BASE_MODEL_NAMES
+from lorads_core.model import TrainingConfig
+from lorads_core.trainers import checks
+
+CONFIG = TrainingConfig()
+
+
+def refused(**change):
+    return " ".join(checks.refusals(replace(CONFIG, **change)))
+
+
+@pytest.mark.parametrize("base", BASE_MODEL_NAMES)
+def test_the_usual_config_is_refused_for_no_base_model(base):
+    config = replace(CONFIG, base_model=base)
+    assert list(checks.refusals(config)) == []
+    assert list(checks.doubts(config)) == []
+
+
+def test_what_stands_for_the_usual_is_settled_once():
+    settled = checks.settled(replace(CONFIG, base_model="sd15", conv_alpha=2.0))
+    assert (settled.resolution, settled.max_bucket_side, settled.max_token_length) == (512, 1024, 225)
+    assert (settled.conv_dim, settled.conv_alpha) == (16, 2.0)
+    assert checks.settled(replace(CONFIG, base_model="flux")).max_token_length == 512
+    assert checks.settled(settled) == settled
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"base_model": "sdxI"}, "no base model 'sdxI': did you mean sdxl?"),
+        ({"base_model": "zzz"}, "no base model 'zzz': Choose one of sdxl"),
+        ({"network": "LOCON"}, "no network 'LOCON': did you mean locon?"),
+        ({"masked_loss": "alhpa"}, "did you mean alpha?"),
+        ({"regularization_method": "priors"}, "did you mean prior?"),
+        ({"warmup": 1.5}, "warm-up is 1.5: give a number from 0 to 0.99"),
+        ({"weight_decay": -1}, "weight decay is -1"),
+        ({"learning_rate": float("nan")}, "learning rate is nan"),
+        ({"caption_dropout": 1}, "caption dropout is 1"),
+        ({"processes": 0}, "number of processes is 0"),
+        ({"max_bucket_side": 64}, "below the resolution 1024"),
+        ({"max_token_length": 77}, "choose one of 75, 150, 225"),
+        ({"max_token_length": 225, "base_model": "flux"}, "choose one of 512"),
+        ({"shuffle_caption": True, "keep_tokens": 0}, "keep at least 1"),
+        ({"sample_prompts": ("a cat", " ")}, "sample prompt is empty"),
+        ({"base_model": "flux", "v_prediction": True}, "turn v-prediction off"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(change, says):
+    assert says in refused(**change)
+
+
+def test_all_that_is_wrong_is_said_at_once():
+    text = refused(network_dim=0, epochs=0, seed=-1)
+    assert all(what in text for what in ("network dim", "number of epochs", "seed"))
+
+
+def test_every_figure_has_a_range():
+    ranged = {field for field, *_ in checks._RANGES}
+    figures = {each.name for each in fields(TrainingConfig) if type(getattr(CONFIG, each.name)) in (int, float)}
+    assert figures - ranged == {"max_token_length", "max_bucket_side", "bucket_step"}
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"network_alpha": 32}, "alpha 32 is above the dim 16"),
+        ({"network": "locon", "conv_dim": 4, "conv_alpha": 8}, "convolution alpha 8 is above"),
+        ({"conv_dim": 4}, "changes no convolutions: choose locon"),
+        ({"base_model": "flux", "network": "loha", "conv_dim": 4}, "changes no convolutions"),
+        ({"optimizer": "Prodigy"}, "Prodigy finds its rate itself"),
+    ],
+)
+def test_what_trains_badly_is_said(change, says):
+    assert says in " ".join(checks.doubts(replace(CONFIG, **change)))
+
+
+def test_only_what_was_set_is_reported_as_lacking():
+    config = replace(CONFIG, flip_aug=True)
+    lacks = {"flip_aug": "mirror the images yourself.", "color_aug": "it is left out."}
+    (problem,) = checks.not_in_trainer("X", config, lacks)
+    assert (problem.severity, problem.code) == ("warning", "not-in-trainer")
+    assert problem.message == "X has no flip aug: mirror the images yourself."
