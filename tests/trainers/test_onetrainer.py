@@ -300,6 +300,7 @@ def test_a_resolution_of_64_is_refused_as_it_divides_by_a_side_of_zero():
         ({"base_model": "flux", "t5xxl": "/models/t5.safetensors"}, "t5xxl"),
         ({"base_model": "flux", "min_snr_gamma": 5.0}, "min snr gamma"),
         ({"ae": "/models/ae.safetensors"}, "ae"),
+        ({"max_token_length": 225}, "max token length"),
         ({"cache_text_encoder_outputs": False}, "cache text encoder outputs"),
     ],
 )

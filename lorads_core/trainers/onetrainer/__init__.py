@@ -39,6 +39,7 @@ class OneTrainer:
         found += checks.not_in_trainer(LABEL, config, rules.lacks(settled))
         found += [Problem("info", "needs", message) for message in rules.needs(settled)]
         if all(problem.severity != "error" for problem in found):
+            found += () if config.max_token_length else rules.cuts(settled)
             found += rules.notes(settled, subsets)
             found += rules.subset_problems(settled, subsets)
         return found

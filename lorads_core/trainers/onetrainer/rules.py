@@ -118,23 +118,32 @@ def lacks(config: TrainingConfig) -> dict[str, str]:
         found |= {key: instead for key in ("conv_dim", "conv_alpha") if _differs(config, key)}
     if is_flux(config):
         found["min_snr_gamma"] = "flow matching has no signal-to-noise weights; it is left out."
-        found |= dict.fromkeys(("clip_l", "t5xxl", "ae"), "it reads all parts from one folder or repository.")
-    else:
-        found |= dict.fromkeys(("clip_l", "t5xxl", "ae"), "only Flux has it; it is left out.")
+    where = "it reads all parts from one folder or repository" if is_flux(config) else "only Flux has it"
+    found |= {part: f"{where}; {getattr(config, part)} is left out." for part in ("clip_l", "t5xxl", "ae")}
+    if _is_cut(config):
+        found["max_token_length"] = f"it reads the first {kind(config).tokens} tokens of a caption."
     if config.cache_text_encoder_outputs is False and caches_text(config):
         found["cache_text_encoder_outputs"] = "it has no switch for it: without cached latents there is none."
     return found
+
+
+def _is_cut(config: TrainingConfig) -> bool:
+    return 0 < kind(config).tokens < config.max_token_length
 
 
 def _differs(config: TrainingConfig, key: str) -> bool:
     return getattr(config, key) != getattr(config, key.replace("conv", "network"))
 
 
+def cuts(config: TrainingConfig) -> Iterator[Problem]:
+    """Yield that long captions are cut, for a settled config that did not itself ask for long ones."""
+    if _is_cut(config):
+        tokens = kind(config).tokens
+        yield _lacking(f"{LABEL} reads the first {tokens} tokens of a caption: keep captions short, the trigger first.")
+
+
 def notes(config: TrainingConfig, subsets: Sequence[Subset]) -> Iterator[Problem]:
     """Yield what OneTrainer does another way than others, for a settled config without errors."""
-    tokens = kind(config).tokens
-    if tokens and config.max_token_length > tokens:
-        yield _lacking(f"{LABEL} reads the first {tokens} tokens of a caption: keep captions short, the trigger first.")
     if network(config.network).hadamard and kind(config).convolutions:
         yield _lacking(
             f"{LABEL} saves LoHa's convolutions in a form that ComfyUI does not read: they are left out. Choose the"
