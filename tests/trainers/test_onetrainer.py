@@ -273,6 +273,7 @@ def test_one_that_is_too_old_or_missing_is_refused(home, tmp_path):
         ({"optimizer": "PagedAdamW"}, "did you mean PagedAdamW8bit"),
         ({"mixed_precision": "bf61"}, "did you mean bf16"),
         ({"resolution": 64}, "without height"),
+        ({"optimizer": "Prodigy", "learning_rate": 1.0, "text_encoder_learning_rate": 0.5}, "two learning rates"),
         ({"cache_text_encoder_outputs": True, "text_encoder_learning_rate": 1e-5}, "leave that caching to us"),
         ({"cache_text_encoder_outputs": True, "cache_latents": False}, "turn the caching of latents on"),
         ({"batch_size": 64}, "smaller batch"),

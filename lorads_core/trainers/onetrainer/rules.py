@@ -57,6 +57,7 @@ def missing(home: Path | None) -> Iterator[str]:
 def refusals(config: TrainingConfig) -> Iterator[str]:
     """Yield what OneTrainer stops at, or would train something else with, in a settled config."""
     yield from _unknown(config)
+    yield from _rates(config)
     yield from _caching(config)
     if is_flux(config) and network(config.network).convolutions and not network(config.network).hadamard:
         yield "Flux has no convolutions, so that a LoCon of it is a LoRA: choose the network lora."
@@ -74,6 +75,15 @@ def _unknown(config: TrainingConfig) -> Iterator[str]:
         yield from checks.unknown(LABEL, "scheduler", config.scheduler, tuple(SCHEDULERS))
     yield from checks.unknown(LABEL, "optimizer", config.optimizer, tuple(OPTIMIZERS))
     yield from checks.unknown(LABEL, "mixed precision", config.mixed_precision, tuple(PRECISIONS))
+
+
+def _rates(config: TrainingConfig) -> Iterator[str]:
+    rate = config.text_encoder_learning_rate
+    if config.optimizer.startswith(("Prodigy", "DAdapt")) and rate not in {0, config.learning_rate}:
+        yield (
+            f"{config.optimizer} stops at two learning rates: set that of the text encoder to {config.learning_rate:g}"
+            " too, or to 0."
+        )
 
 
 def _caching(config: TrainingConfig) -> Iterator[str]:
