@@ -259,7 +259,8 @@ def _band_words(group: Words) -> None:
 
 
 def _build_words(command: argparse.ArgumentParser) -> None:
-    from .training_words import add_training_words  # noqa: PLC0415 - words of the tables, read when they are shown
+    from .trainers import trainers  # noqa: PLC0415 - words of the tables, read when they are shown
+    from .training_words import add_training_words  # noqa: PLC0415 - as above
 
     command.add_argument("--name", type=_text, help="the dataset's name (default: the trigger)")
     command.add_argument("--trigger", type=_text, default="", help="the word that shall call the concept")
@@ -279,6 +280,9 @@ def _build_words(command: argparse.ArgumentParser) -> None:
     captions.add_argument("--fallback", action="append", default=[], metavar="SOURCE", help="where the source has none")
     add_training_words(command.add_argument_group("training"), _text)
     writing = command.add_argument_group("writing")
+    writing.add_argument(
+        "--trainer", choices=list(trainers()), default="sd-scripts", help="what will train (default: %(default)s)"
+    )
     writing.add_argument(
         "--out", type=_path, metavar="FOLDER", help="folder of all exports (default: ./lorads-exports)"
     )

@@ -29,7 +29,9 @@ class ExportDataset(io.ComfyNode):
             search_aliases=["lora", "dataset", "save", "kohya", "sd-scripts"],
             inputs=[
                 DatasetSocket.Input("dataset", tooltip="From Caption Builder."),
-                io.Combo.Input("trainer", options=list(trainers()), tooltip="Program that will train."),
+                io.Combo.Input(
+                    "trainer", options=list(trainers()), default="sd-scripts", tooltip="Program that will train."
+                ),
                 io.String.Input(
                     "folder",
                     default="",

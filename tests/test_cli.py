@@ -75,6 +75,18 @@ def test_any_folder_instead_of_the_samples(lorads, tmp_path, picture):
     assert (tmp_path / "out/demo/10_tomcat/000001-0.txt").read_text() == "tomcat, cat, number 0"
 
 
+def test_the_trainer_is_chosen_by_word(lorads, tmp_path, picture):
+    for n in range(4):
+        picture(f"mine/{n}.png", (640, 640))
+        (tmp_path / f"mine/{n}.txt").write_text(f"cat, number {n}")
+    code, out, _ = lorads(
+        "demo", tmp_path / "mine", "--trigger", "tomcat", "--trainer", "onetrainer", "--out", tmp_path / "out"
+    )
+    assert code == 0
+    assert (tmp_path / "out/demo/onetrainer_config.json").is_file()
+    assert "Train it in the folder of OneTrainer with:\n  python scripts/train.py" in out
+
+
 def test_build_chooses(lorads, tmp_path):
     pictures = SAMPLES / "subject"
     code, out, err = lorads(

@@ -17,6 +17,7 @@ from ..inputs import band_wish, caption_settings, image_policy_word, sidecar_rul
 from ..library.filter import DatasetFilter
 from ..library.index import IndexOptions
 from ..settings import load_settings
+from ..trainers import trainer
 from ..training_words import training_config
 from .curate import chosen, find
 
@@ -75,7 +76,7 @@ def _tell(options: argparse.Namespace, settings: Settings, screen: Screen) -> in
     captions = caption_settings(
         options.caption, options.fallback, options.trigger, options.trigger_position, config.base_model
     )
-    writing = ExportOptions(policy=image_policy_word(options.images))
+    writing = ExportOptions(trainer=options.trainer, policy=image_policy_word(options.images))
     sidecar_rule(options.sidecar)
     wanted = chosen(options)
     rules = _finder_rules(options, config.repeats)
@@ -109,7 +110,8 @@ def _tell(options: argparse.Namespace, settings: Settings, screen: Screen) -> in
     screen.problems(problem for problem in result.export.problems if (problem.code, problem.subject) not in told)
     screen.tree(result.export.folder)
     screen.summary(summary(result))
-    screen.line(f"\nTrain it in the folder of sd-scripts with:\n  python {shlex.join(result.command)}")
+    label = trainer(writing.trainer).label
+    screen.line(f"\nTrain it in the folder of {label} with:\n  python {shlex.join(result.command)}")
     return 0
 
 

@@ -51,7 +51,8 @@ class Schedule:
 class Tick:
     """What a line of a trainer's output says of the training; None where it does not say.
 
-    ``step`` counts steps of the whole training from 1, ``epoch`` epochs from 1; ``rate`` is in steps a second.
+    ``step`` counts steps of the whole training from 1, ``epoch`` epochs from 1; ``rate`` is in steps a second. A
+    trainer that counts the batches of each epoch anew says ``batch`` of ``batches`` instead of ``step``.
     """
 
     step: int | None = None
@@ -60,6 +61,8 @@ class Tick:
     loss: float | None = None
     learning_rate: float | None = None
     rate: float | None = None
+    batch: int | None = None
+    batches: int | None = None
 
 
 class Trainer(Protocol):
@@ -129,7 +132,10 @@ class Trainer(Protocol):
         ...
 
     def checkpoints(self, config: TrainingConfig, schedule: Schedule, name: str) -> tuple[str, ...]:
-        """Return the LoRA files that the training writes into its output folder, in that order, the final one last."""
+        """Return the LoRA files that the training writes into its output folder, in that order, the final one last.
+
+        A ``*`` in a name is what only the training knows, such as the time.
+        """
         ...
 
 

@@ -1,0 +1,109 @@
+"""OneTrainer: its config file, its buckets and its steps; rules of 23df383 (2026-08) unless said otherwise."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from ...model import Problem
+from .. import Schedule, Subset, Tick, Trainer, checks
+from . import counting, rendering, rules
+from .words import LABEL
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from ...model import TrainingConfig
+
+_BAR = re.compile(
+    r"(?:^|[^\w])(?P<what>step|epoch): +\d+%\|.*?\| (?P<done>\d+)/(?P<total>\d+) "
+    r"\[[^,\]]*(?:, +(?P<rate>[\d.]+)(?P<unit>it/s|s/it))?(?:.*?smooth loss=(?P<loss>[\w.+-]+))?"
+)
+
+
+class OneTrainer:
+    """OneTrainer, started as ``scripts/train.py --config-path onetrainer_config.json`` in its own folder."""
+
+    name = "onetrainer"
+    label = LABEL
+
+    def problems(self, config: TrainingConfig, subsets: Sequence[Subset], home: Path | None = None) -> list[Problem]:
+        """Return what OneTrainer would stop at, ignore or do badly."""
+        if senseless := list(checks.refusals(config)):
+            return [Problem("error", "config", message) for message in senseless]
+        settled = checks.settled(config)
+        found = [Problem("error", "config", message) for message in rules.refusals(settled)]
+        found += [Problem("error", "config", message) for message in rules.missing(home)]
+        found += [Problem("warning", "config", message) for message in (*checks.doubts(config), *rules.doubts(settled))]
+        found += checks.not_in_trainer(LABEL, config, rules.lacks(settled))
+        found += [Problem("info", "needs", message) for message in rules.needs(settled)]
+        if all(problem.severity != "error" for problem in found):
+            found += () if config.max_token_length else rules.cuts(settled)
+            found += rules.notes(settled, subsets)
+            found += rules.subset_problems(settled, subsets)
+        return found
+
+    def schedule(self, config: TrainingConfig, subsets: Sequence[Subset]) -> Schedule:
+        """Return buckets and steps; what fills no batch is dropped."""
+        return counting.schedule(checks.settled(config), subsets)
+
+    def files(
+        self,
+        config: TrainingConfig,
+        subsets: Sequence[Subset],
+        folder: Path,
+        output: Path,
+        name: str,
+        home: Path | None = None,
+    ) -> dict[str, str]:
+        """Return ``onetrainer_config.json``, with absolute paths, in the format of the OneTrainer in ``home``."""
+        return rendering.files(checks.settled(config), subsets, folder, output, name, rules.version_of(home))
+
+    def command(self, config: TrainingConfig, folder: Path) -> list[str]:  # noqa: ARG002 - all is in the file
+        """Return the script and its config file; it starts several processes itself."""
+        return ["scripts/train.py", "--config-path", str(folder / rendering.CONFIG_FILE)]
+
+    def caption(self, text: str, head: int, config: TrainingConfig) -> str:  # noqa: ARG002 - it keeps a fixed count
+        """Return the caption as it is: each line is a variant."""
+        return text
+
+    def mask(self, folder: str, stem: str) -> str:
+        """Return a path beside the picture."""
+        return f"{folder}/{stem}-masklabel.png"
+
+    def tick(self, line: str) -> Tick | None:
+        """Read tqdm's bars of epochs and of the batches of an epoch (to standard error).
+
+        ``epoch:  10%|█ | 1/10 [00:05<00:45, 5.00s/it]`` counts whole epochs; ``step:  12%|█▏ | 3/25 [00:04<00:30,
+        1.39s/it, loss=0.123, smooth loss=0.0987]`` counts batches.
+        """
+        found = _BAR.search(line)
+        if not found:
+            return None
+        done, total = int(found["done"]), int(found["total"])
+        if found["what"] == "epoch":
+            return Tick(epoch=min(done + 1, total))
+        rate = float(found["rate"]) if found["rate"] else None
+        return Tick(
+            batch=done,
+            batches=total,
+            rate=1 / rate if rate and found["unit"] == "s/it" else rate,
+            loss=float(found["loss"]) if found["loss"] else None,
+        )
+
+    def checkpoints(self, config: TrainingConfig, schedule: Schedule, name: str) -> tuple[str, ...]:
+        """Return ``save/NAME-*-save-STEPS-EPOCHS-0.safetensors`` of each saved epoch, and ``NAME.safetensors``.
+
+        ``*`` is the time of saving; STEPS are batches.
+        """
+        config = checks.settled(config)
+        batches = counting.batches_of(config, dict(schedule.buckets))
+        saved = counting.saves(config, batches)
+        return (
+            *(f"save/{name}-*-save-{done}-{epochs}-{rest}.safetensors" for done, epochs, rest in saved),
+            f"{name}.safetensors",
+        )
+
+
+TRAINER: Trainer = OneTrainer()

@@ -1,0 +1,227 @@
+"""What OneTrainer would stop at, ignore or do badly: a wrong word in its config it only prints, and trains on."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from ...bases import base_model
+from ...model import Problem
+from ...networks import network
+from .. import checks
+from .counting import batches_of, full_batch, placements, samples
+from .rendering import NEWEST, OLDEST, VARIATIONS, image_variations, is_one_file_of_flux, text_variations
+from .words import FLUX_REPOSITORY, LABEL, OPTIMIZERS, PRECISIONS, SCHEDULERS, caches_text, is_flux, kind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from ...buckets import Size
+    from ...model import TrainingConfig
+    from .. import Subset
+
+_VERSION = re.compile(r"config_version=(\d+)")
+
+
+def version_in(home: Path) -> int | None:
+    """Return the version of its config that the OneTrainer in ``home`` reads, None where there is none."""
+    try:
+        text = (home / "modules" / "util" / "config" / "TrainConfig.py").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    found = _VERSION.search(text)
+    return int(found[1]) if found else None
+
+
+def version_of(home: Path | None) -> int:
+    """Return the version of the config to write; newer OneTrainers turn the newest that we know into their own."""
+    version = version_in(home) if home else None
+    return NEWEST if version is None else min(max(version, OLDEST), NEWEST)
+
+
+def missing(home: Path | None) -> Iterator[str]:
+    """Yield what speaks against the OneTrainer in ``home``."""
+    if home is None:
+        return
+    version = version_in(home)
+    if version is None:
+        yield f"There is no {LABEL} in {home}: mend the folder in lorads.toml."
+    elif version < OLDEST:
+        yield (
+            f"The {LABEL} in {home} reads configs of version {version} only, and version {OLDEST} is the oldest that is"
+            " written: update it."
+        )
+
+
+def refusals(config: TrainingConfig) -> Iterator[str]:
+    """Yield what OneTrainer stops at, or would train something else with, in a settled config."""
+    yield from _unknown(config)
+    yield from _rates(config)
+    yield from _caching(config)
+    if is_flux(config) and network(config.network).convolutions and not network(config.network).hadamard:
+        yield "Flux has no convolutions, so that a LoCon of it is a LoRA: choose the network lora."
+    if config.resolution <= kind(config).step:
+        label, step = base_model(config.base_model).label, kind(config).step
+        yield f"At a resolution of {config.resolution}, {label} has buckets without height: use more than {step}."
+    if config.masked_loss == "alpha":
+        yield f"{LABEL} reads no masks from alpha channels: choose sidecar, masks in files of their own."
+
+
+def _unknown(config: TrainingConfig) -> Iterator[str]:
+    if config.scheduler == "polynomial":
+        yield f"{LABEL} has no scheduler 'polynomial': choose linear, which is that of power 1."
+    else:
+        yield from checks.unknown(LABEL, "scheduler", config.scheduler, tuple(SCHEDULERS))
+    yield from checks.unknown(LABEL, "optimizer", config.optimizer, tuple(OPTIMIZERS))
+    yield from checks.unknown(LABEL, "mixed precision", config.mixed_precision, tuple(PRECISIONS))
+
+
+def _rates(config: TrainingConfig) -> Iterator[str]:
+    rate = config.text_encoder_learning_rate
+    if config.optimizer.startswith(("Prodigy", "DAdapt")) and rate not in {0, config.learning_rate}:
+        yield (
+            f"{config.optimizer} stops at two learning rates: set that of the text encoder to {config.learning_rate:g}"
+            " too, or to 0."
+        )
+
+
+def _caching(config: TrainingConfig) -> Iterator[str]:
+    if not config.cache_text_encoder_outputs or caches_text(config):
+        return
+    if not config.cache_latents:
+        yield f"{LABEL} caches outputs of text encoders beside latents only: turn the caching of latents on."
+    else:
+        yield (
+            "Trained text encoders cannot be learnt from cached outputs: leave that caching to us, or set their"
+            " learning rate to 0."
+        )
+
+
+def doubts(config: TrainingConfig) -> Iterator[str]:
+    """Yield what OneTrainer trains, though hardly as it is meant."""
+    if not config.checkpoint:
+        key = "transformer.model_name" if is_flux(config) else "base_model_name"
+        yield (f"No base model is chosen, so the config names none: start {LABEL} with --config-value {key}=FILE.")
+
+
+def needs(config: TrainingConfig) -> Iterator[str]:
+    """Yield what is needed besides the files that are named."""
+    if is_one_file_of_flux(config):
+        yield (
+            f"{LABEL} takes Flux's text encoders and VAE from {FLUX_REPOSITORY} at Hugging Face: accept its licence"
+            f" there, and give {LABEL} a token; or choose a folder of all parts as the checkpoint."
+        )
+
+
+def lacks(config: TrainingConfig) -> dict[str, str]:
+    """Return the fields that OneTrainer lacks for this base model and network, and what is done instead."""
+    step = kind(config).step
+    found = {
+        "seed": "its own starts each training alike; samples get yours.",
+        "max_bucket_side": "its buckets go to four times as long as high.",
+        "bucket_step": f"its buckets of {base_model(config.base_model).label} have steps of {step}.",
+        "bucket_no_upscale": "it enlarges what is smaller than its bucket.",
+    }
+    if network(config.network).convolutions:
+        instead = "convolutions get those of the network."
+        found |= {key: instead for key in ("conv_dim", "conv_alpha") if _differs(config, key)}
+    if is_flux(config):
+        found["min_snr_gamma"] = "flow matching has no signal-to-noise weights; it is left out."
+    where = "it reads all parts from one folder or repository" if is_flux(config) else "only Flux has it"
+    found |= {part: f"{where}; {getattr(config, part)} is left out." for part in ("clip_l", "t5xxl", "ae")}
+    if _is_cut(config):
+        found["max_token_length"] = f"it reads the first {kind(config).tokens} tokens of a caption."
+    if config.cache_text_encoder_outputs is False and caches_text(config):
+        found["cache_text_encoder_outputs"] = "it has no switch for it: without cached latents there is none."
+    return found
+
+
+def _is_cut(config: TrainingConfig) -> bool:
+    return 0 < kind(config).tokens < config.max_token_length
+
+
+def _differs(config: TrainingConfig, key: str) -> bool:
+    return getattr(config, key) != getattr(config, key.replace("conv", "network"))
+
+
+def cuts(config: TrainingConfig) -> Iterator[Problem]:
+    """Yield that long captions are cut, for a settled config that did not itself ask for long ones."""
+    if _is_cut(config):
+        tokens = kind(config).tokens
+        yield _lacking(f"{LABEL} reads the first {tokens} tokens of a caption: keep captions short, the trigger first.")
+
+
+def notes(config: TrainingConfig, subsets: Sequence[Subset]) -> Iterator[Problem]:
+    """Yield what OneTrainer does another way than others, for a settled config without errors."""
+    if network(config.network).hadamard and kind(config).convolutions:
+        yield _lacking(
+            f"{LABEL} saves LoHa's convolutions in a form that ComfyUI does not read: they are left out. Choose the"
+            " network locon for convolutions."
+        )
+    if config.shuffle_caption:
+        yield _lacking(
+            f"{LABEL} keeps as many tags in front as keep tokens says ({config.keep_tokens}), of every caption alike."
+        )
+    if any(image_variations(config, subset) == VARIATIONS for subset in subsets):
+        yield _lacking(f"{LABEL} caches {VARIATIONS} forms of each image and shows them in turn.")
+    if any(text_variations(config, subset) == VARIATIONS for subset in subsets):
+        yield _lacking(f"{LABEL} caches {VARIATIONS} forms of each caption and shows them in turn.")
+
+
+def _lacking(message: str) -> Problem:
+    return Problem("info", "not-in-trainer", message)
+
+
+# The pictures
+
+
+def subset_problems(config: TrainingConfig, subsets: Sequence[Subset]) -> Iterator[Problem]:
+    """Yield what is wrong with the pictures, for a settled config without errors."""
+    if not any(subset.sizes for subset in subsets if not subset.is_regularization):
+        yield Problem("error", "no-images", "There is no training image: widen the query, or mend the captions.")
+        return
+    counts = samples(config, subsets)
+    batches = batches_of(config, counts)
+    if batches < 1:
+        yield Problem(
+            "error",
+            "no-batch",
+            f"No bucket has enough samples for a batch of {full_batch(config)}, so that {LABEL} would drop all: use a"
+            " smaller batch, or more repeats.",
+        )
+        return
+    if batches * config.epochs < config.gradient_accumulation_steps:
+        yield Problem(
+            "error",
+            "no-step",
+            f"All epochs have {batches * config.epochs} batches, fewer than the {config.gradient_accumulation_steps}"
+            f" that are accumulated, so that {LABEL} would never learn: accumulate fewer, or use more epochs.",
+        )
+        return
+    yield from checks.size_problems(LABEL, placements(config, subsets), kind(config).step)
+    yield from _dropped(config, subsets, counts)
+    yield from _regularization(config, subsets)
+
+
+def _dropped(config: TrainingConfig, subsets: Sequence[Subset], counts: Mapping[Size, int]) -> Iterator[Problem]:
+    """Yield which pictures are never trained on, as their bucket has no full batch."""
+    lost = [item for item in placements(config, subsets) if counts[item.bucket] < full_batch(config)]
+    if lost:
+        sizes = ", ".join(sorted({f"{item.bucket[0]}×{item.bucket[1]}" for item in lost}))
+        yield Problem(
+            "warning",
+            "dropped",
+            f"{len(lost)} images (in buckets of {sizes}) fill no batch of {full_batch(config)}, and {LABEL} drops them:"
+            " use a smaller batch, more repeats, or leave them out.",
+        )
+
+
+def _regularization(config: TrainingConfig, subsets: Sequence[Subset]) -> Iterator[Problem]:
+    if config.regularization_method == "prior" and any(item.sizes for item in subsets if item.is_regularization):
+        yield Problem(
+            "info",
+            "regularization",
+            f"{LABEL} learns regularization images beside the others, and all of them; its own way is the method"
+            " preservation, which learns from what the base model makes of them.",
+        )

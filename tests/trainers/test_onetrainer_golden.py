@@ -1,0 +1,159 @@
+"""Golden files: what OneTrainer's own code (23df383, mgds 3a6994a) held, counted and named.
+
+``accepted.json``: every key of the configs that its ``TrainConfig.default_values().from_dict`` held unchanged, with its
+types, and the words of its enumerations; nothing was printed. ``numbers.json``: buckets and batches of its own data
+loader over real pictures, updates and saves of its own clock of actions. The others: configs that were fed to it.
+"""
+
+import dataclasses
+import itertools
+import json
+from pathlib import Path
+
+import pytest
+
+from lorads_core.bases import BASE_MODEL_NAMES
+from lorads_core.model import TrainingConfig
+from lorads_core.networks import NETWORK_NAMES
+from lorads_core.trainers import Subset, trainer
+
+ONETRAINER = trainer("onetrainer")
+GOLDEN = Path(__file__).parent / "golden" / "onetrainer"
+ACCEPTED = json.loads((GOLDEN / "accepted.json").read_text(encoding="utf-8"))
+NUMBERS = json.loads((GOLDEN / "numbers.json").read_text(encoding="utf-8"))
+CONFIG = TrainingConfig(checkpoint="/models/base.safetensors")
+EVERYTHING = {
+    "text_encoder_learning_rate": 5e-5,
+    "shuffle_caption": True,
+    "keep_tokens": 2,
+    "caption_dropout": 0.1,
+    "caption_variants": True,
+    "flip_aug": True,
+    "color_aug": True,
+    "random_crop": True,
+    "masked_loss": "sidecar",
+    "min_snr_gamma": 5.0,
+    "noise_offset": 0.05,
+    "weight_decay": 0.02,
+    "network_dropout": 0.1,
+    "sample_prompts": ('a cat, "quoted"', "é"),
+    "gradient_accumulation_steps": 3,
+    "batch_size": 4,
+    "epochs": 7,
+    "regularization_method": "preservation",
+    "prior_loss_weight": 0.5,
+    "save_every_epochs": 2,
+    "gradient_checkpointing": False,
+    "scheduler": "cosine_with_restarts",
+}
+VARIANTS = {
+    "plain": {},
+    "full": EVERYTHING,
+    "nocache": {
+        "cache_latents": False,
+        "batch_size": 3,
+        "fp8_base": True,
+        "mixed_precision": "fp16",
+        "optimizer": "Prodigy",
+        "learning_rate": 1.0,
+        "scheduler": "constant",
+        "warmup": 0.0,
+    },
+    "multi": {
+        "processes": 2,
+        "batch_size": 2,
+        "optimizer": "AdaFactor",
+        "scheduler": "linear",
+        "mixed_precision": "no",
+        "fp8_base": False,
+    },
+    "velocity": {"v_prediction": True, "optimizer": "PagedAdamW8bit"},
+}
+SUBSETS = (
+    Subset("10_cat", 10, is_regularization=False, sizes=((1216, 832), (832, 1216), (1024, 1024))),
+    Subset("1_regularization", 1, is_regularization=True, sizes=((1024, 1024), (3000, 2000))),
+)
+
+
+def subsets_of(data):
+    return [
+        Subset(folder, repeats, is_regularization, tuple(map(tuple, sizes)))
+        for folder, repeats, is_regularization, sizes in NUMBERS["datasets"][data]
+    ]
+
+
+def config_of(base_model, network, variant):
+    return dataclasses.replace(CONFIG, base_model=base_model, network=network, **VARIANTS[variant])
+
+
+def combinations():
+    for base_model, network, variant in itertools.product(BASE_MODEL_NAMES, NETWORK_NAMES, VARIANTS):
+        if base_model == "flux" and (network == "locon" or variant == "velocity"):
+            continue  # both are refused
+        yield base_model, network, variant
+
+
+def written(config, home=None):
+    files = ONETRAINER.files(config, SUBSETS, Path("/exports/cat"), Path("/exports/cat-lora"), "cat", home)
+    (text,) = files.values()
+    return json.loads(text)
+
+
+def faults(keys, prefix=""):
+    """Yield each key that OneTrainer would pass over, or read as something else."""
+    for key, value in keys.items():
+        name = prefix + key
+        if key == "__version":
+            continue
+        if isinstance(value, dict):
+            yield from faults(value, f"{name}.")
+        elif (known := ACCEPTED.get(name)) is None or type(value).__name__ not in known["types"]:
+            yield name
+        elif "words" in known and value not in known["words"]:
+            yield f"{name} = {value}"
+        elif isinstance(value, list):
+            for each in value:
+                yield from faults(each, f"{name}[].")
+
+
+@pytest.mark.parametrize(("base_model", "network", "variant"), list(combinations()))
+def test_every_key_is_one_that_it_has_in_its_type_and_words(base_model, network, variant):
+    config = config_of(base_model, network, variant)
+    assert [p for p in ONETRAINER.problems(config, SUBSETS) if p.severity == "error"] == []
+    assert list(faults(written(config))) == []
+
+
+def test_a_key_that_it_has_not_would_be_noticed():
+    assert list(faults({"learning_rat": 1.0, "epochs": "7", "optimizer": {"optimizer": "ADAMW8BIT"}})) == [
+        "learning_rat",
+        "epochs",
+        "optimizer.optimizer = ADAMW8BIT",
+    ]
+
+
+@pytest.mark.parametrize("case", NUMBERS["cases"], ids=lambda case: case["id"])
+def test_buckets_batches_and_saves_are_its_own(case):
+    base_model, network, variant, data = case["id"].split("/")
+    config = config_of(base_model, network, variant)
+    found = ONETRAINER.schedule(config, subsets_of(data))
+    assert found.total_steps == case["updates"]
+    assert found.steps_per_epoch == case["batches"] // config.gradient_accumulation_steps
+    if case["buckets"] is not None:
+        assert [[list(size), count] for size, count in found.buckets] == case["buckets"]
+    names = ONETRAINER.checkpoints(config, found, "cat")
+    assert list(names) == [*(f"save/{name}" for name in case["saves"]), "cat.safetensors"]
+
+
+CONFIGS = {
+    "sdxl-lora": ("sdxl", "lora", "plain"),
+    "sd15-locon-everything": ("sd15", "locon", "full"),
+    "pony-loha": ("pony", "loha", "nocache"),
+    "illustrious-dora-velocity": ("illustrious", "dora", "velocity"),
+    "flux-lora-everything": ("flux", "lora", "full"),
+    "flux-dora-two-processes": ("flux", "dora", "multi"),
+}
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_the_configs_are_those_that_were_fed_to_it(name):
+    assert written(config_of(*CONFIGS[name])) == json.loads((GOLDEN / f"{name}.json").read_text(encoding="utf-8"))
