@@ -22,9 +22,12 @@ from .problems import told_as_text
 from .store import datasets
 from .store import images as rows
 from .store.connect import Store
+from .store.made_tags import made_counts
 from .store.migrations import migrate
 from .store.search import build_index
 from .store.vectors import coverage, tables_of
+from .tagging import open_tagger
+from .tagging.run import tag_library
 from .trainers import trainer
 
 if TYPE_CHECKING:
@@ -38,6 +41,7 @@ if TYPE_CHECKING:
     from .library import Library, LibraryReport
     from .model import ImageRecord
     from .settings import Settings
+    from .tagging.run import TagReport
 
 
 def open_store(settings: Settings) -> Store:
@@ -102,8 +106,9 @@ def look_into(store: Store, settings: Settings, name: str) -> LibraryReport:
     if isinstance(library, IndexedLibrary):  # it has counted its vectors itself
         return report
     with store.connection() as connection:
-        held = coverage(connection, name)
-    ours = tuple((f"our vectors in {known.space.name}", f"{known.images:,} of {report.images:,}") for known in held)
+        held = [(f"our vectors in {known.space.name}", known.images) for known in coverage(connection, name)]
+        held += [(f"tagged here by {tagger}", images) for tagger, images in made_counts(connection, name)]
+    ours = tuple((what, f"{images:,} of {report.images:,}") for what, images in held)
     return dataclasses.replace(report, facts=(*report.facts, *ours))
 
 
@@ -201,6 +206,24 @@ def embed(
             for table in tables_of(connection, library.name):
                 build_index(connection, table)
     return report
+
+
+def tag(
+    store: Store,
+    settings: Settings,
+    library: Library,
+    tagger: str,
+    wanted: DatasetFilter,
+    progress: Progress = no_progress,
+    *,
+    again: bool = False,
+) -> TagReport:
+    """Tag the wanted images that have no tags of the kind of the tagger called ``tagger``; see `tag_library`.
+
+    Raises:
+        SettingsError: there is no such tagger, or its model cannot be used.
+    """
+    return tag_library(store, library, open_tagger(settings.tagger(tagger)), wanted, progress, again=again)
 
 
 def find_regularization(

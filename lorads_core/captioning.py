@@ -17,6 +17,7 @@ from .library.filter import DatasetFilter
 from .model import Dataset, DatasetImage, Problem, Progress, TrainingConfig, no_progress
 from .store import captions as kept_captions
 from .store import datasets, traits
+from .tagging.known import tags_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -269,7 +270,7 @@ def _tags(store: Store, settings: Settings, images: Sequence[DatasetImage]) -> d
     for name in {image.record.library for image in images}:
         library = open_library(store, settings, name)
         of_library = [image.record for image in images if image.record.library == name]
-        found |= {(name, image_id): tags for image_id, tags in library.tags(of_library).items()}
+        found |= {(name, image_id): tags for image_id, tags in tags_of(store, library, of_library).items()}
     return found
 
 

@@ -51,6 +51,7 @@ def examine(settings_file: Path | None = None) -> Iterator[Finding]:
     yield from _store(settings)
     yield from _libraries(settings)
     yield from _embedders(settings)
+    yield from _taggers(settings)
     yield from _folders(settings)
 
 
@@ -146,6 +147,21 @@ def _embedders(settings: Settings) -> Iterator[Finding]:
             yield Finding(name, "error", str(error))
         else:
             yield Finding(name, "good", f"space {space.name}, {space.dimensions} dimensions")
+
+
+def _taggers(settings: Settings) -> Iterator[Finding]:
+    for profile in settings.taggers:
+        name = f"tagger {profile.name}"
+        try:
+            from .tagging import open_tagger  # noqa: PLC0415 - as above
+
+            about = open_tagger(profile).about
+        except ImportError as error:
+            yield Finding(name, "error", f"It cannot be opened: {error}.", "Install what is missing (above).")
+        except LoradsError as error:
+            yield Finding(name, "error", str(error))
+        else:
+            yield Finding(name, "good", about)
 
 
 def _folders(settings: Settings) -> Iterator[Finding]:

@@ -132,6 +132,16 @@ def _add_choosing(commands: Commands, run: Run) -> None:
         "--embedder", type=_text, default="", help="one of lorads.toml (default: only copy the library's)"
     )
     embed.add_argument("--with-index", action="store_true", help="also index them: for millions; takes minutes")
+    tag = _command(
+        commands,
+        "tag",
+        run,
+        "tag the images that a tagger has not seen yet",
+        "lorads tag --library pictures --tagger wd",
+    )
+    _choosing_words(tag)
+    tag.add_argument("--tagger", type=_text, required=True, help="one of lorads.toml")
+    tag.add_argument("--again", action="store_true", help="tag all of them anew, whatever tags they have")
     _regularize_words(
         _command(
             commands,

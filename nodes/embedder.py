@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 import torch
 
-from ..lorads_core.embedding.preprocess import Preprocess
 from ..lorads_core.embedding.run import embed_library
 from ..lorads_core.store.vectors import Space
+from ..lorads_core.vision.preprocess import Preprocess
 from . import core, host
 
 if TYPE_CHECKING:

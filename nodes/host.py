@@ -52,11 +52,20 @@ def store() -> Store:
 
 def library_names() -> list[str]:
     """Return the libraries to choose from; with a broken ``lorads.toml`` the default, so that a node can say so."""
+    return [profile.name for profile in _choices().libraries]
+
+
+def tagger_names() -> list[str]:
+    """Return the taggers to choose from; none with a broken ``lorads.toml``."""
+    return [profile.name for profile in _choices().taggers]
+
+
+def _choices() -> Settings:
     try:
-        return [profile.name for profile in settings().libraries]
+        return settings()
     except SettingsError as error:
         logging.getLogger(__name__).warning("LoRADS: %s", error)
-        return [profile.name for profile in Settings().libraries]
+        return Settings()
 
 
 def revisions(libraries: Sequence[str]) -> str:

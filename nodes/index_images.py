@@ -11,8 +11,10 @@ from . import core, host
 from .sockets import CATEGORY, LibraryFolder, LibrarySocket
 
 if TYPE_CHECKING:
+    from ..lorads_core.tagging.run import TagReport
     from .embedder import ClipVision
 
+NO_TAGGER = "(none)"
 ClipVisionSocket = io.Custom("CLIP_VISION")
 
 
@@ -46,6 +48,13 @@ class IndexImages(io.ComfyNode):
                     tooltip="What the text files beside pictures hold: .txt=wd or .txt=joytag for a tagger's tags.",
                     advanced=True,
                 ),
+                io.Combo.Input(
+                    "tagger",
+                    options=[NO_TAGGER, *host.tagger_names()],
+                    default=NO_TAGGER,
+                    optional=True,
+                    tooltip="Tags the pictures that it has not seen yet. Add taggers in lorads.toml.",
+                ),
                 ClipVisionSocket.Input(
                     "clip_vision",
                     optional=True,
@@ -66,18 +75,30 @@ class IndexImages(io.ComfyNode):
         folder: str,
         library: str,
         sidecars: str,
+        tagger: str = NO_TAGGER,
         clip_vision: ClipVision | None = None,  # noqa: ARG003 - ComfyUI's
     ) -> str:
         """Run again when a file under the folder has come, gone or changed."""
-        return f"{library}|{sidecars}|{core.walk.folder_mark(host.picture_folder(folder))}"
+        return f"{library}|{sidecars}|{tagger}|{core.walk.folder_mark(host.picture_folder(folder))}"
 
     @classmethod
-    def execute(cls, folder: str, library: str, sidecars: str, clip_vision: ClipVision | None = None) -> io.NodeOutput:
-        """Index the folder, and embed it where there is something to embed it with."""
+    def execute(
+        cls,
+        folder: str,
+        library: str,
+        sidecars: str,
+        tagger: str = NO_TAGGER,
+        clip_vision: ClipVision | None = None,
+    ) -> io.NodeOutput:
+        """Index the folder, and tag and embed it where there is something to do it with."""
         options = core.index.IndexOptions(sidecars=core.inputs.sidecar_rule(core.inputs.names(sidecars)))
         pictures = host.picture_folder(folder)
         report = core.build.index(host.store(), host.settings(), library, pictures, options, host.progress())
         sentences, problems = [report.sentence], list(report.problems)
+        if tagger != NO_TAGGER:
+            tagged = _tag(library, report.folder, tagger)
+            sentences.append(tagged.sentence)
+            problems += tagged.problems
         if clip_vision is not None:
             from .embedder import embed_folder  # noqa: PLC0415 - it imports torch
 
@@ -91,3 +112,12 @@ class IndexImages(io.ComfyNode):
             told,
             ui=ui.PreviewText("\n".join([*sentences, told]).strip()),
         )
+
+
+def _tag(library: str, folder: str, tagger: str) -> TagReport:
+    """Tag a folder of a library, with the node's progress and interruption."""
+    store, settings = host.store(), host.settings()
+    wanted = core.filters.DatasetFilter(folders=(folder,), exclude_marked_bad=False)
+    return core.build.tag(
+        store, settings, core.build.open_library(store, settings, library), tagger, wanted, host.progress()
+    )

@@ -17,7 +17,7 @@ from lorads_core.library.kinds.index import IndexedLibrary
 
 COMMANDS = (
     *("index", "build", "demo", "doctor"),
-    *("libraries", "query", "embed", "regularize"),
+    *("libraries", "query", "embed", "tag", "regularize"),
     *("rate", "mark", "album", "cluster"),
 )
 

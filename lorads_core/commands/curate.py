@@ -1,11 +1,11 @@
-"""The commands that choose images: look into libraries, query, embed, find regularization images."""
+"""The commands that choose images: look into libraries, query, embed, tag, find regularization images."""
 
 from __future__ import annotations
 
 import os
 from typing import TYPE_CHECKING
 
-from ..build import embed, find_regularization, look_into, open_library, open_store, query
+from ..build import embed, find_regularization, look_into, open_library, open_store, query, tag
 from ..drawn import histogram, sheet
 from ..duplicates import without_duplicates
 from ..errors import LibraryError
@@ -109,6 +109,16 @@ def _embed(options: argparse.Namespace, screen: Screen) -> int:
     return 0
 
 
+def _tag(options: argparse.Namespace, screen: Screen) -> int:
+    settings = load_settings(options.settings)
+    with open_store(settings) as store, screen.progress() as progress:
+        library = open_library(store, settings, options.library)
+        report = tag(store, settings, library, options.tagger, chosen(options), progress, again=options.again)
+    screen.step("Tag", report.sentence)
+    screen.problems(report.problems)
+    return 0
+
+
 def _regularize(options: argparse.Namespace, screen: Screen) -> int:
     settings = load_settings(options.settings)
     rules = finder_rules(options)
@@ -181,5 +191,6 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, Screen], int]] = {
     "libraries": _libraries,
     "query": _query,
     "embed": _embed,
+    "tag": _tag,
     "regularize": _regularize,
 }

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from ..vision.feed import Viewer
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -15,24 +17,12 @@ if TYPE_CHECKING:
     from ..store.vectors import Space
 
 
-class Embedder(Protocol):
-    """An image encoder with the preprocessing that it was trained with.
-
-    Pictures are made fit by the threads that decode them, so that never more than a few lie in memory at full size.
-    """
+class Embedder(Viewer, Protocol):
+    """An image encoder with the preprocessing that it was trained with."""
 
     @property
     def space(self) -> Space:
         """What the vectors are: the same name only where they may be compared."""
-        ...
-
-    @property
-    def batch_size(self) -> int:
-        """How many pictures to embed at once."""
-        ...
-
-    def fit(self, picture: Image.Image) -> Image.Image:
-        """Return an upright picture (8-bit RGB, sRGB) in the size that the encoder sees; any thread may call it."""
         ...
 
     def embed(self, pictures: Sequence[Image.Image]) -> NDArray[float32]:

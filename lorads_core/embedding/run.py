@@ -11,18 +11,11 @@ How a vector in our store remembers what it is of, by its version (see `store.ve
 
 from __future__ import annotations
 
-import os
-from collections import Counter, deque
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections import Counter
 from dataclasses import dataclass
-from itertools import islice
 from time import monotonic
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from ..errors import ImageError
-from ..images.decode import decode
-from ..images.files import shown, translated
-from ..library.filter import DatasetFilter
 from ..model import Problem, no_progress
 from ..store.images import bump_revision
 from ..store.vectors import (
@@ -32,35 +25,27 @@ from ..store.vectors import (
     at_length_one,
     coverage,
     delete_vectors,
-    file_version,
     find_table,
     prepare_space,
     versions,
     write_vectors,
 )
+from ..vision.feed import REASONS, Feed, problem, wanted_ids
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
-    from PIL import Image
-
     from ..library import HostSpace, HostVectors, Library
-    from ..model import ImageRecord, Progress
+    from ..library.filter import DatasetFilter
+    from ..model import Progress
     from ..store.connect import Store
+    from ..vision.feed import Fitted
     from . import Embedder
 
 ADOPT, EMBED = "adopt", "embed"
-_CHUNK = 2_000  # records or deletions at a time
-_STRIDE = 64  # images that need no work, for each word of progress
-_AHEAD = 2  # batches that are decoded ahead of the model
-_GONE = "file-missing"
-_UNREADABLE = "unreadable"
+_CHUNK = 2_000  # deletions at a time
 _NO_VECTOR = "no-vector"
-_REASONS = {
-    _GONE: "whose files are missing",
-    _UNREADABLE: "that cannot be read",
-    _NO_VECTOR: "that the encoder gives no vector for",
-}
+_REASONS = {**REASONS, _NO_VECTOR: "that the encoder gives no vector for"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,102 +233,38 @@ class _Adopting:
         return len(dated)
 
 
-class _Fitted(NamedTuple):
-    """An image that is ready for the encoder."""
-
-    image_id: int
-    path: str
-    version: int
-    picture: Image.Image
-
-
 class _Embedding:
-    """Embedding images: threads decode, the caller's thread runs the encoder and writes."""
+    """Embedding images, and writing what comes of it."""
 
     def __init__(self, store: Store, library: Library, embedder: Embedder, progress: Progress) -> None:
         self.store = store
         self.library = library
         self.embedder = embedder
         self.progress = progress
-        self.problems: list[Problem] = []
-        self.embedded = self.kept = self.done = self.total = 0
-        self.known: dict[int, int] = {}
-        self.waiting: deque[Future[_Fitted | Problem | None]] = deque()
-        self.ready: list[_Fitted] = []
+        self.problems: Sequence[Problem] = ()
+        self.embedded = self.kept = 0
 
     def run(self, wanted: DatasetFilter, adopted: set[int]) -> None:
         """Embed the wanted images; those ``adopted`` just now are not counted as kept."""
-        ids = self._prepare(wanted)
-        undone = [image_id for image_id in ids if self.known.get(image_id, 0) <= 0]
-        self.total, self.done = len(ids), len(ids) - len(undone)
-        self.kept = self.done - len(adopted.intersection(ids))
-        self.progress(EMBED, self.done, self.total)
-        threads = max(2, min(16, os.cpu_count() or 1))
-        executor = ThreadPoolExecutor(threads, thread_name_prefix="lorads-embed")
-        try:
-            for record in self._records(undone):
-                self._submit(executor, record)
-                self._drain(_AHEAD * self.embedder.batch_size + threads)
-            self._drain(0)
-            self._write()
-        finally:
-            executor.shutdown(wait=True, cancel_futures=True)
-        self.progress(EMBED, self.total, self.total)
-
-    def _prepare(self, wanted: DatasetFilter) -> list[int]:
-        """Make room for vectors, see which there are, and return the ids of the wanted images."""
         with self.store.connection() as connection:
             prepare_space(connection, self.library.name, self.embedder.space)
-            self.known = versions(connection, self.library.name, self.embedder.space.name)
-        if wanted.maximum_images is None:
-            return sorted(self.library.ids(wanted))
-        return [record.id for record in self.library.find(wanted)]  # the first ones, not any
+            known = versions(connection, self.library.name, self.embedder.space.name)
+        ids = wanted_ids(self.library, wanted)
+        undone = [image_id for image_id in ids if known.get(image_id, 0) <= 0]
+        feed = Feed(self.library, self.embedder, EMBED, self.progress, known, self._write)
+        feed.run(undone, len(ids) - len(undone))
+        self.problems = feed.problems
+        self.kept = len(ids) - len(undone) - len(adopted.intersection(ids)) + feed.kept
 
-    def _records(self, ids: Sequence[int]) -> Iterator[ImageRecord]:
-        rest = iter(ids)
-        while chunk := tuple(islice(rest, _CHUNK)):
-            found = self.library.find(DatasetFilter(ids=chunk, exclude_marked_bad=False))
-            self.done += len(chunk) - len(found)  # gone from the library since they were counted
-            yield from found
-
-    def _submit(self, executor: ThreadPoolExecutor, record: ImageRecord) -> None:
-        known = self.known.get(record.id, 0)
-        if record.mtime_ns and file_version(record.file_size, record.mtime_ns) == known:
-            self._pass_over(None)  # as its library last saw it: no need to look at the file
-        else:
-            self.waiting.append(executor.submit(_read, record, known, self.embedder))
-
-    def _drain(self, most: int) -> None:
-        """Take what the threads give, in order, until at most ``most`` are under way."""
-        while len(self.waiting) > most:
-            outcome = self.waiting.popleft().result()
-            if not isinstance(outcome, _Fitted):
-                self._pass_over(outcome)
-                continue
-            self.ready.append(outcome)
-            if len(self.ready) == self.embedder.batch_size:
-                self._write()
-
-    def _pass_over(self, problem: Problem | None) -> None:
-        if problem is None:
-            self.kept += 1
-        else:
-            self.problems.append(problem)
-        self.done += 1
-        if self.done % _STRIDE == 0:
-            self.progress(EMBED, self.done, self.total)
-
-    def _write(self) -> None:
-        """Embed what is ready and commit it."""
-        batch, self.ready = self.ready, []
-        if not batch:
-            return
+    def _write(self, batch: Sequence[Fitted]) -> list[Problem]:
+        """Embed a batch and commit it."""
         vectors = self.embedder.embed([fitted.picture for fitted in batch])
         ids, dated = [fitted.image_id for fitted in batch], [fitted.version for fitted in batch]
         with self.store.connection() as connection:
             unsound = set(write_vectors(connection, self.library.name, self.embedder.space, ids, vectors, dated))
-        self.problems += [
-            _problem(
+        self.embedded += len(batch) - len(unsound)
+        return [
+            problem(
                 _NO_VECTOR,
                 fitted.path,
                 "The encoder gives no vector for it (NaN or zero): leave it out, or use a model in 32 bits.",
@@ -351,30 +272,3 @@ class _Embedding:
             for fitted in batch
             if fitted.image_id in unsound
         ]
-        self.embedded += len(batch) - len(unsound)
-        self.done += len(batch)
-        self.progress(EMBED, self.done, self.total)
-
-
-def _read(record: ImageRecord, known: int, embedder: Embedder) -> _Fitted | Problem | None:
-    """Return a picture as the encoder wants it, None where its vector is of the same file; run in a worker thread."""
-    try:
-        found = os.stat(record.path)  # noqa: PTH116 - Path's has no other meaning, and makes an object of each path
-        version = file_version(found.st_size, found.st_mtime_ns)
-        if version == known:
-            return None
-        return _Fitted(record.id, record.path, version, embedder.fit(decode(record.path, first_frame=True)))
-    except (FileNotFoundError, NotADirectoryError):
-        return _problem(
-            _GONE,
-            record.path,
-            f"The file is not there: index its folder again, or map its folder in [libraries.{record.library}.paths].",
-        )
-    except OSError as error:
-        return _problem(_UNREADABLE, record.path, str(translated(record.path, error)))
-    except ImageError as error:
-        return _problem(_UNREADABLE, record.path, str(error))
-
-
-def _problem(code: str, path: str, message: str) -> Problem:
-    return Problem("warning", code, message, shown(path))

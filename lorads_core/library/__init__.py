@@ -93,6 +93,10 @@ class Library(Protocol):
         """Return the tags of these images by image id; images without any are left out."""
         ...
 
+    def tag_sources(self, ids: Sequence[int]) -> Mapping[int, Sequence[str]]:
+        """Return who has given tags to these images, by image id; images without any are left out."""
+        ...
+
     def tag_counts(self, ids: Sequence[int]) -> Sequence[TagCount]:
         """Return how many of these images have each tag, whoever gave it, the most frequent first."""
         ...

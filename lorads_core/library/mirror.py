@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from ..errors import LibraryError
-from ..store import tag_sets
+from ..store import made_tags, tag_sets
 from ..store.images import bump_revision
 from ..tags import canonical
 from .sqlite_file import as_flag, as_float, as_integer, as_path, as_text, fingerprint, opened
@@ -395,9 +395,10 @@ def _write_images(connection: psycopg.Connection, library: str) -> int:
     """Make lorads.images say what the file says; return how many rows changed."""
     name = {"library": library}
     gone = [image_id for (image_id,) in connection.execute(_GONE, name)]
-    # Nothing else of them goes by itself: vectors and prints are kept apart from the images.
+    # Nothing else of them goes by itself: vectors, prints and made tags are kept apart from the images.
     connection.execute("DELETE FROM lorads.vectors WHERE library = %s AND image_id = ANY(%s)", [library, gone])
     connection.execute("DELETE FROM lorads.prints WHERE library = %s AND image_id = ANY(%s)", [library, gone])
+    made_tags.forget_made(connection, library, gone)
     connection.execute(_STEP_ASIDE, name)
     return len(gone) + connection.execute(_IMAGES, name).rowcount
 

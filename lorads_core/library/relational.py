@@ -104,6 +104,14 @@ class RelationalLibrary:
                 tags[image_id].append(Tag(*tag))
         return tags
 
+    def tag_sources(self, ids: Sequence[int]) -> Mapping[int, Sequence[str]]:
+        """Return who has given tags to these images, by image id; images without any are left out."""
+        query = sql.SQL(
+            "SELECT image_id, array_agg(DISTINCT source) FROM ({}) AS tags WHERE image_id = ANY(%s) GROUP BY image_id"
+        ).format(self.relations().tags)
+        with self.connection() as connection:
+            return dict(connection.execute(query, [list(ids)]).fetchall())
+
     def tag_counts(self, ids: Sequence[int]) -> Sequence[TagCount]:
         """Return how many of these images have each tag, whoever gave it, the most frequent first."""
         query = sql.SQL(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from . import tag_sets
+from . import made_tags, tag_sets
 from .vectors import delete_stale
 
 if TYPE_CHECKING:
@@ -89,8 +89,9 @@ def write_images(
         changed = _changed_files(connection, library, rows)
         ids = _upsert(connection, library, rows)
         files = [(i, row.file_size, row.mtime_ns) for i, row in zip(ids, rows, strict=True) if i in changed]
-        if files:  # a vector that is of another picture is worse than none
+        if files:  # a vector or a tag that is of another picture is worse than none
             delete_stale(connection, library, files)
+            made_tags.delete_stale(connection, library, files)
         _forget(connection, library, ids, sources)
         _insert_tags(connection, library, rows, ids)
         _insert_captions(connection, library, rows, ids)

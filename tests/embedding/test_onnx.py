@@ -230,7 +230,7 @@ def test_pictures_that_are_not_square_or_not_rgb(tmp_path, shape):
 def test_a_wrong_layout_is_told_by_the_trial(tmp_path):
     path = write_model(tmp_path / "m.onnx", shape=("b", "h", "w", "c"))
     assert opened(path).space.dimensions == 4
-    with pytest.raises(SettingsError, match=r"cannot encode a batch of 1: .*Check size and layout"):
+    with pytest.raises(SettingsError, match=r"cannot run a batch of 1: .*Check size and layout"):
         opened(path, layout="nhwc")
 
 
