@@ -4,7 +4,8 @@
 
 Synthetic: 40 WD and 40 JoyTag tags an image, drawn by Zipf's law from 8,000 real-looking ones with hair, eyes, counts
 and ratings among them, spelt as either tagger does. The union is what a script would do: replace underscores, keep
-what is above one threshold, once each. Both run in one thread; ours with the trigger and all rules.
+what is above one threshold, once each. Both run in one thread; ours for Illustrious with the trigger and all rules, and
+then with every caption looked through for what is wrong with it, tokens counted.
 """
 
 from __future__ import annotations
@@ -16,16 +17,18 @@ import time
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from lorads_core.captions.caption import CaptionSettings, caption_dataset
+from lorads_core.captions.caption import caption_dataset
 from lorads_core.captions.clean import clean_prompt
+from lorads_core.captions.lint import LintRules, lint
 from lorads_core.captions.sources import CaptionMaterial
-from lorads_core.model import Dataset, DatasetImage, ImageRecord, Tag, Trigger
+from lorads_core.inputs import caption_settings
+from lorads_core.model import Dataset, DatasetImage, ImageRecord, Tag
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-LARGEST = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
-RUNS = 5
+LARGEST = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
+RUNS = 3
 TAGS = 40
 LOOKS = ("long", "short", "black", "blonde", "light brown", "blue", "red", "white", "striped", "frilled", "torn", "wet")
 THINGS = ("hair", "eyes", "shirt", "dress", "skirt", "gloves", "hat", "ribbon", "bow", "jacket", "background", "ears")
@@ -55,10 +58,19 @@ def _image(number: int, tags: Sequence[str], weights: Sequence[float], chance: r
     return CaptionMaterial(record, wd + joytag)
 
 
-def ours(materials: Sequence[CaptionMaterial]) -> None:
+SETTINGS = caption_settings("combined", (), "ohwx", "prepend", "illustrious")
+
+
+def ours(materials: Sequence[CaptionMaterial]) -> Dataset:
     """Caption a dataset from both taggers."""
     dataset = Dataset(uuid4(), "d", "pictures", tuple(DatasetImage(each.record) for each in materials))
-    caption_dataset(dataset, materials, CaptionSettings("combined", trigger=Trigger("ohwx")))
+    captioned, _ = caption_dataset(dataset, materials, SETTINGS)
+    return captioned
+
+
+def ours_with_lint(materials: Sequence[CaptionMaterial]) -> None:
+    """Caption it and look every caption through."""
+    lint(ours(materials), LintRules(SETTINGS.profile))
 
 
 def union(materials: Sequence[CaptionMaterial]) -> None:
@@ -83,10 +95,12 @@ def main() -> None:
     count = 1000
     while count <= LARGEST:
         materials = images(count)
-        plain, built = seconds(lambda made=materials: union(made)), seconds(lambda made=materials: ours(made))
+        plain, built, linted = (
+            seconds(lambda made=materials, work=work: work(made)) for work in (union, ours, ours_with_lint)
+        )
         print(
-            f"{count:7,} images   union {count / plain:8,.0f}/s   combined {count / built:8,.0f}/s"
-            f"   {built / plain:4.1f} × the union's time   {built / count * 1e6:5.1f} µs an image"
+            f"{count:7,} images   union {plain:6.2f} s   combined {built:6.2f} s = {built / plain:4.1f} ×"
+            f"   with lint {linted:6.2f} s = {linted / plain:4.1f} ×, {linted / count * 1e6:5.1f} µs an image"
         )
         count *= 10
     for piece in ("(", "(red hair:1.2), ", "\\(", "\n"):

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 from .captions import concepts
 from .captions.caption import caption_dataset
+from .captions.lint import LintRules, lint
 from .captions.sources import CaptionMaterial
+from .captions.traits import offers
 from .embedding import open_embedder
 from .embedding.run import embed_library
 from .errors import LibraryError, SettingsError, TrainerError
@@ -22,7 +24,7 @@ from .library.index import IndexOptions, IndexReport, index_folder
 from .library.kinds.index import IndexedLibrary, IndexKind
 from .model import Dataset, DatasetImage, Problem, Progress, TrainingConfig, no_progress
 from .problems import told_as_text
-from .store import datasets
+from .store import datasets, traits
 from .store import images as rows
 from .store.connect import Store
 from .store.migrations import migrate
@@ -34,14 +36,17 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    import psycopg
+
     from .captions.caption import CaptionSettings
     from .captions.concepts import Share
+    from .captions.traits import Trait
     from .embedding.run import EmbedReport
     from .export.plan import ExportOptions
     from .export.write import ExportResult
     from .finder.rules import FinderRules, Found
     from .library import Library, LibraryReport
-    from .model import Caption, ImageKey, ImageRecord, Tag
+    from .model import Caption, Decision, ImageKey, ImageRecord, Tag
     from .settings import Settings
 
 
@@ -227,11 +232,15 @@ def find_regularization(
 
 @dataclass(frozen=True, slots=True)
 class Captioned:
-    """A dataset with its captions, what speaks against them, and how many came from where."""
+    """A dataset with its captions, what speaks against them, and how many came from where.
+
+    ``traits`` are those that most captions of a concept name and nobody has decided on.
+    """
 
     dataset: Dataset
     problems: tuple[Problem, ...]
     counts: tuple[tuple[str, int], ...]
+    traits: tuple[Trait, ...] = ()
 
     @property
     def sentence(self) -> str:
@@ -239,6 +248,14 @@ class Captioned:
         images = len(self.dataset.training) + len(self.dataset.regularization)
         captions = ", ".join(f"{count} from {source}" for source, count in self.counts) or "none"
         return f"captions for {images} images: {captions}"
+
+    @property
+    def offer(self) -> str:
+        """The traits to decide on, in a sentence; empty where there are none."""
+        if not self.traits:
+            return ""
+        listed = ", ".join(f"{trait.tag} ({trait.count:,} of {trait.images:,})" for trait in self.traits)
+        return f"Traits that most captions name: {listed}. Bind them to the trigger, or keep them flexible."
 
 
 def caption(
@@ -250,18 +267,47 @@ def caption(
 ) -> Captioned:
     """Give every image its caption and keep the dataset as a draft; captions that people wrote stay as they are.
 
+    Traits that a person decided to bind to the trigger are left out of training captions.
+
     Raises:
         CaptionError: the trigger cannot be used.
     """
     with store.connection() as connection:
         edits = datasets.edited_captions(connection, dataset.id)
+        decided = _decisions(connection, dataset)
     images = (*dataset.training, *dataset.regularization)
     tags = _tags(store, settings, images)
     materials = [CaptionMaterial(image.record, tags.get(image.key, ()), edits.get(image.key)) for image in images]
+    captions = dataclasses.replace(captions, bound=_bound(captions, decided))
     captioned, report = caption_dataset(dataset, materials, captions, progress)
     with store.connection() as connection:
         datasets.save_draft(connection, captioned)
-    return Captioned(captioned, report.problems, report.counts)
+    found = lint(captioned, _lint_rules(captions, decided))
+    offered = tuple(
+        trait
+        for trait in offers(captioned, captions.rules.vocabulary)
+        if trait.tag not in decided.get(trait.concept, {})
+    )
+    return Captioned(captioned, (*report.problems, *found), report.counts, offered)
+
+
+def _decisions(connection: psycopg.Connection, dataset: Dataset) -> dict[str, dict[str, Decision]]:
+    """Return what people decided on the traits of each concept, by concept and tag."""
+    names = [concept.name for concept in dataset.concepts] or [""]
+    return {name: traits.decisions(connection, dataset.id, name) for name in names}
+
+
+def _bound(captions: CaptionSettings, decided: Mapping[str, Mapping[str, Decision]]) -> dict[str, frozenset[str]]:
+    """Return the traits bound to the trigger of each concept: as the settings say, and as was decided."""
+    bound = dict(captions.bound)
+    for name, tags in decided.items():
+        bound[name] = bound.get(name, frozenset()) | {tag for tag, each in tags.items() if each == "bind"}
+    return bound
+
+
+def _lint_rules(captions: CaptionSettings, decided: Mapping[str, Mapping[str, Decision]]) -> LintRules:
+    kept = {name: frozenset(tag for tag, each in tags.items() if each == "keep") for name, tags in decided.items()}
+    return LintRules(captions.profile, captions.rules.vocabulary, kept=kept)
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ _SUFFIX = re.compile(r"\.[a-z0-9]{1,16}")
 _BAND = re.compile(r"(-?\d*\.?\d+)\s*-\s*(-?\d*\.?\d+)")
 _USUAL = MergeRules()
 _SIZED = ("max_side", "max_area")
-_UNSIZED = ("original", "normalised")
+_UNSIZED = ("original", "normalised", "bucket")
 
 
 def tags(text: str) -> tuple[str, ...]:
@@ -86,7 +86,7 @@ def image_policy(kind: str, size: int = 0) -> ImagePolicy:
 
 
 def image_policy_word(word: str) -> ImagePolicy:
-    """Return the policy written as ``original``, ``normalised``, ``max_side=N`` or ``max_area=N``.
+    """Return the policy written as ``original``, ``normalised``, ``bucket``, ``max_side=N`` or ``max_area=N``.
 
     Raises:
         SettingsError: as `image_policy`, or the size is no number.
@@ -156,7 +156,7 @@ def caption_settings(
         rules=_merge_rules(wishes or CaptionWishes(), written_for, vocabulary),
         profile=written_for,
         left_out=frozenset(tags(wishes.left_out if wishes else "")),
-        bound=frozenset(tags(wishes.bound if wishes else "")),
+        bound={"": frozenset(tags(wishes.bound if wishes else ""))},
     )
 
 

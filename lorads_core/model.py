@@ -16,6 +16,8 @@ Position = Literal["prepend", "append", "none"]
 Order = Literal["path", "newest", "oldest", "rating", "largest", "random"]
 ORDERS: tuple[Order, ...] = get_args(Order)
 GroupKind = Literal["cluster", "album"]
+Decision = Literal["bind", "keep"]
+"""On an inborn trait: bind it to the trigger, or keep it flexible."""
 MaskedLoss = Literal["none", "alpha", "sidecar"]
 """Where a training image's mask is: nowhere, in its alpha channel, or in a file of its own."""
 RegularizationMethod = Literal["prior", "preservation"]

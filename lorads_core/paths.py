@@ -20,9 +20,11 @@ STAGING = ".lorads"
 """The folder beside exports where they are built."""
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9]+")
-# Windows opens these as devices, whatever their extension.
-# https://learn.microsoft.com/windows/win32/fileio/naming-a-file
-_DEVICES = frozenset({"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))})
+DEVICES = frozenset({"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))})
+"""Names that Windows opens as devices, whatever their extension.
+
+https://learn.microsoft.com/windows/win32/fileio/naming-a-file
+"""
 _LONGEST = 48
 
 
@@ -36,7 +38,7 @@ def slug(text: str, fallback: str) -> str:
     plain = "".join(mark for mark in unicodedata.normalize("NFKD", text) if not unicodedata.combining(mark))
     whole = _UNSAFE.sub("-", plain.encode("ascii", "ignore").decode()).strip("-")
     word = whole[:_LONGEST].rstrip("-")
-    if word.lower() in _DEVICES:
+    if word.lower() in DEVICES:
         return f"{word}-"
     if text and (len(whole) > _LONGEST or any(mark.isalnum() and not mark.isascii() for mark in plain)):
         return f"{(word or fallback)[: _LONGEST - 7]}-{hashlib.sha256(text.encode(errors='replace')).hexdigest()[:6]}"

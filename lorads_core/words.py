@@ -286,5 +286,5 @@ def _build_words(command: argparse.ArgumentParser) -> None:
         "--images",
         default="original",
         metavar="POLICY",
-        help="original (sound files as they are), normalised, max_side=N or max_area=N (default: %(default)s)",
+        help="original (sound files as they are), normalised, max_side=N, max_area=N or bucket (default: %(default)s)",
     )

@@ -16,6 +16,13 @@ if TYPE_CHECKING:
     from ..lorads_core.model import Dataset, Position
 
 
+THRESHOLDS = (
+    ("wd_threshold", 0.35, "Least confidence of a WD tagger's tags."),
+    ("wd_character_threshold", 0.85, "Least confidence of a WD tagger's characters."),
+    ("joytag_threshold", 0.4, "Least confidence of JoyTag's tags."),
+)
+
+
 class CaptionBuilder(io.ComfyNode):
     """Writes captions from a source, with the trigger; captions that a person wrote stay."""
 
@@ -49,7 +56,19 @@ class CaptionBuilder(io.ComfyNode):
                 io.Combo.Input(
                     "base_model",
                     options=[base.name for base in BASE_MODELS],
-                    tooltip="Decides how captions spell a tagger's rating, if at all.",
+                    tooltip="Decides how a tagger's rating is spelt, the order of tags, and what is told as a problem.",
+                ),
+                io.String.Input("leave_out", default="", tooltip="Tags that no caption gets, by comma.", advanced=True),
+                io.String.Input(
+                    "bind",
+                    default="",
+                    placeholder="blue eyes, long hair",
+                    tooltip="Traits that the trigger is to stand for, by comma: training captions leave them unsaid.",
+                    advanced=True,
+                ),
+                *(
+                    io.Float.Input(name, default=usual, min=0.0, max=1.0, step=0.05, tooltip=text, advanced=True)
+                    for name, usual, text in THRESHOLDS
                 ),
             ],
             outputs=[
@@ -66,10 +85,27 @@ class CaptionBuilder(io.ComfyNode):
 
     @classmethod
     def execute(
-        cls, dataset: Dataset, source: str, fallback: str, trigger: str, position: Position, base_model: str
+        cls,
+        dataset: Dataset,
+        source: str,
+        fallback: str,
+        trigger: str,
+        position: Position,
+        base_model: str,
+        leave_out: str,
+        bind: str,
+        wd_threshold: float,
+        wd_character_threshold: float,
+        joytag_threshold: float,
     ) -> io.NodeOutput:
         """Caption the dataset and keep it as a draft."""
-        settings = core.inputs.caption_settings(source, core.inputs.names(fallback), trigger, position, base_model)
+        wishes = core.inputs.CaptionWishes(
+            wd_threshold, wd_character_threshold, joytag_threshold, left_out=leave_out, bound=bind
+        )
+        settings = core.inputs.caption_settings(
+            source, core.inputs.names(fallback), trigger, position, base_model, wishes
+        )
         result = core.build.caption(host.store(), host.settings(), dataset, settings, host.progress())
         problems = told_as_text(result.problems)
-        return io.NodeOutput(result.dataset, problems, ui=ui.PreviewText(f"{result.sentence}\n{problems}".strip()))
+        text = "\n".join(filter(None, (result.sentence, result.offer, problems)))
+        return io.NodeOutput(result.dataset, problems, ui=ui.PreviewText(text))

@@ -37,9 +37,10 @@ class ExportDataset(io.ComfyNode):
                 ),
                 io.Combo.Input(
                     "images",
-                    options=["original", "normalised", "max_side", "max_area"],
+                    options=["original", "normalised", "max_side", "max_area", "bucket"],
                     default="original",
-                    tooltip="original keeps sound files and mends the others; trainers scale by themselves.",
+                    tooltip="original keeps sound files and mends the others; trainers scale by themselves. bucket"
+                    " shrinks and crops each picture to its bucket.",
                 ),
                 io.Int.Input(
                     "size",

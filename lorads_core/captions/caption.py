@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -13,10 +13,10 @@ from .merge import MergeRules
 from .parts import without_parts
 from .profiles import CaptionProfile, profile
 from .sources import CaptionMaterial, source, sources
-from .trigger import add_trigger, checked, mentions, remove_trigger
+from .trigger import add_trigger, checked, remove_trigger
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from ..model import Dataset, DatasetImage
 
@@ -28,8 +28,8 @@ class CaptionSettings:
     """How to caption: a source, those to try where it has nothing, the trigger, and how tags are merged.
 
     ``trigger`` is that of a dataset of one concept; several have triggers of their own. ``left_out`` are tags that no
-    caption gets, ``bound`` the traits that the trigger is to stand for, so that training captions leave them unsaid;
-    both are canonical, and hold for every source.
+    caption gets, ``bound`` the traits that a concept's trigger is to stand for, so that its training captions leave
+    them unsaid, by concept (those of the empty name: of all). Both are canonical, and hold for every source.
     """
 
     source: str = "sidecar"
@@ -38,12 +38,12 @@ class CaptionSettings:
     rules: MergeRules = field(default_factory=MergeRules)
     profile: CaptionProfile = field(default_factory=lambda: profile("sdxl"))
     left_out: frozenset[str] = frozenset()
-    bound: frozenset[str] = frozenset()
+    bound: Mapping[str, frozenset[str]] = field(default_factory=dict[str, frozenset[str]])
 
 
 @dataclass(frozen=True, slots=True)
 class CaptionReport:
-    """What to look at, and how many captions came from which source, most first."""
+    """What to look at besides the captions themselves (`lint` does that), and how many came from which source."""
 
     problems: tuple[Problem, ...]
     counts: tuple[tuple[str, int], ...]
@@ -82,7 +82,7 @@ def caption_dataset(
         progress: called as ("captions", done, total).
 
     Returns:
-        The captioned dataset and a report. An image for which no source has anything gets None and is a problem.
+        The captioned dataset and a report. An image for which no source has anything gets None.
 
     Raises:
         CaptionError: the trigger cannot stand in a caption, or the dataset's concepts have triggers of their own.
@@ -103,7 +103,7 @@ def caption_dataset(
     training, regularization = captioned[: len(dataset.training)], captioned[len(dataset.training) :]
     done = replace(dataset, training=tuple(training), regularization=tuple(regularization))
     counts = Counter(image.caption.source for image in captioned if image.caption)
-    problems = (*_trigger_problems(done, writer), *_nothing(captioned, materials, settings))
+    problems = tuple(_uncaptioned(captioned, materials, settings))
     return done, CaptionReport(problems, tuple(counts.most_common()))
 
 
@@ -127,14 +127,12 @@ class _Writer:
         self._order = tuple(source(name) for name in dict.fromkeys((settings.source, *settings.fallback)))
         self._rules = settings.rules
         self._left_out = settings.left_out
-        self._unsaid = settings.left_out | settings.bound
         self._triggers = {concept.name: concept.trigger for concept in dataset.concepts}
+        nothing = frozenset[str]()
+        of_all = settings.left_out | settings.bound.get("", nothing)
+        self._unsaid = {name: of_all | settings.bound.get(name, nothing) for name in ("", *self._triggers)}
         self._own = dataset.trigger
-        self.triggers = tuple(self._triggers.values()) or (dataset.trigger,)
-
-    def trigger(self, image: DatasetImage) -> Trigger:
-        """Return the trigger of a training image."""
-        return self._triggers.get(image.concept, self._own)
+        self._all = tuple(self._triggers.values()) or (dataset.trigger,)
 
     def caption(self, image: DatasetImage, material: CaptionMaterial, *, is_training: bool) -> Caption | None:
         """Return the final caption of an image, None where there is nothing to make it of."""
@@ -150,73 +148,32 @@ class _Writer:
         return None
 
     def _for_training(self, text: str, image: DatasetImage) -> str:
-        return add_trigger(without_parts(text, self._unsaid), self.trigger(image))
+        return add_trigger(
+            without_parts(text, self._unsaid.get(image.concept, self._unsaid[""])),
+            self._triggers.get(image.concept, self._own),
+        )
 
     def _for_regularization(self, text: str) -> str:
         text = without_parts(text, self._left_out)
-        for trigger in self.triggers:
+        for trigger in self._all:
             text = remove_trigger(text, trigger)
         return text
 
 
-def _nothing(
-    images: Iterable[DatasetImage], materials: Sequence[CaptionMaterial], settings: CaptionSettings
+def _uncaptioned(
+    images: Iterable[DatasetImage], materials: Iterable[CaptionMaterial], settings: CaptionSettings
 ) -> Iterator[Problem]:
-    """Name the images without a caption, and the sources that have something for them."""
-    tried = ", ".join((settings.source, *settings.fallback))
-    lacking: list[CaptionMaterial] = []
-    for image, material in zip(images, materials, strict=True):
-        if not image.caption:
-            lacking.append(material)
-            yield Problem(
-                "warning",
-                "no-caption",
-                f"Nothing to make a caption of (tried: {tried}): add a fallback source, or write one.",
-                image.record.path,
-                image.key,
-            )
+    """Say how many images have no caption, and which sources have something for them."""
+    pairs = zip(images, materials, strict=True)
+    lacking = [material for image, material in pairs if not image.caption]
     if not lacking:
         return
+    tried = ", ".join((settings.source, *settings.fallback))
     found = [each for each in coverage(lacking, settings.rules) if each.images]
-    has = ", ".join(f"{each.source} has something for {each.images:,}" for each in found) or "no source has anything"
-    yield Problem("info", "fallbacks", f"Of the {len(lacking):,} images without a caption: {has}.")
-
-
-def _trigger_problems(dataset: Dataset, writer: _Writer) -> Iterator[Problem]:
-    by_trigger: defaultdict[Trigger, list[DatasetImage]] = defaultdict(list)
-    for image in dataset.training:
-        by_trigger[writer.trigger(image)].append(image)
-    for trigger, training in by_trigger.items():
-        yield from _problems_of(trigger, training, dataset.regularization)
-
-
-def _problems_of(
-    trigger: Trigger, training: Sequence[DatasetImage], regularization: Sequence[DatasetImage]
-) -> Iterator[Problem]:
-    if trigger.position == "none":
-        return
-    if not trigger.word:
-        yield Problem(
-            "warning",
-            "no-trigger",
-            "There is no trigger: the LoRA will have no word that calls it. Give one, or set its position to none.",
-        )
-        return
-    without = [image for image in training if image.caption and not mentions(image.caption.text, trigger)]
-    if without:
-        yield Problem(
-            "warning",
-            "trigger-missing",
-            f"{len(without)} captions written by hand do not hold the trigger {trigger.word!r}: add it to them, or the"
-            " LoRA answers to it less.",
-            without[0].record.path,
-        )
-    holding = [image for image in regularization if image.caption and mentions(image.caption.text, trigger)]
-    if holding:
-        yield Problem(
-            "warning",
-            "trigger-in-regularization",
-            f"{len(holding)} captions of regularization images hold the trigger {trigger.word!r} within their text:"
-            " take it out, or choose a rarer word, as these images teach what it does not mean.",
-            holding[0].record.path,
-        )
+    has = ", ".join(f"{each.source} for {each.images:,}" for each in found)
+    advice = (
+        f"Sources that have something: {has}. Add a fallback."
+        if has
+        else "No source has anything for them: write some, or tag."
+    )
+    yield Problem("warning", "fallbacks", f"{len(lacking):,} images have no caption (tried: {tried}). {advice}")

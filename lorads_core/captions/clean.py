@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 from ..tags import canonical, is_score, is_tag_list, one_line
 
@@ -82,3 +83,121 @@ def _split(text: str) -> list[str]:
 
 def _is_face(part: str) -> bool:
     return not any(character.isalnum() for character in part.replace("o", ""))
+
+
+# What is left of a prompt in a caption
+
+
+def without_leftovers(text: str) -> str:
+    r"""Return a caption without what only a generator understands, and all else as it is.
+
+    LoRAs, embeddings, wildcards and ``BREAK`` go, brackets and numbers that are weights, and backslashes before
+    brackets. Brackets are weights when they hold a number behind a colon, are doubled, or stand around whole parts
+    between commas; those of ``ganyu (genshin impact)`` stay.
+    """
+    for _ in range(_ROUNDS):
+        cleaned = _with_less_left(text)
+        if cleaned == text:
+            break
+        text = cleaned
+    return text
+
+
+def _with_less_left(text: str) -> str:
+    if not _LEFT.search(text):
+        return text
+    changed = text
+    for pattern in (_LORA, _OPEN_LORA, _EMBEDDING, _WILDCARD, _KEYWORD):
+        changed = pattern.sub(", ", changed)
+    changed = _LITERAL.sub(lambda match: match[1].translate(_KEEP), _with_faces_kept(changed))
+    changed = _SCHEDULE.sub(lambda match: match[2] if match[2].strip() else match[1], changed)
+    if _NUMBERED.search(changed):
+        changed = _WEIGHT_BEFORE.sub("", changed)
+    changed = _without_weighting(changed).translate(_RESTORE)
+    return text if changed == text else _tidy(changed)
+
+
+def is_unbalanced(text: str) -> bool:
+    """Tell whether a bracket lacks its other half; faces such as ``:)`` are whole."""
+    return bool(_BRACKET.search(text)) and any(_unmatched(_with_faces_kept(text)))
+
+
+def balanced(text: str) -> str:
+    """Return text with its brackets in pairs: what was opened within a part between commas ends with it."""
+    kept = _with_faces_kept(text)
+    opened, closed = _unmatched(kept)
+    ends: dict[int, str] = {}
+    for at in opened:
+        if _starts_part(kept, at):
+            closed.append(at)  # of a weight that was cut off
+            continue
+        comma = kept.find(",", at)
+        end = comma if comma >= 0 else len(kept)
+        ends[end] = _CLOSING[kept[at]] + ends.get(end, "")
+    dropped = set(closed)
+    letters = (ends.get(at, "") + ("" if at in dropped else letter) for at, letter in enumerate(kept))
+    return _tidy(("".join(letters) + ends.get(len(kept), "")).translate(_RESTORE))
+
+
+_BRACKET = re.compile(r"[()\[\]{}]")
+_CLOSING = {"(": ")", "[": "]", "{": "}"}
+_LEFT = re.compile(r"[()\[\]{}<]|::|__|BREAK|ADD|(?i:embedding):")
+_NUMBERED = re.compile(rf"(?<![\d.\w]){_NUMBER}::")
+_WEIGHT_AT_END = re.compile(rf":\s*{_NUMBER}\s*$")
+_LONGEST_WEIGHT = 24
+_ROUNDS = 4  # what is taken out can bring more of its kind together
+_NEAR = 4  # spaces around a part
+
+
+def _with_faces_kept(text: str) -> str:
+    return _FACE.sub(lambda match: match[0].translate(_KEEP), text.translate(_PRIVATE))
+
+
+def _pairs(text: str) -> tuple[dict[int, int], list[int]]:
+    """Return where each bracket that closes another was opened, and the opening brackets that wait for theirs."""
+    pairs: dict[int, int] = {}
+    waiting: list[int] = []
+    for match in _BRACKET.finditer(text):
+        at = match.start()
+        if match[0] in _CLOSING:
+            waiting.append(at)
+        elif waiting and _CLOSING[text[waiting[-1]]] == match[0]:
+            pairs[at] = waiting.pop()
+    return pairs, waiting
+
+
+def _unmatched(text: str) -> tuple[list[int], list[int]]:
+    pairs, waiting = _pairs(text)
+    closed = [match.start() for match in _BRACKET.finditer(text) if match[0] in ")]}" and match.start() not in pairs]
+    return waiting, closed
+
+
+def _without_weighting(text: str) -> str:
+    pairs, _ = _pairs(text)
+    dropped = set[int]()
+    for end, start in pairs.items():
+        weight = _WEIGHT_AT_END.search(text[max(start + 1, end - _LONGEST_WEIGHT) : end])
+        doubled = pairs.get(end - 1) == start + 1
+        if weight:
+            dropped.update(range(end - len(weight[0]), end))
+        if weight or doubled or (_starts_part(text, start) and _ends_part(text, end)):
+            dropped.update((start, end) if not doubled else (start, start + 1, end - 1, end))
+    return _without_letters(text, dropped)
+
+
+def _without_letters(text: str, dropped: set[int]) -> str:
+    bounds = [-1, *sorted(dropped), len(text)]
+    return "".join(text[start + 1 : end] for start, end in pairwise(bounds))
+
+
+def _starts_part(text: str, at: int) -> bool:
+    return text[max(0, at - _NEAR) : at].rstrip()[-1:] in {"", ",", "(", "[", "{"}
+
+
+def _ends_part(text: str, at: int) -> bool:
+    return text[at + 1 : at + 1 + _NEAR].lstrip()[:1] in {"", ",", ")", "]", "}", ":"}
+
+
+def _tidy(text: str) -> str:
+    """Return text without the parts that became empty, nor the spaces that what is gone has left."""
+    return ", ".join(" ".join(part.split()) for part in text.split(",") if part.strip(_STRAY))

@@ -116,7 +116,7 @@ class _Entry(NamedTuple):
     tagger: str
 
 
-_NEVER = math.inf
+_NEVER = math.nan  # no score is as high
 _MOST_ENTRIES = 100_000  # of one source; more tags than any tagger's vocabulary
 
 
@@ -139,7 +139,7 @@ class _Table:
 
     def add(self, source: str, text: str) -> _Entry | None:
         """Return what is known of a tag, and know it from now on."""
-        entry = self._entry(_source(source, self._rules), self._rules.vocabulary.words[text])
+        entry = self._entry(_source(source or "", self._rules), self._rules.vocabulary.words[text])
         if len(self.entries) >= _MOST_SOURCES:
             self.entries.clear()
         of_source = self.entries.setdefault(source, {})
@@ -159,7 +159,8 @@ class _Table:
             self.implies[word.text] = word.implies
         if word.coloured:
             self.coloured[word.text] = word.coloured
-        place = self.of_category[source.category] if source.category else None
+        said = source.category if word.category == "general" else None
+        place = self.of_category[said] if said else None
         return _Entry(word.text, source.threshold, source.weak, place, -1, source.tagger)
 
 
@@ -171,9 +172,18 @@ def _table(rules: MergeRules) -> _Table:
     return _Table(rules)
 
 
+def _table_of(rules: MergeRules) -> _Table:
+    """Return the table of the rules; one that knows too many tags is let go, for whoever still uses it to finish."""
+    table = _table(rules)
+    if len(table.places) > _MOST_ENTRIES:
+        _table.cache_clear()
+        table = _table(rules)
+    return table
+
+
 def merge(tags: Iterable[Tag], rules: MergeRules) -> list[str]:
     """Return the tags that count, each once; the order in which they come in does not matter."""
-    table = _table(rules)
+    table = _table_of(rules)
     scores, waiting, places = _gather(tags, table)
     if waiting:
         _settle(scores, waiting)

@@ -7,7 +7,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+from ..buckets import BucketRule
 from ..captions.head import head_parts
+from ..captions.lint import LintRules, lint
+from ..captions.profiles import profile
 from ..images.encode import ImagePolicy
 from ..model import Concept, Dataset, DatasetImage, Problem, TrainingConfig, Trigger
 from ..paths import slug
@@ -15,6 +18,9 @@ from ..trainers import Schedule, Subset, trainer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+
+_OF_THE_CONFIG = frozenset({"left-right", "one-sided", "too-many-tokens", "shuffled-prose"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +92,30 @@ def plan_export(dataset: Dataset, config: TrainingConfig, options: ExportOptions
         ExportError: masks in the alpha channel are asked for, in a format that has none.
     """
     options = options or ExportOptions()
+    rule = BucketRule(config.resolution, min(256, config.resolution), config.max_bucket_side, config.bucket_step)
+    options = replace(options, policy=replace(options.policy, buckets=rule))
     folders = _folders(dataset, config)
     images = tuple(_planned(dataset, config, options, folders))
     subsets = subsets_of(folders, [(item, (item.image.record.width, item.image.record.height)) for item in images])
-    problems = [*_uncaptioned(dataset), *trainer(options.trainer).problems(config, subsets)]
+    problems = [
+        *_uncaptioned(dataset),
+        *_caption_problems(dataset, config),
+        *trainer(options.trainer).problems(config, subsets),
+    ]
     refused = any(problem.severity == "error" for problem in problems)
     schedule = None if refused else trainer(options.trainer).schedule(config, subsets)
     return ExportPlan(dataset, config, options, images, folders, schedule, tuple(problems))
+
+
+def _caption_problems(dataset: Dataset, config: TrainingConfig) -> Iterator[Problem]:
+    """Yield what is wrong with captions because of the config; all else was told where they were built."""
+    rules = LintRules(
+        profile(config.base_model),
+        flip_aug=config.flip_aug,
+        shuffle=config.shuffle_caption,
+        token_limit=config.max_token_length,
+    )
+    return (problem for problem in lint(dataset, rules) if problem.code in _OF_THE_CONFIG)
 
 
 def _folders(dataset: Dataset, config: TrainingConfig) -> tuple[Folder, ...]:

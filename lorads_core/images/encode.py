@@ -6,12 +6,13 @@ import errno
 import math
 import os
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, BinaryIO, Literal
 from uuid import uuid4
 
 from PIL import Image
 
+from ..buckets import BucketRule, place
 from ..errors import ExportError
 from .decode import decode
 from .files import DEFAULT_LIMITS, image_error, open_regular, shown, translated
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from .files import ImageLimits
 
-Kind = Literal["original", "normalised", "max_side", "max_area"]
+Kind = Literal["original", "normalised", "max_side", "max_area", "bucket"]
 Format = Literal["png", "jpeg", "webp"]
 
 SUFFIXES = {"png": ".png", "jpeg": ".jpg", "webp": ".webp", "bmp": ".bmp"}
@@ -39,7 +40,8 @@ class ImagePolicy:
     """How pictures are written.
 
     ``kind`` original copies a file that is ready and writes others at their own size; normalised writes all at their
-    own size; max_side shrinks the longer side to ``size`` pixels, max_area the area to that of a square of that side.
+    own size; max_side shrinks the longer side to ``size`` pixels, max_area the area to that of a square of that side;
+    bucket shrinks to cover its bucket by the rule ``buckets`` and crops what stands over, as sd-scripts would.
     Nothing is ever enlarged or distorted. ``quality`` is JPEG's and WebP's 1–100; at 100 WebP is lossless, PNG always
     is. Transparency is laid on ``background`` (sRGB) unless ``keep_alpha`` keeps it, which JPEG cannot. ``strip``
     leaves workflows and all other metadata out of files that are copied; those that are encoded never have any.
@@ -52,6 +54,7 @@ class ImagePolicy:
     background: tuple[int, int, int] = (255, 255, 255)
     keep_alpha: bool = False
     strip: bool = False
+    buckets: BucketRule = field(default_factory=BucketRule)
 
     def __post_init__(self) -> None:
         """Refuse what cannot be written.
@@ -72,7 +75,10 @@ class ImagePolicy:
         return SUFFIXES[self.format]
 
     def size_of(self, width: int, height: int) -> tuple[int, int]:
-        """Return the size that an upright picture of ``width`` × ``height`` pixels is written in."""
+        """Return the size that an upright picture of ``width`` × ``height`` pixels is shrunk to, before any crop."""
+        if self.kind == "bucket":
+            placed = place((width, height), self.buckets)
+            return placed.resized if placed.usable and placed.scale < 1 else (width, height)
         scale = 1.0
         if self.size is not None and self.kind == "max_side":
             scale = self.size / max(width, height)
@@ -85,12 +91,24 @@ class ImagePolicy:
 
 
 def fit(image: Image.Image, policy: ImagePolicy) -> Image.Image:
-    """Shrink an image as the policy says, by Lanczos, keeping its aspect within a pixel; the same image if it fits."""
+    """Shrink an image as the policy says, by Lanczos, keeping its aspect within a pixel; the same image if it fits.
+
+    What is as large as its bucket, or larger, is cropped to it about the centre; what is smaller stays as it is.
+    """
+    bucket = place(image.size, policy.buckets).bucket if policy.kind == "bucket" else image.size
     size = policy.size_of(*image.size)
-    if size == image.size:
+    if size != image.size:
+        # Against Lanczos in floating point, a reducing gap of 3 costs nothing that 8 bits could show.
+        image = image.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
+    return _cropped(image, bucket) if policy.kind == "bucket" else image
+
+
+def _cropped(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """Cut an image to a size about its centre, where it is not smaller (sd-scripts v0.10.1, trim_and_resize...)."""
+    left, top = (image.width - size[0]) // 2, (image.height - size[1]) // 2
+    if min(left, top, *size) < 0 or image.size == size or 0 in size:
         return image
-    # Against Lanczos in floating point, a reducing gap of 3 costs nothing that 8 bits could show.
-    return image.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
+    return image.crop((left, top, left + size[0], top + size[1]))
 
 
 def write_image(

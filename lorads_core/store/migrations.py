@@ -219,9 +219,10 @@ CREATE TABLE lorads.caption_edits (
 );
 CREATE TABLE lorads.trait_decisions (
     dataset_id  uuid NOT NULL REFERENCES lorads.lora_datasets ON DELETE CASCADE,
+    concept     text COLLATE "C" NOT NULL DEFAULT '',
     tag         text COLLATE "C" NOT NULL,
     decision    text NOT NULL CHECK (decision IN ('bind', 'keep')),
-    PRIMARY KEY (dataset_id, tag)
+    PRIMARY KEY (dataset_id, concept, tag)
 );
 CREATE TABLE lorads.made_tags (
     library     text COLLATE "C" NOT NULL,

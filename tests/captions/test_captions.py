@@ -137,11 +137,11 @@ def test_mixed_is_prose_then_tags_and_nothing_where_one_of_them_is_missing():
 def test_what_other_sources_have_for_images_without_a_caption_is_said():
     images = [material([Caption("A dog.", "joycaption")]), material(tags=[("cat", "wd", 0.9)], number=2)]
     _, report = captioned(images, source="joytag")
-    told = report.problems[-1].message
-    assert "Of the 2 images" in told
-    assert "combined has something for 1" in told
-    assert "joycaption has something for 1" in told
-    assert "joytag" not in told
+    (told,) = report.problems
+    assert told.message == (
+        "2 images have no caption (tried: joytag). Sources that have something: combined for 1, joycaption for 1,"
+        " wd for 1. Add a fallback."
+    )
 
 
 def test_coverage_counts_every_source():
@@ -154,7 +154,7 @@ def test_coverage_counts_every_source():
 
 def test_bound_traits_go_from_training_captions_and_stay_in_regularization():
     tags = [("cat", "wd", 0.9), ("blue eyes", "wd", 0.8), ("tree", "wd", 0.7)]
-    bound = frozenset({"blue eyes", "cat"})
+    bound = {"": frozenset({"blue eyes", "cat"})}
     texts, _ = captioned([material(tags=tags)], [material(tags=tags, number=2)], source="wd", bound=bound)
     assert texts == ["tom, tree", "cat, blue eyes, tree"]
     prose = [Caption("It has blue eyes.", "joycaption")]
@@ -180,6 +180,8 @@ def test_a_combined_dataset_takes_each_concepts_trigger():
     materials = [material([Caption("tom, jerry, x", "sidecar")], number=number) for number in (1, 2, 3)]
     result, _ = caption_dataset(dataset, materials, CaptionSettings())
     assert [image.caption.text for image in result.images] == ["tom, jerry, x", "tom, x, jerry", "x"]
+    result, _ = caption_dataset(dataset, materials, CaptionSettings(bound={"a": frozenset({"x"})}))
+    assert [image.caption.text for image in result.images] == ["tom, jerry", "tom, x, jerry", "x"]
     with pytest.raises(CaptionError, match="triggers of their own"):
         caption_dataset(dataset, materials, CaptionSettings(trigger=Trigger("spike")))
 
@@ -196,11 +198,9 @@ def test_the_fallback_is_explicit_and_counted():
     texts, report = captioned(images, source="sidecar", fallback=("joycaption",))
     assert texts == ["tom, cat, tree", "tom, A dog.", None]
     assert report.counts == (("sidecar", 1), ("joycaption", 1))
-    problem, others = report.problems
-    assert (problem.code, problem.subject, problem.image) == ("no-caption", "/p/3.png", ("pictures", 3))
-    assert others.code == "fallbacks"
-    assert "no source has anything" in others.message
-    assert "tried: sidecar, joycaption" in problem.message
+    (problem,) = report.problems
+    assert problem.code == "fallbacks"
+    assert "1 images have no caption (tried: sidecar, joycaption). No source has anything" in problem.message
 
 
 def test_regularization_captions_never_have_the_trigger():
@@ -217,12 +217,6 @@ def test_what_a_person_wrote_for_the_dataset_stays_as_it_is():
     assert report.counts == (("custom", 1),)
 
 
-def test_without_a_trigger_a_warning_unless_asked_for():
-    images = [material([Caption("cat, x", "sidecar")])]
-    assert captioned(images, trigger=Trigger(""))[1].problems[0].code == "no-trigger"
-    assert captioned(images, trigger=Trigger("", "none"))[1].problems == ()
-
-
 def test_what_a_person_wrote_is_one_line_and_keeps_every_character():
     edited = Caption("Mine ||| as it is;;; long_hair, 👩\u200d👩\u200d👧\n\nsecond\0 line", "custom", edited=True)
     texts, _ = captioned([material([Caption("cat, x", "sidecar")], edited=edited)])
@@ -233,21 +227,7 @@ def test_an_emptied_caption_is_never_regenerated():
     edited = Caption(" \n\u200e", "custom", edited=True)
     texts, report = captioned([material([Caption("cat, x", "sidecar")], edited=edited)])
     assert texts == [None]
-    assert [problem.code for problem in report.problems] == ["no-caption", "fallbacks"]
-
-
-def test_hand_written_captions_without_the_trigger_are_told_once():
-    images = [material(edited=Caption(f"a cat {n}", "custom", edited=True), number=n) for n in range(3)]
-    (problem,) = captioned(images)[1].problems
-    assert (problem.code, problem.subject) == ("trigger-missing", "/p/0.png")
-    assert problem.message.startswith("3 captions")
-
-
-def test_a_trigger_within_regularization_prose_is_told():
-    others = [material([Caption("A photo of tom in a wood.", "joycaption")], number=2)]
-    texts, report = captioned([material([Caption("A.", "joycaption")])], others, source="joycaption")
-    assert texts == ["tom, A.", "A photo of tom in a wood."]
-    assert [problem.code for problem in report.problems] == ["trigger-in-regularization"]
+    assert [problem.code for problem in report.problems] == ["fallbacks"]
 
 
 def test_a_regularization_caption_that_was_only_the_trigger_falls_back():

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lorads_core.captions.clean import clean_prompt
+from lorads_core.captions.clean import balanced, clean_prompt, is_unbalanced, without_leftovers
 
 PIECES = st.lists(
     st.one_of(
@@ -142,3 +142,45 @@ def test_any_prompt_becomes_one_line(prompt):
     assert "|||" not in caption
     assert ";;;" not in caption
     caption.encode()
+
+
+@pytest.mark.parametrize(
+    ("caption", "cleaned"),
+    [
+        ("Red Hair,  (hat:1.2), a_b", "Red Hair, hat, a_b"),
+        ("((a:1.2), [b:0.9]:1.3), c", "a, b, c"),
+        ("1girl BREAK hat", "1girl, hat"),
+        ("[cat:dog:0.5], {{x}}", "dog, x"),
+        ("a dog (brown, small) sits", "a dog (brown, small) sits"),
+        ("ganyu (genshin impact),  (o)_(o), :)", "ganyu (genshin impact),  (o)_(o), :)"),
+        ("ratio 16:9, std::vector, BREAKFAST", "ratio 16:9, std::vector, BREAKFAST"),
+    ],
+)
+def test_a_caption_loses_what_is_left_of_a_prompt_and_nothing_else(caption, cleaned):
+    assert without_leftovers(caption) == cleaned
+
+
+@pytest.mark.parametrize(
+    ("text", "paired"),
+    [
+        ("a (b, c", "a (b), c"),
+        ("(a, b", "a, b"),
+        ("a), b", "a, b"),
+        ("a [b (c, d", "a [b (c)], d"),
+        ("a (b], c", "a (b), c"),
+    ],
+)
+def test_brackets_are_put_in_pairs(text, paired):
+    assert is_unbalanced(text)
+    assert balanced(text) == paired
+
+
+@given(PIECES)
+def test_what_was_balanced_is_balanced(text):
+    assert not is_unbalanced(balanced(text))
+
+
+@given(PIECES)
+def test_nothing_of_a_caption_is_left_to_take_out_twice(text):
+    once = without_leftovers(text)
+    assert without_leftovers(once) == once

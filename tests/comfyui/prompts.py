@@ -58,6 +58,11 @@ CAPTIONS = node(
     trigger="oldlandmark",
     position="prepend",
     base_model="sdxl",
+    leave_out="",
+    bind="",
+    wd_threshold=0.35,
+    wd_character_threshold=0.85,
+    joytag_threshold=0.4,
 )
 CONFIG = node(
     "LoradsTrainingConfig",

@@ -59,3 +59,22 @@ def test_folders_that_would_be_called_alike_are_told_apart(both, words):
 def test_a_concept_without_repeats_takes_the_configs(both):
     concepts = tuple(replace(each, repeats=0) for each in both.concepts)
     assert [folder.repeats for folder in plan_export(replace(both, concepts=concepts), CONFIG).folders] == [10, 10, 1]
+
+
+def test_a_caption_that_names_a_side_stops_flipping(dataset):
+    first, *rest = dataset.training
+    sided = replace(first, caption=replace(first.caption, text="tom, scar on the left cheek"))
+    sided = replace(dataset, training=(sided, *rest))
+    plan = plan_export(sided, replace(CONFIG, flip_aug=True))
+    (problem,) = (each for each in plan.problems if each.code == "left-right")
+    assert (problem.severity, problem.image) == ("error", first.key)
+    assert plan.schedule is None
+    assert all(each.code != "left-right" for each in plan_export(sided, CONFIG).problems)
+
+
+def test_a_caption_that_is_cut_off_is_told(dataset):
+    first, *rest = dataset.training
+    long = replace(first, caption=replace(first.caption, text=", ".join(["tom", *("zebra crossing",) * 60])))
+    for length, count in ((75, 1), (225, 0)):
+        plan = plan_export(replace(dataset, training=(long, *rest)), replace(CONFIG, max_token_length=length))
+        assert [each.code for each in plan.problems].count("too-many-tokens") == count

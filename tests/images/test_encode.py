@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from lorads_core.buckets import BucketRule
 from lorads_core.errors import ExportError, ImageError
 from lorads_core.images.decode import decode, is_ready
 from lorads_core.images.encode import SUFFIXES, ImagePolicy, copy_file, fit, save_image, write_image
@@ -42,6 +43,30 @@ def test_sizes_keep_aspect_and_limit_and_never_grow(width, height, size, kind):
     scale = min(1, size / (max(width, height) if kind == "max_side" else math.sqrt(width * height)))
     for side, old in zip(new, (width, height), strict=True):
         assert abs(side - old * scale) <= 1
+
+
+@pytest.mark.parametrize(
+    ("size", "written"),
+    [
+        ((3000, 2000), (1216, 832)),
+        ((1920, 1080), (1344, 768)),
+        ((832, 1216), (832, 1216)),
+        ((1024, 1050), (1024, 1024)),
+        ((700, 500), (700, 500)),  # a trainer would enlarge it: that is its business
+        ((63, 63), (63, 63)),
+        ((10000, 1000), (2048, 256)),
+    ],
+)
+def test_a_bucket_is_covered_and_cropped_about_the_centre(size, written):
+    policy = ImagePolicy("bucket", buckets=BucketRule(max_side=2048))
+    image = Image.new("RGB", size, (255, 0, 0))
+    middle = Image.new("RGB", (max(1, size[0] // 4), max(1, size[1] // 4)), (0, 255, 0))
+    image.paste(middle, ((size[0] - middle.width) // 2, (size[1] - middle.height) // 2))
+    small = fit(image, policy)
+    assert small.size == written
+    assert small.getpixel((written[0] // 2, written[1] // 2)) == (0, 255, 0)
+    green = np.argwhere(np.asarray(small)[:, :, 1] > 128)
+    assert np.abs(green.mean(axis=0) - [(written[1] - 1) / 2, (written[0] - 1) / 2]).max() <= 1
 
 
 @pytest.mark.parametrize(
