@@ -165,8 +165,9 @@ def size_problems(trainer: str, placed: Sequence[Placement], step: int) -> Itera
         yield Problem(
             "error",
             "too-small",
-            f"{len(unusable)} images (e.g. {worst[0]}×{worst[1]}) are smaller than a bucket step of {step} pixels"
-            f" and would stop {trainer}: raise the minimum resolution, or allow upscaling.",
+            f"{len(unusable)} images (e.g. {worst[0]}×{worst[1]}) have a side smaller than a bucket step of {step}"
+            f" pixels at this resolution and would stop {trainer}: raise the minimum size, leave out very long ones,"
+            " or allow upscaling.",
         )
     upscaled = _count(item.scale >= _UPSCALED_TOO_MUCH for item in placed)
     if upscaled:

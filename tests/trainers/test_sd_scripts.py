@@ -204,6 +204,12 @@ def test_preservation_is_an_attribute_of_regularization_images_alone():
         assert others["is_reg"] is True
 
 
+def test_preservation_of_nothing_is_said():
+    config = dataclasses.replace(CONFIG, regularization_method="preservation")
+    assert "no regularization images to work on" in messages(config, [TRAINING], severity="warning")
+    assert messages(config, [TRAINING, OTHERS], severity="warning") == ""
+
+
 def test_alpha_masks_count_for_training_images_alone():
     _, dataset = files(dataclasses.replace(CONFIG, masked_loss="alpha"))
     assert [subset.get("alpha_mask") for subset in dataset["datasets"][0]["subsets"]] == [True, None]
@@ -310,7 +316,9 @@ def test_no_training_image_is_an_error():
 
 def test_a_picture_below_one_step_is_an_error_where_nothing_is_enlarged():
     tiny = dataclasses.replace(TRAINING, sizes=((63, 63),))
-    assert "smaller than a bucket step" in messages(dataclasses.replace(CONFIG, bucket_no_upscale=True), [tiny])
+    config = dataclasses.replace(CONFIG, bucket_no_upscale=True)
+    assert "smaller than a bucket step" in messages(config, [tiny])
+    assert messages(CONFIG, [tiny]) == ""
 
 
 def test_surplus_regularization_is_said():

@@ -161,6 +161,12 @@ def subset_problems(config: TrainingConfig, subsets: Sequence[Subset]) -> Iterat
             f"{LABEL} reads no regularization images beside masks in files of their own: put the masks into the"
             " images' alpha channel, or train without regularization images.",
         )
+    if not others and config.regularization_method == "preservation":
+        yield Problem(
+            "warning",
+            "nothing-to-preserve",
+            f"{_PRESERVATION} has no regularization images to work on: add some, or it changes nothing.",
+        )
     surplus = others - len(list(regularization_repeats(subsets)))
     if surplus > 0:
         yield Problem(
