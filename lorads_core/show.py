@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
-from .problems import told
+from .problems import MOST, told
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Sequence
@@ -80,9 +80,9 @@ class Screen:
         """Say why a command ends without its result."""
         self.err.print(f"[bold red]error:[/] {escape(message)}")
 
-    def problems(self, problems: Iterable[Problem]) -> None:
+    def problems(self, problems: Iterable[Problem], most: int = MOST) -> None:
         """List problems, those of one kind together and the first few of each kind in full."""
-        for severity, line in told(problems):
+        for severity, line in told(problems, most):
             self.err.print(f"  [{_STYLES[severity]}]{severity}[/] {escape(line)}")
 
     def findings(self, findings: Iterable[Finding]) -> list[Finding]:
@@ -121,6 +121,24 @@ class Screen:
             self.out.print(f"{record.id:>8}  {size:<11} {rating:>5}  {escape(record.path)}{reason}")
         if total > len(images):
             self.out.print(f"… and {total - len(images):,} more")
+
+    def captions(self, images: Sequence[DatasetImage], total: int) -> None:
+        """List the captions of the first few of ``total`` images: id, source, whether by hand, text."""
+        for image in images:
+            caption = image.caption
+            if caption is None:
+                self.out.print(f"{image.record.id:>8}  [yellow]no caption[/]  {escape(image.record.path)}")
+                continue
+            mark = "by hand" if caption.edited else "edited" if caption.fixed else ""
+            self.out.print(
+                f"{image.record.id:>8}  [cyan]{escape(caption.source):<10} {mark:<7}[/]  {escape(caption.text)}"
+            )
+        if total > len(images):
+            self.out.print(f"… and {total - len(images):,} more")
+
+    def change(self, path: str, before: str, after: str) -> None:
+        """Show what becomes of a caption."""
+        self.out.print(f"[bold]{escape(path)}[/]\n  [red]- {escape(before)}[/]\n  [green]+ {escape(after)}[/]")
 
     def summary(self, rows: Sequence[tuple[str, str]]) -> None:
         """Show figures with their names."""

@@ -54,6 +54,7 @@ def parser(story: Run, doctor: Run) -> argparse.ArgumentParser:
     commands = found.add_subparsers(required=True, metavar="command")
     _add_story(commands, story)
     _add_choosing(commands, story)
+    _add_captions(commands, story)
     _add_judging(commands, story)
     _command(commands, "doctor", doctor, "say what is wrong with the set-up, and how to mend it", "lorads doctor")
     return found
@@ -151,6 +152,43 @@ def _add_choosing(commands: Commands, run: Run) -> None:
             "lorads regularize --cluster anna --class 1girl --count 200 --sheet picks.png --histogram band.png",
         )
     )
+
+
+def _add_captions(commands: Commands, run: Run) -> None:
+    from .bases import BASE_MODEL_NAMES  # noqa: PLC0415 - words of the tables, read when they are shown
+    from .caption_words import add_edit_words  # noqa: PLC0415
+
+    captions = _command(
+        commands,
+        "captions",
+        run,
+        "look at the captions of a dataset, edit them, take edits back",
+        "lorads captions tomcat\n  lorads captions tomcat --remove-tag watermark --apply",
+    )
+    lint = _command(
+        commands,
+        "lint",
+        run,
+        "say what is wrong with the captions of a dataset, and mend it",
+        "lorads lint tomcat --base-model illustrious\n  lorads lint tomcat --fix duplicate-tags --apply",
+    )
+    for command in (captions, lint):
+        command.add_argument("name", type=_text, metavar="DATASET")
+        command.add_argument("--base-model", choices=BASE_MODEL_NAMES, default="sdxl")
+        command.add_argument("--show", type=int, default=12, metavar="N", help="so many (default: %(default)s)")
+    captions.add_argument("--plain", action="store_true", help="every path and caption, with a tab between")
+    captions.add_argument("--sources", action="store_true", help="for how many images each source has something")
+    captions.add_argument("--bind", action="append", default=[], metavar="TAG", help="a trait, to the trigger")
+    captions.add_argument("--keep", action="append", default=[], metavar="TAG", help="a trait, flexible")
+    captions.add_argument("--of", default="", metavar="CONCEPT", help="whose traits (default: the only concept)")
+    captions.add_argument("--history", action="store_true", help="the edits so far")
+    captions.add_argument("--undo", action="store_true", help="take the newest edit back")
+    captions.add_argument("--redo", action="store_true", help="do again what was taken back")
+    add_edit_words(captions)
+    lint.add_argument("--flip-aug", action="store_true", help="pictures will be flipped")
+    lint.add_argument("--shuffle-caption", action="store_true", help="tags will be shuffled")
+    lint.add_argument("--fix", action="append", default=[], metavar="KIND", help="mend this kind of problem")
+    lint.add_argument("--apply", action="store_true", help="do it; lorads captions --undo takes it back")
 
 
 def _add_judging(commands: Commands, run: Run) -> None:

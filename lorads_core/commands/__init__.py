@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from . import curate, judge, story
+from . import captions, curate, judge, story
 
 if TYPE_CHECKING:
     import argparse
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 COMMANDS: dict[str, Callable[[argparse.Namespace, Screen], int]] = {
     **story.COMMANDS,
+    **captions.COMMANDS,
     **curate.COMMANDS,
     **judge.COMMANDS,
 }

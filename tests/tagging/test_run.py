@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 from PIL import Image
 
-from lorads_core import build
+from lorads_core import build, captioning
 from lorads_core.captions.caption import CaptionSettings
 from lorads_core.errors import SettingsError
 from lorads_core.library.filter import DatasetFilter
@@ -449,7 +449,7 @@ def test_captions_are_built_of_made_tags(foreign, shelf, store, folder):
     build.tag(store, named, foreign.library, "wd", ALL)
     wanted = DatasetFilter(ids=(foreign.id("things/lamp.png"),))
     queried = build.query(store, foreign.library, "lamps", wanted)
-    (image,) = build.caption(store, named, queried.dataset, CaptionSettings(source="wd")).dataset.training
+    (image,) = captioning.caption(store, named, queried.dataset, CaptionSettings(source="wd")).dataset.training
     assert "species of another booru" in image.caption.text
     assert dict(build.look_into(store, named, "shelf").facts)["tagged here by wd"] == "2 of 8"
     before = build.revision(store, named, "shelf")
@@ -478,7 +478,7 @@ def test_the_story_names_taggers_and_counts_images(store, indexed, folder):
     facts = dict(build.look_into(store, named, "pictures").facts)
     assert facts["tags by wd:character"] == "1 on 1 images"
     queried = build.query(store, indexed, "reds", DatasetFilter(required_tags=("1girl",)))
-    captioned = build.caption(store, named, queried.dataset, CaptionSettings(source="wd"))
+    captioned = captioning.caption(store, named, queried.dataset, CaptionSettings(source="wd"))
     assert {image.caption.text for image in captioned.dataset.training} >= {
         "1girl, hakurei reimu (cosplay), species of another booru"
     }

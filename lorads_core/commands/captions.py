@@ -1,0 +1,193 @@
+"""The commands for the captions of a dataset that was built before: looked at, linted, edited, taken back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..build import open_store
+from ..caption_words import operation, selection
+from ..captioning import (
+    caption_materials,
+    decide_traits,
+    draft,
+    edit_history,
+    keep_edit,
+    lint_dataset,
+    rebuilt_captions,
+    redo_edit,
+    undo_edit,
+)
+from ..captions.caption import coverage
+from ..captions.edits import Bulk, applied, apply_source, together
+from ..captions.traits import offers
+from ..demo import LIBRARY
+from ..errors import CaptionError, SettingsError
+from ..inputs import caption_settings
+from ..model import Change, Edit, TrainingConfig
+from ..problems import counts
+from ..settings import load_settings
+from ..tags import canonical
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable
+
+    from ..captions.caption import CaptionSettings
+    from ..model import Dataset, Decision
+    from ..settings import Settings
+    from ..show import Screen
+    from ..store.connect import Store
+
+
+def _captions(options: argparse.Namespace, screen: Screen) -> int:
+    settings = load_settings(options.settings).with_library(LIBRARY)
+    if options.plain:
+        screen.results_only()
+    with open_store(settings) as store:
+        found = draft(store, settings, options.name)
+        screen.problems(found.problems)
+        for view in (_history, _taken_back, _decided, _sources):
+            if view(options, store, settings, found.dataset, screen):
+                return 0
+        bulk = _wanted(options, store, settings, found.dataset)
+        if bulk:
+            _edit(options, store, found.dataset, bulk, screen)
+        elif options.plain:
+            for image in found.dataset.images:
+                screen.line(f"{image.record.path}\t{image.caption.text if image.caption else ''}")
+        else:
+            _show(found.dataset, options, screen)
+    return 0
+
+
+def _settings_of(options: argparse.Namespace, dataset: Dataset, source: str) -> CaptionSettings:
+    trigger = dataset.trigger
+    return caption_settings(source, (), trigger.word, trigger.position, options.base_model)
+
+
+def _history(options: argparse.Namespace, store: Store, _settings: Settings, dataset: Dataset, screen: Screen) -> bool:
+    if options.history:
+        for kept in edit_history(store, dataset):
+            undone = " (taken back)" if kept.undone else ""
+            screen.line(f"{kept.made_at:%Y-%m-%d %H:%M}  {kept.changes:>6,} captions  {kept.label}{undone}")
+    return options.history
+
+
+def _taken_back(
+    options: argparse.Namespace, store: Store, _settings: Settings, dataset: Dataset, screen: Screen
+) -> bool:
+    if not options.undo and not options.redo:
+        return False
+    edit = undo_edit(store, dataset) if options.undo else redo_edit(store, dataset)
+    if edit is None:
+        raise CaptionError(f"There is nothing to {'take back' if options.undo else 'do again'} in {dataset.name!r}.")
+    screen.step("Undo" if options.undo else "Redo", f"{edit.label}: {len(edit.changes):,} captions")
+    return True
+
+
+def _decided(options: argparse.Namespace, store: Store, _settings: Settings, dataset: Dataset, screen: Screen) -> bool:
+    if not options.bind and not options.keep:
+        return False
+    decided: dict[str, Decision | None] = {canonical(tag): "bind" for tag in options.bind}
+    decided |= {canonical(tag): "keep" for tag in options.keep}
+    decide_traits(store, dataset, decided, options.of)
+    screen.step("Traits", "kept; captions follow when they are built the next time, or by --remove-tag")
+    return True
+
+
+def _sources(options: argparse.Namespace, store: Store, settings: Settings, dataset: Dataset, screen: Screen) -> bool:
+    if options.sources:
+        materials = caption_materials(store, settings, dataset)
+        rules = _settings_of(options, dataset, "combined").rules
+        rows = [
+            (each.source, f"{each.images:,} images, {each.without:,} without") for each in coverage(materials, rules)
+        ]
+        screen.summary(rows)
+    return options.sources
+
+
+def _wanted(options: argparse.Namespace, store: Store, settings: Settings, dataset: Dataset) -> Bulk | None:
+    wishes = _settings_of(options, dataset, options.from_source or "combined")
+    bulk = operation(options, dataset, wishes.rules.vocabulary)
+    if not options.from_source:
+        return bulk
+    if bulk:
+        raise SettingsError("These are several edits at once: give one after the other, each can be taken back alone.")
+    rebuilt = rebuilt_captions(store, settings, dataset, wishes)
+    return apply_source(dataset, rebuilt, options.from_source, selection(options, dataset))
+
+
+def _edit(options: argparse.Namespace, store: Store, dataset: Dataset, bulk: Bulk, screen: Screen) -> None:
+    """Show what an edit does, and do it if it is to be done."""
+    paths = {image.key: image.record.path for image in dataset.images}
+    for change in bulk.edit.changes[: options.show]:
+        screen.change(
+            paths[change.image],
+            change.before.text if change.before else "",
+            change.after.text if change.after else "",
+        )
+    if len(bulk.edit.changes) > options.show:
+        screen.line(f"… and {len(bulk.edit.changes) - options.show:,} more")
+    if bulk.emptied:
+        screen.line(f"{len(bulk.emptied):,} captions would be empty, or have no such source: they stay as they are.")
+    if not options.apply:
+        screen.step("Preview", f"{bulk.edit.label}: {len(bulk.edit.changes):,} captions; --apply does it")
+        return
+    keep_edit(store, dataset, bulk.edit)
+    screen.step("Edit", f"{bulk.edit.label}: {len(bulk.edit.changes):,} captions; --undo takes it back")
+
+
+def _show(dataset: Dataset, options: argparse.Namespace, screen: Screen) -> None:
+    for what, images in (("training", dataset.training), ("regularization", dataset.regularization)):
+        if images and options.only in {"all", what}:
+            screen.step(what.capitalize(), f"{len(images):,} images")
+            screen.captions(images[: options.show], len(images))
+    offered = offers(dataset)
+    if offered:
+        listed = ", ".join(f"{trait.tag} ({trait.count:,} of {trait.images:,})" for trait in offered)
+        screen.step("Traits", f"{listed}: --bind TAG to the trigger, or --keep TAG")
+
+
+def _lint(options: argparse.Namespace, screen: Screen) -> int:
+    settings = load_settings(options.settings).with_library(LIBRARY)
+    config = TrainingConfig(
+        base_model=options.base_model, flip_aug=options.flip_aug, shuffle_caption=options.shuffle_caption
+    )
+    with open_store(settings) as store:
+        found = draft(store, settings, options.name)
+        rules = _settings_of(options, found.dataset, "combined")
+        problems = (*found.problems, *lint_dataset(store, found.dataset, rules, config))
+        if options.fix:
+            bulk = Bulk(_fixes(options.fix, store, found.dataset, rules, config))
+            _edit(options, store, found.dataset, bulk, screen)
+            return 0
+    screen.problems(problems, options.show)
+    mendable = sorted({problem.code for problem in problems if problem.fix})
+    screen.step("Lint", counts(problems) or "nothing to find")
+    if mendable:
+        screen.line(f"{' '.join(f'--fix {code}' for code in mendable)} would mend some of it")
+    return 1 if any(problem.severity == "error" for problem in problems) else 0
+
+
+def _fixes(codes: list[str], store: Store, dataset: Dataset, rules: CaptionSettings, config: TrainingConfig) -> Edit:
+    """Return the fixes of some kinds as one edit, each done on what those before have left."""
+    done = dataset
+    for code in codes:
+        found = lint_dataset(store, done, rules, config)
+        fixes = [problem.fix for problem in found if problem.code == code and problem.fix]
+        if not fixes:
+            known = ", ".join(sorted({problem.code for problem in found if problem.fix})) or "none"
+            raise CaptionError(f"There is nothing to mend for {code!r}; what can be mended now: {known}.")
+        done = applied(done, together(code, fixes))
+    return _between(dataset, done, f"Fix {', '.join(codes)}")
+
+
+def _between(before: Dataset, after: Dataset, label: str) -> Edit:
+    pairs = zip(before.images, after.images, strict=True)
+    return Edit(label, tuple(Change(a.key, a.caption, b.caption) for a, b in pairs if a.caption != b.caption))
+
+
+COMMANDS: dict[str, Callable[[argparse.Namespace, Screen], int]] = {
+    "captions": _captions,
+    "lint": _lint,
+}
