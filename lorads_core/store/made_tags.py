@@ -1,8 +1,8 @@
 """Tags that were made here, by a user's taggers: by library, image and source, true as long as the file is the same.
 
 A source is ``tagger:category``; an image that a tagger has seen has a row of ``tagger:general``, be it an empty one.
-All scores are kept, for images of any library. Those of our own index that are sure enough stand in lorads.tags too,
-where filters and counts see them; they come and go with these rows.
+Of images of our own index, the tags that filters and counts shall see stand in lorads.tags instead; they come and go
+with the rows of their source here.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from . import tag_sets
 from .vectors import file_version
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     import psycopg
     from typing_extensions import LiteralString
@@ -27,11 +27,15 @@ _MARK = ":general"
 
 
 class Made(NamedTuple):
-    """The tags that a tagger made of an image, with their scores; ``version`` is that of the file that it saw."""
+    """The tags that a tagger made of an image, with their scores; ``version`` is that of the file that it saw.
+
+    ``filtered`` are those of them that filters shall see; only images of our own index can have any.
+    """
 
     image_id: int
     version: int
     tags: Sequence[Tag]
+    filtered: Sequence[Tag] = ()
 
 
 class Kept(NamedTuple):
@@ -81,17 +85,8 @@ def read_made(connection: psycopg.Connection, library: str, ids: Sequence[int]) 
     return dict(found)
 
 
-def write_made(
-    connection: psycopg.Connection,
-    library: str,
-    tagger: str,
-    made: Sequence[Made],
-    filtered: Mapping[int, Sequence[Tag]] | None = None,
-) -> None:
-    """Keep what a tagger made of images in one transaction, in place of what it made of them before.
-
-    ``filtered`` are the tags that filters shall see, by image id; only images of our own index can have any.
-    """
+def write_made(connection: psycopg.Connection, library: str, tagger: str, made: Sequence[Made]) -> None:
+    """Keep what a tagger made of images in one transaction, in place of what it made of them before."""
     ids = [each.image_id for each in made]
     with connection.transaction(), connection.cursor() as cursor:
         connection.execute(_forgetting("starts_with(old.source, %(head)s)"), _which(library, ids, f"{tagger}:"))
@@ -101,23 +96,25 @@ def write_made(
             " version = EXCLUDED.version, tagged_at = now(), tags = EXCLUDED.tags, scores = EXCLUDED.scores",
             [(library, *row) for each in made for row in _rows(tagger, each)],
         )
-        if filtered is not None:
-            _insert_tags(connection, library, filtered)
-            tag_sets.refresh(connection, library, ids)
+        _insert_tags(connection, library, made)
+        tag_sets.refresh(connection, library, ids)
 
 
 def _rows(tagger: str, made: Made) -> list[tuple[int, str, int, list[str], list[float]]]:
+    filtered = set(made.filtered)
     by_source: dict[str, list[Tag]] = {tagger + _MARK: []}
     for tag in made.tags:
-        by_source.setdefault(tag.source, []).append(tag)
+        of_source = by_source.setdefault(tag.source, [])
+        if tag not in filtered:
+            of_source.append(tag)
     return [
         (made.image_id, source, made.version, [tag.text for tag in tags], [tag.confidence or 0.0 for tag in tags])
         for source, tags in by_source.items()
     ]
 
 
-def _insert_tags(connection: psycopg.Connection, library: str, filtered: Mapping[int, Sequence[Tag]]) -> None:
-    rows = [(image_id, tag.source, tag.text, tag.confidence) for image_id, tags in filtered.items() for tag in tags]
+def _insert_tags(connection: psycopg.Connection, library: str, made: Sequence[Made]) -> None:
+    rows = [(each.image_id, tag.source, tag.text, tag.confidence) for each in made for tag in each.filtered]
     connection.execute(
         "INSERT INTO lorads.tags (library, image_id, source, tag, confidence)"
         " SELECT %s, * FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::real[]) ON CONFLICT DO NOTHING",

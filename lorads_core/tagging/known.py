@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 def tags_of(store: Store, library: Library, images: Sequence[ImageRecord]) -> Mapping[int, Sequence[Tag]]:
     """Return the tags of a library's images by image id; images without any are left out.
 
-    Tags that were made here of a file that has changed since are left out; of those that filters see (our own index),
-    all scores count, and each once.
+    Tags that were made here of a file that has changed since are left out.
 
     Raises:
         LibraryError: the library cannot be asked.
@@ -37,11 +36,11 @@ def tags_of(store: Store, library: Library, images: Sequence[ImageRecord]) -> Ma
 
 
 def _joined(image: ImageRecord, theirs: Sequence[Tag], made: Sequence[Kept]) -> Sequence[Tag]:
-    ours = {kept.source for kept in made}
-    tags = [tag for tag in theirs if tag.source not in ours]
     fresh = _fresh(image, {kept.version for kept in made})
+    stale = {kept.source for kept in made if kept.version not in fresh}
+    tags = [tag for tag in theirs if tag.source not in stale] if stale else list(theirs)
     for kept in made:
-        if kept.version in fresh:
+        if kept.source not in stale:
             tags += [Tag(text, kept.source, score) for text, score in zip(kept.tags, kept.scores, strict=True)]
     return tags
 

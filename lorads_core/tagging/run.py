@@ -115,12 +115,16 @@ def _nobody(_records: Sequence[ImageRecord]) -> Collection[int]:
 
 
 class _Tagging:
-    """Running a tagger over batches, and writing what it says; ``ours`` are the sources of tags that were made here."""
+    """Running a tagger over batches, and writing what it says; ``ours`` are the sources of tags that were made here.
+
+    ``filters`` says that the library is our own index, whose filters are to see the tags.
+    """
 
     def __init__(self, store: Store, library: Library, tagger: Tagger) -> None:
         self.store = store
         self.library = library
         self.tagger = tagger
+        self.filters = isinstance(library, IndexedLibrary)
         self.ours: set[str] = set()
         self.tagged = 0
 
@@ -136,16 +140,13 @@ class _Tagging:
         """Tag a batch and commit it, with a mark that answers of the library may have changed."""
         tags = self.tagger.tag([fitted.picture for fitted in batch])
         made = [
-            Made(fitted.image_id, fitted.version, found)
+            Made(fitted.image_id, fitted.version, found, list(sure_tags(found)) if self.filters else ())
             for fitted, found in zip(batch, tags, strict=True)
             if found is not None
         ]
-        filtered = None
-        if isinstance(self.library, IndexedLibrary):
-            filtered = {each.image_id: list(sure_tags(each.tags)) for each in made}
         if made:
             with self.store.connection() as connection, connection.transaction():
-                write_made(connection, self.library.name, self.tagger.source, made, filtered)
+                write_made(connection, self.library.name, self.tagger.source, made)
                 bump_revision(connection, self.library.name)
         self.tagged += len(made)
         self.ours |= {tag.source for each in made for tag in each.tags}

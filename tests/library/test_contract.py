@@ -14,7 +14,7 @@ from lorads_core.errors import LibraryError
 from lorads_core.library.files import complete
 from lorads_core.library.filter import ORDERS, DatasetFilter
 from lorads_core.library.kinds import kinds
-from lorads_core.model import Group
+from lorads_core.model import Group, Tag
 from lorads_core.store.connect import Store
 from lorads_core.tags import canonical
 
@@ -233,6 +233,18 @@ def test_tags_by_whoever_said_them(filled):
         if sample.tags
     }
     assert filled.library.tags([]) == {}
+
+
+def test_who_gave_tags_is_told_by_image(filled):
+    found = filled.library.find(ALL)
+    sources = filled.library.tag_sources([image.id for image in found])
+    assert {
+        name: {kind for each in sources[image.id] for kind in said_by(Tag("", each))}
+        for name, image in zip(filled.names(found), found, strict=True)
+        if image.id in sources
+    } == {sample.name: {by for _, by, _ in sample.tags} for sample in SHELF if sample.tags}
+    assert filled.library.tag_sources([found[0].id]).keys() <= {found[0].id}
+    assert filled.library.tag_sources([]) == {}
 
 
 def test_tags_are_counted_by_image(filled):
