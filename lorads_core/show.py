@@ -68,6 +68,10 @@ class Screen:
         """Write one line of a result."""
         self.out.print(escape(text))
 
+    def row(self, *values: str) -> None:
+        """Write values for another program, a tab between."""
+        self.out.file.write("\t".join(values) + "\n")
+
     def step(self, title: str, text: str) -> None:
         """Say what a step has done."""
         self._steps.print(f"[bold green]{escape(title):<10}[/] {escape(text)}")

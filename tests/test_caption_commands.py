@@ -103,7 +103,7 @@ def test_lint_finds_and_mends(lorads):
     assert code == 0
     assert "prompt-leftovers" in out
     assert "weights" in err
-    assert "duplicate" in err
+    assert "It has tags more than once: cloud." in err
     lorads("lint", "demo", "--fix", "prompt-leftovers", "--fix", "duplicate-tags", "--apply")
     assert "nothing to find" in lorads("lint", "demo")[1]
     lorads("captions", "demo", "--undo")

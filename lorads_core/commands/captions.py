@@ -54,7 +54,7 @@ def _captions(options: argparse.Namespace, screen: Screen) -> int:
             _edit(options, store, found.dataset, bulk, screen)
         elif options.plain:
             for image in found.dataset.images:
-                screen.line(f"{image.record.path}\t{image.caption.text if image.caption else ''}")
+                screen.row(image.record.path, image.caption.text if image.caption else "")
         else:
             _show(found.dataset, options, screen)
     return 0
