@@ -117,6 +117,14 @@ class EmbedderProfile:
 
 
 @dataclass(frozen=True, slots=True)
+class VocabularyProfile:
+    """What a user adds to the shipped vocabulary, by name; `captions.dictionaries` reads the files that it names."""
+
+    name: str
+    options: Table = field(default_factory=Table)
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All that the server's owner decides; nothing in it can be set from a workflow.
 
@@ -129,6 +137,7 @@ class Settings:
     embedded_folder: Path | None = None
     libraries: tuple[LibraryProfile, ...] = (LibraryProfile(DEFAULT_LIBRARY),)
     embedders: tuple[EmbedderProfile, ...] = ()
+    vocabularies: tuple[VocabularyProfile, ...] = ()
     picture_roots: tuple[Path, ...] = ()
     export_root: Path | None = None
 
@@ -156,6 +165,21 @@ class Settings:
         known = ", ".join(profile.name for profile in self.embedders) or "none"
         raise SettingsError(
             f"There is no embedder {name!r}; known are: {known}. Add [embedders.{name}] to lorads.toml, with its model."
+        )
+
+    def vocabulary(self, name: str) -> VocabularyProfile:
+        """Return the vocabulary called ``name``.
+
+        Raises:
+            SettingsError: there is none; the message names those there are.
+        """
+        for profile in self.vocabularies:
+            if profile.name == name:
+                return profile
+        known = ", ".join(profile.name for profile in self.vocabularies) or "none"
+        raise SettingsError(
+            f"There is no vocabulary {name!r}; known are: {known}. Add [vocabularies.{name}] to lorads.toml, with its"
+            " files."
         )
 
     def with_library(self, name: str) -> Settings:
@@ -196,7 +220,7 @@ def load_settings(path: Path | None = None) -> Settings:
 
 
 def _parse(data: Mapping[str, object], source: Path) -> Settings:
-    top = Table(data, "", source).only("store", "stores", "embedded", "libraries", "embedders", "roots")
+    top = Table(data, "", source).only("store", "stores", "embedded", "libraries", "embedders", "vocabularies", "roots")
     store = top.text("store") or EMBEDDED
     roots = top.table("roots").only("pictures", "exports")
     return Settings(
@@ -206,6 +230,9 @@ def _parse(data: Mapping[str, object], source: Path) -> Settings:
         embedded_folder=top.table("embedded").only("folder").path("folder"),
         libraries=_libraries(top.table("libraries")),
         embedders=tuple(EmbedderProfile(name, table) for name, table in top.table("embedders").tables().items()),
+        vocabularies=tuple(
+            VocabularyProfile(name, table) for name, table in top.table("vocabularies").tables().items()
+        ),
         picture_roots=tuple(roots.resolve(root) for root in roots.texts("pictures")),
         export_root=roots.path("exports"),
     )
