@@ -125,6 +125,14 @@ class TaggerProfile:
 
 
 @dataclass(frozen=True, slots=True)
+class VocabularyProfile:
+    """What a user adds to the shipped vocabulary, by name; `captions.dictionaries` reads the files that it names."""
+
+    name: str
+    options: Table = field(default_factory=Table)
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All that the server's owner decides; nothing in it can be set from a workflow.
 
@@ -138,6 +146,7 @@ class Settings:
     libraries: tuple[LibraryProfile, ...] = (LibraryProfile(DEFAULT_LIBRARY),)
     embedders: tuple[EmbedderProfile, ...] = ()
     taggers: tuple[TaggerProfile, ...] = ()
+    vocabularies: tuple[VocabularyProfile, ...] = ()
     picture_roots: tuple[Path, ...] = ()
     export_root: Path | None = None
 
@@ -181,6 +190,21 @@ class Settings:
             f"There is no tagger {name!r}; known are: {known}. Add [taggers.{name}] to lorads.toml, with its folder."
         )
 
+    def vocabulary(self, name: str) -> VocabularyProfile:
+        """Return the vocabulary called ``name``.
+
+        Raises:
+            SettingsError: there is none; the message names those there are.
+        """
+        for profile in self.vocabularies:
+            if profile.name == name:
+                return profile
+        known = ", ".join(profile.name for profile in self.vocabularies) or "none"
+        raise SettingsError(
+            f"There is no vocabulary {name!r}; known are: {known}. Add [vocabularies.{name}] to lorads.toml, with its"
+            " files."
+        )
+
     def with_library(self, name: str) -> Settings:
         """Return the same settings with an index called ``name``, which may be there already."""
         others = tuple(profile for profile in self.libraries if profile.name != name)
@@ -219,7 +243,9 @@ def load_settings(path: Path | None = None) -> Settings:
 
 
 def _parse(data: Mapping[str, object], source: Path) -> Settings:
-    top = Table(data, "", source).only("store", "stores", "embedded", "libraries", "embedders", "taggers", "roots")
+    top = Table(data, "", source).only(
+        "store", "stores", "embedded", "libraries", "embedders", "taggers", "vocabularies", "roots"
+    )
     store = top.text("store") or EMBEDDED
     roots = top.table("roots").only("pictures", "exports")
     return Settings(
@@ -230,6 +256,9 @@ def _parse(data: Mapping[str, object], source: Path) -> Settings:
         libraries=_libraries(top.table("libraries")),
         embedders=tuple(EmbedderProfile(name, table) for name, table in top.table("embedders").tables().items()),
         taggers=tuple(TaggerProfile(name, table) for name, table in top.table("taggers").tables().items()),
+        vocabularies=tuple(
+            VocabularyProfile(name, table) for name, table in top.table("vocabularies").tables().items()
+        ),
         picture_roots=tuple(roots.resolve(root) for root in roots.texts("pictures")),
         export_root=roots.path("exports"),
     )

@@ -227,7 +227,7 @@ class Vocabulary:
         waiting = [tag]
         while waiting:
             each = waiting.pop()
-            new = (_last_words(each) | self.implications.get(each, frozenset[str]())) - found
+            new = (last_words(each) | self.implications.get(each, frozenset[str]())) - found
             found |= new
             waiting += new
         return frozenset(found - {tag})
@@ -238,7 +238,8 @@ def _coloured(tag: str) -> str:
     return thing if thing in SEVERAL_COLOURS and colour.rpartition(" ")[2] in _COLOURS else ""
 
 
-def _last_words(tag: str) -> set[str]:
+def last_words(tag: str) -> set[str]:
+    """Return what a tag says along by ending in it, by whole words: ``long hair`` says ``hair``."""
     words = tag.split(" ")
     plain = words[0] not in _DENIALS and tag not in _OTHER_THINGS
     return {" ".join(words[n:]) for n in range(1, len(words))} if plain else set()
