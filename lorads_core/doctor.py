@@ -51,6 +51,7 @@ def examine(settings_file: Path | None = None) -> Iterator[Finding]:
     yield from _store(settings)
     yield from _libraries(settings)
     yield from _embedders(settings)
+    yield from _vocabularies(settings)
     yield from _taggers(settings)
     yield from _folders(settings)
 
@@ -162,6 +163,20 @@ def _taggers(settings: Settings) -> Iterator[Finding]:
             yield Finding(name, "error", str(error))
         else:
             yield Finding(name, "good", about)
+
+
+def _vocabularies(settings: Settings) -> Iterator[Finding]:
+    for profile in settings.vocabularies:
+        name = f"vocabulary {profile.name}"
+        try:
+            from .captions.dictionaries import read_vocabulary  # noqa: PLC0415 - as above
+
+            found = read_vocabulary(profile)
+        except LoradsError as error:
+            yield Finding(name, "error", str(error))
+        else:
+            sizes = (found.aliases, "aliases"), (found.implications, "implications"), (found.categories, "tags known")
+            yield Finding(name, "good", ", ".join(f"{len(table):,} {what}" for table, what in sizes))
 
 
 def _folders(settings: Settings) -> Iterator[Finding]:

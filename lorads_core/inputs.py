@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast, get_args
 
 from .captions.caption import CaptionSettings
+from .captions.dictionaries import read_vocabulary
 from .captions.merge import MergeRules
 from .captions.profiles import CaptionProfile, profile
 from .captions.sources import source
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from .images.encode import Kind
+    from .settings import Settings
 
 _SUFFIX = re.compile(r"\.[a-z0-9]{1,16}")
 _BAND = re.compile(r"(-?\d*\.?\d+)\s*-\s*(-?\d*\.?\d+)")
@@ -129,6 +131,15 @@ class CaptionWishes:
     bound: str = ""
 
 
+def vocabulary(settings: Settings, name: str) -> Vocabulary:
+    """Return the vocabulary called ``name``, ours where the name is empty.
+
+    Raises:
+        SettingsError: there is none, or its files cannot be read.
+    """
+    return read_vocabulary(settings.vocabulary(name)) if name else SHIPPED
+
+
 def caption_settings(
     name: str,
     fallback: Sequence[str],
@@ -136,7 +147,7 @@ def caption_settings(
     position: str,
     base_model: str,
     wishes: CaptionWishes | None = None,
-    vocabulary: Vocabulary = SHIPPED,
+    known: Vocabulary = SHIPPED,
 ) -> CaptionSettings:
     """Return how to caption.
 
@@ -153,14 +164,14 @@ def caption_settings(
         source=name,
         fallback=tuple(fallback),
         trigger=checked(Trigger(trigger.strip(), cast("Position", position))),
-        rules=_merge_rules(wishes or CaptionWishes(), written_for, vocabulary),
+        rules=_merge_rules(wishes or CaptionWishes(), written_for, known),
         profile=written_for,
         left_out=frozenset(tags(wishes.left_out if wishes else "")),
         bound={"": frozenset(tags(wishes.bound if wishes else ""))},
     )
 
 
-def _merge_rules(wishes: CaptionWishes, written_for: CaptionProfile, vocabulary: Vocabulary) -> MergeRules:
+def _merge_rules(wishes: CaptionWishes, written_for: CaptionProfile, known: Vocabulary) -> MergeRules:
     thresholds = {"WD": wishes.wd, "WD character": wishes.wd_character, "JoyTag": wishes.joytag}
     for what, threshold in thresholds.items():
         if not 0 <= threshold <= 1:
@@ -171,5 +182,5 @@ def _merge_rules(wishes: CaptionWishes, written_for: CaptionProfile, vocabulary:
         joytag=wishes.joytag,
         ratings=written_for.ratings,
         order=written_for.order,
-        vocabulary=vocabulary,
+        vocabulary=known,
     )

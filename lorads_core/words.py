@@ -176,6 +176,7 @@ def _add_captions(commands: Commands, run: Run) -> None:
         command.add_argument("name", type=_text, metavar="DATASET")
         command.add_argument("--base-model", choices=BASE_MODEL_NAMES, default="sdxl")
         command.add_argument("--show", type=int, default=12, metavar="N", help="so many (default: %(default)s)")
+        _vocabulary_word(command)
     captions.add_argument("--plain", action="store_true", help="every path and caption, with a tab between")
     captions.add_argument("--sources", action="store_true", help="for how many images each source has something")
     captions.add_argument("--bind", action="append", default=[], metavar="TAG", help="a trait, to the trigger")
@@ -306,6 +307,10 @@ def _band_words(group: Words) -> None:
     group.add_argument("--percentiles", default="", metavar="60-95", help="the band in percentiles of the library")
 
 
+def _vocabulary_word(command: argparse.ArgumentParser | Words) -> None:
+    command.add_argument("--vocabulary", type=_text, default="", metavar="NAME", help="of lorads.toml (default: ours)")
+
+
 def _build_words(command: argparse.ArgumentParser) -> None:
     from .trainers import trainers  # noqa: PLC0415 - words of the tables, read when they are shown
     from .training_words import add_training_words  # noqa: PLC0415 - as above
@@ -326,6 +331,11 @@ def _build_words(command: argparse.ArgumentParser) -> None:
     captions = command.add_argument_group("captions")
     captions.add_argument("--caption", default="sidecar", metavar="SOURCE", help="source (default: %(default)s)")
     captions.add_argument("--fallback", action="append", default=[], metavar="SOURCE", help="where the source has none")
+    captions.add_argument("--leave-out", action="append", default=[], metavar="TAG", help="no caption gets it")
+    captions.add_argument(
+        "--bind", action="append", default=[], metavar="TAG", help="trait that the trigger stands for"
+    )
+    _vocabulary_word(captions)
     add_training_words(command.add_argument_group("training"), _text)
     writing = command.add_argument_group("writing")
     writing.add_argument(

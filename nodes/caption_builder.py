@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ..lorads_core.model import Dataset, Position
 
 
+OURS = "(ours)"
 THRESHOLDS = (
     ("wd_threshold", 0.35, "Least confidence of a WD tagger's tags."),
     ("wd_character_threshold", 0.85, "Least confidence of a WD tagger's characters."),
@@ -58,6 +59,13 @@ class CaptionBuilder(io.ComfyNode):
                     options=[base.name for base in BASE_MODELS],
                     tooltip="Decides how a tagger's rating is spelt, the order of tags, and what is told as a problem.",
                 ),
+                io.Combo.Input(
+                    "vocabulary",
+                    options=[OURS, *host.vocabulary_names()],
+                    default=OURS,
+                    tooltip="Aliases, implications and categories of tags. Add vocabularies in lorads.toml.",
+                    advanced=True,
+                ),
                 io.String.Input("leave_out", default="", tooltip="Tags that no caption gets, by comma.", advanced=True),
                 io.String.Input(
                     "bind",
@@ -92,6 +100,7 @@ class CaptionBuilder(io.ComfyNode):
         trigger: str,
         position: Position,
         base_model: str,
+        vocabulary: str,
         leave_out: str,
         bind: str,
         wd_threshold: float,
@@ -102,8 +111,9 @@ class CaptionBuilder(io.ComfyNode):
         wishes = core.inputs.CaptionWishes(
             wd_threshold, wd_character_threshold, joytag_threshold, left_out=leave_out, bound=bind
         )
+        known = core.inputs.vocabulary(host.settings(), "" if vocabulary == OURS else vocabulary)
         settings = core.inputs.caption_settings(
-            source, core.inputs.names(fallback), trigger, position, base_model, wishes
+            source, core.inputs.names(fallback), trigger, position, base_model, wishes, known
         )
         result = core.captioning.caption(host.store(), host.settings(), dataset, settings, host.progress())
         problems = told_as_text(result.problems)

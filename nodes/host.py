@@ -60,6 +60,11 @@ def tagger_names() -> list[str]:
     return [profile.name for profile in _choices().taggers]
 
 
+def vocabulary_names() -> list[str]:
+    """Return the vocabularies to choose from; none with a broken ``lorads.toml``."""
+    return [profile.name for profile in _choices().vocabularies]
+
+
 def _choices() -> Settings:
     try:
         return settings()

@@ -22,7 +22,7 @@ from ..captions.edits import Bulk, applied, apply_source, together
 from ..captions.traits import offers
 from ..demo import LIBRARY
 from ..errors import CaptionError, SettingsError
-from ..inputs import caption_settings
+from ..inputs import caption_settings, vocabulary
 from ..model import Change, Edit, TrainingConfig
 from ..problems import counts
 from ..settings import load_settings
@@ -60,9 +60,12 @@ def _captions(options: argparse.Namespace, screen: Screen) -> int:
     return 0
 
 
-def _settings_of(options: argparse.Namespace, dataset: Dataset, source: str) -> CaptionSettings:
+def _settings_of(
+    options: argparse.Namespace, settings: Settings, dataset: Dataset, source: str = "combined"
+) -> CaptionSettings:
+    known = vocabulary(settings, options.vocabulary)
     trigger = dataset.trigger
-    return caption_settings(source, (), trigger.word, trigger.position, options.base_model)
+    return caption_settings(source, (), trigger.word, trigger.position, options.base_model, known=known)
 
 
 def _history(options: argparse.Namespace, store: Store, _settings: Settings, dataset: Dataset, screen: Screen) -> bool:
@@ -98,7 +101,7 @@ def _decided(options: argparse.Namespace, store: Store, _settings: Settings, dat
 def _sources(options: argparse.Namespace, store: Store, settings: Settings, dataset: Dataset, screen: Screen) -> bool:
     if options.sources:
         materials = caption_materials(store, settings, dataset)
-        rules = _settings_of(options, dataset, "combined").rules
+        rules = _settings_of(options, settings, dataset).rules
         rows = [
             (each.source, f"{each.images:,} images, {each.without:,} without") for each in coverage(materials, rules)
         ]
@@ -107,7 +110,7 @@ def _sources(options: argparse.Namespace, store: Store, settings: Settings, data
 
 
 def _wanted(options: argparse.Namespace, store: Store, settings: Settings, dataset: Dataset) -> Bulk | None:
-    wishes = _settings_of(options, dataset, options.from_source or "combined")
+    wishes = _settings_of(options, settings, dataset, options.from_source or "combined")
     bulk = operation(options, dataset, wishes.rules.vocabulary)
     if not options.from_source:
         return bulk
@@ -155,7 +158,7 @@ def _lint(options: argparse.Namespace, screen: Screen) -> int:
     )
     with open_store(settings) as store:
         found = draft(store, settings, options.name)
-        rules = _settings_of(options, found.dataset, "combined")
+        rules = _settings_of(options, settings, found.dataset)
         problems = (*found.problems, *lint_dataset(store, found.dataset, rules, config))
         if options.fix:
             bulk = Bulk(_fixes(options.fix, store, found.dataset, rules, config))

@@ -13,7 +13,7 @@ from ..demo import LIBRARY, SAMPLES, TRIGGER
 from ..errors import SettingsError
 from ..export.plan import ExportOptions
 from ..finder.rules import FinderRules
-from ..inputs import band_wish, caption_settings, image_policy_word, sidecar_rule
+from ..inputs import CaptionWishes, band_wish, caption_settings, image_policy_word, sidecar_rule, vocabulary
 from ..library.filter import DatasetFilter
 from ..library.index import IndexOptions
 from ..settings import load_settings
@@ -74,7 +74,13 @@ def _tell(options: argparse.Namespace, settings: Settings, screen: Screen) -> in
     """Go through the whole story and say what each step has done."""
     config = training_config(options)
     captions = caption_settings(
-        options.caption, options.fallback, options.trigger, options.trigger_position, config.base_model
+        options.caption,
+        options.fallback,
+        options.trigger,
+        options.trigger_position,
+        config.base_model,
+        CaptionWishes(left_out=",".join(options.leave_out), bound=",".join(options.bind)),
+        vocabulary(settings, options.vocabulary),
     )
     writing = ExportOptions(trainer=options.trainer, policy=image_policy_word(options.images))
     sidecar_rule(options.sidecar)

@@ -58,6 +58,7 @@ CAPTIONS = node(
     trigger="oldlandmark",
     position="prepend",
     base_model="sdxl",
+    vocabulary="(ours)",
     leave_out="",
     bind="",
     wd_threshold=0.35,
