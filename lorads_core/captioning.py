@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 from .build import Queried, open_library
 from .captions import concepts, edits
+from .captions.analysis import analyse
 from .captions.caption import caption_dataset
 from .captions.lint import LintRules, lint
 from .captions.sources import CaptionMaterial
+from .captions.tokens import counter
 from .captions.traits import offers
 from .errors import SettingsError
 from .library.filter import DatasetFilter
@@ -24,8 +26,10 @@ if TYPE_CHECKING:
 
     import psycopg
 
+    from .captions.analysis import Analysis
     from .captions.caption import CaptionSettings
     from .captions.concepts import Share
+    from .captions.profiles import TokenizerName
     from .captions.traits import Trait
     from .model import Caption, Decision, Edit, ImageKey, ImageRecord, Tag
     from .settings import Settings
@@ -43,6 +47,12 @@ class Captioned:
     problems: tuple[Problem, ...]
     counts: tuple[tuple[str, int], ...]
     traits: tuple[Trait, ...] = ()
+    tokenizer: TokenizerName = "clip"
+
+    @property
+    def analysis(self) -> Analysis:
+        """What the captions are made of, their lengths in tokens of the base model's encoder."""
+        return analyse(self.dataset, counter(self.tokenizer))
 
     @property
     def sentence(self) -> str:
@@ -87,7 +97,7 @@ def caption(
         for trait in offers(captioned, captions.rules.vocabulary)
         if trait.tag not in decided.get(trait.concept, {})
     )
-    return Captioned(captioned, (*report.problems, *found), report.counts, offered)
+    return Captioned(captioned, (*report.problems, *found), report.counts, offered, captions.profile.tokenizer)
 
 
 def caption_materials(store: Store, settings: Settings, dataset: Dataset) -> list[CaptionMaterial]:

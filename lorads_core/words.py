@@ -179,6 +179,8 @@ def _add_captions(commands: Commands, run: Run) -> None:
         _vocabulary_word(command)
     captions.add_argument("--plain", action="store_true", help="every path and caption, with a tab between")
     captions.add_argument("--sources", action="store_true", help="for how many images each source has something")
+    captions.add_argument("--analysis", action="store_true", help="tags, what goes along with the trigger, lengths")
+    captions.add_argument("--picture", type=_path, metavar="FILE.png", help="draw that")
     captions.add_argument("--bind", action="append", default=[], metavar="TAG", help="a trait, to the trigger")
     captions.add_argument("--keep", action="append", default=[], metavar="TAG", help="a trait, flexible")
     captions.add_argument("--of", default="", metavar="CONCEPT", help="whose traits (default: the only concept)")

@@ -82,6 +82,7 @@ class CaptionBuilder(io.ComfyNode):
             outputs=[
                 DatasetSocket.Output("dataset", "dataset", tooltip="The captioned dataset, also kept as a draft."),
                 io.String.Output("problems", "problems", tooltip="What to look at before training."),
+                io.Image.Output("picture", "picture", tooltip="What captions are made of: tags, lengths, sources."),
             ],
             has_intermediate_output=True,
         )
@@ -118,4 +119,5 @@ class CaptionBuilder(io.ComfyNode):
         result = core.captioning.caption(host.store(), host.settings(), dataset, settings, host.progress())
         problems = told_as_text(result.problems)
         text = "\n".join(filter(None, (result.sentence, result.offer, problems)))
-        return io.NodeOutput(result.dataset, problems, ui=ui.PreviewText(text))
+        picture = host.image(core.drawn.caption_picture(result.dataset, result.analysis, settings.profile.limits))
+        return io.NodeOutput(result.dataset, problems, picture, ui=ui.PreviewText(text))

@@ -17,13 +17,18 @@ from ..captioning import (
     redo_edit,
     undo_edit,
 )
+from ..captions.analysis import analyse, facts, tag_table
 from ..captions.caption import coverage
 from ..captions.edits import Bulk, applied, apply_source, together
+from ..captions.profiles import profile
+from ..captions.tokens import counter
 from ..captions.traits import offers
 from ..demo import LIBRARY
+from ..drawn import caption_picture
 from ..errors import CaptionError, SettingsError
 from ..inputs import caption_settings, vocabulary
 from ..model import Change, Edit, TrainingConfig
+from ..pictures.sheet import save_png
 from ..problems import counts
 from ..settings import load_settings
 from ..tags import canonical
@@ -46,7 +51,7 @@ def _captions(options: argparse.Namespace, screen: Screen) -> int:
     with open_store(settings) as store:
         found = draft(store, settings, options.name)
         screen.problems(found.problems)
-        for view in (_history, _taken_back, _decided, _sources):
+        for view in (_history, _taken_back, _decided, _sources, _analysed):
             if view(options, store, settings, found.dataset, screen):
                 return 0
         bulk = _wanted(options, store, settings, found.dataset)
@@ -107,6 +112,23 @@ def _sources(options: argparse.Namespace, store: Store, settings: Settings, data
         ]
         screen.summary(rows)
     return options.sources
+
+
+def _analysed(
+    options: argparse.Namespace, _store: Store, _settings: Settings, dataset: Dataset, screen: Screen
+) -> bool:
+    if not options.analysis and not options.picture:
+        return False
+    written_for = profile(options.base_model)
+    found = analyse(dataset, counter(written_for.tokenizer))
+    if options.analysis:
+        screen.summary(facts(found))
+        for line in tag_table(found):
+            screen.line(line)
+    if options.picture:
+        save_png(caption_picture(dataset, found, written_for.limits), options.picture)
+        screen.step("Picture", str(options.picture))
+    return True
 
 
 def _wanted(options: argparse.Namespace, store: Store, settings: Settings, dataset: Dataset) -> Bulk | None:

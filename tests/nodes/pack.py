@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 FAKE = Path(__file__).resolve().parent / "fake_comfy"
 NAME = "lorads_pack"
-HOST = ("comfy", "comfy_api", "folder_paths")
+HOST = ("comfy", "comfy_api", "folder_paths", "torch")
 
 
 class Pack:

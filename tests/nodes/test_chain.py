@@ -42,7 +42,9 @@ def build(pack, folder="mine", name="towers"):
     dataset, _ = call(pack, "LoradsQueryImages", name=name, minimum_side=0, index=index).args
     others, *_ = call(pack, "LoradsIndexImages", folder="samples/other").args
     dataset, _ = call(pack, "LoradsQueryImages", minimum_side=0, index=others, add_to=dataset).args
-    captioned, _ = call(pack, "LoradsCaptionBuilder", dataset=dataset, trigger="oldlandmark").args
+    captioned, _, picture = call(pack, "LoradsCaptionBuilder", dataset=dataset, trigger="oldlandmark").args
+    assert picture.shape[0] == 1
+    assert picture.shape[3] == 3
     config = call(pack, "LoradsTrainingConfig", epochs=3).args[0]
     return call(pack, "LoradsExportDataset", dataset=captioned, config=config)
 
