@@ -1,9 +1,11 @@
-"""What was chosen, as pictures: datasets on contact sheets, the finder's band on a histogram; it chooses nothing."""
+"""What was chosen, as pictures: contact sheets, the finder's band, what captions are made of; it chooses nothing."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .captions.analysis import analyse
+from .pictures.captions import Source, Tag, caption_plot
 from .pictures.histogram import similarity_histogram
 from .pictures.sheet import Cell, contact_sheet
 
@@ -12,8 +14,9 @@ if TYPE_CHECKING:
 
     from PIL import Image
 
+    from .captions.analysis import Analysis, CaptionSet, Lengths
     from .finder.rules import Found
-    from .model import DatasetImage
+    from .model import Dataset, DatasetImage
 
 
 def sheet(images: Sequence[DatasetImage], title: str) -> Image.Image:
@@ -39,3 +42,38 @@ def histogram(found: Found, name: str) -> Image.Image:
         highest=likeness.band.highest,
         title=f"Similarity to {name}",
     )
+
+
+def caption_picture(dataset: Dataset, analysis: Analysis | None = None, limits: Sequence[int] = ()) -> Image.Image:
+    """Return what a dataset's captions are made of: tags, lengths, sources.
+
+    Args:
+        dataset: with captions.
+        analysis: of this dataset, where it was analysed already; lengths are in tokens where it has counted them.
+        limits: the numbers of tokens that trainers can be set to, as a `CaptionProfile` has them.
+    """
+    found = analysis or analyse(dataset)
+    training, regularization = found.training, found.regularization
+    unit = "characters" if training.lengths.tokens is None else "tokens"
+    return caption_plot(
+        tags=[Tag(each.tag, each.training, each.regularization) for each in found.tags],
+        tagged=(training.tagged, regularization.tagged),
+        lengths=(_lengths(training.lengths), _lengths(regularization.lengths)),
+        unit=unit,
+        limits=limits if unit == "tokens" else (),
+        sources=_sources(training, regularization),
+        title=f"Captions of {dataset.name}",
+    )
+
+
+def _lengths(lengths: Lengths) -> Sequence[tuple[int, int]]:
+    return (lengths.tokens or lengths.characters).counts
+
+
+def _sources(training: CaptionSet, regularization: CaptionSet) -> list[Source]:
+    """Return the sources of both sets, and what has no caption as one of them."""
+    first, second = dict(training.sources), dict(regularization.sources)
+    names = sorted(first.keys() | second.keys(), key=lambda name: (-first.get(name, 0), -second.get(name, 0), name))
+    found = [Source(name, first.get(name, 0), second.get(name, 0)) for name in names]
+    without = training.images - training.captions, regularization.images - regularization.captions
+    return [*found, Source("no caption", *without)] if any(without) else found
