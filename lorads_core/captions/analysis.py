@@ -28,7 +28,7 @@ _MOST_PARTS = 200_000  # parts of captions that are remembered, so that each is 
 _LONG = 200  # characters; a longer part is hardly there twice
 _LAST_STOP = re.compile(r"^.*(?:\w[\"')\]]*|…)[.!?][\"')\]]*(?=[\s,]|$)[\s,]*", re.DOTALL)
 _WIDEST_TAG = 40
-_GROUPS_OF_TAGS = 20
+_LISTED = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,8 +328,10 @@ def _set_facts(name: str, found: CaptionSet) -> list[tuple[str, str]]:
     return rows
 
 
-def tag_table(analysis: Analysis, most: int = _GROUPS_OF_TAGS) -> list[str]:
+def tag_table(analysis: Analysis, most: int = _LISTED) -> list[str]:
     """Return the most frequent tags as lines of a table, each with its counts and its lift beside each trigger."""
+    from rich.cells import cell_len  # noqa: PLC0415 - Eastern letters are two columns wide; nodes print no tables
+
     listed = analysis.tags[:most]
     if not listed:
         return ["no tags: the captions are prose, or there are none"]
@@ -346,15 +348,18 @@ def tag_table(analysis: Analysis, most: int = _GROUPS_OF_TAGS) -> list[str]:
         ]
         for each in listed
     ]
-    widths = [max(len(row[column]) for row in [heads, *rows]) for column in range(len(heads))]
-    lines = ["  ".join(_aligned(row, widths)).rstrip() for row in [heads, *rows]]
+    widths = [max(cell_len(row[column]) for row in [heads, *rows]) for column in range(len(heads))]
+    lines = [_aligned(row, widths) for row in [heads, *rows]]
     if len(analysis.tags) > most:
         lines.append(f"… and {len(analysis.tags) - most:,} more tags")
     return lines
 
 
-def _aligned(row: Sequence[str], widths: Sequence[int]) -> list[str]:
-    return [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
+def _aligned(row: Sequence[str], widths: Sequence[int]) -> str:
+    from rich.cells import set_cell_size  # noqa: PLC0415 - see above
+
+    numbers = [cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)]
+    return "  ".join([set_cell_size(row[0], widths[0]), *numbers]).rstrip()
 
 
 def _lift_text(found: Together) -> str:
