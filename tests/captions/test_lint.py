@@ -330,6 +330,15 @@ def test_traits_that_leak_are_told_unless_kept():
     assert not [each for each in lint(dataset(*texts, position="none"), TAGS) if each.code == "identity-leak"]
 
 
+def test_regularization_captions_are_of_the_same_kind_prose_stays_prose():
+    prose = ("A cat sits on the wall and looks at the moon.", "A dog is asleep under the old table.")
+    assert "regularization-kind" in found([CLEAN, "ohwx, 1girl, hat, tree"], regularization=prose)
+    told = found([f"ohwx, {each}" for each in prose], PROSE, regularization=("1girl, hat, tree", "1boy, coat, sea"))
+    assert "build both from the same source" in told["regularization-kind"].message
+    assert "regularization-kind" not in found([CLEAN], regularization=("1girl, hat, tree",))
+    assert "regularization-kind" not in found([f"ohwx, {each}" for each in prose], PROSE, regularization=prose)
+
+
 def test_a_dataset_without_regularization_is_told_so_once():
     codes = Counter(each.code for each in lint(dataset(CLEAN, "ohwx, cup"), TAGS))
     assert codes["no-regularization"] == 1

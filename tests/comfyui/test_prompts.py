@@ -48,6 +48,7 @@ def test_all_nodes_are_there(comfy):
         "Query Images",
         "Regularization Finder",
         "Caption Builder",
+        "Combine Datasets",
         "Training Config",
         "Export Dataset",
     }

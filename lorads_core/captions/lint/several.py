@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from itertools import count
 from statistics import median
 from typing import TYPE_CHECKING
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ...model import DatasetImage
+    from ..profiles import Kind
     from .look import Called, LintRules, Look
 
 _WORD = re.compile(r"\w+")
@@ -42,10 +43,13 @@ class Gathered:
         self._tokens: list[int] = []
         self._tally = Tally()
         self._triggers: dict[str, Called] = {}
+        self._kinds: dict[bool, Counter[Kind]] = {True: Counter(), False: Counter()}
 
     def add(self, look: Look) -> None:
         """Take in a caption, its look being over; those to train on come first."""
         self._images.append(look.image)
+        if look.kind:
+            self._kinds[look.is_training][look.kind] += 1
         self._tokens.append(look.tokens)
         self._words += map(self._number.__getitem__, _words(look))
         self._ends.append(len(self._words))
@@ -56,9 +60,20 @@ class Gathered:
 
     def problems(self, rules: LintRules) -> Iterator[Problem]:
         """Yield what is to be said of the captions together, then of those among them that stand out."""
+        yield from self._other_kind()
         yield from self._leaks(rules)
         yield from self._alike()
         yield from self._lengths()
+
+    def _other_kind(self) -> Iterator[Problem]:
+        training, others = (self._kinds[is_training].most_common(1) for is_training in (True, False))
+        if training and others and training[0][0] != others[0][0]:
+            yield Problem(
+                "warning",
+                "regularization-kind",
+                f"Most training captions are {training[0][0]}, most regularization captions {others[0][0]}: build both"
+                " from the same source, or the LoRA learns the way of writing instead of the subject.",
+            )
 
     def _leaks(self, rules: LintRules) -> Iterator[Problem]:
         for trait in self._tally.traits(rules.leak_share):
