@@ -1,7 +1,6 @@
-"""What is known of single tags: aliases, ratings, counts, colours, what a tag says along; tables, no tag database.
+"""What is known of single tags: aliases, ratings, counts, colours, what a tag says along; no tag database.
 
-The tables are our own choice of the unmistakable, in the spelling of Danbooru's tags, aliases and implications
-(danbooru.donmai.us/wiki_pages/help:tag_implications, read in 2025); both WD taggers and JoyTag speak its vocabulary.
+The longer tables stand in `tables`, with where they are from.
 """
 
 from __future__ import annotations
@@ -10,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
 from ..tags import LONGEST_RAW, canonical, is_score
+from .tables import ALIASES, IMPLIED_BY, SEVERAL_OF, WHO
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,42 +18,6 @@ Category = Literal["count", "character", "series", "rating", "general", "artist"
 """What a tag is about; which of them a caption names first is the base model's matter."""
 
 CATEGORIES: tuple[Category, ...] = get_args(Category)
-
-ALIASES = {
-    "one girl": "1girl",
-    "1 girl": "1girl",
-    "single girl": "1girl",
-    "2 girls": "2girls",
-    "two girls": "2girls",
-    "one boy": "1boy",
-    "1 boy": "1boy",
-    "single boy": "1boy",
-    "2 boys": "2boys",
-    "two boys": "2boys",
-    "nobody": "no humans",
-    "gray hair": "grey hair",
-    "gray eyes": "grey eyes",
-    "gray background": "grey background",
-    "blond hair": "blonde hair",
-    "twin tails": "twintails",
-    "pony tail": "ponytail",
-    "bunny ears": "rabbit ears",
-    "bare foot": "barefoot",
-    "thigh highs": "thighhighs",
-    "sun glasses": "sunglasses",
-    "smiling": "smile",
-    "looking at the viewer": "looking at viewer",
-    # Ratings as boorus and Pony write them; Danbooru's `safe` has been general and sensitive since 2022.
-    "rating:general": "general",
-    "rating:safe": "general",
-    "rating:sensitive": "sensitive",
-    "rating:questionable": "questionable",
-    "rating:explicit": "explicit",
-    "rating_safe": "general",
-    "rating_questionable": "questionable",
-    "rating_explicit": "explicit",
-}
-"""Spellings that mean the same to every tagger and base model."""
 
 BLACKLIST = frozenset(
     {
@@ -71,34 +35,17 @@ BLACKLIST = frozenset(
 
 RATINGS = ("general", "sensitive", "questionable", "explicit")
 
-WHO = ("girl", "boy", "other")
 NO_HUMANS = "no humans"
 SOLO = "solo"
 
-
-SEVERAL_OF = {who: (*(f"{n}{who}s" for n in ("2", "3", "4", "5", "6+")), f"multiple {who}s") for who in WHO}
-"""The tags for more than one girl, boy or other, the open one last."""
 
 COUNTS = (NO_HUMANS, *(tag for who in WHO for tag in (f"1{who}", *SEVERAL_OF[who])), SOLO)
 """The tags that say how many there are, in the order in which captions begin with them."""
 
 SEVERAL = frozenset(tag for who in WHO for tag in SEVERAL_OF[who])
 
-_IMPLIED_BY = {
-    **{f"multiple {who}s": SEVERAL_OF[who][:-1] for who in WHO},
-    "animal ears": ("cat ears", "dog ears", "fox ears", "rabbit ears", "wolf ears", "horse ears", "mouse ears"),
-    "sky": ("blue sky", "cloudy sky", "night sky", "starry sky"),
-    "smile": ("grin", "smirk", "light smile", "evil smile"),
-    "standing": ("standing on one leg",),
-    "sitting": ("seiza", "wariza", "indian style"),
-    "sword": ("katana", "rapier"),
-    "hat": ("beret", "baseball cap", "fedora"),
-    "jewelry": ("necklace", "earrings", "bracelet"),
-}
-"""A tag → those that say it already. What ends in the same words (`long hair`, `hair`) needs no entry."""
-
 IMPLICATIONS = {
-    tag: frozenset(base for base, by in _IMPLIED_BY.items() if tag in by) for tag in sum(_IMPLIED_BY.values(), ())
+    tag: frozenset(base for base, by in IMPLIED_BY.items() if tag in by) for tag in sum(IMPLIED_BY.values(), ())
 }
 
 QUALITY = frozenset(

@@ -54,7 +54,11 @@ def test_all_nodes_are_there(comfy):
     }
     assert {info["python_module"] for info in ours.values()} == {"custom_nodes.LoRADS"}
     templates = comfy.request("/api/workflow_templates")["LoRADS"]
-    assert sorted(templates) == ["first dataset from a folder", "regularization by likeness"]
+    assert sorted(templates) == [
+        "first dataset from a folder",
+        "regularization by likeness",
+        "two concepts in one LoRA",
+    ]
     scripts = [path for path in comfy.request("/extensions") if "LoRADS" in path]
     assert sorted(scripts) == ["/extensions/LoRADS/lorads.js", "/extensions/LoRADS/result_text.js"]
     log = comfy.log.read_text(encoding="utf-8")
