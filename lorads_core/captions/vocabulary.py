@@ -1,7 +1,7 @@
-"""What is known of single tags: aliases, ratings, counts, colours, what a tag says along; tables, no tag database.
+"""What is known of single tags: aliases, ratings, counts, colours, what a tag says along; no tag database.
 
-The tables are our own choice of the unmistakable, in the spelling of Danbooru's tags, aliases and implications
-(danbooru.donmai.us/wiki_pages/help:tag_implications, read in 2025); both WD taggers and JoyTag speak its vocabulary.
+The longer tables and where they are from stand in `tables`. All is spelt as Danbooru's tags are (its wiki,
+help:tag_implications, read in 2025); both WD taggers and JoyTag speak its vocabulary.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
 from ..tags import LONGEST_RAW, canonical, is_score
+from . import tables
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,40 +20,7 @@ Category = Literal["count", "character", "series", "rating", "general", "artist"
 
 CATEGORIES: tuple[Category, ...] = get_args(Category)
 
-ALIASES = {
-    "one girl": "1girl",
-    "1 girl": "1girl",
-    "single girl": "1girl",
-    "2 girls": "2girls",
-    "two girls": "2girls",
-    "one boy": "1boy",
-    "1 boy": "1boy",
-    "single boy": "1boy",
-    "2 boys": "2boys",
-    "two boys": "2boys",
-    "nobody": "no humans",
-    "gray hair": "grey hair",
-    "gray eyes": "grey eyes",
-    "gray background": "grey background",
-    "blond hair": "blonde hair",
-    "twin tails": "twintails",
-    "pony tail": "ponytail",
-    "bunny ears": "rabbit ears",
-    "bare foot": "barefoot",
-    "thigh highs": "thighhighs",
-    "sun glasses": "sunglasses",
-    "smiling": "smile",
-    "looking at the viewer": "looking at viewer",
-    # Ratings as boorus and Pony write them; Danbooru's `safe` has been general and sensitive since 2022.
-    "rating:general": "general",
-    "rating:safe": "general",
-    "rating:sensitive": "sensitive",
-    "rating:questionable": "questionable",
-    "rating:explicit": "explicit",
-    "rating_safe": "general",
-    "rating_questionable": "questionable",
-    "rating_explicit": "explicit",
-}
+ALIASES = tables.ALIASES
 """Spellings that mean the same to every tagger and base model."""
 
 BLACKLIST = frozenset(
@@ -84,22 +52,10 @@ COUNTS = (NO_HUMANS, *(tag for who in WHO for tag in (f"1{who}", *SEVERAL_OF[who
 
 SEVERAL = frozenset(tag for who in WHO for tag in SEVERAL_OF[who])
 
-_IMPLIED_BY = {
-    **{f"multiple {who}s": SEVERAL_OF[who][:-1] for who in WHO},
-    "animal ears": ("cat ears", "dog ears", "fox ears", "rabbit ears", "wolf ears", "horse ears", "mouse ears"),
-    "sky": ("blue sky", "cloudy sky", "night sky", "starry sky"),
-    "smile": ("grin", "smirk", "light smile", "evil smile"),
-    "standing": ("standing on one leg",),
-    "sitting": ("seiza", "wariza", "indian style"),
-    "sword": ("katana", "rapier"),
-    "hat": ("beret", "baseball cap", "fedora"),
-    "jewelry": ("necklace", "earrings", "bracelet"),
+IMPLICATIONS = tables.IMPLICATIONS | {
+    tag: frozenset({f"multiple {who}s"}) for who in WHO for tag in SEVERAL_OF[who][:-1]
 }
-"""A tag → those that say it already. What ends in the same words (`long hair`, `hair`) needs no entry."""
-
-IMPLICATIONS = {
-    tag: frozenset(base for base, by in _IMPLIED_BY.items() if tag in by) for tag in sum(_IMPLIED_BY.values(), ())
-}
+"""A tag → those that it says along; what it ends in by whole words (`long hair`, `hair`) is not among them."""
 
 QUALITY = frozenset(
     {
@@ -121,11 +77,24 @@ QUALITY = frozenset(
 )
 """Words of quality and age that Illustrious and its kin were trained with, besides ``year 2023``."""
 
-# `no shirt` ends in `shirt` and does not mean one; nor do `imminent kiss` and `covered nipples`.
-_DENIALS = frozenset("no without unworn missing removed invisible implied imminent after covered".split())  # noqa: SIM905
-_OTHER_THINGS = frozenset(
-    {"looking back", "hot dog", "teddy bear", "gummy bear", "guinea pig", "sea lion", "ice cream", "computer mouse"}
+# `no shirt` ends in `shirt` and does not mean one; nor do `imminent kiss`, `covered nipples` and `stuffed rabbit`.
+_DENIALS = frozenset(
+    "no without unworn missing removed invisible implied imminent incoming indirect after covered hidden stuffed toy".split()  # noqa: SIM905, E501
 )
+_OTHER_THINGS = frozenset(
+    {
+        # Where it is no part of the body, no piece of clothing.
+        "looking back", "on back", "arm behind back", "arms behind back", "garter belt", "chastity belt",
+        "conveyor belt", "suspender belt", "lap pillow", "arm pillow", "breast pillow", "sleep mask", "sleeping bag",
+        "punching bag", "tea bag", "bean bag",
+        # Neither these animals nor these plants.
+        "hot dog", "corn dog", "prairie dog", "raccoon dog", "teddy bear", "gummy bear", "guinea pig", "sea lion",
+        "red panda", "computer mouse", "rocking horse", "wooden horse", "pommel horse", "rubber duck", "candy apple",
+        "sweet potato", "hot spring",
+        # Nor these things.
+        "ice cream", "water gun", "finger gun", "paper airplane", "rock paper scissors", "blowing kiss", "pocky kiss",
+    }
+)  # fmt: skip
 """Tags whose last word is something else."""
 
 _COLOURS = frozenset(
