@@ -1,6 +1,7 @@
 """What is known of single tags: aliases, ratings, counts, colours, what a tag says along; no tag database.
 
-The longer tables stand in `tables`, with where they are from.
+The longer tables and where they are from stand in `tables`. All is spelt as Danbooru's tags are (its wiki,
+help:tag_implications, read in 2025); both WD taggers and JoyTag speak its vocabulary.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
 from ..tags import LONGEST_RAW, canonical, is_score
-from .tables import ALIASES, IMPLIED_BY, SEVERAL_OF, WHO
+from . import tables
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,6 +19,9 @@ Category = Literal["count", "character", "series", "rating", "general", "artist"
 """What a tag is about; which of them a caption names first is the base model's matter."""
 
 CATEGORIES: tuple[Category, ...] = get_args(Category)
+
+ALIASES = tables.ALIASES
+"""Spellings that mean the same to every tagger and base model."""
 
 BLACKLIST = frozenset(
     {
@@ -35,18 +39,23 @@ BLACKLIST = frozenset(
 
 RATINGS = ("general", "sensitive", "questionable", "explicit")
 
+WHO = ("girl", "boy", "other")
 NO_HUMANS = "no humans"
 SOLO = "solo"
 
+
+SEVERAL_OF = {who: (*(f"{n}{who}s" for n in ("2", "3", "4", "5", "6+")), f"multiple {who}s") for who in WHO}
+"""The tags for more than one girl, boy or other, the open one last."""
 
 COUNTS = (NO_HUMANS, *(tag for who in WHO for tag in (f"1{who}", *SEVERAL_OF[who])), SOLO)
 """The tags that say how many there are, in the order in which captions begin with them."""
 
 SEVERAL = frozenset(tag for who in WHO for tag in SEVERAL_OF[who])
 
-IMPLICATIONS = {
-    tag: frozenset(base for base, by in IMPLIED_BY.items() if tag in by) for tag in sum(IMPLIED_BY.values(), ())
+IMPLICATIONS = tables.IMPLICATIONS | {
+    tag: frozenset({f"multiple {who}s"}) for who in WHO for tag in SEVERAL_OF[who][:-1]
 }
+"""A tag → those that it says along; what it ends in by whole words (`long hair`, `hair`) is not among them."""
 
 QUALITY = frozenset(
     {
@@ -68,11 +77,24 @@ QUALITY = frozenset(
 )
 """Words of quality and age that Illustrious and its kin were trained with, besides ``year 2023``."""
 
-# `no shirt` ends in `shirt` and does not mean one; nor do `imminent kiss` and `covered nipples`.
-_DENIALS = frozenset("no without unworn missing removed invisible implied imminent after covered".split())  # noqa: SIM905
-_OTHER_THINGS = frozenset(
-    {"looking back", "hot dog", "teddy bear", "gummy bear", "guinea pig", "sea lion", "ice cream", "computer mouse"}
+# `no shirt` ends in `shirt` and does not mean one; nor do `imminent kiss`, `covered nipples` and `stuffed rabbit`.
+_DENIALS = frozenset(
+    "no without unworn missing removed invisible implied imminent incoming indirect after covered hidden stuffed toy".split()  # noqa: SIM905, E501
 )
+_OTHER_THINGS = frozenset(
+    {
+        # Where it is no part of the body, no piece of clothing.
+        "looking back", "on back", "arm behind back", "arms behind back", "garter belt", "chastity belt",
+        "conveyor belt", "suspender belt", "lap pillow", "arm pillow", "breast pillow", "sleep mask", "sleeping bag",
+        "punching bag", "tea bag", "bean bag",
+        # Neither these animals nor these plants.
+        "hot dog", "corn dog", "prairie dog", "raccoon dog", "teddy bear", "gummy bear", "guinea pig", "sea lion",
+        "red panda", "computer mouse", "rocking horse", "wooden horse", "pommel horse", "rubber duck", "candy apple",
+        "sweet potato", "hot spring",
+        # Nor these things.
+        "ice cream", "water gun", "finger gun", "paper airplane", "rock paper scissors", "blowing kiss", "pocky kiss",
+    }
+)  # fmt: skip
 """Tags whose last word is something else."""
 
 _COLOURS = frozenset(
