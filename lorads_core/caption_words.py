@@ -38,6 +38,7 @@ def add_edit_words(command: argparse.ArgumentParser) -> None:
     editing.add_argument("--regex", action="store_true", help=r"--find is a regular expression, \1 its first group")
     editing.add_argument("--match-case", action="store_true")
     editing.add_argument("--sort", action="store_true", help="bring tags into the base model's order")
+    editing.add_argument("--prune", action="store_true", help="take out the traits that were bound by --bind")
     editing.add_argument("--from-source", default="", metavar="SOURCE", help="take captions from another source")
     editing.add_argument("--apply", action="store_true", help="do it; --undo takes it back")
     choosing = command.add_argument_group("which captions")

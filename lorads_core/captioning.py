@@ -191,6 +191,12 @@ def decide_traits(store: Store, dataset: Dataset, decided: Mapping[str, Decision
         traits.decide(connection, dataset.id, decided, concept)
 
 
+def trait_decisions(store: Store, dataset: Dataset) -> dict[str, dict[str, Decision]]:
+    """Return what was decided on the traits of each concept, by concept and tag."""
+    with store.connection() as connection:
+        return _decisions(connection, dataset)
+
+
 def lint_dataset(
     store: Store, dataset: Dataset, captions: CaptionSettings, config: TrainingConfig | None = None
 ) -> tuple[Problem, ...]:

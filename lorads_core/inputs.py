@@ -72,22 +72,24 @@ def sidecar_rule(words: Sequence[str]) -> SidecarRule:
     return SidecarRule(tuple(sources.items()))
 
 
-def image_policy(kind: str, size: int = 0) -> ImagePolicy:
+def image_policy(kind: str, size: int = 0, *, strip: bool = False) -> ImagePolicy:
     """Return the policy called ``kind``; ``size`` in pixels counts for max_side and max_area only.
+
+    ``strip`` leaves metadata out of files that are copied.
 
     Raises:
         SettingsError: there is no such policy, or it needs a size.
     """
     if kind in _UNSIZED:
-        return ImagePolicy(cast("Kind", kind))
+        return ImagePolicy(cast("Kind", kind), strip=strip)
     if kind not in _SIZED:
         raise SettingsError(f"There is no image policy {kind!r}; known are: {', '.join((*_UNSIZED, *_SIZED))}.")
     if size < 64:  # noqa: PLR2004 - the smallest side that any trainer takes
         raise SettingsError(f"The image policy {kind} needs a size of at least 64 pixels, e.g. {kind}=2048.")
-    return ImagePolicy(cast("Kind", kind), size=size)
+    return ImagePolicy(cast("Kind", kind), size=size, strip=strip)
 
 
-def image_policy_word(word: str) -> ImagePolicy:
+def image_policy_word(word: str, *, strip: bool = False) -> ImagePolicy:
     """Return the policy written as ``original``, ``normalised``, ``bucket``, ``max_side=N`` or ``max_area=N``.
 
     Raises:
@@ -98,7 +100,7 @@ def image_policy_word(word: str) -> ImagePolicy:
         raise SettingsError(f"The image policy {kind} takes no size: write {kind}, or e.g. max_side={size}.")
     if size and not size.isdecimal():
         raise SettingsError(f"{size!r} is no size in pixels: write e.g. {kind}=2048.")
-    return image_policy(kind, int(size or 0))
+    return image_policy(kind, int(size or 0), strip=strip)
 
 
 def band_wish(similarities: str, percentiles: str) -> BandWish:

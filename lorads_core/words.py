@@ -55,6 +55,7 @@ def parser(story: Run, doctor: Run) -> argparse.ArgumentParser:
     _add_story(commands, story)
     _add_choosing(commands, story)
     _add_captions(commands, story)
+    _add_exports(commands, story)
     _add_judging(commands, story)
     _command(commands, "doctor", doctor, "say what is wrong with the set-up, and how to mend it", "lorads doctor")
     return found
@@ -194,6 +195,35 @@ def _add_captions(commands: Commands, run: Run) -> None:
     lint.add_argument("--apply", action="store_true", help="do it; lorads captions --undo takes it back")
 
 
+def _add_exports(commands: Commands, run: Run) -> None:
+    combine = _command(
+        commands,
+        "combine",
+        run,
+        "make one dataset of several, which teaches all their concepts",
+        "lorads combine both tomcat jerrymouse",
+    )
+    combine.add_argument("name", type=_text, metavar="NEW")
+    combine.add_argument("datasets", nargs="+", type=_text, metavar="DATASET")
+    combine.add_argument("--repeats", type=int, default=10, help="of the largest concept (default: %(default)s)")
+    combine.add_argument("--no-balance", action="store_true", help="as many repeats for all")
+    export = _command(
+        commands, "export", run, "write a dataset that was built before, for a trainer", "lorads export both"
+    )
+    export.add_argument("name", type=_text, metavar="DATASET")
+    _export_words(export)
+    diff = _command(
+        commands,
+        "diff",
+        run,
+        "list the versions of an export, or say how two of them differ",
+        "lorads diff tomcat\n  lorads diff tomcat 3f2a\n  lorads diff tomcat 3f2a 91bc",
+    )
+    diff.add_argument("name", type=_text, metavar="EXPORT")
+    diff.add_argument("versions", nargs="*", type=_text, metavar="VERSION", help="the second one: as it lies there")
+    diff.add_argument("--out", type=_path, metavar="FOLDER", help="folder of all exports")
+
+
 def _add_judging(commands: Commands, run: Run) -> None:
     rate = _command(commands, "rate", run, "rate images of our own index", "lorads rate 8 --folder ~/Pictures/best")
     rate.add_argument("rating", type=_rating, metavar="0-10|none")
@@ -314,8 +344,6 @@ def _vocabulary_word(command: argparse.ArgumentParser | Words) -> None:
 
 
 def _build_words(command: argparse.ArgumentParser) -> None:
-    from .trainers import trainers  # noqa: PLC0415 - words of the tables, read when they are shown
-    from .training_words import add_training_words  # noqa: PLC0415 - as above
 
     command.add_argument("--name", type=_text, help="the dataset's name (default: the trigger)")
     command.add_argument("--trigger", type=_text, default="", help="the word that shall call the concept")
@@ -338,6 +366,13 @@ def _build_words(command: argparse.ArgumentParser) -> None:
         "--bind", action="append", default=[], metavar="TAG", help="trait that the trigger stands for"
     )
     _vocabulary_word(captions)
+    _export_words(command)
+
+
+def _export_words(command: argparse.ArgumentParser) -> None:
+    from .trainers import trainers  # noqa: PLC0415 - as above
+    from .training_words import add_training_words  # noqa: PLC0415
+
     add_training_words(command.add_argument_group("training"), _text)
     writing = command.add_argument_group("writing")
     writing.add_argument(
@@ -352,3 +387,5 @@ def _build_words(command: argparse.ArgumentParser) -> None:
         metavar="POLICY",
         help="original (sound files as they are), normalised, max_side=N, max_area=N or bucket (default: %(default)s)",
     )
+    writing.add_argument("--strip", action="store_true", help="leave workflows and other metadata out of copies")
+    writing.add_argument("--link", action="store_true", help="hard links instead of copies, on the same drive")

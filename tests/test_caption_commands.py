@@ -3,6 +3,7 @@
 import pytest
 
 from lorads_core.cli import main
+from lorads_core.demo import SAMPLES
 
 
 @pytest.fixture
@@ -122,3 +123,47 @@ def test_a_bound_trait_is_left_unsaid_when_captions_are_built_again(lorads, tmp_
     lorads("captions", "demo", "--bind", "castle")
     lorads("demo", "--out", tmp_path)
     assert not any(", castle," in text for text in plain(lorads).values())
+
+
+def test_bound_traits_are_pruned_at_once_when_asked(lorads):
+    lorads("captions", "demo", "--bind", "castle")
+    code, out, _ = lorads("captions", "demo", "--prune", "--apply")
+    assert code == 0
+    assert "Bind traits to the trigger" in out
+    after = plain(lorads)
+    assert not any(", castle," in text for text in after.values())
+    lorads("captions", "demo", "--undo")
+    assert any(", castle," in text for text in plain(lorads).values())
+
+
+def test_two_datasets_become_one_and_are_exported(lorads, tmp_path):
+    other = SAMPLES / "other"
+    assert lorads("build", other, "--trigger", "sundry", "--sidecar", ".txt=sidecar", "--out", tmp_path)[0] == 0
+    code, out, _ = lorads("combine", "both", "demo", "sundry", "--repeats", "7")
+    assert code == 0
+    assert "demo: 20 images × 7 repeats" in out
+    code, out, err = lorads("export", "both", "--out", tmp_path, "--trainer", "onetrainer", "--epochs", "2")
+    assert code == 0, err
+    assert (tmp_path / "both" / "7_oldlandmark").is_dir()
+    assert (tmp_path / "both" / "10_sundry").is_dir()
+    assert "Train it in the folder of OneTrainer" in out
+
+
+def test_versions_of_an_export_and_how_they_differ(lorads, tmp_path):
+    lorads("captions", "demo", "--replace-tag", "castle", "fort", "--apply")
+    assert lorads("export", "demo", "--out", tmp_path, "--network-dim", "32")[0] == 0
+    listed = lorads("diff", "demo", "--out", tmp_path)[1].splitlines()
+    assert len(listed) == 2
+    older = listed[1].split()[0]
+    code, out, _ = lorads("diff", "demo", older, "--out", tmp_path)
+    assert code == 0
+    assert "~ setting network_dim: 16 → 32" in out
+    assert "fort, " in out
+    assert lorads("diff", "demo", "ffff", "--out", tmp_path)[0] == 8
+
+
+def test_metadata_can_be_left_out_and_files_be_linked(lorads, tmp_path):
+    assert lorads("export", "demo", "--out", tmp_path / "a", "--strip")[0] == 0
+    assert lorads("export", "demo", "--out", tmp_path / "b", "--images", "bucket")[0] == 0
+    code, _, err = lorads("export", "demo", "--out", tmp_path / "c", "--link")
+    assert code == 0 or "Export copies instead" in err

@@ -167,7 +167,7 @@ class _Table:
 _MOST_SOURCES = 1024
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=4)  # a user's vocabulary takes a hundred megabytes
 def _table(rules: MergeRules) -> _Table:
     return _Table(rules)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from . import captions, curate, judge, story
+from . import captions, curate, exports, judge, story
 
 if TYPE_CHECKING:
     import argparse
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 COMMANDS: dict[str, Callable[[argparse.Namespace, Screen], int]] = {
     **story.COMMANDS,
     **captions.COMMANDS,
+    **exports.COMMANDS,
     **curate.COMMANDS,
     **judge.COMMANDS,
 }

@@ -15,14 +15,15 @@ from ..captioning import (
     lint_dataset,
     rebuilt_captions,
     redo_edit,
+    trait_decisions,
     undo_edit,
 )
 from ..captions.analysis import analyse, facts, tag_table
 from ..captions.caption import coverage
 from ..captions.edits import Bulk, applied, apply_source, together
-from ..captions.profiles import profile
+from ..captions.profiles import profile, trial_prompt
 from ..captions.tokens import counter
-from ..captions.traits import offers
+from ..captions.traits import offers, prune
 from ..demo import LIBRARY
 from ..drawn import caption_picture
 from ..errors import CaptionError, SettingsError
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..captions.caption import CaptionSettings
+    from ..captions.vocabulary import Vocabulary
     from ..model import Dataset, Decision
     from ..settings import Settings
     from ..show import Screen
@@ -134,6 +136,8 @@ def _analysed(
 def _wanted(options: argparse.Namespace, store: Store, settings: Settings, dataset: Dataset) -> Bulk | None:
     wishes = _settings_of(options, settings, dataset, options.from_source or "combined")
     bulk = operation(options, dataset, wishes.rules.vocabulary)
+    if options.prune:
+        bulk = _pruned(store, dataset, wishes.rules.vocabulary, by_hand=options.by_hand)
     if not options.from_source:
         return bulk
     if bulk:
@@ -162,11 +166,25 @@ def _edit(options: argparse.Namespace, store: Store, dataset: Dataset, bulk: Bul
     screen.step("Edit", f"{bulk.edit.label}: {len(bulk.edit.changes):,} captions; --undo takes it back")
 
 
+def _pruned(store: Store, dataset: Dataset, known: Vocabulary, *, by_hand: bool) -> Bulk:
+    """Return the edit that takes out what was decided to be bound to each trigger."""
+    edits: list[Edit] = []
+    allowed = [image.key for image in dataset.training] if by_hand else []
+    for concept, decided in trait_decisions(store, dataset).items():
+        bound = {tag for tag, each in decided.items() if each == "bind"}
+        if bound:
+            edits.append(prune(dataset, bound, known, concept=concept or None, edited=allowed))
+    return Bulk(together("Bind traits to the trigger", edits))
+
+
 def _show(dataset: Dataset, options: argparse.Namespace, screen: Screen) -> None:
     for what, images in (("training", dataset.training), ("regularization", dataset.regularization)):
         if images and options.only in {"all", what}:
             screen.step(what.capitalize(), f"{len(images):,} images")
             screen.captions(images[: options.show], len(images))
+    first = next((image.caption for image in dataset.training if image.caption), None)
+    if first:
+        screen.step("Try", trial_prompt(first.text, profile(options.base_model)))
     offered = offers(dataset)
     if offered:
         listed = ", ".join(f"{trait.tag} ({trait.count:,} of {trait.images:,})" for trait in offered)

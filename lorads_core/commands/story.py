@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..build import add_regularization, check_config, export, index, open_library, open_store, query, summary
+from ..build import add_regularization, check_config, export, index, open_library, open_store, query
 from ..captioning import caption
 from ..demo import LIBRARY, SAMPLES, TRIGGER
 from ..errors import SettingsError
@@ -17,13 +15,14 @@ from ..inputs import CaptionWishes, band_wish, caption_settings, image_policy_wo
 from ..library.filter import DatasetFilter
 from ..library.index import IndexOptions
 from ..settings import load_settings
-from ..trainers import trainer
 from ..training_words import training_config
 from .curate import chosen, find
+from .exports import root_of, show_export
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
+    from pathlib import Path
 
     from ..library.index import IndexReport
     from ..settings import Settings
@@ -82,12 +81,14 @@ def _tell(options: argparse.Namespace, settings: Settings, screen: Screen) -> in
         CaptionWishes(left_out=",".join(options.leave_out), bound=",".join(options.bind)),
         vocabulary(settings, options.vocabulary),
     )
-    writing = ExportOptions(trainer=options.trainer, policy=image_policy_word(options.images))
+    writing = ExportOptions(
+        trainer=options.trainer, policy=image_policy_word(options.images, strip=options.strip), link=options.link
+    )
     sidecar_rule(options.sidecar)
     wanted = chosen(options)
     rules = _finder_rules(options, config.repeats)
     check_config(config, writing.trainer)
-    root = options.out or settings.export_root or Path("lorads-exports")
+    root = root_of(options, settings)
     with open_store(settings) as store:
         folders = [_index_one(store, settings, folder, options, screen).folder for folder in options.folders]
         library = open_library(store, settings, options.library)
@@ -114,10 +115,7 @@ def _tell(options: argparse.Namespace, settings: Settings, screen: Screen) -> in
     screen.step("Export", str(result.export.folder))
     told = {(problem.code, problem.subject) for problem in captioned.problems}
     screen.problems(problem for problem in result.export.problems if (problem.code, problem.subject) not in told)
-    screen.tree(result.export.folder)
-    screen.summary(summary(result))
-    label = trainer(writing.trainer).label
-    screen.line(f"\nTrain it in the folder of {label} with:\n  python {shlex.join(result.command)}")
+    show_export(result, writing.trainer, screen)
     return 0
 
 

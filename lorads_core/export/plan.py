@@ -15,6 +15,7 @@ from ..images.encode import ImagePolicy
 from ..model import Concept, Dataset, DatasetImage, Problem, TrainingConfig, Trigger
 from ..paths import slug
 from ..trainers import Schedule, Subset, trainer
+from ..trainers.checks import settled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -92,7 +93,8 @@ def plan_export(dataset: Dataset, config: TrainingConfig, options: ExportOptions
         ExportError: masks in the alpha channel are asked for, in a format that has none.
     """
     options = options or ExportOptions()
-    rule = BucketRule(config.resolution, min(256, config.resolution), config.max_bucket_side, config.bucket_step)
+    sure = settled(config)
+    rule = BucketRule(sure.resolution, min(256, sure.resolution), sure.max_bucket_side, sure.bucket_step)
     options = replace(options, policy=replace(options.policy, buckets=rule))
     folders = _folders(dataset, config)
     images = tuple(_planned(dataset, config, options, folders))
