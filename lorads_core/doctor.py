@@ -51,6 +51,7 @@ def examine(settings_file: Path | None = None) -> Iterator[Finding]:
     yield from _store(settings)
     yield from _libraries(settings)
     yield from _embedders(settings)
+    yield from _vocabularies(settings)
     yield from _folders(settings)
 
 
@@ -146,6 +147,20 @@ def _embedders(settings: Settings) -> Iterator[Finding]:
             yield Finding(name, "error", str(error))
         else:
             yield Finding(name, "good", f"space {space.name}, {space.dimensions} dimensions")
+
+
+def _vocabularies(settings: Settings) -> Iterator[Finding]:
+    from .captions.dictionaries import read_vocabulary  # noqa: PLC0415 - read only where there is one
+
+    for profile in settings.vocabularies:
+        name = f"vocabulary {profile.name}"
+        try:
+            found = read_vocabulary(profile)
+        except LoradsError as error:
+            yield Finding(name, "error", str(error))
+        else:
+            said = f"{len(found.aliases):,} aliases, {len(found.implications):,} tags that say others along"
+            yield Finding(name, "good", f"{said}, {len(found.categories):,} with a category")
 
 
 def _folders(settings: Settings) -> Iterator[Finding]:
