@@ -197,6 +197,21 @@ def test_doctor_says_what_is_wrong(tmp_path, capsys):
     assert "unknown key typo" in capsys.readouterr().out
 
 
+def test_doctor_reads_the_vocabularies(tmp_path, capsys):
+    settings = tmp_path / "lorads.toml"
+    settings.write_text(
+        "store = 'gone'\n[stores.gone]\ndsn = 'Host=127.0.0.1;Port=9'\n"
+        "[vocabularies.sound]\ndictionary = 'sound.json'\n[vocabularies.torn]\ndictionary = 'torn.json'\n"
+    )
+    (tmp_path / "sound.json").write_text('{"kitty": "cat"}')
+    (tmp_path / "torn.json").write_text('{"kitty":\n')
+    assert main(["doctor", "--settings", str(settings)]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    sound, torn = ([line for line in lines if f"vocabulary {name}" in line] for name in ("sound", "torn"))
+    assert [line.split()[0] for line in (*sound, *torn)] == ["good", "error"]
+    assert "line 2: it is not valid JSON" in torn[0]
+
+
 def test_a_store_that_is_down_is_one_line(tmp_path, capsys):
     settings = tmp_path / "lorads.toml"
     settings.write_text("store = 'gone'\n[stores.gone]\ndsn = 'Host=127.0.0.1;Port=9;Username=me;Password=hunter2'\n")

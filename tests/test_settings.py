@@ -43,6 +43,16 @@ def test_everything(settings_file, tmp_path):
     assert "hunter2" not in repr(settings)
 
 
+def test_vocabularies_are_named_profiles(settings_file, tmp_path):
+    settings = load_settings(settings_file('[vocabularies.mine]\ndictionary = "dedup.json"\n[vocabularies.empty]\n'))
+    assert [vocabulary.name for vocabulary in settings.vocabularies] == ["mine", "empty"]
+    assert settings.vocabulary("mine").options.path("dictionary") == tmp_path / "dedup.json"
+    with pytest.raises(SettingsError, match="known are: mine, empty"):
+        settings.vocabulary("yours")
+    with pytest.raises(SettingsError, match="must be a table"):
+        load_settings(settings_file('[vocabularies]\nmine = "dedup.json"\n'))
+
+
 def test_without_a_file_the_defaults(tmp_path, monkeypatch):
     monkeypatch.delenv(ENVIRONMENT_VARIABLE, raising=False)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))

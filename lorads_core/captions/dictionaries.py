@@ -29,8 +29,8 @@ _FILES = ("dictionary", "aliases", "implications", "tags")
 _LISTS = ("blacklist", "also_blacklist")
 _MOST_KEPT = 4  # vocabularies in memory, of which one may take a hundred megabytes
 
-# Captions are put in order and rated by these words: a booru that calls them otherwise must not take them away.
-_OURS = frozenset({*COUNTS, *RATINGS, *QUALITY})
+# Captions are ordered, rated and cleaned by these words: a booru that calls them otherwise must not take them away.
+_OURS = frozenset({*COUNTS, *RATINGS, *QUALITY, *BLACKLIST})
 
 
 class _File(NamedTuple):

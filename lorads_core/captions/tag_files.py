@@ -366,6 +366,8 @@ def _without_header(path: Path, line: int, first: list[str], rows: Iterator[tupl
 
 def _listed(path: Path, text: str) -> tuple[dict[str, int], dict[str, str], Mapping[int, Category]]:
     """Return the number of each tag's category, the aliases of those that have some, and what the numbers mean."""
+    if text.lstrip()[:1] in {"[", "{"}:
+        raise _no(path, 1, "it is JSON; a list of tags is CSV: name, category as a number, count, aliases")
     rows = _rows(path, text)
     line, first = next(rows, _NOTHING)
     has_header = "name" in first and "category" in first

@@ -33,6 +33,7 @@ E621 = """\
 mammal,5,3437444,"mammals,mammale"
 hi_res,7,3116617,"high_res,highres"
 female,0,2580939,"woman,1girl,2girls"
+url,7,120000,"web_address,website"
 ,0,1983,
 carbiid3_(modeler),2,127,
 cub_(lore),8,12,
@@ -101,7 +102,7 @@ def test_a_list_of_danboorus_tags_gives_aliases_and_categories(file):
 
 def test_a_list_of_e621_is_known_by_its_categories(file):
     aliases, categories = read_tags(file("e621.csv", E621))
-    assert categories == {"hi res": "quality", "carbiid3 (modeler)": "artist"}  # species are general
+    assert categories == {"hi res": "quality", "url": "quality", "carbiid3 (modeler)": "artist"}  # species are general
     assert aliases["mammals"] == "mammal"
 
 
@@ -247,7 +248,7 @@ def test_tags_that_imply_each_other_are_refused(file):
         ("1girl\n", "line 1: it has 1 columns where at least 2 are needed"),
         ("", "line 1: it has 0 columns"),
         (EXPORT, "line 1: 'antecedent_name' is no category"),
-        ('{"a": "b"}', "columns"),
+        ('{"a": "b"}', "line 1: it is JSON; a list of tags is CSV"),
     ],
 )
 def test_a_malformed_list_of_tags_is_refused_by_its_line(file, content, said):
@@ -291,6 +292,7 @@ def test_a_booru_cannot_take_counts_away(vocabulary):
     found = vocabulary('tags = "e621.csv"', e621_csv=E621)
     assert found.words["1girl"].text == "1girl"
     assert found.words["woman"].text == "female"
+    assert found.words["web_address"] is None  # e621 calls it url
 
 
 def test_categories_order_captions(vocabulary):
