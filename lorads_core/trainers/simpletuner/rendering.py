@@ -141,7 +141,7 @@ def _noise_keys(config: TrainingConfig) -> Keys:
     if not kind(config).diffusion:
         return
     if config.min_snr_gamma:
-        yield "snr_gamma", float(config.min_snr_gamma)
+        yield "snr_gamma", int(config.min_snr_gamma)
     if config.noise_offset:
         yield "offset_noise", True
         yield "noise_offset", float(config.noise_offset)

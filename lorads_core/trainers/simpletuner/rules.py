@@ -68,6 +68,9 @@ def refusals(config: TrainingConfig) -> Iterator[str]:
         )
     if config.cache_latents and config.random_crop:
         yield "Random cropping cannot be learnt from cached latents: turn it off."
+    gamma = config.min_snr_gamma
+    if kind(config).diffusion and gamma != int(gamma):
+        yield f"{LABEL} takes whole numbers as min SNR gamma only, and {gamma:g} is none: use {round(gamma) or 1}."
     if in_8_bits(config) and config.mixed_precision == "no":
         yield "A base model in 8 bits needs mixed precision: choose bf16, or turn fp8 off."
 
