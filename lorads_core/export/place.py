@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 from contextlib import contextmanager
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,9 +26,12 @@ if TYPE_CHECKING:
 
 MANIFEST_VERSION = 1
 _JOURNAL = "journal.jsonl"
-# Latents that sd-scripts caches beside its images. They are checked by size only, so that a changed picture of the same
-# size would be trained from its old latents: they go with the version they were made from.
+# What trainers leave among the images: latents (sd-scripts, ai-toolkit), sizes and buckets (SimpleTuner, ai-toolkit).
+# They are checked by size only, or not at all, so that a changed picture would be trained from its old latents: they go
+# with the version they were made from.
 _CACHES = (".npz",)
+_CACHE_NAMES = ("aspect_ratio_bucket_*.json", ".aitk_size.json")
+_CACHE_FOLDERS = frozenset({"cache", "_latent_cache", "_t_e_cache", "_clip_vision_cache"})
 
 
 class Place:
@@ -101,7 +105,7 @@ class Place:
 
     def _files(self, folder: Path) -> set[str]:
         files = (Path(base, file) for base, _, names in os.walk(folder) for file in names)
-        return {file.relative_to(folder).as_posix() for file in files if file.suffix not in _CACHES}
+        return {file.relative_to(folder).as_posix() for file in files if not _is_cache(file.relative_to(folder))}
 
     def keep_only(self, files: set[str]) -> None:
         """Remove from the unfinished export what does not belong to it any more."""
@@ -129,6 +133,12 @@ class Place:
     def _remove_old(self) -> None:
         if self.old.exists():
             shutil.rmtree(self.old)
+
+
+def _is_cache(file: Path) -> bool:
+    """Say whether a trainer made a file of an export, for itself."""
+    named = any(fnmatch(file.name, pattern) for pattern in _CACHE_NAMES)
+    return named or file.suffix in _CACHES or not _CACHE_FOLDERS.isdisjoint(file.parts[:-1])
 
 
 def read_manifest(folder: Path) -> dict[str, Any] | None:

@@ -1,0 +1,94 @@
+"""ostris' ai-toolkit: its config file, its buckets and its steps; rules of 0.12.26 (27a03a9, 2026-08)."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from ...model import Problem
+from .. import Schedule, Subset, Tick, Trainer, checks
+from . import counting, rendering, rules
+from .words import LABEL
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from ...model import TrainingConfig
+
+_BAR = re.compile(
+    r"^[^|]*?: +\d+%\|[^|]*\| (?P<step>\d+)/(?P<total>\d+) "
+    r"\[[^,\]]*(?:, +(?P<rate>[\d.]+)(?P<unit>it/s|s/it))?"
+    r".*?\blr: (?P<lr>[\w.+-]+)(?: loss: (?P<loss>[\w.+-]+))?"
+)
+
+
+class AiToolkit:
+    """ai-toolkit, started as ``run.py ai_toolkit_config.json`` in its own folder."""
+
+    name = "ai-toolkit"
+    label = LABEL
+
+    def problems(self, config: TrainingConfig, subsets: Sequence[Subset], home: Path | None = None) -> list[Problem]:
+        """Return what ai-toolkit would stop at, ignore or do badly."""
+        if senseless := list(checks.refusals(config)):
+            return [Problem("error", "config", message) for message in senseless]
+        settled = checks.settled(config)
+        found = [Problem("error", "config", message) for message in rules.refusals(settled)]
+        found += [Problem("error", "config", message) for message in rules.missing(home)]
+        found += [Problem("warning", "config", message) for message in (*checks.doubts(config), *rules.doubts(settled))]
+        found += checks.not_in_trainer(LABEL, config, rules.lacks(settled))
+        if all(problem.severity != "error" for problem in found):
+            found += rules.notes(settled, subsets, config)
+            found += rules.subset_problems(settled, subsets)
+        return found
+
+    def schedule(self, config: TrainingConfig, subsets: Sequence[Subset]) -> Schedule:
+        """Return buckets and steps; no picture is dropped."""
+        return counting.schedule(checks.settled(config), subsets)
+
+    def files(
+        self,
+        config: TrainingConfig,
+        subsets: Sequence[Subset],
+        folder: Path,
+        output: Path,
+        name: str,
+        home: Path | None = None,  # noqa: ARG002 - one format for all versions that have what the config asks for
+    ) -> dict[str, str]:
+        """Return ``ai_toolkit_config.json``, with absolute paths."""
+        return rendering.files(checks.settled(config), subsets, folder, output, name)
+
+    def command(self, config: TrainingConfig, folder: Path) -> list[str]:  # noqa: ARG002 - all is in the file
+        """Return the script and its config file."""
+        return ["run.py", str(folder / rendering.CONFIG_FILE)]
+
+    def caption(self, text: str, head: int, config: TrainingConfig) -> str:  # noqa: ARG002 - nothing is shuffled
+        """Return the caption as it is."""
+        return text
+
+    def mask(self, folder: str, stem: str) -> str:
+        """Return a path in a folder beside the pictures'."""
+        return f"{rendering.mask_folder(folder)}/{stem}.png"
+
+    def tick(self, line: str) -> Tick | None:
+        """Read tqdm's bar: ``cat:  10%|█ | 10/100 [00:09<01:21,  1.10it/s, lr: 1.0e-04 loss: 3.210e-01]``."""
+        found = _BAR.search(line)
+        if not found:
+            return None
+        rate = float(found["rate"]) if found["rate"] else None
+        return Tick(
+            step=int(found["step"]),
+            total_steps=int(found["total"]),
+            loss=float(found["loss"]) if found["loss"] else None,
+            learning_rate=float(found["lr"]),
+            rate=1 / rate if rate and found["unit"] == "s/it" else rate,
+        )
+
+    def checkpoints(self, config: TrainingConfig, schedule: Schedule, name: str) -> tuple[str, ...]:
+        """Return ``NAME/NAME_000000500.safetensors`` of each save, and ``NAME/NAME.safetensors``."""
+        saved = (f"{name}/{name}_{step:09d}.safetensors" for step in counting.saves(config, schedule))
+        return (*saved, f"{name}/{name}.safetensors")
+
+
+TRAINER: Trainer = AiToolkit()

@@ -1,0 +1,154 @@
+"""The config file of ai-toolkit as text: what it is told, in its own words (0.12.26); it ignores unknown keys."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from ...captions.profiles import profile
+from . import counting
+from .words import OPTIMIZERS, PRECISIONS, has_convolutions, in_8_bits, is_flux, kind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from ...model import TrainingConfig
+    from .. import Schedule, Subset
+
+    Keys = Iterator[tuple[str, object]]
+
+CONFIG_FILE = "ai_toolkit_config.json"
+_SAMPLE_STEPS = 28
+
+
+def files(config: TrainingConfig, subsets: Sequence[Subset], folder: Path, output: Path, name: str) -> dict[str, str]:
+    """Return the config file of a settled config by name: a job of one process, in JSON."""
+    process = dict(_process(config, subsets, folder, output))
+    job = {"job": "extension", "config": {"name": name, "process": [process]}, "meta": {"name": "[name]"}}
+    text = json.dumps(job, ensure_ascii=False, indent=2) + "\n"
+    # It would put variables of its environment in the place of ${…}, before it reads the JSON.
+    return {CONFIG_FILE: text.replace("${", "\\u0024{")}
+
+
+def _process(config: TrainingConfig, subsets: Sequence[Subset], folder: Path, output: Path) -> Keys:
+    planned = counting.schedule(config, subsets)
+    yield "type", "sd_trainer"
+    yield "training_folder", str(output)
+    yield "device", "cuda:0"
+    yield "training_seed", config.seed
+    yield "network", dict(_network(config))
+    yield (
+        "save",
+        {
+            "dtype": "float16",
+            "save_every": max(1, config.save_every_epochs * planned.steps_per_epoch),
+            "max_step_saves_to_keep": config.epochs + 1,  # its default keeps five
+            "push_to_hub": False,
+        },
+    )
+    yield "datasets", [dict(_dataset(config, subset, folder)) for subset in subsets if subset.sizes]
+    yield "train", dict(_train(config, planned))
+    yield "model", dict(_model(config))
+    yield "sample", dict(_sample(config, planned))
+    yield "logging", {"log_every": 1}
+
+
+def _network(config: TrainingConfig) -> Keys:
+    yield "type", "lora"  # that of the name locon is another library's
+    yield "linear", config.network_dim
+    yield "linear_alpha", float(config.network_alpha)
+    if has_convolutions(config):
+        yield "conv", config.conv_dim
+        yield "conv_alpha", float(config.conv_alpha)
+    if config.network_dropout:
+        yield "dropout", float(config.network_dropout)
+
+
+def _dataset(config: TrainingConfig, subset: Subset, folder: Path) -> Keys:
+    yield "folder_path", str(folder / subset.folder)
+    yield "caption_ext", "txt"
+    yield "num_repeats", subset.repeats
+    yield "resolution", config.resolution
+    yield "cache_latents_to_disk", config.cache_latents
+    yield "caption_dropout_rate", float(config.caption_dropout)
+    if config.flip_aug:
+        yield "flip_x", True
+    if config.masked_loss == "alpha" and not subset.is_regularization:
+        yield "alpha_mask", True
+    if config.masked_loss == "sidecar" and not subset.is_regularization:
+        yield "mask_path", str(folder / mask_folder(subset.folder))
+    if subset.is_regularization:
+        yield "is_reg", True
+        if config.regularization_method == "preservation":
+            yield "prior_reg", True
+
+
+def mask_folder(folder: str) -> str:
+    """Return the folder of the masks of a subset's pictures: beside it, as it is looked through with its folders."""
+    return f"{folder}_masks"
+
+
+def _train(config: TrainingConfig, planned: Schedule) -> Keys:
+    yield "steps", planned.total_steps
+    yield "batch_size", config.batch_size
+    yield "gradient_accumulation", config.gradient_accumulation_steps
+    yield "train_unet", True
+    yield "train_text_encoder", trains_text(config)
+    if trains_text(config):
+        yield "text_encoder_lr", float(config.text_encoder_learning_rate)
+    yield "lr", float(config.learning_rate)
+    yield "optimizer", OPTIMIZERS[config.optimizer]
+    if config.weight_decay is not None:
+        yield "optimizer_params", {"weight_decay": float(config.weight_decay)}
+    yield from _scheduler(config, planned)
+    yield "dtype", PRECISIONS[config.mixed_precision]
+    yield "gradient_checkpointing", config.gradient_checkpointing
+    yield "noise_scheduler", kind(config).noise
+    yield "reg_weight", float(config.prior_loss_weight)
+    if config.min_snr_gamma and kind(config).diffusion:
+        yield "min_snr_gamma", float(config.min_snr_gamma)
+    if config.noise_offset and kind(config).diffusion:
+        yield "noise_offset", float(config.noise_offset)
+    if config.cache_text_encoder_outputs:
+        yield "cache_text_embeddings", True
+    yield "skip_first_sample", True
+    yield "disable_sampling", not config.sample_prompts
+
+
+def trains_text(config: TrainingConfig) -> bool:
+    """Say whether the text encoders are trained, which Flux's are not."""
+    return bool(config.text_encoder_learning_rate) and not is_flux(config)
+
+
+def _scheduler(config: TrainingConfig, planned: Schedule) -> Keys:
+    if config.scheduler in ("constant", "constant_with_warmup"):
+        yield "lr_scheduler", "constant_with_warmup" if config.warmup else "constant"
+        if config.warmup:
+            yield "lr_scheduler_params", {"num_warmup_steps": round(config.warmup * planned.total_steps)}
+        return
+    yield "lr_scheduler", config.scheduler
+    if config.scheduler == "linear":
+        # PyTorch's own linear scheduler rises.
+        yield "lr_scheduler_params", {"start_factor": 1.0, "end_factor": 0.0}
+
+
+def _model(config: TrainingConfig) -> Keys:
+    yield "name_or_path", config.checkpoint or None
+    yield "arch", kind(config).arch
+    if in_8_bits(config):
+        yield "quantize", True
+    if config.v_prediction:
+        yield "is_v_pred", True
+
+
+def _sample(config: TrainingConfig, planned: Schedule) -> Keys:
+    yield "sampler", kind(config).noise
+    yield "sample_every", max(1, config.sample_every_epochs * planned.steps_per_epoch)
+    yield "width", config.resolution
+    yield "height", config.resolution
+    yield "prompts", list(config.sample_prompts)
+    yield "neg", profile(config.base_model).negative
+    yield "seed", config.seed
+    yield "guidance_scale", kind(config).guidance
+    yield "sample_steps", _SAMPLE_STEPS

@@ -1,0 +1,155 @@
+"""What ai-toolkit would stop at, ignore or do badly (0.12.26)."""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+from typing import TYPE_CHECKING
+
+from ...bases import base_model
+from ...model import Problem
+from ...networks import network
+from .. import checks
+from .counting import placements
+from .rendering import trains_text
+from .words import LABEL, OPTIMIZERS, PRECISIONS, SCHEDULERS, in_8_bits, is_flux, kind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from ...model import TrainingConfig
+    from .. import Subset
+
+
+def missing(home: Path | None) -> Iterator[str]:
+    """Yield what speaks against the ai-toolkit in ``home``."""
+    if home is None:
+        return
+    if not (home / "run.py").is_file() or not (home / "toolkit" / "config_modules.py").is_file():
+        yield f"There is no {LABEL} in {home}: mend the folder in lorads.toml."
+        return
+    text = (home / "toolkit" / "config_modules.py").read_text(encoding="utf-8", errors="replace")
+    if "prior_reg" not in text or "gradient_accumulation'" not in text:
+        yield f"The {LABEL} in {home} knows neither prior_reg nor gradient_accumulation: update it."
+
+
+def refusals(config: TrainingConfig) -> Iterator[str]:
+    """Yield what ai-toolkit stops at, or would train something else with, in a settled config."""
+    yield from _unknown(config)
+    yield from _network(config)
+    yield from _captions(config)
+    if config.processes > 1:
+        yield f"{LABEL} is started with one process here: set the number of processes to 1."
+    if in_8_bits(config) and config.mixed_precision == "no":
+        yield "A base model in 8 bits needs mixed precision: choose bf16, or turn fp8 off."
+    if is_flux(config) and PurePath(config.checkpoint).suffix == ".safetensors":
+        yield (
+            f"{LABEL} takes Flux as a folder of all parts, or as a repository, and no single file: choose"
+            " black-forest-labs/FLUX.1-dev as the checkpoint."
+        )
+
+
+def _unknown(config: TrainingConfig) -> Iterator[str]:
+    if config.scheduler == "polynomial":
+        yield f"{LABEL} stops at the scheduler polynomial: choose linear, which is that of power 1."
+    else:
+        yield from checks.unknown(LABEL, "scheduler", config.scheduler, SCHEDULERS)
+    yield from checks.unknown(LABEL, "optimizer", config.optimizer, tuple(OPTIMIZERS))
+    yield from checks.unknown(LABEL, "mixed precision", config.mixed_precision, tuple(PRECISIONS))
+
+
+def _network(config: TrainingConfig) -> Iterator[str]:
+    kinds = network(config.network)
+    if kinds.hadamard:
+        yield f"{LABEL} has no LoHa: choose the network lora{'' if is_flux(config) else ' or locon'}."
+    elif kinds.convolutions and is_flux(config):
+        yield "Flux has no convolutions, so that a LoCon of it is a LoRA: choose the network lora."
+    if kinds.decomposed:
+        yield f"{LABEL} saves DoRA in a form that ComfyUI does not read: choose the network lora."
+
+
+def _captions(config: TrainingConfig) -> Iterator[str]:
+    if config.shuffle_caption:
+        yield f"{LABEL} shuffles the trigger along with all other tags: turn shuffling off."
+    if config.caption_variants:
+        yield f"{LABEL} reads all lines of a caption as one: turn variants off."
+    if config.cache_text_encoder_outputs and (config.caption_dropout or trains_text(config)):
+        what = "Captions that are dropped by chance" if config.caption_dropout else "Trained text encoders"
+        yield f"{what} cannot be learnt from cached outputs of the text encoders: leave that caching to us."
+
+
+def doubts(config: TrainingConfig) -> Iterator[str]:
+    """Yield what ai-toolkit trains, though hardly as it is meant."""
+    if not config.checkpoint:
+        yield f"No base model is chosen, at which {LABEL} stops: choose its file, or name it in the config."
+    if is_flux(config) and config.network_alpha != config.network_dim:
+        yield (
+            f"{LABEL} trains Flux with an alpha like the dim ({config.network_dim}), and leaves"
+            f" {config.network_alpha:g} out: that multiplies the learning rate by"
+            f" {config.network_dim / config.network_alpha:g}."
+        )
+
+
+def lacks(config: TrainingConfig) -> dict[str, str]:
+    """Return the fields that ai-toolkit lacks for this base model and network, and what is done instead."""
+    step = kind(config).step
+    found = {
+        "color_aug": "it is left out.",
+        "random_crop": "every picture is cropped about its centre.",
+        "max_bucket_side": "its buckets are as long as their pictures.",
+        "bucket_step": f"its buckets of {base_model(config.base_model).label} have steps of {step}.",
+        "bucket_no_upscale": "it enlarges nothing anyway.",
+        "keep_tokens": "it shuffles no captions here.",
+    }
+    if not kind(config).diffusion:
+        found["min_snr_gamma"] = "flow matching has no signal-to-noise weights; it is left out."
+        found["noise_offset"] = "Flux is trained without one; it is left out."
+        found["text_encoder_learning_rate"] = "Flux's text encoders stay as they are."
+        found["network_alpha"] = "Flux gets one like the dim."
+    if config.cache_text_encoder_outputs is False:
+        found["cache_text_encoder_outputs"] = "it caches them only where that is asked for."
+    if config.max_token_length != kind(config).tokens:
+        found["max_token_length"] = f"it reads the first {kind(config).tokens} tokens of a caption."
+    where = "it reads all parts from one folder or repository" if is_flux(config) else "only Flux has it"
+    return found | {part: f"{where}; {getattr(config, part)} is left out." for part in ("clip_l", "t5xxl", "ae")}
+
+
+def notes(config: TrainingConfig, subsets: Sequence[Subset], asked: TrainingConfig) -> Iterator[Problem]:
+    """Yield what ai-toolkit does another way than others, for a settled config without errors; ``asked`` is not."""
+    if config.warmup and config.scheduler not in ("constant", "constant_with_warmup"):
+        yield _lacking(
+            f"{LABEL}'s {config.scheduler} has no warm-up: that of {config.warmup:g} is left out;"
+            " constant_with_warmup has one."
+        )
+    if not asked.max_token_length and config.max_token_length > kind(config).tokens:
+        tokens = kind(config).tokens
+        yield _lacking(f"{LABEL} reads the first {tokens} tokens of a caption: keep captions short, the trigger first.")
+    if config.flip_aug:
+        yield _lacking(f"{LABEL} shows every picture and its mirror image in each epoch, which doubles the steps.")
+    if any(item.sizes for item in subsets if item.is_regularization):
+        yield Problem(
+            "info",
+            "regularization",
+            f"Every other step of {LABEL} is one of regularization images, which doubles the steps.",
+        )
+
+
+def _lacking(message: str) -> Problem:
+    return Problem("info", "not-in-trainer", message)
+
+
+# The pictures
+
+
+def subset_problems(config: TrainingConfig, subsets: Sequence[Subset]) -> Iterator[Problem]:
+    """Yield what is wrong with the pictures, for a settled config without errors."""
+    if not any(subset.sizes for subset in subsets if not subset.is_regularization):
+        yield Problem("error", "no-images", "There is no training image: widen the query, or mend the captions.")
+        return
+    placed = placements(config, subsets)
+    yield from checks.size_problems(LABEL, placed, kind(config).step)
+    smaller = sum(item.picture[0] * item.picture[1] < config.resolution**2 for item in placed)
+    if smaller and not config.bucket_no_upscale:
+        yield _lacking(
+            f"{LABEL} enlarges nothing: {smaller} images smaller than the resolution are trained as they are."
+        )

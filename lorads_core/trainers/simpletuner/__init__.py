@@ -1,0 +1,133 @@
+"""SimpleTuner: its config files, its buckets and its steps; rules of 4.8 (bc8e6ab7, 2026-08) unless said otherwise."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+from ...model import Problem
+from .. import Schedule, Subset, Tick, Trainer, checks
+from . import counting, rendering, rules
+from .words import LABEL
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from ...model import TrainingConfig
+
+_BAR = re.compile(
+    r"^Epoch (?P<epoch>\d+)/[\d.]+,? Steps: .*?\| (?P<step>\d+)/(?P<total>\d+) "
+    r"\[[^,\]]*(?:, +(?P<rate>[\d.]+)(?P<unit>it/s|s/it))?"
+    r"(?:.*?\blr=(?P<lr>[\w.+-]+))?(?:.*?step_loss=(?P<loss>[\w.+-]+))?"
+)
+# SimpleTuner learns by its environment alone where its config is. Its own command line would start accelerate from the
+# PATH, in a session of its own, where whoever stops the training misses it.
+_START = (
+    "import os, runpy, sys;"
+    " os.environ['SIMPLETUNER_ENVIRONMENT'] = sys.argv.pop(1);"
+    " os.environ['CONFIG_BACKEND'] = 'json';"
+    " os.environ.pop('CONFIG_PATH', None);"
+    " runpy.run_module('accelerate.commands.launch', run_name='__main__')"
+)
+
+
+class SimpleTuner:
+    """SimpleTuner, started by accelerate as the module ``simpletuner.train`` with the folder of its config files."""
+
+    name = "simpletuner"
+    label = LABEL
+
+    def problems(self, config: TrainingConfig, subsets: Sequence[Subset], home: Path | None = None) -> list[Problem]:
+        """Return what SimpleTuner would stop at, ignore or do badly."""
+        if senseless := list(checks.refusals(config)):
+            return [Problem("error", "config", message) for message in senseless]
+        settled = checks.settled(config)
+        found = [Problem("error", "config", message) for message in rules.refusals(settled)]
+        found += [Problem("error", "config", message) for message in rules.missing(home)]
+        found += [Problem("warning", "config", message) for message in (*checks.doubts(config), *rules.doubts(settled))]
+        found += checks.not_in_trainer(LABEL, config, rules.lacks(settled))
+        found += [Problem("info", "needs", message) for message in rules.needs(settled)]
+        if all(problem.severity != "error" for problem in found):
+            found += rules.notes(settled, subsets, config)
+            found += rules.subset_problems(settled, subsets)
+        return found
+
+    def schedule(self, config: TrainingConfig, subsets: Sequence[Subset]) -> Schedule:
+        """Return buckets and steps; no picture is dropped."""
+        return counting.schedule(checks.settled(config), subsets)
+
+    def files(
+        self,
+        config: TrainingConfig,
+        subsets: Sequence[Subset],
+        folder: Path,
+        output: Path,
+        name: str,  # noqa: ARG002 - its files have names of their own
+        home: Path | None = None,
+    ) -> dict[str, str]:
+        """Return ``config.json`` and what it names, with absolute paths."""
+        metrics = rules.writes_metrics(home)
+        return rendering.files(checks.settled(config), subsets, folder, output, metrics=metrics)
+
+    def command(self, config: TrainingConfig, folder: Path) -> list[str]:
+        """Return the start of accelerate, which starts ``simpletuner.train`` in each process."""
+        processes = ["--num_processes", str(config.processes), "--num_machines", "1"]
+        if config.processes > 1:
+            processes.append("--multi_gpu")
+        options = [*processes, "--mixed_precision", config.mixed_precision, "--dynamo_backend", "no"]
+        return ["-c", _START, str(folder), *options, "--module", "simpletuner.train"]
+
+    def caption(self, text: str, head: int, config: TrainingConfig) -> str:  # noqa: ARG002 - it keeps a fixed count
+        """Return the caption as it is: each line is a variant."""
+        return text
+
+    def mask(self, folder: str, stem: str) -> str:  # noqa: ARG002 - none are read
+        """Return nothing: a mask would have to bear its picture's whole name, suffix and all."""
+        return ""
+
+    def tick(self, line: str) -> Tick | None:
+        """Read a line of ``training_metrics.jsonl``, or tqdm's bar (to standard error).
+
+        ``Epoch 1/10, Steps:   3%|▎ | 1/32 [00:00<00:04,  1.39s/it, lr=0.0001, step_loss=0.123]``.
+        """
+        if line.startswith("{"):
+            return _of_metrics(line)
+        found = _BAR.search(line)
+        if not found:
+            return None
+        rate = float(found["rate"]) if found["rate"] else None
+        return Tick(
+            step=int(found["step"]),
+            total_steps=int(found["total"]),
+            epoch=int(found["epoch"]),
+            loss=float(found["loss"]) if found["loss"] else None,
+            learning_rate=float(found["lr"]) if found["lr"] else None,
+            rate=1 / rate if rate and found["unit"] == "s/it" else rate,
+        )
+
+    def checkpoints(self, config: TrainingConfig, schedule: Schedule, name: str) -> tuple[str, ...]:  # noqa: ARG002
+        """Return ``checkpoint-STEP/pytorch_lora_weights.safetensors`` of each save, and the final file of that name."""
+        saved = (f"checkpoint-{step}/{rendering.LORA_FILE}" for step in counting.saves(config, schedule))
+        return (*saved, rendering.LORA_FILE)
+
+
+TRAINER: Trainer = SimpleTuner()
+
+
+def _of_metrics(line: str) -> Tick | None:
+    """Read a line of the file that ``report_to`` simpletuner writes (``helpers/training/local_metrics.py``)."""
+    try:
+        record: Any = json.loads(line)
+        metrics: Any = record["metrics"]
+        step = int(record["step"])
+        values = {key: float(metrics[key]) for key in ("train_loss", "learning_rate", "epoch") if key in metrics}
+    except (ValueError, KeyError, TypeError):
+        return None
+    return Tick(
+        step=step,
+        epoch=int(values["epoch"]) if "epoch" in values else None,
+        loss=values.get("train_loss"),
+        learning_rate=values.get("learning_rate"),
+    )

@@ -1,0 +1,155 @@
+"""The buckets and steps that SimpleTuner makes of a dataset; pure geometry and counting, after its code (4.8).
+
+Terms as in `lorads_core.buckets`. Every subset is a backend of its own: its buckets are never shared with another's.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from ...buckets import Placement, Size
+from .. import Schedule, Subset
+from .words import STEP
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from ...model import TrainingConfig
+
+_MEGAPIXEL = 1_000_000
+# TrainingSample._set_resolution: near these areas (megapixels) a square picture gets this side, whatever others get.
+_SQUARES = {0.25: 512, 0.5: 768, 1.0: 1024, 2.0: 1536, 4.0: 2048}
+_NEAR = 0.05
+
+
+@lru_cache(maxsize=65536)
+def place(picture: Size, resolution: int) -> Placement:
+    """Return the bucket of a picture of the given upright size; a zero side means that SimpleTuner would stop at it.
+
+    Each aspect, rounded to two digits, has its bucket: the area of the resolution before both sides are rounded to the
+    nearest multiple of 64, so that it may be larger. What is smaller is enlarged, and all is cropped about the centre
+    (``TrainingSample.calculate_target_size``, ``calculate_new_size_by_pixel_area``).
+    """
+    width, height = picture
+    area = resolution * resolution / _MEGAPIXEL
+    edge = _rounded(int(math.sqrt(area * _MEGAPIXEL)))
+    aspect = round(width / height, 2)
+    if not aspect:
+        return Placement(picture, (0, 0), (0, 0))
+    bucket = (edge, edge) if width == height else _bucket(edge, aspect)
+    resized = bucket if width == height else _covering(picture, bucket)
+    if aspect_of(bucket) == 1:
+        side = _square(area)
+        bucket = (side, side)
+        if resized[0] < side:
+            resized = bucket
+    return Placement(picture, bucket, resized)
+
+
+def _rounded(value: float) -> int:
+    return max(round(value / STEP) * STEP, STEP)
+
+
+def _bucket(edge: int, aspect: float) -> Size:
+    return _rounded(edge * math.sqrt(aspect)), _rounded(edge / math.sqrt(aspect))
+
+
+def _covering(picture: Size, bucket: Size) -> Size:
+    """Return the size of a picture that covers the bucket, its aspect kept."""
+    aspect = picture[0] / picture[1]
+    if bucket[0] < bucket[1]:
+        width, height = bucket[0], int(bucket[0] / aspect)
+    else:
+        width, height = int(bucket[1] * aspect), bucket[1]
+    if bucket[0] > width:
+        return bucket[0], height + int((bucket[0] - width) / aspect)
+    if bucket[1] > height:
+        return width + int((bucket[1] - height) * aspect), bucket[1]
+    return width, height
+
+
+def _square(area: float) -> int:
+    """Return the side of square buckets for an area in megapixels."""
+    near = (side for megapixels, side in _SQUARES.items() if abs(area - megapixels) < _NEAR)
+    return _rounded(math.sqrt(next((side * side for side in near), area * _MEGAPIXEL)))
+
+
+def aspect_of(bucket: Size) -> float:
+    """Return what SimpleTuner names a bucket by."""
+    return round(bucket[0] / bucket[1], 2) if bucket[1] else 0.0
+
+
+def placements(config: TrainingConfig, subsets: Sequence[Subset]) -> list[Placement]:
+    """Return where each picture goes, in the order of subsets and files, for a settled config."""
+    return [place(size, config.resolution) for subset in subsets for size in subset.sizes]
+
+
+def full_step(config: TrainingConfig) -> int:
+    """Return the samples of one step of all processes, which every bucket must have."""
+    return config.batch_size * config.processes * config.gradient_accumulation_steps
+
+
+def pictures_by_bucket(config: TrainingConfig, subset: Subset) -> Mapping[Size, int]:
+    """Return how many pictures of a subset each bucket has, without repeats.
+
+    Of two buckets of the same name the first one takes the pictures of both.
+    """
+    named: dict[float, Size] = {}
+    counts: Counter[Size] = Counter()
+    for item in placements(config, [subset]):
+        counts[named.setdefault(aspect_of(item.bucket), item.bucket)] += 1
+    return counts
+
+
+def padded(config: TrainingConfig, subset: Subset, count: int) -> int:
+    """Return how many pictures a bucket of ``count`` has after too few for a step were shown over and over.
+
+    That is done to subsets without repeats only (``allow_dataset_oversubscription`` in
+    ``split_buckets_between_processes``); elsewhere too few stop the training.
+    """
+    wanted = full_step(config)
+    if subset.repeats > 1 or count >= wanted:
+        return count
+    return math.ceil(count * math.ceil(wanted / count) / wanted) * wanted
+
+
+def schedule(config: TrainingConfig, subsets: Sequence[Subset]) -> Schedule:
+    """Return buckets and steps of a settled config; all regularization pictures are used, with their repeats.
+
+    SimpleTuner reckons with the batches that the samples of each bucket fill (``MetadataBackend.__len__``), rounded up
+    over the accumulation, for all epochs (``_recalculate_training_steps``). It then goes through the pictures of each
+    backend anew for every repeat, the last batch of a bucket filled up with pictures already shown
+    (``random_dataloader_iterator``): so it has at least as many batches, and stops at the steps it reckoned with.
+    Accumulation goes on across epochs, and what is left at the end is never applied.
+    """
+    samples: Counter[Size] = Counter()
+    reckoned = shown = 0
+    for subset in subsets:
+        for bucket, count in pictures_by_bucket(config, subset).items():
+            pictures = padded(config, subset, count)
+            samples[bucket] += pictures * subset.repeats
+            own = math.ceil(pictures / config.processes)
+            reckoned += math.ceil(own * subset.repeats / config.batch_size)
+            shown += subset.repeats * math.ceil(own / config.batch_size)
+    steps = math.ceil(reckoned / config.gradient_accumulation_steps)
+    return Schedule(
+        buckets=tuple(sorted(samples.items())),
+        epochs=config.epochs,
+        steps_per_epoch=steps,
+        total_steps=min(steps * config.epochs, shown * config.epochs // config.gradient_accumulation_steps),
+        regularization_used=sum(len(subset.sizes) for subset in subsets if subset.is_regularization),
+    )
+
+
+def steps_of(epochs: int, planned: Schedule) -> int:
+    """Return epochs in steps, as SimpleTuner reckons them: its own epochs may be longer, and the last cut off."""
+    return max(1, epochs * planned.steps_per_epoch)
+
+
+def saves(config: TrainingConfig, planned: Schedule) -> Iterator[int]:
+    """Yield the steps after which a LoRA is saved on the way."""
+    every = steps_of(config.save_every_epochs, planned)
+    yield from range(every, planned.total_steps + 1, every)

@@ -1,0 +1,214 @@
+"""The config files of SimpleTuner as texts: what it is told, in its own words (4.8); an unknown key stops it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import PurePath
+from typing import TYPE_CHECKING
+
+from ...captions.profiles import profile
+from . import counting
+from .words import FLUX_REPOSITORY, OPTIMIZERS, SCHEDULERS, STEP, in_8_bits, is_flux, kind, lycoris
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from ...model import TrainingConfig
+    from .. import Subset
+
+    Keys = Iterator[tuple[str, object]]
+
+CONFIG_FILE = "config.json"
+"""A name that SimpleTuner looks for itself in the folder that it is given."""
+DATASET_FILE = "multidatabackend.json"
+NETWORK_FILE = "lycoris_config.json"
+PROMPTS_FILE = "user_prompt_library.json"
+LORA_FILE = "pytorch_lora_weights.safetensors"
+VARIATIONS = 10
+"""How many orders of a caption's tags are learnt at most; each is kept as an embedding."""
+
+_CACHE = "cache"
+_SAMPLE_STEPS = 28
+
+
+def files(
+    config: TrainingConfig, subsets: Sequence[Subset], folder: Path, output: Path, *, metrics: bool
+) -> dict[str, str]:
+    """Return the config files of a settled config by name; ``metrics`` says whether it can write its progress."""
+    texts: dict[str, object] = {
+        CONFIG_FILE: dict(_keys(config, subsets, folder, output, metrics=metrics)),
+        DATASET_FILE: list(_backends(config, subsets, folder)),
+        NETWORK_FILE: dict(lycoris(config)),
+    }
+    if config.sample_prompts:
+        texts[PROMPTS_FILE] = {f"sample_{n}": prompt for n, prompt in enumerate(config.sample_prompts, 1)}
+    return {name: json.dumps(value, ensure_ascii=False, indent=2) + "\n" for name, value in texts.items()}
+
+
+def _keys(config: TrainingConfig, subsets: Sequence[Subset], folder: Path, output: Path, *, metrics: bool) -> Keys:
+    """Yield the keys of ``config.json``: each is an option of ``train.py``, without its hyphens."""
+    yield "model_type", "lora"
+    yield "model_family", kind(config).family
+    yield from _model_keys(config)
+    yield "lora_type", "lycoris"
+    yield "lycoris_config", str(folder / NETWORK_FILE)
+    yield "data_backend_config", str(folder / DATASET_FILE)
+    yield "output_dir", str(output)
+    # Its default takes up the newest checkpoint in the folder.
+    yield "resume_from_checkpoint", ""
+    yield from _step_keys(config, subsets)
+    yield from _learning_keys(config)
+    yield "mixed_precision", config.mixed_precision
+    if in_8_bits(config):
+        yield "base_model_precision", "int8-quanto"
+    yield "gradient_checkpointing", config.gradient_checkpointing
+    yield from _caption_keys(config)
+    yield from _noise_keys(config)
+    yield from _sample_keys(config, subsets, folder)
+    # Else a bucket with fewer pictures than a step would stop it even where there are no repeats.
+    yield "allow_dataset_oversubscription", True
+    yield "aspect_bucket_alignment", STEP
+    yield "aspect_bucket_rounding", 2
+    # What its cache says of an earlier config would win otherwise.
+    yield "override_dataset_config", True
+    yield "report_to", "simpletuner" if metrics else "none"
+    yield "push_to_hub", False
+    yield "seed", config.seed
+
+
+def _model_keys(config: TrainingConfig) -> Keys:
+    """Yield the base model; a VAE that is not named would be one that it fetches."""
+    if is_one_file_of_flux(config):
+        yield "pretrained_model_name_or_path", FLUX_REPOSITORY
+        yield "pretrained_vae_model_name_or_path", FLUX_REPOSITORY
+        if config.checkpoint:
+            yield "pretrained_transformer_model_name_or_path", config.checkpoint
+    elif config.checkpoint:
+        yield "pretrained_model_name_or_path", config.checkpoint
+        yield "pretrained_vae_model_name_or_path", config.checkpoint
+    yield "vae_dtype", "fp32"  # SDXL's own overflows in half precision
+    if config.v_prediction:
+        yield "prediction_type", "v_prediction"
+        yield "rescale_betas_zero_snr", True
+
+
+def is_one_file_of_flux(config: TrainingConfig) -> bool:
+    """Say whether the checkpoint holds Flux's transformer alone; else it is a folder or a repository of all parts."""
+    return is_flux(config) and (not config.checkpoint or PurePath(config.checkpoint).suffix == ".safetensors")
+
+
+def _step_keys(config: TrainingConfig, subsets: Sequence[Subset]) -> Keys:
+    planned = counting.schedule(config, subsets)
+    yield "train_batch_size", config.batch_size
+    yield "gradient_accumulation_steps", config.gradient_accumulation_steps
+    yield "num_train_epochs", config.epochs
+    yield "max_train_steps", 0
+    yield "checkpoint_step_interval", counting.steps_of(config.save_every_epochs, planned)
+    yield "checkpoints_total_limit", 0  # no limit: its default keeps five
+    yield "learning_rate", float(config.learning_rate)
+    yield "lr_scheduler", _scheduler(config)
+    if config.scheduler == "cosine":
+        # custom_schedule.py: this is the length of half a cosine, and there is no warm-up.
+        yield "lr_warmup_steps", max(1, planned.total_steps)
+    else:
+        yield "lr_warmup_steps", round(config.warmup * planned.total_steps)
+    if config.scheduler in ("cosine", "polynomial"):
+        yield "lr_end", 0.0
+    if config.scheduler == "polynomial":
+        yield "lr_power", 1.0
+
+
+def _scheduler(config: TrainingConfig) -> str:
+    return "constant_with_warmup" if config.scheduler == "constant" and config.warmup else SCHEDULERS[config.scheduler]
+
+
+def _learning_keys(config: TrainingConfig) -> Keys:
+    yield "optimizer", OPTIMIZERS[config.optimizer]
+    if config.weight_decay is not None:
+        # optimizer_config reads a number by its point.
+        yield "optimizer_config", f"weight_decay={config.weight_decay:.10f}".rstrip("0") + "0"
+
+
+def _caption_keys(config: TrainingConfig) -> Keys:
+    yield "caption_strategy", "textfile"
+    yield "caption_dropout_probability", float(config.caption_dropout)
+    if config.cache_text_encoder_outputs is False:
+        yield "text_cache_disable", True
+
+
+def _noise_keys(config: TrainingConfig) -> Keys:
+    if not kind(config).diffusion:
+        return
+    if config.min_snr_gamma:
+        yield "snr_gamma", int(config.min_snr_gamma)
+    if config.noise_offset:
+        yield "offset_noise", True
+        yield "noise_offset", float(config.noise_offset)
+        yield "noise_offset_probability", 1.0
+
+
+def _sample_keys(config: TrainingConfig, subsets: Sequence[Subset], folder: Path) -> Keys:
+    if not config.sample_prompts:
+        yield "validation_disable", True
+        return
+    yield "user_prompt_library", str(folder / PROMPTS_FILE)
+    yield "validation_disable_unconditional", True
+    yield "validation_step_interval", counting.steps_of(config.sample_every_epochs, counting.schedule(config, subsets))
+    yield "validation_resolution", str(config.resolution)
+    yield "validation_seed", config.seed
+    yield "validation_num_inference_steps", _SAMPLE_STEPS
+    yield "validation_guidance", kind(config).guidance
+    if negative := profile(config.base_model).negative:
+        yield "validation_negative_prompt", negative
+
+
+# Backends
+
+
+def _backends(config: TrainingConfig, subsets: Sequence[Subset], folder: Path) -> Iterator[dict[str, object]]:
+    """Yield a backend for each folder of pictures, and that of the captions' embeddings.
+
+    Nothing is written here that lets SimpleTuner delete pictures.
+    """
+    for subset in subsets:
+        if subset.sizes:
+            yield dict(_backend(config, subset, folder))
+    yield {
+        "id": "text-embeds",
+        "dataset_type": "text_embeds",
+        "type": "local",
+        "default": True,
+        "cache_dir": str(folder / _CACHE / "text"),
+    }
+
+
+def _backend(config: TrainingConfig, subset: Subset, folder: Path) -> Keys:
+    yield "id", subset.folder
+    yield "type", "local"
+    yield "dataset_type", "image"
+    yield "instance_data_dir", str(folder / subset.folder)
+    yield "cache_dir_vae", str(folder / _CACHE / "vae" / subset.folder)
+    yield "caption_strategy", "textfile"
+    yield "disable_multiline_split", not config.caption_variants
+    yield "crop", False
+    yield "resolution", config.resolution
+    yield "resolution_type", "pixel_area"
+    yield "repeats", subset.repeats - 1  # how often besides the first time
+    if config.shuffle_caption:
+        yield "caption_shuffle", _shuffle(config, subset)
+    if not config.cache_latents:
+        yield "vae_cache_disable", True
+    if subset.is_regularization and config.regularization_method == "preservation":
+        yield "is_regularisation_data", True
+
+
+def _shuffle(config: TrainingConfig, subset: Subset) -> dict[str, object]:
+    return {
+        "enable": True,
+        "count": min(VARIATIONS, config.epochs * subset.repeats),
+        "split_on": "comma",
+        "position_start": config.keep_tokens,
+        "include_original": False,
+        "seed": config.seed,
+    }

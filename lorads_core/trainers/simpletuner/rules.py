@@ -1,0 +1,205 @@
+"""What SimpleTuner would stop at, ignore or do badly (4.8)."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from ...bases import base_model
+from ...model import Problem
+from ...networks import network
+from .. import checks
+from .counting import full_step, pictures_by_bucket, placements
+from .rendering import VARIATIONS, is_one_file_of_flux
+from .words import FLUX_REPOSITORY, LABEL, OPTIMIZERS, PRECISIONS, SCHEDULERS, STEP, in_8_bits, is_flux, kind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from ...model import TrainingConfig
+    from .. import Subset
+
+OLDEST = (4, 7)
+"""The oldest version whose configs we know: before, regularization was LyCORIS' alone, and epochs had no strict end."""
+METRICS = (4, 8)
+"""From this version on it writes its progress to a file."""
+
+_VERSION = re.compile(r"""^__version__ = ["'](\d+)\.(\d+)""", re.MULTILINE)
+_PLACES = ("simpletuner", "*/lib/python3*/site-packages/simpletuner", "*/Lib/site-packages/simpletuner")
+
+
+def version_in(home: Path) -> tuple[int, int] | None:
+    """Return the version of the SimpleTuner in ``home`` (its sources, or a folder with its venv), None without one."""
+    for place in _PLACES:
+        for found in sorted(home.glob(f"{place}/__init__.py")):
+            version = _VERSION.search(found.read_text(encoding="utf-8", errors="replace"))
+            if version:
+                return int(version[1]), int(version[2])
+    return None
+
+
+def writes_metrics(home: Path | None) -> bool:
+    """Say whether the SimpleTuner in ``home`` can write its progress to a file."""
+    version = version_in(home) if home else None
+    return version is None or version >= METRICS
+
+
+def missing(home: Path | None) -> Iterator[str]:
+    """Yield what speaks against the SimpleTuner in ``home``."""
+    if home is None:
+        return
+    version = version_in(home)
+    if version is None:
+        yield f"There is no {LABEL} in {home}: mend the folder in lorads.toml."
+    elif version < OLDEST:
+        found, oldest = (".".join(map(str, each)) for each in (version, OLDEST))
+        yield f"The {LABEL} in {home} is version {found}, and {oldest} is the oldest that is written for: update it."
+
+
+def refusals(config: TrainingConfig) -> Iterator[str]:
+    """Yield what SimpleTuner stops at, or would train something else with, in a settled config."""
+    yield from _unknown(config)
+    yield from _network(config)
+    if config.masked_loss != "none":
+        yield (
+            f"{LABEL} pairs a mask with its picture by the whole file name, and reads none from alpha channels: train"
+            " masks with sd-scripts, OneTrainer (sidecar) or ai-toolkit."
+        )
+    if config.cache_latents and config.random_crop:
+        yield "Random cropping cannot be learnt from cached latents: turn it off."
+    gamma = config.min_snr_gamma
+    if kind(config).diffusion and gamma != int(gamma):
+        yield f"{LABEL} takes whole numbers as min SNR gamma only, and {gamma:g} is none: use {round(gamma) or 1}."
+    if in_8_bits(config) and config.mixed_precision == "no":
+        yield "A base model in 8 bits needs mixed precision: choose bf16, or turn fp8 off."
+
+
+def _unknown(config: TrainingConfig) -> Iterator[str]:
+    if config.scheduler == "cosine_with_restarts":
+        yield f"{LABEL} keeps the learning rate constant under cosine_with_restarts: choose cosine."
+    else:
+        yield from checks.unknown(LABEL, "scheduler", config.scheduler, tuple(SCHEDULERS))
+    yield from checks.unknown(LABEL, "optimizer", config.optimizer, tuple(OPTIMIZERS))
+    yield from checks.unknown(LABEL, "mixed precision", config.mixed_precision, PRECISIONS)
+
+
+def _network(config: TrainingConfig) -> Iterator[str]:
+    kinds = network(config.network)
+    if is_flux(config) and kinds.convolutions and not kinds.hadamard:
+        yield "Flux has no convolutions, so that a LoCon of it is a LoRA: choose the network lora."
+    if config.network_alpha != int(config.network_alpha) or config.network_alpha < 1:
+        yield (
+            f"{LABEL} reads the alpha as a whole number, and {config.network_alpha:g} is none: use"
+            f" {max(1, round(config.network_alpha))}."
+        )
+    if in_8_bits(config) and kinds.decomposed:
+        yield "DoRA cannot be trained on a base model in 8 bits: turn fp8 off, or choose the network lora."
+
+
+def doubts(config: TrainingConfig) -> Iterator[str]:
+    """Yield what SimpleTuner trains, though hardly as it is meant."""
+    if not config.checkpoint:
+        yield f"No base model is chosen, so that {LABEL} fetches the usual one of its family: choose its file."
+    if not config.seed:
+        yield f"{LABEL} takes the time for a seed of 0, so that no training is like another: use any other number."
+
+
+def needs(config: TrainingConfig) -> Iterator[str]:
+    """Yield what is needed besides the files that are named."""
+    if is_one_file_of_flux(config):
+        yield (
+            f"{LABEL} takes Flux's text encoders and VAE from {FLUX_REPOSITORY} at Hugging Face: accept its licence"
+            " there, and log in (hf auth login); or choose a folder of all parts as the checkpoint."
+        )
+    elif config.checkpoint.lower().endswith(".safetensors"):
+        yield (
+            f"For a checkpoint of one file {LABEL} takes the layout of {base_model(config.base_model).label} from"
+            " Hugging Face the first time."
+        )
+    if "8bit" in OPTIMIZERS.get(config.optimizer, "") or "paged" in OPTIMIZERS.get(config.optimizer, ""):
+        yield f"{config.optimizer} needs bitsandbytes, which {LABEL} has with its CUDA extra."
+
+
+def lacks(config: TrainingConfig) -> dict[str, str]:
+    """Return the fields that SimpleTuner lacks for this base model and network, and what is done instead."""
+    found = {
+        "prior_loss_weight": "regularization images count as much as others.",
+        "flip_aug": "it never mirrors; flipped copies must be images of their own.",
+        "color_aug": "it is left out.",
+        "random_crop": "every picture is cropped about its centre.",
+        "max_bucket_side": "its buckets are as long as their pictures.",
+        "bucket_step": f"it has steps of {STEP} for {base_model(config.base_model).label}.",
+        "bucket_no_upscale": "it enlarges what is smaller than its bucket.",
+        "text_encoder_learning_rate": "LyCORIS leaves the text encoders as they are.",
+    }
+    if config.bucket_step == STEP:
+        del found["bucket_step"]
+    if not kind(config).diffusion:
+        found["min_snr_gamma"] = "flow matching has no signal-to-noise weights; it is left out."
+        found["noise_offset"] = "Flux is trained without one; it is left out."
+    if config.max_token_length != kind(config).tokens:
+        found["max_token_length"] = f"it reads the first {kind(config).tokens} tokens of a caption."
+    where = "it reads all parts from one folder or repository" if is_flux(config) else "only Flux has it"
+    return found | {part: f"{where}; {getattr(config, part)} is left out." for part in ("clip_l", "t5xxl", "ae")}
+
+
+def notes(config: TrainingConfig, subsets: Sequence[Subset], asked: TrainingConfig) -> Iterator[Problem]:
+    """Yield what SimpleTuner does another way than others, for a settled config without errors; ``asked`` is not."""
+    if config.scheduler == "cosine" and config.warmup:
+        yield _lacking(f"{LABEL}'s cosine has no warm-up: that of {config.warmup:g} is left out; linear has one.")
+    if not asked.max_token_length and config.max_token_length > kind(config).tokens:
+        tokens = kind(config).tokens
+        yield _lacking(f"{LABEL} reads the first {tokens} tokens of a caption: keep captions short, the trigger first.")
+    if config.shuffle_caption:
+        yield _lacking(
+            f"{LABEL} keeps as many tags in front as keep tokens says ({config.keep_tokens}), of every caption alike,"
+            f" and learns at most {VARIATIONS} orders of the others."
+        )
+    if config.regularization_method == "prior" and any(item.sizes for item in subsets if item.is_regularization):
+        yield Problem(
+            "info",
+            "regularization",
+            f"{LABEL} learns regularization images beside the others, and all of them; its own way is the method"
+            " preservation, which learns from what the base model makes of them.",
+        )
+
+
+def _lacking(message: str) -> Problem:
+    return Problem("info", "not-in-trainer", message)
+
+
+# The pictures
+
+
+def subset_problems(config: TrainingConfig, subsets: Sequence[Subset]) -> Iterator[Problem]:
+    """Yield what is wrong with the pictures, for a settled config without errors."""
+    if not any(subset.sizes for subset in subsets if not subset.is_regularization):
+        yield Problem("error", "no-images", "There is no training image: widen the query, or mend the captions.")
+        return
+    yield from checks.size_problems(LABEL, placements(config, subsets), STEP)
+    for subset in subsets:
+        yield from _short_buckets(config, subset)
+
+
+def _short_buckets(config: TrainingConfig, subset: Subset) -> Iterator[Problem]:
+    """Yield that buckets have fewer samples than a step (``split_buckets_between_processes``)."""
+    wanted = full_step(config)
+    counts = {bucket: count for bucket, count in pictures_by_bucket(config, subset).items() if all(bucket)}
+    short = {bucket: count for bucket, count in counts.items() if count * subset.repeats < wanted}
+    if not short:
+        return
+    (width, height), fewest = min(short.items(), key=lambda item: (item[1], item[0]))
+    what = f"{len(short)} buckets of {subset.folder} (e.g. {width}×{height} with {fewest} images) have fewer samples"
+    what += f" than the {wanted} of a step"
+    if subset.repeats == 1:
+        message = f"{what}: {LABEL} shows their images over and over to fill it, more often than others."
+        yield Problem("warning", "small-bucket", message)
+        return
+    repeats = "regularization repeats" if subset.is_regularization else "repeats"
+    yield Problem(
+        "error",
+        "small-bucket",
+        f"{what}, which stops {LABEL}: use at least {-(-wanted // fewest)} {repeats} (or 1, to have them shown over and"
+        " over), a smaller batch or less accumulation, or leave these images out.",
+    )

@@ -1,0 +1,232 @@
+"""SimpleTuner: what we write is what it reads, and what it would stop at is refused before."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+
+from lorads_core.model import TrainingConfig
+from lorads_core.trainers import Subset, Tick, trainer
+
+SIMPLETUNER = trainer("simpletuner")
+CONFIG = TrainingConfig(checkpoint="/models/sdxl.safetensors")
+TRAINING = Subset("10_cat", 10, is_regularization=False, sizes=((1216, 832), (832, 1216), (1024, 1024)))
+OTHERS = Subset("1_regularization", 1, is_regularization=True, sizes=((1024, 1024), (3000, 2000)))
+FOLDER, OUTPUT = Path("/exports/cat"), Path("/exports/cat-lora")
+
+
+def changed(**changes):
+    return dataclasses.replace(CONFIG, **changes)
+
+
+def files(config=CONFIG, subsets=(TRAINING, OTHERS), home=None):
+    texts = SIMPLETUNER.files(config, subsets, FOLDER, OUTPUT, "cat", home)
+    return {name: json.loads(text) for name, text in texts.items()}
+
+
+def messages(config, subsets=(TRAINING,), severity="error", home=None):
+    return " ".join(p.message for p in SIMPLETUNER.problems(config, subsets, home) if p.severity == severity)
+
+
+def test_repeats_are_counted_besides_the_first_time():
+    training, others, _ = files()["multidatabackend.json"]
+    assert (training["repeats"], others["repeats"]) == (9, 0)
+    assert training["instance_data_dir"] == str(FOLDER / "10_cat")
+    assert training["caption_strategy"] == "textfile"
+    assert training["crop"] is False
+
+
+def test_an_empty_folder_is_no_backend():
+    written = files(subsets=(TRAINING, dataclasses.replace(OTHERS, sizes=())))["multidatabackend.json"]
+    assert [each["id"] for each in written] == ["10_cat", "text-embeds"]
+
+
+def test_nothing_lets_it_delete_pictures():
+    everything = json.dumps(files(changed(sample_prompts=("a",), shuffle_caption=True)))
+    assert "delete" not in everything
+
+
+def test_a_reused_folder_is_not_taken_up():
+    assert files()["config.json"]["resume_from_checkpoint"] == ""
+
+
+def test_regularization_is_preserved_only_where_that_is_asked_for():
+    assert "is_regularisation_data" not in files()["multidatabackend.json"][1]
+    training, others, _ = files(changed(regularization_method="preservation"))["multidatabackend.json"]
+    assert others["is_regularisation_data"] is True
+    assert "is_regularisation_data" not in training
+    assert "beside the others" in messages(CONFIG, (TRAINING, OTHERS), "info")
+
+
+def test_lines_are_variants_only_where_that_is_asked_for():
+    assert files()["multidatabackend.json"][0]["disable_multiline_split"] is True
+    assert files(changed(caption_variants=True))["multidatabackend.json"][0]["disable_multiline_split"] is False
+
+
+def test_the_head_of_a_caption_is_not_shuffled():
+    shuffle = files(changed(shuffle_caption=True, keep_tokens=3))["multidatabackend.json"][0]["caption_shuffle"]
+    assert (shuffle["position_start"], shuffle["include_original"], shuffle["count"]) == (3, False, 10)
+
+
+def test_a_cosine_is_as_long_as_the_training():
+    planned = SIMPLETUNER.schedule(CONFIG, (TRAINING, OTHERS))
+    assert files()["config.json"]["lr_warmup_steps"] == planned.total_steps
+    assert files()["config.json"]["lr_end"] == 0.0
+    assert "no warm-up: that of 0.05 is left out" in messages(CONFIG, severity="info")
+    assert files(changed(scheduler="linear", warmup=0.1))["config.json"]["lr_warmup_steps"] == round(
+        0.1 * planned.total_steps
+    )
+
+
+def test_constant_with_a_warm_up_is_the_scheduler_that_has_one():
+    assert files(changed(scheduler="constant"))["config.json"]["lr_scheduler"] == "constant_with_warmup"
+    assert files(changed(scheduler="constant", warmup=0.0))["config.json"]["lr_scheduler"] == "constant"
+
+
+@pytest.mark.parametrize(
+    ("decay", "text"), [(0.01, "weight_decay=0.010"), (0.0, "weight_decay=0.0"), (2.0, "weight_decay=2.0")]
+)
+def test_weight_decay_is_written_with_a_point(decay, text):
+    assert files(changed(weight_decay=decay))["config.json"]["optimizer_config"] == text
+
+
+@pytest.mark.parametrize(
+    ("network", "keys"),
+    [
+        ("lora", {"algo": "lora"}),
+        ("locon", {"algo": "lora", "conv_dim": 16, "conv_alpha": 8.0}),
+        ("loha", {"algo": "loha", "conv_dim": 16, "conv_alpha": 8.0}),
+        ("dora", {"algo": "lora", "dora_wd": True}),
+    ],
+)
+def test_every_network_has_its_module(network, keys):
+    written = files(changed(network=network))["lycoris_config.json"]
+    assert {key: written[key] for key in keys} == keys
+    assert ("dora_wd" in written) is (network == "dora")
+    assert ("ResnetBlock2D" in written["apply_preset"]["target_module"]) is (network in {"locon", "loha"})
+    assert (written["linear_dim"], written["linear_alpha"]) == (16, 8)
+
+
+def test_flux_of_one_file_takes_the_rest_from_its_repository():
+    written = files(changed(base_model="flux"))["config.json"]
+    assert written["pretrained_transformer_model_name_or_path"] == CONFIG.checkpoint
+    assert written["pretrained_model_name_or_path"] == "black-forest-labs/FLUX.1-dev"
+    assert written["base_model_precision"] == "int8-quanto"
+    whole = files(changed(base_model="flux", checkpoint="/models/flux"))["config.json"]
+    assert whole["pretrained_model_name_or_path"] == "/models/flux"
+    assert "pretrained_transformer_model_name_or_path" not in whole
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"scheduler": "cosine_with_restarts"}, "constant under cosine_with_restarts: choose cosine"),
+        ({"scheduler": "rex"}, "no scheduler 'rex'"),
+        ({"optimizer": "DAdaptAdam"}, "no optimizer 'DAdaptAdam'"),
+        ({"network_alpha": 8.5}, "8.5 is none: use 8"),
+        ({"network_alpha": 0.5}, "0.5 is none: use 1"),
+        ({"min_snr_gamma": 2.5}, "2.5 is none: use 2"),
+        ({"masked_loss": "alpha"}, "train masks with sd-scripts"),
+        ({"masked_loss": "sidecar"}, "train masks with sd-scripts"),
+        ({"random_crop": True}, "Random cropping cannot be learnt from cached latents"),
+        ({"fp8_base": True, "mixed_precision": "no"}, "needs mixed precision"),
+        ({"fp8_base": True, "network": "dora"}, "DoRA cannot be trained on a base model in 8 bits"),
+        ({"base_model": "flux", "network": "locon"}, "choose the network lora"),
+    ],
+)
+def test_what_it_would_stop_at_is_refused(change, says):
+    assert says in messages(changed(**change))
+
+
+def test_a_bucket_with_fewer_samples_than_a_step_is_refused():
+    config = changed(batch_size=4, gradient_accumulation_steps=3)
+    assert "fewer samples than the 12 of a step, which stops SimpleTuner: use at least 12 repeats" in messages(config)
+    assert messages(changed(batch_size=4)) == ""
+
+
+def test_a_bucket_without_repeats_is_filled_up():
+    assert "over and over" in messages(CONFIG, (TRAINING, OTHERS), "warning")
+    planned = SIMPLETUNER.schedule(CONFIG, (TRAINING, OTHERS))
+    assert dict(planned.buckets)[1024, 1024] == 10 + 2
+    three = dataclasses.replace(OTHERS, sizes=((1024, 1024),) * 2)
+    assert dict(SIMPLETUNER.schedule(changed(batch_size=3), (three,)).buckets) == {(1024, 1024): 6}
+
+
+def test_steps_are_those_of_the_batches_that_samples_fill():
+    alone = dataclasses.replace(TRAINING, sizes=((1024, 1024),))
+    assert SIMPLETUNER.schedule(changed(epochs=3), (alone,)).total_steps == 3 * 5
+    assert SIMPLETUNER.schedule(changed(epochs=3, gradient_accumulation_steps=2), (alone,)).total_steps == 9
+    one_epoch = changed(epochs=1, batch_size=5, gradient_accumulation_steps=3, repeats=5)
+    five = dataclasses.replace(TRAINING, sizes=((1024, 1024),) * 5, repeats=5)
+    assert SIMPLETUNER.schedule(one_epoch, (five,)).total_steps == 1  # 5 batches: what is left is never applied
+
+
+def test_a_picture_too_long_for_any_bucket_is_refused():
+    assert "a side smaller than a bucket step" in messages(
+        CONFIG, (dataclasses.replace(TRAINING, sizes=((10, 3000),)),)
+    )
+
+
+def test_saves_are_counted_in_steps():
+    planned = SIMPLETUNER.schedule(changed(epochs=3), (TRAINING,))
+    assert SIMPLETUNER.checkpoints(changed(epochs=3, save_every_epochs=2), planned, "cat") == (
+        "checkpoint-30/pytorch_lora_weights.safetensors",
+        "pytorch_lora_weights.safetensors",
+    )
+    written = files(changed(epochs=3, save_every_epochs=2), (TRAINING,))["config.json"]
+    assert (written["checkpoint_step_interval"], written["checkpoints_total_limit"]) == (30, 0)
+
+
+def test_it_is_started_by_accelerate_with_the_folder_of_its_config():
+    command = SIMPLETUNER.command(changed(processes=2), FOLDER)
+    assert command[0] == "-c"
+    assert command[2] == str(FOLDER)
+    assert command[-2:] == ["--module", "simpletuner.train"]
+    assert "--multi_gpu" in command
+    assert "--multi_gpu" not in SIMPLETUNER.command(CONFIG, FOLDER)
+    compile(command[1], "start", "exec")
+
+
+# As 4.8 wrote them in a training of a small model on a processor.
+METRICS = (
+    '{"metrics":{"epoch":3.0,"grad_absmax":0.007,"learning_rate":1e-05,"optimization_loss":1.14,"train_loss":1.13},'
+    '"schema_version":1,"step":15,"timestamp":"2026-11-23T10:28:48.714783+00:00"}'
+)
+
+
+@pytest.mark.parametrize(
+    ("line", "tick"),
+    [
+        ("Epoch 1/3 Steps:   0%|          | 0/15 [00:00<?, ?it/s]", Tick(step=0, total_steps=15, epoch=1)),
+        (
+            "Epoch 3/3, Steps: 100%|██████████| 15/15 [00:19<00:00,  1.25it/s, lr=1.09e-6, step_loss=1.12]",
+            Tick(step=15, total_steps=15, epoch=3, loss=1.12, learning_rate=1.09e-6, rate=1.25),
+        ),
+        (
+            "Epoch 2/3, Steps:  60%|██████    | 9/15 [00:19<00:00,  2.00s/it, lr=0, step_loss=nan]",
+            Tick(step=9, total_steps=15, epoch=2, loss=float("nan"), learning_rate=0.0, rate=0.5),
+        ),
+        (METRICS, Tick(step=15, epoch=3, loss=1.13, learning_rate=1e-5)),
+        ('{"metrics": {"train_lo', None),
+        ('{"step": 3}', None),
+        ("Generating aspect bucket cache: 100%|██| 5/5 [00:00<00:00, 49.91it/s]", None),
+    ],
+)
+def test_progress_is_read(line, tick):
+    assert repr(SIMPLETUNER.tick(line)) == repr(tick)
+
+
+@pytest.mark.parametrize("place", ["simpletuner", ".venv/lib/python3.12/site-packages/simpletuner"])
+def test_the_installed_version_is_looked_at(tmp_path, place):
+    package = tmp_path / place
+    package.mkdir(parents=True)
+    assert "There is no SimpleTuner in" in messages(CONFIG, home=tmp_path)
+    (package / "__init__.py").write_text('__version__ = "4.8.0"\n')
+    assert messages(CONFIG, home=tmp_path) == ""
+    assert files(home=tmp_path)["config.json"]["report_to"] == "simpletuner"
+    (package / "__init__.py").write_text('__version__ = "4.7.1"\n')
+    assert messages(CONFIG, home=tmp_path) == ""
+    assert files(home=tmp_path)["config.json"]["report_to"] == "none"
+    (package / "__init__.py").write_text("__version__ = '4.6.0'\n")
+    assert "is version 4.6, and 4.7 is the oldest" in messages(CONFIG, home=tmp_path)
