@@ -40,6 +40,7 @@ _SHOWN = 60
 _NOTHING: tuple[int, list[str]] = (1, [])
 # Neither a face nor one of Pony's words, and nothing that a closer look would change.
 _PLAIN = re.compile(r"(?!score|source|rating)[a-z]{3}[a-z0-9'():.!_-]{0,190}(?<!_)")
+_COLON = re.compile(r"\s*:")  # behind a key of JSON
 
 _DANBOORU: dict[int, Category] = {0: "general", 1: "artist", 3: "series", 4: "character", 5: "quality"}
 # Of e621 species (5), what is not valid (-1, 6) and lore (8) are general; contributors (2) are voices and modellers.
@@ -57,11 +58,15 @@ _ONLY_E621 = frozenset({-1, 2, 6, 7, 8})
 
 
 class Pair(NamedTuple):
-    """That one tag means, or says along, another; ``line`` is where it stands: a line, or an entry of a JSON list."""
+    """That one tag means, or says along, another; ``line`` is where it stands: a line, or an entry of a JSON list.
+
+    ``unit`` says which of the two, for messages.
+    """
 
     said: str
     meant: str
     line: int
+    unit: str = "line"
 
 
 class TagList(NamedTuple):
@@ -103,16 +108,15 @@ def read_implications(path: Path) -> dict[str, set[str]]:
         SettingsError: it cannot be read, is of no known format, or has tags that imply each other.
     """
     found: dict[str, set[str]] = {}
-    lines: dict[tuple[str, str], int] = {}
-    for said, meant, line in _pairs(path, _text(path)):
-        if said != meant:
-            found.setdefault(said, set()).add(meant)
-            lines[said, meant] = line
+    pairs: dict[tuple[str, str], Pair] = {}
+    for pair in _pairs(path, _text(path)):
+        if pair.said != pair.meant:
+            found.setdefault(pair.said, set()).add(pair.meant)
+            pairs[pair.said, pair.meant] = pair
     if circle := circle_of(found):
-        one, other = circle[:2]
-        raise _no(
-            path, lines[one, other], f"{' → '.join([*circle, one])}: they imply each other; take one of these out"
-        )
+        first = pairs[circle[0], circle[1]]
+        why = f"{' → '.join([*circle, first.said])}: they imply each other; take one of these out"
+        raise _no(path, first.line, why, first.unit)
     return found
 
 
@@ -193,18 +197,21 @@ def _shown(text: str) -> str:
 
 
 def _final(path: Path, pairs: Iterable[Pair]) -> dict[str, str]:
-    """Return from each alias to the tag at the end of its chain."""
+    """Return from each alias to the tag at the end of its chain; a tag that means itself is no alias."""
     found: dict[str, Pair] = {}
     for pair in pairs:
+        if pair.said == pair.meant:
+            continue
         before = found.setdefault(pair.said, pair)
         if before.meant != pair.meant:
             raise _no(
                 path,
                 pair.line,
-                f"{_shown(pair.said)} means {_shown(pair.meant)} here, and {_shown(before.meant)} in line"
+                f"{_shown(pair.said)} means {_shown(pair.meant)} here, and {_shown(before.meant)} in {before.unit}"
                 f" {before.line:,}; keep one of them",
+                pair.unit,
             )
-    meant = {said: pair.meant for said, pair in found.items() if said != pair.meant}
+    meant = {said: pair.meant for said, pair in found.items()}
     for said, following in meant.items():
         steps = {said: None}  # in their order
         last = following
@@ -212,7 +219,7 @@ def _final(path: Path, pairs: Iterable[Pair]) -> dict[str, str]:
             if last in steps:
                 circle = [*steps][[*steps].index(last) :]
                 why = f"{' → '.join([*circle, last])}: these aliases go in a circle; take one of them out"
-                raise _no(path, found[last].line, why)
+                raise _no(path, found[last].line, why, found[last].unit)
             steps[last] = None
             last = meant[last]
         meant |= dict.fromkeys(steps, last)
@@ -257,12 +264,17 @@ class _Twice(list["tuple[str, object]"]):
 def _place_of(text: str, key: str, start: int) -> int:
     """Return where a key stands at or behind a place, or that place where it is spelt in an odd way."""
     spellings = [json.dumps(key)] if key.isascii() else [json.dumps(key, ensure_ascii=False), json.dumps(key)]
-    places = (text.find(spelling, start) for spelling in spellings)
-    return next((place + 1 for place in places if place >= 0), start)
+    for spelling in spellings:
+        place = text.find(spelling, start)
+        while place >= 0:
+            if _COLON.match(text, place + len(spelling)):
+                return place + 1
+            place = text.find(spelling, place + 1)  # that was a value of the same text
+    return start
 
 
 def _pair(path: Path, said: str, meant: str, line: int, unit: str = "line") -> Pair:
-    pair = Pair(spelt(said), spelt(meant), line)
+    pair = Pair(spelt(said), spelt(meant), line, unit)
     if not pair.said or not pair.meant:
         raise _no(path, line, f"{_shown(said)} or {_shown(meant)} is no tag", unit)
     return pair

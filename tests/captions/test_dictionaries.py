@@ -86,6 +86,18 @@ def test_chains_lead_to_their_end(file):
     assert read_dictionary(file("d.json", '{"a": "b", "c": "d", "b": "c"}')) == {"a": "d", "b": "d", "c": "d"}
 
 
+@pytest.mark.parametrize(
+    ("read", "content"),
+    [
+        (read_dictionary, '{"Long_Hair": "long hair", "long hair": "mane"}'),
+        (read_dictionary, '{"long hair": "mane", "Long_Hair": "long hair"}'),
+        (read_aliases, "Long_Hair,long hair\nlong_hair,mane\n"),
+    ],
+)
+def test_a_tag_that_means_itself_says_nothing_against_an_alias(file, read, content):
+    assert read(file("aliases", content)) == {"long hair": "mane"}
+
+
 def test_a_list_of_danboorus_tags_gives_aliases_and_categories(file):
     aliases, categories = read_tags(file("danbooru.csv", DANBOORU))
     assert aliases["longhair"] == "long hair"
@@ -187,6 +199,7 @@ def test_names_that_need_a_closer_look_get_it(name):
         ('{"a": "b",\n "A": "c"}', r"line 2: 'a' means 'c' here, and 'b' in line 1"),
         ('{"a": "b",\n "a": "c"}', r"line 2: 'a' means 'c' here, and 'b' in line 1"),
         ('{"é": "b",\n ",": "c"}', r"line 2: ',' or 'c' is no tag"),
+        ('{"x": "a",\n "a" : 3}', r"line 2: 'a' must be a text in quotes"),  # not where it is a value
         ('["a"]', r"line 1: it must be a JSON object"),
         ("", r"line 1: it must be a JSON object"),
         ("kitty,cat", r"line 1: it must be a JSON object"),
@@ -230,6 +243,18 @@ def test_a_malformed_file_of_aliases_is_refused_by_its_line(file, content, said)
     message = refusal(read_aliases, file("tag_aliases.csv", content))
     assert "tag_aliases.csv" in message
     assert said in message
+
+
+def test_in_a_json_list_the_entry_is_named_however_many_lines_it_has(file):
+    def listed(*pairs):
+        return file("list.json", json.dumps([record(*pair) for pair in pairs], indent=1))
+
+    message = refusal(read_aliases, listed(("a", "b"), ("c", "d"), ("a", "e")))
+    assert "entry 3: 'a' means 'e' here, and 'b' in entry 1" in message
+    assert "entry 2: a → b → a" in refusal(read_aliases, listed(("x", "y"), ("a", "b"), ("b", "a")))
+    message = refusal(read_implications, listed(("x", "y"), ("a", "b"), ("b", "a")))
+    assert "they imply each other" in message
+    assert ", entry " in message
 
 
 def test_tags_that_imply_each_other_are_refused(file):
