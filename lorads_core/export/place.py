@@ -41,7 +41,7 @@ class Place:
         self.root = root.expanduser().resolve()
         self.name = name
         self.final = self.root / name
-        self.output = self.root / f"{name}{OUTPUT}"
+        self.trained = self.root / f"{name}{OUTPUT}"
         self.staging = self.root / STAGING / name
         self.content = self.staging / "content"
         self.old = self.staging / "old"

@@ -33,11 +33,15 @@ if TYPE_CHECKING:
     from .plan import ExportOptions
 
 
+_KEY = 12
+
+
 @dataclass(frozen=True, slots=True)
 class ExportResult:
     """A finished export: the value that flows on, what was planned, and each picture's file.
 
-    ``command`` starts the training in the trainer's folder; ``checkpoints`` are the LoRA files that it will save.
+    ``command`` starts the training in the trainer's folder; ``checkpoints`` are the LoRA files that it will save, in
+    ``output``.
     """
 
     export: Export
@@ -45,6 +49,7 @@ class ExportResult:
     files: dict[tuple[str, int], str]
     command: tuple[str, ...]
     checkpoints: tuple[str, ...]
+    output: Path
 
 
 def write_export(plan: ExportPlan, root: Path, name: str = "", progress: Progress = no_progress) -> ExportResult:
@@ -201,9 +206,14 @@ def _texts(plan: ExportPlan, place: Place, written: Sequence[tuple[PlannedImage,
     """Return every text file of the export but the manifest."""
     captions = {Path(image.file).with_suffix(".txt").as_posix(): item.text for item, image in written}
     configs = trainer(plan.options.trainer).files(
-        plan.config, _written_subsets(plan, written), place.final, place.output, place.name
+        plan.config, _written_subsets(plan, written), place.final, _output(plan, place), place.name
     )
     return captions | dict(configs)
+
+
+def _output(plan: ExportPlan, place: Place) -> Path:
+    """Return where a training of this version saves: never where another version's LoRAs are."""
+    return place.trained / _plan_key(plan)[:_KEY]
 
 
 def _written_subsets(plan: ExportPlan, written: Sequence[tuple[PlannedImage, WrittenImage]]) -> tuple[Subset, ...]:
@@ -268,6 +278,7 @@ def _result(
         files={(item.image.record.library, item.image.record.id): image.file for item, image in written},
         command=tuple(chosen.command(plan.config, place.final)),
         checkpoints=chosen.checkpoints(plan.config, schedule, place.name),
+        output=_output(plan, place),
     )
 
 
@@ -281,8 +292,10 @@ def _manifest(
     written: Sequence[tuple[PlannedImage, WrittenImage]],
     problems: Sequence[Problem],
 ) -> dict[str, Any]:
-    """Say what the export is made of; no times, so that the same export is the same."""
+    """Say what the export is made of, and what its training will do; no times: the same export is the same."""
     dataset = plan.dataset
+    chosen = trainer(plan.options.trainer)
+    schedule = chosen.schedule(plan.config, _written_subsets(plan, written))
     return {
         "manifest": MANIFEST_VERSION,
         "lorads": __version__,
@@ -298,6 +311,12 @@ def _manifest(
         "trainer": plan.options.trainer,
         "config": dataclasses.asdict(plan.config),
         "policy": dataclasses.asdict(plan.options.policy),
+        "training": {
+            "output": _output(plan, place).relative_to(place.root).as_posix(),
+            "checkpoints": chosen.checkpoints(plan.config, schedule, place.name),
+            "total_steps": schedule.total_steps,
+            "epochs": schedule.epochs,
+        },
         "images": [_manifest_row(item, image, plan.options) for item, image in written],
         "left_out": [dataclasses.asdict(problem) for problem in problems],
     }

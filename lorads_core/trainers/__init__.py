@@ -120,8 +120,18 @@ class Trainer(Protocol):
         """
         ...
 
-    def command(self, config: TrainingConfig, folder: Path) -> list[str]:
-        """Return the arguments that start the training, to be run in the trainer's own folder by its own Python."""
+    def command(self, config: TrainingConfig, folder: Path, accelerate: Sequence[str] = ()) -> list[str]:
+        """Return the arguments that start the training, to be run in the trainer's own folder by its own Python.
+
+        ``accelerate`` are more options for ``accelerate launch``, such as those of several machines.
+
+        Raises:
+            TrainerError: the trainer is not started by accelerate, and there are options for it.
+        """
+        ...
+
+    def reports(self, output: Path) -> Path | None:
+        """Return the file of its own into which the trainer writes lines for `tick`, None where it only prints them."""
         ...
 
     def tick(self, line: str) -> Tick | None:

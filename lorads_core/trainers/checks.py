@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, get_args
 
 from ..bases import BASE_MODEL_NAMES, base_model
 from ..captions.profiles import profile
+from ..errors import TrainerError
 from ..model import MaskedLoss, Problem, RegularizationMethod, TrainingConfig
 from ..networks import NETWORK_NAMES, network
 
@@ -188,3 +189,23 @@ def size_problems(trainer: str, placed: Sequence[Placement], step: int) -> Itera
 
 def _count(truths: Iterable[bool]) -> int:
     return sum(truths)
+
+
+def launch_options(config: TrainingConfig, more: Sequence[str]) -> list[str]:
+    """Return the options of ``accelerate launch`` for a config; ``more`` may name several machines."""
+    options = ["--num_processes", str(config.processes), "--mixed_precision", config.mixed_precision]
+    if config.processes > 1:
+        options.append("--multi_gpu")
+    if "--num_machines" not in more:
+        options += ["--num_machines", "1"]
+    return [*options, *more]
+
+
+def no_accelerate(label: str, options: Sequence[str]) -> None:
+    """Refuse options of accelerate for a trainer that starts its processes itself.
+
+    Raises:
+        TrainerError: there are some.
+    """
+    if options:
+        raise TrainerError(f"{label} is not started by accelerate: take `accelerate` out of its profile.")

@@ -59,9 +59,19 @@ class AiToolkit:
         """Return ``ai_toolkit_config.json``, with absolute paths."""
         return rendering.files(checks.settled(config), subsets, folder, output, name)
 
-    def command(self, config: TrainingConfig, folder: Path) -> list[str]:  # noqa: ARG002 - all is in the file
+    def command(
+        self,
+        config: TrainingConfig,  # noqa: ARG002 - all is in the file
+        folder: Path,
+        accelerate: Sequence[str] = (),
+    ) -> list[str]:
         """Return the script and its config file."""
+        checks.no_accelerate(LABEL, accelerate)
         return ["run.py", str(folder / rendering.CONFIG_FILE)]
+
+    def reports(self, output: Path) -> Path | None:  # noqa: ARG002 - it prints all
+        """Return nothing: ai-toolkit prints its progress."""
+        return None
 
     def caption(self, text: str, head: int, config: TrainingConfig) -> str:  # noqa: ARG002 - nothing is shuffled
         """Return the caption as it is."""

@@ -60,9 +60,19 @@ class OneTrainer:
         """Return ``onetrainer_config.json``, with absolute paths, in the format of the OneTrainer in ``home``."""
         return rendering.files(checks.settled(config), subsets, folder, output, name, rules.version_of(home))
 
-    def command(self, config: TrainingConfig, folder: Path) -> list[str]:  # noqa: ARG002 - all is in the file
+    def command(
+        self,
+        config: TrainingConfig,  # noqa: ARG002 - all is in the file
+        folder: Path,
+        accelerate: Sequence[str] = (),
+    ) -> list[str]:
         """Return the script and its config file; it starts several processes itself."""
+        checks.no_accelerate(LABEL, accelerate)
         return ["scripts/train.py", "--config-path", str(folder / rendering.CONFIG_FILE)]
+
+    def reports(self, output: Path) -> Path | None:  # noqa: ARG002 - it prints all
+        """Return nothing: OneTrainer prints its progress."""
+        return None
 
     def caption(self, text: str, head: int, config: TrainingConfig) -> str:  # noqa: ARG002 - it keeps a fixed count
         """Return the caption as it is: each line is a variant."""

@@ -62,13 +62,17 @@ class SdScripts:
         """
         return rendering.files(checks.settled(config), subsets, folder, output, name)
 
-    def command(self, config: TrainingConfig, folder: Path) -> list[str]:
+    def command(self, config: TrainingConfig, folder: Path, accelerate: Sequence[str] = ()) -> list[str]:
         """Return the script of the base model's family and its config file; accelerate starts several processes."""
         words = [script(config).name, "--config_file", str(folder / rendering.TRAINING_FILE)]
-        if config.processes == 1:
+        if config.processes == 1 and not accelerate:
             return words
-        launch = ["-m", "accelerate.commands.launch", "--multi_gpu", "--num_machines", "1"]
-        return [*launch, "--num_processes", str(config.processes), "--mixed_precision", config.mixed_precision, *words]
+        launch = ["-m", "accelerate.commands.launch", *checks.launch_options(config, accelerate)]
+        return [*launch, *words]
+
+    def reports(self, output: Path) -> Path | None:  # noqa: ARG002 - it prints all
+        """Return nothing: sd-scripts prints its progress."""
+        return None
 
     def caption(self, text: str, head: int, config: TrainingConfig) -> str:
         """Return the caption, with a mark behind the parts that stay in front where sd-scripts shuffles.

@@ -71,13 +71,14 @@ class SimpleTuner:
         metrics = rules.writes_metrics(home)
         return rendering.files(checks.settled(config), subsets, folder, output, metrics=metrics)
 
-    def command(self, config: TrainingConfig, folder: Path) -> list[str]:
+    def command(self, config: TrainingConfig, folder: Path, accelerate: Sequence[str] = ()) -> list[str]:
         """Return the start of accelerate, which starts ``simpletuner.train`` in each process."""
-        processes = ["--num_processes", str(config.processes), "--num_machines", "1"]
-        if config.processes > 1:
-            processes.append("--multi_gpu")
-        options = [*processes, "--mixed_precision", config.mixed_precision, "--dynamo_backend", "no"]
+        options = [*checks.launch_options(config, accelerate), "--dynamo_backend", "no"]
         return ["-c", _START, str(folder), *options, "--module", "simpletuner.train"]
+
+    def reports(self, output: Path) -> Path | None:
+        """Return the file that ``report_to`` simpletuner writes (``helpers/training/local_metrics.py``)."""
+        return output / "training_metrics.jsonl"
 
     def caption(self, text: str, head: int, config: TrainingConfig) -> str:  # noqa: ARG002 - it keeps a fixed count
         """Return the caption as it is: each line is a variant."""
