@@ -24,6 +24,9 @@ RegularizationMethod = Literal["prior", "preservation"]
 """What regularization images are for: to be learnt beside the training images, or (differential output preservation)
 to be drawn by the LoRA as the base model alone draws them."""
 
+RunState = Literal["starting", "running", "completed", "failed", "cancelled", "lost"]
+"""``lost`` is a training of which nobody saw the end."""
+
 ImageKey = tuple[str, int]
 """Library and image id."""
 
@@ -276,3 +279,45 @@ class Export:
     training_images: int
     regularization_images: int
     problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One training of one export. ``folder`` holds its log and history; trained files lie in ``output``.
+
+    ``loras`` are the LoRA files that are there, by name in ``output``, in order, the final one last. ``message`` says
+    why it failed, or what else is to be known. ``host`` is the machine that it was started on.
+    """
+
+    id: UUID
+    name: str
+    trainer: str
+    profile: str
+    manifest_hash: str
+    dataset_id: UUID | None
+    folder: Path
+    output: Path
+    state: RunState
+    message: str = ""
+    loras: tuple[str, ...] = ()
+    step: int = 0
+    total_steps: int = 0
+    epoch: int = 0
+    loss: float | None = None
+    seconds_a_step: float | None = None
+    exit_code: int | None = None
+    host: str = ""
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing will change any more."""
+        return self.state not in {"starting", "running"}
+
+    @property
+    def seconds_left(self) -> float | None:
+        """How long it will go on, by its own speed; None where that is not known yet."""
+        if self.is_over or not self.seconds_a_step or not self.total_steps:
+            return None
+        return self.seconds_a_step * (self.total_steps - self.step)

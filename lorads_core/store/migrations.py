@@ -236,32 +236,36 @@ CREATE TABLE lorads.made_tags (
 );
 """
 
-# A process is known by its id and its start: the id alone may be another's by now. `key` says what is trained.
+# `kind` says what trains at one speed, for estimates; processes are in the run's folder, on the machine where it is.
 _RUNS = """
 CREATE TABLE lorads.runs (
     run_id         uuid PRIMARY KEY,
-    key            text COLLATE "C" NOT NULL UNIQUE,
     name           text NOT NULL,
     dataset_id     uuid REFERENCES lorads.lora_datasets ON DELETE SET NULL,
-    manifest_hash  text NOT NULL,
+    manifest_hash  text COLLATE "C" NOT NULL,
     trainer        text COLLATE "C" NOT NULL,
-    profile        text COLLATE "C" NOT NULL,
-    state          text NOT NULL
-                   CHECK (state IN ('starting', 'running', 'completed', 'failed', 'cancelled', 'lost')),
+    profile        text NOT NULL,
+    kind           text COLLATE "C" NOT NULL,
     folder         text NOT NULL,
-    details        jsonb NOT NULL DEFAULT '{}',
+    output         text NOT NULL,
+    state          text NOT NULL DEFAULT 'starting'
+                   CHECK (state IN ('starting', 'running', 'completed', 'failed', 'cancelled', 'lost')),
     message        text NOT NULL DEFAULT '',
-    exit_code      integer,
-    host           text NOT NULL DEFAULT '',
-    process_id     integer,
-    process_start  double precision,
+    loras          text[] NOT NULL DEFAULT '{}',
     step           integer NOT NULL DEFAULT 0,
     total_steps    integer NOT NULL DEFAULT 0,
+    epoch          integer NOT NULL DEFAULT 0,
     loss           double precision,
+    seconds_a_step double precision,
+    exit_code      integer,
+    host           text NOT NULL DEFAULT '',
     started_at     timestamptz NOT NULL DEFAULT now(),
-    ended_at       timestamptz,
-    seconds_a_step double precision
+    ended_at       timestamptz
 );
+-- The same thing is never trained twice at once.
+CREATE UNIQUE INDEX runs_alive ON lorads.runs (manifest_hash) WHERE state IN ('starting', 'running');
+CREATE INDEX runs_of_export ON lorads.runs (manifest_hash, started_at);
+CREATE INDEX runs_of_kind ON lorads.runs (kind, ended_at) WHERE state = 'completed';
 CREATE INDEX runs_newest ON lorads.runs (started_at);
 """
 

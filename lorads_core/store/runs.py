@@ -1,0 +1,130 @@
+"""Runs as they are kept, one row each; what goes on in their folders and processes is the matter of `runs`."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+from uuid import UUID
+
+from psycopg import sql
+
+from ..errors import TrainerError
+from ..model import Run
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import psycopg
+
+_FIELDS = tuple(field.name for field in dataclasses.fields(Run))
+# What a run is, and what may become of it.
+_KEPT = tuple(name for name in _FIELDS if name not in {"id", "started_at"})
+_COLUMNS = sql.SQL(", ").join(sql.Identifier("run_id" if name == "id" else name) for name in _FIELDS)
+_LIVE = sql.SQL("state IN ('starting', 'running')")
+
+
+class Speed(NamedTuple):
+    """How fast earlier runs of a kind went: the median of the newest, in seconds a step, and of how many."""
+
+    seconds_a_step: float
+    runs: int
+
+
+def begin(connection: psycopg.Connection, run: Run, kind: str) -> bool:
+    """Keep a new run, and say whether it is the only one of its export that goes on; if not, nothing is kept."""
+    columns = ("dataset_id", *(name for name in _KEPT if name != "dataset_id"))
+    values = {name: _value(run, name) for name in columns} | {"run_id": run.id, "kind": kind}
+    query = sql.SQL(
+        "INSERT INTO lorads.runs (run_id, kind, {columns}) VALUES (%(run_id)s, %(kind)s,"
+        " (SELECT dataset_id FROM lorads.lora_datasets WHERE dataset_id = %(dataset_id)s), {values})"
+        " ON CONFLICT (manifest_hash) WHERE state IN ('starting', 'running') DO NOTHING"
+    ).format(
+        columns=sql.SQL(", ").join(map(sql.Identifier, columns)),
+        values=sql.SQL(", ").join(map(sql.Placeholder, columns[1:])),
+    )
+    return connection.execute(query, values).rowcount == 1
+
+
+def change(connection: psycopg.Connection, run: Run) -> None:
+    """Keep what has become of a run; one that is over stays as it is."""
+    columns = [name for name in _KEPT if name != "dataset_id"]
+    query = sql.SQL("UPDATE lorads.runs SET {} WHERE run_id = %(id)s AND {}").format(
+        sql.SQL(", ").join(sql.SQL("{} = {}").format(sql.Identifier(name), sql.Placeholder(name)) for name in columns),
+        _LIVE,
+    )
+    connection.execute(query, {name: _value(run, name) for name in columns} | {"id": run.id})
+
+
+def move_output(connection: psycopg.Connection, old: Path, new: Path) -> None:
+    """Note that what earlier runs have trained lies elsewhere now."""
+    connection.execute("UPDATE lorads.runs SET output = %s WHERE output = %s", [str(new), str(old)])
+
+
+def run(connection: psycopg.Connection, run_id: UUID) -> Run | None:
+    """Return a run by its id."""
+    found = _runs(connection, sql.SQL("WHERE run_id = %s"), [run_id])
+    return found[0] if found else None
+
+
+def runs_of(connection: psycopg.Connection, manifest_hash: str) -> list[Run]:
+    """Return the runs of an export, the newest first."""
+    return _runs(connection, sql.SQL("WHERE manifest_hash = %s"), [manifest_hash])
+
+
+def newest(connection: psycopg.Connection, dataset: UUID | None = None, limit: int = 50) -> list[Run]:
+    """Return the newest runs, of one dataset or of all, the newest first."""
+    if dataset is None:
+        return _runs(connection, sql.SQL(""), [], limit)
+    return _runs(connection, sql.SQL("WHERE dataset_id = %s"), [dataset], limit)
+
+
+def called(connection: psycopg.Connection, word: str) -> Run:
+    """Return the run that a person means: by the first letters of its id, or the newest of a name.
+
+    Raises:
+        TrainerError: there is none, or several begin so.
+    """
+    by_name = _runs(connection, sql.SQL("WHERE name = %s"), [word], 1)
+    if by_name:
+        return by_name[0]
+    by_id = _runs(connection, sql.SQL("WHERE starts_with(run_id::text, %s)"), [word.lower()], 2) if word else []
+    if len(by_id) == 1:
+        return by_id[0]
+    if by_id:
+        raise TrainerError(f"Several runs begin with {word!r}: write more of the id; `lorads runs` lists them.")
+    raise TrainerError(f"There is no run {word!r}: `lorads runs` lists them.")
+
+
+def speed(connection: psycopg.Connection, kind: str, host: str) -> Speed | None:
+    """Return how fast runs of a kind went on a machine, None where none has ended well there."""
+    row = connection.execute(
+        "SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY seconds_a_step), count(*) FROM"
+        " (SELECT seconds_a_step FROM lorads.runs WHERE kind = %s AND host = %s AND state = 'completed'"
+        " AND seconds_a_step > 0 ORDER BY ended_at DESC LIMIT 5) AS newest",
+        [kind, host],
+    ).fetchone()
+    return Speed(row[0], row[1]) if row and row[1] else None
+
+
+def _value(run: Run, name: str) -> object:
+    value = getattr(run, name)
+    if isinstance(value, Path):
+        return str(value)
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _runs(
+    connection: psycopg.Connection, where: sql.SQL, values: Sequence[object], limit: int | None = None
+) -> list[Run]:
+    query = sql.SQL("SELECT {} FROM lorads.runs {} ORDER BY started_at DESC, run_id LIMIT {}").format(
+        _COLUMNS, where, sql.Literal(limit)
+    )
+    return [_run(row) for row in connection.execute(query, list(values))]
+
+
+def _run(row: Sequence[object]) -> Run:
+    values = dict(zip(_FIELDS, row, strict=True))
+    values["folder"], values["output"] = Path(str(values["folder"])), Path(str(values["output"]))
+    values["loras"] = tuple(values["loras"])  # pyright: ignore[reportArgumentType] - a list of texts
+    return Run(**values)  # pyright: ignore[reportArgumentType] - the table's columns are its fields
