@@ -18,6 +18,8 @@ OUTPUT = "_lora"
 """Behind an export's name: where its training goes. A slug never has an underscore, so it can be no export itself."""
 STAGING = ".lorads"
 """The folder beside exports where they are built."""
+RUNS = "_runs"
+"""In it, the folder of all runs of these exports; no export is called so."""
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9]+")
 DEVICES = frozenset({"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))})

@@ -78,6 +78,13 @@ class Table:
             raise SettingsError(f"{self._name(key)} must be a number from {lowest:g} to {highest:g}.")
         return value
 
+    def flag(self, key: str) -> bool:
+        """Return true or false, false where it is not there."""
+        value = self.values.get(key, False)
+        if not isinstance(value, bool):
+            raise SettingsError(f"{self._name(key)} must be true or false.")
+        return value
+
     def path(self, key: str) -> Path | None:
         """Return a path, None where there is none.
 
@@ -133,6 +140,14 @@ class VocabularyProfile:
 
 
 @dataclass(frozen=True, slots=True)
+class TrainerProfile:
+    """An installed trainer by name, with what `runs.profile` wants to know of it."""
+
+    name: str
+    options: Table = field(default_factory=Table)
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All that the server's owner decides; nothing in it can be set from a workflow.
 
@@ -147,6 +162,7 @@ class Settings:
     embedders: tuple[EmbedderProfile, ...] = ()
     taggers: tuple[TaggerProfile, ...] = ()
     vocabularies: tuple[VocabularyProfile, ...] = ()
+    trainers: tuple[TrainerProfile, ...] = ()
     picture_roots: tuple[Path, ...] = ()
     export_root: Path | None = None
 
@@ -205,6 +221,23 @@ class Settings:
             " files."
         )
 
+    def trainer(self, name: str) -> TrainerProfile:
+        """Return the installed trainer called ``name``; where there is but one, no name is needed.
+
+        Raises:
+            SettingsError: there is none; the message names those there are.
+        """
+        if not name and len(self.trainers) == 1:
+            return self.trainers[0]
+        for profile in self.trainers:
+            if profile.name == name:
+                return profile
+        known = ", ".join(profile.name for profile in self.trainers) or "none"
+        wanted = f"There is no trainer profile {name!r}" if name else "No trainer profile is named"
+        raise SettingsError(
+            f"{wanted}; known are: {known}. Add [trainers.{name or 'local'}] to lorads.toml, with its kind and folder."
+        )
+
     def with_library(self, name: str) -> Settings:
         """Return the same settings with an index called ``name``, which may be there already."""
         others = tuple(profile for profile in self.libraries if profile.name != name)
@@ -244,7 +277,7 @@ def load_settings(path: Path | None = None) -> Settings:
 
 def _parse(data: Mapping[str, object], source: Path) -> Settings:
     top = Table(data, "", source).only(
-        "store", "stores", "embedded", "libraries", "embedders", "taggers", "vocabularies", "roots"
+        "store", "stores", "embedded", "libraries", "embedders", "taggers", "vocabularies", "trainers", "roots"
     )
     store = top.text("store") or EMBEDDED
     roots = top.table("roots").only("pictures", "exports")
@@ -259,6 +292,7 @@ def _parse(data: Mapping[str, object], source: Path) -> Settings:
         vocabularies=tuple(
             VocabularyProfile(name, table) for name, table in top.table("vocabularies").tables().items()
         ),
+        trainers=tuple(TrainerProfile(name, table) for name, table in top.table("trainers").tables().items()),
         picture_roots=tuple(roots.resolve(root) for root in roots.texts("pictures")),
         export_root=roots.path("exports"),
     )

@@ -20,7 +20,7 @@ from ..errors import ExportError
 from ..paths import MANIFEST, OUTPUT, STAGING
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Mapping
 
     from ..model import Dataset
 
@@ -88,20 +88,13 @@ class Place:
                 f"{self.final} holds {len(strangers)} files that LoRADS did not write, e.g. {strangers[0]}:"
                 " move them away, or export under another name."
             )
-        edited = [file for file, digest in manifest["texts"].items() if not self._is_as_written(file, digest)]
+        edited = edited_texts(self.final, manifest)
         if edited:
             raise ExportError(
                 f"{self.final} was edited since it was exported: {len(edited)} files, e.g. {edited[0]}. Move it away,"
                 " or export under another name; captions that shall last are edited in the dataset."
             )
         return manifest
-
-    def _is_as_written(self, file: str, digest: str) -> bool:
-        """Say whether a text file is as we wrote it; one that is gone was not edited."""
-        try:
-            return hashlib.sha256((self.final / file).read_bytes()).hexdigest() == digest
-        except FileNotFoundError:
-            return True
 
     def _files(self, folder: Path) -> set[str]:
         files = (Path(base, file) for base, _, names in os.walk(folder) for file in names)
@@ -139,6 +132,18 @@ def _is_cache(file: Path) -> bool:
     """Say whether a trainer made a file of an export, for itself."""
     named = any(fnmatch(file.name, pattern) for pattern in _CACHE_NAMES)
     return named or file.suffix in _CACHES or not _CACHE_FOLDERS.isdisjoint(file.parts[:-1])
+
+
+def edited_texts(folder: Path, manifest: Mapping[str, Any]) -> list[str]:
+    """Return the captions and configs of an export that are not as we wrote them; one that is gone was not edited."""
+    return [file for file, digest in manifest["texts"].items() if not _is_as_written(folder / file, digest)]
+
+
+def _is_as_written(file: Path, digest: str) -> bool:
+    try:
+        return hashlib.sha256(file.read_bytes()).hexdigest() == digest
+    except FileNotFoundError:
+        return True
 
 
 def read_manifest(folder: Path) -> dict[str, Any] | None:

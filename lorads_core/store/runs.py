@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
-from uuid import UUID
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from psycopg import sql
 
@@ -14,6 +13,7 @@ from ..model import Run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from uuid import UUID
 
     import psycopg
 
@@ -56,9 +56,11 @@ def change(connection: psycopg.Connection, run: Run) -> None:
     connection.execute(query, {name: _value(run, name) for name in columns} | {"id": run.id})
 
 
-def move_output(connection: psycopg.Connection, old: Path, new: Path) -> None:
-    """Note that what earlier runs have trained lies elsewhere now."""
-    connection.execute("UPDATE lorads.runs SET output = %s WHERE output = %s", [str(new), str(old)])
+def move_output(connection: psycopg.Connection, run: Run, aside: Path) -> None:
+    """Note that what earlier runs have saved where this one will lies elsewhere now."""
+    connection.execute(
+        "UPDATE lorads.runs SET output = %s WHERE output = %s AND run_id <> %s", [str(aside), str(run.output), run.id]
+    )
 
 
 def run(connection: psycopg.Connection, run_id: UUID) -> Run | None:
@@ -111,7 +113,7 @@ def _value(run: Run, name: str) -> object:
     value = getattr(run, name)
     if isinstance(value, Path):
         return str(value)
-    return list(value) if isinstance(value, tuple) else value
+    return list(cast("tuple[str, ...]", value)) if isinstance(value, tuple) else value
 
 
 def _runs(
@@ -124,7 +126,7 @@ def _runs(
 
 
 def _run(row: Sequence[object]) -> Run:
-    values = dict(zip(_FIELDS, row, strict=True))
-    values["folder"], values["output"] = Path(str(values["folder"])), Path(str(values["output"]))
-    values["loras"] = tuple(values["loras"])  # pyright: ignore[reportArgumentType] - a list of texts
-    return Run(**values)  # pyright: ignore[reportArgumentType] - the table's columns are its fields
+    values: dict[str, Any] = dict(zip(_FIELDS, row, strict=True))
+    values["folder"], values["output"] = Path(values["folder"]), Path(values["output"])
+    values["loras"] = tuple(values["loras"])
+    return Run(**values)

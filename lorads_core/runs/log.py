@@ -1,0 +1,116 @@
+"""What a trainer prints: split into lines, cleaned, and kept within bounds, however much it is."""
+
+from __future__ import annotations
+
+import codecs
+import re
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+HEAD = "log.txt"
+TAIL = "log-end.txt"
+_FORMER_TAIL = "log-end-before.txt"
+_MOST = 4 * 1024**2  # bytes, of the beginning and of each of the two parts of the end
+_LONGEST = 16_384  # characters of a line
+_PROGRESS_EVERY = 30.0  # seconds: a bar is redrawn many times a second
+_COLOURS = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-_])")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+_END = re.compile(r"([\r\n])")
+
+
+class Lines:
+    r"""Turns chunks of bytes into lines; each comes with whether it stays (``\n``) or is drawn over (``\r``)."""
+
+    def __init__(self) -> None:
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._rest = ""
+
+    def fed(self, chunk: bytes, *, last: bool = False) -> list[tuple[str, bool]]:
+        """Return the lines that a chunk completes; a line without end is cut where it gets too long."""
+        pieces = _END.split((self._rest + self._decoder.decode(chunk, last)).replace("\r\n", "\n"))
+        *whole, self._rest = pieces
+        lines = [(text, end == "\n") for text, end in zip(whole[::2], whole[1::2], strict=True)]
+        if self._rest and (last or len(self._rest) > _LONGEST):
+            lines.append((self._rest, True))
+            self._rest = ""
+        return [(cleaned, stays) for text, stays in lines if (cleaned := _cleaned(text))]
+
+
+def _cleaned(text: str) -> str:
+    return _CONTROL.sub("", _COLOURS.sub("", text[:_LONGEST])).rstrip()
+
+
+class Log:
+    """The first and the last megabytes of what was printed; of a progress bar, now and then a line.
+
+    A full disk stops the writing of the log, never the training.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._file = folder / HEAD
+        self._size = 0
+        self._bar = ""
+        self._bar_at = 0.0
+
+    def write(self, lines: Iterable[tuple[str, bool]]) -> None:
+        """Write lines, as `Lines` gives them."""
+        text = "".join(f"{line}\n" for line in self._kept(lines))
+        if not text:
+            return
+        data = text.encode(errors="replace")
+        with suppress(OSError):
+            if self._size + len(data) > _MOST and self._size:
+                self._turn()
+            with self._file.open("ab") as file:
+                file.write(data)
+            self._size += len(data)
+
+    def close(self) -> None:
+        """Write the last line of a progress bar."""
+        self._bar_at = 0.0
+        self.write([("", True)])
+
+    def _kept(self, lines: Iterable[tuple[str, bool]]) -> list[str]:
+        kept: list[str] = []
+        for line, stays in lines:
+            if not stays:
+                self._bar = line
+                continue
+            kept += [text for text in (self._bar, line) if text]
+            self._bar = ""
+        now = time.monotonic()
+        if self._bar and now - self._bar_at > _PROGRESS_EVERY:
+            kept.append(self._bar)
+            self._bar, self._bar_at = "", now
+        return kept
+
+    def _turn(self) -> None:
+        """Begin a new file: the end, whose older half makes room."""
+        end = self._folder / TAIL
+        if self._file == end:
+            end.replace(self._folder / _FORMER_TAIL)
+        self._file, self._size = end, 0
+
+
+def tail(folder: Path, lines: int = 200, most: int = 256 * 1024) -> list[str]:
+    """Return the last lines that were printed, of the last ``most`` bytes."""
+    text = b""
+    for name in (TAIL, _FORMER_TAIL, HEAD):
+        if len(text) < most:
+            text = _last_bytes(folder / name, most - len(text)) + text
+    return text.decode(errors="replace").splitlines()[-lines:]
+
+
+def _last_bytes(path: Path, most: int) -> bytes:
+    try:
+        with path.open("rb") as file:
+            file.seek(max(path.stat().st_size - most, 0))
+            return file.read(most)
+    except OSError:
+        return b""

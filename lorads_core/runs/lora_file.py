@@ -1,0 +1,180 @@
+"""A LoRA file (safetensors) as it lies there: whether it is whole, its rank, its metadata; tensors are not loaded.
+
+The format: eight bytes with the header's length, the header as JSON, the tensors' bytes without a gap
+(https://github.com/huggingface/safetensors, README "Format").
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+import shutil
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, cast
+
+from ..errors import TrainerError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+_LENGTH = 8
+_LONGEST_HEADER = 100 * 1024**2  # as safetensors itself has it
+_METADATA = "__metadata__"
+# The side of a matrix that is the rank, by the end of its name: PEFT, kohya and LyCORIS, LoHa.
+_RANK_SIDE = (
+    (".lora_down.weight", 0),
+    (".lora_a.weight", 0),
+    (".lora_a.default.weight", 0),
+    (".lora.down.weight", 0),
+    (".hada_w1_b", 0),
+    (".lokr_w1_b", 0),
+    (".lokr_w2_b", 0),
+)
+# All ones in the exponent: infinite, or no number. Type, bytes, those bits.
+_NO_NUMBERS = {"F16": (2, 0x7C00), "BF16": (2, 0x7F80), "F32": (4, 0x7F800000)}
+_CHUNK = 16 * 1024**2
+_PATH = re.compile(r"(?:[A-Za-z]:[\\/]|\\\\|/)[^\x00]*")
+
+
+@dataclass(frozen=True, slots=True)
+class LoraFile:
+    """The header of a LoRA: shapes and places of its tensors, and its metadata."""
+
+    path: Path
+    tensors: Mapping[str, Mapping[str, Any]] = field(repr=False)
+    metadata: Mapping[str, str] = field(repr=False)
+    begins: int  # byte where the tensors begin
+
+    @property
+    def ranks(self) -> frozenset[int]:
+        """The ranks of its pairs of matrices; those of convolutions may be others than those of the rest."""
+        found = (
+            tensor["shape"][side]
+            for name, tensor in self.tensors.items()
+            for end, side in _RANK_SIDE
+            if name.lower().endswith(end)
+        )
+        return frozenset(found)
+
+
+def read_lora(path: Path) -> LoraFile:
+    """Read a LoRA's header and check that the file is whole.
+
+    Raises:
+        TrainerError: it cannot be read, is no safetensors file, is cut off, or has no LoRA in it.
+    """
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            length = int.from_bytes(file.read(_LENGTH), "little")
+            header = file.read(min(length, _LONGEST_HEADER))
+    except OSError as error:
+        raise TrainerError(f"{path} cannot be read: {error.strerror}.") from error
+    if length > _LONGEST_HEADER or len(header) < length or not length:
+        raise TrainerError(f"{path} is no safetensors file, or is cut off ({size:,} bytes).")
+    lora = _parsed(path, header)
+    ends = max((int(tensor["data_offsets"][1]) for tensor in lora.tensors.values()), default=0)
+    if size < lora.begins + ends:
+        raise TrainerError(f"{path} is cut off: {size:,} bytes of {lora.begins + ends:,}.")
+    if not lora.ranks:
+        raise TrainerError(f"{path} holds no LoRA: none of its {len(lora.tensors):,} tensors is one's.")
+    return lora
+
+
+def _parsed(path: Path, header: bytes) -> LoraFile:
+    try:
+        values = cast("dict[str, Any]", json.loads(header))
+        said = cast("dict[str, object]", values.pop(_METADATA, None) or {})
+        metadata = {key: str(value) for key, value in said.items()}
+        sensible = all(_is_sensible(tensor) for tensor in values.values())
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise TrainerError(f"{path} is no safetensors file: its header is damaged.") from error
+    if not sensible:
+        raise TrainerError(f"{path} is no safetensors file: its header is damaged.")
+    return LoraFile(path, values, metadata, _LENGTH + len(header))
+
+
+def _is_sensible(tensor: Mapping[str, Any]) -> bool:
+    begin, end = tensor["data_offsets"]
+    return 0 <= begin <= end and all(side >= 0 for side in tensor["shape"]) and bool(tensor["dtype"])
+
+
+def no_numbers(lora: LoraFile) -> str:
+    """Return the name of a tensor with an infinite value or one that is no number (NaN), empty where there is none.
+
+    Types without such values, and 8-bit ones, are passed over.
+    """
+    with lora.path.open("rb") as file:
+        for name, tensor in lora.tensors.items():
+            kind = _NO_NUMBERS.get(tensor["dtype"])
+            if kind and math.prod(tensor["shape"]):
+                begin, end = tensor["data_offsets"]
+                file.seek(lora.begins + begin)
+                if any(_spoilt(chunk, *kind) for chunk in _chunks(file, end - begin)):
+                    return name
+    return ""
+
+
+def _chunks(file: Any, size: int) -> Iterator[bytes]:  # noqa: ANN401 - a file opened for bytes
+    while size > 0 and (chunk := file.read(min(size, _CHUNK))):
+        yield chunk
+        size -= len(chunk)
+
+
+def _spoilt(chunk: bytes, width: int, exponent: int) -> bool:
+    import numpy as np  # noqa: PLC0415 - launching shall be light
+
+    values = np.frombuffer(chunk, f"<u{width}", len(chunk) // width)
+    return bool(((values & exponent) == exponent).any())
+
+
+def write_copy(lora: LoraFile, target: Path, added: Mapping[str, str], *, without_paths: bool) -> None:
+    """Write the same tensors with more metadata to a new file; without local paths, if asked.
+
+    Raises:
+        OSError: it cannot be written; nothing is left of it.
+    """
+    metadata = {key: without_local_paths(value) for key, value in lora.metadata.items()} if without_paths else {}
+    metadata = {**lora.metadata, **metadata, **added}
+    header = json.dumps({_METADATA: metadata, **lora.tensors}, ensure_ascii=False, separators=(",", ":")).encode()
+    header += b" " * (-len(header) % 8)  # as safetensors aligns it
+    unfinished = target.with_name(f".{target.name}.new")
+    try:
+        with lora.path.open("rb") as source, unfinished.open("wb") as file:
+            file.write(len(header).to_bytes(_LENGTH, "little") + header)
+            source.seek(lora.begins)
+            shutil.copyfileobj(source, file, _CHUNK)
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(target)
+    except OSError:
+        unfinished.unlink(missing_ok=True)
+        raise
+
+
+def without_local_paths(value: str) -> str:
+    """Return metadata with every absolute path in it replaced by its last part; JSON is looked through."""
+    try:
+        inside: object = json.loads(value)
+    except ValueError:
+        return _last_part(value)
+    if not isinstance(inside, (dict, list)):
+        return _last_part(value)
+    return json.dumps(_without(cast("object", inside)))
+
+
+def _without(value: object) -> object:
+    if isinstance(value, str):
+        return _last_part(value)
+    if isinstance(value, list):
+        return [_without(each) for each in cast("list[object]", value)]
+    if isinstance(value, dict):
+        return {_last_part(key): _without(each) for key, each in cast("dict[str, object]", value).items()}
+    return value
+
+
+def _last_part(text: str) -> str:
+    return re.split(r"[\\/]", text.rstrip("\\/"))[-1] if _PATH.fullmatch(text.strip()) else text

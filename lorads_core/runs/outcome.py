@@ -1,0 +1,92 @@
+"""What came of a training: judged by its exit code and by the files that are there, never by what was printed."""
+
+from __future__ import annotations
+
+import glob
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from ..errors import TrainerError
+from .lora_file import no_numbers, read_lora
+from .reasons import reason
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..model import RunState
+    from .folder import Order
+
+_EARLIER = 2.0  # seconds: some file systems keep times that coarsely
+
+
+class Outcome(NamedTuple):
+    """How a run ended: ``message`` is empty where nothing is to be said."""
+
+    state: RunState
+    message: str
+    loras: tuple[str, ...]
+
+
+def saved(order: Order, since: float) -> tuple[str, ...]:
+    """Return the LoRA files that are there by now, in the order of saving; those older than ``since`` are another's."""
+    output = Path(order.output)
+    found: list[str] = []
+    for pattern in order.checkpoints:
+        files = [output / pattern] if "*" not in pattern else _matching(output, pattern)
+        found += [file.relative_to(output).as_posix() for file in files if _is_of(file, since)]
+    return tuple(dict.fromkeys(found))
+
+
+def _matching(output: Path, pattern: str) -> list[Path]:
+    whole = f"{glob.escape(str(output))}/{glob.escape(pattern).replace('[*]', '*')}"
+    return sorted(Path(name) for name in glob.glob(whole))  # noqa: PTH207 - Path.glob cannot escape
+
+
+def _is_of(file: Path, since: float) -> bool:
+    try:
+        return file.stat().st_mtime >= since - _EARLIER
+    except OSError:
+        return False
+
+
+def judge(order: Order, exit_code: int | None, lines: Sequence[str], *, since: float, stopped: bool = False) -> Outcome:
+    """Return what came of a training.
+
+    Args:
+        order: what was to come.
+        exit_code: the trainer's, None where nobody saw it.
+        lines: the last lines that it printed.
+        since: when it began, in seconds since 1970.
+        stopped: whether it was asked to stop.
+    """
+    loras = saved(order, since)
+    fault = _fault(order, loras)
+    if exit_code == 0 and not fault:
+        return Outcome("completed", "", loras)
+    if stopped:
+        return Outcome("cancelled", "It was stopped.", loras)
+    if exit_code == 0:
+        return Outcome("failed", f"The trainer ended without an error, but {fault}", loras)
+    if exit_code is None:
+        rest = f"and {fault}" if fault else f"though {loras[-1]} is there and sound."
+        return Outcome("lost", f"Nobody saw how the trainer ended, {rest}", loras)
+    return Outcome("failed", reason(lines, exit_code), loras)
+
+
+def _fault(order: Order, loras: Sequence[str]) -> str:
+    """Say what is wrong with the final LoRA, empty where it is sound."""
+    final = order.checkpoints[-1]
+    name = next((each for each in reversed(loras) if Path(each).match(final)), "")
+    if not name:
+        return f"there is no {final} of this training in {order.output}."
+    try:
+        lora = read_lora(Path(order.output) / name)
+        spoilt = no_numbers(lora)
+    except (TrainerError, OSError) as error:
+        return f"its LoRA is not sound: {error}"
+    if order.rank not in lora.ranks:
+        ranks = ", ".join(map(str, sorted(lora.ranks)))
+        return f"its LoRA has rank {ranks} instead of {order.rank}."
+    if spoilt:
+        return f"its LoRA holds values that are no numbers (NaN), e.g. in {spoilt}: lower the learning rate."
+    return ""

@@ -1,0 +1,215 @@
+"""The watcher: a small process of its own that starts one trainer, drains what it prints, and sees it end.
+
+It outlives whoever launched it. It knows no store: what it sees it writes into the run's folder.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+import traceback
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock, Timeout
+
+from . import folder as files
+from .folder import Order, Status
+from .follow import Follower
+from .log import Lines, Log, tail
+from .outcome import judge, saved
+from .processes import Tree, adopt_orphans, alive, identity
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_LOOK = 0.25  # seconds between two looks at the trainer
+_TELL = 1.0  # seconds between two statuses
+_COUNT = 2.0  # seconds between two looks for what it has started
+_DRAINED = 5.0  # seconds for the last words of a trainer that has ended
+_CHUNK = 65_536
+_SHORTEST_SECRET = 6
+
+
+class Watcher:
+    """One training from its start, or from where an earlier watcher was cut off, to its end."""
+
+    def __init__(self, folder: Path, order: Order, secrets: tuple[str, ...] = ()) -> None:
+        self._folder = folder
+        self._order = order
+        self._secrets = re.compile("|".join(map(re.escape, secrets))) if secrets else None
+        self._follower = Follower(order)
+        self._lock = threading.Lock()
+        self._log = Log(folder)
+        self._reports = _Reports(Path(order.reports)) if order.reports else None
+        self._told = self._counted = 0.0
+        self._status = Status(watcher=identity(os.getpid()), started=time.time(), total_steps=order.total_steps)
+
+    def start(self, environment: Mapping[str, str]) -> None:
+        """Start the trainer and watch it to its end."""
+        self._tell()
+        # Whoever ignores Ctrl-C passes that on to what it starts: the trainer must hear it.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        try:
+            process = subprocess.Popen(
+                list(self._order.argv),
+                cwd=self._order.cwd,
+                env=dict(environment),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
+            )
+        except (OSError, ValueError) as error:
+            self._end("failed", f"{self._order.argv[0]} could not be started: {error}.")
+            return
+        trainer = identity(process.pid)
+        self._status = dataclasses.replace(self._status, state="running", trainer=trainer)
+        self._tell()
+        tree = Tree(trainer, with_own_children=True)
+        drain = threading.Thread(target=self._drain, args=[process.stdout], daemon=True)
+        drain.start()
+        stopped = self._watch(tree, lambda: process.poll() is None)
+        drain.join(_DRAINED)
+        self._log.close()
+        self._judge(process.wait(), stopped=stopped)
+
+    def go_on(self, former: Status) -> None:
+        """Watch a trainer whose watcher was cut off: what it prints is lost, how it ends is seen by its files."""
+        self._status = dataclasses.replace(former, watcher=self._status.watcher)
+        self._follower.go_on(former, files.read_history(self._folder))
+        self._tell()
+        trainer = former.trainer
+        stopped = trainer is not None and self._watch(Tree(trainer, with_own_children=False), lambda: alive(trainer))
+        self._judge(None, stopped=stopped)
+
+    def _watch(self, tree: Tree, runs: Any) -> bool:  # noqa: ANN401 - says whether the first process still runs
+        """Look at the trainer until it and all that it has started are gone; say whether it was stopped."""
+        while runs() or tree.living():
+            if files.stop_is_wished(self._folder):
+                tree.end(self._order.grace)
+                return True
+            now = time.monotonic()
+            if now - self._counted > _COUNT:
+                self._counted = now
+                tree.living()
+            if now - self._told > _TELL:
+                self._tell()
+            time.sleep(_LOOK)
+        return files.stop_is_wished(self._folder)
+
+    def _drain(self, output: Any) -> None:  # noqa: ANN401 - the reading end of a pipe
+        """Read all that is printed, as fast as it comes: a full pipe would stop the trainer."""
+        lines = Lines()
+        while chunk := os.read(output.fileno(), _CHUNK):
+            self._take(lines.fed(chunk))
+        self._take(lines.fed(b"", last=True))
+
+    def _take(self, lines: list[tuple[str, bool]]) -> None:
+        if self._secrets:
+            lines = [(self._secrets.sub("***", text), stays) for text, stays in lines]
+        with self._lock:
+            self._follower.read(text for text, _ in lines)
+        self._log.write(lines)
+
+    def _tell(self) -> None:
+        """Write how it stands; a disk that is full just now is tried again later."""
+        self._told = time.monotonic()
+        with self._lock:
+            if self._reports:
+                self._follower.read(self._reports.new_lines())
+            if self._status.trainer and self._follower.points:
+                self._status = self._follower.status(self._status)
+            points = list(self._follower.points)
+        loras = saved(self._order, self._status.started)
+        self._status = dataclasses.replace(self._status, at=time.time(), loras=loras)
+        with suppress(OSError):
+            files.write_status(self._folder, self._status)
+            if points:
+                files.write_history(self._folder, points)
+
+    def _judge(self, exit_code: int | None, *, stopped: bool) -> None:
+        self._tell()
+        lines = tail(self._folder)
+        outcome = judge(self._order, exit_code, lines, since=self._status.started, stopped=stopped)
+        self._status = dataclasses.replace(self._status, loras=outcome.loras, exit_code=exit_code)
+        self._end(outcome.state, outcome.message)
+
+    def _end(self, state: Any, message: str) -> None:  # noqa: ANN401 - a RunState
+        """Write the last word; it must be heard, so that a full disk is waited for."""
+        self._status = dataclasses.replace(
+            self._status, state=state, message=message, ended=time.time(), at=time.time()
+        )
+        while not self._is_heard():
+            time.sleep(10)
+
+    def _is_heard(self) -> bool:
+        try:
+            files.write_status(self._folder, self._status)
+        except FileNotFoundError:  # somebody has removed the run's folder: there is nobody to tell
+            return True
+        except OSError:
+            return False
+        return True
+
+
+class _Reports:
+    """The new lines of a file that a trainer writes."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._place = 0
+        self._lines = Lines()
+
+    def new_lines(self) -> list[str]:
+        try:
+            with self._path.open("rb") as file:
+                size = os.fstat(file.fileno()).st_size
+                file.seek(self._place if self._place <= size else 0)
+                chunk = file.read()
+                self._place = file.tell()
+        except OSError:
+            return []
+        return [text for text, _ in self._lines.fed(chunk)]
+
+
+def main(folder: Path, words: Mapping[str, Any]) -> None:
+    """Watch the run in ``folder``; ``words`` came by a pipe: the trainer's environment, which no file may hold."""
+    try:
+        with FileLock(folder / files.LOCK).acquire(timeout=0):
+            _watch(folder, words)
+    except Timeout:
+        return  # another watcher is at it
+
+
+def _watch(folder: Path, words: Mapping[str, Any]) -> None:
+    adopt_orphans()
+    order = files.read_order(folder)
+    environment: dict[str, str] = words.get("environment", {})
+    secrets = tuple(value for name in order.masked if len(value := environment.get(name, "")) >= _SHORTEST_SECRET)
+    watcher = Watcher(folder, order, secrets)
+    former = files.read_status(folder)
+    try:
+        if words.get("attach") and former:
+            watcher.go_on(former)
+        else:
+            watcher.start(environment)
+    except BaseException:
+        with (folder / files.FAULTS).open("a", encoding="utf-8") as file:
+            traceback.print_exc(file=file)
+        raise
+
+
+def main_of_process() -> None:
+    """Watch the run whose folder is the last argument."""
+    words = json.loads(sys.stdin.buffer.read() or b"{}")
+    main(Path(sys.argv[-1]), words)
