@@ -90,7 +90,8 @@ def _check(profile: Profile, export: Trainable) -> None:
         )
     profile.check()
     problems = trainer(profile.kind).problems(export.config, (), profile.home)
-    if refused := [problem.message for problem in problems if problem.severity == "error"]:
+    refused = [problem.message for problem in problems if problem.severity == "error" and problem.code == "config"]
+    if refused:
         raise TrainerError(" ".join(refused))
 
 

@@ -1,0 +1,119 @@
+"""A program that behaves like sd-scripts where it matters: progress lines, checkpoints, ends of every kind.
+
+STANDIN names what it does: "good" or one of the misdeeds below; STANDIN_PAUSE is how long a step takes.
+"""
+
+import argparse
+import json
+import os
+import signal
+import struct
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+try:
+    import tomllib
+except ImportError:
+    import tomli as tomllib
+
+WIDTH = 64
+
+
+def write_lora(path, rank, value=0.5, cut=0):
+    """Write a LoRA of one pair of matrices as safetensors (F32); ``cut`` bytes are missing at its end."""
+    down = struct.pack("<f", value) * (rank * WIDTH)
+    up = struct.pack("<f", 0.25) * (WIDTH * rank)
+    name = "lora_unet_mid_block_attentions_0_proj_in"
+    header = {
+        "__metadata__": {
+            "ss_network_dim": str(rank),
+            "ss_sd_model_name": "/models/secret place/base.safetensors",
+            "ss_dataset_dirs": json.dumps({"10_tom": {"n_repeats": 10, "path": "/home/anna/tom"}}),
+        },
+        f"{name}.alpha": {"dtype": "F32", "shape": [], "data_offsets": [0, 4]},
+        f"{name}.lora_down.weight": {"dtype": "F32", "shape": [rank, WIDTH], "data_offsets": [4, 4 + len(down)]},
+        f"{name}.lora_up.weight": {
+            "dtype": "F32",
+            "shape": [WIDTH, rank],
+            "data_offsets": [4 + len(down), 4 + len(down) + len(up)],
+        },
+    }
+    words = json.dumps(header).encode()
+    data = struct.pack("<Q", len(words)) + words + struct.pack("<f", rank / 2) + down + up
+    Path(path).write_bytes(data[: len(data) - cut])
+
+
+def say(text):
+    sys.stderr.write(text)
+    sys.stderr.flush()
+
+
+def main():
+    words = argparse.ArgumentParser()
+    words.add_argument("--config_file", required=True)
+    config = tomllib.loads(Path(words.parse_args().config_file).read_text(encoding="utf-8"))
+    flat = {}
+    for key, value in config.items():
+        flat.update(value if isinstance(value, dict) else {key: value})
+    deed = os.environ.get("STANDIN", "good")
+    pause = float(os.environ.get("STANDIN_PAUSE", "0.01"))
+    if deed == "fork" and os.fork():
+        os._exit(0)
+    if deed == "deaf":
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        print("deaf", flush=True)
+    if deed == "children":
+        subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
+    before(deed)
+    train(flat, deed, pause)
+
+
+def before(deed):
+    """What goes wrong at once."""
+    if deed == "dies":
+        sys.exit(3)
+    if deed == "module":
+        import a_module_that_nobody_has  # noqa: F401
+    if deed == "oom":
+        raise RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 7.79 GiB")
+    if deed == "path":
+        open("/nowhere/base.safetensors", "rb")
+    if deed == "killed":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if deed == "secret":
+        print("token is", os.environ["HF_TOKEN"], flush=True)
+    if deed == "binary":
+        sys.stdout.buffer.write(bytes(range(256)) * 4096)
+    if deed == "gigabyte":
+        line = b"a line of no interest to anybody, said over and over again\n" * 1024
+        for _ in range(int(os.environ.get("STANDIN_MEGABYTES", "1024")) * 2**20 // len(line)):
+            sys.stdout.buffer.write(line)
+
+
+def train(config, deed, pause):
+    """Train, with a LoRA after each epoch."""
+    output, name = Path(config["output_dir"]), config["output_name"]
+    epochs, total = config["max_train_epochs"], int(os.environ.get("STANDIN_STEPS", "20"))
+    rank = config["network_dim"] // (2 if deed == "rank" else 1)
+    value = float("nan") if deed == "nan" else 0.5
+    for step in range(1, total + 1):
+        if deed != "silent":
+            bar = f"{step}/{total} [00:{step % 60:02d}<00:00,  {1 / max(pause, 1e-3):.2f}it/s, avr_loss={1 / step:.3g}]"
+            say(f"\rsteps: {100 * step // total:3d}%|\x1b[32m█\x1b[0m  | {bar}")
+        time.sleep(pause)
+        if deed == "last" and step == total:
+            sys.exit("RuntimeError: something broke at the very last step")
+        done, before_ = step * epochs // total, (step - 1) * epochs // total
+        if done > before_ and done < epochs:
+            write_lora(output / f"{name}-{done:06d}.safetensors", rank, value)
+            say(f"\nepoch {done + 1}/{epochs}\n")
+    if deed != "nothing":
+        write_lora(output / f"{name}.safetensors", rank, value, cut=100 if deed == "truncated" else 0)
+    print("\nmodel saved.", flush=True)
+
+
+if __name__ == "__main__":
+    main()
