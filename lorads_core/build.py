@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import socket
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,8 @@ from .library.index import IndexOptions, IndexReport, index_folder
 from .library.kinds.index import IndexedLibrary, IndexKind
 from .model import Dataset, DatasetImage, Problem, Progress, TrainingConfig, no_progress
 from .problems import told_as_text
-from .store import datasets
+from .runs.trainable import kind_of
+from .store import datasets, runs
 from .store import images as rows
 from .store.connect import Store
 from .store.made_tags import made_counts
@@ -243,13 +245,13 @@ def find_regularization(
     return finder.find_regularization(store, library, dataset, libraries, rules, progress)
 
 
-def check_config(config: TrainingConfig, name: str) -> None:
+def check_config(config: TrainingConfig, name: str, home: Path | None = None) -> None:
     """Refuse a config that the trainer would, before any work is done for it.
 
     Raises:
         TrainerError: what is wrong, all of it.
     """
-    problems = trainer(name).problems(config, ())
+    problems = trainer(name).problems(config, (), home)
     refused = [problem.message for problem in problems if problem.severity == "error" and problem.code == "config"]
     if refused:
         raise TrainerError(" ".join(refused))
@@ -264,11 +266,15 @@ def export(
     name: str = "",
     progress: Progress = no_progress,
 ) -> ExportResult:
-    """Write a captioned dataset under ``root`` and note it in the store; see `write_export`."""
+    """Write a captioned dataset under ``root`` and note it in the store; see `write_export`.
+
+    How long its training will take is known from earlier ones of the kind on this machine.
+    """
     result = write_export(plan_export(dataset, config, options), root, name, progress)
     with store.connection() as connection:
         datasets.mark_exported(connection, result.export, config, result.files)
-    return result
+        speed = runs.speed(connection, kind_of(options.trainer, config), socket.gethostname())
+    return dataclasses.replace(result, seconds_a_step=speed.seconds_a_step if speed else None)
 
 
 def summary(result: ExportResult) -> list[tuple[str, str]]:
@@ -284,9 +290,24 @@ def summary(result: ExportResult) -> list[tuple[str, str]]:
         ("Buckets", f"{len(schedule.buckets)} (images with repeats: {buckets})"),
         ("Steps per epoch", f"{schedule.steps_per_epoch:,}"),
         ("Total steps", f"{schedule.total_steps:,} in {schedule.epochs} epochs"),
+        ("Estimated time", _estimate(result)),
         *([("Dropped", f"{schedule.dropped:,} images of an epoch, which fill no batch")] if schedule.dropped else []),
         ("Saved LoRAs", _listed(result.checkpoints)),
     ]
+
+
+def _estimate(result: ExportResult) -> str:
+    if result.seconds_a_step is None:
+        return "unknown: nothing of the kind was trained on this machine yet"
+    return f"{duration(result.seconds_a_step * result.schedule.total_steps)}, by earlier trainings of the kind"
+
+
+def duration(seconds: float) -> str:
+    """Return a time as people say it."""
+    minutes = round(seconds / 60)
+    if minutes >= 60:  # noqa: PLR2004 - an hour
+        return f"{minutes // 60} h {minutes % 60:02d} min"
+    return f"{minutes} min" if minutes else f"{max(round(seconds), 0)} s"
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -14,7 +14,7 @@ from .errors import LoradsError
 from .settings import Settings, load_settings, settings_path
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from .library import LibraryReport
@@ -53,6 +53,7 @@ def examine(settings_file: Path | None = None) -> Iterator[Finding]:
     yield from _embedders(settings)
     yield from _vocabularies(settings)
     yield from _taggers(settings)
+    yield from _trainers(settings)
     yield from _folders(settings)
 
 
@@ -163,6 +164,40 @@ def _taggers(settings: Settings) -> Iterator[Finding]:
             yield Finding(name, "error", str(error))
         else:
             yield Finding(name, "good", about)
+
+
+def _trainers(settings: Settings) -> Iterator[Finding]:
+    for named in settings.trainers:
+        name = f"trainer {named.name}"
+        try:
+            from .model import TrainingConfig  # noqa: PLC0415 - as above
+            from .runs.profile import modules, read_profile  # noqa: PLC0415
+            from .trainers import trainer  # noqa: PLC0415
+
+            profile = read_profile(named)
+            profile.check()
+            if profile.is_remote:
+                yield Finding(name, "good", f"{profile.kind} by {' '.join(profile.prefix)}, not looked at from here")
+                continue
+            faults = trainer(profile.kind).problems(TrainingConfig(), (), profile.folder)
+            said = [each.message for each in faults if each.severity == "error" and each.code == "config"]
+            version, missing = modules(profile)
+        except ImportError as error:
+            yield Finding(name, "error", f"It cannot be opened: {error}.", "Install what is missing (above).")
+        except LoradsError as error:
+            yield Finding(name, "error", str(error))
+        else:
+            yield _trainer(name, f"{profile.kind} in {profile.folder}, Python {version}", said, missing)
+
+
+def _trainer(name: str, what: str, said: Sequence[str], missing: Sequence[str]) -> Finding:
+    if said:
+        return Finding(name, "error", what, " ".join(said))
+    if missing:
+        return Finding(
+            name, "error", what, f"Its Python lacks {' and '.join(missing)}: install its requirements there."
+        )
+    return Finding(name, "good", what)
 
 
 def _vocabularies(settings: Settings) -> Iterator[Finding]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from .captions.analysis import analyse
 from .pictures.captions import Source, Tag, caption_plot
 from .pictures.histogram import similarity_histogram
+from .pictures.loss import Course, loss_plot
 from .pictures.sheet import Cell, contact_sheet
 
 if TYPE_CHECKING:
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
 
     from .captions.analysis import Analysis, CaptionSet, Lengths
     from .finder.rules import Found
-    from .model import Dataset, DatasetImage
+    from .model import Dataset, DatasetImage, Run
+    from .runs.folder import Point
 
 
 def sheet(images: Sequence[DatasetImage], title: str) -> Image.Image:
@@ -77,3 +79,10 @@ def _sources(training: CaptionSet, regularization: CaptionSet) -> list[Source]:
     found = [Source(name, first.get(name, 0), second.get(name, 0)) for name in names]
     without = training.images - training.captions, regularization.images - regularization.captions
     return [*found, Source("no caption", *without)] if any(without) else found
+
+
+def loss_picture(run: Run, points: Sequence[Point]) -> Image.Image:
+    """Return the course of a training: its loss and learning rate over the steps."""
+    courses = [Course(point.step, point.loss, point.learning_rate) for point in points]
+    note = f"{run.state}, step {run.step:,} of {run.total_steps:,}"
+    return loss_plot(courses, run.total_steps, f"Training of {run.name}", note)

@@ -16,13 +16,13 @@ from rich.tree import Tree
 from .problems import MOST, told
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Sequence
+    from collections.abc import Callable, Generator, Iterable, Sequence
     from pathlib import Path
 
     from rich.progress import Task
 
     from .doctor import Finding
-    from .model import DatasetImage, Problem, Progress
+    from .model import DatasetImage, Problem, Progress, Run
 
 _STYLES = {"error": "bold red", "warning": "yellow", "info": "cyan", "good": "green"}
 _MOST_FILES = 4
@@ -61,6 +61,30 @@ class Screen:
                 if step not in tasks:
                     tasks[step] = bars.add_task(step, visible=False, total=None)
                 bars.update(tasks[step], completed=done, total=total, visible=done < total)
+
+            yield show
+
+    @contextmanager
+    def training(self) -> Generator[Callable[[Run], None]]:
+        """Yield what shows how a run stands: a bar with loss and remaining time, elsewhere a line per saved LoRA."""
+        columns = (
+            TextColumn("  {task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[say]}"),
+        )
+        with Bars(*columns, console=self.err, transient=True, disable=not self.err.is_terminal) as bars:
+            task = bars.add_task("train", total=None, say="")
+            told: set[str] = set()
+
+            def show(run: Run) -> None:
+                loss = f"loss {run.loss:.4g}" if run.loss is not None else ""
+                left = f"{run.seconds_left:,.0f} s left" if run.seconds_left is not None else run.state
+                bars.update(task, completed=run.step, total=run.total_steps or None, say=f"{loss}  {left}")
+                for name in run.loras:
+                    if name not in told:
+                        told.add(name)
+                        bars.console.print(f"  saved {escape(name)} at step {run.step:,}")
 
             yield show
 

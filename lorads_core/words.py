@@ -56,6 +56,7 @@ def parser(story: Run, doctor: Run) -> argparse.ArgumentParser:
     _add_choosing(commands, story)
     _add_captions(commands, story)
     _add_exports(commands, story)
+    _add_runs(commands, story)
     _add_judging(commands, story)
     _command(commands, "doctor", doctor, "say what is wrong with the set-up, and how to mend it", "lorads doctor")
     return found
@@ -222,6 +223,45 @@ def _add_exports(commands: Commands, run: Run) -> None:
     diff.add_argument("name", type=_text, metavar="EXPORT")
     diff.add_argument("versions", nargs="*", type=_text, metavar="VERSION", help="the second one: as it lies there")
     diff.add_argument("--out", type=_path, metavar="FOLDER", help="folder of all exports")
+
+
+def _add_runs(commands: Commands, run: Run) -> None:
+    train = _command(
+        commands, "train", run, "train an export and watch it; Ctrl-C stops the training", "lorads train tomcat"
+    )
+    train.add_argument("name", type=_text, metavar="EXPORT", help="its name in the folder of all exports, or its path")
+    train.add_argument(
+        "--profile",
+        type=_text,
+        default="",
+        metavar="NAME",
+        help="[trainers.NAME] of lorads.toml, where there are several",
+    )
+    train.add_argument("--out", type=_path, metavar="FOLDER", help="folder of all exports")
+    train.add_argument("--background", action="store_true", help="come back at once; it trains on by itself")
+    train.add_argument("--again", action="store_true", help="train anew what was trained; the former is moved aside")
+    train.add_argument("--plot", type=_path, metavar="FILE", help="picture of the loss, drawn anew as it trains")
+    runs = _command(
+        commands, "runs", run, "list trainings, or show one with its log", "lorads runs\n  lorads runs tomcat"
+    )
+    runs.add_argument("name", nargs="?", type=_text, default="", metavar="RUN", help="its name, or the id's beginning")
+    runs.add_argument("--lines", type=int, default=20, help="last lines of the log (default: %(default)s)")
+    runs.add_argument("--plot", type=_path, metavar="FILE", help="picture of the loss")
+    stop = _command(commands, "stop", run, "stop a training, with all that it has started", "lorads stop tomcat")
+    stop.add_argument("name", type=_text, metavar="RUN", help="its name, or the id's beginning")
+    offer = _command(
+        commands,
+        "offer",
+        run,
+        "put a trained LoRA into a folder of LoRAs, with its trigger and version in its metadata",
+        "lorads offer tomcat ~/ComfyUI/models/loras",
+    )
+    offer.add_argument("name", type=_text, metavar="RUN", help="its name, or the id's beginning")
+    offer.add_argument("folder", type=_path)
+    offer.add_argument("--called", type=_text, default="", metavar="NAME", help="new name (default: the export's)")
+    offer.add_argument("--epoch", type=_text, default="", metavar="WORD", help="a part of the file's name, e.g. 000004")
+    offer.add_argument("--link", action="store_true", help="link it as it is, without more metadata")
+    offer.add_argument("--without-paths", action="store_true", help="leave out where things lie on this machine")
 
 
 def _add_judging(commands: Commands, run: Run) -> None:

@@ -8,14 +8,27 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from types import ModuleType
 
-    from ..lorads_core import build, captioning, drawn, inputs
+    from ..lorads_core import build, captioning, drawn, inputs, training
     from ..lorads_core.export import plan
     from ..lorads_core.finder import rules as finder
     from ..lorads_core.library import filter as filters
     from ..lorads_core.library import index, walk
     from ..lorads_core.selection import band, picking
 
-__all__ = ["band", "build", "captioning", "drawn", "filters", "finder", "index", "inputs", "picking", "plan", "walk"]
+__all__ = [
+    "band",
+    "build",
+    "captioning",
+    "drawn",
+    "filters",
+    "finder",
+    "index",
+    "inputs",
+    "picking",
+    "plan",
+    "training",
+    "walk",
+]
 
 _MODULES = {
     "band": "selection.band",
@@ -28,6 +41,7 @@ _MODULES = {
     "inputs": "inputs",
     "picking": "selection.picking",
     "plan": "export.plan",
+    "training": "training",
     "walk": "library.walk",
 }
 

@@ -67,30 +67,54 @@ def main():
         print("deaf", flush=True)
     if deed == "children":
         subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
-    before(deed)
+    AT_ONCE.get(deed, lambda: None)()
     train(flat, deed, pause)
 
 
-def before(deed):
-    """What goes wrong at once."""
-    if deed == "dies":
-        sys.exit(3)
-    if deed == "module":
-        import a_module_that_nobody_has  # noqa: F401
-    if deed == "oom":
-        raise RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 7.79 GiB")
-    if deed == "path":
-        open("/nowhere/base.safetensors", "rb")
-    if deed == "killed":
-        os.kill(os.getpid(), signal.SIGKILL)
-    if deed == "secret":
-        print("token is", os.environ["HF_TOKEN"], flush=True)
-    if deed == "binary":
-        sys.stdout.buffer.write(bytes(range(256)) * 4096)
-    if deed == "gigabyte":
-        line = b"a line of no interest to anybody, said over and over again\n" * 1024
-        for _ in range(int(os.environ.get("STANDIN_MEGABYTES", "1024")) * 2**20 // len(line)):
-            sys.stdout.buffer.write(line)
+def die():
+    sys.exit(3)
+
+
+def miss_a_module():
+    __import__("a_module_that_nobody_has")
+
+
+def run_out_of_memory():
+    raise RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 7.79 GiB")
+
+
+def miss_a_file():
+    Path("/nowhere/base.safetensors").read_bytes()
+
+
+def be_killed():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def tell_a_secret():
+    print("token is", os.environ["HF_TOKEN"], flush=True)
+
+
+def print_binary():
+    sys.stdout.buffer.write(bytes(range(256)) * 4096)
+
+
+def print_a_gigabyte():
+    line = b"a line of no interest to anybody, said over and over again\n" * 1024
+    for _ in range(int(os.environ.get("STANDIN_MEGABYTES", "1024")) * 2**20 // len(line)):
+        sys.stdout.buffer.write(line)
+
+
+AT_ONCE = {
+    "dies": die,
+    "module": miss_a_module,
+    "oom": run_out_of_memory,
+    "path": miss_a_file,
+    "killed": be_killed,
+    "secret": tell_a_secret,
+    "binary": print_binary,
+    "gigabyte": print_a_gigabyte,
+}
 
 
 def train(config, deed, pause):

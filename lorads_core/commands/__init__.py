@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from . import captions, curate, exports, judge, story
+from . import captions, curate, exports, judge, runs, story
 
 if TYPE_CHECKING:
     import argparse
@@ -16,6 +16,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, Screen], int]] = {
     **story.COMMANDS,
     **captions.COMMANDS,
     **exports.COMMANDS,
+    **runs.COMMANDS,
     **curate.COMMANDS,
     **judge.COMMANDS,
 }

@@ -41,7 +41,8 @@ class ExportResult:
     """A finished export: the value that flows on, what was planned, and each picture's file.
 
     ``command`` starts the training in the trainer's folder; ``checkpoints`` are the LoRA files that it will save, in
-    ``output``.
+    ``output``. ``seconds_a_step`` is how fast earlier trainings of the kind went on this machine,
+    None where there were none.
     """
 
     export: Export
@@ -50,6 +51,7 @@ class ExportResult:
     command: tuple[str, ...]
     checkpoints: tuple[str, ...]
     output: Path
+    seconds_a_step: float | None = None
 
 
 def write_export(plan: ExportPlan, root: Path, name: str = "", progress: Progress = no_progress) -> ExportResult:

@@ -49,8 +49,9 @@ class Order:
     """What a watcher is to start, and what is to come of it.
 
     ``checkpoints`` are names in ``output``, as `Trainer.checkpoints` gives them; ``rank`` is the network dim that the
-    final one must have. ``reports`` is the trainer's own file of progress. ``masked`` names the environment variables
-    whose values are in no log; ``grace`` is how many seconds the trainer has to end when it is asked to.
+    final one must have; ``trigger`` are the words that call it. ``reports`` is the trainer's own file of progress.
+    ``masked`` names the environment variables whose values are in no log; ``grace`` is how many seconds the trainer
+    has to end when it is asked to.
     """
 
     trainer: str
@@ -61,6 +62,7 @@ class Order:
     rank: int
     total_steps: int
     epochs: int
+    trigger: str = ""
     reports: str = ""
     masked: tuple[str, ...] = ()
     grace: float = 15.0

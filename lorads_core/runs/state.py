@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import TrainerError
-from ..model import no_progress
 from ..store import runs as kept
 from . import folder as files
 from .log import tail
@@ -21,11 +20,11 @@ from .outcome import judge
 from .processes import alive
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     import psycopg
 
-    from ..model import Progress, Run
+    from ..model import Run
     from ..store.connect import Store
     from .folder import Status
 
@@ -116,12 +115,12 @@ def failed(run: Run, message: str) -> Run:
     return dataclasses.replace(run, state="failed", message=message, ended_at=datetime.now(timezone.utc))
 
 
-def wait(store: Store, run: Run, progress: Progress = no_progress) -> Run:
-    """Return a run when it is over; ``progress`` is called as ("train", step, total), and may raise to wait no more."""
+def wait(store: Store, run: Run, look: Callable[[Run], None] = lambda _run: None) -> Run:
+    """Return a run when it is over; ``look`` is called with how it stands, and may raise to wait no more."""
     while True:
         with store.connection() as connection:
             run = refreshed(connection, run)
-        progress("train", run.step, run.total_steps)
+        look(run)
         if run.is_over:
             return run
         time.sleep(_LOOK)

@@ -37,15 +37,27 @@ class Trainable:
         return self.folder.parent / self.manifest["training"]["output"]
 
     @property
+    def triggers(self) -> tuple[str, ...]:
+        """The words that call what it teaches."""
+        dataset = self.manifest["dataset"]
+        words = (dataset["trigger"]["word"], *(concept["trigger"]["word"] for concept in dataset["concepts"]))
+        return tuple(word for word in words if word)
+
+    @property
     def kind(self) -> str:
         """What trains at one speed on one machine."""
-        config = settled(self.config)
-        parts = (
-            self.trainer, config.base_model, config.network, config.resolution, config.batch_size,
-            config.gradient_accumulation_steps, config.processes, config.gradient_checkpointing,
-            config.cache_latents, config.mixed_precision, config.fp8_base, config.text_encoder_learning_rate > 0,
-        )  # fmt: skip
-        return "/".join(map(str, parts))
+        return kind_of(self.trainer, self.config)
+
+
+def kind_of(trainer: str, config: TrainingConfig) -> str:
+    """Return what trains at one speed on one machine: what of a config decides how long a step takes."""
+    config = settled(config)
+    parts = (
+        trainer, config.base_model, config.network, config.resolution, config.batch_size,
+        config.gradient_accumulation_steps, config.processes, config.gradient_checkpointing, config.cache_latents,
+        config.mixed_precision, config.fp8_base, config.text_encoder_learning_rate > 0,
+    )  # fmt: skip
+    return "/".join(map(str, parts))
 
 
 def read_export(folder: Path) -> Trainable:

@@ -6,15 +6,19 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 
 import psutil
 import pytest
 
-from lorads_core.errors import TrainerError
+from lorads_core.build import open_store
+from lorads_core.errors import SettingsError, TrainerError
 from lorads_core.runs import folder as files
 from lorads_core.runs.launch import found, launch
 from lorads_core.runs.log import tail
 from lorads_core.runs.state import refreshed, stop, wait
+from lorads_core.runs.trainable import read_export
+from lorads_core.settings import load_settings
 from lorads_core.store import runs as kept
 
 from .conftest import trainer_of, watcher_of
@@ -24,19 +28,19 @@ def text_of(folder):
     return "".join(path.read_text(errors="replace") for path in folder.iterdir() if path.is_file())
 
 
-def test_a_training_is_started_watched_and_completed(store, make_profile, make_export, until):
+def test_a_training_is_started_watched_and_completed(store, make_profile, make_export):
     export = make_export()
     steps = []
     run = launch(store, make_profile(environment={"STANDIN_PAUSE": "0.1"}), export)
     assert run.state == "starting"
-    run = wait(store, run, lambda step, done, total: steps.append((step, done, total)))
+    run = wait(store, run, lambda run: steps.append(run.step))
     assert (run.state, run.exit_code, run.message) == ("completed", 0, "")
     assert run.loras == ("Tom-000001.safetensors", "Tom.safetensors")
     assert (run.step, run.total_steps, run.epoch) == (20, 20, 2)
     assert run.loss == pytest.approx(0.05)
     assert 0.08 < run.seconds_a_step < 1
-    assert steps[-1] == ("train", 20, 20)
-    assert any(0 < done < 20 for _, done, _ in steps)
+    assert steps[-1] == 20
+    assert any(0 < step < 20 for step in steps)
     points = files.read_history(run.folder)
     assert [point.step for point in points][-1] == 20
     assert points[1].loss == pytest.approx(0.5)
@@ -181,7 +185,7 @@ with open_store(settings) as store:
 """
 
 
-def test_a_training_survives_whoever_launched_it(store, make_server, make_profile, make_export, tmp_path, until):
+def test_a_training_survives_whoever_launched_it(make_server, make_profile, make_export, tmp_path):
     server = make_server()
     database = server.database("CREATE EXTENSION vector")
     profile, export = make_profile(), make_export()
@@ -198,9 +202,6 @@ def test_a_training_survives_whoever_launched_it(store, make_server, make_profil
     with launcher:
         assert launcher.stdout.readline() == "launched\n"
         launcher.kill()
-    from lorads_core.build import open_store
-    from lorads_core.settings import load_settings
-
     with open_store(load_settings(settings)) as other, other.connection() as connection:
         run = found(connection, export)
         assert not run.is_over
@@ -282,8 +283,6 @@ def test_an_export_for_another_trainer_is_refused(store, make_profile, make_expo
 
 
 def test_an_export_edited_by_hand_is_refused(make_export):
-    from lorads_core.runs.trainable import read_export
-
     export = make_export()
     config = export.folder / "training_config.toml"
     config.write_text(config.read_text() + "# mine\n")
@@ -292,8 +291,6 @@ def test_an_export_edited_by_hand_is_refused(make_export):
 
 
 def test_an_export_that_lacks_a_picture_is_refused(make_export):
-    from lorads_core.runs.trainable import read_export
-
     export = make_export()
     next(export.folder.rglob("*.png")).unlink()
     with pytest.raises(TrainerError, match="lacks 1 of its files"):
@@ -302,8 +299,6 @@ def test_an_export_that_lacks_a_picture_is_refused(make_export):
 
 @pytest.mark.parametrize("what", ["nothing", "no json", "an older one"])
 def test_a_folder_that_is_no_export_is_refused(tmp_path, make_export, what):
-    from lorads_core.runs.trainable import read_export
-
     if what == "no json":
         (tmp_path / "manifest.json").write_bytes(b"\xff{")
     if what == "an older one":
@@ -315,8 +310,6 @@ def test_a_folder_that_is_no_export_is_refused(tmp_path, make_export, what):
 
 
 def test_a_profile_whose_folder_cannot_be_read_starts_nothing(store, make_profile, make_export, tmp_path):
-    from lorads_core.errors import SettingsError
-
     with pytest.raises(SettingsError, match="cannot be read"):
         launch(store, make_profile(folder=str(tmp_path / "nowhere")), make_export())
     with store.connection() as connection:
@@ -351,8 +344,6 @@ def test_a_run_is_called_by_its_name_or_the_beginning_of_its_id(store, make_prof
 
 
 def test_a_run_of_another_machine_is_shown_as_its_watcher_tells_it(store, make_profile, make_export, until):
-    from dataclasses import replace
-
     run = until(launch(store, make_profile(environment=SLOW), make_export()), running)
     watcher, trainer = watcher_of(run), trainer_of(run)
     watcher.kill()
