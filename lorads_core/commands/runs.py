@@ -72,12 +72,18 @@ def _draw(run: Run, plot: Path | None) -> Path:
 
 def _result(run: Run, screen: Screen) -> int:
     """Say how a run ended, and return its exit code."""
-    for name in run.loras:
-        screen.step("LoRA", str(run.output / name))
+    _show_loras(run, screen)
     if run.state == "completed":
         screen.step("Trained", f"{run.step:,} steps{_took(run)}")
         return 0
     raise TrainerError(f"The training of {run.name} is {run.state}. {run.message} Its log: {run.folder}")
+
+
+def _show_loras(run: Run, screen: Screen) -> None:
+    if run.loras:
+        screen.step("LoRA", str(run.output / run.loras[-1]))
+    if len(run.loras) > 1:
+        screen.step("Earlier", f"{run.loras[0]} … {run.loras[-2]}" if len(run.loras) > 2 else run.loras[0])  # noqa: PLR2004
 
 
 def _took(run: Run) -> str:
@@ -133,8 +139,7 @@ def _stop(options: argparse.Namespace, screen: Screen) -> int:
             return 0
         run = training.stop(store, run)
     screen.step("Stop", f"{run.name} is {run.state} after {run.step:,} steps. {run.message}")
-    for name in run.loras:
-        screen.step("LoRA", str(run.output / name))
+    _show_loras(run, screen)
     return 0
 
 

@@ -46,6 +46,7 @@ def loss_plot(courses: Sequence[Course], total_steps: int, title: str, note: str
         axes.set_yticks([])
     axes.set_xlim(0, max(total_steps, int(steps[-1]) if steps.size else 1, 1))
     axes.set_xlabel("step", color=_FAINT)
+    axes.spines["right"].set_visible(False)
     _plain(axes)
     rates = _column([(each.step, each.learning_rate) for each in courses])
     if rates[0].size:

@@ -6,7 +6,9 @@ started again, and what was trained is not trained again unasked.
 
 from __future__ import annotations
 
+import os
 import socket
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
@@ -93,6 +95,21 @@ def _check(profile: Profile, export: Trainable) -> None:
     refused = [problem.message for problem in problems if problem.severity == "error" and problem.code == "config"]
     if refused:
         raise TrainerError(" ".join(refused))
+    _check_models(profile, export)
+
+
+def _check_models(profile: Profile, export: Trainable) -> None:
+    """Refuse to start what would stop after a minute of loading, for want of a file."""
+    config = export.config
+    if not config.checkpoint:
+        raise TrainerError(
+            f"{export.folder} names no base model: choose its file in the training config, export again."
+        )
+    if profile.is_remote:
+        return
+    for file in filter(os.path.isabs, (config.checkpoint, config.clip_l, config.t5xxl, config.ae)):
+        if not os.path.exists(file):  # noqa: PTH110 - Path's own may raise
+            raise TrainerError(f"There is no model {file}: mend it in the training config, and export again.")
 
 
 def _new_run(profile: Profile, export: Trainable) -> Run:
@@ -110,6 +127,7 @@ def _new_run(profile: Profile, export: Trainable) -> Run:
         state="starting",
         total_steps=manifest["training"]["total_steps"],
         host=socket.gethostname(),
+        started_at=datetime.now(timezone.utc),
     )
 
 

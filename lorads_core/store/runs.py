@@ -33,7 +33,7 @@ class Speed(NamedTuple):
 
 def begin(connection: psycopg.Connection, run: Run, kind: str) -> bool:
     """Keep a new run, and say whether it is the only one of its export that goes on; if not, nothing is kept."""
-    columns = ("dataset_id", *(name for name in _KEPT if name != "dataset_id"))
+    columns = ("dataset_id", "started_at", *(name for name in _KEPT if name != "dataset_id"))
     values = {name: _value(run, name) for name in columns} | {"run_id": run.id, "kind": kind}
     query = sql.SQL(
         "INSERT INTO lorads.runs (run_id, kind, {columns}) VALUES (%(run_id)s, %(kind)s,"

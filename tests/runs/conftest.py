@@ -55,7 +55,8 @@ def make_profile(trainer_folder):
 @pytest.fixture
 def make_export(tmp_path):
     """Return a function that exports three pictures; the config's fields are its arguments."""
-    root = tmp_path / "ex ports"
+    root, base = tmp_path / "ex ports", tmp_path / "base.safetensors"
+    base.touch()
     pictures = []
     for number in range(3):
         path = tmp_path / f"{number}.png"
@@ -68,7 +69,7 @@ def make_export(tmp_path):
     dataset = Dataset(uuid4(), "Tom", "pictures", tuple(pictures), (), Trigger("tom"))
 
     def make(trainer="sd-scripts", **values):
-        usual = {"checkpoint": "/models/base.safetensors", "epochs": 2, "repeats": 2, "batch_size": 2}
+        usual = {"checkpoint": str(base), "epochs": 2, "repeats": 2, "batch_size": 2}
         config = TrainingConfig(**{**usual, **values})
         result = write_export(plan_export(dataset, config, ExportOptions(trainer=trainer)), root)
         return read_export(result.export.folder)

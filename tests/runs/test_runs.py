@@ -316,6 +316,12 @@ def test_a_profile_whose_folder_cannot_be_read_starts_nothing(store, make_profil
         assert kept.newest(connection) == []
 
 
+@pytest.mark.parametrize(("checkpoint", "said"), [("", "names no base model"), ("/no/b.safetensors", "no model /no/b")])
+def test_a_base_model_that_is_not_there_is_said_before_the_start(store, make_profile, make_export, checkpoint, said):
+    with pytest.raises(TrainerError, match=said):
+        launch(store, make_profile(), make_export(checkpoint=checkpoint))
+
+
 def test_a_trainer_of_an_older_version_is_refused(store, make_profile, make_export, trainer_folder):
     (trainer_folder / "sdxl_train_network.py").unlink()
     with pytest.raises(TrainerError, match="update sd-scripts"):
