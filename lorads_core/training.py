@@ -49,6 +49,16 @@ def train(store: Store, profile: Profile, export: Path, *, again: bool = False) 
     return launching.launch(store, profile, read_export(export), again=again)
 
 
+def known_run(store: Store, export: Path) -> Run | None:
+    """Return the run of an export that goes on or has ended well, None where there is none.
+
+    Raises:
+        TrainerError: it is no whole export.
+    """
+    with store.connection() as connection:
+        return launching.found(connection, read_export(export))
+
+
 def exported(root: Path, name: str) -> Path:
     """Return the folder of an export by its name in the folder of all exports, or by its path.
 

@@ -9,6 +9,7 @@ from .caption_builder import CaptionBuilder
 from .combine_datasets import CombineDatasets
 from .export_dataset import ExportDataset
 from .index_images import IndexImages
+from .launch_trainer import LaunchTrainer
 from .query_images import QueryImages
 from .regularization_finder import RegularizationFinder
 from .training_config import TrainingConfigNode
@@ -32,4 +33,5 @@ class LoradsExtension(ComfyExtension):
             CombineDatasets,
             TrainingConfigNode,
             ExportDataset,
+            LaunchTrainer,
         ]

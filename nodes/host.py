@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import atexit
 import logging
+import time
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import comfy.model_management
 import comfy.utils
@@ -20,11 +21,12 @@ from . import core
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from uuid import UUID
 
     import torch
     from PIL import Image
 
-    from ..lorads_core.model import Progress
+    from ..lorads_core.model import Progress, Run
     from ..lorads_core.store.connect import Store
 
 CHECKPOINTS = ("checkpoints", "diffusion_models")
@@ -34,6 +36,7 @@ EXPORTS = "lorads"
 MANIFEST = "manifest.json"
 _NOT_IN_NAMES = frozenset("/\\\0")
 _written: dict[Path, int] = {}
+_launched: dict[UUID, None] = {}
 
 
 @cache
@@ -58,6 +61,11 @@ def library_names() -> list[str]:
 def tagger_names() -> list[str]:
     """Return the taggers to choose from; none with a broken ``lorads.toml``."""
     return [profile.name for profile in _choices().taggers]
+
+
+def trainer_names() -> list[str]:
+    """Return the installed trainers to choose from; none with a broken ``lorads.toml``."""
+    return [profile.name for profile in _choices().trainers]
 
 
 def vocabulary_names() -> list[str]:
@@ -174,6 +182,87 @@ def _manifest_time(folder: Path) -> int:
         return (folder / MANIFEST).stat().st_mtime_ns
     except OSError:
         return 0
+
+
+def keep_run(run: Run) -> None:
+    """Remember a run, so that `run_marks` can tell how it stands."""
+    _launched[run.id] = None
+
+
+def run_marks() -> list[str]:
+    """Return a text for each run of this session that changes while it goes on, and when its LoRA is gone."""
+    return [_run_mark(run_id) for run_id in _launched]
+
+
+def _run_mark(run_id: UUID) -> str:
+    try:
+        run = core.training.run_by_id(store(), run_id)
+    except LoradsError as error:
+        return f"{run_id}: {error}"
+    is_there = bool(run.loras) and (run.output / run.loras[-1]).is_file()
+    return f"{run_id} {run.state} {is_there} {'' if run.is_over else time.time()}"
+
+
+def free_memory() -> None:
+    """Take ComfyUI's models off the graphics card: a trainer needs all of it."""
+    comfy.model_management.unload_all_models()
+    comfy.model_management.soft_empty_cache()
+
+
+def watched(run: Run, node: str) -> Run:
+    """Return a run when it is over, showing on the node how it goes on; an interruption stops the training."""
+    bar = comfy.utils.ProgressBar(max(run.total_steps, 1))
+
+    def look(now: Run) -> None:
+        comfy.model_management.throw_exception_if_processing_interrupted()
+        bar.update_absolute(now.step, max(now.total_steps, 1))
+        _say(training_text(now), node)
+
+    try:
+        return core.training.wait(store(), run, look)
+    except comfy.model_management.InterruptProcessingException:
+        _say(f"{run.name}: stopping", node)
+        core.training.stop(store(), run)
+        raise
+
+
+def training_text(run: Run) -> str:
+    """Say how a run stands, in a line."""
+    parts = [f"{run.name}: {run.state}, step {run.step:,} of {run.total_steps:,}"]
+    if run.loss is not None:
+        parts.append(f"loss {run.loss:.4g}")
+    if run.seconds_left is not None:
+        parts.append(f"{core.build.duration(run.seconds_left)} left")
+    return ", ".join(parts)
+
+
+def _say(text: str, node: str) -> None:
+    from server import PromptServer  # noqa: PLC0415 - it is there when nodes run
+
+    PromptServer.instance.send_progress_text(text, node)
+
+
+def lora_folder() -> Path:
+    """Return the first of ComfyUI's folders of LoRAs."""
+    return Path(folder_paths.get_folder_paths("loras")[0])
+
+
+def image_list(files: Sequence[Path]) -> list[Any]:
+    """Return pictures as a list of IMAGEs; where there is none, what silently keeps later nodes from running."""
+    from comfy_execution.graph_utils import ExecutionBlocker  # noqa: PLC0415 - as above
+
+    images = [image(picture) for file in files if (picture := _picture(file))]
+    return images or [ExecutionBlocker(None)]
+
+
+def _picture(file: Path) -> Image.Image | None:
+    """Return a picture; None for one that is being written just now."""
+    from PIL import Image  # noqa: PLC0415 - as above
+
+    try:
+        return Image.open(file).convert("RGB")
+    except OSError:
+        return None
 
 
 def model_names(folders: Sequence[str]) -> list[str]:

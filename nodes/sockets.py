@@ -12,6 +12,7 @@ LibrarySocket = io.Custom("LORADS_LIBRARY")
 DatasetSocket = io.Custom("LORADS_DATASET")
 ConfigSocket = io.Custom("LORADS_CONFIG")
 ExportSocket = io.Custom("LORADS_EXPORT")
+RunSocket = io.Custom("LORADS_RUN")
 
 
 class LibraryFolder(NamedTuple):

@@ -6,6 +6,7 @@ STANDIN names what it does: "good" or one of the misdeeds below; STANDIN_PAUSE i
 import argparse
 import json
 import os
+import shutil
 import signal
 import struct
 import subprocess
@@ -43,6 +44,15 @@ def write_lora(path, rank, value=0.5, cut=0):
     words = json.dumps(header).encode()
     data = struct.pack("<Q", len(words)) + words + struct.pack("<f", rank / 2) + down + up
     Path(path).write_bytes(data[: len(data) - cut])
+
+
+def install(folder):
+    """Make a folder like sd-scripts' own."""
+    (folder / "library").mkdir(parents=True)
+    (folder / "library" / "config_util.py").write_text("custom_attributes\n")
+    for script in ("train_network.py", "sdxl_train_network.py", "flux_train_network.py"):
+        shutil.copy(__file__, folder / script)
+    return folder
 
 
 def say(text):

@@ -7,6 +7,7 @@ import json
 import socket
 import subprocess
 import sys
+import threading
 import time
 from datetime import datetime, timezone
 from pathlib import Path
@@ -35,13 +36,10 @@ _CODE = (
     "import sys; sys.path.insert(0, sys.argv[1]); from lorads_core.runs.watch import main_of_process; main_of_process()"
 )
 _ROOT = Path(__file__).resolve().parents[2]
-# Watchers that this process has started: they go on without it, and are let go when they have ended.
-_watchers: list[subprocess.Popen[bytes]] = []
 
 
 def start_watcher(folder: Path, words: Mapping[str, Any]) -> None:
     """Start a watcher that goes on without us; what no file may hold goes to it by a pipe."""
-    _watchers[:] = [watcher for watcher in _watchers if watcher.poll() is None]
     with (folder / files.FAULTS).open("ab") as faults:
         watcher = subprocess.Popen(
             [sys.executable, "-c", _CODE, str(_ROOT), str(folder)],
@@ -52,7 +50,8 @@ def start_watcher(folder: Path, words: Mapping[str, Any]) -> None:
             start_new_session=True,
             creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
         )
-    _watchers.append(watcher)
+    # It goes on without us; as long as we are here, somebody must take note of its end.
+    threading.Thread(target=watcher.wait, name="lorads-watcher", daemon=True).start()
     if watcher.stdin:
         with watcher.stdin as pipe:
             pipe.write(json.dumps(words).encode())

@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 FAKE = Path(__file__).resolve().parent / "fake_comfy"
 NAME = "lorads_pack"
-HOST = ("comfy", "comfy_api", "folder_paths", "torch")
+HOST = ("comfy", "comfy_api", "comfy_execution", "folder_paths", "server", "torch")
 
 
 class Pack:
@@ -21,6 +21,7 @@ class Pack:
     def __init__(self, base):
         self.interruption = import_module("comfy.model_management")
         self.shown = import_module("comfy.utils").shown
+        self.said = import_module("server").PromptServer.instance.said
         import_module("folder_paths").base = base
         self.root = _load()
         extension = _awaited(self.root.comfy_entrypoint())

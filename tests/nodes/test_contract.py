@@ -18,6 +18,7 @@ IDS = [
     "LoradsCombineDatasets",
     "LoradsTrainingConfig",
     "LoradsExportDataset",
+    "LoradsLaunchTrainer",
 ]
 WEB = ROOT / "web"
 EXAMPLES = sorted((ROOT / "example_workflows").glob("*.json"))

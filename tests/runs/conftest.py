@@ -1,9 +1,7 @@
 """A stand-in trainer as a user would have installed one, and an export for it."""
 
-import shutil
 import sys
 import time
-from pathlib import Path
 from uuid import uuid4
 
 import psutil
@@ -21,18 +19,13 @@ from lorads_core.runs.state import refreshed
 from lorads_core.runs.trainable import read_export
 from lorads_core.settings import Table, TrainerProfile
 
-STANDIN = Path(__file__).parents[1] / "standin_trainer.py"
+from .. import standin_trainer
 
 
 @pytest.fixture
 def trainer_folder(tmp_path):
     """A folder like sd-scripts' own."""
-    folder = tmp_path / "the trainer's folder"
-    (folder / "library").mkdir(parents=True)
-    (folder / "library" / "config_util.py").write_text("custom_attributes\n")
-    for script in ("train_network.py", "sdxl_train_network.py", "flux_train_network.py"):
-        shutil.copy(STANDIN, folder / script)
-    return folder
+    return standin_trainer.install(tmp_path / "the trainer's folder")
 
 
 @pytest.fixture

@@ -17,3 +17,7 @@ def get_filename_list(folder_name):
 
 def get_full_path_or_raise(folder_name, filename):
     return str(base / "models" / folder_name / filename)
+
+
+def get_folder_paths(folder_name):
+    return [str(base / "models" / folder_name)]

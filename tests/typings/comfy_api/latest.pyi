@@ -14,7 +14,12 @@ class io:
 
         class Output(io.Output):
             def __init__(
-                self, id: str | None = ..., display_name: str | None = ..., *, tooltip: str | None = ...
+                self,
+                id: str | None = ...,
+                display_name: str | None = ...,
+                *,
+                tooltip: str | None = ...,
+                is_output_list: bool = ...,
             ) -> None: ...
 
     class Image(ComfyTypeIO): ...
@@ -103,6 +108,7 @@ class io:
             description: str,
             inputs: list[io.Input],
             outputs: list[io.Output],
+            hidden: list[io.Hidden] = ...,
             search_aliases: list[str] = ...,
             is_output_node: bool = ...,
             has_intermediate_output: bool = ...,
@@ -111,7 +117,11 @@ class io:
     class NodeOutput:
         def __init__(self, *args: object, ui: object = ...) -> None: ...
 
+    class Hidden:
+        unique_id: io.Hidden
+
     class ComfyNode(ABC):
+        hidden: io.Hidden
         @classmethod
         def define_schema(cls) -> io.Schema: ...
         @classmethod

@@ -3,10 +3,21 @@
 interrupted = False
 
 
-class InterruptProcessingException(Exception):  # noqa: N818 (ComfyUI's name)
+class InterruptProcessingException(BaseException):
     pass
 
 
 def throw_exception_if_processing_interrupted():
     if interrupted:
         raise InterruptProcessingException
+
+
+freed = []
+
+
+def unload_all_models():
+    freed.append("models")
+
+
+def soft_empty_cache():
+    freed.append("cache")

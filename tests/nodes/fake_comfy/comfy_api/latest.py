@@ -19,8 +19,12 @@ class _Type:
 
 
 class io:  # noqa: N801 (ComfyUI's name)
+    class Hidden:
+        unique_id = "UNIQUE_ID"
+
     class ComfyNode:
-        pass
+        class hidden:  # noqa: N801 (ComfyUI's name)
+            unique_id = "7"
 
     class Image(_Type):
         pass

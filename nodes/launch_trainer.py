@@ -1,0 +1,132 @@
+"""Launch Trainer: an export trained by the program it was written for, watched from the node."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from comfy_api.latest import io, ui
+
+from ..lorads_core.errors import TrainerError
+from . import core, host
+from .sockets import CATEGORY, ExportSocket, RunSocket
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ..lorads_core.model import Export, Run
+
+    Offered = Literal["copy", "copy without local paths", "link"]
+
+_LOG_LINES = 12
+
+
+class LaunchTrainer(io.ComfyNode):
+    """Starts the training of an export, or finds the one that goes on or is done; never the same twice."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Return inputs and outputs."""
+        profiles = host.trainer_names() or [""]
+        return io.Schema(
+            node_id="LoradsLaunchTrainer",
+            display_name="Launch Trainer",
+            category=CATEGORY,
+            description="Trains the exported dataset, shows how it goes, and puts the LoRA where ComfyUI loads it. What"
+            " is being trained, or was, is not started again.",
+            search_aliases=["lora", "train", "run", "kohya", "sd-scripts", "onetrainer", "simpletuner", "ai-toolkit"],
+            inputs=[
+                ExportSocket.Input("export", tooltip="From Export Dataset."),
+                io.Combo.Input(
+                    "profile",
+                    options=profiles,
+                    default=profiles[0],
+                    tooltip="The installed trainer, a [trainers.NAME] of the server's lorads.toml, which must allow it.",
+                ),
+                io.Combo.Input(
+                    "mode",
+                    options=["wait", "background"],
+                    default="wait",
+                    tooltip="wait: until the LoRA is there; ComfyUI's cancel stops the training. background: go on at"
+                    " once; queue again to see how it stands.",
+                ),
+                io.String.Input(
+                    "name",
+                    default="",
+                    tooltip="The LoRA's name among ComfyUI's LoRAs, in the folder lorads; empty for the export's.",
+                ),
+                io.Combo.Input(
+                    "offer",
+                    options=["copy", "copy without local paths", "link"],
+                    default="copy",
+                    tooltip="copy: with trigger and dataset version in its metadata. link: the trainer's own file.",
+                    advanced=True,
+                ),
+            ],
+            outputs=[
+                RunSocket.Output("run", "run", tooltip="For Load Trained LoRA and LoRA Test Grid."),
+                io.String.Output("lora_name", "lora name", tooltip="As LoRA loaders list it; empty while it trains."),
+                io.Image.Output("loss", "loss plot", tooltip="Loss and learning rate over the steps."),
+                io.Image.Output(
+                    "samples", "samples", is_output_list=True, tooltip="The newest pictures that the trainer drew."
+                ),
+            ],
+            hidden=[io.Hidden.unique_id],
+            is_output_node=True,
+        )
+
+    @classmethod
+    def fingerprint_inputs(cls, **_inputs: object) -> list[str]:
+        """Run again while a training goes on, and when its LoRA is gone."""
+        return host.run_marks()
+
+    @classmethod
+    def execute(cls, export: Export, profile: str, mode: str, name: str, offer: Offered) -> io.NodeOutput:
+        """Train the export, or look how its training stands."""
+        run = _started(export.folder, profile)
+        host.keep_run(run)
+        if mode == "wait":
+            run = host.watched(run, str(cls.hidden.unique_id))
+        if run.is_over and run.state != "completed":
+            raise TrainerError(_why(run))
+        lora = _offered(run, name, offer) if run.state == "completed" else ""
+        plot = host.image(core.drawn.loss_picture(run, core.training.history(run.folder)))
+        return io.NodeOutput(
+            run, lora, plot, host.image_list(core.training.samples(run)), ui=ui.PreviewText(_text(run, lora))
+        )
+
+
+def _started(folder: Path, profile: str) -> Run:
+    """Return the run of an export; one that must be launched first needs the server's permission."""
+    known = core.training.known_run(host.store(), folder)
+    if known:
+        return known
+    installed = core.training.profile_of(host.settings(), profile)
+    if not installed.from_comfyui:
+        raise TrainerError(
+            f"Training from ComfyUI is off: the server's owner allows it by from_comfyui = true in"
+            f" [trainers.{installed.name}] of lorads.toml. Without it: lorads train {folder.name}"
+        )
+    host.free_memory()
+    return core.training.train(host.store(), installed, folder)
+
+
+def _offered(run: Run, name: str, offer: Offered) -> str:
+    """Put the LoRA among ComfyUI's, and return its name there."""
+    place = host.lora_folder()
+    target = core.training.offer_lora(
+        run, place / "lorads", name=name, link=offer == "link", without_paths=offer == "copy without local paths"
+    )
+    return target.relative_to(place).as_posix()
+
+
+def _why(run: Run) -> str:
+    said = "\n".join(core.training.log_tail(run, _LOG_LINES))
+    return f"The training of {run.name} is {run.state}. {run.message}\n{said}".strip()
+
+
+def _text(run: Run, lora: str) -> str:
+    lines = [host.training_text(run)]
+    if lora:
+        lines.append(f"LoRA: {lora}")
+    lines += [f"Saved: {len(run.loras)}"] if run.loras else []
+    return "\n".join(lines)
