@@ -260,7 +260,8 @@ def _picture(file: Path) -> Image.Image | None:
     from PIL import Image  # noqa: PLC0415 - as above
 
     try:
-        return Image.open(file).convert("RGB")
+        with Image.open(file) as opened:
+            return opened.convert("RGB")
     except OSError:
         return None
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from safetensors.numpy import load_file
 
 from lorads_core.errors import TrainerError
 from lorads_core.model import Run
@@ -136,6 +137,9 @@ def test_an_offered_lora_is_the_same_with_more_metadata(lora, run, tmp_path):
     assert metadata["lorads.dataset_version"] == run.manifest_hash
     assert metadata["ss_network_dim"] == "16"
     assert read_lora(target).begins % 8 == 0
+    others, ours = load_file(lora), load_file(target)  # safetensors' own reader
+    assert list(others) == list(ours)
+    assert all((others[name] == ours[name]).all() for name in others)
 
 
 def test_the_same_lora_is_offered_once_and_another_never_replaces_it(lora, run, tmp_path):

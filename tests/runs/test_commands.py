@@ -1,0 +1,140 @@
+"""Trainings from the command line, with a stand-in for the trainer."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from PIL import Image
+
+from lorads_core.cli import main
+from lorads_core.runs.lora_file import read_lora
+
+
+@pytest.fixture
+def settings(store_settings, trainer_folder):
+    """Return a function that writes the settings with a trainer that does what ``deed`` says."""
+    head = store_settings.read_text()
+
+    def write(deed="good", **environment):
+        lines = "\n".join(f"{name} = {json.dumps(value)}" for name, value in {"STANDIN": deed, **environment}.items())
+        store_settings.write_text(
+            f"{head}\n[trainers.local]\nkind = 'sd-scripts'\nfolder = '''{trainer_folder}'''\n"
+            f"python = '{sys.executable}'\nstop_seconds = 1\n[trainers.local.environment]\n{lines}\n"
+        )
+        return store_settings
+
+    write()
+    return write
+
+
+@pytest.fixture
+def lorads(settings, store_settings, capsys):  # noqa: ARG001 - there must be a trainer
+    def run(command, *arguments):
+        code = main([command, "--settings", str(store_settings), *map(str, arguments)])
+        printed = capsys.readouterr()
+        return code, printed.out, printed.err
+
+    return run
+
+
+@pytest.fixture
+def exports(lorads, picture, tmp_path):
+    """Return the folder of exports, with one that is called tom."""
+    for n in range(3):
+        picture(f"mine/{n}.png", (256, 256))
+        (tmp_path / "mine" / f"{n}.txt").write_text(f"a cat, number {n}")
+    base = tmp_path / "base.safetensors"
+    base.touch()
+    words = ("--trigger", "tom", "--caption", "sidecar", "--out", tmp_path / "exports", "--checkpoint", base)
+    code, _, err = lorads("build", tmp_path / "mine", *words, "--minimum-side", "0", "--epochs", "2", "--repeats", "2")
+    assert code == 0, err
+    return tmp_path / "exports"
+
+
+def test_a_training_is_watched_listed_and_offered(lorads, exports, tmp_path):
+    plot = tmp_path / "plot.png"
+    code, out, err = lorads("train", "tom", "--out", exports, "--plot", plot)
+    assert code == 0, err
+    assert "Trained    20 steps" in out
+    assert "tom.safetensors" in out
+    assert "saved tom-000001.safetensors" in err
+    with Image.open(plot) as picture:
+        assert picture.size == (900, 450)
+    _, out, _ = lorads("runs")
+    assert "completed  tom  20/20" in out
+    short = out.split()[0]
+    code, out, _ = lorads("runs", short, "--lines", "1")
+    assert code == 0
+    assert "model saved." in out
+    code, out, _ = lorads("offer", "tom", tmp_path / "loras", "--called", "my tom", "--without-paths")
+    assert code == 0
+    assert read_lora(tmp_path / "loras" / "my-tom.safetensors").metadata["modelspec.trigger_phrase"] == "tom"
+    code, out, _ = lorads("train", exports / "tom")
+    assert (code, "completed" in out) == (0, True)
+    _, out, _ = lorads("runs")
+    assert len(out.splitlines()) == 1
+    assert lorads("stop", "tom")[1] == "tom is not being trained: it is completed.\n"
+
+
+def test_a_failed_training_leaves_with_9_and_its_reason(lorads, settings, exports):
+    settings("oom")
+    code, _, err = lorads("train", "tom", "--out", exports)
+    assert code == 9
+    assert "ran out of memory" in err
+    code, out, _ = lorads("runs", "tom")
+    assert code == 0
+    assert "CUDA out of memory. Tried" in out
+
+
+def test_a_training_in_the_background_is_stopped_by_another_command(lorads, settings, exports):
+    settings(STANDIN_PAUSE="0.05", STANDIN_STEPS="4000")
+    code, out, _ = lorads("train", "tom", "--out", exports, "--background")
+    assert (code, "lorads stop tom" in out) == (0, True)
+    deadline = time.monotonic() + 30
+    while "running" not in lorads("runs")[1] and time.monotonic() < deadline:
+        time.sleep(0.1)
+    code, out, _ = lorads("stop", "tom")
+    assert code == 0
+    assert "tom is cancelled" in out
+    assert "cancelled" in lorads("runs")[1]
+
+
+def test_an_interruption_stops_the_training(settings, exports):
+    file = settings(STANDIN_PAUSE="0.05", STANDIN_STEPS="4000")
+    words = [sys.executable, "-m", "lorads_core", "train", "--settings", str(file), "tom", "--out", str(exports)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        runs = exports / ".lorads" / "_runs"
+        deadline = time.monotonic() + 60
+        while not list(runs.glob("*/history.json")) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        os.kill(process.pid, signal.SIGINT)
+        said, _ = process.communicate(timeout=60)
+    assert process.returncode == 9
+    assert "asked the trainer to end" in said
+    assert "is cancelled" in said
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("train", "nothing"), 9, "There is no export 'nothing'"),
+        (("train", "tom", "--profile", "other"), 3, "There is no trainer profile 'other'; known are: local"),
+        (("train", "../x"), 9, "There is no export"),
+        (("runs", "nothing"), 9, "There is no run 'nothing'"),
+        (("stop", "nothing"), 9, "There is no run 'nothing'"),
+        (("offer", "nothing", "x"), 9, "There is no run 'nothing'"),
+    ],
+)
+def test_what_is_not_there_is_said(lorads, tmp_path, monkeypatch, words, code, said):
+    monkeypatch.chdir(tmp_path)
+    ended, _, err = lorads(*words)
+    assert ended == code
+    assert said in err
+
+
+def test_no_run_yet_is_said(lorads):
+    assert "No run yet" in lorads("runs")[1]
