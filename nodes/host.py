@@ -6,6 +6,7 @@ import atexit
 import logging
 import time
 from functools import cache
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -260,8 +261,7 @@ def _picture(file: Path) -> Image.Image | None:
     from PIL import Image  # noqa: PLC0415 - as above
 
     try:
-        with Image.open(file) as opened:
-            return opened.convert("RGB")
+        return Image.open(BytesIO(file.read_bytes())).convert("RGB")
     except OSError:
         return None
 

@@ -40,7 +40,7 @@ class LaunchTrainer(io.ComfyNode):
                     "profile",
                     options=profiles,
                     default=profiles[0],
-                    tooltip="The installed trainer, a [trainers.NAME] of the server's lorads.toml, which must allow it.",
+                    tooltip="The installed trainer, a [trainers.NAME] of the server's lorads.toml that allows it.",
                 ),
                 io.Combo.Input(
                     "mode",
