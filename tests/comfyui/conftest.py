@@ -1,6 +1,7 @@
 """One ComfyUI for all tests here, with a database of its own; where there is none, they skip and say so."""
 
 import shutil
+import sys
 
 import psycopg
 import pytest
@@ -8,9 +9,16 @@ from psycopg.conninfo import make_conninfo
 
 from lorads_core.store.connect import Store
 
+from .. import standin_trainer
 from ..browser.chromium import launched
 from .server import ROOT, find, started
 
+TRAINERS = {
+    "good": {"STANDIN": "good", "STANDIN_PAUSE": "0.05"},
+    "slow": {"STANDIN": "good", "STANDIN_PAUSE": "0.05", "STANDIN_STEPS": "4000"},
+    "broken": {"STANDIN": "oom"},
+    "tenseconds": {"STANDIN": "good", "STANDIN_PAUSE": "0.1", "STANDIN_STEPS": "100"},
+}
 SAMPLES = ROOT / "lorads_core" / "samples"
 
 
@@ -36,10 +44,22 @@ def comfy_database(embedded, template):
 def comfy(comfyui, make_folder, request):
     """Return a running ComfyUI with our pack."""
     database = request.getfixturevalue("comfy_database")  # not before it is clear that there is a ComfyUI
-    settings = make_folder() / "lorads.toml"
-    settings.write_text(f"store = 'test'\n[stores.test]\ndsn = '''{database}'''\n", encoding="utf-8")
+    settings = write_settings(make_folder(), database)
     with started(comfyui, make_folder(), settings) as running:
         yield running
+
+
+def write_settings(folder, database):
+    """Return settings with stand-ins for trainers: each profile is called by what it does."""
+    lines = ["store = 'test'", "[stores.test]", f"dsn = '''{database}'''"]
+    trainer = standin_trainer.install(folder / "trainer")
+    for name, environment in TRAINERS.items():
+        lines += [f"[trainers.{name}]", "kind = 'sd-scripts'", f"folder = '''{trainer}'''"]
+        lines += [f"python = '''{sys.executable}'''", "stop_seconds = 1", "from_comfyui = true"]
+        lines += [f"environment.{key} = '{value}'" for key, value in environment.items()]
+    settings = folder / "lorads.toml"
+    settings.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return settings
 
 
 @pytest.fixture
@@ -50,13 +70,23 @@ def comfy_store(comfy_database):
 
 
 @pytest.fixture
-def pictures(comfy, request):
+def make_pictures(request):
+    """Return a function that makes a folder of the test's own pictures under a ComfyUI's input folder."""
+
+    def make(comfy):
+        place = comfy.input / request.node.name.partition("[")[0]
+        shutil.rmtree(place, ignore_errors=True)
+        for name in ("subject", "other"):
+            shutil.copytree(SAMPLES / name, place / name)
+        return place
+
+    return make
+
+
+@pytest.fixture
+def pictures(comfy, make_pictures):
     """Return the folder of the test's own pictures under ComfyUI's input folder: subject, and other."""
-    place = comfy.input / request.node.name.partition("[")[0]
-    shutil.rmtree(place, ignore_errors=True)
-    for name in ("subject", "other"):
-        shutil.copytree(SAMPLES / name, place / name)
-    return place
+    return make_pictures(comfy)
 
 
 @pytest.fixture(scope="module")  # while it is open, no other test of this thread can run an event loop

@@ -115,18 +115,19 @@ class Ended:
 
 
 @contextmanager
-def started(found, base, settings):
-    """Start ComfyUI with all its folders under ``base``."""
+def started(found, base, settings, *more):
+    """Start ComfyUI with all its folders under ``base``; ``more`` are options of its own."""
     folder, python = found
     for name in ("custom_nodes", "input", "output", "user", "models"):
-        (base / name).mkdir()
-    (base / "custom_nodes" / "LoRADS").symlink_to(ROOT, target_is_directory=True)
+        (base / name).mkdir(exist_ok=True)
+    if not (base / "custom_nodes" / "LoRADS").exists():
+        (base / "custom_nodes" / "LoRADS").symlink_to(ROOT, target_is_directory=True)
     port = _free_port()
     log = base / "log"
     options = (
         *("--cpu", "--listen", "127.0.0.1", "--port", str(port), "--base-directory", str(base)),
         *("--user-directory", str(base / "user"), "--database-url", "sqlite:///:memory:"),
-        *("--disable-auto-launch", "--disable-api-nodes"),
+        *("--disable-auto-launch", "--disable-api-nodes", *more),
     )
     environment = {**os.environ, "LORADS_SETTINGS": str(settings), "PYTHONDONTWRITEBYTECODE": "1"}
     with log.open("wb") as output:

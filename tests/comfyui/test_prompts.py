@@ -51,6 +51,7 @@ def test_all_nodes_are_there(comfy):
         "Combine Datasets",
         "Training Config",
         "Export Dataset",
+        "Launch Trainer",
     }
     assert {info["python_module"] for info in ours.values()} == {"custom_nodes.LoRADS"}
     templates = comfy.request("/api/workflow_templates")["LoRADS"]
