@@ -82,7 +82,8 @@ def test_two_prompts_at_once_train_once(comfy, graph, comfy_store):
     with comfy_store.connection() as connection:
         name = prompt["training"]["inputs"]["name"]
         count = connection.execute(
-            "SELECT count(*) FROM lorads.runs JOIN lorads.lora_datasets AS sets USING (dataset_id) WHERE sets.name = %s",
+            "SELECT count(*) FROM lorads.runs WHERE dataset_id ="
+            " (SELECT dataset_id FROM lorads.lora_datasets WHERE name = %s)",
             [name],
         ).fetchone()
     assert count == (1,)
