@@ -10,10 +10,11 @@ const NODES = new Set([
   "LoradsCaptionBuilder",
   "LoradsCombineDatasets",
   "LoradsExportDataset",
+  "LoradsLaunchTrainer",
 ]);
 
 app.registerExtension({
-  name: "LoRADS.ResultText",
+  name: "lorads.ResultText",
   nodeCreated(node) {
     if (!NODES.has(node.comfyClass)) return;
     const show = addResult(node);
