@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .captions.analysis import analyse
+from .pictures.buckets import BucketBar, bucket_plot
 from .pictures.captions import Source, Tag, caption_plot
 from .pictures.histogram import similarity_histogram
 from .pictures.loss import Course, loss_plot
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from .captions.analysis import Analysis, CaptionSet, Lengths
+    from .export.write import ExportResult
     from .finder.rules import Found
     from .model import Dataset, DatasetImage, Run
     from .runs.folder import Point
@@ -44,6 +46,16 @@ def histogram(found: Found, name: str) -> Image.Image:
         highest=likeness.band.highest,
         title=f"Similarity to {name}",
     )
+
+
+def bucket_picture(result: ExportResult) -> Image.Image:
+    """Return the buckets that a trainer makes of an export, with the samples of an epoch in each."""
+    training = dict(result.training_buckets)
+    bars = [
+        BucketBar(*size, own := min(training.get(size, 0), count), count - own)
+        for size, count in result.schedule.buckets
+    ]
+    return bucket_plot(bars, result.batch_size, f"Buckets of {result.export.name}")
 
 
 def caption_picture(dataset: Dataset, analysis: Analysis | None = None, limits: Sequence[int] = ()) -> Image.Image:

@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast, get_args
 
+from PIL import ImageColor
+
 from .captions.caption import CaptionSettings
 from .captions.dictionaries import read_vocabulary
 from .captions.merge import MergeRules
@@ -14,7 +16,7 @@ from .captions.sources import source
 from .captions.trigger import checked
 from .captions.vocabulary import SHIPPED, Vocabulary
 from .errors import SettingsError
-from .images.encode import ImagePolicy
+from .images.encode import FORMATS, ImagePolicy
 from .library.sidecars import SidecarRule
 from .library.walk import SUFFIXES
 from .model import Position, Trigger
@@ -72,24 +74,67 @@ def sidecar_rule(words: Sequence[str]) -> SidecarRule:
     return SidecarRule(tuple(sources.items()))
 
 
-def image_policy(kind: str, size: int = 0, *, strip: bool = False) -> ImagePolicy:
-    """Return the policy called ``kind``; ``size`` in pixels counts for max_side and max_area only.
+@dataclass(frozen=True, slots=True)
+class ImageWishes:
+    """How pictures that are written anew are encoded, as words: see `ImagePolicy`; ``background`` is a colour."""
 
-    ``strip`` leaves metadata out of files that are copied.
+    format: str = "png"
+    quality: int = 95
+    background: str = "white"
+    keep_alpha: bool = False
+    strip: bool = False
+
+    def policy(self, kind: str, size: int | None = None) -> ImagePolicy:
+        """Return these wishes as a policy of a kind.
+
+        Raises:
+            SettingsError: there is no such format or colour.
+            ExportError: they contradict each other.
+        """
+        if self.format not in FORMATS:
+            raise SettingsError(f"There is no picture format {self.format!r}; known are: {', '.join(FORMATS)}.")
+        return ImagePolicy(
+            cast("Kind", kind),
+            size,
+            self.format,
+            self.quality,
+            colour(self.background),
+            keep_alpha=self.keep_alpha,
+            strip=self.strip,
+        )
+
+
+def colour(word: str) -> tuple[int, int, int]:
+    """Return a colour written as CSS has it, e.g. ``white``, ``#808080``; 0-255 each.
 
     Raises:
-        SettingsError: there is no such policy, or it needs a size.
+        SettingsError: it is none.
     """
+    try:
+        found = ImageColor.getrgb(word.strip())
+    except ValueError as error:
+        raise SettingsError(f"{word!r} is no colour: write e.g. white or #808080.") from error
+    return found[0], found[1], found[2]
+
+
+def image_policy(kind: str, size: int = 0, wishes: ImageWishes | None = None) -> ImagePolicy:
+    """Return the policy called ``kind``; ``size`` in pixels counts for max_side and max_area only.
+
+    Raises:
+        SettingsError: there is no such policy, it needs a size, or a wish cannot be understood.
+        ExportError: wishes contradict each other.
+    """
+    wishes = wishes or ImageWishes()
     if kind in _UNSIZED:
-        return ImagePolicy(cast("Kind", kind), strip=strip)
+        return wishes.policy(kind)
     if kind not in _SIZED:
         raise SettingsError(f"There is no image policy {kind!r}; known are: {', '.join((*_UNSIZED, *_SIZED))}.")
     if size < 64:  # noqa: PLR2004 - the smallest side that any trainer takes
         raise SettingsError(f"The image policy {kind} needs a size of at least 64 pixels, e.g. {kind}=2048.")
-    return ImagePolicy(cast("Kind", kind), size=size, strip=strip)
+    return wishes.policy(kind, size)
 
 
-def image_policy_word(word: str, *, strip: bool = False) -> ImagePolicy:
+def image_policy_word(word: str, wishes: ImageWishes | None = None) -> ImagePolicy:
     """Return the policy written as ``original``, ``normalised``, ``bucket``, ``max_side=N`` or ``max_area=N``.
 
     Raises:
@@ -100,7 +145,7 @@ def image_policy_word(word: str, *, strip: bool = False) -> ImagePolicy:
         raise SettingsError(f"The image policy {kind} takes no size: write {kind}, or e.g. max_side={size}.")
     if size and not size.isdecimal():
         raise SettingsError(f"{size!r} is no size in pixels: write e.g. {kind}=2048.")
-    return image_policy(kind, int(size or 0), strip=strip)
+    return image_policy(kind, int(size or 0), wishes)
 
 
 def band_wish(similarities: str, percentiles: str) -> BandWish:

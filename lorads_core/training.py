@@ -8,11 +8,11 @@ from .errors import TrainerError
 from .export.place import read_manifest
 from .runs import folder as files
 from .runs import launch as launching
+from .runs import profile as profiles
 from .runs import state
 from .runs.log import tail
 from .runs.lora_file import read_lora
 from .runs.offer import chosen, offer
-from .runs.profile import read_profile
 from .runs.trainable import read_export
 from .store import runs as kept
 
@@ -37,7 +37,7 @@ def profile_of(settings: Settings, name: str) -> Profile:
     Raises:
         SettingsError: there is no such profile, or a value of it is wrong.
     """
-    return read_profile(settings.trainer(name))
+    return profiles.read_profile(settings.trainer(name))
 
 
 def train(store: Store, profile: Profile, export: Path, *, again: bool = False) -> Run:
@@ -100,6 +100,7 @@ def run_by_id(store: Store, run_id: UUID) -> Run:
         return state.refreshed(connection, run)
 
 
+home_of = profiles.home_of
 wait = state.wait
 stop = state.stop
 history = files.read_history

@@ -427,5 +427,16 @@ def _export_words(command: argparse.ArgumentParser) -> None:
         metavar="POLICY",
         help="original (sound files as they are), normalised, max_side=N, max_area=N or bucket (default: %(default)s)",
     )
+    writing.add_argument(
+        "--format", default="png", metavar="FORMAT", help="png, jpeg or webp of pictures written anew (default: png)"
+    )
+    writing.add_argument(
+        "--quality", type=int, default=95, metavar="1-100", help="of jpeg and webp, 100 is lossless webp (default: 95)"
+    )
+    writing.add_argument(
+        "--background", default="white", metavar="COLOUR", help="what transparency is laid on, e.g. #808080"
+    )
+    writing.add_argument("--keep-alpha", action="store_true", help="keep transparency (png, webp)")
     writing.add_argument("--strip", action="store_true", help="leave workflows and other metadata out of copies")
     writing.add_argument("--link", action="store_true", help="hard links instead of copies, on the same drive")
+    writing.add_argument("--plot", type=_path, metavar="FILE", help="picture of the buckets")

@@ -53,12 +53,50 @@ class ExportDataset(io.ComfyNode):
                     tooltip="Pixels: the longest side for max_side; the side of a square of that area for max_area.",
                     advanced=True,
                 ),
+                io.Combo.Input(
+                    "format",
+                    options=["png", "jpeg", "webp"],
+                    default="png",
+                    tooltip="Of pictures that are written anew; png loses nothing.",
+                    advanced=True,
+                ),
+                io.Int.Input(
+                    "quality",
+                    default=95,
+                    min=1,
+                    max=100,
+                    tooltip="Of jpeg and webp; webp of 100 loses nothing.",
+                    advanced=True,
+                ),
+                io.String.Input(
+                    "background",
+                    default="white",
+                    tooltip="The colour that transparency is laid on, e.g. white or #808080.",
+                    advanced=True,
+                ),
+                io.Boolean.Input(
+                    "keep_alpha", default=False, tooltip="Keep transparency, as masks need it.", advanced=True
+                ),
+                io.Boolean.Input(
+                    "strip",
+                    default=False,
+                    tooltip="Leave workflows and other metadata out of copied files.",
+                    advanced=True,
+                ),
+                io.Boolean.Input(
+                    "link",
+                    default=False,
+                    tooltip="Hard links instead of copies, on the same drive: quick and small, but whoever changes one"
+                    " changes the other too.",
+                    advanced=True,
+                ),
                 ConfigSocket.Input("config", optional=True, tooltip="From Training Config; defaults without it."),
             ],
             outputs=[
                 ExportSocket.Output("export", "export", tooltip="The written dataset."),
                 io.String.Output("path", "path", tooltip="Its folder on the server."),
-                io.String.Output("summary", "summary", tooltip="Images, buckets, steps and problems."),
+                io.String.Output("summary", "summary", tooltip="Images, buckets, steps, estimated time, problems."),
+                io.Image.Output("buckets", "buckets", tooltip="A picture of the buckets and what lies in them."),
             ],
             is_output_node=True,
         )
@@ -76,12 +114,22 @@ class ExportDataset(io.ComfyNode):
         folder: str,
         images: str,
         size: int,
+        format: str,  # noqa: A002 - the widget's name, as people know it
+        quality: int,
+        background: str,
+        keep_alpha: bool,  # noqa: FBT001 - ComfyUI passes inputs by name
+        strip: bool,  # noqa: FBT001 - as above
+        link: bool,  # noqa: FBT001 - as above
         config: TrainingConfig | None = None,
     ) -> io.NodeOutput:
         """Export the dataset."""
-        options = core.plan.ExportOptions(trainer=trainer, policy=core.inputs.image_policy(images, size))
+        wishes = core.inputs.ImageWishes(format, quality, background, keep_alpha=keep_alpha, strip=strip)
+        options = core.plan.ExportOptions(
+            trainer, core.inputs.image_policy(images, size, wishes), link, home=host.trainer_home(trainer)
+        )
         place = host.export_root(), host.export_name(folder)
         result = core.build.export(host.store(), dataset, config or TrainingConfig(), options, *place, host.progress())
         host.keep_export(result.export.folder)
         summary = core.build.summary_text(result)
-        return io.NodeOutput(result.export, str(result.export.folder), summary, ui=ui.PreviewText(summary))
+        buckets = host.image(core.drawn.bucket_picture(result))
+        return io.NodeOutput(result.export, str(result.export.folder), summary, buckets, ui=ui.PreviewText(summary))

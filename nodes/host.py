@@ -69,6 +69,11 @@ def trainer_names() -> list[str]:
     return [profile.name for profile in _choices().trainers]
 
 
+def trainer_home(kind: str) -> Path | None:
+    """Return where the trainer of a kind is installed, None where ``lorads.toml`` names none here, or several."""
+    return core.training.home_of(settings(), kind)
+
+
 def vocabulary_names() -> list[str]:
     """Return the vocabularies to choose from; none with a broken ``lorads.toml``."""
     return [profile.name for profile in _choices().vocabularies]

@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING
 from ..build import check_config, export, open_store, summary
 from ..captioning import combine, draft
 from ..demo import LIBRARY
+from ..drawn import bucket_picture
+from ..errors import SettingsError
 from ..export.plan import ExportOptions
 from ..export.versions import difference, present, version, versions
-from ..inputs import image_policy_word
+from ..inputs import ImageWishes, image_policy_word
+from ..runs.profile import home_of
 from ..settings import load_settings
 from ..trainers import trainer
 from ..training_words import training_config
@@ -38,6 +41,34 @@ def show_export(result: ExportResult, trained_by: str, screen: Screen) -> None:
     screen.line(f"\nTrain it in the folder of {label} with:\n  python {shlex.join(result.command)}")
 
 
+def export_options(options: argparse.Namespace, settings: Settings) -> ExportOptions:
+    """Return how to write, by the words of a command."""
+    wishes = ImageWishes(
+        options.format,
+        options.quality,
+        options.background,
+        keep_alpha=options.keep_alpha,
+        strip=options.strip,
+    )
+    return ExportOptions(
+        trainer=options.trainer,
+        policy=image_policy_word(options.images, wishes),
+        link=options.link,
+        home=home_of(settings, options.trainer),
+    )
+
+
+def plot_buckets(result: ExportResult, file: Path | None, screen: Screen) -> None:
+    """Write the picture of an export's buckets, where one is wished."""
+    if file is None:
+        return
+    try:
+        bucket_picture(result).save(file)
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"{file} cannot be written as a picture ({error}): name a PNG or JPEG file.") from error
+    screen.step("Buckets", str(file))
+
+
 def _combine(options: argparse.Namespace, screen: Screen) -> int:
     settings = load_settings(options.settings).with_library(LIBRARY)
     with open_store(settings) as store:
@@ -55,10 +86,8 @@ def _combine(options: argparse.Namespace, screen: Screen) -> int:
 def _export(options: argparse.Namespace, screen: Screen) -> int:
     settings = load_settings(options.settings).with_library(LIBRARY)
     config = training_config(options)
-    writing = ExportOptions(
-        trainer=options.trainer, policy=image_policy_word(options.images, strip=options.strip), link=options.link
-    )
-    check_config(config, writing.trainer)
+    writing = export_options(options, settings)
+    check_config(config, writing.trainer, writing.home)
     with open_store(settings) as store:
         found = draft(store, settings, options.name)
         screen.problems(found.problems)
@@ -67,6 +96,7 @@ def _export(options: argparse.Namespace, screen: Screen) -> int:
     screen.step("Export", str(result.export.folder))
     screen.problems(result.export.problems)
     show_export(result, writing.trainer, screen)
+    plot_buckets(result, options.plot, screen)
     return 0
 
 

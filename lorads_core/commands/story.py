@@ -9,15 +9,14 @@ from ..build import add_regularization, check_config, export, index, open_librar
 from ..captioning import caption
 from ..demo import LIBRARY, SAMPLES, TRIGGER
 from ..errors import SettingsError
-from ..export.plan import ExportOptions
 from ..finder.rules import FinderRules
-from ..inputs import CaptionWishes, band_wish, caption_settings, image_policy_word, sidecar_rule, vocabulary
+from ..inputs import CaptionWishes, band_wish, caption_settings, sidecar_rule, vocabulary
 from ..library.filter import DatasetFilter
 from ..library.index import IndexOptions
 from ..settings import load_settings
 from ..training_words import training_config
 from .curate import chosen, find
-from .exports import root_of, show_export
+from .exports import export_options, plot_buckets, root_of, show_export
 
 if TYPE_CHECKING:
     import argparse
@@ -81,13 +80,11 @@ def _tell(options: argparse.Namespace, settings: Settings, screen: Screen) -> in
         CaptionWishes(left_out=",".join(options.leave_out), bound=",".join(options.bind)),
         vocabulary(settings, options.vocabulary),
     )
-    writing = ExportOptions(
-        trainer=options.trainer, policy=image_policy_word(options.images, strip=options.strip), link=options.link
-    )
+    writing = export_options(options, settings)
     sidecar_rule(options.sidecar)
     wanted = chosen(options)
     rules = _finder_rules(options, config.repeats)
-    check_config(config, writing.trainer)
+    check_config(config, writing.trainer, writing.home)
     root = root_of(options, settings)
     with open_store(settings) as store:
         folders = [_index_one(store, settings, folder, options, screen).folder for folder in options.folders]
@@ -116,6 +113,7 @@ def _tell(options: argparse.Namespace, settings: Settings, screen: Screen) -> in
     told = {(problem.code, problem.subject) for problem in captioned.problems}
     screen.problems(problem for problem in result.export.problems if (problem.code, problem.subject) not in told)
     show_export(result, writing.trainer, screen)
+    plot_buckets(result, options.plot, screen)
     return 0
 
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from ..buckets import BucketRule
 from ..captions.head import head_parts
 from ..captions.lint import LintRules, lint
 from ..captions.profiles import profile
@@ -15,10 +14,12 @@ from ..images.encode import ImagePolicy
 from ..model import Concept, Dataset, DatasetImage, Problem, TrainingConfig, Trigger
 from ..paths import slug
 from ..trainers import Schedule, Subset, trainer
-from ..trainers.checks import settled
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
+
+    from ..buckets import Placement
 
 
 _OF_THE_CONFIG = frozenset({"left-right", "one-sided", "too-many-tokens", "shuffled-prose"})
@@ -29,13 +30,15 @@ class ExportOptions:
     """How to write: for which trainer, pictures by which policy, with how many threads (0: one per processor).
 
     ``link`` gives files that would be copied a second name instead, where the drive is the same: quick and small, but
-    whoever changes one changes the library's too.
+    whoever changes one changes the library's too. ``home`` is where the trainer is installed, None where that is not
+    known: its version decides on formats.
     """
 
     trainer: str = "sd-scripts"
     policy: ImagePolicy = field(default_factory=ImagePolicy)
     link: bool = False
     workers: int = 0
+    home: Path | None = None
 
     @property
     def threads(self) -> int:
@@ -47,7 +50,8 @@ class ExportOptions:
 class PlannedImage:
     """One picture of a plan: where it goes (folder and stem; the suffix follows from what it is) and its caption.
 
-    ``text`` is the caption as the trainer wants it in a file; ``policy`` how the picture is written.
+    ``text`` is the caption as the trainer wants it in a file; ``policy`` how the picture is written. ``placement`` is
+    where the trainer puts the picture as its library knows it, None in a plan that cannot be carried out.
     """
 
     image: DatasetImage
@@ -57,6 +61,7 @@ class PlannedImage:
     is_regularization: bool
     text: str
     policy: ImagePolicy
+    placement: Placement | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,20 +98,32 @@ def plan_export(dataset: Dataset, config: TrainingConfig, options: ExportOptions
         ExportError: masks in the alpha channel are asked for, in a format that has none.
     """
     options = options or ExportOptions()
-    sure = settled(config)
-    rule = BucketRule(sure.resolution, min(256, sure.resolution), sure.max_bucket_side, sure.bucket_step)
-    options = replace(options, policy=replace(options.policy, buckets=rule))
     folders = _folders(dataset, config)
-    images = tuple(_planned(dataset, config, options, folders))
+    images = in_order(folders, _planned(dataset, config, options, folders))
     subsets = subsets_of(folders, [(item, (item.image.record.width, item.image.record.height)) for item in images])
+    chosen = trainer(options.trainer)
     problems = [
         *_uncaptioned(dataset),
         *_caption_problems(dataset, config),
-        *trainer(options.trainer).problems(config, subsets),
+        *chosen.problems(config, subsets, options.home),
     ]
     refused = any(problem.severity == "error" for problem in problems)
-    schedule = None if refused else trainer(options.trainer).schedule(config, subsets)
+    schedule = None if refused else chosen.schedule(config, subsets)
+    if not refused:
+        placed = zip(images, chosen.placements(config, subsets), strict=True)
+        images = tuple(_placed(item, placement) for item, placement in placed)
     return ExportPlan(dataset, config, options, images, folders, schedule, tuple(problems))
+
+
+def in_order(folders: Sequence[Folder], images: Iterable[PlannedImage]) -> tuple[PlannedImage, ...]:
+    """Return pictures as a trainer finds them: folder by folder, by name."""
+    places = {folder.name: place for place, folder in enumerate(folders)}
+    return tuple(sorted(images, key=lambda item: (places[item.folder], item.stem)))
+
+
+def _placed(item: PlannedImage, placement: Placement) -> PlannedImage:
+    policy = replace(item.policy, bucket=placement.bucket) if item.policy.kind == "bucket" else item.policy
+    return replace(item, placement=placement, policy=policy)
 
 
 def _caption_problems(dataset: Dataset, config: TrainingConfig) -> Iterator[Problem]:
@@ -177,9 +194,9 @@ def _stem(image: DatasetImage) -> str:
 
 
 def subsets_of(folders: Sequence[Folder], images: Sequence[tuple[PlannedImage, tuple[int, int]]]) -> tuple[Subset, ...]:
-    """Return the folders as a trainer sees them, with the sizes of the pictures that are in them."""
+    """Return the folders as a trainer sees them, with the sizes of the pictures (in order) that are in them."""
     sizes: dict[str, list[tuple[int, int]]] = {folder.name: [] for folder in folders}
-    for item, size in sorted(images, key=lambda each: each[0].stem):
+    for item, size in images:
         sizes[item.folder].append(size)
     return tuple(
         Subset(folder.name, folder.repeats, folder.is_regularization, tuple(sizes[folder.name]), folder.trigger)

@@ -30,6 +30,7 @@ from .versions import keep_version
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping, Sequence
 
+    from ..buckets import Placement, Size
     from .plan import ExportOptions
 
 
@@ -41,8 +42,8 @@ class ExportResult:
     """A finished export: the value that flows on, what was planned, and each picture's file.
 
     ``command`` starts the training in the trainer's folder; ``checkpoints`` are the LoRA files that it will save, in
-    ``output``. ``seconds_a_step`` is how fast earlier trainings of the kind went on this machine,
-    None where there were none.
+    ``output``. ``training_buckets`` are the schedule's buckets with training pictures alone. ``seconds_a_step`` is how
+    fast earlier trainings of the kind went on this machine, None where there were none.
     """
 
     export: Export
@@ -51,6 +52,8 @@ class ExportResult:
     command: tuple[str, ...]
     checkpoints: tuple[str, ...]
     output: Path
+    batch_size: int
+    training_buckets: tuple[tuple[Size, int], ...]
     seconds_a_step: float | None = None
 
 
@@ -208,7 +211,7 @@ def _texts(plan: ExportPlan, place: Place, written: Sequence[tuple[PlannedImage,
     """Return every text file of the export but the manifest."""
     captions = {Path(image.file).with_suffix(".txt").as_posix(): item.text for item, image in written}
     configs = trainer(plan.options.trainer).files(
-        plan.config, _written_subsets(plan, written), place.final, _output(plan, place), place.name
+        plan.config, _written_subsets(plan, written), place.final, _output(plan, place), place.name, plan.options.home
     )
     return captions | dict(configs)
 
@@ -249,6 +252,7 @@ def _plan_key(plan: ExportPlan) -> str:
         __version__,
         str(plan.dataset.id),
         plan.options.trainer,
+        str(plan.options.home or ""),
         repr(dataclasses.astuple(plan.config)),
         *(f"{key_of(item, plan.options)} {item.text}" for item in plan.images),
         *mask_marks(plan),
@@ -264,7 +268,8 @@ def _result(
     manifest: str,
 ) -> ExportResult:
     chosen = trainer(plan.options.trainer)
-    schedule = chosen.schedule(plan.config, _written_subsets(plan, written))
+    subsets = _written_subsets(plan, written)
+    schedule = chosen.schedule(plan.config, subsets)
     export = Export(
         dataset_id=plan.dataset.id,
         name=place.name,
@@ -281,6 +286,8 @@ def _result(
         command=tuple(chosen.command(plan.config, place.final)),
         checkpoints=chosen.checkpoints(plan.config, schedule, place.name),
         output=_output(plan, place),
+        batch_size=plan.config.batch_size,
+        training_buckets=chosen.schedule(plan.config, [each for each in subsets if not each.is_regularization]).buckets,
     )
 
 
@@ -297,7 +304,9 @@ def _manifest(
     """Say what the export is made of, and what its training will do; no times: the same export is the same."""
     dataset = plan.dataset
     chosen = trainer(plan.options.trainer)
-    schedule = chosen.schedule(plan.config, _written_subsets(plan, written))
+    subsets = _written_subsets(plan, written)
+    schedule = chosen.schedule(plan.config, subsets)
+    placements = chosen.placements(plan.config, subsets)
     return {
         "manifest": MANIFEST_VERSION,
         "lorads": __version__,
@@ -319,12 +328,17 @@ def _manifest(
             "total_steps": schedule.total_steps,
             "epochs": schedule.epochs,
         },
-        "images": [_manifest_row(item, image, plan.options) for item, image in written],
+        "images": [
+            _manifest_row(item, image, plan.options, placement)
+            for (item, image), placement in zip(written, placements, strict=True)
+        ],
         "left_out": [dataclasses.asdict(problem) for problem in problems],
     }
 
 
-def _manifest_row(item: PlannedImage, image: WrittenImage, options: ExportOptions) -> dict[str, object]:
+def _manifest_row(
+    item: PlannedImage, image: WrittenImage, options: ExportOptions, placement: Placement
+) -> dict[str, object]:
     record = item.image.record
     caption = item.image.caption
     return {
@@ -338,6 +352,9 @@ def _manifest_row(item: PlannedImage, image: WrittenImage, options: ExportOption
         "caption": item.caption,
         "caption_source": caption.source if caption else None,
         "caption_edited": bool(caption and caption.edited),
+        "bucket": placement.bucket,
+        "scale": round(placement.scale, 4),
+        "cropped": round(placement.cropped, 4),
         "regularization": item.is_regularization,
         "concept": item.image.concept,
         "reason": item.image.reason,

@@ -6,13 +6,12 @@ import errno
 import math
 import os
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, BinaryIO, Literal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, BinaryIO, Literal, get_args
 from uuid import uuid4
 
 from PIL import Image
 
-from ..buckets import BucketRule, place
 from ..errors import ExportError
 from .decode import decode
 from .files import DEFAULT_LIMITS, image_error, open_regular, shown, translated
@@ -22,10 +21,12 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
     from pathlib import Path
 
+    from ..buckets import Size
     from .files import ImageLimits
 
 Kind = Literal["original", "normalised", "max_side", "max_area", "bucket"]
 Format = Literal["png", "jpeg", "webp"]
+FORMATS: tuple[Format, ...] = get_args(Format)
 
 SUFFIXES = {"png": ".png", "jpeg": ".jpg", "webp": ".webp", "bmp": ".bmp"}
 """The suffix of each format that a dataset may hold."""
@@ -41,7 +42,7 @@ class ImagePolicy:
 
     ``kind`` original copies a file that is ready and writes others at their own size; normalised writes all at their
     own size; max_side shrinks the longer side to ``size`` pixels, max_area the area to that of a square of that side;
-    bucket shrinks to cover its bucket by the rule ``buckets`` and crops what stands over, as sd-scripts would.
+    bucket shrinks to cover the size ``bucket`` (in pixels; (0, 0) is none) and crops what stands over.
     Nothing is ever enlarged or distorted. ``quality`` is JPEG's and WebP's 1–100; at 100 WebP is lossless, PNG always
     is. Transparency is laid on ``background`` (sRGB) unless ``keep_alpha`` keeps it, which JPEG cannot. ``strip``
     leaves workflows and all other metadata out of files that are copied; those that are encoded never have any.
@@ -54,7 +55,7 @@ class ImagePolicy:
     background: tuple[int, int, int] = (255, 255, 255)
     keep_alpha: bool = False
     strip: bool = False
-    buckets: BucketRule = field(default_factory=BucketRule)
+    bucket: Size = (0, 0)
 
     def __post_init__(self) -> None:
         """Refuse what cannot be written.
@@ -77,8 +78,11 @@ class ImagePolicy:
     def size_of(self, width: int, height: int) -> tuple[int, int]:
         """Return the size that an upright picture of ``width`` × ``height`` pixels is shrunk to, before any crop."""
         if self.kind == "bucket":
-            placed = place((width, height), self.buckets)
-            return placed.resized if placed.usable and placed.scale < 1 else (width, height)
+            across, down = self.bucket[0] / width, self.bucket[1] / height
+            if not 0 < max(across, down) < 1:
+                return width, height
+            # The side that decides is the bucket's very own.
+            return (self.bucket[0], round(height * across)) if across >= down else (round(width * down), self.bucket[1])
         scale = 1.0
         if self.size is not None and self.kind == "max_side":
             scale = self.size / max(width, height)
@@ -95,12 +99,11 @@ def fit(image: Image.Image, policy: ImagePolicy) -> Image.Image:
 
     What is as large as its bucket, or larger, is cropped to it about the centre; what is smaller stays as it is.
     """
-    bucket = place(image.size, policy.buckets).bucket if policy.kind == "bucket" else image.size
     size = policy.size_of(*image.size)
     if size != image.size:
         # Against Lanczos in floating point, a reducing gap of 3 costs nothing that 8 bits could show.
         image = image.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
-    return _cropped(image, bucket) if policy.kind == "bucket" else image
+    return _cropped(image, policy.bucket) if policy.kind == "bucket" else image
 
 
 def _cropped(image: Image.Image, size: tuple[int, int]) -> Image.Image:

@@ -17,7 +17,7 @@ from ..trainers import trainer, trainers
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ..settings import Table, TrainerProfile
+    from ..settings import Settings, Table, TrainerProfile
 
 _KEYS = (
     "kind", "folder", "python", "venv", "accelerate", "prefix", "environment", "stop_seconds", "from_comfyui",
@@ -128,6 +128,18 @@ def read_profile(named: TrainerProfile) -> Profile:
     )
     _check_remote(profile, where)
     return profile
+
+
+def home_of(settings: Settings, kind: str) -> Path | None:
+    """Return the folder of the installed trainer of a kind, None where there is none here, or several.
+
+    Raises:
+        SettingsError: a profile of that kind has a wrong value.
+    """
+    named = [profile for profile in settings.trainers if profile.options.text("kind") == kind]
+    homes = {profile.home for profile in map(read_profile, named)}
+    home = homes.pop() if len(homes) == 1 else None
+    return home if home and os.path.isdir(home) else None  # noqa: PTH112 - a Path's own raises without rights
 
 
 def _check_remote(profile: Profile, where: str) -> None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from ..buckets import Size
+    from ..buckets import Placement, Size
     from ..model import Problem, TrainingConfig
 
 
@@ -88,6 +88,10 @@ class Trainer(Protocol):
 
     def schedule(self, config: TrainingConfig, subsets: Sequence[Subset]) -> Schedule:
         """Return the buckets and steps that the trainer will make of it."""
+        ...
+
+    def placements(self, config: TrainingConfig, subsets: Sequence[Subset]) -> list[Placement]:
+        """Return where the trainer puts each picture, in the order of subsets and file names."""
         ...
 
     def files(

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from ...buckets import Placement
     from ...model import TrainingConfig
 
 _BAR = re.compile(
@@ -47,6 +48,10 @@ class OneTrainer:
     def schedule(self, config: TrainingConfig, subsets: Sequence[Subset]) -> Schedule:
         """Return buckets and steps; what fills no batch is dropped."""
         return counting.schedule(checks.settled(config), subsets)
+
+    def placements(self, config: TrainingConfig, subsets: Sequence[Subset]) -> list[Placement]:
+        """Return bucket, size before the crop, and scale of each picture."""
+        return counting.placements(checks.settled(config), subsets)
 
     def files(
         self,

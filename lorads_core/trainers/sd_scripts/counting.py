@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from ...buckets import BucketRule, Size, place
+from ...buckets import BucketRule, Placement, Size, place
 from .. import Schedule, Subset
 
 if TYPE_CHECKING:
@@ -59,6 +59,12 @@ def schedule(config: TrainingConfig, subsets: Sequence[Subset]) -> Schedule:
         total_steps=steps * config.epochs,
         regularization_used=used,
     )
+
+
+def placements(config: TrainingConfig, subsets: Sequence[Subset]) -> list[Placement]:
+    """Return where each picture goes, in the order of subsets and files, for a settled config."""
+    rule = bucket_rule(config)
+    return [place(size, rule) for subset in subsets for size in subset.sizes]
 
 
 def training(subsets: Iterable[Subset]) -> list[Subset]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from ...buckets import Placement
     from ...model import TrainingConfig
 
 _BAR = re.compile(
@@ -57,6 +58,10 @@ class SimpleTuner:
     def schedule(self, config: TrainingConfig, subsets: Sequence[Subset]) -> Schedule:
         """Return buckets and steps; no picture is dropped."""
         return counting.schedule(checks.settled(config), subsets)
+
+    def placements(self, config: TrainingConfig, subsets: Sequence[Subset]) -> list[Placement]:
+        """Return bucket, size before the crop, and scale of each picture."""
+        return counting.placements(checks.settled(config), subsets)
 
     def files(
         self,
