@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     Offered = Literal["copy", "copy without local paths", "link"]
 
+THE_ONLY_ONE = "(the only one)"
 _LOG_LINES = 12
 
 
@@ -26,7 +27,6 @@ class LaunchTrainer(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         """Return inputs and outputs."""
-        profiles = host.trainer_names() or [""]
         return io.Schema(
             node_id="LoradsLaunchTrainer",
             display_name="Launch Trainer",
@@ -38,8 +38,8 @@ class LaunchTrainer(io.ComfyNode):
                 ExportSocket.Input("export", tooltip="From Export Dataset."),
                 io.Combo.Input(
                     "profile",
-                    options=profiles,
-                    default=profiles[0],
+                    options=[THE_ONLY_ONE, *host.trainer_names()],
+                    default=THE_ONLY_ONE,
                     tooltip="The installed trainer, a [trainers.NAME] of the server's lorads.toml that allows it.",
                 ),
                 io.Combo.Input(
@@ -100,7 +100,7 @@ def _started(folder: Path, profile: str) -> Run:
     known = core.training.known_run(host.store(), folder)
     if known:
         return known
-    installed = core.training.profile_of(host.settings(), profile)
+    installed = core.training.profile_of(host.settings(), "" if profile == THE_ONLY_ONE else profile)
     if not installed.from_comfyui:
         raise TrainerError(
             f"Training from ComfyUI is off: the server's owner allows it by from_comfyui = true in"

@@ -110,6 +110,12 @@ def export(folder="", images="original"):
         folder=folder,
         images=images,
         size=2048,
+        format="png",
+        quality=95,
+        background="white",
+        keep_alpha=False,
+        strip=False,
+        link=False,
     )
 
 

@@ -58,6 +58,7 @@ def test_all_nodes_are_there(comfy):
     assert sorted(templates) == [
         "first dataset from a folder",
         "regularization by likeness",
+        "train a LoRA",
         "two concepts in one LoRA",
     ]
     scripts = [path for path in comfy.request("/extensions") if "LoRADS" in path]

@@ -51,7 +51,8 @@ def build(pack, folder="mine", name="towers"):
 
 def test_from_folders_to_a_dataset(pack, base):
     made = build(pack)
-    export, path, summary = made.args
+    export, path, summary, buckets = made.args
+    assert buckets.shape[2] == 1000
     assert path == str(base / "output" / "lorads" / "towers")
     assert (export.training_images, export.regularization_images) == (20, 14)
     assert "Total steps" in summary
