@@ -1,0 +1,74 @@
+"""Configs and pictures that were fed to ai-toolkit 0.12.26 itself; what it made of them lies in golden/ai_toolkit.
+
+Seen there for every case, with its own reader of configs, its config classes and its dataset class on pictures of these
+sizes: no key unknown, ignored or of a wrong type, every caption read from its file, regularization and masks where they
+are asked for, and the batches of its data loaders.
+"""
+
+from pathlib import Path
+
+from lorads_core.bases import BASE_MODEL_NAMES
+from lorads_core.model import TrainingConfig
+from lorads_core.trainers import Subset
+
+from .cases_simpletuner import OTHERS, PICTURES
+
+GOLDEN = Path(__file__).parent / "golden" / "ai_toolkit"
+NETWORKS = ("lora", "locon")  # the others are refused
+VARIANTS = {
+    "accumulated": {"batch_size": 3, "gradient_accumulation_steps": 4, "epochs": 3, "repeats": 12},
+    "one batch each": {"batch_size": 4, "repeats": 1, "epochs": 5},
+    "repeated": {"batch_size": 4, "repeats": 7, "regularization_repeats": 5, "epochs": 2},
+    "odd resolution": {"resolution": 672, "batch_size": 1},
+    "small": {"resolution": 500, "batch_size": 1, "gradient_accumulation_steps": 3, "epochs": 3, "repeats": 4},
+    "preserved": {"regularization_method": "preservation", "prior_loss_weight": 0.5},
+    "mirrored": {"flip_aug": True, "batch_size": 3},
+    "dropped": {"caption_dropout": 0.1},
+    "not cached": {"cache_latents": False, "cache_text_encoder_outputs": False, "gradient_checkpointing": False},
+    "text cached": {"cache_text_encoder_outputs": True},
+    "sampled": {"sample_prompts": ("a cat ${HOME} [name]", 'it\'s "quoted"'), "sample_every_epochs": 2},
+    "optimized": {
+        "optimizer": "AdaFactor", "weight_decay": 0.01, "scheduler": "linear", "network_dropout": 0.1,
+        "save_every_epochs": 2, "epochs": 5,
+    },
+    "constant": {"optimizer": "Lion", "scheduler": "constant", "warmup": 0.0, "weight_decay": 0.0},
+    "constant after warm-up": {"optimizer": "Prodigy", "learning_rate": 1.0, "scheduler": "constant_with_warmup"},
+    "restarts": {"optimizer": "AdamW8bit", "scheduler": "cosine_with_restarts", "mixed_precision": "fp16"},
+    "8 bits": {"fp8_base": True},
+    "masked": {"masked_loss": "sidecar"},
+    "transparent": {"masked_loss": "alpha"},
+    "text trained": {"text_encoder_learning_rate": 5e-5},
+    "velocity": {"v_prediction": True, "min_snr_gamma": 5.0, "noise_offset": 0.05, "seed": 7},
+}  # fmt: skip
+NOT_FOR = {"flux": ("velocity", "text trained")}
+
+
+def subsets(config, pictures, *, others):
+    training = Subset("2_tomcat", config.repeats, is_regularization=False, sizes=PICTURES[pictures], trigger="tomcat")
+    if not others:
+        return (training,)
+    return training, Subset("1_regularization", config.regularization_repeats, is_regularization=True, sizes=OTHERS)
+
+
+def _config(base_model, **changes):
+    checkpoint = "black-forest-labs/FLUX.1-dev" if base_model == "flux" else "/models/base.safetensors"
+    usual = {"checkpoint": checkpoint, "repeats": 2, "epochs": 2, "optimizer": "AdamW"}
+    return TrainingConfig(base_model=base_model, **{**usual, **changes})
+
+
+def _cases():
+    for base in BASE_MODEL_NAMES:
+        for network in NETWORKS:
+            if (base, network) != ("flux", "locon"):
+                config = _config(base, network=network)
+                yield f"{base} {network}", config, "wide", True
+                yield f"{base} {network} alone", config, "odd", False
+    for base in ("sd15", "sdxl", "flux"):
+        for name, changes in VARIANTS.items():
+            if name not in NOT_FOR.get(base, ()):
+                config = _config(base, **changes)
+                yield f"{base} {name}", config, "many", True
+                yield f"{base} {name} alone", config, "odd", False
+
+
+CASES = {name: (config, subsets(config, pictures, others=others)) for name, config, pictures, others in _cases()}

@@ -1,0 +1,142 @@
+"""ai-toolkit: what we write is what it reads, and what it would stop at is refused before."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+
+from lorads_core.model import TrainingConfig
+from lorads_core.trainers import Subset, Tick, trainer
+
+AI_TOOLKIT = trainer("ai-toolkit")
+CONFIG = TrainingConfig(checkpoint="/models/sdxl.safetensors")
+FLUX = TrainingConfig(base_model="flux", checkpoint="black-forest-labs/FLUX.1-dev")
+TRAINING = Subset("10_cat", 10, is_regularization=False, sizes=((1216, 832), (832, 1216), (1024, 1024)))
+OTHERS = Subset("1_regularization", 1, is_regularization=True, sizes=((1024, 1024), (3000, 2000)))
+FOLDER, OUTPUT = Path("/exports/cat"), Path("/exports/cat-lora")
+
+
+def changed(config=CONFIG, **changes):
+    return dataclasses.replace(config, **changes)
+
+
+def process(config=CONFIG, subsets=(TRAINING, OTHERS)):
+    (text,) = AI_TOOLKIT.files(config, subsets, FOLDER, OUTPUT, "cat").values()
+    return json.loads(text)["config"]["process"][0]
+
+
+def messages(config, subsets=(TRAINING,), severity="error", home=None):
+    return " ".join(p.message for p in AI_TOOLKIT.problems(config, subsets, home) if p.severity == severity)
+
+
+def test_regularization_is_declared_and_preserved_only_where_that_is_asked_for():
+    training, others = process()["datasets"]
+    assert "is_reg" not in training
+    assert others["is_reg"] is True
+    assert "prior_reg" not in others
+    assert process(changed(regularization_method="preservation"))["datasets"][1]["prior_reg"] is True
+    assert "Every other step" in messages(CONFIG, (TRAINING, OTHERS), "info")
+
+
+def test_epochs_become_steps_and_every_save_is_kept():
+    planned = AI_TOOLKIT.schedule(CONFIG, (TRAINING,))
+    made = process(subsets=(TRAINING,))
+    assert made["train"]["steps"] == planned.total_steps == 150
+    assert made["save"]["save_every"] == planned.steps_per_epoch == 15
+    assert made["save"]["max_step_saves_to_keep"] > 10
+    assert AI_TOOLKIT.checkpoints(CONFIG, planned, "cat")[:2] == (
+        "cat/cat_000000015.safetensors",
+        "cat/cat_000000030.safetensors",
+    )
+    assert AI_TOOLKIT.checkpoints(CONFIG, planned, "cat")[-1] == "cat/cat.safetensors"
+
+
+def test_a_step_of_regularization_images_is_made_up_for():
+    alone = AI_TOOLKIT.schedule(CONFIG, (TRAINING,)).total_steps
+    both = AI_TOOLKIT.schedule(CONFIG, (TRAINING, OTHERS))
+    trained = sum(
+        step % 2 or step % both.steps_per_epoch == 0 for step in range(both.total_steps)
+    )  # BaseSDTrainProcess.run: even steps, but for those that save
+    assert trained == alone
+
+
+def test_nothing_is_put_in_the_place_of_a_variable(monkeypatch):
+    monkeypatch.setenv("HOME", "elsewhere")
+    (text,) = AI_TOOLKIT.files(changed(sample_prompts=("${HOME}",)), (TRAINING,), FOLDER, OUTPUT, "cat").values()
+    assert "${" not in text
+    assert json.loads(text)["config"]["process"][0]["sample"]["prompts"] == ["${HOME}"]
+
+
+def test_sampling_is_off_without_prompts():
+    assert process()["train"]["disable_sampling"] is True
+    assert process(changed(sample_prompts=("a",)))["train"]["disable_sampling"] is False
+
+
+def test_an_empty_folder_is_no_dataset():
+    assert len(process(subsets=(TRAINING, dataclasses.replace(OTHERS, sizes=())))["datasets"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        (changed(network="loha"), "has no LoHa: choose the network lora or locon"),
+        (changed(FLUX, network="loha"), "has no LoHa: choose the network lora."),
+        (changed(FLUX, network="locon"), "choose the network lora"),
+        (changed(network="dora"), "choose the network lora"),
+        (changed(shuffle_caption=True), "turn shuffling off"),
+        (changed(caption_variants=True), "turn variants off"),
+        (changed(processes=2), "set the number of processes to 1"),
+        (changed(FLUX, checkpoint="/models/flux.safetensors"), "choose black-forest-labs/FLUX.1-dev"),
+        (changed(scheduler="polynomial"), "choose linear"),
+        (changed(optimizer="Prodigyy"), "did you mean Prodigy"),
+        (changed(fp8_base=True, mixed_precision="no"), "choose bf16"),
+        (changed(cache_text_encoder_outputs=True, caption_dropout=0.1), "leave that caching to us"),
+        (changed(network_dim=0), "network dim"),
+    ],
+)  # fmt: skip
+def test_what_it_stops_at_is_refused_with_what_to_use(config, said):
+    assert said in messages(config)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("random_crop", True), ("color_aug", True), ("max_bucket_side", 1536), ("bucket_step", 32), ("keep_tokens", 3)],
+)
+def test_what_it_lacks_is_told(field, value):
+    assert f"no {field.replace('_', ' ')}" in messages(changed(**{field: value}), severity="warning")
+
+
+def test_a_folder_without_it_is_refused(tmp_path):
+    assert f"There is no ai-toolkit in {tmp_path}" in messages(CONFIG, home=tmp_path)
+    (tmp_path / "toolkit").mkdir()
+    (tmp_path / "run.py").touch()
+    (tmp_path / "toolkit" / "config_modules.py").write_text("nothing new")
+    assert "update it" in messages(CONFIG, home=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("line", "tick"),
+    [
+        # ToolkitProgressBar with the postfix of BaseSDTrainProcess.run
+        (
+            "cat:  10%|█         | 10/100 [00:09<01:21,  1.10it/s, lr: 1.0e-04 loss: 3.210e-01]",
+            Tick(step=10, total_steps=100, loss=0.321, learning_rate=1e-4, rate=1.1),
+        ),
+        (
+            "cat:   2%|▏         | 2/100 [00:09<01:21,  4.00s/it, lr: 1.0e-04 loss: 3.210e-01]",
+            Tick(step=2, total_steps=100, loss=0.321, learning_rate=1e-4, rate=0.25),
+        ),
+        ("Caching latents to disk:  10%|█         | 1/10 [00:00<00:04,  2.00it/s]", None),
+        ("Saving at step 15", None),
+        ("", None),
+    ],
+)
+def test_progress_is_read_from_its_bar(line, tick):
+    assert AI_TOOLKIT.tick(line) == tick
+
+
+def test_masks_lie_beside_the_pictures_folder():
+    assert AI_TOOLKIT.mask("10_cat", "000001-cat") == "10_cat_masks/000001-cat.png"
+    assert process(changed(masked_loss="sidecar"))["datasets"][0]["mask_path"] == str(FOLDER / "10_cat_masks")
+    assert process(changed(masked_loss="alpha"))["datasets"][0]["alpha_mask"] is True
