@@ -38,7 +38,10 @@ def show_export(result: ExportResult, trained_by: str, screen: Screen) -> None:
     screen.tree(result.export.folder)
     screen.summary(summary(result))
     label = trainer(trained_by).label
-    screen.line(f"\nTrain it in the folder of {label} with:\n  python {shlex.join(result.command)}")
+    if result.command:
+        screen.line(f"\nTrain it in the folder of {label} with:\n  python {shlex.join(result.command)}")
+    else:
+        screen.line("\nTrain it in ComfyUI: Dataset to Images, Make Training Dataset, Train LoRA.")
 
 
 def export_options(options: argparse.Namespace, settings: Settings) -> ExportOptions:

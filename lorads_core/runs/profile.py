@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from ..errors import SettingsError, TrainerError
+from ..model import TrainingConfig
 from ..trainers import trainer, trainers
 
 if TYPE_CHECKING:
@@ -97,6 +98,11 @@ class Profile:
             raise SettingsError(f"{where}: {self.python} may not be run: mend its rights.")
 
 
+def startable() -> list[str]:
+    """Return the names of the trainers that are programs of their own."""
+    return [name for name, each in trainers().items() if each.command(TrainingConfig(), Path())]
+
+
 def secrets_of(environment: Mapping[str, str]) -> tuple[str, ...]:
     """Return the names of those environment variables whose values nobody shall read in a log."""
     return tuple(name for name in environment if _SECRET.search(name))
@@ -111,8 +117,8 @@ def read_profile(named: TrainerProfile) -> Profile:
     table = named.options.only(*_KEYS)
     where = f"{table.source}: [trainers.{named.name}]"
     kind, folder = table.text("kind"), table.path("folder")
-    if kind not in trainers():
-        raise SettingsError(f"{where} needs a kind: one of {', '.join(trainers())}.")
+    if kind not in startable():
+        raise SettingsError(f"{where} needs a kind: one of {', '.join(startable())}.")
     if folder is None:
         raise SettingsError(f"{where} needs a folder: the one where {trainer(kind).label} is installed.")
     profile = Profile(

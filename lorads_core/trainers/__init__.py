@@ -127,6 +127,7 @@ class Trainer(Protocol):
     def command(self, config: TrainingConfig, folder: Path, accelerate: Sequence[str] = ()) -> list[str]:
         """Return the arguments that start the training, to be run in the trainer's own folder by its own Python.
 
+        None at all mean that it is not started from here.
         ``accelerate`` are more options for ``accelerate launch``, such as those of several machines.
 
         Raises:
