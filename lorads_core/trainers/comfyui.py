@@ -168,12 +168,18 @@ TRAINER: Trainer = ComfyTrainer()
 
 
 def _refusals(config: TrainingConfig) -> Iterator[str]:
+    if network(config.network).convolutions and not network(config.network).hadamard and _is_flux(config):
+        yield "Flux has no convolutions, so that a LoCon of it is a LoRA: choose the network lora."
     if network(config.network).decomposed:
         yield f"{LABEL} has no DoRA: choose the network lora or loha."
     if config.network_dim > _HIGHEST_RANK:
         yield f"{LABEL} has ranks up to {_HIGHEST_RANK}: lower the network dim {config.network_dim}."
     yield from checks.unknown(LABEL, "optimizer", config.optimizer, tuple(OPTIMIZERS))
     yield from checks.unknown(LABEL, "mixed precision", config.mixed_precision, tuple(_PRECISIONS))
+
+
+def _is_flux(config: TrainingConfig) -> bool:
+    return base_model(config.base_model).family == "flux"
 
 
 def _notes(config: TrainingConfig) -> Iterator[Problem]:

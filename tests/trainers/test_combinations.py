@@ -1,0 +1,90 @@
+"""The README's table of what each trainer trains: made from the trainers themselves, and compared.
+
+Run this file to print the table.
+"""
+
+from pathlib import Path
+
+import pytest
+
+from lorads_core.bases import BASE_MODELS
+from lorads_core.model import TrainingConfig
+from lorads_core.networks import NETWORK_NAMES, NETWORKS
+from lorads_core.trainers import Subset, trainers
+
+README = Path(__file__).resolve().parents[2] / "README.md"
+BEGIN, END = "<!-- trainers -->\n", "<!-- end of trainers -->"
+FILES = {"checkpoint": "black-forest-labs/FLUX.1-dev", "clip_l": "/c", "t5xxl": "/t", "ae": "/a"}
+TRAINING = Subset("10_cat", 10, is_regularization=False, sizes=((1216, 832), (832, 1216), (1024, 1024)))
+OTHERS = Subset("1_regularization", 1, is_regularization=True, sizes=((1024, 1024), (832, 1216)))
+FAMILIES = {family: [base for base in BASE_MODELS if base.family == family] for family in ("sd15", "sdxl", "flux")}
+NAMES = {"sd15": "SD 1.5", "sdxl": "SDXL, Illustrious, Pony", "flux": "Flux"}
+
+
+def config_of(base, network="lora", **changes):
+    # Preservation and DoRA need batches of one picture in some trainers; that is a matter of the config.
+    return TrainingConfig(base_model=base.name, network=network, batch_size=1, **{**FILES, **changes})
+
+
+def refusals(trainer, config, subsets=(TRAINING,)):
+    return [p.message for p in trainer.problems(config, subsets) if p.severity == "error"]
+
+
+def cell(trainer, family, network):
+    """Say whether all base models of a family are trained, or none."""
+    found = [refusals(trainer, config_of(base, network)) for base in FAMILIES[family]]
+    assert len({bool(each) for each in found}) == 1, (trainer.name, family, network)
+    return "–" if found[0] else "✓"
+
+
+def regularization(trainer, method):
+    base = BASE_MODELS[0]
+    refused = refusals(trainer, config_of(base, regularization_method=method), (TRAINING, OTHERS))
+    lacking = [
+        p
+        for p in trainer.problems(config_of(base, regularization_method=method), (TRAINING, OTHERS))
+        if p.code == "not-in-trainer" and "regularization method" in p.message
+    ]
+    return "–" if refused or lacking else "✓"
+
+
+def table():
+    """Return the table in Markdown."""
+    known = trainers().values()
+    lines = [
+        "| | " + " | ".join(each.label for each in known) + " |",
+        "|---|" + "---|" * len(known),
+    ]
+    for family, name in NAMES.items():
+        for network in NETWORKS:
+            cells = [cell(each, family, network.name) for each in known]
+            lines.append(f"| {name}: {network.label} | " + " | ".join(cells) + " |")
+    for method, name in (("prior", "learnt beside"), ("preservation", "output preserved")):
+        lines.append(
+            f"| regularization images: {name} | " + " | ".join(regularization(e, method) for e in known) + " |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def test_the_readme_says_what_each_trainer_trains():
+    text = README.read_text(encoding="utf-8")
+    assert text.partition(BEGIN)[2].partition(END)[0] == table()
+
+
+@pytest.mark.parametrize("name", trainers())
+@pytest.mark.parametrize("base", BASE_MODELS, ids=lambda base: base.name)
+@pytest.mark.parametrize("network", NETWORK_NAMES)
+@pytest.mark.parametrize("others", [True, False])
+def test_a_refused_combination_names_what_to_use(name, base, network, others):
+    trainer = trainers()[name]
+    subsets = (TRAINING, OTHERS) if others else (TRAINING,)
+    config = config_of(base, network)
+    refused = refusals(trainer, config, subsets)
+    if not refused:
+        assert trainer.schedule(config, subsets).total_steps > 0
+    for message in refused:
+        assert any(word in message for word in ("choose", "leave them out")), message
+
+
+if __name__ == "__main__":
+    print(table())
