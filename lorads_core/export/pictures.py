@@ -16,6 +16,7 @@ from ..images.encode import SUFFIXES, copy_file, link_file, write_image
 from ..images.facts import read_facts
 from ..images.strip import copy_stripped
 from ..model import Problem
+from .budget import SHARED, needed
 
 if TYPE_CHECKING:
     from ..model import ImageRecord
@@ -69,7 +70,8 @@ def write_picture(
         if former and _taken_over(*former, content):
             return former[1]
         target = content / item.folder / f"{item.stem}{item.policy.suffix}"
-        width, height = write_image(Path(record.path), target, item.policy)
+        with SHARED.of(needed(record, item.policy)):
+            width, height = write_image(Path(record.path), target, item.policy)
     except ImageError as error:
         return Problem("error", "left-out", f"Left out: {error}", record.path, item.image.key)
     return _written(target, content, width, height, _digest(target))
