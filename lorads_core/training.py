@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from .errors import TrainerError
 from .export.place import read_manifest
+from .images.decode import decode
+from .images.encode import ImagePolicy, fit
+from .model import no_progress
 from .runs import folder as files
 from .runs import launch as launching
 from .runs import profile as profiles
@@ -15,12 +18,15 @@ from .runs.lora_file import read_lora
 from .runs.offer import chosen, offer
 from .runs.trainable import read_export
 from .store import runs as kept
+from .trainers import Subset, trainer
 
 if TYPE_CHECKING:
     from pathlib import Path
     from uuid import UUID
 
-    from .model import Run
+    from PIL import Image
+
+    from .model import Dataset, Progress, Run, TrainingConfig
     from .runs.profile import Profile
     from .settings import Settings
     from .store.connect import Store
@@ -47,6 +53,37 @@ def train(store: Store, profile: Profile, export: Path, *, again: bool = False) 
         TrainerError: it cannot be trained; the message says why.
     """
     return launching.launch(store, profile, read_export(export), again=again)
+
+
+class AsImages(NamedTuple):
+    """A dataset as ComfyUI's own trainer takes it, and how many steps its config makes of it."""
+
+    pictures: list[Image.Image]
+    captions: list[str]
+    steps: int
+
+
+def as_images(dataset: Dataset, config: TrainingConfig, most: int, progress: Progress = no_progress) -> AsImages:
+    """Return the training images, each shrunk and cropped to its bucket, with their captions.
+
+    Raises:
+        TrainerError: no image has a caption, or ComfyUI's own trainer would refuse the config.
+        ImageError: a picture cannot be read.
+    """
+    images = [image for image in dataset.training if image.caption][:most]
+    if not images:
+        raise TrainerError(f"No image of {dataset.name!r} has a caption: wire Caption Builder before.")
+    chosen = trainer("comfyui")
+    sizes = tuple((image.record.width, image.record.height) for image in images)
+    subset = Subset("images", config.repeats, is_regularization=False, sizes=sizes)
+    pictures: list[Image.Image] = []
+    progress("images", 0, len(images))
+    for image, placement in zip(images, chosen.placements(config, [subset]), strict=True):
+        policy = ImagePolicy("bucket", bucket=placement.bucket)
+        pictures.append(fit(decode(image.record.path, shrink_to=policy.size_of), policy))
+        progress("images", len(pictures), len(images))
+    captions = [image.caption.text for image in images if image.caption]
+    return AsImages(pictures, captions, chosen.schedule(config, [subset]).total_steps)
 
 
 def known_run(store: Store, export: Path) -> Run | None:

@@ -7,9 +7,13 @@ from comfy_api.latest import ComfyExtension, io
 from ..lorads_core.errors import LoradsError
 from .caption_builder import CaptionBuilder
 from .combine_datasets import CombineDatasets
+from .dataset_to_images import DatasetToImages
 from .export_dataset import ExportDataset
 from .index_images import IndexImages
 from .launch_trainer import LaunchTrainer
+from .load_trained_lora import LoadTrainedLora
+from .lora_test_grid import LoraTestGrid
+from .lora_variants import LoraVariants
 from .query_images import QueryImages
 from .regularization_finder import RegularizationFinder
 from .training_config import TrainingConfigNode
@@ -34,4 +38,8 @@ class LoradsExtension(ComfyExtension):
             TrainingConfigNode,
             ExportDataset,
             LaunchTrainer,
+            LoadTrainedLora,
+            LoraVariants,
+            LoraTestGrid,
+            DatasetToImages,
         ]

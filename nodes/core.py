@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from types import ModuleType
 
-    from ..lorads_core import build, captioning, drawn, inputs, training
+    from ..lorads_core import build, captioning, drawn, inputs, training, trials
     from ..lorads_core.export import plan
     from ..lorads_core.finder import rules as finder
     from ..lorads_core.library import filter as filters
@@ -27,6 +27,7 @@ __all__ = [
     "picking",
     "plan",
     "training",
+    "trials",
     "walk",
 ]
 
@@ -42,6 +43,7 @@ _MODULES = {
     "picking": "selection.picking",
     "plan": "export.plan",
     "training": "training",
+    "trials": "trials",
     "walk": "library.walk",
 }
 

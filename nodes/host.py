@@ -129,8 +129,8 @@ def picture_folder(folder: str) -> Path:
     if not folder.strip():
         raise SettingsError("No folder is given: name one under ComfyUI's input folder, e.g. my_pictures.")
     roots = [Path(folder_paths.get_input_directory()), Path(folder_paths.get_output_directory())]
-    found = [path for root in (*roots, *settings().picture_roots) if (path := _under(root, folder))]
-    samples = _under(SAMPLES.parent, folder)
+    found = [path for root in (*roots, *settings().picture_roots) if (path := under(root, folder))]
+    samples = under(SAMPLES.parent, folder)
     if samples and samples.is_relative_to(SAMPLES.resolve()):
         found.append(samples)
     for path in found:
@@ -142,7 +142,8 @@ def picture_folder(folder: str) -> Path:
     )
 
 
-def _under(root: Path, folder: str) -> Path | None:
+def under(root: Path, folder: str) -> Path | None:
+    """Return the real path of a folder or file below a root, None where it leads out of it."""
     try:
         return contained(root, folder, "The folder")
     except SettingsError:
@@ -240,6 +241,11 @@ def training_text(run: Run) -> str:
     if run.seconds_left is not None:
         parts.append(f"{core.build.duration(run.seconds_left)} left")
     return ", ".join(parts)
+
+
+def no_lora_yet(run: Run) -> str:
+    """Say why nothing can follow on a training yet."""
+    return f"{training_text(run)}: there is no LoRA yet. Queue again later."
 
 
 def _say(text: str, node: str) -> None:

@@ -11,6 +11,10 @@ const NODES = new Set([
   "LoradsCombineDatasets",
   "LoradsExportDataset",
   "LoradsLaunchTrainer",
+  "LoradsLoadTrainedLora",
+  "LoradsLoraVariants",
+  "LoradsLoraTestGrid",
+  "LoradsDatasetToImages",
 ]);
 
 app.registerExtension({

@@ -35,12 +35,12 @@ _WIDEST = 8
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A picture's file, and the lines below it; the first is printed darker.
+    """A picture's file, or the picture itself, and the lines below it; the first is printed darker.
 
     ``mark`` is the colour of a frame around it, as Pillow's ImageColor knows it ("#0f766e"); empty for none.
     """
 
-    path: str
+    source: str | Image.Image
     lines: tuple[str, ...] = ()
     mark: str = ""
 
@@ -62,7 +62,7 @@ def contact_sheet(cells: Sequence[Cell], title: str = "", columns: int = 0, size
     if title:
         pen.text((_GAP, _GAP), clipped(title, sheet.width - 2 * _GAP, _TITLE), _INK, _font(_TITLE))
     with ThreadPoolExecutor(min(16, os.cpu_count() or 2)) as pool:
-        thumbnails = pool.map(_thumbnail, [cell.path for cell in drawn], [size] * len(drawn))
+        thumbnails = pool.map(_thumbnail, [cell.source for cell in drawn], [size] * len(drawn))
         for n, (cell, thumbnail) in enumerate(zip(drawn, thumbnails, strict=True)):
             corner = _GAP + n % wide * step[0], head + n // wide * step[1]
             _draw(sheet, pen, cell, thumbnail, corner, size)
@@ -71,7 +71,7 @@ def contact_sheet(cells: Sequence[Cell], title: str = "", columns: int = 0, size
     return sheet
 
 
-def _thumbnail(path: str, size: int) -> Image.Image | str:
+def _thumbnail(source: str | Image.Image, size: int) -> Image.Image | str:
     """Return the picture in small, or why there is none."""
 
     def shrink_to(width: int, height: int) -> tuple[int, int]:
@@ -79,9 +79,9 @@ def _thumbnail(path: str, size: int) -> Image.Image | str:
         return max(1, round(width * scale)), max(1, round(height * scale))
 
     try:
-        picture = decode(path, first_frame=True, shrink_to=shrink_to)
+        picture = decode(source, first_frame=True, shrink_to=shrink_to) if isinstance(source, str) else source
     except ImageError as error:
-        return f"It {str(error).removeprefix(shown(path)).strip()}"
+        return f"It {str(error).removeprefix(shown(str(source))).strip()}"
     return picture.resize(shrink_to(*picture.size), Image.Resampling.LANCZOS, reducing_gap=3.0)
 
 

@@ -52,6 +52,10 @@ def test_all_nodes_are_there(comfy):
         "Training Config",
         "Export Dataset",
         "Launch Trainer",
+        "Load Trained LoRA",
+        "LoRA Variants",
+        "LoRA Test Grid",
+        "Dataset to Images",
     }
     assert {info["python_module"] for info in ours.values()} == {"custom_nodes.LoRADS"}
     templates = comfy.request("/api/workflow_templates")["LoRADS"]

@@ -19,6 +19,10 @@ IDS = [
     "LoradsTrainingConfig",
     "LoradsExportDataset",
     "LoradsLaunchTrainer",
+    "LoradsLoadTrainedLora",
+    "LoradsLoraVariants",
+    "LoradsLoraTestGrid",
+    "LoradsDatasetToImages",
 ]
 WEB = ROOT / "web"
 EXAMPLES = sorted((ROOT / "example_workflows").glob("*.json"))

@@ -23,6 +23,9 @@ class io:
             ) -> None: ...
 
     class Image(ComfyTypeIO): ...
+    class Model(ComfyTypeIO): ...
+    class Clip(ComfyTypeIO): ...
+    class ClipVision(ComfyTypeIO): ...
 
     class Boolean(ComfyTypeIO):
         class Input(io.Input):
@@ -71,6 +74,7 @@ class io:
                 default: str = ...,
                 multiline: bool = ...,
                 placeholder: str = ...,
+                force_input: bool = ...,
                 optional: bool = ...,
                 tooltip: str,
                 advanced: bool = ...,
@@ -110,12 +114,13 @@ class io:
             outputs: list[io.Output],
             hidden: list[io.Hidden] = ...,
             search_aliases: list[str] = ...,
+            is_input_list: bool = ...,
             is_output_node: bool = ...,
             has_intermediate_output: bool = ...,
         ) -> None: ...
 
     class NodeOutput:
-        def __init__(self, *args: object, ui: object = ...) -> None: ...
+        def __init__(self, *args: object, ui: object = ..., block_execution: str | None = ...) -> None: ...
 
     class Hidden:
         unique_id: io.Hidden

@@ -29,6 +29,15 @@ class io:  # noqa: N801 (ComfyUI's name)
     class Image(_Type):
         pass
 
+    class Model(_Type):
+        pass
+
+    class Clip(_Type):
+        pass
+
+    class ClipVision(_Type):
+        pass
+
     class Boolean(_Type):
         class Input(_Socket):
             pass
@@ -64,9 +73,10 @@ class io:  # noqa: N801 (ComfyUI's name)
             self.__dict__.update(fields)
 
     class NodeOutput:
-        def __init__(self, *args, ui=None):
+        def __init__(self, *args, ui=None, block_execution=None):
             self.args = args
             self.ui = ui
+            self.block_execution = block_execution
 
 
 class ui:  # noqa: N801 (ComfyUI's name)

@@ -1,0 +1,56 @@
+"""Dataset to Images: a dataset as lists of IMAGE and STRING, for ComfyUI's own training nodes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from comfy_api.latest import io, ui
+
+from ..lorads_core.model import TrainingConfig
+from . import core, host
+from .sockets import CATEGORY, ConfigSocket, DatasetSocket
+
+if TYPE_CHECKING:
+    from ..lorads_core.model import Dataset
+
+
+class DatasetToImages(io.ComfyNode):
+    """Shrinks and crops each picture to a bucket, as ComfyUI's trainer takes pictures in the size that they have."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Return inputs and outputs."""
+        return io.Schema(
+            node_id="LoradsDatasetToImages",
+            display_name="Dataset to Images",
+            category=CATEGORY,
+            description="The dataset's training images and captions as lists, for Make Training Dataset and Train LoRA:"
+            " training with nothing but ComfyUI. Each picture is shrunk and cropped to a bucket.",
+            search_aliases=["lora", "train", "dataset", "images", "captions", "list"],
+            inputs=[
+                DatasetSocket.Input("dataset", tooltip="From Caption Builder."),
+                io.Int.Input(
+                    "maximum_images",
+                    default=200,
+                    min=1,
+                    max=10000,
+                    tooltip="All pictures are held in memory: 12 MB each at 1024 x 1024.",
+                    advanced=True,
+                ),
+                ConfigSocket.Input("config", optional=True, tooltip="From Training Config: the resolution of buckets."),
+            ],
+            outputs=[
+                io.Image.Output("images", "images", is_output_list=True, tooltip="For Make Training Dataset."),
+                io.String.Output("captions", "captions", is_output_list=True, tooltip="One for each image."),
+                io.Int.Output("steps", "steps", tooltip="For Train LoRA: as often as epochs and repeats say."),
+            ],
+            has_intermediate_output=True,
+        )
+
+    @classmethod
+    def execute(cls, dataset: Dataset, maximum_images: int, config: TrainingConfig | None = None) -> io.NodeOutput:
+        """Read the pictures."""
+        found = core.training.as_images(dataset, config or TrainingConfig(), maximum_images, host.progress())
+        images = [host.image(picture) for picture in found.pictures]
+        said = f"{len(images):,} images, {found.steps:,} steps"
+        return io.NodeOutput(images, list(found.captions), found.steps, ui=ui.PreviewText(said))

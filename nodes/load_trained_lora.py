@@ -1,0 +1,87 @@
+"""Load Trained LoRA: the LoRA of a run on a model, in the graph that trained it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from comfy_api.latest import io, ui
+
+from . import core, host, trained
+from .sockets import CATEGORY, RunSocket
+
+if TYPE_CHECKING:
+    from ..lorads_core.model import Run
+
+
+class LoadTrainedLora(io.ComfyNode):
+    """Reads the file when it runs: a list of files made at the start would not have it yet."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Return inputs and outputs."""
+        return io.Schema(
+            node_id="LoradsLoadTrainedLora",
+            display_name="Load Trained LoRA",
+            category=CATEGORY,
+            description="Puts a trained LoRA on a model. While there is none yet, what follows waits and says so.",
+            search_aliases=["lora", "loader", "epoch", "trained"],
+            inputs=[
+                io.Model.Input("model", tooltip="The base model."),
+                io.String.Input(
+                    "name",
+                    default="",
+                    tooltip="Without a run: a file among ComfyUI's LoRAs, as its loaders list it, such as Save LoRA's.",
+                ),
+                io.String.Input(
+                    "epoch",
+                    default="last",
+                    tooltip="last, or a part of the file's name, e.g. 000004.",
+                ),
+                io.Float.Input(
+                    "strength_model", default=1.0, min=-20.0, max=20.0, step=0.05, tooltip="How much the model changes."
+                ),
+                io.Float.Input(
+                    "strength_clip",
+                    default=1.0,
+                    min=-20.0,
+                    max=20.0,
+                    step=0.05,
+                    tooltip="The same for the encoder.",
+                ),
+                io.Clip.Input("clip", optional=True, tooltip="Its text encoder, where the LoRA changes it too."),
+                RunSocket.Input("run", optional=True, tooltip="From Launch Trainer."),
+            ],
+            outputs=[
+                io.Model.Output("MODEL", "model", tooltip="The model with the LoRA."),
+                io.Clip.Output("CLIP", "clip", tooltip="The text encoder with the LoRA."),
+                io.String.Output("file", "file", tooltip="The name of the LoRA's file."),
+            ],
+            has_intermediate_output=True,
+        )
+
+    @classmethod
+    def fingerprint_inputs(cls, **_inputs: object) -> list[str]:
+        """Run again while a training goes on, and when its LoRA is gone."""
+        return host.run_marks()
+
+    @classmethod
+    def execute(
+        cls,
+        model: object,
+        name: str,
+        epoch: str,
+        strength_model: float,
+        strength_clip: float,
+        clip: object = None,
+        run: Run | None = None,
+    ) -> io.NodeOutput:
+        """Load the LoRA."""
+        if run is None:
+            file = trained.lora_file(name)
+        else:
+            now = core.training.run_by_id(host.store(), run.id)
+            if not now.loras and not now.is_over:
+                return io.NodeOutput(block_execution=host.no_lora_yet(now))
+            file = core.training.lora(now, "" if epoch.strip() in {"", "last"} else epoch.strip())
+        loaded = trained.with_lora(model, clip, file, strength_model, strength_clip)
+        return io.NodeOutput(*loaded, file.name, ui=ui.PreviewText(file.name))

@@ -1,0 +1,73 @@
+"""LoRA Test Grid: what was drawn with the variants on one labelled sheet, scored, and kept with the run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from comfy_api.latest import io, ui
+
+from . import core, host, trained
+from .sockets import CATEGORY, DatasetSocket, RunSocket
+
+if TYPE_CHECKING:
+    import torch
+
+    from ..lorads_core.model import Dataset, Run
+
+_MOST_TRAINING = 500
+
+
+class LoraTestGrid(io.ComfyNode):
+    """Takes lists whole: pictures and labels as LoRA Variants and what follows it gave them."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Return inputs and outputs."""
+        return io.Schema(
+            node_id="LoradsLoraTestGrid",
+            display_name="LoRA Test Grid",
+            category=CATEGORY,
+            description="A labelled sheet of a LoRA's test pictures. With a CLIP vision model: how like the training"
+            " set they are, which training image is nearest, how far they are from the base model. Kept with the run.",
+            search_aliases=["lora", "xy", "grid", "contact sheet", "compare", "score"],
+            inputs=[
+                io.Image.Input("images", tooltip="One for each label, in the same order: from VAE Decode."),
+                io.String.Input("labels", force_input=True, tooltip="From LoRA Variants."),
+                io.String.Input("title", default="LoRA test", tooltip="Above the sheet."),
+                RunSocket.Input("run", optional=True, tooltip="With it, sheet and scores are kept beside its log."),
+                DatasetSocket.Input("dataset", optional=True, tooltip="The training set to compare with."),
+                io.ClipVision.Input("clip_vision", optional=True, tooltip="Scores the pictures."),
+            ],
+            outputs=[
+                io.Image.Output("sheet", "sheet", tooltip="All pictures with labels and scores."),
+                io.String.Output("scores", "scores", tooltip="As text, with warnings."),
+            ],
+            is_input_list=True,
+            is_output_node=True,
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        images: list[torch.Tensor],
+        labels: list[str],
+        title: list[str],
+        run: list[Run] | None = None,
+        dataset: list[Dataset] | None = None,
+        clip_vision: list[Any] | None = None,
+    ) -> io.NodeOutput:
+        """Lay the pictures out, score them, keep the test."""
+        pictures = [each for batch in images for each in trained.pictures(batch)]
+        names = trained.labels_for(labels, len(pictures))
+        training = dataset[0].training[:_MOST_TRAINING] if dataset else ()
+        found = [core.trials.Score(name) for name in names]
+        if clip_vision:
+            found = core.trials.scores(names, *trained.vectors(clip_vision[0], pictures, training))
+        picture = core.trials.sheet(pictures, found, title[0])
+        said = core.trials.told(found)
+        if run:
+            details = {"title": title[0], "dataset": dataset[0].name if dataset else ""}
+            said += f"\nKept in {core.trials.keep(run[0], picture, found, details)}"
+        else:
+            said += "\nNot kept: no run is wired."
+        return io.NodeOutput(host.image(picture), said, ui=ui.PreviewText(said))

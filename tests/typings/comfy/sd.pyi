@@ -1,0 +1,3 @@
+def load_lora_for_models(
+    model: object, clip: object, lora: object, strength_model: float, strength_clip: float
+) -> tuple[object, object]: ...
