@@ -63,6 +63,8 @@ def test_all_nodes_are_there(comfy):
         "first dataset from a folder",
         "regularization by likeness",
         "train a LoRA",
+        "train and test SDXL",
+        "train with ComfyUI's own trainer",
         "two concepts in one LoRA",
     ]
     scripts = [path for path in comfy.request("/extensions") if "LoRADS" in path]
