@@ -17,6 +17,7 @@ from lorads_core.store.vectors import Space, prepare_space, write_vectors
 
 from .conftest import SAMPLES
 from .prompts import finder, index, node, whole
+from .server import ROOT
 
 pytestmark = pytest.mark.comfyui
 
@@ -72,6 +73,18 @@ def test_all_nodes_are_there(comfy):
     log = comfy.log.read_text(encoding="utf-8")
     assert "Error while calling comfy_entrypoint" not in log
     assert "IMPORT FAILED" not in log
+
+
+@pytest.mark.parametrize("example", sorted((ROOT / "example_workflows").glob("*.json")), ids=lambda path: path.stem)
+def test_every_node_of_a_template_is_there_with_its_sockets(comfy, example):
+    known = comfy.request("/object_info")
+    for saved in json.loads(example.read_text(encoding="utf-8"))["nodes"]:
+        if saved["type"] == "MarkdownNote":  # the page's own
+            continue
+        inputs = known[saved["type"]]["input"]
+        names = {*inputs.get("required", {}), *inputs.get("optional", {})}
+        assert {each["name"] for each in saved.get("inputs", ())} <= names, saved["type"]
+        assert len(saved.get("outputs", ())) <= len(known[saved["type"]]["output"])
 
 
 def test_run_twice_then_with_a_change_then_with_an_edit(comfy, pictures, comfy_store):
