@@ -48,7 +48,7 @@ def node(pack, request):
 
 
 def is_widget(each):
-    return not hasattr(each, "link")
+    return not hasattr(each, "link") and not each.options.get("force_input")
 
 
 def test_these_are_the_nodes(pack):

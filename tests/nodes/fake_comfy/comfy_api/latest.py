@@ -27,16 +27,20 @@ class io:  # noqa: N801 (ComfyUI's name)
             unique_id = "7"
 
     class Image(_Type):
-        pass
+        class Input(_Socket):
+            link = "IMAGE"
 
     class Model(_Type):
-        pass
+        class Input(_Socket):
+            link = "MODEL"
 
     class Clip(_Type):
-        pass
+        class Input(_Socket):
+            link = "CLIP"
 
     class ClipVision(_Type):
-        pass
+        class Input(_Socket):
+            link = "CLIP_VISION"
 
     class Boolean(_Type):
         class Input(_Socket):
