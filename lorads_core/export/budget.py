@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
 
     from ..images.encode import ImagePolicy
     from ..model import ImageRecord
@@ -18,6 +20,25 @@ _DECODED = {"webp": 16, "jpeg": 8}
 _DECODED_SMALL = {"jpeg": 3}
 _USUAL = 8
 _ENCODED = 6
+_WORTH_IT = 32 * 1024**2
+
+
+def give_back() -> None:
+    """Hand freed memory back to the system: glibc keeps a heap for each thread, which only grows by itself."""
+    if trim := _trim():
+        trim(0)
+
+
+@cache
+def _trim() -> Callable[[int], int] | None:
+    if sys.platform != "linux":
+        return None
+    import ctypes  # noqa: PLC0415 - for this alone
+
+    try:
+        return ctypes.CDLL(None).malloc_trim
+    except (OSError, AttributeError):  # another C library than glibc
+        return None
 
 
 class Budget:
@@ -37,6 +58,8 @@ class Budget:
         try:
             yield
         finally:
+            if size >= _WORTH_IT:
+                give_back()
             with self._changed:
                 self._used -= size
                 self._changed.notify_all()
