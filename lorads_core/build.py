@@ -20,6 +20,7 @@ from .library.index import IndexOptions, IndexReport, index_folder
 from .library.kinds.index import IndexedLibrary, IndexKind
 from .model import Dataset, DatasetImage, Problem, Progress, TrainingConfig, no_progress
 from .problems import told_as_text
+from .runs.state import check_untrained
 from .runs.trainable import kind_of
 from .store import datasets, runs
 from .store import images as rows
@@ -270,7 +271,8 @@ def export(
 
     How long its training will take is known from earlier ones of the kind on this machine.
     """
-    result = write_export(plan_export(dataset, config, options), root, name, progress)
+    plan = plan_export(dataset, config, options)
+    result = write_export(plan, root, name, progress, guard=lambda folder: check_untrained(store, folder))
     with store.connection() as connection:
         datasets.mark_exported(connection, result.export, config, result.files)
         speed = runs.speed(connection, kind_of(options.trainer, config), socket.gethostname())

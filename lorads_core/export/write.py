@@ -28,7 +28,7 @@ from .plan import ExportPlan, PlannedImage, subsets_of
 from .versions import keep_version
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 
     from ..buckets import Placement, Size
     from .plan import ExportOptions
@@ -57,7 +57,13 @@ class ExportResult:
     seconds_a_step: float | None = None
 
 
-def write_export(plan: ExportPlan, root: Path, name: str = "", progress: Progress = no_progress) -> ExportResult:
+def write_export(
+    plan: ExportPlan,
+    root: Path,
+    name: str = "",
+    progress: Progress = no_progress,
+    guard: Callable[[Path], None] = lambda _folder: None,
+) -> ExportResult:
     """Write a plan to ``root/<name>``; the folder appears, or replaces its older version, only when it is whole.
 
     Args:
@@ -65,6 +71,7 @@ def write_export(plan: ExportPlan, root: Path, name: str = "", progress: Progres
         root: the folder of all exports; it is made where it is missing.
         name: the export's folder, by default the dataset's name; made plain ASCII.
         progress: called as ("export", done, total) with numbers of pictures.
+        guard: called with the export's folder before an older version there is replaced; it may raise.
 
     Raises:
         ExportError: the plan has errors; another dataset or unknown files are in the way; no training image could be
@@ -81,9 +88,13 @@ def write_export(plan: ExportPlan, root: Path, name: str = "", progress: Progres
             place.clear()
             progress("export", len(plan.images), len(plan.images))
             return result
+        if before:
+            guard(place.final)
         written, problems = _write_images(plan, place, before, progress)
         masks = write_masks(plan, written, place.content)
         text = _write_rest(plan, place, written, masks, problems)
+        if before:  # somebody may have begun to train it meanwhile
+            guard(place.final)
         place.publish()
         keep_version(place.root, place.name, _hash(text), text)
     return _result(plan, place, written, (*plan.problems, *problems), text)

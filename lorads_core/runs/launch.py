@@ -51,15 +51,18 @@ def launch(store: Store, profile: Profile, export: Trainable, *, again: bool = F
     with store.connection() as connection:
         if not kept.begin(connection, run, export.kind):
             return _alive(connection, export)
-        try:
+    # From here on everybody knows of it: nobody else makes room, or starts a second one.
+    try:
+        with store.connection() as connection:
             _make_room(connection, run)
-            run.folder.mkdir(parents=True)
-            files.write_order(run.folder, order)
-            start_watcher(run.folder, {"environment": environment})
-        except OSError as error:
-            message = f"The training could not be started: {error}."
+        run.folder.mkdir(parents=True)
+        files.write_order(run.folder, order)
+        start_watcher(run.folder, {"environment": environment})
+    except OSError as error:
+        message = f"The training could not be started: {error}."
+        with store.connection() as connection:
             kept.change(connection, failed(run, message))
-            raise TrainerError(message) from error
+        raise TrainerError(message) from error
     return run
 
 

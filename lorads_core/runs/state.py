@@ -13,7 +13,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import TrainerError
+from ..errors import ExportError, TrainerError
 from ..store import runs as kept
 from . import folder as files
 from .log import tail
@@ -112,6 +112,21 @@ def _as_told(run: Run, status: Status) -> Run:
 def failed(run: Run, message: str) -> Run:
     """Return a run that has ended before it began."""
     return dataclasses.replace(run, state="failed", message=message, ended_at=datetime.now(timezone.utc))
+
+
+def check_untrained(store: Store, folder: Path) -> None:
+    """Refuse to change an export from which a trainer reads just now.
+
+    Raises:
+        ExportError: it is being trained.
+    """
+    with store.connection() as connection:
+        for run in kept.alive(connection, folder.name):
+            if run.folder.parents[2] == folder.parent and not refreshed(connection, run).is_over:
+                raise ExportError(
+                    f"{folder} is being trained ({run.id}), from these very files: wait for it, stop it (lorads stop"
+                    f" {run.name}), or export under another name."
+                )
 
 
 def wait(store: Store, run: Run, look: Callable[[Run], None] = lambda _run: None) -> Run:

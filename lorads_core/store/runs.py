@@ -74,6 +74,11 @@ def runs_of(connection: psycopg.Connection, manifest_hash: str) -> list[Run]:
     return _runs(connection, sql.SQL("WHERE manifest_hash = %s"), [manifest_hash])
 
 
+def alive(connection: psycopg.Connection, name: str) -> list[Run]:
+    """Return the runs of exports called ``name`` that went on when they were looked at last."""
+    return _runs(connection, sql.SQL("WHERE name = %s AND {}").format(_LIVE), [name])
+
+
 def newest(connection: psycopg.Connection, dataset: UUID | None = None, limit: int = 50) -> list[Run]:
     """Return the newest runs, of one dataset or of all, the newest first."""
     if dataset is None:
@@ -117,7 +122,7 @@ def _value(run: Run, name: str) -> object:
 
 
 def _runs(
-    connection: psycopg.Connection, where: sql.SQL, values: Sequence[object], limit: int | None = None
+    connection: psycopg.Connection, where: sql.Composable, values: Sequence[object], limit: int | None = None
 ) -> list[Run]:
     query = sql.SQL("SELECT {} FROM lorads.runs {} ORDER BY started_at DESC, run_id LIMIT {}").format(
         _COLUMNS, where, sql.Literal(limit)

@@ -103,6 +103,20 @@ def test_a_training_in_the_background_is_stopped_by_another_command(lorads, sett
     assert "cancelled" in lorads("runs")[1]
 
 
+def test_an_export_is_not_replaced_while_it_is_trained(lorads, settings, exports):
+    settings(STANDIN_PAUSE="0.05", STANDIN_STEPS="4000")
+    lorads("train", "tom", "--out", exports, "--background")
+    before = (exports / "tom" / "manifest.json").read_bytes()
+    same = ("--out", exports, "--checkpoint", exports.parent / "base.safetensors", "--epochs", "2", "--repeats", "2")
+    assert lorads("export", "tom", *same)[0] == 0
+    code, _, err = lorads("export", "tom", *same, "--network-dim", "8")
+    assert code == 8
+    assert "is being trained" in err
+    assert (exports / "tom" / "manifest.json").read_bytes() == before
+    lorads("stop", "tom")
+    assert lorads("export", "tom", *same, "--network-dim", "8")[0] == 0
+
+
 def test_an_interruption_stops_the_training(settings, exports):
     file = settings(STANDIN_PAUSE="0.05", STANDIN_STEPS="4000")
     words = [sys.executable, "-m", "lorads_core", "train", "--settings", str(file), "tom", "--out", str(exports)]
