@@ -75,6 +75,11 @@ def test_all_nodes_are_there(comfy):
     assert "IMPORT FAILED" not in log
 
 
+def test_names_of_nodes_are_served_in_other_languages(comfy):
+    said = comfy.request("/i18n")
+    assert said["de"]["nodeDefs"]["LoradsLaunchTrainer"]["display_name"] == "Training starten"
+
+
 @pytest.mark.parametrize("example", sorted((ROOT / "example_workflows").glob("*.json")), ids=lambda path: path.stem)
 def test_every_node_of_a_template_is_there_with_its_sockets(comfy, example):
     known = comfy.request("/object_info")

@@ -169,3 +169,22 @@ def test_loading_the_pack_imports_neither_database_nor_pictures(tmp_path):
         check=False,
     )
     assert ended.returncode == 0, ended.stderr
+
+
+LANGUAGES = ("de", "en", "es", "fr", "ja", "zh")
+
+
+def test_there_are_these_languages_and_no_others():
+    assert sorted(path.name for path in (ROOT / "locales").iterdir()) == list(LANGUAGES)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_node_has_a_name_and_a_description_in_every_language(pack, language):
+    said = json.loads((ROOT / "locales" / language / "nodeDefs.json").read_text(encoding="utf-8"))
+    assert list(said) == IDS
+    names = [each["display_name"] for each in said.values()]
+    assert len(set(names)) == len(names)
+    for each in IDS:
+        schema = pack.nodes[each].define_schema()
+        assert (said[each]["display_name"] == schema.display_name) == (language == "en")
+        assert (said[each]["description"] == schema.description) == (language == "en")
