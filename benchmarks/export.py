@@ -33,7 +33,7 @@ from lorads_core.demo import SAMPLES
 from lorads_core.export.plan import ExportOptions, plan_export
 from lorads_core.export.write import write_export
 from lorads_core.images.decode import decode, is_ready
-from lorads_core.images.encode import ImagePolicy, fit
+from lorads_core.images.encode import ImagePolicy, fit, write_image
 from lorads_core.images.facts import read_facts
 from lorads_core.images.png import encode_png
 from lorads_core.model import Caption, Dataset, DatasetImage, ImageRecord, TrainingConfig
@@ -61,17 +61,13 @@ class Row(NamedTuple):
     megabytes: float
 
 
-def make(folder: Path) -> list[Path]:
+def make(folder: Path) -> None:
     """Save photographs in several sizes and formats; a few bytes behind the end make each file its own."""
     sources = sorted(path for path in FOLDER.rglob("*") if path.suffix.lower() in SUFFIXES)
     made = [_made(folder, sources[n % len(sources)], n) for n in range(min(VARIANTS, PICTURES))]
-    paths: list[Path] = []
     for n in range(PICTURES):
         suffix, data = made[n % len(made)]
-        path = folder / f"{n:05}{suffix}"
-        path.write_bytes(data if suffix != ".jpg" else data + n.to_bytes(8, "big"))
-        paths.append(path)
-    return paths
+        (folder / f"{n:05}{suffix}").write_bytes(data if suffix != ".jpg" else data + n.to_bytes(8, "big"))
 
 
 def _made(folder: Path, source: Path, number: int) -> tuple[str, bytes]:
@@ -174,7 +170,7 @@ def plain_copy(source: Path, target: Path) -> None:
 def alone(source: Path, _target: Path) -> None:
     """Decode as we do, scale and encode, without any file written: what cannot be less."""
     policy = ImagePolicy("max_area", SIDE)
-    for _ in encode_png(fit(decode(source, shrink_to=policy.size_of), policy)):
+    for _ in encode_png(fit(decode(source), policy)):
         pass
 
 
@@ -198,7 +194,7 @@ def measured(title: str, way: Callable[[], int]) -> Row:
 
 
 def noise(paths: list[Path]) -> float:
-    """Return the least likeness of ours to Lanczos in floating point, in decibels (PSNR), over some pictures."""
+    """Return the least likeness of ours to Lanczos in floating point, in decibels (PSNR), over the variants."""
     policy = ImagePolicy("max_area", SIDE)
     found: list[float] = []
     for path in paths[:VARIANTS]:
@@ -210,7 +206,9 @@ def noise(paths: list[Path]) -> float:
             np.asarray(channel.convert("F").resize(size, Image.Resampling.LANCZOS)) for channel in image.split()
         ]
         exact = np.clip(np.stack(channels, -1), 0, 255)
-        got = np.asarray(fit(decode(path, shrink_to=policy.size_of), policy), np.float32)
+        target = path.with_name("likeness.png")
+        write_image(path, target, policy)
+        got = np.asarray(decode(target), np.float32)
         found.append(10 * math.log10(255**2 / float(np.mean((exact - got) ** 2))))
     return min(found)
 
@@ -235,8 +233,10 @@ def planned(count: int) -> float:
 
 def ways_of(folder: Path, paths: list[Path]) -> Iterator[tuple[str, Callable[[], int]]]:
     """Yield what is compared, each writing into a folder of its own."""
-    dataset, half = dataset_of(paths), dataset_of(paths[: len(paths) // 2])
+    dataset = dataset_of(paths)
+    half = replace(dataset, training=dataset.training[: len(paths) // 2])
     pngs = [path for path in paths if path.suffix == ".png"]
+    only_pngs = replace(dataset, training=tuple(each for each in dataset.training if each.record.format == "png"))
     area = ImagePolicy("max_area", SIDE)
     yield "plain Pillow loop, Lanczos to 1 MP, PNG", by_hand(paths, folder / "a", with_pillow)
     yield from foreign(folder, paths)
@@ -253,7 +253,7 @@ def ways_of(folder: Path, paths: list[Path]) -> Iterator[tuple[str, Callable[[],
     yield "original, stripped of metadata", ours(dataset, folder / "l", ImagePolicy(strip=True))
     yield "plain copy of the files", by_hand(paths, folder / "m", plain_copy)
     yield "ComfyUI's PNGs: plain Pillow loop", by_hand(pngs, folder / "n", with_pillow)
-    yield "ComfyUI's PNGs: original", ours(dataset_of(pngs), folder / "o", ImagePolicy())
+    yield "ComfyUI's PNGs: original", ours(only_pngs, folder / "o", ImagePolicy())
 
 
 def foreign(folder: Path, paths: list[Path]) -> Iterator[tuple[str, Callable[[], int]]]:
@@ -284,7 +284,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as name:
         source, folder = Path(name) / "source", Path(name) / "made"
         source.mkdir()
-        paths = make(source)
+        making = multiprocessing.get_context("fork").Process(target=make, args=(source,))
+        making.start()  # what it leaves in memory would count in each row
+        making.join()
+        paths = sorted(source.iterdir())
         megapixels = [math.prod(Image.open(path).size) / 1e6 for path in paths]
         print(f"{PICTURES} pictures of {min(megapixels):.0f}-{max(megapixels):.0f} megapixels,", end=" ")
         print(f"{sum(megapixels) / PICTURES:.1f} on average")
