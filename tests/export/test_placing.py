@@ -173,5 +173,3 @@ def test_facts_are_figures_of_all_pictures():
         ("Cropped", "2 images, up to 20.0%, of all 8.1%"),
     ]
     assert placing_facts(placed[:1]) == [("Enlarged", "no image"), ("Cropped", "no image")]
-
-
