@@ -30,14 +30,14 @@ import numpy as np
 from PIL import Image, ImageOps, PngImagePlugin
 
 from lorads_core.demo import SAMPLES
-from lorads_core.export.plan import ExportOptions, plan_export
+from lorads_core.export.plan import ExportOptions, plan_export, subsets_of
 from lorads_core.export.write import write_export
 from lorads_core.images.decode import decode, is_ready
 from lorads_core.images.encode import ImagePolicy, fit, write_image
 from lorads_core.images.facts import read_facts
 from lorads_core.images.png import encode_png
 from lorads_core.model import Caption, Dataset, DatasetImage, ImageRecord, TrainingConfig
-from lorads_core.trainers import trainer
+from lorads_core.trainers import trainer, trainers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -213,8 +213,8 @@ def noise(paths: list[Path]) -> float:
     return min(found)
 
 
-def planned(count: int) -> float:
-    """Return the seconds that it takes to plan an export of many images and to write its configs as text."""
+def planned(count: int, name: str) -> float:
+    """Return the seconds that it takes to plan an export of many images and to render its configs for a trainer."""
     sizes = [(600 + 37 * n % 1900, 500 + 61 * n % 1700) for n in range(count)]
     images = [
         DatasetImage(
@@ -225,9 +225,11 @@ def planned(count: int) -> float:
     ]
     dataset = Dataset(UUID(int=1), "benchmark", "benchmark", tuple(images))
     started = time.perf_counter()
-    plan = plan_export(dataset, TrainingConfig())
-    config = replace(plan.config)
-    trainer("sd-scripts").files(config, (), Path("/exports/x"), Path("/exports/x_lora"), "x")
+    plan = plan_export(dataset, TrainingConfig(checkpoint="/models/x"), ExportOptions(trainer=name))
+    subsets = subsets_of(
+        plan.folders, [(item, (item.image.record.width, item.image.record.height)) for item in plan.images]
+    )
+    trainer(name).files(plan.config, subsets, Path("/exports/x"), Path("/exports/x_lora"), "x")
     return time.perf_counter() - started
 
 
@@ -299,8 +301,11 @@ def main() -> None:
             show(row, first)
             shutil.rmtree(folder)
         print(f"likeness to Lanczos in floating point: at least {noise(paths):.1f} dB")
-    for count in (1_000, 10_000, 100_000):
-        print(f"plan and configs of {count:,} images: {planned(count):.2f} s")
+    for trained_by in trainers():
+        seconds = ", ".join(
+            f"{count:,} images {planned(count, trained_by):.2f} s" for count in (1_000, 10_000, 100_000)
+        )
+        print(f"plan and configs for {trained_by}: {seconds}")
 
 
 if __name__ == "__main__":
