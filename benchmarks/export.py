@@ -1,11 +1,12 @@
-"""Exporting, against a plain Pillow loop, ImageMagick and the way of sd-scripts' resize tool, in one run.
+"""Exporting, against a plain Pillow loop, ImageMagick and sd-scripts' resize tool, in one run.
 
     python benchmarks/export.py [pictures] [folder]
 
 Real photographs: those of the folder, else the samples, enlarged to 1-24 megapixels and saved in turn as a camera's
 JPEG, as ComfyUI's PNG with its workflow, and as WebP. Each row runs in a process of its own: its memory is its own.
-With opencv installed, a row does what sd-scripts v0.10.1's tools/resize_images_to_resolution.py does to each picture:
-Pillow's decoder, OpenCV's area filter, JPEG of quality 100; with ImageMagick installed, another runs ``mogrify``.
+
+What is not there is left out with a word: ImageMagick's ``mogrify``, and tools/resize_images_to_resolution.py of the
+sd-scripts in ``SD_SCRIPTS``, run by the Python in ``SD_SCRIPTS_PYTHON`` (as it comes: OpenCV's area filter, JPEG 100).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import json
 import math
 import multiprocessing
+import os
 import resource
 import shutil
 import subprocess
@@ -28,17 +30,17 @@ import numpy as np
 from PIL import Image, ImageOps, PngImagePlugin
 
 from lorads_core.demo import SAMPLES
-from lorads_core.export.plan import ExportOptions, plan_export
+from lorads_core.export.plan import ExportOptions, plan_export, subsets_of
 from lorads_core.export.write import write_export
 from lorads_core.images.decode import decode, is_ready
-from lorads_core.images.encode import ImagePolicy, fit
+from lorads_core.images.encode import ImagePolicy, fit, write_image
 from lorads_core.images.facts import read_facts
 from lorads_core.images.png import encode_png
 from lorads_core.model import Caption, Dataset, DatasetImage, ImageRecord, TrainingConfig
-from lorads_core.trainers import trainer
+from lorads_core.trainers import trainer, trainers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
 PICTURES = int(sys.argv[1]) if len(sys.argv) > 1 else 120
 FOLDER = Path(sys.argv[2]) if len(sys.argv) > 2 else SAMPLES
@@ -59,17 +61,13 @@ class Row(NamedTuple):
     megabytes: float
 
 
-def make(folder: Path) -> list[Path]:
+def make(folder: Path) -> None:
     """Save photographs in several sizes and formats; a few bytes behind the end make each file its own."""
     sources = sorted(path for path in FOLDER.rglob("*") if path.suffix.lower() in SUFFIXES)
     made = [_made(folder, sources[n % len(sources)], n) for n in range(min(VARIANTS, PICTURES))]
-    paths: list[Path] = []
     for n in range(PICTURES):
         suffix, data = made[n % len(made)]
-        path = folder / f"{n:05}{suffix}"
-        path.write_bytes(data if suffix != ".jpg" else data + n.to_bytes(8, "big"))
-        paths.append(path)
-    return paths
+        (folder / f"{n:05}{suffix}").write_bytes(data if suffix != ".jpg" else data + n.to_bytes(8, "big"))
 
 
 def _made(folder: Path, source: Path, number: int) -> tuple[str, bytes]:
@@ -150,16 +148,18 @@ def with_pillow(source: Path, target: Path) -> None:
         image.convert("RGB").resize(smaller(image.size), Image.Resampling.LANCZOS).save(target.with_suffix(".png"))
 
 
-def with_opencv(source: Path, target: Path) -> None:
-    """Do what sd-scripts' tool does."""
-    import cv2  # noqa: PLC0415 - an option
+def with_sd_scripts(home: Path, python: str, paths: list[Path], root: Path) -> Callable[[], int]:
+    """Return what has sd-scripts' own tool scale all pictures; it takes a folder and starts with torch."""
 
-    with Image.open(source) as image:
-        pixels = np.array(image.convert("RGB"), np.uint8)
-    size = smaller((pixels.shape[1], pixels.shape[0]))
-    Image.fromarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)).save(
-        target.with_suffix(".jpg"), quality=100
-    )
+    def run() -> int:
+        words = [python, "tools/resize_images_to_resolution.py", str(paths[0].parent), str(root)]
+        environment = {**os.environ, "PYTHONPATH": str(home)}
+        subprocess.run(
+            [*words, "--max_resolution", f"{SIDE}x{SIDE}"], cwd=home, env=environment, check=True, capture_output=True
+        )
+        return len(paths)
+
+    return run
 
 
 def plain_copy(source: Path, target: Path) -> None:
@@ -170,7 +170,7 @@ def plain_copy(source: Path, target: Path) -> None:
 def alone(source: Path, _target: Path) -> None:
     """Decode as we do, scale and encode, without any file written: what cannot be less."""
     policy = ImagePolicy("max_area", SIDE)
-    for _ in encode_png(fit(decode(source, shrink_to=policy.size_of), policy)):
+    for _ in encode_png(fit(decode(source), policy)):
         pass
 
 
@@ -194,10 +194,10 @@ def measured(title: str, way: Callable[[], int]) -> Row:
 
 
 def noise(paths: list[Path]) -> float:
-    """Return the least likeness of ours to Lanczos in floating point, in decibels (PSNR), over some pictures."""
+    """Return the least likeness of ours to Lanczos in floating point, in decibels (PSNR), over the variants."""
     policy = ImagePolicy("max_area", SIDE)
     found: list[float] = []
-    for path in paths[:12]:
+    for path in paths[:VARIANTS]:
         image = decode(path)
         size = policy.size_of(*image.size)
         if size == image.size:
@@ -206,13 +206,15 @@ def noise(paths: list[Path]) -> float:
             np.asarray(channel.convert("F").resize(size, Image.Resampling.LANCZOS)) for channel in image.split()
         ]
         exact = np.clip(np.stack(channels, -1), 0, 255)
-        got = np.asarray(fit(decode(path, shrink_to=policy.size_of), policy), np.float32)
+        target = path.with_name("likeness.png")
+        write_image(path, target, policy)
+        got = np.asarray(decode(target), np.float32)
         found.append(10 * math.log10(255**2 / float(np.mean((exact - got) ** 2))))
     return min(found)
 
 
-def planned(count: int) -> float:
-    """Return the seconds that it takes to plan an export of many images and to write its configs as text."""
+def planned(count: int, name: str) -> float:
+    """Return the seconds that it takes to plan an export of many images and to render its configs for a trainer."""
     sizes = [(600 + 37 * n % 1900, 500 + 61 * n % 1700) for n in range(count)]
     images = [
         DatasetImage(
@@ -223,66 +225,87 @@ def planned(count: int) -> float:
     ]
     dataset = Dataset(UUID(int=1), "benchmark", "benchmark", tuple(images))
     started = time.perf_counter()
-    plan = plan_export(dataset, TrainingConfig())
-    config = replace(plan.config)
-    trainer("sd-scripts").files(config, (), Path("/exports/x"), Path("/exports/x_lora"), "x")
+    plan = plan_export(dataset, TrainingConfig(checkpoint="/models/x"), ExportOptions(trainer=name))
+    subsets = subsets_of(
+        plan.folders, [(item, (item.image.record.width, item.image.record.height)) for item in plan.images]
+    )
+    trainer(name).files(plan.config, subsets, Path("/exports/x"), Path("/exports/x_lora"), "x")
     return time.perf_counter() - started
+
+
+def ways_of(folder: Path, paths: list[Path]) -> Iterator[tuple[str, Callable[[], int]]]:
+    """Yield what is compared, each writing into a folder of its own."""
+    dataset = dataset_of(paths)
+    half = replace(dataset, training=dataset.training[: len(paths) // 2])
+    pngs = [path for path in paths if path.suffix == ".png"]
+    only_pngs = replace(dataset, training=tuple(each for each in dataset.training if each.record.format == "png"))
+    area = ImagePolicy("max_area", SIDE)
+    yield "plain Pillow loop, Lanczos to 1 MP, PNG", by_hand(paths, folder / "a", with_pillow)
+    yield from foreign(folder, paths)
+    yield "decoding, scaling, encoding alone", by_hand(paths, folder / "b", alone)
+    yield "max_area=1024, PNG, one thread", ours(dataset, folder / "c", area, workers=1)
+    yield "max_area=1024, PNG, two threads", ours(dataset, folder / "d", area, workers=2)
+    yield "  half of the pictures, two threads", ours(half, folder / "e", area, workers=2)
+    yield "max_side=1024, PNG", ours(dataset, folder / "f", ImagePolicy("max_side", SIDE))
+    yield "bucket, PNG", ours(dataset, folder / "g", ImagePolicy("bucket"))
+    yield "max_area=1024, JPEG 95", ours(dataset, folder / "h", replace(area, format="jpeg"))
+    yield "max_area=1024, WebP 95", ours(dataset, folder / "i", replace(area, format="webp"))
+    yield "normalised, PNG", ours(dataset, folder / "j", ImagePolicy("normalised"))
+    yield "original", ours(dataset, folder / "k", ImagePolicy())
+    yield "original, stripped of metadata", ours(dataset, folder / "l", ImagePolicy(strip=True))
+    yield "plain copy of the files", by_hand(paths, folder / "m", plain_copy)
+    yield "ComfyUI's PNGs: plain Pillow loop", by_hand(pngs, folder / "n", with_pillow)
+    yield "ComfyUI's PNGs: original", ours(only_pngs, folder / "o", ImagePolicy())
+
+
+def foreign(folder: Path, paths: list[Path]) -> Iterator[tuple[str, Callable[[], int]]]:
+    """Yield other programs that are here."""
+    home, python = os.environ.get("SD_SCRIPTS"), os.environ.get("SD_SCRIPTS_PYTHON", sys.executable)
+    if home:
+        yield "sd-scripts' resize tool, JPEG 100", with_sd_scripts(Path(home), python, paths, folder / "p")
+    else:
+        print("(SD_SCRIPTS names no folder: its resize tool is left out)")
+    if shutil.which("mogrify"):
+        yield "ImageMagick mogrify to 1 MP, PNG", with_mogrify(paths, folder / "q")
+    else:
+        print("(without ImageMagick: mogrify is left out)")
+
+
+def show(row: Row, first: Row) -> None:
+    """Print what a way costs, beside the Pillow loop of the same pictures."""
+    rate, ratio = row.pictures / row.seconds, (first.seconds / first.pictures) / (row.seconds / row.pictures)
+    print(
+        f"{row.title:<40}{rate:8.1f} /s  {row.processor / row.pictures:6.3f} s of processor"
+        f"  {row.megabytes:5.0f} MB  {ratio:7.2f} x the Pillow loop",
+        flush=True,
+    )
 
 
 def main() -> None:
     """Print pictures a second, processor seconds a picture, memory and ratios."""
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as name:
-        folder = Path(name)
-        paths = make(folder)
-        dataset, pngs = dataset_of(paths), [path for path in paths if path.suffix == ".png"]
-        only_pngs = dataset_of(pngs)
-        half = dataset_of(paths[: len(paths) // 2])
-        pixels = sum(image.record.width * image.record.height for image in dataset.training) / 1e6
-        print(f"{PICTURES} pictures, {pixels / PICTURES:.1f} megapixels each on average")
-        area = ImagePolicy("max_area", SIDE)
-        ways: list[tuple[str, Callable[[], int]]] = [
-            ("plain Pillow loop, Lanczos to 1 MP, PNG", by_hand(paths, folder / "a", with_pillow)),
-            ("decoding, scaling, encoding alone", by_hand(paths, folder / "z", alone)),
-            ("max_area=1024, PNG, one thread", ours(dataset, folder / "b", area, workers=1)),
-            ("max_area=1024, PNG, two threads", ours(dataset, folder / "c", area, workers=2)),
-            ("  half of the pictures, two threads", ours(half, folder / "ch", area, workers=2)),
-            ("max_side=1024, PNG", ours(dataset, folder / "d", ImagePolicy("max_side", SIDE))),
-            ("bucket, PNG", ours(dataset, folder / "e", ImagePolicy("bucket"))),
-            ("max_area=1024, JPEG 95", ours(dataset, folder / "f", replace(area, format="jpeg"))),
-            ("max_area=1024, WebP 95", ours(dataset, folder / "g", replace(area, format="webp"))),
-            ("normalised, PNG", ours(dataset, folder / "h", ImagePolicy("normalised"))),
-            ("original", ours(dataset, folder / "i", ImagePolicy())),
-            ("original, stripped of metadata", ours(dataset, folder / "j", ImagePolicy(strip=True))),
-            ("plain copy of the files", by_hand(paths, folder / "k", plain_copy)),
-            ("ComfyUI's PNGs: plain Pillow loop", by_hand(pngs, folder / "l", with_pillow)),
-            ("ComfyUI's PNGs: original", ours(only_pngs, folder / "m", ImagePolicy())),
-        ]
-        if shutil.which("mogrify"):
-            ways.insert(1, ("ImageMagick mogrify to 1 MP, PNG", with_mogrify(paths, folder / "n")))
-        else:
-            print("(without ImageMagick: mogrify is left out)")
-        try:
-            import cv2  # noqa: F401, PLC0415 - an option
-
-            ways.insert(1, ("the way of sd-scripts' resize tool, JPEG", by_hand(paths, folder / "o", with_opencv)))
-        except ImportError:
-            print("(without opencv: the way of sd-scripts' resize tool is left out)")
-        first = 0.0
-        for title, way in ways:
+        source, folder = Path(name) / "source", Path(name) / "made"
+        source.mkdir()
+        making = multiprocessing.get_context("fork").Process(target=make, args=(source,))
+        making.start()  # what it leaves in memory would count in each row
+        making.join()
+        paths = sorted(source.iterdir())
+        megapixels = [math.prod(Image.open(path).size) / 1e6 for path in paths]
+        print(f"{PICTURES} pictures of {min(megapixels):.0f}-{max(megapixels):.0f} megapixels,", end=" ")
+        print(f"{sum(megapixels) / PICTURES:.1f} on average")
+        first: Row | None = None
+        for title, way in ways_of(folder, paths):
+            folder.mkdir()
             row = measured(title, way)
-            each = row.seconds / row.pictures
-            first = each if "plain Pillow loop" in title else first
-            print(
-                f"{title:<44}{1 / each:8.1f} /s  {row.processor / row.pictures:6.3f} s of processor"
-                f"  {row.megabytes:5.0f} MB  {first / each:7.2f} x the Pillow loop",
-                flush=True,
-            )
-            for made in folder.iterdir():
-                if made.is_dir():
-                    shutil.rmtree(made)
+            first = row if first is None or "plain Pillow loop" in title else first
+            show(row, first)
+            shutil.rmtree(folder)
         print(f"likeness to Lanczos in floating point: at least {noise(paths):.1f} dB")
-    for count in (1_000, 10_000, 100_000):
-        print(f"plan and configs of {count:,} images: {planned(count):.2f} s")
+    for trained_by in trainers():
+        seconds = ", ".join(
+            f"{count:,} images {planned(count, trained_by):.2f} s" for count in (1_000, 10_000, 100_000)
+        )
+        print(f"plan and configs for {trained_by}: {seconds}")
 
 
 if __name__ == "__main__":

@@ -133,8 +133,8 @@ def compare_shrinking(source: Path, side: int = 640) -> None:
     print(f"Shrinking {full.width} × {full.height} to {size[0]} × {size[1]}, PSNR to Lanczos in floating point")
     ways: dict[str, Callable[[], Image.Image]] = {
         "Pillow: decode, Lanczos": lambda: decode(source).resize(size, Image.Resampling.LANCZOS),
-        "ours without draft": lambda: fit(decode(source), policy),
-        "ours": lambda: fit(decode(source, shrink_to=policy.size_of), policy),
+        "ours": lambda: fit(decode(source), policy),
+        "ours for a look, by a draft": lambda: fit(decode(source, shrink_to=policy.size_of), policy),
         "Pillow: decode, bilinear": lambda: decode(source).resize(size, Image.Resampling.BILINEAR),
     }
     first = None

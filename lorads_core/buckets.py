@@ -41,6 +41,16 @@ class Placement:
         return self.resized[0] / self.picture[0]
 
     @property
+    def upscaled(self) -> bool:
+        """Whether the picture is enlarged at all."""
+        return self.resized[0] > self.picture[0] or self.resized[1] > self.picture[1]
+
+    @property
+    def cut(self) -> Size:
+        """The pixels of the resized picture that the crop cuts off its width and its height, both sides together."""
+        return self.resized[0] - self.bucket[0], self.resized[1] - self.bucket[1]
+
+    @property
     def cropped(self) -> float:
         """The share of the resized picture that the crop cuts away, 0–1."""
         return 1.0 if not self.usable else 1 - (self.bucket[0] * self.bucket[1]) / (self.resized[0] * self.resized[1])

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from .embedding import open_embedder
 from .embedding.run import embed_library
 from .errors import LibraryError, SettingsError, TrainerError
+from .export.placing import placing_facts
 from .export.plan import plan_export
 from .export.write import write_export
 from .finder import find as finder
@@ -290,6 +291,7 @@ def summary(result: ExportResult) -> list[tuple[str, str]]:
             f"{exported.regularization_images:,}, of which {schedule.regularization_used:,} used",
         ),
         ("Buckets", f"{len(schedule.buckets)} (images with repeats: {buckets})"),
+        *placing_facts(result.placements),
         ("Steps per epoch", f"{schedule.steps_per_epoch:,}"),
         ("Total steps", f"{schedule.total_steps:,} in {schedule.epochs} epochs"),
         ("Estimated time", _estimate(result)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .captions.analysis import analyse
-from .pictures.buckets import BucketBar, bucket_plot
+from .pictures.buckets import bucket_plot
 from .pictures.captions import Source, Tag, caption_plot
 from .pictures.histogram import similarity_histogram
 from .pictures.loss import Course, loss_plot
@@ -50,12 +50,8 @@ def histogram(found: Found, name: str) -> Image.Image:
 
 def bucket_picture(result: ExportResult) -> Image.Image:
     """Return the buckets that a trainer makes of an export, with the samples of an epoch in each."""
-    training = dict(result.training_buckets)
-    bars = [
-        BucketBar(*size, own := min(training.get(size, 0), count), count - own)
-        for size, count in result.schedule.buckets
-    ]
-    return bucket_plot(bars, result.batch_size, f"Buckets of {result.export.name}")
+    schedule = result.schedule
+    return bucket_plot(result.bars, schedule.full_batch, f"Buckets of {result.export.name}", schedule.rest)
 
 
 def caption_picture(dataset: Dataset, analysis: Analysis | None = None, limits: Sequence[int] = ()) -> Image.Image:

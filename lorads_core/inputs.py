@@ -113,7 +113,9 @@ def colour(word: str) -> tuple[int, int, int]:
     try:
         found = ImageColor.getrgb(word.strip())
     except ValueError as error:
-        raise SettingsError(f"{word!r} is no colour: write e.g. white or #808080.") from error
+        raise SettingsError(f"{word!r:.80} is no colour: write e.g. white or #808080.") from error
+    if len(found) > 3:  # noqa: PLR2004 - with an opacity, which nothing lies beneath
+        raise SettingsError(f"The colour {word!r} is transparent itself: write it without its opacity, e.g. #808080.")
     return found[0], found[1], found[2]
 
 

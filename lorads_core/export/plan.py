@@ -14,12 +14,13 @@ from ..images.encode import ImagePolicy
 from ..model import Concept, Dataset, DatasetImage, Problem, TrainingConfig, Trigger
 from ..paths import slug
 from ..trainers import Schedule, Subset, trainer
+from .placing import bucket_bars, named
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
-    from ..buckets import Placement
+    from ..buckets import Placement, Size
 
 
 _OF_THE_CONFIG = frozenset({"left-right", "one-sided", "too-many-tokens", "shuffled-prose"})
@@ -51,7 +52,8 @@ class PlannedImage:
     """One picture of a plan: where it goes (folder and stem; the suffix follows from what it is) and its caption.
 
     ``text`` is the caption as the trainer wants it in a file; ``policy`` how the picture is written. ``placement`` is
-    where the trainer puts the picture as its library knows it, None in a plan that cannot be carried out.
+    where the trainer puts the picture as it is written (before a bucket policy crops it), None in a plan that cannot be
+    carried out; one that is ``dropped`` is never trained on.
     """
 
     image: DatasetImage
@@ -62,6 +64,7 @@ class PlannedImage:
     text: str
     policy: ImagePolicy
     placement: Placement | None = None
+    dropped: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,19 +103,26 @@ def plan_export(dataset: Dataset, config: TrainingConfig, options: ExportOptions
     options = options or ExportOptions()
     folders = _folders(dataset, config)
     images = in_order(folders, _planned(dataset, config, options, folders))
-    subsets = subsets_of(folders, [(item, (item.image.record.width, item.image.record.height)) for item in images])
+    subsets = subsets_of(folders, [(item, _written_size(item)) for item in images])
     chosen = trainer(options.trainer)
     problems = [
         *_uncaptioned(dataset),
         *_caption_problems(dataset, config),
         *chosen.problems(config, subsets, options.home),
     ]
-    refused = any(problem.severity == "error" for problem in problems)
-    schedule = None if refused else chosen.schedule(config, subsets)
-    if not refused:
-        placed = zip(images, chosen.placements(config, subsets), strict=True)
-        images = tuple(_placed(item, placement) for item, placement in placed)
-    return ExportPlan(dataset, config, options, images, folders, schedule, tuple(problems))
+    if any(problem.severity == "error" for problem in problems):
+        return ExportPlan(dataset, config, options, images, folders, None, tuple(problems))
+    schedule = chosen.schedule(config, subsets)
+    images = _placed(images, chosen.placements(config, subsets), schedule)
+    bars = bucket_bars(chosen, config, subsets)
+    return ExportPlan(
+        dataset, config, options, images, folders, schedule, tuple(named(problems, images, schedule, bars))
+    )
+
+
+def _written_size(item: PlannedImage) -> Size:
+    """Return the size that a picture will have in the export, before any crop."""
+    return item.policy.size_of(item.image.record.width, item.image.record.height)
 
 
 def in_order(folders: Sequence[Folder], images: Iterable[PlannedImage]) -> tuple[PlannedImage, ...]:
@@ -121,9 +131,15 @@ def in_order(folders: Sequence[Folder], images: Iterable[PlannedImage]) -> tuple
     return tuple(sorted(images, key=lambda item: (places[item.folder], item.stem)))
 
 
-def _placed(item: PlannedImage, placement: Placement) -> PlannedImage:
-    policy = replace(item.policy, bucket=placement.bucket) if item.policy.kind == "bucket" else item.policy
-    return replace(item, placement=placement, policy=policy)
+def _placed(
+    images: Sequence[PlannedImage], placements: Sequence[Placement], schedule: Schedule
+) -> tuple[PlannedImage, ...]:
+    unused = set(schedule.unused)
+    found: list[PlannedImage] = []
+    for place, (item, placement) in enumerate(zip(images, placements, strict=True)):
+        policy = replace(item.policy, bucket=placement.bucket) if item.policy.kind == "bucket" else item.policy
+        found.append(replace(item, placement=placement, policy=policy, dropped=place in unused))
+    return tuple(found)
 
 
 def _caption_problems(dataset: Dataset, config: TrainingConfig) -> Iterator[Problem]:

@@ -24,13 +24,15 @@ from ..trainers import Schedule, Subset, trainer
 from .masks import mask_marks, unmasked, write_masks
 from .pictures import WrittenImage, key_of, write_picture
 from .place import MANIFEST_VERSION, Place
+from .placing import bucket_bars
 from .plan import ExportPlan, PlannedImage, subsets_of
 from .versions import keep_version
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 
-    from ..buckets import Placement, Size
+    from ..buckets import Placement
+    from ..pictures.buckets import BucketBar
     from .plan import ExportOptions
 
 
@@ -42,8 +44,9 @@ class ExportResult:
     """A finished export: the value that flows on, what was planned, and each picture's file.
 
     ``command`` starts the training in the trainer's folder; ``checkpoints`` are the LoRA files that it will save, in
-    ``output``. ``training_buckets`` are the schedule's buckets with training pictures alone. ``seconds_a_step`` is how
-    fast earlier trainings of the kind went on this machine, None where there were none.
+    ``output``. ``bars`` are the schedule's buckets as they are drawn, ``placements`` where the trainer puts each
+    picture, in the order of folders and names. ``seconds_a_step`` is how fast earlier trainings of the kind went on
+    this machine, None where there were none.
     """
 
     export: Export
@@ -52,8 +55,8 @@ class ExportResult:
     command: tuple[str, ...]
     checkpoints: tuple[str, ...]
     output: Path
-    batch_size: int
-    training_buckets: tuple[tuple[Size, int], ...]
+    bars: tuple[BucketBar, ...]
+    placements: tuple[Placement, ...]
     seconds_a_step: float | None = None
 
 
@@ -297,8 +300,8 @@ def _result(
         command=tuple(chosen.command(plan.config, place.final)),
         checkpoints=chosen.checkpoints(plan.config, schedule, place.name),
         output=_output(plan, place),
-        batch_size=plan.config.batch_size,
-        training_buckets=chosen.schedule(plan.config, [each for each in subsets if not each.is_regularization]).buckets,
+        bars=bucket_bars(chosen, plan.config, subsets),
+        placements=tuple(chosen.placements(plan.config, subsets)),
     )
 
 
@@ -317,7 +320,7 @@ def _manifest(
     chosen = trainer(plan.options.trainer)
     subsets = _written_subsets(plan, written)
     schedule = chosen.schedule(plan.config, subsets)
-    placements = chosen.placements(plan.config, subsets)
+    placements, unused = chosen.placements(plan.config, subsets), set(schedule.unused)
     return {
         "manifest": MANIFEST_VERSION,
         "lorads": __version__,
@@ -340,8 +343,8 @@ def _manifest(
             "epochs": schedule.epochs,
         },
         "images": [
-            _manifest_row(item, image, plan.options, placement)
-            for (item, image), placement in zip(written, placements, strict=True)
+            _manifest_row(item, image, plan.options, placement) | {"dropped": number in unused}
+            for number, ((item, image), placement) in enumerate(zip(written, placements, strict=True))
         ],
         "left_out": [dataclasses.asdict(problem) for problem in problems],
     }

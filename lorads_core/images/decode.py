@@ -83,7 +83,8 @@ def decode(
         keep_alpha: return RGBA where the picture has transparency.
         first_frame: take the first frame of an animation (or page of a TIFF) instead of refusing it.
         shrink_to: what size the caller will shrink an upright width and height to. A JPEG is then decoded at a half, a
-            quarter or an eighth as long as it stays at least twice that size, which costs no visible sharpness.
+            quarter or an eighth as long as it stays at least twice that size: good enough for a look, by a person or a
+            model, but not to be trained on (as little as 36 dB against Lanczos where there is much detail).
         limits: what the file may be at most.
 
     Returns:

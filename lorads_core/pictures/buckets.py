@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from io import BytesIO
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from PIL import Image
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+Rest = Literal["empty", "repeated", "dropped"]
 
 _DOTS = 100
 _WIDTH, _HEAD, _FOOT, _ROW = 10.0, 1.0, 0.55, 0.3  # inches
@@ -29,41 +31,54 @@ _SHAPE = 0.62  # height of a row's shape, in rows
 
 @dataclass(frozen=True, slots=True)
 class BucketBar:
-    """A bucket of ``width`` × ``height`` pixels, and how many samples (pictures × repeats) an epoch has in it."""
+    """A bucket of ``width`` × ``height`` pixels, and how many samples (pictures × repeats) an epoch has in it.
+
+    ``parts`` are the samples of folders that share no batch with each other; none means that all are batched together.
+    """
 
     width: int
     height: int
     training: int
     regularization: int = 0
+    parts: tuple[int, ...] = ()
 
     @property
     def samples(self) -> int:
         """All samples of an epoch."""
         return self.training + self.regularization
 
+    def batches(self, size: int, rest: Rest) -> tuple[int, int]:
+        """Return the batches of an epoch, and so many places (or samples, where they are dropped) that fill none."""
+        parts = self.parts or (self.samples,)
+        if rest == "dropped":
+            return sum(part // size for part in parts), sum(part % size for part in parts)
+        batches = sum(math.ceil(part / size) for part in parts)
+        return batches, batches * size - sum(parts)
 
-def bucket_plot(bars: Sequence[BucketBar], batch_size: int, title: str) -> Image.Image:
+
+def bucket_plot(bars: Sequence[BucketBar], batch_size: int, title: str, rest: Rest = "empty") -> Image.Image:
     """Return a picture, 1000 pixels wide and as high as its rows: a bar for each bucket, the fullest first.
 
-    Beyond 40 buckets the rest is one row.
+    Beyond 40 buckets the others are one row. ``rest`` is what becomes of the places of a batch that a bucket cannot
+    fill: they stay empty, repeat pictures already shown, or the samples in such a batch are dropped.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415 - loaded when something is drawn
     from matplotlib.figure import Figure  # noqa: PLC0415
 
     ordered = sorted(bars, key=lambda bar: (-bar.samples, bar.width, bar.height))
-    shown, rest = ordered[:_MOST_ROWS], ordered[_MOST_ROWS:]
-    rows = max(1, len(shown) + bool(rest))
+    shown, others = ordered[:_MOST_ROWS], ordered[_MOST_ROWS:]
+    rows = max(1, len(shown) + bool(others))
     height = _HEAD + _FOOT + rows * _ROW
     figure = Figure(figsize=(_WIDTH, height), dpi=_DOTS, facecolor="white")
     canvas = FigureCanvasAgg(figure)
     axes = figure.add_axes((0.17, _FOOT / height, 0.6, rows * _ROW / height))
     _frame(axes, rows, max((bar.samples for bar in shown), default=1))
     for row, bar in enumerate(shown):
-        _draw(axes, row, bar, batch_size)
-    if rest:
-        _say(axes, len(shown), f"{len(rest)} more", f"{sum(bar.samples for bar in rest):,} samples")
+        _draw(axes, row, bar, batch_size, rest)
+    if others:
+        _say(axes, len(shown), f"{len(others)} more", f"{sum(bar.samples for bar in others):,} samples")
     figure.text(0.02, 1 - 0.38 / height, clipped(title, _TITLE_WIDTH, _TITLE_PIXELS), fontsize=_TITLE, parse_math=False)
-    figure.text(0.02, 1 - 0.66 / height, _sentence(bars, batch_size), fontsize=_WORDS, color=_FAINT)
+    figure.text(0.02, 1 - 0.66 / height, _sentence(bars, batch_size, rest), fontsize=_WORDS, color=_FAINT)
     if any(bar.regularization for bar in bars):
         _key(figure, 1 - 0.6 / height)
     packed = BytesIO()
@@ -81,12 +96,11 @@ def _frame(axes: Axes, rows: int, most: int) -> None:
     axes.set_xlabel("samples an epoch (images × repeats)", fontsize=_WORDS)
 
 
-def _draw(axes: Axes, row: int, bar: BucketBar, batch_size: int) -> None:
+def _draw(axes: Axes, row: int, bar: BucketBar, batch_size: int, rest: Rest) -> None:
     axes.barh(row, bar.training, height=0.62, color=_TRAINING)
     axes.barh(row, bar.regularization, left=bar.training, height=0.62, color=_OTHERS)
-    batches = math.ceil(bar.samples / batch_size)
-    missing = batches * batch_size - bar.samples
-    part = f", {missing} empty" if missing else ""
+    batches, missing = bar.batches(batch_size, rest)
+    part = f", {missing:,} {rest}" if missing else ""
     plural = "batch" if batches == 1 else "batches"
     _say(axes, row, f"{bar.width}×{bar.height}", f"{bar.samples:,} in {batches:,} {plural}{part}")
     _shape(axes, row, bar)
@@ -130,10 +144,13 @@ def _key(figure: Figure, top: float) -> None:
     )
 
 
-def _sentence(bars: Sequence[BucketBar], batch_size: int) -> str:
+def _sentence(bars: Sequence[BucketBar], batch_size: int, rest: Rest) -> str:
     samples = sum(bar.samples for bar in bars)
-    batches = sum(math.ceil(bar.samples / batch_size) for bar in bars)
-    lost = batches * batch_size - samples
+    each = [bar.batches(batch_size, rest) for bar in bars]
+    batches, lost = sum(batches for batches, _ in each), sum(missing for _, missing in each)
+    what = "samples" if rest == "dropped" else "places"
+    plural = "bucket" if len(bars) == 1 else "buckets"
     return (
-        f"{len(bars)} buckets, {samples:,} samples an epoch, {batches:,} batches of {batch_size}; {lost:,} places empty"
+        f"{len(bars)} {plural}, {samples:,} samples an epoch, {batches:,} batches of {batch_size};"
+        f" {lost:,} {what} {rest}"
     )

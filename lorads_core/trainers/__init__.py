@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from ..errors import TrainerError
 from ..parts import parts
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from ..buckets import Placement, Size
     from ..model import Problem, TrainingConfig
+
+Rest = Literal["empty", "repeated", "dropped"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,11 @@ class Schedule:
     """What the trainer will do with the subsets: its buckets with their pictures (repeats counted), and its steps.
 
     ``regularization_used`` is how many of the regularization pictures are trained on at all, ``dropped`` how many
-    samples (pictures with their repeats) of an epoch are not, as they fill no batch.
+    samples (pictures with their repeats) of an epoch are not, as they fill no batch. ``unused`` are the places of the
+    pictures that are never trained on, in the order of subsets and files. A ``full_batch`` is so many samples of one
+    bucket; ``rest`` says what becomes of those that fill none: a batch with ``empty`` places, one filled up with
+    pictures already shown (``repeated``), or they are ``dropped``. Where subsets are batched ``apart``, a bucket of one
+    shares no batch with that of another.
     """
 
     buckets: tuple[tuple[Size, int], ...]
@@ -45,6 +51,10 @@ class Schedule:
     total_steps: int
     regularization_used: int
     dropped: int = 0
+    unused: tuple[int, ...] = ()
+    full_batch: int = 1
+    rest: Rest = "empty"
+    apart: bool = False
 
 
 @dataclass(frozen=True, slots=True)

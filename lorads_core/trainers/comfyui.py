@@ -96,7 +96,8 @@ class ComfyTrainer:
                 counts[item.bucket] += subset.repeats
         batches = math.ceil(sum(counts.values()) / config.batch_size)
         steps = math.ceil(batches / config.gradient_accumulation_steps)
-        return Schedule(tuple(sorted(counts.items())), config.epochs, steps, steps * config.epochs, 0)
+        buckets = tuple(sorted(counts.items()))
+        return Schedule(buckets, config.epochs, steps, steps * config.epochs, 0, full_batch=config.batch_size)
 
     def placements(self, config: TrainingConfig, subsets: Sequence[Subset]) -> list[Placement]:
         """Return the sizes that pictures are to have: the node takes them as they are, the policy bucket makes them."""

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from lorads_core.errors import ExportError
+from lorads_core.errors import ExportError, LoradsError
 from lorads_core.export.plan import ExportOptions, plan_export
 from lorads_core.export.write import write_export
 from lorads_core.images.encode import ImagePolicy
@@ -15,6 +15,11 @@ from lorads_core.model import Dataset, TrainingConfig, Trigger
 from lorads_core.trainers import trainers
 
 from .conftest import dataset_image, files
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 NAMES = (
     *('it\'s "quoted"', "äöü 漢字 🐈", "back\\slash", "con", "a.png.b", "..a", "-rf", "tab\there", "%20&amp;"),
@@ -100,3 +105,88 @@ def test_a_bucket_policy_gives_pictures_the_trainer_neither_scales_nor_crops(pic
     rows = json.loads((result.export.folder / "manifest.json").read_text())["images"]
     assert [(row["width"], row["height"]) for row in rows] == [tuple(row["bucket"]) for row in rows]
     assert [(row["scale"], row["cropped"]) for row in rows] == [(1.0, 0.0)] * 4
+
+
+@pytest.mark.parametrize("name", trainers())
+@pytest.mark.parametrize(
+    ("field", "value", "says"),
+    [
+        *[("learning_rate", value, "learning rate is") for value in (0.0, -1e-4, float("nan"), float("inf"))],
+        ("text_encoder_learning_rate", float("nan"), "text encoder learning rate is nan"),
+        ("network_dim", 0, "network dim is 0"),
+        ("network_alpha", 0.0, "network alpha is 0"),
+        ("epochs", 0, "number of epochs is 0"),
+        ("repeats", 0, "number of repeats is 0"),
+        ("batch_size", 0, "batch size is 0"),
+        ("resolution", 32, "resolution is 32"),
+        ("base_model", "sdxxl", "did you mean sdxl"),
+    ],
+)
+def test_senseless_figures_are_refused_for_every_trainer(picture, root, name, field, value, says):
+    dataset = dataset_of(dataset_image(1, picture("in/one.png", (1024, 1024)), "tom"))
+    if field == "base_model":
+        with pytest.raises(LoradsError, match=value):
+            plan_export(dataset, replace(CONFIG, **{field: value}), ExportOptions(trainer=name))
+        return
+    plan = plan_export(dataset, replace(CONFIG, **{field: value}), ExportOptions(trainer=name))
+    assert any(says in problem.message for problem in plan.problems if problem.severity == "error")
+    with pytest.raises(ExportError, match=says):
+        write_export(plan, root)
+    assert not root.exists()
+
+
+@pytest.mark.parametrize("name", trainers())
+def test_an_alpha_above_the_rank_is_told_and_done(picture, root, name):
+    dataset = dataset_of(dataset_image(1, picture("in/one.png", (1024, 1024)), "tom"))
+    plan = plan_export(dataset, replace(CONFIG, network_alpha=64.0), ExportOptions(trainer=name))
+    assert [p.severity for p in plan.problems if "is above the dim" in p.message] == ["warning"]
+    assert write_export(plan, root).export.training_images == 1
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["CON", "nul", "../../etc", "C:\\Windows", 'say "tom"', "tom's", "漢字", "  ", ".hidden", "a/b", "x" * 300, "-rf"],
+)
+def test_an_export_of_any_name_is_one_plain_folder_in_its_root(picture, root, name):
+    dataset = replace(dataset_of(dataset_image(1, picture("in/one.png", (1024, 1024)), "tom")), name=name)
+    folder = write_export(plan_export(dataset, CONFIG), root).export.folder
+    assert folder.parent == root
+    assert folder.name.isascii()
+    assert folder.name.lower() not in {"con", "nul"}
+    assert {path.name for path in root.iterdir()} <= {folder.name, ".lorads"}
+    again = write_export(plan_export(dataset, CONFIG), root)
+    assert again.export.folder == folder
+
+
+@pytest.mark.parametrize("name", trainers())
+def test_triggers_and_paths_of_any_kind_keep_their_meaning_in_the_configs(picture, tmp_path, name):
+    """Quotes, backslashes and marks of TOML, JSON and YAML neither end a value nor begin another."""
+    trigger = 'tom\'s "cat" \\ # {x}: [y] 漢'
+    place = tmp_path / 'it\'s "here" # 漢字 \\ &'
+    image = dataset_image(1, picture("in/one.png", (1024, 1024)), f"{trigger} asleep")
+    dataset = replace(dataset_of(image), trigger=Trigger(trigger))
+    result = write_export(plan_export(dataset, CONFIG, ExportOptions(trainer=name)), place)
+    folder = result.export.folder
+    parsed = [_parsed(file) for file in folder.iterdir() if file.suffix in (".json", ".toml", ".yaml")]
+    assert len(parsed) >= 2, "the manifest and a config at least"
+    configs = [each for each in parsed if "manifest" not in each]
+    assert any(str(folder) in text for each in configs for text in _texts(each))
+    (caption,) = folder.glob("2_*/*.txt")
+    assert caption.read_text(encoding="utf-8") == f"{trigger} asleep"
+
+
+def _parsed(file):
+    text = file.read_text(encoding="utf-8")
+    if file.suffix == ".toml":
+        return tomllib.loads(text)
+    return json.loads(text)  # YAML of ours is JSON too, or it would be read otherwise by some of its readers
+
+
+def _texts(value):
+    if isinstance(value, dict):
+        value = [*value, *value.values()]
+    if isinstance(value, list):
+        for each in value:
+            yield from _texts(each)
+    elif isinstance(value, str):
+        yield value

@@ -4,6 +4,7 @@ import json
 import shutil
 
 import pytest
+from PIL import Image
 
 from lorads_core.store import captions
 
@@ -64,13 +65,33 @@ def test_from_folders_to_a_dataset(pack, base):
     assert pack.shown[-1] == (34, 34)
 
 
-def test_two_concepts_in_one_dataset(pack):
-    def captioned(folder, name, trigger):
-        index, *_ = call(pack, "LoradsIndexImages", folder=folder).args
-        dataset, _ = call(pack, "LoradsQueryImages", name=name, minimum_side=0, index=index).args
-        return call(pack, "LoradsCaptionBuilder", dataset=dataset, trigger=trigger).args[0]
+def test_the_export_writes_pictures_as_its_widgets_say_and_draws_the_buckets(pack):
+    captioned = captioned_folder(pack, "samples/other", "others", "thing")
+    made = call(
+        pack, "LoradsExportDataset", dataset=captioned, images="max_side", size=320, format="webp", background="#000",
+        strip=True,
+    )  # fmt: skip
+    export, _, summary, buckets = made.args
+    pictures = list(export.folder.glob("10_*/*.webp"))
+    assert len(pictures) == export.training_images == 14
+    with Image.open(pictures[0]) as picture:
+        assert max(picture.size) == 320
+    assert "will be enlarged 2-fold or more" in summary
+    assert (buckets.shape[0], buckets.shape[3]) == (1, 3)
+    assert 0 <= buckets.min() < 0.5 < buckets.max() <= 1
+    with pytest.raises(pack.errors.SettingsError, match="is no colour"):
+        call(pack, "LoradsExportDataset", dataset=captioned, background="beige-ish")
 
-    towers, others = captioned("mine", "towers", "oldlandmark"), captioned("samples/other", "others", "thing")
+
+def captioned_folder(pack, folder, name, trigger):
+    index, *_ = call(pack, "LoradsIndexImages", folder=folder).args
+    dataset, _ = call(pack, "LoradsQueryImages", name=name, minimum_side=0, index=index).args
+    return call(pack, "LoradsCaptionBuilder", dataset=dataset, trigger=trigger).args[0]
+
+
+def test_two_concepts_in_one_dataset(pack):
+    towers = captioned_folder(pack, "mine", "towers", "oldlandmark")
+    others = captioned_folder(pack, "samples/other", "others", "thing")
     made = call(pack, "LoradsCombineDatasets", first=towers, second=others, name="both", repeats=7)
     dataset, problems = made.args
     assert problems == ""

@@ -37,3 +37,24 @@ def test_it_leaves_no_trace_in_matplotlib_and_takes_any_title():
     before = dict(mpl.rcParams)
     bucket_plot(BARS, 1, "$x^2$ \\frac é " * 30)
     assert dict(mpl.rcParams) == before
+
+
+@pytest.mark.parametrize(
+    ("bar", "rest", "expected"),
+    [
+        (BucketBar(64, 64, 7), "empty", (2, 1)),
+        (BucketBar(64, 64, 5, 2), "empty", (2, 1)),
+        (BucketBar(64, 64, 5, 2, (5, 2)), "repeated", (3, 5)),
+        (BucketBar(64, 64, 7), "dropped", (1, 3)),
+        (BucketBar(64, 64, 8), "dropped", (2, 0)),
+        (BucketBar(64, 64, 3), "dropped", (0, 3)),
+        (BucketBar(64, 64, 0), "empty", (0, 0)),
+    ],
+)
+def test_what_fills_no_batch_is_what_the_trainer_makes_of_it(bar, rest, expected):
+    assert bar.batches(4, rest) == expected
+
+
+def test_what_is_dropped_is_drawn_otherwise_than_what_stays_empty():
+    words = [bucket_plot([BucketBar(64, 64, 7)], 4, "buckets", rest) for rest in ("empty", "repeated", "dropped")]
+    assert len({picture.tobytes() for picture in words}) == 3

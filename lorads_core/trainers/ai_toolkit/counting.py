@@ -83,6 +83,9 @@ def schedule(config: TrainingConfig, subsets: Sequence[Subset]) -> Schedule:
         steps_per_epoch=per_epoch,
         total_steps=_with_others(config, needed, per_epoch) if others else needed,
         regularization_used=sum(len(subset.sizes) for subset in others),
+        full_batch=config.batch_size,
+        rest="repeated",
+        apart=True,
     )
 
 

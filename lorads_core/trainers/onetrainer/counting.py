@@ -85,6 +85,11 @@ def schedule(config: TrainingConfig, subsets: Sequence[Subset]) -> Schedule:
         total_steps=batches * config.epochs // config.gradient_accumulation_steps,
         regularization_used=sum(len(subset.sizes) for subset in subsets if subset.is_regularization),
         dropped=sum(count % full_batch(config) for count in counts.values()),
+        unused=tuple(
+            place for place, item in enumerate(placements(config, subsets)) if counts[item.bucket] < full_batch(config)
+        ),
+        full_batch=full_batch(config),
+        rest="dropped",
     )
 
 

@@ -58,7 +58,20 @@ def schedule(config: TrainingConfig, subsets: Sequence[Subset]) -> Schedule:
         steps_per_epoch=steps,
         total_steps=steps * config.epochs,
         regularization_used=used,
+        unused=tuple(_unused(subsets, used)),
+        full_batch=config.batch_size,
     )
+
+
+def _unused(subsets: Iterable[Subset], used: int) -> Iterator[int]:
+    """Yield the places of regularization pictures behind the first ``used`` ones, which are registered in order."""
+    place = seen = 0
+    for subset in subsets:
+        for _ in subset.sizes:
+            seen += subset.is_regularization
+            if subset.is_regularization and seen > used:
+                yield place
+            place += 1
 
 
 def placements(config: TrainingConfig, subsets: Sequence[Subset]) -> list[Placement]:

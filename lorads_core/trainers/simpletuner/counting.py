@@ -141,6 +141,9 @@ def schedule(config: TrainingConfig, subsets: Sequence[Subset]) -> Schedule:
         steps_per_epoch=steps,
         total_steps=min(steps * config.epochs, shown * config.epochs // config.gradient_accumulation_steps),
         regularization_used=sum(len(subset.sizes) for subset in subsets if subset.is_regularization),
+        full_batch=config.batch_size * config.processes,
+        rest="repeated",
+        apart=True,
     )
 
 

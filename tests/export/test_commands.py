@@ -1,0 +1,102 @@
+"""Exports from the command line: the words for pictures, the picture of buckets, warnings, and faults in one line."""
+
+import pytest
+from PIL import Image
+
+from lorads_core.cli import main
+from lorads_core.export.place import read_manifest
+
+
+@pytest.fixture
+def lorads(store_settings, capsys):
+    """Run a command on the test's own database; return exit code, standard output and standard error."""
+
+    def run(command, *arguments):
+        code = main([command, "--settings", str(store_settings), *map(str, arguments)])
+        printed = capsys.readouterr()
+        return code, printed.out, printed.err
+
+    return run
+
+
+@pytest.fixture
+def pictures(picture, tmp_path):
+    """Return a folder with four captioned pictures, one of them small, one see-through."""
+    sizes = {"a": (1024, 1024), "b": (1024, 1024), "small": (300, 300)}
+    for name, size in sizes.items():
+        picture(f"mine/{name}.png", size)
+    glass = Image.new("RGBA", (1024, 1024), (200, 0, 0, 255))
+    glass.paste((0, 200, 0, 0), (0, 0, 512, 1024))
+    glass.save(tmp_path / "mine" / "glass.png")
+    for file in (tmp_path / "mine").glob("*.png"):
+        file.with_suffix(".txt").write_text(f"tom, {file.stem}")
+    return tmp_path / "mine"
+
+
+def build(lorads, pictures, *words):
+    out = pictures.parent / "exports"
+    return lorads("build", pictures, "--trigger", "tom", "--minimum-side", 0, "--out", out, *words)
+
+
+def written(pictures, name):
+    folder = pictures.parent / "exports" / "tom"
+    (row,) = [row for row in read_manifest(folder)["images"] if name in row["file"]]
+    return folder / row["file"]
+
+
+def test_pictures_are_written_as_the_words_say(lorads, pictures):
+    words = ("--images", "max_side=512", "--format", "webp", "--quality", 100, "--background", "#102030")
+    assert build(lorads, pictures, *words)[0] == 0
+    with Image.open(written(pictures, "glass")) as image:
+        assert (image.format, image.mode, image.size) == ("WEBP", "RGB", (512, 512))
+        assert image.getpixel((5, 5)) == (0x10, 0x20, 0x30)
+    assert build(lorads, pictures, "--keep-alpha")[0] == 0
+    with Image.open(written(pictures, "glass")) as image:
+        assert (image.format, image.mode) == ("PNG", "RGBA")
+        assert image.getpixel((5, 5))[3] == 0
+
+
+def test_the_buckets_are_drawn_and_what_harms_is_told(lorads, pictures, tmp_path):
+    plot = tmp_path / "buckets.png"
+    code, out, err = build(lorads, pictures, "--plot", plot)
+    assert code == 0
+    assert "buckets.png" in out
+    with Image.open(plot) as image:
+        assert image.width == 1000
+    assert "1 image will be enlarged 2-fold or more, which trains blur (small.png 3.4-fold from 300×300" in err
+    assert "use larger copies" in err
+    assert "1 image, up to 3.4-fold" in out
+    code, _, _ = lorads("export", "tom", "--out", tmp_path / "again", "--plot", tmp_path / "again.png")
+    assert code == 0
+    assert (tmp_path / "again.png").is_file()
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        (("--format", "gif"), 3, "no picture format 'gif'"),
+        (("--background", "nowhere"), 3, "is no colour"),
+        (("--quality", "0"), 8, "quality 0 is out of range"),
+        (("--keep-alpha", "--format", "jpeg"), 8, "JPEG cannot keep transparency"),
+        (("--plot", "missing/folder/plot.png"), 3, "cannot be written as a picture"),
+        (("--plot", "plot.nonsense"), 3, "cannot be written as a picture"),
+        (("--learning-rate", "0"), 9, "learning rate is 0"),
+        (("--network-dim", "0"), 9, "network dim is 0"),
+        (("--batch-size", "0"), 9, "batch size is 0"),
+    ],
+)
+def test_a_fault_is_one_line(lorads, pictures, words, code, says):
+    found, _, err = build(lorads, pictures, *words)
+    assert found == code
+    (line,) = [line for line in err.splitlines() if line.startswith("error:")]
+    assert says in line
+
+
+def test_a_learning_rate_is_a_number_in_any_spelling_or_refused(lorads, pictures, capsys):
+    assert build(lorads, pictures, "--learning-rate", "1e-4")[0] == 0
+    folder = pictures.parent / "exports" / "tom"
+    assert read_manifest(folder)["config"]["learning_rate"] == 1e-4
+    with pytest.raises(SystemExit) as left:
+        build(lorads, pictures, "--learning-rate", "0,0001")
+    assert left.value.code == 2
+    assert "0,0001" in capsys.readouterr().err
