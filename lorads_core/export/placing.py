@@ -99,14 +99,14 @@ def _small_buckets(bars: Sequence[BucketBar], schedule: Schedule) -> Iterator[Pr
     if not small:
         return
     buckets = ", ".join(f"{_size(size)} with {count}" for count, size in small[:_NAMED])
-    what = "a bucket has" if len(small) == 1 else f"{len(small)} buckets have"
+    what = "A bucket has" if len(small) == 1 else f"{len(small)} buckets have"
     rest = (
         "their images are shown more often than others" if schedule.rest == "repeated" else "their batches stay small"
     )
     yield Problem(
         "warning",
         "small-bucket",
-        f"{what[0].upper()}{what[1:]} fewer samples than a batch of {schedule.full_batch} ({buckets}), so that {rest}:"
+        f"{what} fewer samples than a batch of {schedule.full_batch} ({buckets}), so that {rest}:"
         " use a smaller batch or more repeats, or crop these images to the shape of others.",
     )
 
