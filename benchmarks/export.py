@@ -170,7 +170,7 @@ def plain_copy(source: Path, target: Path) -> None:
 def alone(source: Path, _target: Path) -> None:
     """Decode as we do, scale and encode, without any file written: what cannot be less."""
     policy = ImagePolicy("max_area", SIDE)
-    for _ in encode_png(fit(decode(source), policy)):
+    for _ in encode_png(fit(decode(source, shrink_to=policy.size_of, exact=True), policy)):
         pass
 
 

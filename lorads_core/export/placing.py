@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..model import Problem
 from ..pictures.buckets import BucketBar
+from ..trainers.checks import CROPPED_TOO_MUCH, UPSCALED_TOO_MUCH
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
     from ..trainers import Schedule, Subset, Trainer
     from .plan import PlannedImage
 
-_UPSCALED_TOO_MUCH = 2.0
-_CROPPED_TOO_MUCH = 0.1
 _SMALL, _LONG = 256, 4.0  # pixels of the shorter side; long side over short side
 _NAMED = 3
 _BY_NUMBER = frozenset({"upscaled", "cropped", "dropped"})
@@ -28,10 +27,14 @@ def named(
 ) -> list[Problem]:
     """Return a trainer's problems, with the names of placed pictures where it could but give their number.
 
-    Kinds that no trainer looks for come along: pictures that an epoch shows in batches of their own.
+    What it has no word for comes along: the crop of a bucket policy, and buckets that fill no batch.
     """
-    kept = [problem for problem in told if problem.code not in _BY_NUMBER]
-    kept += _placed(images, schedule)
+    problems = list(told)
+    kinds = {problem.code for problem in problems}
+    if any(item.policy.kind == "bucket" for item in images):
+        kinds.add("cropped")
+    kept = [problem for problem in problems if problem.code not in _BY_NUMBER]
+    kept += (problem for problem in _placed(images, schedule) if problem.code in kinds)
     if schedule.rest != "dropped" and all(problem.code != "small-bucket" for problem in kept):
         kept += _small_buckets(bars, schedule)
     return kept
@@ -39,10 +42,9 @@ def named(
 
 def _placed(images: Sequence[PlannedImage], schedule: Schedule) -> Iterator[Problem]:
     """Yield what pictures suffer, one problem a kind, each with the worst of them and with what to do."""
-    yield from _upscaled([item for item in images if _scale(item) >= _UPSCALED_TOO_MUCH])
-    yield from _cropped([item for item in images if _cropped_share(item) >= _CROPPED_TOO_MUCH])
-    if schedule.rest == "dropped":
-        yield from _dropped([item for item in images if item.dropped], schedule)
+    yield from _upscaled([item for item in images if _scale(item) >= UPSCALED_TOO_MUCH])
+    yield from _cropped([item for item in images if _cropped_share(item) >= CROPPED_TOO_MUCH])
+    yield from _dropped([item for item in images if item.dropped], schedule)
 
 
 def _scale(item: PlannedImage) -> float:
@@ -63,7 +65,7 @@ def _upscaled(images: list[PlannedImage]) -> Iterator[Problem]:
     fix = "use larger copies, train at a lower resolution, or set a minimum side."
     if small:
         fix = f"leave out those below {_SMALL} pixels ({small}) by a minimum side; of the others use larger copies."
-    message = f"will be enlarged {_UPSCALED_TOO_MUCH:g}-fold or more, which trains blur"
+    message = f"will be enlarged {UPSCALED_TOO_MUCH:g}-fold or more, which trains blur"
     yield _problem("upscaled", sorted(images, key=_scale, reverse=True), message, told, fix)
 
 
@@ -79,7 +81,7 @@ def _cropped(images: list[PlannedImage]) -> Iterator[Problem]:
     fix = "crop them yourself to what matters."
     if long:
         fix = f"leave out those longer than {_LONG:g}:1 ({long}), or crop them yourself to what matters."
-    message = f"will lose {_CROPPED_TOO_MUCH:.0%} or more to the crop about their centre"
+    message = f"will lose {CROPPED_TOO_MUCH:.0%} or more to the crop about their centre"
     yield _problem("cropped", sorted(images, key=_cropped_share, reverse=True), message, told, fix)
 
 
@@ -97,14 +99,14 @@ def _small_buckets(bars: Sequence[BucketBar], schedule: Schedule) -> Iterator[Pr
     if not small:
         return
     buckets = ", ".join(f"{_size(size)} with {count}" for count, size in small[:_NAMED])
-    what = "a bucket has" if len(small) == 1 else f"{len(small)} buckets have"
+    what = "A bucket has" if len(small) == 1 else f"{len(small)} buckets have"
     rest = (
         "their images are shown more often than others" if schedule.rest == "repeated" else "their batches stay small"
     )
     yield Problem(
         "warning",
         "small-bucket",
-        f"{what[0].upper()}{what[1:]} fewer samples than a batch of {schedule.full_batch} ({buckets}), so that {rest}:"
+        f"{what} fewer samples than a batch of {schedule.full_batch} ({buckets}), so that {rest}:"
         " use a smaller batch or more repeats, or crop these images to the shape of others.",
     )
 

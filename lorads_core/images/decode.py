@@ -40,6 +40,7 @@ _UPRIGHT = {
 }
 _GREY = frozenset({"1", "L", "LA", "La"})
 _MAX_16 = 65535
+_PARTS = (8, 4, 2)  # what libjpeg decodes at
 
 
 def is_ready(facts: ImageFacts) -> bool:
@@ -71,6 +72,7 @@ def decode(
     keep_alpha: bool = False,
     first_frame: bool = False,
     shrink_to: Callable[[int, int], tuple[int, int]] | None = None,
+    exact: bool = False,
     limits: ImageLimits = DEFAULT_LIMITS,
 ) -> Image.Image:
     """Decode a picture as a person sees it: upright, sRGB, 8 bits, without metadata.
@@ -83,8 +85,9 @@ def decode(
         keep_alpha: return RGBA where the picture has transparency.
         first_frame: take the first frame of an animation (or page of a TIFF) instead of refusing it.
         shrink_to: what size the caller will shrink an upright width and height to. A JPEG is then decoded at a half, a
-            quarter or an eighth as long as it stays at least twice that size: good enough for a look, by a person or a
-            model, but not to be trained on (as little as 36 dB against Lanczos where there is much detail).
+            quarter or an eighth as long as it stays at least twice that size, which costs no visible sharpness.
+        exact: do so only where the sides are multiples of that. Elsewhere the picture is shifted by a part of a pixel:
+            good enough for a look, not for training (36 dB against Lanczos where there is much detail, not 55).
         limits: what the file may be at most.
 
     Returns:
@@ -99,7 +102,7 @@ def decode(
         _check_frames(header, first_frame=first_frame)
         _report_profile(path, header)
         orientation = orientation_of(header, read_exif(header.exif))
-        colours, alpha = _split(_pixels(data, header, _draft_size(header, orientation, shrink_to)))
+        colours, alpha = _split(_pixels(data, header, _draft_size(header, orientation, shrink_to, exact=exact)))
     except FaultError as fault:
         raise image_error(path, str(fault)) from fault
     flat = _with_alpha(to_srgb(colours, header.icc).convert("RGB"), alpha, background, keep_alpha=keep_alpha)
@@ -120,13 +123,23 @@ def _report_profile(path: str | Path, header: Header) -> None:
 
 
 def _draft_size(
-    header: Header, orientation: int, shrink_to: Callable[[int, int], tuple[int, int]] | None
+    header: Header, orientation: int, shrink_to: Callable[[int, int], tuple[int, int]] | None, *, exact: bool
 ) -> tuple[int, int] | None:
     """Return the least stored size that a JPEG must be decoded at."""
     if shrink_to is None or header.format != "jpeg":
         return None
     width, height = shrink_to(*upright_size(header, orientation))
-    return (2 * height, 2 * width) if is_sideways(header, orientation) else (2 * width, 2 * height)
+    least = (2 * height, 2 * width) if is_sideways(header, orientation) else (2 * width, 2 * height)
+    return _whole(header, least) if exact else least
+
+
+def _whole(header: Header, least: tuple[int, int]) -> tuple[int, int] | None:
+    """Return the smallest size from ``least`` on that a JPEG can be decoded at without a rest."""
+    for part in _PARTS:
+        size = header.width // part, header.height // part
+        if not (header.width % part or header.height % part) and size[0] >= least[0] and size[1] >= least[1]:
+            return size
+    return None
 
 
 def _pixels(data: bytes, header: Header, draft_size: tuple[int, int] | None) -> ImageFile.ImageFile:

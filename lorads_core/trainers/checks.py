@@ -22,8 +22,10 @@ USUAL_OPTIMIZERS = ("AdamW8bit", "AdamW", "AdaFactor", "Prodigy", "Lion")
 USUAL_SCHEDULERS = ("cosine", "constant", "constant_with_warmup", "linear", "cosine_with_restarts", "polynomial")
 """What most trainers know, in sd-scripts' spelling; each says itself what it lacks and what else it has."""
 
-_UPSCALED_TOO_MUCH = 2.0
-_CROPPED_TOO_MUCH = 0.1
+UPSCALED_TOO_MUCH = 2.0
+CROPPED_TOO_MUCH = 0.1
+"""From this scale, and from this share of a picture, on a warning is due."""
+
 _SELF_TAUGHT_RATE = 0.1
 _DEFAULT = TrainingConfig()
 # field, what people call it, the lowest and the highest value
@@ -170,20 +172,20 @@ def size_problems(trainer: str, placed: Sequence[Placement], step: int) -> Itera
             f" pixels at this resolution and would stop {trainer}: raise the minimum size, leave out very long ones,"
             " or allow upscaling.",
         )
-    upscaled = _count(item.scale >= _UPSCALED_TOO_MUCH for item in placed)
+    upscaled = _count(item.scale >= UPSCALED_TOO_MUCH for item in placed)
     if upscaled:
         yield Problem(
             "warning",
             "upscaled",
-            f"{upscaled} images will be enlarged {_UPSCALED_TOO_MUCH:g}-fold or more, which trains blur:"
+            f"{upscaled} images will be enlarged {UPSCALED_TOO_MUCH:g}-fold or more, which trains blur:"
             " raise the minimum resolution.",
         )
-    cropped = _count(item.cropped >= _CROPPED_TOO_MUCH for item in placed if item.usable)
+    cropped = _count(item.cropped >= CROPPED_TOO_MUCH for item in placed if item.usable)
     if cropped:
         yield Problem(
             "warning",
             "cropped",
-            f"{cropped} images will lose {_CROPPED_TOO_MUCH:.0%} or more to the crop: leave out very long ones.",
+            f"{cropped} images will lose {CROPPED_TOO_MUCH:.0%} or more to the crop: leave out very long ones.",
         )
 
 

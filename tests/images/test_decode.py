@@ -286,6 +286,23 @@ def test_a_jpeg_that_will_be_shrunk_is_decoded_at_a_fraction(file):
     assert decode(path, shrink_to=lambda width, height: (width, height)).size == (1200, 1600)
 
 
+@pytest.mark.parametrize(
+    ("size", "least", "expected"),
+    [
+        ((1600, 1200), (100, 75), (200, 150)),  # an eighth is twice that
+        ((1600, 1200), (101, 75), (400, 300)),
+        ((1604, 1204), (100, 75), (401, 301)),  # no multiple of 8
+        ((1602, 1202), (100, 75), (801, 601)),
+        ((1601, 1200), (100, 75), (1601, 1200)),
+        ((1600, 1201), (100, 75), (1600, 1201)),
+        ((1600, 1200), (600, 450), (1600, 1200)),
+    ],
+)
+def test_where_it_is_to_be_exact_a_fraction_leaves_no_rest(file, size, least, expected):
+    path = file(saved(Image.new("RGB", size), "JPEG"))
+    assert decode(path, shrink_to=lambda _width, _height: least, exact=True).size == expected
+
+
 def test_many_threads_decode_alike(file):
     path = file(saved(as_colours_of(scene(), P3_XYZ, SRGB_CURVE), icc_profile=rgb_profile(P3_XYZ)))
     with ThreadPoolExecutor(8) as pool:

@@ -112,12 +112,16 @@ def test_shrinking_is_lanczos():
     assert psnr(small, np.clip(lanczos(pixels, (300, 225)), 0, 255)) > 45
 
 
-@pytest.mark.parametrize("side", [300, 640])
-def test_shrinking_a_jpeg_of_much_detail_is_lanczos_too(tmp_path, side):
+@pytest.mark.parametrize("orientation", [1, 3, 6])
+@pytest.mark.parametrize("size", [(1600, 1200), (1597, 1203), (1600, 1202), (1602, 1200)])
+@pytest.mark.parametrize("side", [180, 300, 390, 640])
+def test_shrinking_a_jpeg_of_much_detail_is_lanczos_too(tmp_path, side, size, orientation):
     source = tmp_path / "source.jpg"
-    detail = np.random.default_rng(5).normal(0, 60, (400, 533, 1))  # sharp at the size that it is shrunk to
-    rough = Image.fromarray(np.clip(scene(533, 400) + detail, 0, 255).astype(np.uint8))
-    source.write_bytes(saved(rough.resize((1600, 1200), Image.Resampling.BICUBIC), "JPEG", quality=95))
+    detail = np.random.default_rng(5).normal(0, 25, (300, 400, 1))  # sharp at about the size that it is shrunk to
+    rough = Image.fromarray(np.clip(scene(400, 300) + detail, 0, 255).astype(np.uint8))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    source.write_bytes(saved(rough.resize(size, Image.Resampling.BICUBIC), "JPEG", quality=95, exif=exif))
     size = write_image(source, tmp_path / "out.png", ImagePolicy("max_side", side))
     full = np.asarray(decode(source))
     assert psnr(decode(tmp_path / "out.png"), np.clip(lanczos(full, size), 0, 255)) > 48
