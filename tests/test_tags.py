@@ -192,9 +192,9 @@ def test_one_line_has_no_separators():
 
 
 def test_thousands_of_marks_on_a_letter_take_no_time():
-    started = time.perf_counter()
+    started = time.process_time()
     text = safe_text("a" + "\u0316\u0301" * 200_000)
-    assert time.perf_counter() - started < 2  # sorting them takes minutes
+    assert time.process_time() - started < 2  # sorting them takes minutes
     assert len(text) < 40
 
 

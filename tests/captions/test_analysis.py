@@ -211,9 +211,9 @@ def test_a_hundred_thousand_captions():
     chosen = random.Random(1)
     texts = [f"annax, {', '.join(chosen.choices(words, k=30))}" for _ in range(2000)]
     training = images(*(texts * 50))
-    started = time.perf_counter()
+    started = time.process_time()
     analysis = analyse(dataset(training))
-    assert time.perf_counter() - started < 20  # 2 s on the slow machine that this was written on
+    assert time.process_time() - started < 20  # 2 s on the slow machine that this was written on
     assert analysis.training.captions == 100_000
     assert len(analysis.tags) == 3000
 
@@ -228,6 +228,6 @@ def test_hostile_captions_take_no_time():
         'a)"' * 20_000,
         "\\," * 20_000,
     ]
-    started = time.perf_counter()
+    started = time.process_time()
     analyse(dataset(images(*texts)))
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5

@@ -124,9 +124,9 @@ def test_nothing_left_is_nothing(prompt):
      "embedding:", "a AND :", "(a:1.2)", "\u0316\u0301", "steps: 1", "[a:b:1"],
 )  # fmt: skip
 def test_long_prompts_take_linear_time(piece):
-    started = time.perf_counter()
+    started = time.process_time()
     clean_prompt(piece * 50_000)
-    assert time.perf_counter() - started < 3
+    assert time.process_time() - started < 3
 
 
 def test_fifty_thousand_nested_brackets():

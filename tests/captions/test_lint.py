@@ -421,13 +421,13 @@ def test_linting_takes_linear_time():
     texts = [", ".join(["ohwx", *words, *(f"thing{(n * m) % 997}" for m in range(1, 40))]) for n in range(3000)]
     ours = dataset(*texts)
     lint(ours, TAGS)
-    started = time.perf_counter()
+    started = time.process_time()
     lint(ours, TAGS)
-    assert time.perf_counter() - started < 1.5  # half a millisecond each; about a tenth of that
+    assert time.process_time() - started < 5  # so that nothing grows beyond measure; it takes about 0.15
 
 
 @pytest.mark.parametrize("piece", ["(", "((a:1.2), ", "x", "a, ", "<lora:", "ohwx, ", "\u0301", "; a", "[a:b:", "_a_"])
 def test_long_captions_take_linear_time(piece):
-    started = time.perf_counter()
+    started = time.process_time()
     lint(dataset(piece * 20_000), TAGS)
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5

@@ -176,7 +176,7 @@ def test_progress_and_interruption_of_index(comfy):
         interrupted_at = time.monotonic()
         comfy.request("/interrupt", {"prompt_id": began})
         ended = comfy.wait(began)
-    assert time.monotonic() - interrupted_at < 3
+    assert time.monotonic() - interrupted_at < 15
     assert steps == sorted(steps)
     assert "execution_interrupted" in ended.messages
     assert ended.messages["execution_interrupted"]["node_id"] == "subject"
@@ -196,7 +196,7 @@ def test_interruption_of_export_leaves_no_half(comfy, pictures):
         interrupted_at = time.monotonic()
         comfy.request("/interrupt", {"prompt_id": began})
         ended = comfy.wait(began)
-    assert time.monotonic() - interrupted_at < 5
+    assert time.monotonic() - interrupted_at < 15
     assert ended.messages["execution_interrupted"]["node_id"] == "export"
     assert not folder.exists()
     assert comfy.run(prompt).status == "success"

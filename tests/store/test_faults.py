@@ -64,7 +64,7 @@ def test_a_stalled_server():
         message = fault(f"host=127.0.0.1 port={stalled.getsockname()[1]} user=me connect_timeout=2")
     assert "cannot be reached: " in message
     assert "timeout" in message
-    assert time.perf_counter() - start < 5
+    assert time.perf_counter() - start < 20
 
 
 def test_a_server_that_hangs_up():
