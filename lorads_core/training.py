@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from .errors import TrainerError
@@ -75,7 +76,9 @@ def as_images(dataset: Dataset, config: TrainingConfig, most: int, progress: Pro
         raise TrainerError(f"No image of {dataset.name!r} has a caption: wire Caption Builder before.")
     chosen = trainer("comfyui")
     sizes = tuple((image.record.width, image.record.height) for image in images)
-    subset = Subset("images", config.repeats, is_regularization=False, sizes=sizes)
+    # Pictures are handed on once each: repeats are more epochs, not more pictures to a bucket.
+    config = replace(config, epochs=config.epochs * config.repeats)
+    subset = Subset("images", 1, is_regularization=False, sizes=sizes)
     pictures: list[Image.Image] = []
     progress("images", 0, len(images))
     for image, placement in zip(images, chosen.placements(config, [subset]), strict=True):

@@ -7,7 +7,6 @@ graph.
 from __future__ import annotations
 
 import json
-import math
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -25,7 +24,13 @@ if TYPE_CHECKING:
 
 LABEL = "ComfyUI's own trainer"
 FILE = "train_lora_node.json"
-_HIGHEST_RANK = 128
+_MOST_STEPS = 100_000
+# field, what people call it, the lowest and the highest value that the node's widget takes
+_RANGES: tuple[tuple[str, str, float, float], ...] = (
+    ("network_dim", "network dim", 1, 128),
+    ("gradient_accumulation_steps", "gradient accumulation", 1, 1024),
+    ("learning_rate", "learning rate", 1e-7, 1),
+)
 _STEP = 64
 _SMALLEST_SIDE = 256
 _ALGORITHMS = {"lora": "LoRA", "locon": "LoRA", "loha": "LoHa"}
@@ -88,16 +93,8 @@ class ComfyTrainer:
         return found
 
     def schedule(self, config: TrainingConfig, subsets: Sequence[Subset]) -> Schedule:
-        """Return its steps: it draws each batch by chance, so that an epoch shows each picture once on average."""
-        config = checks.settled(config)
-        counts: Counter[Size] = Counter()
-        for subset in subsets:
-            for item in _placements(config, [subset]):
-                counts[item.bucket] += subset.repeats
-        batches = math.ceil(sum(counts.values()) / config.batch_size)
-        steps = math.ceil(batches / config.gradient_accumulation_steps)
-        buckets = tuple(sorted(counts.items()))
-        return Schedule(buckets, config.epochs, steps, steps * config.epochs, 0, full_batch=config.batch_size)
+        """Return its steps: as many as show every picture once an epoch on average."""
+        return _planned(checks.settled(config), subsets)
 
     def placements(self, config: TrainingConfig, subsets: Sequence[Subset]) -> list[Placement]:
         """Return the sizes that pictures are to have: the node takes them as they are, the policy bucket makes them."""
@@ -127,6 +124,7 @@ class ComfyTrainer:
                 "rank": config.network_dim,
                 "optimizer": OPTIMIZERS.get(config.optimizer, config.optimizer),
                 "seed": config.seed,
+                "lora_dtype": "fp32",
                 "training_dtype": _PRECISIONS.get(config.mixed_precision, "bf16"),
                 "algorithm": _ALGORITHMS.get(config.network, "LoRA"),
                 "gradient_checkpointing": config.gradient_checkpointing,
@@ -173,8 +171,9 @@ def _refusals(config: TrainingConfig) -> Iterator[str]:
         yield "Flux has no convolutions, so that a LoCon of it is a LoRA: choose the network lora."
     if network(config.network).decomposed:
         yield f"{LABEL} has no DoRA: choose the network lora or loha."
-    if config.network_dim > _HIGHEST_RANK:
-        yield f"{LABEL} has ranks up to {_HIGHEST_RANK}: lower the network dim {config.network_dim}."
+    for field, what, lowest, highest in _RANGES:
+        if not lowest <= (value := getattr(config, field)) <= highest:
+            yield f"{LABEL} takes a {what} from {lowest:g} to {highest:g}, and {value:g} is none: choose another."
     yield from checks.unknown(LABEL, "optimizer", config.optimizer, tuple(OPTIMIZERS))
     yield from checks.unknown(LABEL, "mixed precision", config.mixed_precision, tuple(_PRECISIONS))
 
@@ -189,7 +188,35 @@ def _notes(config: TrainingConfig) -> Iterator[Problem]:
     if config.optimizer == "AdamW8bit":
         yield Problem("info", "not-in-trainer", f"{LABEL} has no optimizer in 8 bits: it takes AdamW.")
     if config.network == "lora":
-        yield Problem("info", "not-in-trainer", f"{LABEL} trains convolutions and biases too, as a LoCon does.")
+        more = "biases" if _is_flux(config) else "convolutions and biases"
+        yield Problem("info", "not-in-trainer", f"{LABEL} trains {more} too, beyond what a LoRA elsewhere does.")
+    if config.mixed_precision == "fp16":
+        told = f"{LABEL} trains in the type that the model is loaded in: load it in fp16."
+        yield Problem("info", "not-in-trainer", told)
+
+
+def _planned(config: TrainingConfig, subsets: Sequence[Subset]) -> Schedule:
+    """Return buckets and steps of a settled config.
+
+    The node draws for each batch a bucket, the more likely the more pictures it has, and of that a batch, or all of it
+    where that is less (``TrainSampler._train_step_bucket_mode``): of N pictures, N² over the sum of pictures × batch of
+    all buckets are the batches that show N. It makes steps × accumulation batches (``TrainLoraNode.execute``).
+    """
+    counts: Counter[Size] = Counter()
+    for subset in subsets:
+        for item in _placements(config, [subset]):
+            counts[item.bucket] += subset.repeats
+    wanted = sum(counts.values()) ** 2
+    shown = sum(count * min(count, config.batch_size) for count in counts.values())
+    shown = max(1, shown * config.gradient_accumulation_steps)
+    return Schedule(
+        tuple(sorted(counts.items())),
+        config.epochs,
+        -(-wanted // shown),
+        -(-wanted * config.epochs // shown),
+        regularization_used=0,
+        full_batch=config.batch_size,
+    )
 
 
 def _placements(config: TrainingConfig, subsets: Sequence[Subset]) -> list[Placement]:
@@ -207,18 +234,36 @@ def _placement(size: Size, rule: BucketRule) -> Placement:
 def _subset_problems(config: TrainingConfig, subsets: Sequence[Subset]) -> Iterator[Problem]:
     if not any(subset.sizes for subset in subsets if not subset.is_regularization):
         yield Problem("error", "no-images", "There is no training image: widen the query, or mend the captions.")
+        return
     if any(subset.sizes for subset in subsets if subset.is_regularization):
         yield Problem(
             "error",
             "regularization",
-            f"{LABEL} would learn regularization images like all others: leave them out, or choose another trainer.",
+            f"{LABEL} would learn regularization images like all others: leave them out, or choose the trainer"
+            " sd-scripts.",
         )
-    large = sum(size[0] * size[1] > config.resolution**2 for subset in subsets for size in subset.sizes)
-    if large:
+    steps = _planned(config, subsets).total_steps
+    if steps > _MOST_STEPS:
+        told = f"{LABEL} takes at most {_MOST_STEPS} steps, and these are {steps}: lower epochs or repeats."
+        yield Problem("error", "config", told)
+    yield from _unlike(config, subsets)
+
+
+def _unlike(config: TrainingConfig, subsets: Sequence[Subset]) -> Iterator[Problem]:
+    """Yield what comes of pictures' sizes: they are too large, or too few are alike for a batch."""
+    sizes = [size for subset in subsets for size in subset.sizes]
+    if large := sum(width * height > config.resolution**2 for width, height in sizes):
         what = base_model(config.base_model).label
         yield Problem(
             "warning",
             "large",
             f"{LABEL} trains pictures in the size that they have, and {large} are larger than {what} wants: export"
             " them with the image policy bucket.",
+        )
+    few = sum(count for _, count in _planned(config, subsets).buckets if count < config.batch_size)
+    if few:
+        yield Problem(
+            "info",
+            "small-bucket",
+            f"Batches of {config.batch_size} are smaller for {few} samples, as fewer than that have their size.",
         )

@@ -1,8 +1,10 @@
 """Configs and pictures that were fed to ai-toolkit 0.12.26 itself; what it made of them lies in golden/ai_toolkit.
 
 Seen there for every case, with its own reader of configs, its config classes and its dataset class on pictures of these
-sizes: no key unknown, ignored or of a wrong type, every caption read from its file, regularization and masks where they
-are asked for, and the batches of its data loaders.
+sizes: each key read, kept as it was written, and used by the code that trains; every caption read from its file,
+regularization and masks where they are asked for, and the batches of its data loaders. ``trained`` are the batches of
+training and of regularization images that its loop takes in the steps that we ask for, ``saved`` the steps at which it
+saves (the choice of batches in ``BaseSDTrainProcess.run``, run with numbers for batches).
 """
 
 from pathlib import Path
@@ -35,9 +37,10 @@ VARIANTS = {
     "constant after warm-up": {"optimizer": "Prodigy", "learning_rate": 1.0, "scheduler": "constant_with_warmup"},
     "restarts": {"optimizer": "AdamW8bit", "scheduler": "cosine_with_restarts", "mixed_precision": "fp16"},
     "8 bits": {"fp8_base": True},
+    "adapting": {"optimizer": "DAdaptAdam", "learning_rate": 1.0},
     "masked": {"masked_loss": "sidecar"},
     "transparent": {"masked_loss": "alpha"},
-    "text trained": {"text_encoder_learning_rate": 5e-5},
+    "text trained": {"text_encoder_learning_rate": 1e-4},
     "velocity": {"v_prediction": True, "min_snr_gamma": 5.0, "noise_offset": 0.05, "seed": 7},
 }  # fmt: skip
 NOT_FOR = {"flux": ("velocity", "text trained")}

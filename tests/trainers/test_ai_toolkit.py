@@ -61,8 +61,50 @@ def test_a_step_of_regularization_images_is_made_up_for():
     assert trained == alone
 
 
-def test_nothing_is_put_in_the_place_of_a_variable(monkeypatch):
-    monkeypatch.setenv("HOME", "elsewhere")
+@pytest.mark.parametrize(
+    ("save_every", "sample_every", "prompts"), [(1, 1, ()), (3, 2, ("a",)), (2, 3, ("a",)), (7, 1, ("a",))]
+)
+@pytest.mark.parametrize("batch_size", [1, 2, 7])
+def test_steps_are_as_many_as_its_loop_needs(save_every, sample_every, prompts, batch_size):
+    config = changed(
+        save_every_epochs=save_every, sample_every_epochs=sample_every, sample_prompts=prompts, batch_size=batch_size
+    )
+    wanted = AI_TOOLKIT.schedule(config, (TRAINING,)).total_steps
+    planned = AI_TOOLKIT.schedule(config, (TRAINING, OTHERS))
+    pauses = [save_every * planned.steps_per_epoch, *[sample_every * planned.steps_per_epoch for _ in prompts]]
+    trained = [step % 2 == 1 or any(step % every == 0 for every in pauses) for step in range(planned.total_steps)]
+    assert sum(trained) == wanted
+    assert trained[-1]
+
+
+def test_steps_of_a_very_long_training_are_counted_at_once():
+    long = changed(epochs=100_000, repeats=100_000)
+    others = dataclasses.replace(OTHERS, repeats=100_000)
+    training = dataclasses.replace(TRAINING, repeats=100_000)
+    assert AI_TOOLKIT.schedule(long, (training, others)).total_steps > 10**10
+
+
+def test_the_text_encoders_learn_at_the_one_rate_that_there_is():
+    trained = process(changed(text_encoder_learning_rate=CONFIG.learning_rate))["train"]
+    assert trained["train_text_encoder"] is True
+    assert "text_encoder_lr" not in trained  # it is read, and used nowhere
+    assert process()["train"]["train_text_encoder"] is False
+
+
+def test_only_flux_is_held_in_8_bits():
+    assert "quantize" not in process(changed(fp8_base=True))["model"]
+    assert "only Flux can be held in 8 bits" in messages(changed(fp8_base=True), severity="warning")
+    assert process(FLUX)["model"]["quantize"] is True
+    assert "quantize" not in process(changed(FLUX, fp8_base=False))["model"]
+
+
+def test_the_adapting_adam_is_no_lion():
+    # toolkit/optimizer.py makes a DAdaptLion of both dadaptationlion and dadaptationadam
+    assert process(changed(optimizer="DAdaptAdam"))["train"]["optimizer"] == "dadaptation"
+    assert process(changed(optimizer="DAdaptLion"))["train"]["optimizer"] == "dadaptationlion"
+
+
+def test_nothing_is_put_in_the_place_of_a_variable():
     (text,) = AI_TOOLKIT.files(changed(sample_prompts=("${HOME}",)), (TRAINING,), FOLDER, OUTPUT, "cat").values()
     assert "${" not in text
     assert json.loads(text)["config"]["process"][0]["sample"]["prompts"] == ["${HOME}"]
@@ -90,7 +132,8 @@ def test_an_empty_folder_is_no_dataset():
         (changed(FLUX, checkpoint="/models/flux.safetensors"), "choose black-forest-labs/FLUX.1-dev"),
         (changed(scheduler="polynomial"), "choose linear"),
         (changed(optimizer="Prodigyy"), "did you mean Prodigy"),
-        (changed(fp8_base=True, mixed_precision="no"), "choose bf16"),
+        (changed(FLUX, fp8_base=True, mixed_precision="no"), "choose bf16"),
+        (changed(text_encoder_learning_rate=5e-5), "set that of the text encoders to 0.0001 too, or to 0"),
         (changed(cache_text_encoder_outputs=True, caption_dropout=0.1), "leave that caching to us"),
         (changed(network_dim=0), "network dim"),
     ],
@@ -115,25 +158,35 @@ def test_a_folder_without_it_is_refused(tmp_path):
     assert "update it" in messages(CONFIG, home=tmp_path)
 
 
-@pytest.mark.parametrize(
-    ("line", "tick"),
-    [
-        # ToolkitProgressBar with the postfix of BaseSDTrainProcess.run
-        (
-            "cat:  10%|█         | 10/100 [00:09<01:21,  1.10it/s, lr: 1.0e-04 loss: 3.210e-01]",
-            Tick(step=10, total_steps=100, loss=0.321, learning_rate=1e-4, rate=1.1),
-        ),
-        (
-            "cat:   2%|▏         | 2/100 [00:09<01:21,  4.00s/it, lr: 1.0e-04 loss: 3.210e-01]",
-            Tick(step=2, total_steps=100, loss=0.321, learning_rate=1e-4, rate=0.25),
-        ),
-        ("Caching latents to disk:  10%|█         | 1/10 [00:00<00:04,  2.00it/s]", None),
-        ("Saving at step 15", None),
-        ("", None),
-    ],
+# What its ToolkitProgressBar (toolkit/progress_bar.py) wrote, with the postfix and the pauses of BaseSDTrainProcess.run.
+BARS = (
+    ("tom:   0%|          | 0/60 [00:00<?, ?it/s]", None),
+    (
+        "tom:   0%|          | 0/60 [00:00<?, ?it/s, lr: 1.0e-04 loss: 3.210e-01]",
+        Tick(step=0, total_steps=60, loss=0.321, learning_rate=1e-4),
+    ),
+    (
+        "tom:   8%|5         | 5/60 [00:00<00:02, 19.83it/s, lr: 1.0e-04 loss: 3.210e-01]",
+        Tick(step=5, total_steps=60, loss=0.321, learning_rate=1e-4, rate=19.83),
+    ),
+    (
+        "two cats:   3%|▎         | 2/60 [00:03<01:15,  2.00s/it, lr: 1.0e-04 loss: nan]",
+        Tick(step=2, total_steps=60, loss=float("nan"), learning_rate=1e-4, rate=0.5),
+    ),
+    (
+        "cat: 100%|██████████| 60/60 [01:02:03<00:00,  1.10it/s, lr: 0.0e+00 loss: 3.210e-01 prior: 1.000e-02]",
+        Tick(step=60, total_steps=60, loss=0.321, learning_rate=0.0, rate=1.1),
+    ),
+    ("Caching latents to disk:  10%|█         | 1/10 [00:00<00:04,  2.00it/s]", None),
+    ("Saving at step 15", None),
+    ("Saved checkpoint to /exports/cat-lora/cat/cat_000000015.safetensors", None),
+    ("", None),
 )
+
+
+@pytest.mark.parametrize(("line", "tick"), BARS)
 def test_progress_is_read_from_its_bar(line, tick):
-    assert AI_TOOLKIT.tick(line) == tick
+    assert repr(AI_TOOLKIT.tick(line)) == repr(tick)
 
 
 def test_masks_lie_beside_the_pictures_folder():

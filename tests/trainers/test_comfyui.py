@@ -54,7 +54,7 @@ def test_it_is_not_started_from_here():
     ("changes", "said"),
     [
         ({"network": "dora"}, "choose the network lora or loha"),
-        ({"network_dim": 256}, "ranks up to 128"),
+        ({"network_dim": 256}, "a network dim from 1 to 128"),
         ({"optimizer": "Prodigy"}, "Choose one of AdamW"),
     ],
 )

@@ -6,6 +6,7 @@ Terms as in `lorads_core.buckets`. Every subset is a dataset of its own: its buc
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections import Counter
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -90,12 +91,18 @@ def schedule(config: TrainingConfig, subsets: Sequence[Subset]) -> Schedule:
 
 
 def _with_others(config: TrainingConfig, needed: int, per_epoch: int) -> int:
-    """Return how many steps hold ``needed`` steps of training images."""
-    step = trained = 0
-    while trained < needed:
-        trained += step % 2 or any(step % every == 0 for every in _pauses(config, per_epoch))
-        step += 1
-    return step
+    """Return how many steps hold ``needed`` steps of training images.
+
+    Those are the odd ones, counted from 0, and of the even ones those at which something is saved or sampled.
+    """
+    pauses = [math.lcm(2, every) for every in _pauses(config, per_epoch)]
+
+    def trained(steps: int) -> int:
+        even = sum(-(-steps // every) for every in pauses)
+        both = -(-steps // math.lcm(*pauses)) if len(pauses) > 1 else 0
+        return steps // 2 + even - both
+
+    return bisect_left(range(2 * needed + 1), needed, key=trained)
 
 
 def _pauses(config: TrainingConfig, per_epoch: int) -> Iterator[int]:

@@ -35,7 +35,6 @@ def _process(config: TrainingConfig, subsets: Sequence[Subset], folder: Path, ou
     planned = counting.schedule(config, subsets)
     yield "type", "sd_trainer"
     yield "training_folder", str(output)
-    yield "device", "cuda:0"
     yield "training_seed", config.seed
     yield "network", dict(_network(config))
     yield (
@@ -95,9 +94,7 @@ def _train(config: TrainingConfig, planned: Schedule) -> Keys:
     yield "gradient_accumulation", config.gradient_accumulation_steps
     yield "train_unet", True
     yield "train_text_encoder", trains_text(config)
-    if trains_text(config):
-        yield "text_encoder_lr", float(config.text_encoder_learning_rate)
-    yield "lr", float(config.learning_rate)
+    yield "lr", float(config.learning_rate)  # the text encoders' too: text_encoder_lr is read, and used nowhere
     yield "optimizer", OPTIMIZERS[config.optimizer]
     if config.weight_decay is not None:
         yield "optimizer_params", {"weight_decay": float(config.weight_decay)}

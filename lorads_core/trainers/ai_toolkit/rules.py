@@ -38,6 +38,11 @@ def refusals(config: TrainingConfig) -> Iterator[str]:
     yield from _unknown(config)
     yield from _network(config)
     yield from _captions(config)
+    if trains_text(config) and config.text_encoder_learning_rate != config.learning_rate:
+        yield (
+            f"{LABEL} has one learning rate for all: set that of the text encoders to {config.learning_rate:g} too, or"
+            " to 0, which leaves them alone."
+        )
     if config.processes > 1:
         yield f"{LABEL} is started with one process here: set the number of processes to 1."
     if in_8_bits(config) and config.mixed_precision == "no":
@@ -101,6 +106,8 @@ def lacks(config: TrainingConfig) -> dict[str, str]:
         "bucket_no_upscale": "it enlarges nothing anyway.",
         "keep_tokens": "it shuffles no captions here.",
     }
+    if config.fp8_base and kind(config).diffusion:
+        found["fp8_base"] = "only Flux can be held in 8 bits; this one is trained as it is."
     if not kind(config).diffusion:
         found["min_snr_gamma"] = "flow matching has no signal-to-noise weights; it is left out."
         found["noise_offset"] = "Flux is trained without one; it is left out."

@@ -43,7 +43,7 @@ OPTIMIZERS: Mapping[str, str] = {
     "Prodigy": "prodigy",
     "Lion": "lion",
     "Lion8bit": "lion8bit",
-    "DAdaptAdam": "dadaptationadam",
+    "DAdaptAdam": "dadaptation",  # its dadaptationadam is DAdaptLion (``toolkit/optimizer.py``)
     "DAdaptLion": "dadaptationlion",
 }
 SCHEDULERS = ("constant", "constant_with_warmup", "linear", "cosine", "cosine_with_restarts")
@@ -66,5 +66,9 @@ def has_convolutions(config: TrainingConfig) -> bool:
 
 
 def in_8_bits(config: TrainingConfig) -> bool:
-    """Say whether the base model is held in 8 bits: by itself only Flux, as in ai-toolkit's own examples."""
-    return config.fp8_base if config.fp8_base is not None else is_flux(config) and config.mixed_precision != "no"
+    """Say whether the base model is held in 8 bits: by itself too, as in ai-toolkit's own examples.
+
+    Only Flux can be: ``StableDiffusion.load_model`` quantizes no UNet.
+    """
+    asked = config.fp8_base if config.fp8_base is not None else config.mixed_precision != "no"
+    return asked and is_flux(config)
