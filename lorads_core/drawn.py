@@ -22,10 +22,29 @@ if TYPE_CHECKING:
     from .model import Dataset, DatasetImage, Run
     from .runs.folder import Point
 
+_FEW = 24
+_SMALL = 128  # pixels
+
 
 def sheet(images: Sequence[DatasetImage], title: str) -> Image.Image:
     """Return a contact sheet of images, each with its id, size, rating and the reason why it was picked."""
     return contact_sheet([_cell(image) for image in images], title=title)
+
+
+def thumbnails(images: Sequence[DatasetImage]) -> Image.Image | None:
+    """Return the first images small, for a node to show at little cost; None where there is none.
+
+    Each has its rating, and the reason why it was picked where there is one.
+    """
+    few = images[:_FEW]
+    return contact_sheet([_small_cell(image) for image in few], size=_SMALL) if few else None
+
+
+def _small_cell(image: DatasetImage) -> Cell:
+    record = image.record
+    lines = [f"rated {record.rating}/10"] if record.rating is not None else []
+    lines += image.reason.split(", ") if image.reason else []
+    return Cell(record.path, tuple(lines or [f"{record.width}×{record.height}"]))
 
 
 def _cell(image: DatasetImage) -> Cell:

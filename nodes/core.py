@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from types import ModuleType
 
-    from ..lorads_core import build, captioning, drawn, inputs, training, trials
+    from ..lorads_core import build, captioning, drawn, inputs, training
     from ..lorads_core.export import plan
     from ..lorads_core.finder import rules as finder
     from ..lorads_core.library import filter as filters
     from ..lorads_core.library import index, walk
     from ..lorads_core.selection import band, picking
+    from ..lorads_core.trials import kept, scores, training_set, variants
 
 __all__ = [
     "band",
@@ -24,10 +25,13 @@ __all__ = [
     "finder",
     "index",
     "inputs",
+    "kept",
     "picking",
     "plan",
+    "scores",
     "training",
-    "trials",
+    "training_set",
+    "variants",
     "walk",
 ]
 
@@ -40,10 +44,13 @@ _MODULES = {
     "finder": "finder.rules",
     "index": "library.index",
     "inputs": "inputs",
+    "kept": "trials.kept",
     "picking": "selection.picking",
     "plan": "export.plan",
+    "scores": "trials.scores",
     "training": "training",
-    "trials": "trials",
+    "training_set": "trials.training_set",
+    "variants": "trials.variants",
     "walk": "library.walk",
 }
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import comfy.model_management
 import comfy.utils
 import folder_paths
+from comfy_api.latest import ui
 
 from ..lorads_core.demo import SAMPLES
 from ..lorads_core.errors import LoradsError, SettingsError
@@ -257,6 +258,12 @@ def _say(text: str, node: str) -> None:
 def lora_folder() -> Path:
     """Return the first of ComfyUI's folders of LoRAs."""
     return Path(folder_paths.get_folder_paths("loras")[0])
+
+
+def shown(text: str, picture: Image.Image | None) -> dict[str, object]:
+    """Return what a node shows: a text, and a picture in ComfyUI's temporary folder."""
+    pictures = ui.PreviewImage(image(picture)).as_dict() if picture else {}
+    return {**pictures, **ui.PreviewText(text).as_dict()}
 
 
 def image_list(files: Sequence[Path]) -> list[Any]:

@@ -60,9 +60,9 @@ class LoadTrainedLora(io.ComfyNode):
         )
 
     @classmethod
-    def fingerprint_inputs(cls, **_inputs: object) -> list[str]:
-        """Run again while a training goes on, and when its LoRA is gone."""
-        return host.run_marks()
+    def fingerprint_inputs(cls, name: str | None, **_inputs: object) -> list[str]:
+        """Run again while a training goes on, and when its LoRA is gone or the named file another."""
+        return [*host.run_marks(), *trained.file_marks([name] if name else [])]
 
     @classmethod
     def execute(
@@ -83,5 +83,5 @@ class LoadTrainedLora(io.ComfyNode):
             if not now.loras and not now.is_over:
                 return io.NodeOutput(block_execution=host.no_lora_yet(now))
             file = core.training.lora(now, "" if epoch.strip() in {"", "last"} else epoch.strip())
-        loaded = trained.with_lora(model, clip, file, strength_model, strength_clip)
+        loaded = trained.Patched(model, clip).with_lora(file, strength_model, strength_clip)
         return io.NodeOutput(*loaded, file.name, ui=ui.PreviewText(file.name))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from comfy_api.latest import io, ui
+from comfy_api.latest import io
 
 from . import core, host, trained
 from .sockets import CATEGORY, DatasetSocket, RunSocket
@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     import torch
 
     from ..lorads_core.model import Dataset, Run
-
-_MOST_TRAINING = 500
 
 
 class LoraTestGrid(io.ComfyNode):
@@ -37,11 +35,15 @@ class LoraTestGrid(io.ComfyNode):
                 RunSocket.Input("run", optional=True, tooltip="With it, sheet and scores are kept beside its log."),
                 DatasetSocket.Input("dataset", optional=True, tooltip="The training set to compare with."),
                 io.ClipVision.Input("clip_vision", optional=True, tooltip="Scores the pictures."),
+                io.String.Input(
+                    "prompts", force_input=True, optional=True, tooltip="From LoRA Variants: kept with the scores."
+                ),
             ],
             outputs=[
                 io.Image.Output("sheet", "sheet", tooltip="All pictures with labels and scores."),
                 io.String.Output("scores", "scores", tooltip="As text, with warnings."),
             ],
+            hidden=[io.Hidden.prompt],
             is_input_list=True,
             is_output_node=True,
         )
@@ -55,19 +57,19 @@ class LoraTestGrid(io.ComfyNode):
         run: list[Run] | None = None,
         dataset: list[Dataset] | None = None,
         clip_vision: list[Any] | None = None,
+        prompts: list[str] | None = None,
     ) -> io.NodeOutput:
         """Lay the pictures out, score them, keep the test."""
         pictures = [each for batch in images for each in trained.pictures(batch)]
-        names = trained.labels_for(labels, len(pictures))
-        training = dataset[0].training[:_MOST_TRAINING] if dataset else ()
-        found = [core.trials.Score(name) for name in names]
+        found = core.scores.unscored(labels, len(pictures), prompts or ())
+        space = unread = ""
         if clip_vision:
-            found = core.trials.scores(names, *trained.vectors(clip_vision[0], pictures, training))
-        picture = core.trials.sheet(pictures, found, title[0])
-        said = core.trials.told(found)
+            training = dataset[0].training if dataset else ()
+            found, space, unread = trained.scored(clip_vision[0], pictures, found, training)
+        picture = core.scores.sheet(pictures, found, title[0])
+        kept = "Not kept: no run is wired."
         if run:
-            details = {"title": title[0], "dataset": dataset[0].name if dataset else ""}
-            said += f"\nKept in {core.trials.keep(run[0], picture, found, details)}"
-        else:
-            said += "\nNot kept: no run is wired."
-        return io.NodeOutput(host.image(picture), said, ui=ui.PreviewText(said))
+            about = core.kept.About(title[0], dataset[0].name if dataset else "", space, cls.hidden.prompt)
+            kept = f"Kept in {core.kept.keep(run[0], picture, found, about)}"
+        said = "\n".join(filter(None, (core.scores.told(found), unread, kept)))
+        return io.NodeOutput(host.image(picture), said, ui=host.shown(said, picture))

@@ -6,11 +6,15 @@ from typing import TYPE_CHECKING
 
 from comfy_api.latest import io, ui
 
+from ..lorads_core.errors import SettingsError
 from . import core, host, trained
 from .sockets import CATEGORY, RunSocket
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ..lorads_core.model import Run
+    from ..lorads_core.trials.variants import Candidate, Variant
 
 
 class LoraVariants(io.ComfyNode):
@@ -23,18 +27,17 @@ class LoraVariants(io.ComfyNode):
             node_id="LoradsLoraVariants",
             display_name="LoRA Variants",
             category=CATEGORY,
-            description="Models with a trained LoRA of several epochs and strengths, of one run or of two; the first"
-            " two are controls: the base model alone, and the LoRA without its trigger.",
+            description="Models with a trained LoRA of several epochs and strengths, of one run, of two, or by name;"
+            " the first two are controls: the base model alone, and the LoRA without its trigger.",
             search_aliases=["lora", "xy", "grid", "epochs", "strength", "compare"],
             inputs=[
                 io.Model.Input("model", tooltip="The base model."),
                 io.Clip.Input("clip", tooltip="Its text encoder."),
-                RunSocket.Input("run", tooltip="From Launch Trainer."),
                 io.String.Input(
                     "prompt",
                     default="",
                     multiline=True,
-                    tooltip="What is drawn, with the trigger; empty: the trigger.",
+                    tooltip="What is drawn, with the trigger, or {trigger} for each LoRA's own; empty: the trigger.",
                 ),
                 io.String.Input(
                     "epochs", default="last", tooltip="last, all, or parts of file names by comma, e.g. 000002, last."
@@ -43,32 +46,44 @@ class LoraVariants(io.ComfyNode):
                 io.Boolean.Input(
                     "controls", default=True, tooltip="The base model alone, and the LoRA without its trigger, first."
                 ),
+                io.String.Input(
+                    "loras",
+                    default="",
+                    placeholder="landmarks_00001_.safetensors",
+                    tooltip="Files among ComfyUI's LoRAs by comma, as loaders list them, such as Save LoRA's: instead"
+                    " of a run, or to compare a run with.",
+                    advanced=True,
+                ),
+                RunSocket.Input("run", optional=True, tooltip="From Launch Trainer."),
                 RunSocket.Input("other_run", optional=True, tooltip="A second run, to be compared with the first."),
             ],
             outputs=[
                 io.Model.Output("MODEL", "models", is_output_list=True, tooltip="For KSampler: it runs once for each."),
                 io.Clip.Output("CLIP", "clips", is_output_list=True, tooltip="For CLIP Text Encode."),
-                io.String.Output("prompts", "prompts", is_output_list=True, tooltip="For CLIP Text Encode."),
+                io.String.Output(
+                    "prompts", "prompts", is_output_list=True, tooltip="For CLIP Text Encode, and LoRA Test Grid."
+                ),
                 io.String.Output("labels", "labels", is_output_list=True, tooltip="For LoRA Test Grid."),
             ],
             has_intermediate_output=True,
         )
 
     @classmethod
-    def fingerprint_inputs(cls, **_inputs: object) -> list[str]:
-        """Run again while a training goes on, and when its LoRA is gone."""
-        return host.run_marks()
+    def fingerprint_inputs(cls, loras: str | None, **_inputs: object) -> list[str]:
+        """Run again while a training goes on, and when its LoRA is gone or a named file another."""
+        return [*host.run_marks(), *trained.file_marks(_names(loras or ""))]
 
     @classmethod
     def execute(
         cls,
         model: object,
         clip: object,
-        run: Run,
         prompt: str,
         epochs: str,
         strengths: str,
         controls: bool,  # noqa: FBT001 - ComfyUI passes a widget's value by name
+        loras: str,
+        run: Run | None = None,
         other_run: Run | None = None,
     ) -> io.NodeOutput:
         """Make the variants."""
@@ -76,16 +91,43 @@ class LoraVariants(io.ComfyNode):
         waiting = next((each for each in runs if not each.loras and not each.is_over), None)
         if waiting:
             return io.NodeOutput(block_execution=host.no_lora_yet(waiting))
-        words = prompt.strip() or core.trials.trigger_of(runs[0])
-        found = core.trials.variants(runs, epochs, core.trials.strengths(strengths), words, controls=controls)
-        loaded = [
-            trained.with_lora(model, clip, each.file, each.strength, each.strength) if each.file else (model, clip)
-            for each in found
-        ]
+        weights = core.variants.strengths(strengths)
+        found = core.variants.variants(_sources(runs, epochs, _names(loras)), weights, prompt, controls=controls)
+        models, clips = _loaded(model, clip, found)
+        labels = [each.label for each in found]
         return io.NodeOutput(
-            [each for each, _ in loaded],
-            [each for _, each in loaded],
-            [each.prompt for each in found],
-            [each.label for each in found],
-            ui=ui.PreviewText("\n".join(each.label for each in found)),
+            models, clips, [each.prompt for each in found], labels, ui=ui.PreviewText(_said(labels, controls=controls))
         )
+
+
+def _names(loras: str) -> list[str]:
+    return [name.strip() for name in loras.split(",") if name.strip()]
+
+
+def _sources(runs: Sequence[Run], epochs: str, names: Sequence[str]) -> list[list[Candidate]]:
+    sources = core.variants.of_runs(runs, epochs)
+    if names:
+        sources.append(core.variants.of_files((name, trained.lora_file(name)) for name in names))
+    if not sources:
+        raise SettingsError("Nothing to test: wire a run from Launch Trainer, or name files in loras.")
+    return sources
+
+
+def _loaded(model: object, clip: object, found: Sequence[Variant]) -> tuple[list[object], list[object]]:
+    """Return the models and the text encoders of variants, showing how far it is."""
+    show, patched = host.progress(), trained.Patched(model, clip)
+    models: list[object] = []
+    clips: list[object] = []
+    for number, each in enumerate(found, 1):
+        made = patched.with_lora(each.file, each.strength, each.strength) if each.file else (model, clip)
+        models.append(made[0])
+        clips.append(made[1])
+        show("variants", number, len(found))
+    return models, clips
+
+
+def _said(labels: Sequence[str], *, controls: bool) -> str:
+    lines = list(labels)
+    if controls and core.variants.NO_TRIGGER not in labels:
+        lines.append("No picture without the trigger: the prompt does not have one that is known.")
+    return "\n".join(lines)

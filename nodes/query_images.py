@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from comfy_api.latest import io, ui
+from comfy_api.latest import io
 
 from ..lorads_core.model import ORDERS
 from ..lorads_core.problems import told_as_text
@@ -12,9 +12,11 @@ from . import core, host
 from .sockets import CATEGORY, DatasetSocket, LibraryFolder, LibrarySocket
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ..lorads_core.build import Queried
     from ..lorads_core.library import Library
-    from ..lorads_core.model import Dataset, Order
+    from ..lorads_core.model import Dataset, DatasetImage, Order
 
 
 class QueryImages(io.ComfyNode):
@@ -125,14 +127,15 @@ class QueryImages(io.ComfyNode):
         source = _library(index.library if index else library)
         if add_to is None:
             queried = core.build.query(host.store(), source, name, wanted, host.progress())
-            return _shown(queried, len(queried.dataset.training), "training")
+            return _shown(queried, queried.dataset.training, "training")
         queried = core.build.add_regularization(add_to, source, wanted, host.progress())
-        return _shown(queried, len(queried.dataset.regularization) - len(add_to.regularization), "regularization")
+        return _shown(queried, queried.dataset.regularization[len(add_to.regularization) :], "regularization")
 
 
-def _shown(queried: Queried, count: int, what: str) -> io.NodeOutput:
-    lines = [f"{count} {what} images", told_as_text(queried.problems)]
-    return io.NodeOutput(queried.dataset, count, ui=ui.PreviewText("\n".join(lines).strip()))
+def _shown(queried: Queried, chosen: Sequence[DatasetImage], what: str) -> io.NodeOutput:
+    lines = [f"{len(chosen)} {what} images", told_as_text(queried.problems)]
+    shown = host.shown("\n".join(lines).strip(), core.drawn.thumbnails(chosen))
+    return io.NodeOutput(queried.dataset, len(chosen), ui=shown)
 
 
 def _library(name: str) -> Library:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from comfy_api.latest import io, ui
+from comfy_api.latest import io
 
 from ..lorads_core.problems import told_as_text
 from . import core, host
@@ -178,5 +178,5 @@ def _found(dataset: Dataset, library: str, rules: FinderRules) -> io.NodeOutput:
         host.image(core.drawn.histogram(found, dataset.name)),
         host.image(core.drawn.sheet(picks, f"{len(picks):,} regularization images for {dataset.name}")),
         summary,
-        ui=ui.PreviewText(summary),
+        ui=host.shown(summary, core.drawn.thumbnails(picks)),
     )

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, cast
 
+import comfy.model_management
 import comfy.utils
 import folder_paths
 
-from ..lorads_core.errors import ImageError, SettingsError
-from . import host
+from ..lorads_core.errors import SettingsError, TrainerError
+from . import core, host
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import torch
     from numpy import float32, uint8
@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from ..lorads_core.model import DatasetImage
+    from ..lorads_core.trials.scores import Score
     from .embedder import ClipVision
+
+_LORAS = "loras"
 
 
 def lora_file(name: str) -> Path:
@@ -30,21 +33,69 @@ def lora_file(name: str) -> Path:
     Raises:
         SettingsError: no name is given, it leads elsewhere, or there is none of it.
     """
-    if not name.strip():
+    name = name.strip()
+    if not name:
         raise SettingsError("No LoRA is named: wire a run from Launch Trainer, or write a name as loaders list it.")
-    for folder in folder_paths.get_folder_paths("loras"):
-        file = host.under(Path(folder), name.strip())
+    for folder in folder_paths.get_folder_paths(_LORAS):
+        file = host.under(Path(folder), name)
         if file and file.is_file():
             return file
+    # What ComfyUI itself lists may be a link that leads elsewhere.
+    if name in folder_paths.get_filename_list(_LORAS):
+        return Path(folder_paths.get_full_path_or_raise(_LORAS, name))
     raise SettingsError(f"There is no LoRA {name!r:.80} among ComfyUI's: write its name as LoRA loaders list it.")
 
 
-def with_lora(model: object, clip: object, file: Path, strength: float, strength_clip: float) -> tuple[object, object]:
-    """Return a model and a text encoder with a LoRA on them, as ComfyUI's own loader puts it there."""
-    from comfy.sd import load_lora_for_models  # noqa: PLC0415 - it loads torch
+def file_marks(names: Sequence[str]) -> list[str]:
+    """Return a text for each LoRA by its name that changes when the file does."""
+    return [_file_mark(name) for name in names]
 
-    lora = comfy.utils.load_torch_file(str(file), safe_load=True)
-    return load_lora_for_models(model, clip, lora, strength, strength_clip)
+
+def _file_mark(name: str) -> str:
+    try:
+        found = lora_file(name).stat()
+    except (SettingsError, OSError) as error:
+        return f"{name}: {error}"
+    return f"{name} {found.st_size} {found.st_mtime_ns}"
+
+
+class Patched:
+    """A model and its text encoder (None without one), to put LoRAs on; each file is read once for all strengths.
+
+    ComfyUI keeps the tensors of every LoRA that is on a model: read once, they lie in memory once.
+    """
+
+    def __init__(self, model: object, clip: object) -> None:
+        self._model = model
+        self._clip = clip
+        self._read: dict[Path, object] = {}
+
+    def with_lora(self, file: Path, strength: float, strength_clip: float) -> tuple[object, object]:
+        """Return both with a LoRA on them, as ComfyUI's own loader puts it there.
+
+        Raises:
+            TrainerError: the file is cut off, or nothing in it is for this model.
+        """
+        from comfy.sd import load_lora_for_models  # noqa: PLC0415 - it loads torch
+
+        comfy.model_management.throw_exception_if_processing_interrupted()
+        if file not in self._read:
+            core.variants.check_file(file)
+            self._read[file] = comfy.utils.load_torch_file(str(file), safe_load=True)
+        made = load_lora_for_models(self._model, self._clip, self._read[file], strength, strength_clip)
+        if _patches(*made) == _patches(self._model, self._clip):
+            raise TrainerError(
+                f"Nothing in {file.name} is for this model: it was trained for another base model. Load the one that"
+                " it was trained on."
+            )
+        return made
+
+
+def _patches(model: Any, clip: Any) -> int:  # noqa: ANN401 - ComfyUI's ModelPatcher and CLIP
+    """Return how many changes of weights wait on a model and its text encoder (comfy/model_patcher.py, add_patches)."""
+    patchers = [model, *([clip.patcher] if clip is not None else [])]
+    patches: list[Mapping[str, Sequence[object]]] = [patcher.patches for patcher in patchers]
+    return sum(len(changes) for each in patches for changes in each.values())
 
 
 def pictures(images: torch.Tensor) -> list[Image.Image]:
@@ -57,41 +108,18 @@ def pictures(images: torch.Tensor) -> list[Image.Image]:
     return [Image.fromarray(levels[n, :, :, :3]) for n in range(len(levels))]
 
 
-def labels_for(labels: Sequence[str], count: int) -> list[str]:
-    """Return a label for each picture; several pictures of a label follow on each other.
-
-    Raises:
-        SettingsError: they do not fit.
-    """
-    if not labels or count % len(labels):
-        raise SettingsError(
-            f"There are {count} pictures and {len(labels)} labels: wire both from the same LoRA Variants, and draw as"
-            " many pictures for each."
-        )
-    each = count // len(labels)
-    return [label if each == 1 else f"{label}, {n + 1}" for label in labels for n in range(each)]
-
-
-class Vectors(NamedTuple):
-    """Of pictures (n, d), of the training images that could be read (m, d), and the names of these."""
-
-    pictures: NDArray[float32]
-    training: NDArray[float32] | None
-    names: list[str]
-
-
-def vectors(clip_vision: ClipVision, drawn: Sequence[Image.Image], training: Sequence[DatasetImage]) -> Vectors:
-    """Return vectors of one space, with the node's progress and interruption."""
-    from ..lorads_core.images.decode import decode  # noqa: PLC0415 - with us, ComfyUI starts no slower than without
+def scored(
+    clip_vision: ClipVision, drawn: Sequence[Image.Image], found: Sequence[Score], training: Sequence[DatasetImage]
+) -> tuple[list[Score], str, str]:
+    """Return scores with numbers, the name of the encoder's space, and what to know of the training set."""
     from .embedder import ClipVisionEmbedder  # noqa: PLC0415 - it loads torch
 
-    encoder, show = ClipVisionEmbedder(clip_vision), host.progress()
-    names: list[str] = []
-    fitted: list[Any] = []
-    for number, each in enumerate(training):
-        with suppress(ImageError):
-            fitted.append(encoder.fit(decode(each.record.path, first_frame=True)))
-            names.append(Path(each.record.path.replace("\\", "/")).name)
-        show("read", number + 1, len(training))
-    theirs = encoder.embed(fitted) if fitted else None
-    return Vectors(encoder.embed([encoder.fit(each) for each in drawn]), theirs, names)
+    encoder = ClipVisionEmbedder(clip_vision)
+    known = core.training_set.training_set(host.store(), host.settings(), training, encoder, host.progress())
+    vectors = encoder.embed([encoder.fit(each) for each in drawn])
+    unread = f"{known.unread:,} training images could not be read: nothing was compared with them."
+    return (
+        core.scores.scored(found, vectors, known.vectors, known.names),
+        encoder.space.name,
+        unread if known.unread else "",
+    )

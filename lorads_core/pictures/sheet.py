@@ -37,10 +37,11 @@ _WIDEST = 8
 class Cell:
     """A picture's file, or the picture itself, and the lines below it; the first is printed darker.
 
+    Without a picture (None) its place stays empty, so that the next one begins a row.
     ``mark`` is the colour of a frame around it, as Pillow's ImageColor knows it ("#0f766e"); empty for none.
     """
 
-    source: str | Image.Image
+    source: str | Image.Image | None
     lines: tuple[str, ...] = ()
     mark: str = ""
 
@@ -65,14 +66,17 @@ def contact_sheet(cells: Sequence[Cell], title: str = "", columns: int = 0, size
         thumbnails = pool.map(_thumbnail, [cell.source for cell in drawn], [size] * len(drawn))
         for n, (cell, thumbnail) in enumerate(zip(drawn, thumbnails, strict=True)):
             corner = _GAP + n % wide * step[0], head + n // wide * step[1]
-            _draw(sheet, pen, cell, thumbnail, corner, size)
+            if thumbnail is not None:
+                _draw(sheet, pen, cell, thumbnail, corner, size)
     if foot:
         pen.text((_GAP, sheet.height - foot), f"… and {len(cells) - len(drawn):,} more", _FAINT, _font(_TEXT))
     return sheet
 
 
-def _thumbnail(source: str | Image.Image, size: int) -> Image.Image | str:
-    """Return the picture in small, or why there is none."""
+def _thumbnail(source: str | Image.Image | None, size: int) -> Image.Image | str | None:
+    """Return the picture in small, or why there is none; None where none was given."""
+    if source is None:
+        return None
 
     def shrink_to(width: int, height: int) -> tuple[int, int]:
         scale = min(1.0, size / max(width, height))

@@ -66,6 +66,18 @@ def read_lora(path: Path) -> LoraFile:
     Raises:
         TrainerError: it cannot be read, is no safetensors file, is cut off, or has no LoRA in it.
     """
+    lora = read_header(path)
+    if not lora.ranks:
+        raise TrainerError(f"{path} holds no LoRA: none of its {len(lora.tensors):,} tensors is one's.")
+    return lora
+
+
+def read_header(path: Path) -> LoraFile:
+    """Read the header of a file that may be a LoRA of any kind, such as OFT, and check that the file is whole.
+
+    Raises:
+        TrainerError: it cannot be read, is no safetensors file, or is cut off.
+    """
     try:
         size = path.stat().st_size
         with path.open("rb") as file:
@@ -79,8 +91,6 @@ def read_lora(path: Path) -> LoraFile:
     ends = max((int(tensor["data_offsets"][1]) for tensor in lora.tensors.values()), default=0)
     if size < lora.begins + ends:
         raise TrainerError(f"{path} is cut off: {size:,} bytes of {lora.begins + ends:,}.")
-    if not lora.ranks:
-        raise TrainerError(f"{path} holds no LoRA: none of its {len(lora.tensors):,} tensors is one's.")
     return lora
 
 

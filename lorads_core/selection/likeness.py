@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 NEIGHBOURS = 5
 MEMORISED = 0.95
 """From this cosine on, a picture and its nearest training image are told as one and the same."""
+_NINE_IN_TEN = 0.9
+_SURELY = 0.99
 
 
 class Likeness(NamedTuple):
@@ -43,3 +45,22 @@ def likeness(pictures: NDArray[float32], training: NDArray[float32], neighbours:
 def drift(pictures: NDArray[float32], base: NDArray[float32]) -> list[float]:
     """Return how far pictures (n, d) are from what the base model drew (d): 1 minus the cosine."""
     return [float(1 - cosine) for cosine in unit(pictures) @ unit(base[None])[0]]
+
+
+def memorised_from(training: NDArray[float32], block: int = 1024) -> float:
+    """Return the cosine from which on a picture counts as one of the training images (m, d).
+
+    In a set whose images are alike, a picture is no copy for being as near to one as they are to each other: what is
+    asked then is more than nine in ten of them have. A set with copies in it does not raise it above 0.99.
+    """
+    vectors = unit(training)
+    if len(vectors) < 2:  # noqa: PLR2004 - no other image to be near to
+        return MEMORISED
+    nearest: list[NDArray[float32]] = []
+    for at in range(0, len(vectors), block):
+        cosines = cast("NDArray[float32]", vectors[at : at + block] @ vectors.T)
+        rows = np.arange(len(cosines))
+        cosines[rows, at + rows] = -1
+        nearest.append(cosines.max(axis=1))
+    usual = float(np.quantile(np.concatenate(nearest), _NINE_IN_TEN))
+    return max(MEMORISED, min(_SURELY, usual))

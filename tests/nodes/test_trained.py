@@ -1,6 +1,8 @@
 """The nodes behind a training: LoRAs on models, variants, the test grid, and datasets for ComfyUI's own trainer."""
 
 import json
+from importlib import import_module
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,47 +22,85 @@ def run(pack):
     return call(pack, "LoradsLaunchTrainer", export=exported(pack)).args[0]
 
 
+def parts(for_it=None):
+    """Return a model and a text encoder of the host."""
+    sd = import_module("comfy.sd")
+    return {"model": sd.Model(for_it=for_it), "clip": sd.Clip(sd.Model(for_it=for_it))}
+
+
+def put_on(model):
+    """Return what is on a model, or on a text encoder's: names of files and strengths."""
+    return [(Path(file).name, strength) for file, strength in getattr(model, "patcher", model).put_on]
+
+
 def test_a_trained_lora_is_loaded_by_its_run(pack, run):
-    model, clip, file = call(pack, "LoradsLoadTrainedLora", model="m", clip="c", run=run, strength_clip=0.5).args
+    model, clip, file = call(pack, "LoradsLoadTrainedLora", **parts(), run=run, strength_clip=0.5).args
     assert file == "towers.safetensors"
-    assert model == ("m", str(run.output / file), 1.0)
-    assert clip == ("c", str(run.output / file), 0.5)
-    file = call(pack, "LoradsLoadTrainedLora", model="m", run=run, epoch="000001").args[2]
-    assert file == "towers-000001.safetensors"
+    assert put_on(model) == [(file, 1.0)]
+    assert put_on(clip) == [(file, 0.5)]
+    model, clip, file = call(pack, "LoradsLoadTrainedLora", model=model, run=run, epoch="000001").args
+    assert put_on(model) == [("towers.safetensors", 1.0), ("towers-000001.safetensors", 1.0)]
+    assert clip is None
 
 
 def test_an_epoch_that_is_not_there_is_said(pack, run):
     with pytest.raises(pack.errors.TrainerError, match="there are: towers-000001"):
-        call(pack, "LoradsLoadTrainedLora", model="m", run=run, epoch="000009")
+        call(pack, "LoradsLoadTrainedLora", **parts(), run=run, epoch="000009")
 
 
 @pytest.mark.usefixtures("run")
 def test_without_a_run_a_lora_is_loaded_by_its_name(pack):
-    file = call(pack, "LoradsLoadTrainedLora", model="m", name="lorads/towers.safetensors").args[2]
+    file = call(pack, "LoradsLoadTrainedLora", **parts(), name="lorads/towers.safetensors").args[2]
     assert file == "towers.safetensors"
     for name in ("", "../../../etc/passwd", "nothing.safetensors"):
         with pytest.raises(pack.errors.SettingsError, match="LoRA"):
-            call(pack, "LoradsLoadTrainedLora", model="m", name=name)
+            call(pack, "LoradsLoadTrainedLora", **parts(), name=name)
+
+
+def test_a_named_file_that_is_written_anew_is_loaded_anew(pack, run, base):  # noqa: F811
+    def mark():
+        return pack.nodes["LoradsLoadTrainedLora"].fingerprint_inputs(name="lorads/towers.safetensors", run=None)
+
+    before = mark()
+    assert mark() == before
+    file = base / "models" / "loras" / "lorads" / "towers.safetensors"
+    file.write_bytes((run.output / run.loras[0]).read_bytes() + b" ")
+    assert mark() != before
+    file.unlink()
+    assert "There is no LoRA" in mark()[-1]
+    assert len(pack.nodes["LoradsLoadTrainedLora"].fingerprint_inputs(name=None)) == 1, "a name that is wired in"
+
+
+def test_a_lora_of_another_base_model_is_an_error_not_a_picture_of_the_base_model(pack, run):
+    for node in ("LoradsLoadTrainedLora", "LoradsLoraVariants"):
+        with pytest.raises(pack.errors.TrainerError, match="trained for another base model"):
+            call(pack, node, **parts(for_it=()), run=run)
+
+
+def test_a_file_that_is_cut_off_is_an_error_of_ours(pack, run, base):  # noqa: F811
+    (base / "models" / "loras" / "cut.safetensors").write_bytes((run.output / run.loras[0]).read_bytes()[:-1])
+    with pytest.raises(pack.errors.TrainerError, match="is cut off"):
+        call(pack, "LoradsLoadTrainedLora", **parts(), name="cut.safetensors")
 
 
 def test_while_there_is_no_lora_what_follows_is_blocked_with_the_reason(make_pack):  # noqa: F811
     pack = make_pack(STANDIN_PAUSE="0.05", STANDIN_STEPS="4000")
     run = call(pack, "LoradsLaunchTrainer", export=exported(pack), mode="background").args[0]
-    for node, more in (("LoradsLoadTrainedLora", {}), ("LoradsLoraVariants", {"clip": "c"})):
-        made = call(pack, node, model="m", run=run, **more)
+    for node in ("LoradsLoadTrainedLora", "LoradsLoraVariants"):
+        made = call(pack, node, **parts(), run=run)
         assert made.args == ()
         assert "there is no LoRA yet" in made.block_execution
     pack.host.core.training.stop(pack.host.store(), run)
     with pytest.raises(pack.errors.TrainerError, match="has saved no LoRA yet"):
-        call(pack, "LoradsLoadTrainedLora", model="m", run=run)
+        call(pack, "LoradsLoadTrainedLora", **parts(), run=run)
 
 
 def test_variants_are_epochs_by_strengths_behind_two_controls(pack, run):
+    given = parts()
     made = call(
         pack,
         "LoradsLoraVariants",
-        model="m",
-        clip="c",
+        **given,
         run=run,
         prompt="photo of OldLandmark, at night",
         epochs="all",
@@ -69,23 +109,54 @@ def test_variants_are_epochs_by_strengths_behind_two_controls(pack, run):
     models, clips, prompts, labels = made.args
     assert labels == ["base model", "without trigger", "000001 × 0.5", "000001 × 1", "last × 0.5", "last × 1"]
     assert prompts == ["photo of OldLandmark, at night", "photo of, at night", *["photo of OldLandmark, at night"] * 4]
-    assert (models[0], clips[0]) == ("m", "c")
-    assert models[1] == ("m", str(run.output / "towers.safetensors"), 1.0)
-    assert models[2] == ("m", str(run.output / "towers-000001.safetensors"), 0.5)
+    assert (models[0], clips[0]) == (given["model"], given["clip"])
+    assert put_on(models[1]) == put_on(clips[1]) == [("towers.safetensors", 1.0)]
+    assert put_on(models[2]) == [("towers-000001.safetensors", 0.5)]
+    assert sorted(Path(file).name for file in import_module("comfy.utils").read) == sorted(run.loras), "each once"
+    assert pack.shown[-1] == (6, 6)
+
+
+def test_variants_are_interrupted_between_two_loras(pack, run):
+    pack.interruption.interrupted = True
+    with pytest.raises(pack.interruption.InterruptProcessingException):
+        call(pack, "LoradsLoraVariants", **parts(), run=run)
+    pack.interruption.interrupted = False
 
 
 @pytest.mark.parametrize("strengths", ["", "one", "nan", "1, 1e9"])
-def test_strengths_that_are_none_are_refused(pack, run, strengths):
+def test_strengths_that_are_none_are_refused(pack, strengths):
     with pytest.raises(pack.errors.SettingsError, match="strengths"):
-        call(pack, "LoradsLoraVariants", model="m", clip="c", run=run, strengths=strengths)
+        call(pack, "LoradsLoraVariants", **parts(), strengths=strengths)
 
 
-def test_two_runs_stand_beside_each_other(pack, run):
+def test_two_runs_and_a_lora_by_name_stand_beside_each_other(pack, run):
     other = call(pack, "LoradsLaunchTrainer", export=exported(pack, epochs=3)).args[0]
-    labels = call(
-        pack, "LoradsLoraVariants", model="m", clip="c", run=run, other_run=other, strengths="1", controls=False
-    ).args[3]
-    assert labels == [f"towers {each.manifest_hash[:6]} last × 1" for each in (run, other)]
+    named = "lorads/towers.safetensors"
+    models, _, prompts, labels = call(
+        pack,
+        "LoradsLoraVariants",
+        **parts(),
+        run=run,
+        other_run=other,
+        loras=named,
+        strengths="1",
+        prompt="{trigger} by night",
+        controls=False,
+    ).args
+    assert labels == [*(f"towers {each.manifest_hash[:6]} last × 1" for each in (run, other)), "lorads/towers × 1"]
+    assert prompts == ["oldlandmark by night"] * 3
+    assert all(put_on(each) == [("towers.safetensors", 1.0)] for each in models)
+
+
+@pytest.mark.usefixtures("run")
+def test_variants_of_a_lora_by_name_need_no_run(pack):
+    made = call(pack, "LoradsLoraVariants", **parts(), loras="lorads/towers.safetensors, ", prompt="a tower")
+    assert made.args[3][0] == "base model"
+    assert "No picture without the trigger" in made.ui.value
+    with pytest.raises(pack.errors.SettingsError, match="Nothing to test"):
+        call(pack, "LoradsLoraVariants", **parts())
+    with pytest.raises(pack.errors.SettingsError, match="There is no LoRA '../x'"):
+        call(pack, "LoradsLoraVariants", **parts(), loras="../x")
 
 
 def image(pack, level, count=1):
@@ -102,17 +173,26 @@ def test_a_test_is_laid_out_and_kept_with_its_run(pack, run):
     made = pack.nodes["LoradsLoraTestGrid"].execute(
         images=drawn(pack, 20, 120, 220),
         labels=["base model", "without trigger", "last × 1"],
+        prompts=["a", "b", "a"],
         title=["mine"],
         run=[run],
     )
     sheet, said = made.args
     assert sheet.shape[0] == 1
     assert "last × 1" in said
-    (kept,) = pack.host.core.trials.kept(run)
-    assert kept["title"] == "mine"
-    assert [score["label"] for score in kept["scores"]] == ["base model", "without trigger", "last × 1"]
+    assert made.ui["text"] == (said,)
+    assert len(made.ui["images"]) == 1
+    (kept,) = pack.host.core.kept.kept(run)
+    assert kept.title == "mine"
+    assert [(score.label, score.prompt) for score in kept.scores] == [
+        ("base model", "a"),
+        ("without trigger", "b"),
+        ("last × 1", "a"),
+    ]
+    results = json.loads((kept.folder / "results.json").read_text(encoding="utf-8"))
+    assert results["graph"]["7"]["inputs"] == {"seed": 5}
     pack.nodes["LoradsLoraTestGrid"].execute(images=drawn(pack, 20), labels=["a"], title=["second"], run=[run])
-    assert [each["title"] for each in pack.host.core.trials.kept(run)] == ["second", "mine"]
+    assert [each.title for each in pack.host.core.kept.kept(run)] == ["second", "mine"]
 
 
 def test_labels_that_do_not_fit_are_said(pack):
@@ -139,19 +219,3 @@ def test_a_dataset_as_images_for_comfyuis_own_trainer(pack):
     assert all(side % 8 == 0 for image in images for side in image.shape[1:3])
     with pytest.raises(pack.errors.TrainerError, match="wire Caption Builder"):
         call(pack, "LoradsDatasetToImages", dataset=dataset)
-
-
-def test_scores_tell_likeness_memorised_pictures_and_drift(pack):
-    trials = pack.host.core.trials
-    training = np.eye(4, dtype=np.float32)
-    pictures = np.array([[1, 1, 0, 0], [0, 0, 2, 0.1], [1, 1, 1, 1]], np.float32)
-    found = trials.scores(["base model", "last × 1", "other"], pictures, training, ["a", "b", "c", "d"])
-    assert found[0].drift is None
-    assert found[1].nearest == "c"
-    assert found[1].is_memorised
-    assert not found[2].is_memorised
-    assert found[1].drift == pytest.approx(1.0)
-    assert found[2].drift == pytest.approx(1 - 2 / np.sqrt(8))
-    assert found[2].likeness == pytest.approx(0.5)
-    assert "learnt" in trials.told(found) or "all but the training image c" in trials.told(found)
-    assert json.dumps([score.label for score in found])

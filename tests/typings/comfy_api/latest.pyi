@@ -124,6 +124,7 @@ class io:
 
     class Hidden:
         unique_id: io.Hidden
+        prompt: io.Hidden
 
     class ComfyNode(ABC):
         hidden: io.Hidden
@@ -137,6 +138,11 @@ class io:
 class ui:
     class PreviewText:
         def __init__(self, value: str) -> None: ...
+        def as_dict(self) -> dict[str, object]: ...
+
+    class PreviewImage:
+        def __init__(self, image: object) -> None: ...
+        def as_dict(self) -> dict[str, object]: ...
 
 class ComfyExtension(ABC):
     async def on_load(self) -> None: ...

@@ -21,10 +21,12 @@ class _Type:
 class io:  # noqa: N801 (ComfyUI's name)
     class Hidden:
         unique_id = "UNIQUE_ID"
+        prompt = "PROMPT"
 
     class ComfyNode:
         class hidden:  # noqa: N801 (ComfyUI's name)
             unique_id = "7"
+            prompt = {"7": {"class_type": "one of ours", "inputs": {"seed": 5}}}  # noqa: RUF012 (read only)
 
     class Image(_Type):
         class Input(_Socket):
@@ -87,6 +89,16 @@ class ui:  # noqa: N801 (ComfyUI's name)
     class PreviewText:
         def __init__(self, value):
             self.value = value
+
+        def as_dict(self):
+            return {"text": (self.value,)}
+
+    class PreviewImage:
+        def __init__(self, image):
+            self.image = image
+
+        def as_dict(self):
+            return {"images": [self.image]}
 
 
 class ComfyExtension:

@@ -1,0 +1,1 @@
+"""A trained LoRA put to the test: what is drawn with it, how that is scored and laid out, and what is kept of it."""
