@@ -1,0 +1,182 @@
+"""Captions written by the page: edits, undo, redo, rejection; each is in the store before it is answered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..errors import CaptionError
+from ..model import Caption, Change, Edit
+from ..store import captions as kept
+from ..store import datasets
+from ..store.rejected import reject_images
+from ..tags import one_line, safe_text
+from .answers import RefusedError, dumps, unknown, wrong
+from .asked import key_word
+from .view import changed, with_rejection
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from uuid import UUID
+
+    import psycopg
+
+    from ..model import ImageKey
+    from .asked import Body
+    from .desk import Desk
+    from .view import View
+
+BY_HAND = "custom"
+_LONGEST_LABEL = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What was written: the view as it is then, and what can be undone and redone."""
+
+    view: View
+    label: str
+    keys: Sequence[ImageKey]
+    steps: kept.NextSteps
+
+    @property
+    def answer(self) -> str:
+        """The answer as JSON."""
+        facts = dumps(
+            {
+                "revision": self.view.revision,
+                "label": self.label,
+                "can_undo": self.steps.undo,
+                "can_redo": self.steps.redo,
+            }
+        )
+        return f'{facts[:-1]},"rows":[{",".join(self.view.rows_of(self.keys))}]}}'
+
+
+def write_edits(desk: Desk, dataset: UUID, body: Body) -> Written:
+    """Keep captions that a person wrote.
+
+    Raises:
+        RefusedError: 400 a text is empty; 404 an image is not in the dataset; 409 a caption is another by now, with all
+            that are; nothing was written.
+    """
+    body.only("label", "changes")
+    label = safe_text(body.text("label", "Edit a caption"))[:_LONGEST_LABEL] or "Edit a caption"
+    wanted = dict(_wanted(each) for each in body.tables("changes"))
+    with desk.alone(dataset):
+        view = desk.view(dataset)
+        with desk.store.connection() as connection, connection.transaction():
+            now = kept.locked_captions(connection, dataset, list(wanted))
+            missing = next((key for key in wanted if key not in now or key not in view.rows), None)
+            if missing:
+                raise unknown(f"Image {key_word(missing)} is not in the dataset {view.dataset.name!r}: load it anew.")
+            _check_unchanged(wanted, now)
+            edit = Edit(label, tuple(Change(key, now[key], after) for key, (_, after) in wanted.items()))
+            kept.keep_edit(connection, dataset, edit)
+            revision, steps = _standing(connection, dataset)
+        return _written(desk, view, edit, revision, steps)
+
+
+def _wanted(change: Body) -> tuple[ImageKey, tuple[str | None, Caption | None]]:
+    change.only("key", "before", "after")
+    key, before, after = change.key("key"), change.text_or_nothing("before"), change.text_or_nothing("after")
+    if after is None:
+        return key, (before, None)
+    text = safe_text(after)
+    if not one_line(text):
+        raise wrong(f"The caption of {key_word(key)} is empty, at which trainers stop: write one, or reject the image.")
+    return key, (before, Caption(text, BY_HAND, edited=True, fixed=True))
+
+
+def _check_unchanged(
+    wanted: Mapping[ImageKey, tuple[str | None, Caption | None]], now: Mapping[ImageKey, Caption | None]
+) -> None:
+    conflicts = [
+        {"key": key_word(key), "theirs": theirs.text if theirs else None, "source": theirs.source if theirs else ""}
+        for key, (before, _) in wanted.items()
+        if (theirs.text if (theirs := now[key]) else None) != before
+    ]
+    if conflicts:
+        count = "1 caption was" if len(conflicts) == 1 else f"{len(conflicts):,} captions were"
+        message = f"{count} changed meanwhile, in another tab or by the graph: nothing was written; look at both texts."
+        raise RefusedError(409, "conflict", message, {"conflicts": conflicts})
+
+
+def _standing(connection: psycopg.Connection, dataset: UUID) -> tuple[str, kept.NextSteps]:
+    standing = datasets.standing(connection, dataset)
+    return standing.revision if standing else "", kept.next_steps(connection, dataset)
+
+
+def _written(desk: Desk, view: View, edit: Edit, revision: str, steps: kept.NextSteps) -> Written:
+    """Return what an edit has made of a view, and tell the pages that are open."""
+    after = {change.image: change.after for change in edit.changes if change.image in view.rows}
+    now = desk.keep(changed(view, revision, after))
+    desk.events.tell(view.dataset.id, {"kind": "edited", "revision": revision})
+    return Written(now, edit.label, list(after), steps)
+
+
+def write_edit(desk: Desk, view: View, edit: Edit) -> Written:
+    """Keep an edit that was worked out from a view; call it `Desk.alone`.
+
+    Raises:
+        RefusedError: 409, the dataset was changed meanwhile by another program.
+    """
+    dataset = view.dataset.id
+    try:
+        with desk.store.connection() as connection, connection.transaction():
+            kept.keep_edit(connection, dataset, edit)
+            revision, steps = _standing(connection, dataset)
+    except CaptionError as error:
+        raise RefusedError(409, "conflict", str(error)) from error
+    return _written(desk, view, edit, revision, steps)
+
+
+def step(desk: Desk, dataset: UUID, *, back: bool) -> Written:
+    """Take the newest edit back, or do again what was taken back last.
+
+    Raises:
+        RefusedError: 409, there is nothing, or a caption was changed since by something else than an edit.
+    """
+    with desk.alone(dataset):
+        view = desk.view(dataset)
+        try:
+            with desk.store.connection() as connection, connection.transaction():
+                edit = (kept.undo if back else kept.redo)(connection, dataset)
+                revision, steps = _standing(connection, dataset)
+        except CaptionError as error:
+            raise RefusedError(409, "conflict", str(error)) from error
+        if edit is None:
+            what = "take back" if back else "do again"
+            raise RefusedError(409, "nothing", f"There is nothing to {what} in {view.dataset.name!r}.")
+        return _written(desk, view, edit, revision, steps)
+
+
+def reject(desk: Desk, dataset: UUID, body: Body) -> Written:
+    """Reject images, or take them back.
+
+    Raises:
+        RefusedError: 404, one is not in the dataset.
+    """
+    body.only("keys", "rejected")
+    keys, rejected = body.keys("keys"), body.flag("rejected")
+    with desk.alone(dataset):
+        view = desk.view(dataset)
+        known(view, keys)
+        with desk.store.connection() as connection, connection.transaction():
+            reject_images(connection, dataset, keys, rejected=rejected)
+            revision, steps = _standing(connection, dataset)
+        now = desk.keep(with_rejection(view, revision, keys, rejected=rejected))
+        desk.events.tell(dataset, {"kind": "edited", "revision": revision})
+        what = "image" if len(keys) == 1 else "images"
+        return Written(now, f"{'Reject' if rejected else 'Take back'} {len(keys):,} {what}", keys, steps)
+
+
+def known(view: View, keys: Iterable[ImageKey]) -> None:
+    """Refuse images that are not in a dataset.
+
+    Raises:
+        RefusedError: 404.
+    """
+    strange = next((key for key in keys if key not in view.rows), None)
+    if strange:
+        raise unknown(f"Image {key_word(strange)} is not in the dataset {view.dataset.name!r}: load it anew.")
