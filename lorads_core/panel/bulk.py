@@ -1,4 +1,4 @@
-"""The bulk operations as a table: each makes an edit of its arguments; what an edit does is the matter of `captions`."""
+"""The bulk operations as a table: each makes an edit of its arguments; what edits do is the matter of `captions`."""
 
 from __future__ import annotations
 

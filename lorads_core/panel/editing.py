@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from .asked import key_word
 from .view import changed, with_rejection
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
     from uuid import UUID
 
     import psycopg
@@ -65,16 +66,15 @@ def write_edits(desk: Desk, dataset: UUID, body: Body) -> Written:
     wanted = dict(_wanted(each) for each in body.tables("changes"))
     with desk.alone(dataset):
         view = desk.view(dataset)
-        with desk.store.connection() as connection, connection.transaction():
-            now = kept.locked_captions(connection, dataset, list(wanted))
+        with _writing(desk, view) as writing:
+            now = kept.captions_of(writing.connection, dataset, list(wanted))
             missing = next((key for key in wanted if key not in now or key not in view.rows), None)
             if missing:
                 raise unknown(f"Image {key_word(missing)} is not in the dataset {view.dataset.name!r}: load it anew.")
             _check_unchanged(wanted, now)
             edit = Edit(label, tuple(Change(key, now[key], after) for key, (_, after) in wanted.items()))
-            kept.keep_edit(connection, dataset, edit)
-            revision, steps = _standing(connection, dataset)
-        return _written(desk, view, edit, revision, steps)
+            kept.keep_edit(writing.connection, dataset, edit)
+        return _written(desk, view, edit, writing)
 
 
 def _wanted(change: Body) -> tuple[ImageKey, tuple[str | None, Caption | None]]:
@@ -102,17 +102,58 @@ def _check_unchanged(
         raise RefusedError(409, "conflict", message, {"conflicts": conflicts})
 
 
-def _standing(connection: psycopg.Connection, dataset: UUID) -> tuple[str, kept.NextSteps]:
-    standing = datasets.standing(connection, dataset)
-    return standing.revision if standing else "", kept.next_steps(connection, dataset)
+class _Writing:
+    """A transaction that changes a dataset; when it has ended, ``revision`` and ``steps`` are what it has led to.
+
+    ``is_known`` says whether the view was up to date when nobody else could write any more.
+    """
+
+    def __init__(self, connection: psycopg.Connection, view: View) -> None:
+        self.connection = connection
+        self._dataset = view.dataset.id
+        kept.lock(connection, self._dataset)
+        self.is_known = self._revision() == view.revision
+        self.revision = view.revision
+        self.steps = kept.NextSteps(None, None)
+
+    def end(self) -> None:
+        """Look what has come of it."""
+        self.revision = self._revision()
+        self.steps = kept.next_steps(self.connection, self._dataset)
+
+    def _revision(self) -> str:
+        standing = datasets.standing(self.connection, self._dataset)
+        return standing.revision if standing else ""
 
 
-def _written(desk: Desk, view: View, edit: Edit, revision: str, steps: kept.NextSteps) -> Written:
-    """Return what an edit has made of a view, and tell the pages that are open."""
+@contextmanager
+def _writing(desk: Desk, view: View) -> Generator[_Writing]:
+    """Give a transaction in which nobody else changes the view's dataset; a text that is another by now ends it.
+
+    Raises:
+        RefusedError: 409.
+    """
+    try:
+        with desk.store.connection() as connection, connection.transaction():
+            writing = _Writing(connection, view)
+            yield writing
+            writing.end()
+    except CaptionError as error:
+        raise RefusedError(409, "conflict", str(error)) from error
+
+
+def _shown(desk: Desk, view: View, now: Callable[[], View], writing: _Writing) -> View:
+    """Keep the view as it is after a write, and tell the pages that are open."""
+    dataset = view.dataset.id
+    shown = desk.keep(now()) if writing.is_known else desk.view(dataset)
+    desk.events.tell(dataset, {"kind": "edited", "revision": writing.revision})
+    return shown
+
+
+def _written(desk: Desk, view: View, edit: Edit, writing: _Writing) -> Written:
     after = {change.image: change.after for change in edit.changes if change.image in view.rows}
-    now = desk.keep(changed(view, revision, after))
-    desk.events.tell(view.dataset.id, {"kind": "edited", "revision": revision})
-    return Written(now, edit.label, list(after), steps)
+    shown = _shown(desk, view, lambda: changed(view, writing.revision, after), writing)
+    return Written(shown, edit.label, list(after), writing.steps)
 
 
 def write_edit(desk: Desk, view: View, edit: Edit) -> Written:
@@ -121,14 +162,9 @@ def write_edit(desk: Desk, view: View, edit: Edit) -> Written:
     Raises:
         RefusedError: 409, the dataset was changed meanwhile by another program.
     """
-    dataset = view.dataset.id
-    try:
-        with desk.store.connection() as connection, connection.transaction():
-            kept.keep_edit(connection, dataset, edit)
-            revision, steps = _standing(connection, dataset)
-    except CaptionError as error:
-        raise RefusedError(409, "conflict", str(error)) from error
-    return _written(desk, view, edit, revision, steps)
+    with _writing(desk, view) as writing:
+        kept.keep_edit(writing.connection, view.dataset.id, edit)
+    return _written(desk, view, edit, writing)
 
 
 def step(desk: Desk, dataset: UUID, *, back: bool) -> Written:
@@ -139,16 +175,12 @@ def step(desk: Desk, dataset: UUID, *, back: bool) -> Written:
     """
     with desk.alone(dataset):
         view = desk.view(dataset)
-        try:
-            with desk.store.connection() as connection, connection.transaction():
-                edit = (kept.undo if back else kept.redo)(connection, dataset)
-                revision, steps = _standing(connection, dataset)
-        except CaptionError as error:
-            raise RefusedError(409, "conflict", str(error)) from error
+        with _writing(desk, view) as writing:
+            edit = (kept.undo if back else kept.redo)(writing.connection, dataset)
         if edit is None:
             what = "take back" if back else "do again"
             raise RefusedError(409, "nothing", f"There is nothing to {what} in {view.dataset.name!r}.")
-        return _written(desk, view, edit, revision, steps)
+        return _written(desk, view, edit, writing)
 
 
 def reject(desk: Desk, dataset: UUID, body: Body) -> Written:
@@ -162,13 +194,11 @@ def reject(desk: Desk, dataset: UUID, body: Body) -> Written:
     with desk.alone(dataset):
         view = desk.view(dataset)
         known(view, keys)
-        with desk.store.connection() as connection, connection.transaction():
-            reject_images(connection, dataset, keys, rejected=rejected)
-            revision, steps = _standing(connection, dataset)
-        now = desk.keep(with_rejection(view, revision, keys, rejected=rejected))
-        desk.events.tell(dataset, {"kind": "edited", "revision": revision})
+        with _writing(desk, view) as writing:
+            reject_images(writing.connection, dataset, keys, rejected=rejected)
+        now = _shown(desk, view, lambda: with_rejection(view, writing.revision, keys, rejected=rejected), writing)
         what = "image" if len(keys) == 1 else "images"
-        return Written(now, f"{'Reject' if rejected else 'Take back'} {len(keys):,} {what}", keys, steps)
+        return Written(now, f"{'Reject' if rejected else 'Take back'} {len(keys):,} {what}", keys, writing.steps)
 
 
 def known(view: View, keys: Iterable[ImageKey]) -> None:

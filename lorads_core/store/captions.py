@@ -176,11 +176,15 @@ JOIN lorads.lora_dataset_images AS kept
 """
 
 
-def locked_captions(
+def lock(connection: psycopg.Connection, dataset: UUID) -> None:
+    """Keep all who would edit a dataset waiting until the transaction's end."""
+    connection.execute("SELECT FROM lorads.lora_datasets WHERE dataset_id = %s FOR UPDATE", [dataset])
+
+
+def captions_of(
     connection: psycopg.Connection, dataset: UUID, images: Sequence[ImageKey]
 ) -> dict[ImageKey, Caption | None]:
-    """Return captions as they are until the transaction's end; images that are not in the dataset are left out."""
-    connection.execute("SELECT FROM lorads.lora_datasets WHERE dataset_id = %s FOR UPDATE", [dataset])
+    """Return the captions of images as they are; those that are not in the dataset are left out."""
     rows = connection.execute(
         _NOW,
         {
