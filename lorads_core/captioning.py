@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,15 +15,16 @@ from .captions.lint import LintRules, lint
 from .captions.sources import CaptionMaterial
 from .captions.tokens import counter
 from .captions.traits import offers
-from .errors import SettingsError
+from .errors import CaptionError, SettingsError
 from .library.filter import DatasetFilter
-from .model import Dataset, DatasetImage, Problem, Progress, TrainingConfig, no_progress
+from .model import Change, Dataset, DatasetImage, Edit, ImageKey, Problem, Progress, TrainingConfig, no_progress
 from .store import captions as kept_captions
 from .store import datasets, traits
+from .store.rejected import reject_images, rejected_images
 from .tagging.known import tags_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     import psycopg
 
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
     from .captions.concepts import Share
     from .captions.profiles import TokenizerName
     from .captions.traits import Trait
-    from .model import Caption, Decision, Edit, ImageKey, ImageRecord, Tag
+    from .model import Caption, Decision, ImageRecord, Tag
     from .settings import Settings
     from .store.connect import Store
 
@@ -40,7 +42,8 @@ if TYPE_CHECKING:
 class Captioned:
     """A dataset with its captions, what speaks against them, and how many came from where.
 
-    ``traits`` are those that most captions of a concept name and nobody has decided on.
+    ``traits`` are those that most captions of a concept name and nobody has decided on. ``rejected`` is how many images
+    a person rejected: they stay in the draft, and are not in the dataset any more.
     """
 
     dataset: Dataset
@@ -48,6 +51,7 @@ class Captioned:
     counts: tuple[tuple[str, int], ...]
     traits: tuple[Trait, ...] = ()
     tokenizer: TokenizerName = "clip"
+    rejected: int = 0
 
     @property
     def analysis(self) -> Analysis:
@@ -59,7 +63,8 @@ class Captioned:
         """How many captions came from which source."""
         images = len(self.dataset.training) + len(self.dataset.regularization)
         captions = ", ".join(f"{count} from {source}" for source, count in self.counts) or "none"
-        return f"captions for {images} images: {captions}"
+        rejected = f"; {self.rejected:,} rejected images are left out" if self.rejected else ""
+        return f"captions for {images} images: {captions}{rejected}"
 
     @property
     def offer(self) -> str:
@@ -79,25 +84,61 @@ def caption(
 ) -> Captioned:
     """Give every image its caption and keep the dataset as a draft; captions that people wrote stay as they are.
 
-    Traits that a person decided to bind to the trigger are left out of training captions.
+    Traits that a person decided to bind to the trigger are left out of training captions. Images that a person rejected
+    stay in the draft and are left out of what is returned.
 
     Raises:
-        CaptionError: the trigger cannot be used.
+        CaptionError: the trigger cannot be used, or all training images are rejected.
     """
     with store.connection() as connection:
         decided = _decisions(connection, dataset)
+        rejected = rejected_images(connection, dataset.id)
     materials = caption_materials(store, settings, dataset)
     captions = dataclasses.replace(captions, bound=_bound(captions, decided))
     captioned, report = caption_dataset(dataset, materials, captions, progress)
     with store.connection() as connection:
         datasets.save_draft(connection, captioned)
+        datasets.keep_base_model(connection, dataset.id, captions.profile.base)
+    whole, captioned = captioned, without_rejected(captioned, rejected)
+    left_out = len(whole.images) - len(captioned.images)
+    counts = report.counts if not left_out else _counts(captioned)
     found = lint(captioned, _lint_rules(captions, decided))
     offered = tuple(
         trait
         for trait in offers(captioned, captions.rules.vocabulary)
         if trait.tag not in decided.get(trait.concept, {})
     )
-    return Captioned(captioned, (*report.problems, *found), report.counts, offered, captions.profile.tokenizer)
+    problems = (*_rejection(left_out), *report.problems, *found)
+    return Captioned(captioned, problems, counts, offered, captions.profile.tokenizer, left_out)
+
+
+def _counts(dataset: Dataset) -> tuple[tuple[str, int], ...]:
+    return tuple(Counter(image.caption.source for image in dataset.images if image.caption).most_common())
+
+
+def without_rejected(dataset: Dataset, rejected: Collection[ImageKey]) -> Dataset:
+    """Return a dataset without its rejected images.
+
+    Raises:
+        CaptionError: no training image would be left.
+    """
+    training, regularization = (
+        tuple(image for image in images if image.key not in rejected)
+        for images in (dataset.training, dataset.regularization)
+    )
+    if dataset.training and not training:
+        raise CaptionError(
+            f"All {len(dataset.training):,} training images of {dataset.name!r} are rejected: take some back in the"
+            " panel, or query others."
+        )
+    return dataclasses.replace(dataset, training=training, regularization=regularization)
+
+
+def _rejection(count: int) -> tuple[Problem, ...]:
+    if not count:
+        return ()
+    said = "1 image was" if count == 1 else f"{count:,} images were"
+    return (Problem("info", "rejected", f"{said} rejected by a person: left out. The panel takes them back."),)
 
 
 def caption_materials(store: Store, settings: Settings, dataset: Dataset) -> list[CaptionMaterial]:
@@ -117,15 +158,18 @@ def rebuilt_captions(
     return {image.key: image.caption for image in captioned.images}
 
 
-def draft(store: Store, settings: Settings, name: str) -> Queried:
+def draft(store: Store, settings: Settings, name: str, *, with_rejected: bool = False) -> Queried:
     """Return a dataset as it was captioned last, with what became of its images since.
 
+    Images that a person rejected are left out, unless it is to be ``with_rejected``.
+
     Raises:
-        CaptionError: there is no dataset of that name.
+        CaptionError: there is no dataset of that name, or all of its training images are rejected.
         LibraryError: a library of its images cannot be read.
     """
     with store.connection() as connection:
         kept = datasets.load_draft(connection, name)
+        rejected = frozenset[ImageKey]() if with_rejected else rejected_images(connection, kept.id)
     records: dict[ImageKey, ImageRecord] = {}
     for library in {image.key[0] for image in kept.images}:
         ids = tuple(image.key[1] for image in kept.images if image.key[0] == library)
@@ -141,18 +185,17 @@ def draft(store: Store, settings: Settings, name: str) -> Queried:
         for image in kept.images
         if image.key not in records
     )
-    return Queried(
-        Dataset(
-            kept.id,
-            kept.name,
-            kept.library,
-            tuple(image for image, is_regularization in images if not is_regularization),
-            tuple(image for image, is_regularization in images if is_regularization),
-            kept.trigger,
-            kept.concepts,
-        ),
-        gone,
+    dataset = Dataset(
+        kept.id,
+        kept.name,
+        kept.library,
+        tuple(image for image, is_regularization in images if not is_regularization),
+        tuple(image for image, is_regularization in images if is_regularization),
+        kept.trigger,
+        kept.concepts,
     )
+    flowing = without_rejected(dataset, rejected)
+    return Queried(flowing, (*gone, *_rejection(len(dataset.images) - len(flowing.images))))
 
 
 def keep_edit(store: Store, dataset: Dataset, edit: Edit) -> Dataset:
@@ -183,6 +226,39 @@ def edit_history(store: Store, dataset: Dataset) -> list[kept_captions.Kept]:
     """Return the newest edits of a dataset, the newest first."""
     with store.connection() as connection:
         return kept_captions.history(connection, dataset.id)
+
+
+def reject(store: Store, dataset: Dataset, images: Sequence[ImageKey], *, rejected: bool = True) -> None:
+    """Reject images of a dataset, or take them back; see `store.rejected`."""
+    with store.connection() as connection:
+        reject_images(connection, dataset.id, images, rejected=rejected)
+
+
+def fixes(
+    store: Store,
+    dataset: Dataset,
+    captions: CaptionSettings,
+    codes: Sequence[str],
+    selection: edits.Selection = edits.ALL,
+    config: TrainingConfig | None = None,
+) -> Edit:
+    """Return the fixes of some kinds of problems as one edit, each done on what those before have left.
+
+    Raises:
+        CaptionError: there is nothing to mend of one kind; the message names those that can be mended.
+    """
+    done = dataset
+    allowed = {image.key for image, _ in selection.captions(dataset)}
+    for code in codes:
+        found = [problem for problem in lint_dataset(store, done, captions, config) if problem.fix]
+        mending = [each.fix for each in found if each.code == code and each.fix and each.image in allowed]
+        if not mending:
+            known = ", ".join(sorted({problem.code for problem in found})) or "none"
+            raise CaptionError(f"There is nothing to mend for {code!r}; what can be mended now: {known}.")
+        done = edits.applied(done, edits.together(code, mending))
+    pairs = zip(dataset.images, done.images, strict=True)
+    changes = tuple(Change(a.key, a.caption, b.caption) for a, b in pairs if a.caption != b.caption)
+    return Edit(f"Fix {', '.join(codes)}", changes)
 
 
 def decide_traits(store: Store, dataset: Dataset, decided: Mapping[str, Decision | None], concept: str = "") -> None:
@@ -262,13 +338,16 @@ def combine(
     with store.connection() as connection:
         dataset_id = datasets.dataset_id(connection, name, datasets_[0].library if datasets_ else "")
         fixed = kept_captions.fixed_captions(connection, dataset_id)
+        rejected = rejected_images(connection, dataset_id)
     combined = concepts.combine(datasets_, dataset_id, name)
     dataset = _with_edits(combined.dataset, fixed)
     if balanced:
         dataset = concepts.balance(dataset, repeats)
     with store.connection() as connection:
         datasets.save_draft(connection, dataset)
-    return Combination(dataset, combined.problems, concepts.shares(dataset, repeats))
+    flowing = without_rejected(dataset, rejected)
+    problems = (*_rejection(len(dataset.images) - len(flowing.images)), *combined.problems)
+    return Combination(flowing, problems, concepts.shares(flowing, repeats))
 
 
 def _with_edits(dataset: Dataset, fixed: Mapping[ImageKey, Caption]) -> Dataset:

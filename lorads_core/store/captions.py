@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from psycopg.types.json import Jsonb
 
@@ -118,6 +118,87 @@ def history(connection: psycopg.Connection, dataset: UUID, limit: int = 50) -> l
     return [Kept(*row) for row in rows]
 
 
+class NextSteps(NamedTuple):
+    """The labels of the edits that would be undone and redone next, None where there is none."""
+
+    undo: str | None
+    redo: str | None
+
+
+def next_steps(connection: psycopg.Connection, dataset: UUID) -> NextSteps:
+    """Return what can be taken back, and what can be done again."""
+    row = connection.execute(
+        "SELECT (SELECT label FROM lorads.caption_edits WHERE dataset_id = %(dataset)s AND NOT undone"
+        " ORDER BY edit_id DESC LIMIT 1),"
+        " (SELECT label FROM lorads.caption_edits WHERE dataset_id = %(dataset)s AND undone ORDER BY edit_id LIMIT 1)",
+        {"dataset": dataset},
+    ).fetchone()
+    return NextSteps(*row) if row else NextSteps(None, None)
+
+
+class Past(NamedTuple):
+    """What an edit did to one image's caption."""
+
+    label: str
+    made_at: datetime
+    undone: bool
+    before: Caption | None
+    after: Caption | None
+
+
+_PAST = """
+SELECT label, made_at, undone, change FROM (
+    SELECT * FROM lorads.caption_edits WHERE dataset_id = %(dataset)s ORDER BY edit_id DESC LIMIT %(looked_at)s
+) AS newest, jsonb_array_elements(changes) AS change
+WHERE changes @> %(image)s AND change @> (%(image)s::jsonb -> 0)
+ORDER BY edit_id DESC LIMIT %(limit)s
+"""
+
+
+def image_history(
+    connection: psycopg.Connection, dataset: UUID, image: ImageKey, limit: int = 50, looked_at: int = 500
+) -> list[Past]:
+    """Return what the newest edits of a dataset did to an image's caption, the newest first.
+
+    ``looked_at`` bounds how many edits are looked through.
+    """
+    values = {"dataset": dataset, "image": Jsonb([list(image)]), "limit": limit, "looked_at": looked_at}
+    rows = connection.execute(_PAST, values)
+    changes = ((label, made_at, undone, _from_json(change)) for label, made_at, undone, change in rows)
+    return [Past(label, made_at, undone, each.before, each.after) for label, made_at, undone, each in changes]
+
+
+_NOW = """
+SELECT kept.library, kept.image_id, caption, caption_source, was_edited, by_hand
+FROM unnest(%(libraries)s::text[], %(ids)s::bigint[]) AS new (library, image_id)
+JOIN lorads.lora_dataset_images AS kept
+    ON kept.dataset_id = %(dataset)s AND kept.library = new.library AND kept.image_id = new.image_id
+"""
+
+
+def lock(connection: psycopg.Connection, dataset: UUID) -> None:
+    """Keep all who would edit a dataset waiting until the transaction's end."""
+    connection.execute("SELECT FROM lorads.lora_datasets WHERE dataset_id = %s FOR UPDATE", [dataset])
+
+
+def captions_of(
+    connection: psycopg.Connection, dataset: UUID, images: Sequence[ImageKey]
+) -> dict[ImageKey, Caption | None]:
+    """Return the captions of images as they are; those that are not in the dataset are left out."""
+    rows = connection.execute(
+        _NOW,
+        {
+            "dataset": dataset,
+            "libraries": [library for library, _ in images],
+            "ids": [image_id for _, image_id in images],
+        },
+    )
+    return {
+        (library, image_id): None if text is None else Caption(text, source or "", fixed and by_hand, None, fixed)
+        for library, image_id, text, source, fixed, by_hand in rows
+    }
+
+
 _UNDO = """
 SELECT edit_id, label, changes FROM lorads.caption_edits WHERE dataset_id = %s AND NOT undone
 ORDER BY edit_id DESC LIMIT 1 FOR UPDATE
@@ -164,7 +245,9 @@ WHERE kept.dataset_id = %(dataset)s AND kept.library = new.library AND kept.imag
 def _write(connection: psycopg.Connection, dataset: UUID, changes: Sequence[Change]) -> None:
     # Whoever else edits the dataset waits here.
     connection.execute(
-        "UPDATE lorads.lora_datasets SET caption_revision = caption_revision + 1 WHERE dataset_id = %s", [dataset]
+        "UPDATE lorads.lora_datasets SET caption_revision = caption_revision + 1, updated_at = now()"
+        " WHERE dataset_id = %s",
+        [dataset],
     )
     after = [change.after for change in changes]
     values = {

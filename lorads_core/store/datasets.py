@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
 from psycopg.types.json import Jsonb
@@ -14,6 +14,7 @@ from ..model import Caption, Concept, Trigger
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from datetime import datetime
 
     import psycopg
 
@@ -55,11 +56,12 @@ def _save_dataset(connection: psycopg.Connection, dataset: Dataset) -> None:
     connection.execute(
         """
         INSERT INTO lorads.lora_datasets (dataset_id, name, library, trigger_word, trigger_position, concepts,
-            training_count, regularization_count) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
+            training_count, regularization_count, draft_revision) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, 1)
         ON CONFLICT (dataset_id) DO UPDATE SET name = EXCLUDED.name, library = EXCLUDED.library,
             trigger_word = EXCLUDED.trigger_word, trigger_position = EXCLUDED.trigger_position,
             concepts = EXCLUDED.concepts, training_count = EXCLUDED.training_count,
-            regularization_count = EXCLUDED.regularization_count
+            regularization_count = EXCLUDED.regularization_count,
+            draft_revision = lora_datasets.draft_revision + 1, updated_at = now()
         """,
         [
             dataset.id,
@@ -172,6 +174,62 @@ def _draft_images(connection: psycopg.Connection, dataset: UUID) -> Iterator[Dra
     for library, image_id, path, is_regularization, concept, reason, text, source, fixed, by_hand in rows:
         caption = None if text is None else Caption(text, source or "", edited=fixed and by_hand, fixed=fixed)
         yield DraftImage((library, image_id), path, is_regularization, concept, reason, caption)
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A dataset in a list: how many images it has, how many are rejected, how many captions people wrote."""
+
+    id: UUID
+    name: str
+    library: str
+    training: int
+    regularization: int
+    rejected: int
+    edited: int
+    updated_at: datetime
+
+
+_LIST = """
+SELECT sets.dataset_id, sets.name, sets.library, count(*) FILTER (WHERE NOT images.is_regularization),
+    count(*) FILTER (WHERE images.is_regularization), count(rejected.image_id),
+    count(*) FILTER (WHERE images.was_edited AND images.by_hand), sets.updated_at
+FROM lorads.lora_datasets AS sets
+JOIN lorads.lora_dataset_images AS images ON images.dataset_id = sets.dataset_id AND images.position IS NOT NULL
+LEFT JOIN lorads.rejected_images AS rejected ON rejected.dataset_id = images.dataset_id
+    AND rejected.library = images.library AND rejected.image_id = images.image_id
+GROUP BY sets.dataset_id ORDER BY sets.updated_at DESC, sets.name
+"""
+
+
+def draft_list(connection: psycopg.Connection) -> list[Listed]:
+    """Return the datasets that have images, the one that changed last first."""
+    return [Listed(*row) for row in connection.execute(_LIST)]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a dataset stands: ``revision`` is another text after every change of it; ``config`` is of its last export."""
+
+    name: str
+    revision: str
+    base_model: str
+    config: Mapping[str, Any]
+
+
+def standing(connection: psycopg.Connection, dataset: UUID) -> Standing | None:
+    """Return how a dataset stands, None where there is none of that id."""
+    row = connection.execute(
+        "SELECT name, draft_revision || '.' || caption_revision, base_model, config FROM lorads.lora_datasets"
+        " WHERE dataset_id = %s",
+        [dataset],
+    ).fetchone()
+    return Standing(*row) if row else None
+
+
+def keep_base_model(connection: psycopg.Connection, dataset: UUID, base_model: str) -> None:
+    """Remember which base model a dataset's captions are written for."""
+    connection.execute("UPDATE lorads.lora_datasets SET base_model = %s WHERE dataset_id = %s", [base_model, dataset])
 
 
 def mark_exported(

@@ -269,6 +269,22 @@ CREATE INDEX runs_of_kind ON lorads.runs (kind, ended_at) WHERE state = 'complet
 CREATE INDEX runs_newest ON lorads.runs (started_at);
 """
 
+# `draft_revision` counts how often the draft was built; with `caption_revision` it tells whether a dataset has changed.
+# `image_id` of a rejected image is that of any library.
+_PANEL = """
+ALTER TABLE lorads.lora_datasets
+    ADD COLUMN base_model text NOT NULL DEFAULT '',
+    ADD COLUMN draft_revision bigint NOT NULL DEFAULT 0,
+    ADD COLUMN updated_at timestamptz NOT NULL DEFAULT now();
+CREATE TABLE lorads.rejected_images (
+    dataset_id   uuid NOT NULL REFERENCES lorads.lora_datasets ON DELETE CASCADE,
+    library      text COLLATE "C" NOT NULL,
+    image_id     bigint NOT NULL,
+    rejected_at  timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (dataset_id, library, image_id)
+);
+"""
+
 MIGRATIONS: tuple[tuple[str, LiteralString], ...] = (
     ("our own image index", _INDEX),
     ("vectors per space", _VECTORS),
@@ -278,6 +294,7 @@ MIGRATIONS: tuple[tuple[str, LiteralString], ...] = (
     ("sets of tags, and an index for each order", _FAST),
     ("concepts, edits of captions, decisions on traits, tags made here", _CAPTIONS),
     ("runs", _RUNS),
+    ("rejected images, and what the panel shows of a draft", _PANEL),
 )
 
 

@@ -23,6 +23,7 @@ SPREAD_BY = {
     "lora_dataset_images": "dataset_id",
     "caption_edits": "dataset_id",
     "trait_decisions": "dataset_id",
+    "rejected_images": "dataset_id",
 }
 WHOLE = {"libraries", "spaces", "lora_datasets", "runs", "migrations"}
 

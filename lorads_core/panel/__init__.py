@@ -1,0 +1,1 @@
+"""The caption panel's server: one aiohttp application for ComfyUI and for `lorads panel`; its page is in web/panel."""

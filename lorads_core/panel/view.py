@@ -1,0 +1,203 @@
+"""A dataset as the panel shows it: worked out once for each revision, then changed row by row; it writes nothing."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ..captioning import draft
+from ..captions.lint import CAPTION_RULES, LintRules, lint
+from ..captions.tokens import counter
+from ..inputs import caption_settings
+from ..model import TrainingConfig
+from .answers import dumps
+from .asked import key_word
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from ..captions.caption import CaptionSettings
+    from ..model import Caption, Dataset, DatasetImage, ImageKey, Problem
+    from ..settings import Settings
+    from ..store.connect import Store
+    from ..store.datasets import Standing
+
+# What can be said of a caption by itself; what captions have in common is told with the dataset's problems.
+_OF_ONE = frozenset({"no-caption", "empty-caption", *(rule.code for rule in CAPTION_RULES)})
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An image of the dataset: ``values`` are what the page gets, ``text`` the same as JSON."""
+
+    image: DatasetImage
+    is_training: bool
+    rejected: bool
+    values: dict[str, Any]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A dataset at a revision: all of its images, rejected ones too, and their rows in order.
+
+    ``problems`` are images that have gone from their library. ``captions`` says how captions are written for its base
+    model, ``config`` how it was trained last.
+    """
+
+    dataset: Dataset
+    revision: str
+    base_model: str
+    config: TrainingConfig
+    captions: CaptionSettings
+    rejected: frozenset[ImageKey]
+    problems: tuple[Problem, ...]
+    rows: Mapping[ImageKey, Row]
+    made: dict[str, Any] = field(default_factory=dict[str, Any], compare=False)
+    """What else was worked out of this revision, by name."""
+
+    def rows_of(self, keys: Iterable[ImageKey]) -> list[str]:
+        """Return the rows of images as JSON; what is not in the dataset at present is left out."""
+        return [self.rows[key].text for key in keys if key in self.rows]
+
+
+def read_view(store: Store, settings: Settings, standing: Standing, rejected: frozenset[ImageKey]) -> View:
+    """Return a dataset as it stands.
+
+    Raises:
+        LibraryError: a library of its images cannot be read.
+    """
+    found = draft(store, settings, standing.name, with_rejected=True)
+    config = config_of(standing)
+    base = standing.base_model or config.base_model
+    trigger = found.dataset.trigger
+    captions = caption_settings("combined", (), trigger.word, trigger.position, base)
+    return View(
+        found.dataset,
+        standing.revision,
+        base,
+        dataclasses.replace(config, base_model=base),
+        captions,
+        rejected,
+        found.problems,
+        _Rows(captions).rows(found.dataset, rejected),
+    )
+
+
+def config_of(standing: Standing) -> TrainingConfig:
+    """Return the training config of a dataset's last export; the usual one where there was none."""
+    known = {each.name for each in dataclasses.fields(TrainingConfig)}
+    kept = {name: value for name, value in standing.config.items() if name in known}
+    if "sample_prompts" in kept:
+        kept["sample_prompts"] = tuple(kept["sample_prompts"])
+    return TrainingConfig(**kept)
+
+
+def changed(view: View, revision: str, captions: Mapping[ImageKey, Caption | None]) -> View:
+    """Return a view in which some captions are others; only their rows are worked out anew."""
+    dataset = _with_captions(view.dataset, captions)
+    subset = _part(dataset, captions.keys())
+    rows = {**view.rows, **_Rows(view.captions).rows(subset, view.rejected)}
+    return dataclasses.replace(view, dataset=dataset, revision=revision, rows=rows, made={})
+
+
+def with_rejection(view: View, revision: str, keys: Iterable[ImageKey], *, rejected: bool) -> View:
+    """Return a view in which some images are rejected, or are not any more."""
+    wanted = frozenset(keys)
+    now = view.rejected | wanted if rejected else view.rejected - wanted
+    rows = dict(view.rows)
+    for key in wanted & rows.keys():
+        rows[key] = _row(rows[key].image, rows[key].values | {"rejected": rejected}, rows[key].is_training)
+    return dataclasses.replace(view, revision=revision, rejected=now, rows=rows, made={})
+
+
+def _with_captions(dataset: Dataset, captions: Mapping[ImageKey, Caption | None]) -> Dataset:
+    training, regularization = (
+        tuple(
+            dataclasses.replace(image, caption=captions[image.key]) if image.key in captions else image
+            for image in images
+        )
+        for images in (dataset.training, dataset.regularization)
+    )
+    return dataclasses.replace(dataset, training=training, regularization=regularization)
+
+
+def _part(dataset: Dataset, keys: Iterable[ImageKey]) -> Dataset:
+    """Return a dataset with only these of its images."""
+    wanted = frozenset(keys)
+    training, regularization = (
+        tuple(image for image in images if image.key in wanted) for images in (dataset.training, dataset.regularization)
+    )
+    return dataclasses.replace(dataset, training=training, regularization=regularization)
+
+
+class _Rows:
+    """Makes rows of a dataset's images, or of some of them."""
+
+    def __init__(self, captions: CaptionSettings) -> None:
+        self._rules = LintRules(captions.profile, captions.rules.vocabulary)
+        self._count = counter(captions.profile.tokenizer)
+
+    def rows(self, dataset: Dataset, rejected: frozenset[ImageKey]) -> dict[ImageKey, Row]:
+        """Return the rows of a dataset's images by their keys, in order."""
+        problems: dict[ImageKey, list[dict[str, str]]] = {}
+        for found in lint(dataset, self._rules):
+            if found.image and found.code in _OF_ONE:
+                problems.setdefault(found.image, []).append({"code": found.code, "severity": found.severity})
+        made: dict[ImageKey, Row] = {}
+        for place, image in enumerate(dataset.images):
+            key, is_training = image.key, place < len(dataset.training)
+            values = self._values(image, is_training=is_training)
+            values |= {"rejected": key in rejected, "problems": problems.get(key, [])}
+            made[key] = _row(image, values, is_training)
+        return made
+
+    def _values(self, image: DatasetImage, *, is_training: bool) -> dict[str, Any]:
+        record, caption = image.record, image.caption
+        return {
+            "key": key_word(image.key),
+            "set": "training" if is_training else "regularization",
+            "concept": image.concept,
+            "file": file_name(record.path),
+            "width": record.width,
+            "height": record.height,
+            "rating": record.rating,
+            "bad": record.marked_bad,
+            "reason": image.reason,
+            "text": caption.text if caption else None,
+            "source": caption.source if caption else "",
+            "edited": bool(caption and caption.edited),
+            "fixed": bool(caption and caption.fixed),
+            "tokens": self._count(caption.text) if caption else 0,
+        }
+
+
+def _row(image: DatasetImage, values: dict[str, Any], is_training: bool) -> Row:  # noqa: FBT001 - ours alone
+    return Row(image, is_training, bool(values["rejected"]), values, dumps(values))
+
+
+def file_name(path: str) -> str:
+    """Return a file's name without its folder, whichever system wrote the path."""
+    return os.path.basename(path.replace("\\", "/"))  # noqa: PTH119 - a Path would take three times as long
+
+
+def dataset_facts(view: View, steps: tuple[str | None, str | None]) -> dict[str, Any]:
+    """Return what the page gets of a dataset; ``steps`` are what can be undone and redone."""
+    dataset = view.dataset
+    return {
+        "id": str(dataset.id),
+        "name": dataset.name,
+        "library": dataset.library,
+        "trigger": dataclasses.asdict(dataset.trigger),
+        "concepts": [dataclasses.asdict(concept) for concept in dataset.concepts],
+        "base_model": view.base_model,
+        "training": len(dataset.training),
+        "regularization": len(dataset.regularization),
+        "rejected": sum(row.rejected for row in view.rows.values()),
+        "revision": view.revision,
+        "can_undo": steps[0],
+        "can_redo": steps[1],
+        "problems": [f"{file_name(each.subject)}: {each.message}" for each in view.problems],
+    }
