@@ -13,7 +13,10 @@ export class Dialog extends Component {
   }
 
   componentDidMount() {
-    this.place.current.showModal();
+    const place = this.place.current;
+    place.showModal();
+    // Not the Close button: a key meant for the image, or a word typed at once, would be lost on it.
+    (place.querySelector("form input[type=text]") ?? place.firstElementChild).focus();
   }
 
   render() {
@@ -24,7 +27,7 @@ export class Dialog extends Component {
     };
     const beside = (/** @type {Event} */ event) => event.target === this.place.current && onClose();
     return html`<dialog ref=${this.place} class=${name} aria-label=${label} onCancel=${cancel} onClick=${beside} onKeyDown=${onKeyDown}>
-      <div class="dialog-inside">
+      <div class="dialog-inside" tabIndex="-1">
         <header><h2>${label}</h2><${IconButton} icon="close" label="Close" onClick=${onClose} /></header>
         ${children}
       </div>

@@ -147,7 +147,7 @@ export class Editor extends Component {
     const { model, label } = this.props;
     const { offers, active, above } = this.state;
     return html`<div class="editor" onClick=${(/** @type {Event} */ event) => event.stopPropagation()}>
-      <textarea ref=${this.area} value=${model.editing.draft?.text ?? ""} aria-label=${label} spellcheck=${true}
+      <div class="over-rows"><textarea ref=${this.area} value=${model.editing.draft?.text ?? ""} aria-label=${label} spellcheck=${true}
         role="combobox" aria-autocomplete="list" aria-expanded=${offers.length > 0} aria-controls="offers"
         aria-activedescendant=${active >= 0 ? `offer-${active}` : undefined}
         onInput=${this.onInput} onKeyDown=${this.onKeyDown} onBlur=${() => model.editing.commit()}></textarea>
@@ -160,6 +160,6 @@ export class Editor extends Component {
           </li>`,
         )}
       </ul>`}
-    </div>`;
+    </div></div>`;
   }
 }

@@ -4,7 +4,7 @@ import { FIELDS } from "./filter.js";
 import { KEYS } from "./keys.js";
 import { Component, counted, createRef, html, Icon, IconButton } from "./ui.js";
 
-/** @typedef {{model: import("./model.js").Model, onLeave: () => void}} Props */
+/** @typedef {{model: import("./model.js").Model, onLeave: () => void, held: {current: FilterBox | null}}} Props */
 
 /** @extends {Component<Props, {help: boolean}>} */
 export class FilterBox extends Component {
@@ -13,6 +13,7 @@ export class FilterBox extends Component {
     super(props);
     this.state = { help: false };
     this.input = createRef();
+    props.held.current = this;
   }
 
   focus() {

@@ -77,7 +77,7 @@ export class Gallery extends Component {
   render() {
     const { model, width } = this.props;
     return html`<section class="gallery" aria-label=${model.step === "images" ? "Images" : "Captions"}>
-      <${FilterBox} model=${model} ref=${this.box} onLeave=${() => this.virtual.current?.focus()} />
+      <${FilterBox} model=${model} held=${this.box} onLeave=${() => this.virtual.current?.focus()} />
       <${SelectionBar} model=${model} />
       ${model.shown.length ? this.list(width) : this.nothing()}
     </section>`;
@@ -95,7 +95,7 @@ export class Gallery extends Component {
       const props = { model, row, place, limit, onPick: this.onPick, onEdit: this.onEdit, onLeave: this.onLeave };
       return isGrid ? html`<${ImageCard} key=${row.key} ...${props} />` : html`<${CaptionRow} key=${row.key} ...${props} />`;
     };
-    return html`<${Virtual} ref=${this.virtual} key=${isGrid ? "grid" : "list"} class=${isGrid ? "cards" : "captions"} count=${shown.length}
+    return html`<${Virtual} held=${this.virtual} key=${isGrid ? "grid" : "list"} class=${isGrid ? "cards" : "captions"} count=${shown.length}
       rowHeight=${isGrid ? CARD.height : width < NARROW ? 132 : 112} least=${isGrid ? CARD.least : 0} item=${item} multi=${true}
       label="${shown.length} images" active=${selection.current === null ? undefined : `row-${selection.current}`}
       onKeyDown=${this.onKeyDown} columnsChanged=${(/** @type {number} */ columns) => {

@@ -2,6 +2,7 @@
 
 import { App } from "./app.js";
 import { Model } from "./model.js";
+import { followTheme } from "./theme.js";
 import { html, render } from "./ui.js";
 
 const STYLES = ["./panel.css", "./views.css", "../vendor/uplot.css"];
@@ -39,6 +40,7 @@ export class Panel {
     this.root = host.attachShadow({ mode: "open" });
     this.style(this.root);
     element.replaceChildren(host);
+    this.stopFollowing = followTheme(host);
     this.observer = new ResizeObserver(([entry]) => this.resize(entry.contentRect.width));
     this.observer.observe(host);
     addEventListener("beforeunload", this.leaving);
@@ -55,6 +57,7 @@ export class Panel {
     this.model.editing.commit();
     render(null, this.root.lastElementChild ?? this.root);
     this.observer?.disconnect();
+    this.stopFollowing?.();
     removeEventListener("pagehide", this.hiding);
     this.host?.remove();
     this.root = null;

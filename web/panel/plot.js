@@ -40,8 +40,10 @@ export class LossPlot extends Component {
 
   componentDidMount() {
     const place = this.place.current;
-    const style = getComputedStyle(place);
-    const colour = (/** @type {string} */ name) => style.getPropertyValue(name).trim();
+    const colour = (/** @type {string} */ name) => {
+      place.style.color = `var(${name})`; // a canvas does not know our variables: ask what they come to
+      return getComputedStyle(place).color;
+    };
     const axis = { stroke: colour("--dim"), grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false } };
     const options = {
       width: place.clientWidth || 300,
@@ -52,6 +54,7 @@ export class LossPlot extends Component {
       axes: [axis, { ...axis, size: 48 }],
       series: [{ label: "step" }, { label: "loss", stroke: colour("--faint"), width: 1, points: { show: false } }, { label: "smoothed", stroke: colour("--accent"), width: 2, points: { show: false } }],
     };
+    place.style.removeProperty("color");
     this.plot = new uPlot(options, /** @type {any} */ (this.data), place);
     this.observer = new ResizeObserver(() => this.plot.setSize({ width: place.clientWidth, height: HEIGHT }));
     this.observer.observe(place);

@@ -19,7 +19,7 @@ export function range(top, height, row, count) {
 /**
  * @typedef {{count: number, rowHeight: number, least: number, item: (place: number) => any, label: string,
  *   active?: string, role?: string, class?: string, onKeyDown?: (event: KeyboardEvent) => void, multi?: boolean,
- *   columnsChanged?: (columns: number) => void}} Props
+ *   held?: {current: Virtual | null}, columnsChanged?: (columns: number) => void}} Props
  * `least` is the least width of a column; 0 for one column.
  */
 
@@ -35,6 +35,7 @@ export class Virtual extends Component {
   }
 
   componentDidMount() {
+    if (this.props.held) this.props.held.current = this; // preact passes no ref to a component
     this.observer = new ResizeObserver(() => this.look());
     this.observer.observe(this.place.current);
     this.look();
