@@ -30,9 +30,9 @@ export function tagsOf(text) {
  */
 export function isProse(text) {
   if (!text) return false;
-  if (/[.!?](\s|$)/.test(text) && /\s\S+\s\S+\s/.test(text)) return true;
   const parts = tagsOf(text);
   const words = text.split(/\s+/).length;
+  if (/[.!?](\s+\p{Lu}|\s*$)/u.test(text) && words / parts.length > WORDS_OF_A_TAG / 2) return true;
   return parts.length > 0 && words / parts.length > WORDS_OF_A_TAG;
 }
 
