@@ -39,6 +39,7 @@ app.registerExtension({
       type: "custom",
       render(element) {
         panel ??= new Panel({ base: api.fileURL("/lorads/api") });
+        element.style.height = "100%"; // the tab's place is as high as the window, this element only as its content
         panel.mount(element);
       },
       destroy() {

@@ -94,10 +94,10 @@ function Header({ model, width }) {
     </div>
     <nav aria-label="Steps">
       ${steps.map(([step, label]) => html`<button type="button" key=${step} aria-current=${model.step === step ? "step" : undefined} onClick=${() => go(step)}>${label}</button>`)}
-      ${width < 1500 && html`<button type="button" class="tags-button" aria-pressed=${model.tagsOpen} onClick=${() => {
+      ${width < 1500 && html`<button type="button" class="tags-button" aria-label="Tags" title="Tags" aria-pressed=${model.tagsOpen} onClick=${() => {
         model.tagsOpen = !model.tagsOpen;
         model.changed();
-      }}><${Icon} name="tags" />Tags</button>`}
+      }}><${Icon} name="tags" />${width >= 400 && "Tags"}</button>`}
     </nav>
   </header>`;
 }

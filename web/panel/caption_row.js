@@ -91,7 +91,7 @@ export function CaptionRow({ model, row, place, limit, onPick, onEdit, onLeave }
   const isCurrent = model.selection.current === key;
   const conflict = conflicts.get(key);
   const state = `${isCurrent ? "current" : ""} ${row.rejected ? "rejected" : ""} ${conflict ? "in-conflict" : ""}`;
-  return html`<div class="caption-row ${state}" role="row" key=${key} id="row-${key}" aria-rowindex=${place + 1}
+  return html`<div class="caption-row ${state}" role="row" id="row-${key}" aria-rowindex=${place + 1}
       aria-selected=${model.selection.keys.has(key)} onClick=${(/** @type {MouseEvent} */ event) => onPick(event, key)} onDblClick=${() => onEdit(key)}>
     <div role="gridcell" class="picture">
       <${Thumbnail} model=${model} row=${row} />
@@ -102,7 +102,7 @@ export function CaptionRow({ model, row, place, limit, onPick, onEdit, onLeave }
     </div>
     <div role="gridcell" class="caption">
       ${draft?.key === key
-        ? html`<${Editor} model=${model} label="Caption of ${row.file}" onLeave=${onLeave} />`
+        ? html`<${Editor} key=${key} model=${model} label="Caption of ${row.file}" onLeave=${onLeave} />`
         : conflict
           ? html`<${Conflict} model=${model} conflict=${conflict} />`
           : html`<div class="text"><${CaptionText} model=${model} row=${row} isCurrent=${isCurrent} /></div>`}

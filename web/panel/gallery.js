@@ -89,11 +89,11 @@ export class Gallery extends Component {
     const { shown, rows, selection } = model;
     const isGrid = model.step === "images";
     const limit = model.session?.base_models.find(({ name }) => name === model.dataset?.base_model)?.token_limit ?? 0;
-    const item = (/** @type {number} */ place) => {
+    const item = (/** @type {number} */ place, /** @type {number} */ slot) => {
       const row = rows.get(shown[place]);
       if (!row) return null;
       const props = { model, row, place, limit, onPick: this.onPick, onEdit: this.onEdit, onLeave: this.onLeave };
-      return isGrid ? html`<${ImageCard} key=${row.key} ...${props} />` : html`<${CaptionRow} key=${row.key} ...${props} />`;
+      return isGrid ? html`<${ImageCard} key=${slot} ...${props} />` : html`<${CaptionRow} key=${slot} ...${props} />`;
     };
     return html`<${Virtual} held=${this.virtual} key=${isGrid ? "grid" : "list"} class=${isGrid ? "cards" : "captions"} count=${shown.length}
       rowHeight=${isGrid ? CARD.height : width < NARROW ? 132 : 112} least=${isGrid ? CARD.least : 0} item=${item} multi=${true}

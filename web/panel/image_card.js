@@ -18,7 +18,7 @@ export function ImageCard({ model, row, place, onPick }) {
     event.stopPropagation();
     model.editing.reject([key], !row.rejected);
   };
-  return html`<div class="card ${isCurrent ? "current" : ""} ${row.rejected ? "rejected" : ""}" role="row" key=${key}
+  return html`<div class="card ${isCurrent ? "current" : ""} ${row.rejected ? "rejected" : ""}" role="row"
       id="row-${key}" aria-rowindex=${place + 1} aria-selected=${model.selection.keys.has(key)}
       onClick=${(/** @type {MouseEvent} */ event) => onPick(event, key)} onDblClick=${enlarge}>
     <div role="gridcell" class="inside">

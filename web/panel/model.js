@@ -66,8 +66,7 @@ export class Model {
   /** Begin: session, datasets, and the one that was open last. */
   async start() {
     try {
-      await this.api.open();
-      this.datasets = await this.api.get("datasets");
+      [, this.datasets] = await Promise.all([this.api.open(), this.api.get("datasets")]);
     } catch (error) {
       this.fail(error);
       return;
@@ -174,9 +173,25 @@ export class Model {
     this.events = events;
     events.onmessage = (message) => this.hear(JSON.parse(message.data));
     events.onopen = () => this.away(false);
-    events.onerror = () => {
-      if (this.events === events) this.away(true);
-    };
+    events.onerror = () => this.missed(events, id);
+  }
+
+  /**
+   * The events broke off: the server is away, or only this connection has ended.
+   * @param {EventSource} events
+   * @param {string} id
+   */
+  async missed(events, id) {
+    if (this.events !== events || this.isAway) return;
+    try {
+      await this.api.open();
+    } catch {
+      this.away(true);
+      return;
+    }
+    if (this.events !== events) return;
+    if (events.readyState === EventSource.CLOSED) setTimeout(() => this.events === events && this.listen(id), RETRY);
+    await this.refresh();
   }
 
   /** @param {{kind: string, revision?: number | string}} event */

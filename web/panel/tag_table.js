@@ -40,15 +40,16 @@ export class TagTable extends Component {
   /**
    * @param {[string, number]} counted
    * @param {number} most
+   * @param {number} slot
    */
-  row([tag, count], most) {
+  row([tag, count], most, slot) {
     const { model } = this.props;
     const click = (/** @type {MouseEvent} */ event) => {
       this.setState({ chosen: tag });
       model.filterTag(tag, event.altKey);
     };
     const choose = () => this.setState({ chosen: this.state.chosen === tag ? null : tag });
-    return html`<div class="tag-row" role="row" key=${tag} aria-selected=${this.state.chosen === tag}>
+    return html`<div class="tag-row" role="row" key=${slot} aria-selected=${this.state.chosen === tag}>
       <button type="button" role="gridcell" class="tag-name" onClick=${click} title="Click: filter. Alt-click: exclude.">
         <span class="share" style=${{ width: `${(100 * count) / most}%` }}></span><span class="name">${tag}</span><span class="number">${count}</span></button>
       <${IconButton} icon="tags" label="More for ${tag}" onClick=${choose} />
@@ -68,7 +69,7 @@ export class TagTable extends Component {
         onInput=${(/** @type {InputEvent} */ event) => this.setState({ text: /** @type {HTMLInputElement} */ (event.target).value })} />
       ${chosen !== null && all.has(chosen) && this.tools(chosen)}
       ${rows.length
-        ? html`<${Virtual} count=${rows.length} rowHeight=${ROW} least=${0} label=${counted(rows.length, "tag")} item=${(/** @type {number} */ place) => this.row(rows[place], most)} />`
+        ? html`<${Virtual} count=${rows.length} rowHeight=${ROW} least=${0} label=${counted(rows.length, "tag")} item=${(/** @type {number} */ place, /** @type {number} */ slot) => this.row(rows[place], most, slot)} />`
         : html`<p class="empty">${all.size ? "No tag has that in it." : "The captions are sentences, or there are none."}</p>`}
     </section>`;
   }

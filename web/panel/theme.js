@@ -29,5 +29,6 @@ export function followTheme(host) {
     observer.observe(element, { attributes: true, attributeFilter: ["class", "style"] });
   }
   look();
+  requestAnimationFrame(look); // the host may be put onto the page only after this
   return () => observer.disconnect();
 }

@@ -17,10 +17,11 @@ export function range(top, height, row, count) {
 }
 
 /**
- * @typedef {{count: number, rowHeight: number, least: number, item: (place: number) => any, label: string,
+ * @typedef {{count: number, rowHeight: number, least: number, item: (place: number, slot: number) => any, label: string,
  *   active?: string, role?: string, class?: string, onKeyDown?: (event: KeyboardEvent) => void, multi?: boolean,
  *   held?: {current: Virtual | null}, columnsChanged?: (columns: number) => void}} Props
- * `least` is the least width of a column; 0 for one column.
+ * `item` draws an item with `slot` as its key: what leaves the view is used again for what comes in, which costs less
+ * than to make it anew. `least` is the least width of a column; 0 for one column.
  */
 
 /** @extends {Component<Props>} */
@@ -89,6 +90,7 @@ export class Virtual extends Component {
     const { count, rowHeight, item, label, active, role = "grid", class: name = "", onKeyDown, multi } = this.props;
     const { first, last, columns } = this.state;
     const rows = Math.ceil(count / columns);
+    const slots = (this.page + 2 * MORE + 3) * columns;
     const places = Array.from({ length: Math.max(0, Math.min(count, last * columns) - first * columns) }, (_, n) => first * columns + n);
     return html`<div class="virtual ${name}" ref=${this.place} tabIndex="0" role=${role} aria-label=${label}
         aria-rowcount=${count} aria-multiselectable=${multi} aria-activedescendant=${active}
@@ -96,7 +98,7 @@ export class Virtual extends Component {
       <div class="virtual-all" style=${{ height: `${rows * rowHeight}px` }} role="presentation">
         <div class="virtual-some" role="presentation"
           style=${{ transform: `translateY(${first * rowHeight}px)`, gridTemplateColumns: `repeat(${columns}, minmax(0, 1fr))`, gridAutoRows: `${rowHeight}px` }}>
-          ${places.map(item)}
+          ${places.map((place) => item(place, place % slots))}
         </div>
       </div>
     </div>`;
