@@ -25,6 +25,8 @@ export class Editing {
     /** @type {Entry[]} edits that were undone before they had been sent */
     this.undone = [];
     this.busy = ""; // what the server is doing for all of the dataset
+    /** @type {Promise<unknown>} */
+    this.turn = Promise.resolve();
   }
 
   /** @param {string} dataset */
@@ -270,9 +272,20 @@ export class Editing {
    * @param {string} done what to say before the label; empty for nothing
    * @returns {Promise<boolean>} whether it was done
    */
-  async ask(route, body, done) {
+  ask(route, body, done) {
+    const asked = this.turn.then(() => this.askNow(route, body, done)); // three quick undos are three undos
+    this.turn = asked;
+    return asked;
+  }
+
+  /**
+   * @param {string} route
+   * @param {object} body
+   * @param {string} done
+   */
+  async askNow(route, body, done) {
     const { model } = this;
-    if (!model.dataset || this.busy) return false;
+    if (!model.dataset) return false;
     if (model.isAway) {
       model.notify("The server does not answer. Try this again when it is back.", "error");
       return false;
