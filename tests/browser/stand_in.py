@@ -91,7 +91,8 @@ class World:
             "base_model": "sdxl",
             "training": sum(row["set"] == "training" for row in self.rows),
             "regularization": sum(row["set"] != "training" for row in self.rows),
-            "revision": self.revision,
+            "revision": str(self.revision),
+            "problems": [],
             "can_undo": self.done[-1][0] if self.done else None,
             "can_redo": self.undone[-1][0] if self.undone else None,
             "edited": 0,
@@ -114,10 +115,10 @@ class World:
 
     def _written(self, label, rows):
         self.revision += 1
-        self.tell({"kind": "edited", "revision": self.revision})
+        self.tell({"kind": "edited", "revision": str(self.revision)})
         facts = self.facts()
         return {
-            "revision": self.revision,
+            "revision": str(self.revision),
             "label": label,
             "rows": rows,
             "can_undo": facts["can_undo"],
@@ -141,13 +142,13 @@ class World:
         changes = []
         for row in self.rows:
             if (keys is None or row["key"] in keys) and not (body["unedited_only"] and row["edited"]):
-                after = ", ".join(change(row["text"].split(", "), arguments))
+                after = ", ".join(change((row["text"] or "").split(", "), arguments))
                 if after != row["text"]:
                     changes.append((row["key"], row["text"], after))
         label = f"{body['operation']} in {len(changes)} captions"
         if body["preview"]:
             examples = [{"key": key, "before": before, "after": after} for key, before, after in changes[:50]]
-            return {"count": len(changes), "label": label, "examples": examples}
+            return {"count": len(changes), "emptied": 0, "label": label, "examples": examples}
         return self.write(label, changes)
 
     def tell(self, event):
@@ -224,7 +225,7 @@ class Handler(BaseHTTPRequestHandler):
                 "can_launch": world.can_launch,
                 "base_models": [{"name": "sdxl", "label": "SDXL", "token_limit": 75}],
                 "trainers": [{"name": "sd_scripts", "label": "kohya sd-scripts"}],
-                "trainer_profiles": ["kohya"],
+                "trainer_profiles": [{"name": "kohya", "label": "kohya, this machine"}],
                 "sources": [{"name": "wd", "label": "WD tagger"}, {"name": "sidecar", "label": "Sidecar"}],
                 "where": "page",
             },)
@@ -248,7 +249,7 @@ class Handler(BaseHTTPRequestHandler):
         if parts == ["rows"]:
             start = int(query["from"])
             rows = world.rows[start : start + int(query["count"])]
-            return ({"total": len(world.rows), "revision": world.revision, "rows": rows},)
+            return ({"total": len(world.rows), "revision": str(world.revision), "rows": rows},)
         if parts[0] == "row":
             return ({**world.rows[world.places[parts[1]]], **DETAILS},)
         if parts == ["summary"]:
@@ -272,7 +273,7 @@ class Handler(BaseHTTPRequestHandler):
                 place = world.places[key]
                 world.rows[place] = {**world.rows[place], "rejected": body["rejected"]}
                 rows.append(world.rows[place])
-            return ({"revision": world.revision, "rows": rows},)
+            return (world._written("Reject", rows),)
         return ({"job": "j1"},)
 
     def _edits(self, body):
@@ -329,8 +330,8 @@ DETAILS = {
     "prompt": "a person under a tree, masterpiece",
     "tags": [{"text": "long hair", "source": "wd", "confidence": 0.93}],
     "offered": [{"source": "wd", "text": "oldlandmark, long hair"}],
-    "history": [{"label": "Edit a caption", "at": "2026-11-20T10:00:00+00:00", "before": "old", "after": "new"}],
-    "bucket": [832, 1216],
+    "history": [{"label": "Edit a caption", "at": "2026-11-20T10:00:00+00:00", "undone": False, "before": "old", "after": "new"}],
+    "bucket": {"width": 832, "height": 1216},
 }
 SUMMARY = {
     "training": 270,
@@ -340,6 +341,7 @@ SUMMARY = {
         {"width": 832, "height": 1216, "count": 90},
         {"width": 1216, "height": 832, "count": 60},
     ],
+    "rejected": 1,
     "dropped": 2,
     "upscaled": 5,
     "steps_per_epoch": 1350,

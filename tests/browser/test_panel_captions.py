@@ -201,3 +201,13 @@ def test_a_caption_is_text_and_never_markup(panel):
     panel.says("saved")
     assert panel.row(0).locator(".text b, .text img").count() == 0
     assert "<b>bold</b>" in panel.row(0).inner_text()
+
+
+def test_an_emptied_caption_is_taken_away(panel):
+    panel.edit(0, "")
+    panel.says("saved")
+    assert panel.world.text("pictures:0") is None
+    panel.row(0).get_by_text("No caption yet.").wait_for()
+    panel.edit(0, "a new one")
+    panel.says("saved")
+    assert panel.world.text("pictures:0") == "a new one"

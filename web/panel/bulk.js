@@ -121,7 +121,7 @@ export class Bulk extends Component {
             this.change({ keep: /** @type {HTMLInputElement} */ (event.target).checked })} />Leave captions alone that a person has edited</label>
         </div>
         <div class="preview" role="status">
-          ${says ? html`<p class="error">${says}</p>` : preview ? html`<p><strong>${counted(preview.count, "caption")}</strong> ${preview.count === 1 ? "changes" : "change"}${preview.count > preview.examples.length ? `; the first ${preview.examples.length}:` : preview.count ? ":" : ". Nothing to do."}</p>` : html`<p class="dim">A preview comes here.</p>`}
+          ${says ? html`<p class="error">${says}</p>` : preview ? html`<p><strong>${counted(preview.count, "caption")}</strong> ${preview.count === 1 ? "changes" : "change"}${preview.count > preview.examples.length ? `; the first ${preview.examples.length}:` : preview.count ? ":" : ". Nothing to do."}${preview.emptied ? ` ${counted(preview.emptied, "caption")} would be left empty and stay.` : ""}</p>` : html`<p class="dim">A preview comes here.</p>`}
           ${preview?.examples.map((example) => html`<${Example} key=${example.key} ...${example} />`)}
         </div>
         <footer><button type="button" onClick=${() => this.close()}>Cancel</button>

@@ -86,8 +86,8 @@ export class Editing {
     if (!draft) return;
     this.draft = null;
     this.forget(DRAFT, draft.key);
-    const text = draft.text.trim();
-    if (text !== (draft.before ?? "")) this.set(draft.key, draft.before, text);
+    const text = draft.text.trim() || null; // without a word there is no caption
+    if (text !== draft.before) this.set(draft.key, draft.before, text);
     this.model.changed();
   }
 
@@ -142,8 +142,8 @@ export class Editing {
     rows.replace(answer.rows);
     rows.revision = answer.revision;
     if (dataset) {
-      const undo = entry ? (answer.can_undo ?? entry.label) : (answer.can_undo ?? null);
-      this.model.dataset = { ...dataset, revision: answer.revision, can_undo: undo, can_redo: answer.can_redo ?? null };
+      const { revision, can_undo, can_redo } = answer;
+      this.model.dataset = { ...dataset, revision, can_undo, can_redo };
     }
     this.overlay();
     this.model.changed();
@@ -296,7 +296,6 @@ export class Editing {
       await this.outbox?.empty();
       const answer = await model.api.post(`datasets/${model.dataset.id}/${route}`, body);
       this.written(answer);
-      if (answer.can_undo === undefined) await this.afterwards();
       if (done) model.notify(answer.label ? `${done}: ${answer.label}` : done, "info", this.undoing(route));
       return true;
     } catch (error) {
@@ -312,12 +311,6 @@ export class Editing {
   /** @param {string} route */
   undoing(route) {
     return route === "undo" || route === "redo" ? undefined : { label: "Undo", run: () => this.undo() };
-  }
-
-  /** Fetch what can be undone, where the answer does not say. */
-  async afterwards() {
-    const { model } = this;
-    model.dataset = await model.api.get(`datasets/${model.dataset?.id}`);
   }
 
   /** Open the editor again with what was typed when the browser went down. */

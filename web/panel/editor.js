@@ -119,7 +119,7 @@ export class Editor extends Component {
     }
     const { editing } = this.props.model;
     if (event.key === "Escape") editing.cancel();
-    else if (event.key === "Enter" && !event.shiftKey) {
+    else if (event.key === "Enter") {
       const text = this.area.current.value.replace(/[\s,]+$/, "");
       if (text !== this.area.current.value) editing.type(text);
       editing.commit();

@@ -7,7 +7,6 @@ export const KEYS = Object.freeze([
   ["Arrows, Home, End, Page Up, Page Down", "go to another image; with Shift, select up to it"],
   ["Enter", "edit the caption; in the editor, keep it"],
   ["Ctrl+Enter", "in the editor: keep it and edit the next"],
-  ["Shift+Enter", "in the editor: a new line"],
   ["Esc", "in the editor, drop what was typed; else select only the current image"],
   ["Space", "reject the selected images, or take them back"],
   ["Ctrl+A", "select all that are shown"],

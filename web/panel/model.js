@@ -119,6 +119,7 @@ export class Model {
     try {
       await rows.load(page, arrived);
       if (this.rows === rows) this.editing.restoreDraft();
+      for (const problem of dataset.problems) this.notify(problem, "error");
     } catch (error) {
       this.fail(error);
     }
@@ -194,7 +195,7 @@ export class Model {
     await this.refresh();
   }
 
-  /** @param {{kind: string, revision?: number | string}} event */
+  /** @param {{kind: string, revision?: string}} event */
   hear(event) {
     if (event.kind === "edited") setTimeout(() => event.revision !== this.rows.revision && this.refresh(), SETTLE);
     else {

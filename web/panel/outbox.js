@@ -114,7 +114,7 @@ export class Outbox {
       }
       this.to.away(false);
       if (error instanceof Refused && error.conflicts) this.#conflicts(entry, error.conflicts);
-      else if (error instanceof Refused && error.status >= 500) return this.#failed(entry, error);
+      else if (error instanceof Refused && (error.status >= 500 || error.status === 429)) return this.#failed(entry, error);
       else {
         this.#done(entry);
         this.to.refused(entry, /** @type {Error} */ (error));

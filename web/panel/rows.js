@@ -15,7 +15,7 @@ export class Rows {
     this.places = new Map();
     this.total = 0;
     this.version = 0; // counts changes, for what is worked out from the rows
-    /** @type {number | string | null} */
+    /** @type {string | null} */
     this.revision = null;
   }
 
@@ -27,7 +27,7 @@ export class Rows {
 
   /**
    * Fetch all pages; `arrived` is called after each. A dataset that changes meanwhile is fetched from its start.
-   * @param {(from: number, count: number) => Promise<{total: number, revision: number | string, rows: Row[]}>} page
+   * @param {(from: number, count: number) => Promise<{total: number, revision: string, rows: Row[]}>} page
    * @param {() => boolean} arrived returns whether to go on
    */
   async load(page, arrived) {

@@ -7,7 +7,7 @@ import { Component, html, Icon } from "./ui.js";
 /** @typedef {{model: import("./model.js").Model, id: string}} Props */
 
 const POLL = 3_000; // ms while it runs, besides what the server tells
-const ON = new Set(["running", "starting", "queued"]);
+const ON = new Set(["running", "starting"]);
 
 /** @extends {Component<Props, {run: Run | null, says: string, sure: boolean}>} */
 export class RunDetails extends Component {

@@ -72,6 +72,7 @@ export class Summary extends Component {
       ["Steps an epoch", facts.steps_per_epoch?.toLocaleString("en")],
       ["Steps in all", facts.total_steps?.toLocaleString("en")],
       ["Time", duration(facts.seconds)],
+      ["Rejected", facts.rejected || null],
       ["Dropped", facts.dropped],
       ["Upscaled", facts.upscaled],
     ].filter(([, value]) => value !== undefined && value !== null);

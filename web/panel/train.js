@@ -9,7 +9,7 @@ import { Component, date, duration, html, Icon } from "./ui.js";
 /** @typedef {{trainer: string, folder: string, images: string, profile: string, job: Job | null, says: string, runs: Run[] | null, open: string | null, sure: boolean}} State */
 
 const POLL = 500; // ms while a job works
-const ENDED = new Set(["done", "failed", "cancelled", "error", "finished"]);
+const ENDED = new Set(["done", "failed"]);
 
 /** @extends {Component<Props, State>} */
 export class Train extends Component {
@@ -34,7 +34,7 @@ export class Train extends Component {
 
   get profiles() {
     const profiles = this.props.model.session?.trainer_profiles ?? [];
-    return profiles.map((each) => (typeof each === "string" ? [each, each] : [each.name, each.label ?? each.name]));
+    return profiles.map((each) => ([each.name, each.label]));
   }
 
   componentDidMount() {
@@ -134,7 +134,7 @@ export class Train extends Component {
     const { job } = this.state;
     if (!job) return null;
     const ended = ENDED.has(job.state);
-    const failed = ended && job.state !== "done" && job.state !== "finished";
+    const failed = job.state === "failed";
     return html`<div class="job ${failed ? "error" : ""}" role="status">
       <span>${ended ? job.message || (failed ? "It failed." : "Done.") : `${job.step}${job.total ? ` ${job.done} of ${job.total}` : "…"}`}</span>
       ${!ended && html`<progress max=${job.total || 1} value=${job.total ? job.done : undefined}></progress>`}
@@ -145,7 +145,7 @@ export class Train extends Component {
 /** @param {{run: Run}} props */
 function RunLine({ run }) {
   const isOn = run.state === "running" || run.state === "starting";
-  return html`<span class="name">${run.name}</span> <span class="mark ${{ failed: "error", stopped: "warning", running: "edited" }[run.state] ?? "plain"}">${run.state}</span>
+  return html`<span class="name">${run.name}</span> <span class="mark ${{ failed: "error", lost: "error", cancelled: "warning", running: "edited", completed: "edited" }[run.state] ?? "plain"}">${run.state}</span>
     <small>${run.total_steps ? `${run.step} / ${run.total_steps}` : ""}${run.loss !== null ? ` · loss ${run.loss.toPrecision(3)}` : ""}${isOn && run.eta !== null ? ` · ${duration(run.eta)} left` : ""}
     ${!isOn ? ` · ${date(run.ended_at ?? run.started_at)}` : ""} · version ${run.manifest_hash?.slice(0, 8)}</small>
     ${isOn && html`<progress max=${run.total_steps || 1} value=${run.step} aria-label="Steps"></progress>`}`;

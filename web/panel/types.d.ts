@@ -31,8 +31,8 @@ export interface RowDetails extends Row {
   prompt: string;
   tags: { text: string; source: string; confidence: number | null }[];
   offered: { source: string; text: string }[];
-  history: { label: string; at: string; before: string | null; after: string | null }[];
-  bucket: [number, number] | { width: number; height: number } | null;
+  history: { label: string; at: string; undone: boolean; before: string | null; after: string | null }[];
+  bucket: { width: number; height: number } | null;
 }
 
 export interface DatasetName {
@@ -54,9 +54,10 @@ export interface DatasetFacts {
   base_model: string;
   training: number;
   regularization: number;
-  revision: number | string;
+  revision: string;
   can_undo: string | null;
   can_redo: string | null;
+  problems: string[];
 }
 
 export interface Named {
@@ -71,7 +72,7 @@ export interface Session {
   can_launch: boolean;
   base_models: { name: string; label: string; token_limit: number }[];
   trainers: Named[];
-  trainer_profiles: (string | { name: string; label?: string })[];
+  trainer_profiles: Named[];
   sources: Named[];
   where: "comfyui" | "page";
 }
@@ -90,11 +91,11 @@ export interface Conflict {
 
 /** What every writing route answers with. */
 export interface Written {
-  revision: number | string;
+  revision: string;
   rows: Row[];
-  label?: string;
-  can_undo?: string | null;
-  can_redo?: string | null;
+  label: string;
+  can_undo: string | null;
+  can_redo: string | null;
 }
 
 export interface Problem {
@@ -111,14 +112,15 @@ export interface Summary {
   buckets: { width: number; height: number; count: number }[];
   dropped: number;
   upscaled: number;
-  steps_per_epoch: number;
-  total_steps: number;
+  rejected: number;
+  steps_per_epoch: number | null;
+  total_steps: number | null;
   seconds: number | null;
   problems: Problem[];
 }
 
 export interface Job {
-  state: string;
+  state: "waiting" | "running" | "done" | "failed";
   step: string;
   done: number;
   total: number;
@@ -140,7 +142,7 @@ export interface Run {
   started_at: string | null;
   ended_at: string | null;
   manifest_hash: string;
-  history?: [number, number, number][];
+  history?: [number, number, number | null][];
   log?: string;
   samples?: string[];
   loras?: string[];
@@ -148,6 +150,7 @@ export interface Run {
 
 export interface Preview {
   count: number;
+  emptied: number;
   label: string;
   examples: { key: string; before: string | null; after: string | null }[];
 }

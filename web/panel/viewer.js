@@ -109,7 +109,7 @@ export class Viewer extends Component {
 /** @param {{row: import("./types.d.ts").Row, details: RowDetails | null}} props */
 function Facts({ row, details }) {
   const bucket = details?.bucket;
-  const size = bucket && (Array.isArray(bucket) ? `${bucket[0]}×${bucket[1]}` : `${bucket.width}×${bucket.height}`);
+  const size = bucket && `${bucket.width}×${bucket.height}`;
   const facts = [
     ["Size", `${row.width}×${row.height}`],
     ["Bucket", size || (details ? "none" : "…")],
@@ -129,7 +129,7 @@ function More({ model, row, details }) {
       <small>${offer.source}</small><p>${offer.text}</p><button type="button" disabled=${offer.text === row.text} onClick=${() => use(offer)}>Use</button></div>`)}`}
     ${details.tags.length > 0 && html`<h3>Seen by taggers</h3><p class="chips">${details.tags.map((tag) => html`<span class="chip" key=${tag.source + tag.text} title=${tag.source}>${tag.text}<small>${score(tag.confidence)}</small></span>`)}</p>`}
     <h3>History</h3>
-    ${details.history.length ? html`<ol class="history">${details.history.map((each, n) => html`<li key=${n}>
-      <strong>${each.label}</strong> <small>${date(each.at)}</small><p>${each.after ?? "(no caption)"}</p>
+    ${details.history.length ? html`<ol class="history">${details.history.map((each, n) => html`<li key=${n} class=${each.undone ? "undone" : ""}>
+      <strong>${each.label}</strong> <small>${date(each.at)}${each.undone ? ", undone" : ""}</small><p>${each.after ?? "(no caption)"}</p>
       ${each.before !== null && each.before !== row.text && html`<button type="button" onClick=${() => use({ text: each.before ?? "", source: "the history" })}>Back to what it was before</button>`}</li>`)}</ol>` : html`<p class="dim">Nobody has changed it.</p>`}`;
 }
