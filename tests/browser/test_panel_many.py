@@ -1,0 +1,166 @@
+"""Many captions at once in the panel: selection, filters, tags, bulk edits with preview and undo, rejection."""
+
+import re
+
+from .stand_in import World
+from .test_panel_captions import until
+
+
+def filter_by(panel, text):
+    panel.page.get_by_label("Filter", exact=True).fill(text)
+
+
+def says(panel):
+    return panel.page.locator("#filter-says").inner_text()
+
+
+def test_a_filter_shows_what_passes_and_says_how_many(panel):
+    filter_by(panel, "set:regularization")
+    panel.page.get_by_text("30 of 300 images").wait_for()
+    panel.row(270).wait_for()
+    assert panel.row(0).count() == 0
+    panel.page.get_by_label("Clear the filter").click()
+    panel.row(0).wait_for()
+
+
+def test_a_wrong_filter_says_so_and_keeps_what_was_shown(panel):
+    filter_by(panel, "set:regularization")
+    panel.page.get_by_text("30 of 300 images").wait_for()
+    filter_by(panel, "set:regularization (tag:hat")
+    panel.page.get_by_text("A parenthesis is not closed.").wait_for()
+    assert panel.page.get_by_label("Filter", exact=True).get_attribute("aria-invalid") == "true"
+    panel.row(270).wait_for()
+
+
+def test_an_edited_row_stays_in_view_until_it_is_asked_to_go(panel):
+    first = next(n for n, row in enumerate(panel.world.rows) if "hat" in row["text"].split(", "))
+    filter_by(panel, "tag:hat")
+    panel.row(first).wait_for()
+    panel.edit(first, "oldlandmark")
+    panel.says("saved")
+    assert panel.row(first).count() == 1, "nothing jumps"
+    panel.page.get_by_role("button", name="1 changed and pass no more: hide").click()
+    assert panel.row(first).count() == 0
+
+
+def test_a_click_on_a_tag_filters_and_alt_click_excludes(panel):
+    panel.page.get_by_role("button", name="Tags", exact=True).click()
+    table = panel.page.locator(".tag-table")
+    with_hat = sum("hat" in row["text"].split(", ") for row in panel.world.rows)
+    row = table.locator(".tag-name").filter(has_text=re.compile(r"^hat"))
+    assert row.locator(".number").inner_text() == str(with_hat)
+    row.click()
+    panel.page.get_by_text(f"{with_hat} of 300 images").wait_for()
+    row.click(modifiers=["Alt"])
+    panel.page.get_by_text(f"{300 - with_hat} of 300 images").wait_for()
+    assert panel.page.get_by_label("Filter", exact=True).input_value() == "-tag:hat"
+
+
+def test_tags_are_counted_anew_after_an_edit(panel):
+    panel.page.get_by_role("button", name="Tags", exact=True).click()
+    panel.edit(0, "oldlandmark, never seen before")
+    panel.page.get_by_label("Find a tag").fill("never")
+    panel.page.locator(".tag-name", has_text="never seen before").wait_for()
+
+
+def test_a_bulk_edit_is_previewed_done_and_undone(panel):
+    before = [row["text"] for row in panel.world.rows]
+    panel.page.locator(".captions").focus()
+    panel.page.keyboard.press("Shift+ArrowDown")
+    panel.page.keyboard.press("Shift+ArrowDown")
+    panel.page.get_by_role("button", name="Bulk edit").click()
+    panel.page.get_by_label("Tags several by comma").fill("evening, lamp")
+    panel.page.get_by_text("3 captions change").wait_for()
+    assert panel.page.locator(".example ins").first.inner_text().strip() == "evening, lamp,"
+    assert [row["text"] for row in panel.world.rows] == before, "a preview writes nothing"
+    panel.page.get_by_role("button", name="Change 3 captions").click()
+    panel.page.get_by_text("Done: add_tags in 3 captions").wait_for()
+    changed = [now["text"] != then for now, then in zip(panel.world.rows, before, strict=True)]
+    assert changed[:4] == [True, True, True, False]
+    panel.row(0).get_by_text("evening", exact=True).wait_for()
+    panel.page.locator(".notice").get_by_role("button", name="Undo").click()
+    until(lambda: [row["text"] for row in panel.world.rows] == before)
+
+
+def test_a_bulk_edit_leaves_what_a_person_wrote_unless_told(panel):
+    panel.edit(0, "oldlandmark, hat, by hand")
+    panel.says("saved")
+    panel.page.get_by_role("button", name="Bulk edit").click()
+    panel.page.get_by_label("What").select_option("remove_tags")
+    panel.page.get_by_label("Where").select_option("all")
+    panel.page.get_by_label("Tags several by comma").fill("hat")
+    others = sum("hat" in row["text"].split(", ") for row in panel.world.rows[1:])
+    panel.page.get_by_text(f"{others} captions change").wait_for()
+    panel.page.get_by_label("Leave captions alone that a person has edited").uncheck()
+    panel.page.get_by_text(f"{others + 1} captions change").wait_for()
+
+
+def test_a_tag_is_renamed_everywhere_from_the_table(panel):
+    panel.page.get_by_role("button", name="Tags", exact=True).click()
+    panel.page.get_by_label("More for hat").click()
+    panel.page.get_by_role("button", name="Rename or merge").click()
+    panel.page.get_by_label(re.compile("^Becomes")).fill("cap")
+    count = sum("hat" in row["text"].split(", ") for row in panel.world.rows)
+    panel.page.get_by_role("button", name=f"Change {count} captions").click()
+    until(lambda: not any("hat" in row["text"].split(", ") for row in panel.world.rows))
+    panel.page.locator(".tag-name", has_text="cap").wait_for()
+
+
+def test_common_tags_of_several_images(panel):
+    panel.page.locator(".captions").focus()
+    panel.page.keyboard.press("Shift+ArrowDown")
+    panel.page.locator(".selection-bar").get_by_role("button", name="Tags").click()
+    first, second = (set(panel.world.text(f"pictures:{n}").split(", ")) for n in (0, 1))
+    in_all, in_some = panel.page.locator(".common p").all()
+    assert in_all.locator(".chip").count() == len(first & second)
+    assert in_some.locator(".chip").count() == len(first ^ second)
+
+
+def test_rejected_images_are_greyed_filtered_and_taken_back(panel):
+    panel.page.get_by_role("button", name="Images", exact=True).click()
+    panel.row(1).locator(".frame").hover()
+    panel.row(1).get_by_role("button", name="Reject").click()
+    until(lambda: panel.world.rows[1]["rejected"])
+    assert "rejected" in panel.row(1).get_attribute("class").split()
+    filter_by(panel, "rejected:yes")
+    panel.page.get_by_text("1 of 300 images").wait_for()
+    panel.row(1).get_by_role("button", name="Take back").click()
+    until(lambda: not panel.world.rows[1]["rejected"])
+
+
+def test_shift_click_and_control_click_select(panel):
+    panel.row(1).locator(".file").click()
+    panel.row(4).locator(".file").click(modifiers=["Shift"])
+    panel.page.get_by_text("4 images selected").wait_for()
+    panel.row(2).locator(".file").click(modifiers=["ControlOrMeta"])
+    panel.page.get_by_text("3 images selected").wait_for()
+
+
+def test_an_enlarged_image_shows_what_is_known_and_goes_on_by_arrows(panel):
+    panel.page.locator(".captions").focus()
+    panel.page.keyboard.press("v")
+    dialog = panel.page.get_by_role("dialog")
+    dialog.get_by_text("a person under a tree, masterpiece").wait_for()
+    assert "832×1216" in dialog.inner_text()
+    panel.page.keyboard.press("ArrowRight")
+    panel.page.get_by_role("dialog", name="picture 00001.png").wait_for()
+    dialog.get_by_role("button", name="Use", exact=True).click()
+    until(lambda: panel.world.text("pictures:1") == "oldlandmark, long hair")
+    panel.page.keyboard.press("Escape")
+    dialog.wait_for(state="detached")
+    assert panel.row(1).get_attribute("aria-selected") == "true"
+
+
+def test_an_empty_dataset_says_what_to_do(opened):
+    panel = opened(World(0))
+    panel.page.get_by_text("This dataset has no images.").wait_for()
+
+
+def test_without_a_server_there_is_a_message_and_it_goes_on_by_itself(opened):
+    panel = opened(World(10))
+    panel.row(0).wait_for()
+    panel.page.route("**/api/**", lambda route: route.abort())
+    panel.page.reload()
+    panel.page.get_by_text("The panel cannot be filled.").wait_for()
+    panel.page.unroute("**/api/**")
+    panel.row(0).wait_for()

@@ -1,0 +1,307 @@
+// What the panel knows and shows: session, dataset, rows, filter, selection, notices; it draws nothing.
+
+import { Api, Away } from "./api.js";
+import { frequencies } from "./captions.js";
+import { Editing } from "./editing.js";
+import { compile, FilterError, factsOf, tagFilter } from "./filter.js";
+import { Rows } from "./rows.js";
+import { Selection } from "./selection.js";
+
+/** @typedef {import("./types.d.ts").Row} Row */
+/** @typedef {{id: number, text: string, kind: "info" | "error", action?: {label: string, run: () => void}}} Notice */
+/** @typedef {"images" | "captions" | "summary" | "train"} Step */
+
+const RETRY = 2_000; // ms
+const NOTICE = 8_000; // ms
+const SETTLE = 250; // ms; our own edit is told as an event too, often before its answer is here
+
+export class Model {
+  /**
+   * @param {{base: string, storage?: Storage, changed?: () => void}} options
+   */
+  constructor({ base, storage = globalThis.localStorage, changed = () => {} }) {
+    this.api = new Api(base);
+    this.storage = storage;
+    this.changed = changed;
+    /** @type {"starting" | "empty" | "loading" | "ready" | "failed"} */
+    this.phase = "starting";
+    this.failure = "";
+    this.isAway = false;
+    /** @type {import("./types.d.ts").DatasetName[]} */
+    this.datasets = [];
+    /** @type {import("./types.d.ts").DatasetFacts | null} */
+    this.dataset = null;
+    this.rows = new Rows();
+    this.selection = new Selection();
+    this.editing = new Editing(this);
+    /** @type {Step} */
+    this.step = "captions";
+    this.filterText = "";
+    /** @type {FilterError | null} */
+    this.filterError = null;
+    /** @type {(row: Row) => boolean} */
+    this.test = () => true;
+    /** @type {string[]} */
+    this.shown = [];
+    /** @type {Notice[]} */
+    this.notices = [];
+    /** @type {string | null} */
+    this.enlarged = null;
+    /** @type {null | {operation: string, arguments?: Record<string, unknown>}} */
+    this.bulk = null;
+    this.tagsOpen = false;
+    this.heard = 0; // counts what runs and jobs told
+    /** @type {EventSource | null} */
+    this.events = null;
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    this.retry = undefined;
+    /** @type {Map<boolean, {version: number, keys: string, tags: Map<string, number>}>} */
+    this.counted = new Map();
+  }
+
+  get session() {
+    return this.api.session;
+  }
+
+  /** Begin: session, datasets, and the one that was open last. */
+  async start() {
+    try {
+      [, this.datasets] = await Promise.all([this.api.open(), this.api.get("datasets")]);
+    } catch (error) {
+      this.fail(error);
+      return;
+    }
+    const last = this.storage.getItem("lorads.dataset");
+    const first = this.datasets.find(({ id }) => id === last) ?? this.datasets[0];
+    if (first) await this.open(first.id);
+    else this.phase = "empty";
+    this.changed();
+  }
+
+  /**
+   * Show a dataset.
+   * @param {string} id
+   */
+  async open(id) {
+    this.editing.commit();
+    this.editing.close();
+    this.events?.close();
+    this.rows = new Rows();
+    this.selection = new Selection();
+    this.shown = [];
+    this.phase = "loading";
+    this.changed();
+    try {
+      this.dataset = await this.api.get(`datasets/${id}`);
+    } catch (error) {
+      this.fail(error);
+      return;
+    }
+    this.storage.setItem("lorads.dataset", id);
+    this.editing.open(id);
+    await this.reload();
+    this.listen(id);
+  }
+
+  /** Fetch all rows again; what is not sent yet stays as it is. */
+  async reload() {
+    const { dataset, rows } = this;
+    if (!dataset) return;
+    const page = (/** @type {number} */ from, /** @type {number} */ count) =>
+      this.api.get(`datasets/${dataset.id}/rows`, { from, count });
+    const arrived = () => {
+      if (this.rows !== rows) return false;
+      this.editing.overlay();
+      this.phase = "ready";
+      this.refilter();
+      return true;
+    };
+    try {
+      await rows.load(page, arrived);
+      if (this.rows === rows) this.editing.restoreDraft();
+      for (const problem of dataset.problems) this.notify(problem, "error");
+    } catch (error) {
+      this.fail(error);
+    }
+    this.changed();
+  }
+
+  /** @param {unknown} error */
+  fail(error) {
+    if (error instanceof Away) this.away(true);
+    if (this.phase !== "ready") {
+      this.phase = "failed";
+      this.failure = /** @type {Error} */ (error).message;
+    } else if (!(error instanceof Away)) this.notify(/** @type {Error} */ (error).message, "error");
+    this.changed();
+  }
+
+  /**
+   * The server went away, or is back.
+   * @param {boolean} isAway
+   */
+  away(isAway) {
+    if (isAway === this.isAway) return;
+    this.isAway = isAway;
+    clearTimeout(this.retry);
+    if (isAway) this.retry = setTimeout(() => this.knock(), RETRY);
+    this.changed();
+  }
+
+  /** Ask whether the server is back; if so, send what waits and look what has changed. */
+  async knock() {
+    try {
+      await this.api.open();
+    } catch {
+      clearTimeout(this.retry);
+      this.retry = setTimeout(() => this.knock(), RETRY);
+      return;
+    }
+    this.away(false);
+    if (!this.dataset || this.phase !== "ready") {
+      await this.start();
+      return;
+    }
+    await this.editing.outbox?.flush();
+    this.listen(this.dataset.id);
+    await this.refresh();
+  }
+
+  /** @param {string} id */
+  listen(id) {
+    this.events?.close();
+    const events = new EventSource(this.api.url("events", { dataset: id }));
+    this.events = events;
+    events.onmessage = (message) => this.hear(JSON.parse(message.data));
+    events.onopen = () => this.away(false);
+    events.onerror = () => this.missed(events, id);
+  }
+
+  /**
+   * The events broke off: the server is away, or only this connection has ended.
+   * @param {EventSource} events
+   * @param {string} id
+   */
+  async missed(events, id) {
+    if (this.events !== events || this.isAway) return;
+    try {
+      await this.api.open();
+    } catch {
+      this.away(true);
+      return;
+    }
+    if (this.events !== events) return;
+    if (events.readyState === EventSource.CLOSED) setTimeout(() => this.events === events && this.listen(id), RETRY);
+    await this.refresh();
+  }
+
+  /** @param {{kind: string, revision?: string}} event */
+  hear(event) {
+    if (event.kind === "edited") setTimeout(() => event.revision !== this.rows.revision && this.refresh(), SETTLE);
+    else {
+      this.heard += 1;
+      this.changed();
+    }
+  }
+
+  /** Look whether another tab, or a run of the graph, has changed the dataset, and fetch it if so. */
+  async refresh() {
+    if (!this.dataset || this.editing.outbox?.sending) return;
+    try {
+      this.dataset = await this.api.get(`datasets/${this.dataset.id}`);
+    } catch (error) {
+      this.fail(error);
+      return;
+    }
+    if (this.dataset?.revision !== this.rows.revision) await this.reload();
+    this.changed();
+  }
+
+  /** @param {string} text */
+  filter(text) {
+    this.filterText = text;
+    try {
+      this.test = compile(text);
+      this.filterError = null;
+    } catch (error) {
+      if (!(error instanceof FilterError)) throw error;
+      this.filterError = error;
+    }
+    this.refilter();
+    this.changed();
+  }
+
+  /**
+   * Filter by one tag, or without it, besides what the filter asks already.
+   * @param {string} tag
+   * @param {boolean} without
+   */
+  filterTag(tag, without) {
+    const term = tagFilter(tag, without);
+    const other = tagFilter(tag, !without);
+    const terms = this.filterText.trim();
+    if (terms === term || terms.endsWith(` ${term}`)) this.filter(terms.slice(0, -term.length).trim());
+    else this.filter(`${terms.replace(other, "").trim()} ${term}`.trim());
+  }
+
+  /** Work out which rows pass. An edited row stays in view until this is called, so that nothing jumps. */
+  refilter() {
+    const { list } = this.rows;
+    this.shown = this.rows.filtered(this.test).map((place) => list[place].key);
+    if (this.selection.current === null && this.shown.length) this.selection.go(this.shown, this.shown[0]);
+  }
+
+  /** How many rows are shown that would not pass any more. */
+  get stale() {
+    if (!this.filterText) return 0;
+    return this.shown.filter((key) => {
+      const row = this.rows.get(key);
+      return row && !this.test(row);
+    }).length;
+  }
+
+  /** The rows that a bulk operation or a rejection is about. */
+  get selected() {
+    return [...this.selection.keys].filter((key) => this.rows.places.has(key));
+  }
+
+  /**
+   * Return the dataset's tags, or those of the selected images, by frequency.
+   * @param {boolean} ofSelection
+   */
+  tags(ofSelection = false) {
+    const keys = ofSelection ? this.selected.join() : "";
+    const known = this.counted.get(ofSelection);
+    if (known?.version === this.rows.version && known.keys === keys) return known.tags;
+    const list = ofSelection ? this.selected.flatMap((key) => this.rows.get(key) ?? []) : this.rows.list;
+    const tags = frequencies(list.map(factsOf));
+    this.counted.set(ofSelection, { version: this.rows.version, keys, tags });
+    return tags;
+  }
+
+  /**
+   * @param {string} text
+   * @param {"info" | "error"} [kind]
+   * @param {Notice["action"]} [action]
+   */
+  notify(text, kind = "info", action = undefined) {
+    const notice = { id: Date.now() + Math.random(), text, kind, action };
+    this.notices = [...this.notices.filter((each) => each.text !== text), notice].slice(-3);
+    if (kind === "info") setTimeout(() => this.dismiss(notice), NOTICE);
+    this.changed();
+  }
+
+  /** @param {Notice} notice */
+  dismiss(notice) {
+    this.notices = this.notices.filter((each) => each !== notice);
+    this.changed();
+  }
+
+  stop() {
+    this.editing.commit();
+    this.editing.close();
+    this.events?.close();
+    this.events = null;
+    clearTimeout(this.retry);
+  }
+}

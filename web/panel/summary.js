@@ -1,0 +1,121 @@
+// What training will see: counts, buckets as a picture, steps, time, problems; fetched, and again after edits.
+
+import { Component, counted, duration, html, IconButton } from "./ui.js";
+
+/** @typedef {import("./types.d.ts").Summary} Facts */
+/** @typedef {{model: import("./model.js").Model}} Props */
+
+const PAUSE = 800; // ms after an edit
+const SIDE = 56; // px of the longest side of a bucket's picture
+const MOST = 100; // problems shown of each severity
+
+/** @extends {Component<Props, {facts: Facts | null, says: string, open: string | null}>} */
+export class Summary extends Component {
+  /** @param {Props} props */
+  constructor(props) {
+    super(props);
+    this.state = { facts: null, says: "", open: null };
+    this.asked = "";
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    this.timer = undefined;
+  }
+
+  componentDidMount() {
+    this.fetch();
+  }
+
+  componentWillUnmount() {
+    clearTimeout(this.timer);
+  }
+
+  componentDidUpdate() {
+    if (this.mark === this.asked) return;
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.fetch(), PAUSE);
+  }
+
+  get mark() {
+    const { dataset, isAway } = this.props.model;
+    return `${dataset?.id}#${dataset?.revision}#${isAway}`;
+  }
+
+  async fetch() {
+    const { model } = this.props;
+    if (this.mark === this.asked || !model.dataset) return;
+    const mark = this.mark;
+    this.asked = mark;
+    try {
+      const facts = await model.api.get(`datasets/${model.dataset.id}/summary`);
+      if (mark === this.asked) this.setState({ facts, says: "" });
+    } catch (error) {
+      if (mark === this.asked) this.setState({ says: /** @type {Error} */ (error).message });
+    }
+  }
+
+  render() {
+    const { facts, says } = this.state;
+    return html`<section class="summary" aria-label="Summary">
+      <header><h2>Summary</h2><${IconButton} icon="refresh" label="Work it out again" onClick=${() => {
+        this.asked = "";
+        this.fetch();
+      }} /></header>
+      ${says && html`<p class="error" role="alert">${says}</p>`}
+      ${facts ? this.facts(facts) : !says && html`<p class="empty">Working it out…</p>`}
+    </section>`;
+  }
+
+  /** @param {Facts} facts */
+  facts(facts) {
+    const numbers = [
+      ["Training", facts.training.toLocaleString("en")],
+      ["Regularization", facts.regularization.toLocaleString("en")],
+      ["Steps an epoch", facts.steps_per_epoch?.toLocaleString("en")],
+      ["Steps in all", facts.total_steps?.toLocaleString("en")],
+      ["Time", duration(facts.seconds)],
+      ["Rejected", facts.rejected || null],
+      ["Dropped", facts.dropped],
+      ["Upscaled", facts.upscaled],
+    ].filter(([, value]) => value !== undefined && value !== null);
+    return html`<dl class="numbers">${numbers.map(([name, value]) => html`<div key=${name}><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>
+      <h3>Buckets</h3>
+      ${facts.buckets.length ? html`<${Buckets} buckets=${facts.buckets} />` : html`<p class="dim">No image fits a bucket.</p>`}
+      <h3>Problems</h3>
+      ${facts.problems.length ? this.problems(facts.problems) : html`<p class="dim">None.</p>`}`;
+  }
+
+  /** @param {import("./types.d.ts").Problem[]} problems */
+  problems(problems) {
+    const { model } = this.props;
+    const go = (/** @type {string} */ key) => {
+      if (!model.shown.includes(key)) model.filter("");
+      model.selection.go(model.shown, key);
+      model.enlarged = key;
+      model.changed();
+    };
+    const fix = (/** @type {import("./types.d.ts").Problem} */ { key, fix: found }) => {
+      const row = key && model.rows.get(key);
+      if (row && found) model.editing.set(row.key, row.text, found.text, found.label);
+    };
+    return ["error", "warning", "info"].map((severity) => {
+      const found = problems.filter((each) => each.severity === severity);
+      if (!found.length) return null;
+      return html`<details class="problems ${severity}" key=${severity} open=${severity === "error"}>
+        <summary>${counted(found.length, { error: "error", warning: "warning", info: "note" }[severity])}</summary>
+        <ul>${found.slice(0, MOST).map((each, n) => html`<li key=${n}>${each.message}
+          ${each.key && html` <button type="button" class="link" onClick=${() => go(/** @type {string} */ (each.key))}>Show</button>`}
+          ${each.fix && html` <button type="button" class="link" onClick=${() => fix(each)}>${each.fix.label}</button>`}</li>`)}
+          ${found.length > MOST && html`<li class="dim">and ${found.length - MOST} more</li>`}</ul>
+      </details>`;
+    });
+  }
+}
+
+/** @param {{buckets: Facts["buckets"]}} props */
+function Buckets({ buckets }) {
+  const longest = Math.max(...buckets.flatMap(({ width, height }) => [width, height]));
+  const scale = SIDE / longest;
+  return html`<ul class="buckets">${buckets.map(({ width, height, count }) => html`<li key=${`${width}x${height}`} title=${`${width}×${height}: ${counted(count)}`}>
+    <svg width=${SIDE + 2} height=${SIDE + 2} aria-hidden="true"><rect x=${(SIDE - width * scale) / 2 + 1} y=${(SIDE - height * scale) / 2 + 1}
+      width=${width * scale} height=${height * scale} rx="2" /><text x=${SIDE / 2 + 1} y=${SIDE / 2 + 5}>${count}</text></svg>
+    <small>${width}×${height}</small></li>`)}</ul>`;
+}
