@@ -213,7 +213,7 @@ def test_a_dataset_as_images_for_comfyuis_own_trainer(pack):
     config = call(pack, "LoradsTrainingConfig", resolution=512, epochs=2, repeats=3, batch_size=2).args[0]
     images, captions, steps = call(pack, "LoradsDatasetToImages", dataset=captioned, config=config).args
     assert len(images) == len(captions) == 3
-    assert steps == 2 * 5
+    assert steps == 11  # two sizes, of two pictures and one: batches of the one show one
     assert all(caption.startswith("oldlandmark") for caption in captions)
     assert all(image.shape[0] == 1 and image.shape[1] * image.shape[2] <= 512 * 512 for image in images)
     assert all(side % 8 == 0 for image in images for side in image.shape[1:3])
