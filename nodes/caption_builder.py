@@ -120,4 +120,5 @@ class CaptionBuilder(io.ComfyNode):
         problems = told_as_text(result.problems)
         text = "\n".join(filter(None, (result.sentence, result.offer, problems)))
         picture = host.image(core.drawn.caption_picture(result.dataset, result.analysis, settings.profile.limits))
-        return io.NodeOutput(result.dataset, problems, picture, ui=ui.PreviewText(text))
+        shown = {**ui.PreviewText(text).as_dict(), "lorads_dataset": [str(result.dataset.id)]}
+        return io.NodeOutput(result.dataset, problems, picture, ui=shown)

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from ..lorads_core import build, captioning, drawn, inputs, training
     from ..lorads_core.export import plan
     from ..lorads_core.finder import rules as finder
+    from ..lorads_core.images import kept as kept_pictures
     from ..lorads_core.library import filter as filters
     from ..lorads_core.library import index, walk
     from ..lorads_core.selection import band, picking
@@ -26,6 +27,7 @@ __all__ = [
     "index",
     "inputs",
     "kept",
+    "kept_pictures",
     "picking",
     "plan",
     "scores",
@@ -45,6 +47,7 @@ _MODULES = {
     "index": "library.index",
     "inputs": "inputs",
     "kept": "trials.kept",
+    "kept_pictures": "images.kept",
     "picking": "selection.picking",
     "plan": "export.plan",
     "scores": "trials.scores",

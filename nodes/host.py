@@ -143,6 +143,23 @@ def picture_folder(folder: str) -> Path:
     )
 
 
+def kept_folder(folder: str) -> Path:
+    """Return the folder for a graph's own pictures, under ``lorads`` in ComfyUI's input folder; it need not be there.
+
+    Raises:
+        SettingsError: no name is given, or it leads elsewhere.
+    """
+    root = Path(folder_paths.get_input_directory()) / EXPORTS
+    root.mkdir(parents=True, exist_ok=True)
+    place = under(root, folder) if folder.strip() else None
+    if place is None or place == root.resolve():
+        raise SettingsError(
+            f"{folder!r:.80} is no folder for the images that are wired in: write a name, e.g. my_pictures. They are"
+            " kept under input/lorads."
+        )
+    return place
+
+
 def under(root: Path, folder: str) -> Path | None:
     """Return the real path of a folder or file below a root, None where it leads out of it."""
     try:

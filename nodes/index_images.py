@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from comfy_api.latest import io, ui
 
 from ..lorads_core.problems import told_as_text
-from . import core, host
+from . import core, host, trained
 from .sockets import CATEGORY, LibraryFolder, LibrarySocket
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pathlib import Path
+
+    import torch
+
     from ..lorads_core.tagging.run import TagReport
     from .embedder import ClipVision
 
@@ -19,7 +25,10 @@ ClipVisionSocket = io.Custom("CLIP_VISION")
 
 
 class IndexImages(io.ComfyNode):
-    """Reads what is new or changed in a folder; unchanged files cost a look at their date."""
+    """Reads what is new or changed in a folder; unchanged files cost a look at their date.
+
+    It takes lists whole, so that all pictures of a graph are indexed at once.
+    """
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -28,14 +37,15 @@ class IndexImages(io.ComfyNode):
             node_id="LoradsIndexImages",
             display_name="Index Images",
             category=CATEGORY,
-            description="Reads a folder of pictures, with their captions and prompts, into a LoRADS library.",
+            description="Reads a folder of pictures, or a graph's, with captions and prompts, into a LoRADS library.",
             search_aliases=["lora", "dataset", "folder", "library"],
             inputs=[
                 io.String.Input(
                     "folder",
                     default="",
                     placeholder="my_pictures",
-                    tooltip="Folder under ComfyUI's input folder or a root of lorads.toml. Subfolders count too.",
+                    tooltip="Folder under ComfyUI's input folder or a root of lorads.toml; subfolders count too. For images"
+                    " that are wired in, the folder under input/lorads to keep them in.",
                 ),
                 io.Combo.Input(
                     "library",
@@ -60,58 +70,83 @@ class IndexImages(io.ComfyNode):
                     optional=True,
                     tooltip="From Load CLIP Vision. Keeps a vector of each picture, for Regularization Finder.",
                 ),
+                io.Image.Input(
+                    "images",
+                    optional=True,
+                    tooltip="Pictures of the graph, as a batch or a list: kept as PNG files, then read like a folder.",
+                ),
+                io.String.Input(
+                    "captions",
+                    force_input=True,
+                    optional=True,
+                    tooltip="A caption for each of the images, kept beside it as a text file.",
+                ),
             ],
             outputs=[
                 LibrarySocket.Output("index", "index", tooltip="The folder in its library, for Query Images."),
                 io.Int.Output("count", "count", tooltip="Pictures found."),
                 io.String.Output("problems", "problems", tooltip="One line per file that could not be read."),
             ],
+            is_input_list=True,
             has_intermediate_output=True,
         )
 
     @classmethod
     def fingerprint_inputs(
         cls,
-        folder: str,
-        library: str,
-        sidecars: str,
-        tagger: str = NO_TAGGER,
-        clip_vision: ClipVision | None = None,  # noqa: ARG003 - ComfyUI's
+        folder: list[str],
+        library: list[str],
+        sidecars: list[str],
+        tagger: Sequence[str] = (NO_TAGGER,),
+        **wired: Any,  # noqa: ANN401 - ComfyUI's
     ) -> str:
         """Run again when a file under the folder has come, gone or changed."""
-        return f"{library}|{sidecars}|{tagger}|{core.walk.folder_mark(host.picture_folder(folder))}"
+        # ComfyUI passes None for what is wired, and compares that itself.
+        mark = "" if "images" in wired else core.walk.folder_mark(host.picture_folder(folder[0]))
+        return f"{library[0]}|{sidecars[0]}|{tagger[0]}|{mark}"
 
     @classmethod
     def execute(
         cls,
-        folder: str,
-        library: str,
-        sidecars: str,
-        tagger: str = NO_TAGGER,
-        clip_vision: ClipVision | None = None,
+        folder: list[str],
+        library: list[str],
+        sidecars: list[str],
+        tagger: Sequence[str] = (NO_TAGGER,),
+        clip_vision: Sequence[ClipVision] = (),
+        images: Sequence[torch.Tensor] = (),
+        captions: Sequence[str] = (),
     ) -> io.NodeOutput:
         """Index the folder, and tag and embed it where there is something to do it with."""
-        options = core.index.IndexOptions(sidecars=core.inputs.sidecar_rule(core.inputs.names(sidecars)))
-        pictures = host.picture_folder(folder)
-        report = core.build.index(host.store(), host.settings(), library, pictures, options, host.progress())
+        options = core.index.IndexOptions(sidecars=core.inputs.sidecar_rule(core.inputs.names(sidecars[0])))
+        pictures = _kept(folder[0], images, captions) if images else host.picture_folder(folder[0])
+        report = core.build.index(host.store(), host.settings(), library[0], pictures, options, host.progress())
         sentences, problems = [report.sentence], list(report.problems)
-        if tagger != NO_TAGGER:
-            tagged = _tag(library, report.folder, tagger)
+        if tagger[0] != NO_TAGGER:
+            tagged = _tag(library[0], report.folder, tagger[0])
             sentences.append(tagged.sentence)
             problems += tagged.problems
-        if clip_vision is not None:
+        if clip_vision:
             from .embedder import embed_folder  # noqa: PLC0415 - it imports torch
 
-            embedded = embed_folder(library, report.folder, clip_vision)
+            embedded = embed_folder(library[0], report.folder, clip_vision[0])
             sentences.append(embedded.sentence)
             problems += embedded.problems
         told = told_as_text(problems)
         return io.NodeOutput(
-            LibraryFolder(library, report.folder),
+            LibraryFolder(library[0], report.folder),
             report.found,
             told,
             ui=ui.PreviewText("\n".join([*sentences, told]).strip()),
         )
+
+
+def _kept(folder: str, images: Sequence[torch.Tensor], captions: Sequence[str]) -> Path:
+    """Return the folder under ComfyUI's input folder in which a graph's pictures were kept."""
+    place = host.kept_folder(folder)
+    core.kept_pictures.keep_pictures(
+        place, [each for batch in images for each in trained.pictures(batch)], captions, host.progress()
+    )
+    return place
 
 
 def _tag(library: str, folder: str, tagger: str) -> TagReport:

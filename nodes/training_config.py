@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from comfy_api.latest import io
 
 from ..lorads_core.bases import BASE_MODELS
 from ..lorads_core.model import MaskedLoss, RegularizationMethod, TrainingConfig
 from ..lorads_core.networks import NETWORKS
+from ..lorads_core.presets import ONLY, PRESETS, fitted, preset_values
 from ..lorads_core.trainers.checks import USUAL_OPTIMIZERS, USUAL_SCHEDULERS
 from . import host
 from .sockets import CATEGORY, ConfigSocket
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _DEFAULT = TrainingConfig()
+_PRECISIONS = ("bf16", "fp16", "no")
+_OWN = "(own figures)"
 _LATER = "(choose later)"
 _NONE = "(none)"
 
@@ -33,13 +36,23 @@ class TrainingConfigNode(io.ComfyNode):
             category=CATEGORY,
             description="How to train the LoRA: base model, network, resolution, steps and learning rate.",
             search_aliases=["lora", "locon", "loha", "dora", "train", "learning rate"],
-            inputs=[*_usual(), *_network(), *_learning(), *_captions(), *_pictures(), *_model_files()],
+            inputs=[
+                *_usual(),
+                *_network(),
+                *_learning(),
+                *_captions(),
+                *_pictures(),
+                *_regularization(),
+                *_running(),
+                *_model_files(),
+            ],
             outputs=[ConfigSocket.Output("config", "config", tooltip="For Export Dataset.")],
         )
 
     @classmethod
     def execute(
         cls,
+        preset: str,  # noqa: ARG003 - the browser fills in its figures, and they count
         base_model: str,
         checkpoint: str,
         network_dim: int,
@@ -64,58 +77,90 @@ class TrainingConfigNode(io.ComfyNode):
         shuffle_caption: bool,  # noqa: FBT001
         caption_dropout: float,
         flip_aug: bool,  # noqa: FBT001
+        color_aug: bool,  # noqa: FBT001
+        random_crop: bool,  # noqa: FBT001
         masked_loss: MaskedLoss,
-        regularization_method: RegularizationMethod,
         bucket_no_upscale: bool,  # noqa: FBT001
+        regularization_method: RegularizationMethod,
+        regularization_repeats: int,
+        prior_loss_weight: float,
+        cache_latents: bool,  # noqa: FBT001
+        gradient_checkpointing: bool,  # noqa: FBT001
+        mixed_precision: str,
+        save_every_epochs: int,
         sample_prompts: str,
         clip_l: str,
         t5xxl: str,
         ae: str,
     ) -> io.NodeOutput:
         """Put the figures together."""
-        return io.NodeOutput(
-            TrainingConfig(
-                base_model=base_model,
-                checkpoint="" if checkpoint == _LATER else host.model_path(host.CHECKPOINTS, checkpoint),
-                clip_l="" if clip_l == _NONE else host.model_path(host.TEXT_ENCODERS, clip_l),
-                t5xxl="" if t5xxl == _NONE else host.model_path(host.TEXT_ENCODERS, t5xxl),
-                ae="" if ae == _NONE else host.model_path(host.VAES, ae),
-                v_prediction=v_prediction,
-                network=network,
-                network_dim=network_dim,
-                network_alpha=network_alpha,
-                conv_dim=conv_dim,
-                network_dropout=network_dropout,
-                resolution=resolution,
-                batch_size=batch_size,
-                gradient_accumulation_steps=gradient_accumulation_steps,
-                epochs=epochs,
-                repeats=repeats,
-                regularization_method=regularization_method,
-                learning_rate=learning_rate,
-                text_encoder_learning_rate=text_encoder_learning_rate,
-                scheduler=scheduler,
-                warmup=0.0 if scheduler == "constant" else warmup,
-                optimizer=optimizer,
-                shuffle_caption=shuffle_caption,
-                caption_dropout=caption_dropout,
-                flip_aug=flip_aug,
-                masked_loss=masked_loss,
-                min_snr_gamma=min_snr_gamma,
-                noise_offset=noise_offset,
-                bucket_no_upscale=bucket_no_upscale,
-                sample_prompts=tuple(line.strip() for line in sample_prompts.splitlines() if line.strip()),
-                seed=seed,
-            )
+        config = TrainingConfig(
+            base_model=base_model,
+            checkpoint="" if checkpoint == _LATER else host.model_path(host.CHECKPOINTS, checkpoint),
+            clip_l="" if clip_l == _NONE else host.model_path(host.TEXT_ENCODERS, clip_l),
+            t5xxl="" if t5xxl == _NONE else host.model_path(host.TEXT_ENCODERS, t5xxl),
+            ae="" if ae == _NONE else host.model_path(host.VAES, ae),
+            v_prediction=v_prediction,
+            network=network,
+            network_dim=network_dim,
+            network_alpha=network_alpha,
+            conv_dim=conv_dim,
+            network_dropout=network_dropout,
+            resolution=resolution,
+            batch_size=batch_size,
+            gradient_accumulation_steps=gradient_accumulation_steps,
+            epochs=epochs,
+            repeats=repeats,
+            regularization_method=regularization_method,
+            regularization_repeats=regularization_repeats,
+            prior_loss_weight=prior_loss_weight,
+            learning_rate=learning_rate,
+            text_encoder_learning_rate=text_encoder_learning_rate,
+            scheduler=scheduler,
+            warmup=warmup,
+            optimizer=optimizer,
+            shuffle_caption=shuffle_caption,
+            caption_dropout=caption_dropout,
+            flip_aug=flip_aug,
+            color_aug=color_aug,
+            random_crop=random_crop,
+            masked_loss=masked_loss,
+            min_snr_gamma=min_snr_gamma,
+            noise_offset=noise_offset,
+            bucket_no_upscale=bucket_no_upscale,
+            cache_latents=cache_latents,
+            gradient_checkpointing=gradient_checkpointing,
+            mixed_precision=mixed_precision,
+            save_every_epochs=save_every_epochs,
+            sample_prompts=tuple(line.strip() for line in sample_prompts.splitlines() if line.strip()),
+            seed=seed,
         )
+        return io.NodeOutput(fitted(config))
+
+
+def _form() -> dict[str, Any]:
+    """Return what the browser needs to fill in a preset, and to show only what counts (web/training_config.js)."""
+    only = {name: {"families": each.families, "values": {**each.values}} for name, each in ONLY.items()}
+    presets = [
+        {"name": each.name, "families": each.families, "values": preset_values(each), "source": each.source}
+        for each in PRESETS
+    ]
+    return {"families": {base.name: base.family for base in BASE_MODELS}, "only": only, "presets": presets}
 
 
 def _usual() -> Sequence[io.Input]:
     return [
         io.Combo.Input(
+            "preset",
+            options=[_OWN, *dict.fromkeys(each.name for each in PRESETS)],
+            default=_OWN,
+            tooltip="Fills in the figures for the base model; change any of them afterwards.",
+        ),
+        io.Combo.Input(
             "base_model",
             options=[base.name for base in BASE_MODELS],
             tooltip="Kind of base model: decides the trainer's script and how captions are written.",
+            extra_dict={"lorads": _form()},
         ),
         io.Combo.Input(
             "checkpoint",
@@ -249,6 +294,18 @@ def _pictures() -> Sequence[io.Input]:
             tooltip="Mirror half of the images; not for faces and letters.",
             advanced=True,
         ),
+        io.Boolean.Input(
+            "color_aug",
+            default=_DEFAULT.color_aug,
+            tooltip="Change colours a little each time; turn cache_latents off for it.",
+            advanced=True,
+        ),
+        io.Boolean.Input(
+            "random_crop",
+            default=_DEFAULT.random_crop,
+            tooltip="Crop at random instead of around the centre; turn cache_latents off for it.",
+            advanced=True,
+        ),
         io.Combo.Input(
             "masked_loss",
             options=list(get_args(MaskedLoss)),
@@ -256,6 +313,17 @@ def _pictures() -> Sequence[io.Input]:
             tooltip="Learn only what a mask shows: the alpha channel, or a file NAME-masklabel.png beside the image.",
             advanced=True,
         ),
+        io.Boolean.Input(
+            "bucket_no_upscale",
+            default=_DEFAULT.bucket_no_upscale,
+            tooltip="Never enlarge a small image; it gets a bucket of its own size.",
+            advanced=True,
+        ),
+    ]
+
+
+def _regularization() -> Sequence[io.Input]:
+    return [
         io.Combo.Input(
             "regularization_method",
             options=list(get_args(RegularizationMethod)),
@@ -263,10 +331,53 @@ def _pictures() -> Sequence[io.Input]:
             tooltip="Learn the regularization images too (prior), or keep what the base model makes of their captions.",
             advanced=True,
         ),
+        io.Int.Input(
+            "regularization_repeats",
+            default=_DEFAULT.regularization_repeats,
+            min=1,
+            max=10_000,
+            tooltip="Times an epoch shows each regularization image.",
+            advanced=True,
+        ),
+        io.Float.Input(
+            "prior_loss_weight",
+            default=_DEFAULT.prior_loss_weight,
+            min=0,
+            max=10,
+            step=0.05,
+            tooltip="How much regularization images count beside training images.",
+            advanced=True,
+        ),
+    ]
+
+
+def _running() -> Sequence[io.Input]:
+    return [
         io.Boolean.Input(
-            "bucket_no_upscale",
-            default=_DEFAULT.bucket_no_upscale,
-            tooltip="Never enlarge a small image; it gets a bucket of its own size.",
+            "cache_latents",
+            default=_DEFAULT.cache_latents,
+            tooltip="Encode each image once, before training: faster, for some disk space.",
+            advanced=True,
+        ),
+        io.Boolean.Input(
+            "gradient_checkpointing",
+            default=_DEFAULT.gradient_checkpointing,
+            tooltip="Much less graphics memory for slower steps.",
+            advanced=True,
+        ),
+        io.Combo.Input(
+            "mixed_precision",
+            options=list(_PRECISIONS),
+            default=_DEFAULT.mixed_precision,
+            tooltip="Numbers to count with: bf16, fp16 for older graphics cards, no for 32 bits.",
+            advanced=True,
+        ),
+        io.Int.Input(
+            "save_every_epochs",
+            default=_DEFAULT.save_every_epochs,
+            min=1,
+            max=10_000,
+            tooltip="Keep a LoRA after every so many epochs, to compare them.",
             advanced=True,
         ),
         io.String.Input(

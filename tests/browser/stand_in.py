@@ -218,17 +218,19 @@ class Handler(BaseHTTPRequestHandler):
     def _get(self, parts, query):
         world = self.world
         if parts == ["session"]:
-            return ({
-                "token": world.token,
-                "version": "0.1.0",
-                "can_export": True,
-                "can_launch": world.can_launch,
-                "base_models": [{"name": "sdxl", "label": "SDXL", "token_limit": 75}],
-                "trainers": [{"name": "sd_scripts", "label": "kohya sd-scripts"}],
-                "trainer_profiles": [{"name": "kohya", "label": "kohya, this machine"}],
-                "sources": [{"name": "wd", "label": "WD tagger"}, {"name": "sidecar", "label": "Sidecar"}],
-                "where": "page",
-            },)
+            return (
+                {
+                    "token": world.token,
+                    "version": "0.1.0",
+                    "can_export": True,
+                    "can_launch": world.can_launch,
+                    "base_models": [{"name": "sdxl", "label": "SDXL", "token_limit": 75}],
+                    "trainers": [{"name": "sd_scripts", "label": "kohya sd-scripts"}],
+                    "trainer_profiles": [{"name": "kohya", "label": "kohya, this machine"}],
+                    "sources": [{"name": "wd", "label": "WD tagger"}, {"name": "sidecar", "label": "Sidecar"}],
+                    "where": "page",
+                },
+            )
         if parts == ["datasets"]:
             return ([world.facts()] if world.rows is not None else [],)
         if parts == ["tags"]:
@@ -239,7 +241,9 @@ class Handler(BaseHTTPRequestHandler):
         if parts[0] == "runs":
             return (next(run for run in world.runs if run["id"] == parts[1]),)
         if parts[0] == "jobs":
-            return ({"state": "done", "step": "", "done": 1, "total": 1, "message": "300 images written.", "result": None},)
+            return (
+                {"state": "done", "step": "", "done": 1, "total": 1, "message": "300 images written.", "result": None},
+            )
         return self._dataset(parts[2:], query)
 
     def _dataset(self, parts, query):
@@ -330,7 +334,9 @@ DETAILS = {
     "prompt": "a person under a tree, masterpiece",
     "tags": [{"text": "long hair", "source": "wd", "confidence": 0.93}],
     "offered": [{"source": "wd", "text": "oldlandmark, long hair"}],
-    "history": [{"label": "Edit a caption", "at": "2026-11-20T10:00:00+00:00", "undone": False, "before": "old", "after": "new"}],
+    "history": [
+        {"label": "Edit a caption", "at": "2026-11-20T10:00:00+00:00", "undone": False, "before": "old", "after": "new"}
+    ],
     "bucket": {"width": 832, "height": 1216},
 }
 SUMMARY = {
@@ -348,7 +354,13 @@ SUMMARY = {
     "total_steps": 13500,
     "seconds": 7260,
     "problems": [
-        {"severity": "error", "code": "no_caption", "message": "picture 00001.png has no caption.", "key": "pictures:1", "fix": None},
+        {
+            "severity": "error",
+            "code": "no_caption",
+            "message": "picture 00001.png has no caption.",
+            "key": "pictures:1",
+            "fix": None,
+        },
         {
             "severity": "warning",
             "code": "too_long",

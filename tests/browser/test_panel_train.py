@@ -74,8 +74,15 @@ def test_a_run_shows_its_loss_its_log_and_stops_when_asked_twice(opened):
 def test_on_a_narrow_page_each_step_has_the_whole_width(opened):
     panel = opened(World(10), viewport={"width": 360, "height": 700})
     panel.row(0).wait_for()
-    for step, landmark in (("Summary", ".summary"), ("Train", ".train"), ("Images", ".card"), ("Captions", ".caption-row")):
+    for step, landmark in (
+        ("Summary", ".summary"),
+        ("Train", ".train"),
+        ("Images", ".card"),
+        ("Captions", ".caption-row"),
+    ):
         panel.page.get_by_role("button", name=step, exact=True).click()
         panel.page.locator(landmark).first.wait_for()
-        wider = panel.page.evaluate("document.querySelector('.lorads-panel').shadowRoot.querySelector('.app').scrollWidth")
+        wider = panel.page.evaluate(
+            "document.querySelector('.lorads-panel').shadowRoot.querySelector('.app').scrollWidth"
+        )
         assert wider <= 360, step

@@ -34,6 +34,13 @@ class Pack:
             self.host.store().close()
 
 
+def as_lists(node, inputs):
+    """Return inputs as ComfyUI gives them to a node: in lists where it takes lists."""
+    if not vars(node.define_schema()).get("is_input_list"):
+        return inputs
+    return {name: value if isinstance(value, list) else [value] for name, value in inputs.items()}
+
+
 @contextmanager
 def loaded(base, settings):
     """Load the pack with ComfyUI's folders under ``base`` and a settings file."""

@@ -1,6 +1,7 @@
 """The nodes one after another, as ComfyUI would call them, on real pictures and a real store."""
 
 import json
+import os
 import shutil
 
 import pytest
@@ -8,7 +9,7 @@ from PIL import Image
 
 from lorads_core.store import captions
 
-from .pack import ROOT, loaded
+from .pack import ROOT, as_lists, loaded
 
 SAMPLES = ROOT / "lorads_core" / "samples"
 
@@ -35,7 +36,7 @@ def call(pack, node, **changes):
             values[each.id] = each.options.get("default", each.options["options"][0])
         elif "default" in each.options:
             values[each.id] = each.options["default"]
-    return cls.execute(**{**values, **changes})
+    return cls.execute(**as_lists(cls, {**values, **changes}))
 
 
 def build(pack, folder="mine", name="towers"):
@@ -108,7 +109,7 @@ def test_two_concepts_in_one_dataset(pack):
 def test_fingerprints_change_with_what_they_stand_for(pack, base, store):
     def marks():
         return {
-            "index": pack.nodes["LoradsIndexImages"].fingerprint_inputs("mine", "pictures", ""),
+            "index": pack.nodes["LoradsIndexImages"].fingerprint_inputs(["mine"], ["pictures"], [""]),
             "query": pack.nodes["LoradsQueryImages"].fingerprint_inputs("pictures", index=None),
             "captions": pack.nodes["LoradsCaptionBuilder"].fingerprint_inputs(dataset=None),
             "export": pack.nodes["LoradsExportDataset"].fingerprint_inputs(dataset=None),
@@ -226,5 +227,41 @@ def test_a_node_has_an_input_for_a_field_of_that_name_only(pack):
     inputs = {each.id: each for each in pack.nodes["LoradsTrainingConfig"].define_schema().inputs}
     usual = call(pack, "LoradsTrainingConfig").args[0]
     for name, each in inputs.items():
-        if "default" in each.options and name != "sample_prompts":
+        if "default" in each.options and name not in {"preset", "sample_prompts"}:
             assert each.options["default"] == getattr(usual, name), name
+
+
+def test_pictures_of_a_graph_are_kept_and_indexed(pack, base):
+    batch = pack.host.image(Image.open(base / "input" / "mine" / min(os.listdir(base / "input" / "mine"))))
+    black = pack.host.image(Image.new("RGB", (40, 30)))
+    inputs = {"folder": "drawn", "images": [batch, black, black], "captions": ["a castle", "nothing", "black"]}
+    made = call(pack, "LoradsIndexImages", **inputs)
+    library, count, problems = made.args
+    place = base / "input" / "lorads" / "drawn"
+    assert (library.folder, count, problems) == (str(place), 2, "")
+    assert sorted(text.read_text() for text in place.glob("*.txt")) == ["a castle", "black"]
+    call(pack, "LoradsIndexImages", **inputs)
+    assert len(list(place.iterdir())) == 4, "the same pictures again are the same files"
+    dataset, _ = call(pack, "LoradsQueryImages", name="drawn", minimum_side=0, index=library).args
+    assert {image.record.width for image in dataset.training} >= {40}
+
+
+@pytest.mark.parametrize("place", ["", " ", ".", "../mine", "/etc", "a/../../../b"])
+def test_pictures_of_a_graph_stay_in_their_folder(pack, place):
+    black = pack.host.image(Image.new("RGB", (40, 30)))
+    with pytest.raises(pack.errors.SettingsError, match="input/lorads"):
+        call(pack, "LoradsIndexImages", folder=place, images=[black])
+
+
+def test_captions_are_as_many_as_pictures(pack):
+    black = pack.host.image(Image.new("RGB", (40, 30)))
+    with pytest.raises(pack.errors.ExportError, match="2 captions came for 1 pictures"):
+        call(pack, "LoradsIndexImages", folder="drawn", images=[black], captions=["a", "b"])
+
+
+def test_a_figure_that_does_not_count_is_not_trained_with(pack):
+    changes = {"min_snr_gamma": 5.0, "conv_dim": 8, "warmup": 0.1, "scheduler": "constant"}
+    config = call(pack, "LoradsTrainingConfig", base_model="flux", **changes).args[0]
+    assert (config.min_snr_gamma, config.conv_dim, config.warmup) == (0.0, 0, 0.0)
+    config = call(pack, "LoradsTrainingConfig", **changes | {"network": "locon", "scheduler": "cosine"}).args[0]
+    assert (config.min_snr_gamma, config.conv_dim, config.warmup) == (5.0, 8, 0.1)

@@ -12,7 +12,7 @@ from lorads_core.library.filter import DatasetFilter
 from lorads_core.library.kinds.index import IndexedLibrary
 from lorads_core.store.vectors import coverage, find_table, read_vectors
 
-from .pack import loaded
+from .pack import as_lists, loaded
 
 
 class Tensor(np.ndarray):
@@ -150,7 +150,9 @@ def test_the_space_is_the_weights_and_never_diffusiontoolkits(embedder):
 
 
 def run(pack, **inputs):
-    return pack.nodes["LoradsIndexImages"].execute("mine", "pictures", ".txt=sidecar", **inputs)
+    node = pack.nodes["LoradsIndexImages"]
+    given = {"folder": "mine", "library": "pictures", "sidecars": ".txt=sidecar", **inputs}
+    return node.execute(**as_lists(node, given))
 
 
 def held(store):
@@ -189,7 +191,7 @@ def test_only_the_folder_that_was_indexed(pack, base, store):
         path = base / "input" / "other" / f"{n}.png"
         path.parent.mkdir(exist_ok=True)
         Image.new("RGB", (9, 9), (n, 50, 60)).save(path)
-    pack.nodes["LoradsIndexImages"].execute("other", "pictures", ".txt=sidecar", clip_vision=ClipVision())
+    pack.nodes["LoradsIndexImages"].execute(["other"], ["pictures"], [".txt=sidecar"], clip_vision=[ClipVision()])
     assert list(held(store).values()) == [2]
 
 

@@ -7,7 +7,7 @@ from lorads_core.library.filter import DatasetFilter
 from lorads_core.library.kinds.index import IndexedLibrary
 
 from ..tagging.models import write_tagger
-from .pack import loaded
+from .pack import as_lists, loaded
 
 
 @pytest.fixture
@@ -30,7 +30,10 @@ def pack(base, store_settings, tmp_path):
 
 
 def run(pack, folder="mine", **inputs):
-    return pack.nodes["LoradsIndexImages"].execute(folder, "pictures", ".txt=sidecar", **inputs)
+    node = pack.nodes["LoradsIndexImages"]
+    return node.execute(
+        **as_lists(node, {"folder": folder, "library": "pictures", "sidecars": ".txt=sidecar", **inputs})
+    )
 
 
 def tagged(store, tag):
@@ -75,7 +78,9 @@ def test_a_tagger_that_cannot_be_used_says_so(pack, tmp_path):
 
 def test_another_tagger_or_a_changed_file_runs_the_node_again(pack, base):
     def mark(**inputs):
-        return pack.nodes["LoradsIndexImages"].fingerprint_inputs("mine", "pictures", "", **inputs)
+        node = pack.nodes["LoradsIndexImages"]
+        given = {"folder": "mine", "library": "pictures", "sidecars": "", **inputs}
+        return node.fingerprint_inputs(**as_lists(node, given))
 
     plain, with_wd = mark(), mark(tagger="wd")
     assert plain == mark(tagger="(none)")

@@ -155,7 +155,7 @@ def test_variants_of_a_lora_by_name_need_no_run(pack):
     assert "No picture without the trigger" in made.ui.value
     with pytest.raises(pack.errors.SettingsError, match="Nothing to test"):
         call(pack, "LoradsLoraVariants", **parts())
-    with pytest.raises(pack.errors.SettingsError, match="There is no LoRA '../x'"):
+    with pytest.raises(pack.errors.SettingsError, match=r"There is no LoRA '\.\./x'"):
         call(pack, "LoradsLoraVariants", **parts(), loras="../x")
 
 

@@ -158,7 +158,7 @@ def test_a_folder_without_it_is_refused(tmp_path):
     assert "update it" in messages(CONFIG, home=tmp_path)
 
 
-# What its ToolkitProgressBar (toolkit/progress_bar.py) wrote, with the postfix and the pauses of BaseSDTrainProcess.run.
+# What its ToolkitProgressBar (toolkit/progress_bar.py) wrote, with postfix and pauses of BaseSDTrainProcess.run.
 BARS = (
     ("tom:   0%|          | 0/60 [00:00<?, ?it/s]", None),
     (

@@ -63,7 +63,9 @@ def test_a_graph_without_end_and_one_that_is_no_json_spoil_nothing(run):
     assert (run.folder / "tests" / "0001" / "results.json").stat().st_size < 4096
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"scores": 5}', '{"scores": [{"label": 1, "nothing": 2}]}', "\udcff"])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"scores": 5}', '{"scores": [{"label": 1, "x": 2}]}', "\udcff"]
+)
 def test_a_damaged_test_is_left_out(run, text):
     keep(run, PICTURE, SCORES, About("whole"))
     spoilt = run.folder / "tests" / "0002"
@@ -90,5 +92,5 @@ def test_a_run_whose_folder_is_gone_is_said_and_not_made_anew(run):
 
 def test_a_folder_that_cannot_be_written_is_said(run):
     (run.folder / "tests").write_text("a file in the way", encoding="utf-8")
-    with pytest.raises(TrainerError, match="cannot be kept in .*tests"):
+    with pytest.raises(TrainerError, match=r"cannot be kept in .*tests"):
         keep(run, PICTURE, SCORES, About())

@@ -14,7 +14,9 @@ from lorads_core.trials.variants import Candidate, of_files, of_runs, strengths,
 
 @pytest.fixture
 def make_run(tmp_path):
-    def make(name="tom", loras=("tom-000001.safetensors", "tom-000002.safetensors", "tom.safetensors"), trigger="tomcat"):
+    def make(
+        name="tom", loras=("tom-000001.safetensors", "tom-000002.safetensors", "tom.safetensors"), trigger="tomcat"
+    ):
         run_id = uuid.uuid4()
         folder = tmp_path / str(run_id)
         folder.mkdir()

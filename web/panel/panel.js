@@ -51,6 +51,15 @@ export class Panel {
     this.isStarted = true;
   }
 
+  /**
+   * Show a dataset; before the panel was ever shown, it is the one that it will show first.
+   * @param {string} dataset its id
+   */
+  open(dataset) {
+    if (this.isStarted) this.model.open(dataset);
+    else this.model.storage.setItem("lorads.dataset", dataset);
+  }
+
   /** Take the panel off the page; edits go on being sent, and it can be mounted again as it was. */
   unmount() {
     if (!this.root) return;

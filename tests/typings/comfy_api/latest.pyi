@@ -91,6 +91,7 @@ class io:
                 optional: bool = ...,
                 tooltip: str,
                 advanced: bool = ...,
+                extra_dict: dict[str, Any] = ...,
             ) -> None: ...
 
     @staticmethod

@@ -1,0 +1,62 @@
+"""Pictures that came without a file, such as a graph's: kept as PNGs in a folder, each under a name of its content."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from ..errors import ExportError
+from .encode import ImagePolicy, replacing, save_image
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from PIL import Image
+
+    from ..model import Progress
+
+_NAME = 16  # hexadecimal digits
+
+
+def keep_pictures(
+    folder: Path, pictures: Sequence[Image.Image], captions: Sequence[str], progress: Progress
+) -> list[Path]:
+    """Write pictures into a folder, each with its caption in a text file of its name; what is there stays.
+
+    The same picture twice is one file: it gets the later caption. Without captions no text file is touched.
+
+    Args:
+        folder: is made where it is missing.
+        pictures: L, RGB or RGBA.
+        captions: as many as pictures, or none.
+        progress: called after each.
+
+    Raises:
+        ExportError: the numbers differ, or the folder cannot be written.
+    """
+    if captions and len(captions) != len(pictures):
+        raise ExportError(
+            f"{len(captions)} captions came for {len(pictures)} pictures: wire lists of the same length, or no captions."
+        )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ExportError(f"{folder.name} cannot be made as a folder for pictures: {error.strerror}.") from error
+    kept: list[Path] = []
+    for number, picture in enumerate(pictures):
+        file = folder / f"{_name(picture)}.png"
+        if not file.exists():
+            save_image(picture, file, ImagePolicy("normalised"))
+        if captions:
+            with replacing(file.with_suffix(".txt")) as text:
+                text.write(captions[number].strip().encode())
+        kept.append(file)
+        progress("pictures", number + 1, len(pictures))
+    return kept
+
+
+def _name(picture: Image.Image) -> str:
+    content = hashlib.sha256(f"{picture.mode} {picture.size}".encode())
+    content.update(picture.tobytes())
+    return content.hexdigest()[:_NAME]

@@ -1,0 +1,99 @@
+// The caption panel in ComfyUI: as a sidebar tab, and large over the graph; one panel moves between the two.
+import { api } from "../../scripts/api.js";
+import { app } from "../../scripts/app.js";
+
+import { Panel } from "./panel/panel.js";
+
+const TAB = "lorads";
+/** @type {Panel | undefined} made when it is first opened; it goes on sending edits while it is closed */
+let panel;
+/** @type {HTMLElement | null} */
+let tab = null;
+/** @type {HTMLDialogElement | null} */
+let large = null;
+
+/**
+ * Return the panel, with a dataset where one is given.
+ * @param {string} [dataset] its id
+ */
+function panelWith(dataset = "") {
+  panel ??= new Panel({ base: api.fileURL("/lorads/api") });
+  if (dataset) panel.open(dataset);
+  return panel;
+}
+
+/** Put the panel's tab into ComfyUI's sidebar. */
+export function registerTab() {
+  app.extensionManager.registerSidebarTab({
+    id: TAB,
+    icon: "pi pi-images",
+    title: "LoRADS",
+    tooltip: "LoRADS: captions, summary, runs",
+    type: "custom",
+    render(/** @type {HTMLElement} */ element) {
+      tab = element;
+      element.style.height = "100%"; // the tab's place is as high as the window, this element only as its content
+      if (!large) panelWith().mount(element);
+    },
+    destroy() {
+      tab = null;
+      if (!large) panel?.unmount();
+    },
+  });
+}
+
+/**
+ * Open the panel as the settings say, at a dataset where one is given.
+ * @param {string} [dataset] its id
+ */
+export function openPanel(dataset = "") {
+  if (app.extensionManager.setting.get("LoRADS.Panel.Opens") === "large") {
+    openLarge(dataset);
+    return;
+  }
+  panelWith(dataset);
+  app.extensionManager.sidebarTab.activeSidebarTabId = TAB;
+}
+
+/**
+ * Open the panel over the graph; Escape or its button closes it, and it is back in its tab where that is open.
+ * @param {string} [dataset] its id
+ */
+export function openLarge(dataset = "") {
+  panelWith(dataset);
+  if (large) return;
+  const place = document.createElement("div");
+  place.style.height = "100%";
+  large = frame(place);
+  document.body.append(large);
+  large.showModal();
+  panelWith().mount(place);
+}
+
+/**
+ * @param {HTMLElement} place
+ */
+function frame(place) {
+  const dialog = document.createElement("dialog");
+  dialog.setAttribute("aria-label", "LoRADS");
+  Object.assign(dialog.style, { width: "96vw", height: "94vh", maxWidth: "none", maxHeight: "none", padding: "0" });
+  Object.assign(dialog.style, { margin: "auto", border: "1px solid var(--border-color, #4e4e4e)" });
+  Object.assign(dialog.style, { borderRadius: "8px", overflow: "hidden", background: "var(--comfy-menu-bg, #171718)" });
+  const close = document.createElement("button");
+  close.type = "button";
+  close.textContent = "✕";
+  close.setAttribute("aria-label", "Close");
+  Object.assign(close.style, { position: "absolute", top: "4px", right: "4px", zIndex: "1", cursor: "pointer" });
+  Object.assign(close.style, { background: "none", border: "0", padding: "4px 8px", color: "var(--input-text, #ddd)" });
+  close.addEventListener("click", () => dialog.close());
+  dialog.addEventListener("close", closeLarge);
+  dialog.append(place, close);
+  return dialog;
+}
+
+function closeLarge() {
+  panel?.unmount();
+  large?.remove();
+  large = null;
+  if (tab) panel?.mount(tab);
+}
