@@ -51,7 +51,7 @@ export function addForm(node, form) {
   const changed = (/** @type {Widget} */ each) => {
     if (each.name === "preset") fill();
     const preset = widget("preset");
-    if (own.has(each.name) && !isFilling && preset) preset.value = OWN;
+    if ((own.has(each.name) || each.name === "base_model") && !isFilling && preset) preset.value = OWN;
     fit();
   };
   for (const each of node.widgets) {
