@@ -18,7 +18,15 @@ export class Bulk extends Component {
     super(props);
     const { bulk, selected, filterText } = props.model;
     const scope = selected.length > 1 ? "selected" : filterText ? "shown" : "all";
-    this.state = { operation: bulk?.operation ?? "add_tags", values: { ...bulk?.arguments }, scope, keep: true, preview: null, says: "" };
+    /** @type {State} */
+    this.state = {
+      operation: bulk?.operation ?? "add_tags",
+      values: { ...bulk?.arguments },
+      scope,
+      keep: true,
+      preview: null,
+      says: "",
+    };
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     this.timer = undefined;
     this.asked = 0;
@@ -104,8 +112,13 @@ export class Bulk extends Component {
   render() {
     const { model } = this.props;
     const { operation, scope, keep, preview, says } = this.state;
-    const scopes = [["selected", `${counted(model.selected.length)} selected`], ["shown", `${counted(model.shown.length)} shown`], ["all", `All ${counted(model.rows.total)}`]];
-    const value = (/** @type {Event} */ event) => /** @type {any} */ (/** @type {HTMLSelectElement} */ (event.target).value);
+    const scopes = [
+      ["selected", `${counted(model.selected.length)} selected`],
+      ["shown", `${counted(model.shown.length)} shown`],
+      ["all", `All ${counted(model.rows.total)}`],
+    ];
+    const value = (/** @type {Event} */ event) =>
+      /** @type {any} */ (/** @type {HTMLSelectElement} */ (event.target).value);
     return html`<${Dialog} label="Bulk edit" class="bulk" onClose=${() => this.close()}>
       <form onSubmit=${(/** @type {Event} */ event) => {
         event.preventDefault();
@@ -118,7 +131,9 @@ export class Bulk extends Component {
             ${scopes.map(([name, label]) => html`<option key=${name} value=${name}>${label}</option>`)}</select></label>
           ${OPERATIONS[operation].fields.map((field) => this.field(field))}
           <label class="check"><input type="checkbox" checked=${keep} onChange=${(/** @type {Event} */ event) =>
-            this.change({ keep: /** @type {HTMLInputElement} */ (event.target).checked })} />Leave captions alone that a person has edited</label>
+            this.change({
+              keep: /** @type {HTMLInputElement} */ (event.target).checked,
+            })} />Leave captions alone that a person has edited</label>
         </div>
         <div class="preview" role="status">
           ${says ? html`<p class="error">${says}</p>` : preview ? html`<p><strong>${counted(preview.count, "caption")}</strong> ${preview.count === 1 ? "changes" : "change"}${preview.count > preview.examples.length ? `; the first ${preview.examples.length}:` : preview.count ? ":" : ". Nothing to do."}${preview.emptied ? ` ${counted(preview.emptied, "caption")} would be left empty and stay.` : ""}</p>` : html`<p class="dim">A preview comes here.</p>`}

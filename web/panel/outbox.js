@@ -51,7 +51,13 @@ export class Outbox {
    */
   add(label, changes) {
     const at = Date.now();
-    const entry = { id: `${at.toString(36)}-${Math.random().toString(36).slice(2, 8)}`, dataset: this.dataset, label, changes, at };
+    const entry = {
+      id: `${at.toString(36)}-${Math.random().toString(36).slice(2, 8)}`,
+      dataset: this.dataset,
+      label,
+      changes,
+      at,
+    };
     this.entries.push(entry);
     this.#keep(entry);
     this.to.changed();
@@ -103,7 +109,10 @@ export class Outbox {
       return true;
     }
     try {
-      const answer = await this.to.post(`datasets/${this.dataset}/edits`, { label: entry.label, changes: entry.changes });
+      const answer = await this.to.post(`datasets/${this.dataset}/edits`, {
+        label: entry.label,
+        changes: entry.changes,
+      });
       this.#done(entry);
       this.to.away(false);
       this.to.written(answer, entry);
@@ -114,7 +123,8 @@ export class Outbox {
       }
       this.to.away(false);
       if (error instanceof Refused && error.conflicts) this.#conflicts(entry, error.conflicts);
-      else if (error instanceof Refused && (error.status >= 500 || error.status === 429)) return this.#failed(entry, error);
+      else if (error instanceof Refused && (error.status >= 500 || error.status === 429))
+        return this.#failed(entry, error);
       else {
         this.#done(entry);
         this.to.refused(entry, /** @type {Error} */ (error));

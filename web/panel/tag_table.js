@@ -68,9 +68,11 @@ export class TagTable extends Component {
       <input type="text" value=${text} placeholder="Find a tag" aria-label="Find a tag" spellcheck=${false}
         onInput=${(/** @type {InputEvent} */ event) => this.setState({ text: /** @type {HTMLInputElement} */ (event.target).value })} />
       ${chosen !== null && all.has(chosen) && this.tools(chosen)}
-      ${rows.length
-        ? html`<${Virtual} count=${rows.length} rowHeight=${ROW} least=${0} label=${counted(rows.length, "tag")} item=${(/** @type {number} */ place, /** @type {number} */ slot) => this.row(rows[place], most, slot)} />`
-        : html`<p class="empty">${all.size ? "No tag has that in it." : "The captions are sentences, or there are none."}</p>`}
+      ${
+        rows.length
+          ? html`<${Virtual} count=${rows.length} rowHeight=${ROW} least=${0} label=${counted(rows.length, "tag")} item=${(/** @type {number} */ place, /** @type {number} */ slot) => this.row(rows[place], most, slot)} />`
+          : html`<p class="empty">${all.size ? "No tag has that in it." : "The captions are sentences, or there are none."}</p>`
+      }
     </section>`;
   }
 }

@@ -17,6 +17,7 @@ export class Train extends Component {
   constructor(props) {
     super(props);
     const { session, dataset } = props.model;
+    /** @type {State} */
     this.state = {
       trainer: session?.trainers[0]?.name ?? "",
       folder: dataset?.name ?? "",
@@ -34,7 +35,7 @@ export class Train extends Component {
 
   get profiles() {
     const profiles = this.props.model.session?.trainer_profiles ?? [];
-    return profiles.map((each) => ([each.name, each.label]));
+    return profiles.map((each) => [each.name, each.label]);
   }
 
   componentDidMount() {
@@ -68,7 +69,10 @@ export class Train extends Component {
   async begin(route) {
     const { model } = this.props;
     const { trainer, folder, images, profile } = this.state;
-    this.setState({ says: "", job: { state: "running", step: "Starting", done: 0, total: 0, message: "", result: null } });
+    this.setState({
+      says: "",
+      job: { state: "running", step: "Starting", done: 0, total: 0, message: "", result: null },
+    });
     try {
       await model.editing.outbox?.empty();
       const body = route === "export" ? { trainer, folder, images } : { profile, trainer, folder, images };
@@ -104,29 +108,46 @@ export class Train extends Component {
       ${this.progress()}
       ${says && html`<p class="error" role="alert">${says}</p>`}
       <h3>Runs</h3>
-      ${runs === null ? html`<p class="empty">Loading…</p>` : runs.length === 0 ? html`<p class="dim">Nothing has been trained from this dataset yet.</p>` : html`<ul class="runs">${runs.map((run) => html`<li key=${run.id}>
+      ${
+        runs === null
+          ? html`<p class="empty">Loading…</p>`
+          : runs.length === 0
+            ? html`<p class="dim">Nothing has been trained from this dataset yet.</p>`
+            : html`<ul class="runs">${runs.map(
+                (run) => html`<li key=${run.id}>
         <button type="button" class="run" aria-expanded=${open === run.id} onClick=${() => this.setState({ open: open === run.id ? null : run.id })}>
           <${RunLine} run=${run} /></button>
-        ${open === run.id && html`<${RunDetails} model=${model} id=${run.id} key=${run.id} />`}</li>`)}</ul>`}
+        ${open === run.id && html`<${RunDetails} model=${model} id=${run.id} key=${run.id} />`}</li>`,
+              )}</ul>`
+      }
     </section>`;
   }
 
   form() {
     const { session, rows, isAway } = this.props.model;
     const { trainer, folder, images, profile } = this.state;
-    const set = (/** @type {string} */ name) => (/** @type {Event} */ event) => this.setState({ [name]: /** @type {HTMLInputElement} */ (event.target).value });
-    const options = (/** @type {string[][]} */ choices) => choices.map(([value, label]) => html`<option key=${value} value=${value}>${label}</option>`);
+    const set = (/** @type {string} */ name) => (/** @type {Event} */ event) =>
+      this.setState({ [name]: /** @type {HTMLInputElement} */ (event.target).value });
+    const options = (/** @type {string[][]} */ choices) =>
+      choices.map(([value, label]) => html`<option key=${value} value=${value}>${label}</option>`);
     const off = isAway || this.isBusy || !rows.total;
     const trainers = session?.trainers.map(({ name, label }) => [name, label]) ?? [];
-    if (session && !session.can_export && !session.can_launch) return html`<p class="dim">This server lets the panel neither export nor train. Use the graph, or allow it in lorads.toml.</p>`;
+    if (session && !session.can_export && !session.can_launch)
+      return html`<p class="dim">This server lets the panel neither export nor train. Use the graph, or allow it in lorads.toml.</p>`;
     return html`<form class="fields" onSubmit=${(/** @type {Event} */ event) => event.preventDefault()}>
       <label>Trainer<select value=${trainer} onChange=${set("trainer")}>${options(trainers)}</select></label>
       <label>Folder <small>under the server's export folder</small><input type="text" value=${folder} spellcheck=${false} onInput=${set("folder")} /></label>
-      <label>Pictures<select value=${images} onChange=${set("images")}>${options([["copy", "copy"], ["link", "link"]])}</select></label>
+      <label>Pictures<select value=${images} onChange=${set("images")}>${options([
+        ["copy", "copy"],
+        ["link", "link"],
+      ])}</select></label>
       ${session?.can_launch && html`<label>Profile<select value=${profile} onChange=${set("profile")}>${options(this.profiles)}</select></label>`}
       <p class="buttons"><button type="button" disabled=${off || !folder.trim()} onClick=${() => this.begin("export")}>Export</button>
-        ${session?.can_launch ? html`<button type="button" class="main" disabled=${off || !folder.trim() || !profile} onClick=${() => this.begin("train")}><${Icon} name="play" />Export and train</button>`
-          : html`<small class="dim">Training from the panel is off on this server.</small>`}</p>
+        ${
+          session?.can_launch
+            ? html`<button type="button" class="main" disabled=${off || !folder.trim() || !profile} onClick=${() => this.begin("train")}><${Icon} name="play" />Export and train</button>`
+            : html`<small class="dim">Training from the panel is off on this server.</small>`
+        }</p>
     </form>`;
   }
 
