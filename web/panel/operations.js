@@ -62,8 +62,21 @@ export const OPERATIONS = {
   sort: { label: "Sort tags as the base model wants them", fields: [], of: () => ({}) },
   apply_source: {
     label: "Take captions from a source",
-    fields: [{ name: "source", label: "Source", kind: "select", choices: [] }],
-    of: ({ source }) => ({ source }),
+    fields: [
+      { name: "source", label: "Source", kind: "select" },
+      { name: "trigger", label: "Trigger", kind: "text", optional: true },
+      {
+        name: "position",
+        label: "Trigger stands",
+        kind: "select",
+        choices: [
+          ["prepend", "in front"],
+          ["append", "at the end"],
+          ["none", "nowhere"],
+        ],
+      },
+    ],
+    of: ({ source, trigger, position }) => ({ source, trigger: trigger?.trim(), position }),
   },
   prune: {
     label: "Bind traits to the trigger",
@@ -72,7 +85,7 @@ export const OPERATIONS = {
   },
   fix: {
     label: "Mend problems",
-    fields: [{ name: "codes", label: "Problems", kind: "text", hint: "codes by comma" }],
+    fields: [{ name: "codes", label: "Problem", kind: "select" }],
     of: ({ codes }) => ({ codes: list(codes) }),
   },
 };
@@ -84,6 +97,6 @@ export const OPERATIONS = {
  */
 export function isComplete(operation, values) {
   return operation.fields.every(
-    ({ name, kind, optional }) => optional || kind !== "text" || String(values[name] ?? "").trim(),
+    ({ name, kind, optional }) => optional || kind === "check" || String(values[name] ?? "").trim(),
   );
 }

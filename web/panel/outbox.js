@@ -31,6 +31,7 @@ export class Outbox {
     this.dataset = dataset;
     this.to = to;
     this.entries = this.#kept();
+    this.adopted = new Set(this.entries.map(({ id }) => id));
     this.sending = false;
     this.closed = false;
     this.kept = true; // false where the browser has no room left: the tab must not be closed then
@@ -104,7 +105,7 @@ export class Outbox {
    * @returns {Promise<boolean>} whether to go on with the next
    */
   async #sendFirst(entry) {
-    if (!entry.changes.length) {
+    if (!entry.changes.length || this.#isSentElsewhere(entry)) {
       this.#done(entry);
       return true;
     }
@@ -165,6 +166,14 @@ export class Outbox {
     this.entries = this.entries.filter((each) => each !== entry);
     this.#forget(entry);
     this.to.changed();
+  }
+
+  /**
+   * Say whether another tab, which had an entry too, has sent it meanwhile: it has taken it from the browser's store.
+   * @param {Entry} entry
+   */
+  #isSentElsewhere(entry) {
+    return this.adopted.has(entry.id) && this.to.storage.getItem(PREFIX + entry.id) === null;
   }
 
   /** @param {Entry} entry */

@@ -44,7 +44,7 @@ export class SelectionBar extends Component {
     const all = tags.filter(([, count]) => count === selected.length);
     const some = tags.filter(([, count]) => count < selected.length);
     const remove = (/** @type {string} */ tag) => {
-      model.bulk = { operation: "remove_tags", arguments: { tags: tag } };
+      model.bulk = { operation: "remove_tags", arguments: { tags: tag }, scope: "selected" };
       model.changed();
     };
     const chip = (/** @type {[string, number]} */ [tag, count]) => html`<span class="chip" key=${tag}>${tag}
