@@ -13,11 +13,11 @@ let form;
 
 app.registerExtension({
   name: "lorads.ResultText",
-  nodeCreated(node) {
+  nodeCreated(/** @type {any} */ node) {
     if (!node.comfyClass?.startsWith("Lorads") || node.comfyClass === SILENT) return;
     const show = addResult(node);
     const before = node.onExecuted;
-    node.onExecuted = function onExecuted(output) {
+    node.onExecuted = function onExecuted(/** @type {any} */ output) {
       before?.call(this, output);
       show((output?.text ?? []).join("\n"));
     };
@@ -29,11 +29,11 @@ app.registerExtension({
   beforeRegisterNodeDef(_type, data) {
     if (data.name === "LoradsTrainingConfig") form = data.input.required.base_model[1].lorads;
   },
-  nodeCreated(node) {
+  nodeCreated(/** @type {any} */ node) {
     if (node.comfyClass !== "LoradsTrainingConfig" || !form) return;
     const refresh = addForm(node, form);
     const before = node.onConfigure;
-    node.onConfigure = function onConfigure(saved) {
+    node.onConfigure = function onConfigure(/** @type {any} */ saved) {
       before?.call(this, saved);
       refresh();
     };
@@ -42,12 +42,12 @@ app.registerExtension({
 
 app.registerExtension({
   name: "lorads.EditCaptions",
-  nodeCreated(node) {
+  nodeCreated(/** @type {any} */ node) {
     if (node.comfyClass !== "LoradsCaptionBuilder") return;
     let dataset = "";
     node.addWidget("button", "Edit captions", null, () => openPanel(dataset), { serialize: false }).serialize = false;
     const before = node.onExecuted;
-    node.onExecuted = function onExecuted(output) {
+    node.onExecuted = function onExecuted(/** @type {any} */ output) {
       before?.call(this, output);
       dataset = output?.lorads_dataset?.[0] ?? dataset;
     };
@@ -62,8 +62,18 @@ app.registerExtension({
 app.registerExtension({
   name: "lorads.Panel",
   commands: [
-    { id: "LoRADS.OpenPanel", label: "Open the caption panel (LoRADS)", icon: "pi pi-images", function: () => openPanel() },
-    { id: "LoRADS.OpenLarge", label: "Open the caption panel large (LoRADS)", icon: "pi pi-images", function: () => openLarge() },
+    {
+      id: "LoRADS.OpenPanel",
+      label: "Open the caption panel (LoRADS)",
+      icon: "pi pi-images",
+      function: () => openPanel(),
+    },
+    {
+      id: "LoRADS.OpenLarge",
+      label: "Open the caption panel large (LoRADS)",
+      icon: "pi pi-images",
+      function: () => openLarge(),
+    },
   ],
   keybindings: [
     { commandId: "LoRADS.OpenPanel", combo: { key: "l", alt: true } },
@@ -72,7 +82,7 @@ app.registerExtension({
   menuCommands: [{ path: ["LoRADS"], commands: ["LoRADS.OpenPanel", "LoRADS.OpenLarge"] }],
   settings: [
     {
-      id: "LoRADS.Panel.Opens",
+      id: /** @type {any} */ ("LoRADS.Panel.Opens"),
       category: ["LoRADS", "Caption panel", "Opens"],
       name: "The caption panel opens",
       tooltip: "By its key, the menu or a node's button.",
@@ -99,7 +109,7 @@ async function addLibrarySetting() {
     name: "lorads.Libraries",
     settings: [
       {
-        id: "LoRADS.Library.Default",
+        id: /** @type {any} */ ("LoRADS.Library.Default"),
         category: ["LoRADS", "Libraries", "Default"],
         name: "Library of new nodes",
         tooltip: "Libraries are named in lorads.toml on the server.",
@@ -108,8 +118,8 @@ async function addLibrarySetting() {
         defaultValue: libraries[0],
       },
     ],
-    nodeCreated(node) {
-      const library = node.widgets?.find((each) => each.name === "library");
+    nodeCreated(/** @type {any} */ node) {
+      const library = node.widgets?.find((/** @type {any} */ each) => each.name === "library");
       if (!node.comfyClass?.startsWith("Lorads") || !library) return;
       const wanted = app.extensionManager.setting.get("LoRADS.Library.Default");
       if (library.options.values.includes(wanted)) library.value = wanted;

@@ -52,7 +52,7 @@ export function openPanel(dataset = "") {
     return;
   }
   panelWith(dataset);
-  app.extensionManager.sidebarTab.activeSidebarTabId = TAB;
+  /** @type {any} */ (app.extensionManager).sidebarTab.activeSidebarTabId = TAB;
 }
 
 /**

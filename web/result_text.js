@@ -28,7 +28,7 @@ export function addResult(node) {
     background: "var(--comfy-input-bg, #222)",
     borderRadius: "6px",
   });
-  const show = (text) => {
+  const show = (/** @type {string} */ text) => {
     element.textContent = text || "Not run yet.";
     element.style.opacity = text ? "1" : "0.6";
   };

@@ -54,7 +54,11 @@ function selected() {
  */
 async function use(pictures, node) {
   const { dialog, toast } = app.extensionManager;
-  const given = await dialog.prompt({ title: "Use in a dataset", message: "Name of the dataset:", defaultValue: "my dataset" });
+  const given = await dialog.prompt({
+    title: "Use in a dataset",
+    message: "Name of the dataset:",
+    defaultValue: "my dataset",
+  });
   const name = (given ?? "").replace(NOT_IN_NAMES, " ").trim();
   if (!name) return;
   const folder = `${FOLDER}/${name}`;
@@ -62,7 +66,9 @@ async function use(pictures, node) {
     for (const each of pictures) await copy(each, folder);
     const isNew = place(folder, name, node);
     const what = pictures.length === 1 ? "1 picture is" : `${pictures.length} pictures are`;
-    const next = isNew ? "Index Images and Query Images are in the graph." : "Its Index Images is in the graph already.";
+    const next = isNew
+      ? "Index Images and Query Images are in the graph."
+      : "Its Index Images is in the graph already.";
     toast.add({ severity: "success", summary: "LoRADS", detail: `${what} in input/${folder}. ${next}`, life: 6000 });
   } catch (error) {
     toast.add({ severity: "error", summary: "LoRADS", detail: `Not used: ${/** @type {Error} */ (error).message}` });
@@ -94,10 +100,11 @@ async function copy(picture, folder) {
  */
 function place(folder, name, node) {
   const graph = node.graph ?? app.graph;
-  const known = (/** @type {any} */ each) => each.type === "LoradsIndexImages" && valueOf(each, "folder") === folder;
+  const known = (/** @type {any} */ each) => each.type === "LoradsIndexImages" && valueIn(each, "folder") === folder;
   if (graph.nodes.some(known)) return false;
-  const index = globalThis.LiteGraph.createNode("LoradsIndexImages");
-  const query = globalThis.LiteGraph.createNode("LoradsQueryImages");
+  const litegraph = /** @type {any} */ (globalThis).LiteGraph;
+  const index = litegraph.createNode("LoradsIndexImages");
+  const query = litegraph.createNode("LoradsQueryImages");
   const [x, y] = [node.pos[0] + node.size[0] + 60, node.pos[1]];
   index.pos = [x, y];
   graph.add(index);
@@ -105,7 +112,11 @@ function place(folder, name, node) {
   graph.add(query);
   set(index, "folder", folder);
   set(query, "name", name);
-  index.connect(0, query, query.inputs.findIndex((/** @type {any} */ each) => each.name === "index"));
+  index.connect(
+    0,
+    query,
+    query.inputs.findIndex((/** @type {any} */ each) => each.name === "index"),
+  );
   return true;
 }
 
@@ -113,7 +124,7 @@ function place(folder, name, node) {
  * @param {any} node
  * @param {string} name
  */
-function valueOf(node, name) {
+function valueIn(node, name) {
   return node.widgets?.find((/** @type {any} */ each) => each.name === name)?.value;
 }
 

@@ -64,9 +64,10 @@ def _sort(_desk: Desk, view: View, given: Body, selection: Selection) -> Bulk:
 
 
 def _apply_source(desk: Desk, view: View, given: Body, selection: Selection) -> Bulk:
-    chosen = source(given.only("source").text("source"))
+    chosen = source(given.only("source", "trigger", "position").text("source"))
     trigger = view.dataset.trigger
-    captions = caption_settings(chosen.name, (), trigger.word, trigger.position, view.base_model)
+    word, position = given.text("trigger", trigger.word), given.text("position", trigger.position)
+    captions = caption_settings(chosen.name, (), word, position, view.base_model)
     rebuilt = rebuilt_captions(desk.store, desk.settings, view.dataset, captions)
     return edits.apply_source(view.dataset, rebuilt, chosen.label, selection)
 

@@ -61,7 +61,8 @@ Writing::
                                         after}]}, the first 50. ``emptied``: captions that stay, as nothing would be
                                         left of them, or the source has nothing
          operations: find_replace {find, replace, regex, case}, add_tags {tags, place: "front"|"back"|number},
-               remove_tags {tags}, replace_tag {old, new}, sort {}, apply_source {source}, prune {tags}, fix {codes}
+               remove_tags {tags}, replace_tag {old, new}, sort {}, apply_source {source, trigger, position},
+               prune {tags}, fix {codes}; trigger and position (prepend, append, none) are the dataset's unless given
     POST .../{id}/reject                {keys, rejected: true|false} -> written; a rejected image stays in the panel and
                                         is left out of what the graph, the command line and the panel go on with
          written: {revision, label, rows: [rows that changed], can_undo, can_redo}

@@ -98,7 +98,11 @@ export class Api {
     let answer;
     let body;
     try {
-      answer = await fetch(this.url(path, query), { ...init, cache: "no-store", signal: AbortSignal.timeout(PATIENCE) });
+      answer = await fetch(this.url(path, query), {
+        ...init,
+        cache: "no-store",
+        signal: AbortSignal.timeout(PATIENCE),
+      });
       body = await answer.json().catch((/** @type {Error} */ error) => {
         if (error instanceof SyntaxError) return null;
         throw error;

@@ -20,12 +20,16 @@ export class App extends Component {
   render() {
     const { model, width } = this.props;
     const onKeyDown = (/** @type {KeyboardEvent} */ event) => {
-      if (!(/** @type {HTMLElement} */ (event.composedPath()[0]).closest("input, textarea, dialog"))) onUndoKey(event, model);
+      if (!(/** @type {HTMLElement} */ (event.composedPath()[0]).closest("input, textarea, dialog")))
+        onUndoKey(event, model);
     };
     return html`<div class="app ${width < 620 ? "narrow" : ""} ${width >= WIDE ? "wide" : ""}" onKeyDown=${onKeyDown}>
       <${Header} model=${model} width=${width} />
-      ${model.isAway && html`<p class="banner" role="alert"><${Icon} name="warning" />The server does not answer.
-        ${model.editing.unsent ? ` ${counted(model.editing.unsent, "edit")} kept in this browser until it is back.` : " You can go on editing: nothing is lost."}</p>`}
+      ${
+        model.isAway &&
+        html`<p class="banner" role="alert"><${Icon} name="warning" />The server does not answer.
+        ${model.editing.unsent ? ` ${counted(model.editing.unsent, "edit")} kept in this browser until it is back.` : " You can go on editing: nothing is lost."}</p>`
+      }
       ${!model.isAway && model.editing.outbox?.kept === false && html`<p class="banner" role="alert">The browser has no room left to keep unsent edits. Leave this page open until they are sent.</p>`}
       ${this.body(model, width)}
       <${Notices} model=${model} />
@@ -68,7 +72,12 @@ export class App extends Component {
 }
 
 /** @type {[import("./model.js").Step, string][]} */
-const STEPS = [["images", "Images"], ["captions", "Captions"], ["summary", "Summary"], ["train", "Train"]];
+const STEPS = [
+  ["images", "Images"],
+  ["captions", "Captions"],
+  ["summary", "Summary"],
+  ["train", "Train"],
+];
 
 /** @param {Props} props */
 function Header({ model, width }) {
@@ -94,10 +103,13 @@ function Header({ model, width }) {
     </div>
     <nav aria-label="Steps">
       ${steps.map(([step, label]) => html`<button type="button" key=${step} aria-current=${model.step === step ? "step" : undefined} onClick=${() => go(step)}>${label}</button>`)}
-      ${width < 1500 && html`<button type="button" class="tags-button" aria-label="Tags" title="Tags" aria-pressed=${model.tagsOpen} onClick=${() => {
-        model.tagsOpen = !model.tagsOpen;
-        model.changed();
-      }}><${Icon} name="tags" />${width >= 400 && "Tags"}</button>`}
+      ${
+        width < 1500 &&
+        html`<button type="button" class="tags-button" aria-label="Tags" title="Tags" aria-pressed=${model.tagsOpen} onClick=${() => {
+          model.tagsOpen = !model.tagsOpen;
+          model.changed();
+        }}><${Icon} name="tags" />${width >= 400 && "Tags"}</button>`
+      }
     </nav>
   </header>`;
 }
@@ -112,13 +124,18 @@ function state({ editing, isAway, phase }) {
 
 /** @param {{model: Model}} props */
 function Notices({ model }) {
-  return html`<div class="notices" role="status" aria-live="polite">${model.notices.map((notice) => html`<div class="notice ${notice.kind}" key=${notice.id}>
+  return html`<div class="notices" role="status" aria-live="polite">${model.notices.map(
+    (notice) => html`<div class="notice ${notice.kind}" key=${notice.id}>
     <span>${notice.text}</span>
-    ${notice.action && html`<button type="button" onClick=${() => {
-      notice.action?.run();
-      model.dismiss(notice);
-    }}>${notice.action.label}</button>`}
-    <${IconButton} icon="close" label="Dismiss" onClick=${() => model.dismiss(notice)} /></div>`)}</div>`;
+    ${
+      notice.action &&
+      html`<button type="button" onClick=${() => {
+        notice.action?.run();
+        model.dismiss(notice);
+      }}>${notice.action.label}</button>`
+    }
+    <${IconButton} icon="close" label="Dismiss" onClick=${() => model.dismiss(notice)} /></div>`,
+  )}</div>`;
 }
 
 function Skeleton() {

@@ -52,8 +52,10 @@ export function CaptionText({ model, row, isCurrent }) {
   };
   return tagsOf(text).map((tag, at) => {
     const kind = trigger && plain(tag) === trigger ? "trigger" : "";
-    return html`<span class="chip ${kind}" key=${at}>${tag}${isCurrent &&
-    html`<button type="button" tabIndex="-1" aria-label="Remove ${tag}" title="Remove" onClick=${(/** @type {Event} */ event) => remove(event, at)}>×</button>`}</span>`;
+    return html`<span class="chip ${kind}" key=${at}>${tag}${
+      isCurrent &&
+      html`<button type="button" tabIndex="-1" aria-label="Remove ${tag}" title="Remove" onClick=${(/** @type {Event} */ event) => remove(event, at)}>×</button>`
+    }</span>`;
   });
 }
 
@@ -101,11 +103,13 @@ export function CaptionRow({ model, row, place, limit, onPick, onEdit, onLeave }
       }} />
     </div>
     <div role="gridcell" class="caption">
-      ${draft?.key === key
-        ? html`<${Editor} key=${key} model=${model} label="Caption of ${row.file}" onLeave=${onLeave} />`
-        : conflict
-          ? html`<${Conflict} model=${model} conflict=${conflict} />`
-          : html`<div class="text"><${CaptionText} model=${model} row=${row} isCurrent=${isCurrent} /></div>`}
+      ${
+        draft?.key === key
+          ? html`<${Editor} key=${key} model=${model} label="Caption of ${row.file}" onLeave=${onLeave} />`
+          : conflict
+            ? html`<${Conflict} model=${model} conflict=${conflict} />`
+            : html`<div class="text"><${CaptionText} model=${model} row=${row} isCurrent=${isCurrent} /></div>`
+      }
       <div class="about"><span class="file" title=${row.file}>${row.file}</span><${Marks} row=${row} limit=${limit} /></div>
     </div>
   </div>`;

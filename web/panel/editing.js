@@ -126,7 +126,9 @@ export class Editing {
 
   /** Put all that is not sent over rows that have just been fetched. */
   overlay() {
-    const latest = new Map((this.outbox?.entries ?? []).flatMap(({ changes }) => changes.map((each) => [each.key, each])));
+    const latest = new Map(
+      (this.outbox?.entries ?? []).flatMap(({ changes }) => changes.map((each) => [each.key, each])),
+    );
     const rows = this.model.rows;
     this.show([...latest.values()].filter(({ key, after }) => rows.get(key) && rows.get(key)?.text !== after));
   }
@@ -165,7 +167,8 @@ export class Editing {
    */
   refused(entry, error) {
     const { model } = this;
-    if (this.outbox?.entries.includes(entry)) model.notify(`${error.message} It is kept here and tried again.`, "error");
+    if (this.outbox?.entries.includes(entry))
+      model.notify(`${error.message} It is kept here and tried again.`, "error");
     else {
       const [change] = entry.changes;
       this.show(entry.changes.map(({ key, before }) => ({ key, after: before })));
@@ -329,7 +332,7 @@ export class Editing {
 
   /**
    * @param {string} prefix
-   * @param {{key: string}} value
+   * @param {{key: string} & Record<string, unknown>} value
    */
   keep(prefix, value) {
     try {

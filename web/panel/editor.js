@@ -35,6 +35,7 @@ export class Editor extends Component {
   /** @param {Props} props */
   constructor(props) {
     super(props);
+    /** @type {{offers: Offer[], active: number, above: boolean}} */
     this.state = { offers: [], active: -1, above: false };
     this.area = createRef();
     /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -151,15 +152,17 @@ export class Editor extends Component {
         role="combobox" aria-autocomplete="list" aria-expanded=${offers.length > 0} aria-controls="offers"
         aria-activedescendant=${active >= 0 ? `offer-${active}` : undefined}
         onInput=${this.onInput} onKeyDown=${this.onKeyDown} onBlur=${() => model.editing.commit()}></textarea>
-      ${offers.length > 0 &&
-      html`<ul class="offers ${above ? "above" : ""}" id="offers" role="listbox" aria-label="Tags">
+      ${
+        offers.length > 0 &&
+        html`<ul class="offers ${above ? "above" : ""}" id="offers" role="listbox" aria-label="Tags">
         ${offers.map(
           (offer, n) => html`<li id="offer-${n}" key=${offer.tag} role="option" aria-selected=${n === active}
             onPointerDown=${(/** @type {Event} */ event) => event.preventDefault()} onClick=${() => this.accept(offer)}>
             <span>${offer.tag}</span>${offer.alias && html`<small>${offer.alias}</small>`}<small class="number">${offer.count}</small>
           </li>`,
         )}
-      </ul>`}
+      </ul>`
+      }
     </div></div>`;
   }
 }

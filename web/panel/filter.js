@@ -52,7 +52,13 @@ export function factsOf(row) {
   let facts = KNOWN.get(row);
   if (!facts) {
     const text = row.text ?? "";
-    facts = { row, tags: tagsOf(text).map(plain), prose: isProse(text), text: plain(text), file: row.file.toLowerCase() };
+    facts = {
+      row,
+      tags: tagsOf(text).map(plain),
+      prose: isProse(text),
+      text: plain(text),
+      file: row.file.toLowerCase(),
+    };
     KNOWN.set(row, facts);
   }
   return facts;
@@ -215,9 +221,13 @@ function testOf({ field, value = "", at }) {
   }
   const make = TESTS[field];
   if (!make) {
-    throw new FilterError(`There is no “${field}:”. Use ${Object.keys(FIELDS).join(":, ")}:, or put it in quotation marks.`, at);
+    throw new FilterError(
+      `There is no “${field}:”. Use ${Object.keys(FIELDS).join(":, ")}:, or put it in quotation marks.`,
+      at,
+    );
   }
-  if (!value && field !== "problem") throw new FilterError(`“${field}:” needs a value, e.g. ${FIELDS[/** @type {keyof typeof FIELDS} */ (field)]}.`, at);
+  if (!value && field !== "problem")
+    throw new FilterError(`“${field}:” needs a value, e.g. ${FIELDS[/** @type {keyof typeof FIELDS} */ (field)]}.`, at);
   return make(value, at, field);
 }
 
@@ -245,7 +255,10 @@ const TESTS = {
     if (!set) throw new FilterError(`“set:” is training or regularization, not “${value}”.`, at);
     return ({ row }) => row.set === set;
   },
-  concept: (value) => ({ row }) => row.concept.toLowerCase() === value.toLowerCase(),
+  concept:
+    (value) =>
+    ({ row }) =>
+      row.concept.toLowerCase() === value.toLowerCase(),
   file: (value) => (facts) => facts.file.includes(value.toLowerCase()),
 };
 
@@ -288,7 +301,8 @@ function number(value, at, field, get) {
     return ({ row }) => within(get(row), low, high);
   }
   const parts = /^(>=|<=|>|<|=)?(\d+(?:\.\d+)?)$/.exec(value);
-  if (!parts) throw new FilterError(`“${field}:” wants a number, e.g. ${field}:>5 or ${field}:2..4, not “${value}”.`, at);
+  if (!parts)
+    throw new FilterError(`“${field}:” wants a number, e.g. ${field}:>5 or ${field}:2..4, not “${value}”.`, at);
   const compare = COMPARE[/** @type {keyof typeof COMPARE} */ (parts[1] ?? "=")];
   const limit = Number(parts[2]);
   return ({ row }) => {

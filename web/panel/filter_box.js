@@ -42,10 +42,14 @@ export class FilterBox extends Component {
       <p id="filter-says" class="says ${error ? "error" : ""}" role="status">
         ${error ? error.message : model.filterText ? `${shown.length.toLocaleString("en")} of ${counted(rows.total)}` : counted(rows.total)}
         ${!error && rows.list.length < rows.total ? ` · loading, ${rows.list.length.toLocaleString("en")} here` : ""}
-        ${stale > 0 && !error && html` · <button type="button" class="link" onClick=${() => {
-          model.refilter();
-          model.changed();
-        }}>${stale} changed and pass no more: hide</button>`}
+        ${
+          stale > 0 &&
+          !error &&
+          html` · <button type="button" class="link" onClick=${() => {
+            model.refilter();
+            model.changed();
+          }}>${stale} changed and pass no more: hide</button>`
+        }
       </p>
       ${this.state.help && html`<${Help} />`}
     </div>`;

@@ -56,7 +56,13 @@ export class Gallery extends Component {
   /** @param {string | null} key */
   edit(key) {
     const { model } = this.props;
-    if (key === null || model.editing.conflicts.has(key)) return;
+    if (key === null) return;
+    if (model.editing.conflicts.has(key)) {
+      if (model.step === "images") model.step = "captions";
+      const row = () => this.virtual.current.place.current.querySelector(`[id="row-${CSS.escape(key)}"]`);
+      this.setState({}, () => row()?.querySelector(".conflict button")?.focus());
+      return;
+    }
     if (model.step === "images") model.step = "captions";
     model.editing.begin(key);
     this.setState({}, () => this.virtual.current.reveal(model.shown.indexOf(key)));

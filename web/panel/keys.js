@@ -13,6 +13,8 @@ export const KEYS = Object.freeze([
   ["Ctrl+Z, Ctrl+Shift+Z", "undo, do again"],
   ["V", "enlarge the image"],
   ["/", "to the filter"],
+  ["In the tags: Enter, Alt+Enter", "filter by the tag, exclude it"],
+  ["In the tags: F2, Del", "rename or merge the tag, delete it"],
 ]);
 
 /** @type {Record<string, (place: Place) => number>} */

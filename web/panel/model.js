@@ -4,6 +4,7 @@ import { Api, Away } from "./api.js";
 import { frequencies } from "./captions.js";
 import { Editing } from "./editing.js";
 import { compile, FilterError, factsOf, tagFilter } from "./filter.js";
+import { Following } from "./job.js";
 import { Rows } from "./rows.js";
 import { Selection } from "./selection.js";
 
@@ -34,6 +35,7 @@ export class Model {
     this.rows = new Rows();
     this.selection = new Selection();
     this.editing = new Editing(this);
+    this.following = new Following(this);
     /** @type {Step} */
     this.step = "captions";
     this.filterText = "";
@@ -47,7 +49,7 @@ export class Model {
     this.notices = [];
     /** @type {string | null} */
     this.enlarged = null;
-    /** @type {null | {operation: string, arguments?: Record<string, unknown>}} */
+    /** @type {null | {operation: string, arguments?: Record<string, unknown>, scope?: "all" | "selected"}} */
     this.bulk = null;
     this.tagsOpen = false;
     this.heard = 0; // counts what runs and jobs told
@@ -99,7 +101,14 @@ export class Model {
     }
     this.storage.setItem("lorads.dataset", id);
     this.editing.open(id);
+    this.following.open(id);
     await this.reload();
+    const { problems = [] } = this.dataset ?? {};
+    if (problems.length)
+      this.notify(
+        problems.length === 1 ? problems[0] : `${problems[0]} There are ${problems.length - 1} more like it.`,
+        "error",
+      );
     this.listen(id);
   }
 
@@ -119,7 +128,6 @@ export class Model {
     try {
       await rows.load(page, arrived);
       if (this.rows === rows) this.editing.restoreDraft();
-      for (const problem of dataset.problems) this.notify(problem, "error");
     } catch (error) {
       this.fail(error);
     }

@@ -8,7 +8,10 @@
 
 /** @param {string} text */
 function list(text) {
-  return (text ?? "").split(/[,\n]/).map((tag) => tag.trim()).filter(Boolean);
+  return (text ?? "")
+    .split(/[,\n]/)
+    .map((tag) => tag.trim())
+    .filter(Boolean);
 }
 
 /** @type {Field} */
@@ -18,7 +21,18 @@ const TAGS = { name: "tags", label: "Tags", kind: "text", hint: "several by comm
 export const OPERATIONS = {
   add_tags: {
     label: "Add tags",
-    fields: [TAGS, { name: "place", label: "Where", kind: "select", choices: [["front", "in front, after the trigger"], ["back", "at the end"]] }],
+    fields: [
+      TAGS,
+      {
+        name: "place",
+        label: "Where",
+        kind: "select",
+        choices: [
+          ["front", "in front, after the trigger"],
+          ["back", "at the end"],
+        ],
+      },
+    ],
     of: ({ tags, place }) => ({ tags: list(tags), place: place ?? "front" }),
   },
   remove_tags: { label: "Remove tags", fields: [TAGS], of: ({ tags }) => ({ tags: list(tags) }) },
@@ -38,13 +52,31 @@ export const OPERATIONS = {
       { name: "regex", label: "Regular expression", kind: "check" },
       { name: "case", label: "Capitals matter", kind: "check" },
     ],
-    of: ({ find, replace, regex, case: capitals }) => ({ find, replace: replace ?? "", regex: Boolean(regex), case: Boolean(capitals) }),
+    of: ({ find, replace, regex, case: capitals }) => ({
+      find,
+      replace: replace ?? "",
+      regex: Boolean(regex),
+      case: Boolean(capitals),
+    }),
   },
   sort: { label: "Sort tags as the base model wants them", fields: [], of: () => ({}) },
   apply_source: {
     label: "Take captions from a source",
-    fields: [{ name: "source", label: "Source", kind: "select", choices: [] }],
-    of: ({ source }) => ({ source }),
+    fields: [
+      { name: "source", label: "Source", kind: "select" },
+      { name: "trigger", label: "Trigger", kind: "text", optional: true },
+      {
+        name: "position",
+        label: "Trigger stands",
+        kind: "select",
+        choices: [
+          ["prepend", "in front"],
+          ["append", "at the end"],
+          ["none", "nowhere"],
+        ],
+      },
+    ],
+    of: ({ source, trigger, position }) => ({ source, trigger: trigger?.trim(), position }),
   },
   prune: {
     label: "Bind traits to the trigger",
@@ -53,7 +85,7 @@ export const OPERATIONS = {
   },
   fix: {
     label: "Mend problems",
-    fields: [{ name: "codes", label: "Problems", kind: "text", hint: "codes by comma" }],
+    fields: [{ name: "codes", label: "Problem", kind: "select" }],
     of: ({ codes }) => ({ codes: list(codes) }),
   },
 };
@@ -64,5 +96,7 @@ export const OPERATIONS = {
  * @param {Record<string, any>} values
  */
 export function isComplete(operation, values) {
-  return operation.fields.every(({ name, kind, optional }) => optional || kind !== "text" || String(values[name] ?? "").trim());
+  return operation.fields.every(
+    ({ name, kind, optional }) => optional || kind === "check" || String(values[name] ?? "").trim(),
+  );
 }

@@ -31,6 +31,7 @@ export class Outbox {
     this.dataset = dataset;
     this.to = to;
     this.entries = this.#kept();
+    this.adopted = new Set(this.entries.map(({ id }) => id));
     this.sending = false;
     this.closed = false;
     this.kept = true; // false where the browser has no room left: the tab must not be closed then
@@ -51,7 +52,13 @@ export class Outbox {
    */
   add(label, changes) {
     const at = Date.now();
-    const entry = { id: `${at.toString(36)}-${Math.random().toString(36).slice(2, 8)}`, dataset: this.dataset, label, changes, at };
+    const entry = {
+      id: `${at.toString(36)}-${Math.random().toString(36).slice(2, 8)}`,
+      dataset: this.dataset,
+      label,
+      changes,
+      at,
+    };
     this.entries.push(entry);
     this.#keep(entry);
     this.to.changed();
@@ -98,12 +105,15 @@ export class Outbox {
    * @returns {Promise<boolean>} whether to go on with the next
    */
   async #sendFirst(entry) {
-    if (!entry.changes.length) {
+    if (!entry.changes.length || this.#isSentElsewhere(entry)) {
       this.#done(entry);
       return true;
     }
     try {
-      const answer = await this.to.post(`datasets/${this.dataset}/edits`, { label: entry.label, changes: entry.changes });
+      const answer = await this.to.post(`datasets/${this.dataset}/edits`, {
+        label: entry.label,
+        changes: entry.changes,
+      });
       this.#done(entry);
       this.to.away(false);
       this.to.written(answer, entry);
@@ -114,7 +124,8 @@ export class Outbox {
       }
       this.to.away(false);
       if (error instanceof Refused && error.conflicts) this.#conflicts(entry, error.conflicts);
-      else if (error instanceof Refused && (error.status >= 500 || error.status === 429)) return this.#failed(entry, error);
+      else if (error instanceof Refused && (error.status >= 500 || error.status === 429))
+        return this.#failed(entry, error);
       else {
         this.#done(entry);
         this.to.refused(entry, /** @type {Error} */ (error));
@@ -155,6 +166,14 @@ export class Outbox {
     this.entries = this.entries.filter((each) => each !== entry);
     this.#forget(entry);
     this.to.changed();
+  }
+
+  /**
+   * Say whether another tab, which had an entry too, has sent it meanwhile: it has taken it from the browser's store.
+   * @param {Entry} entry
+   */
+  #isSentElsewhere(entry) {
+    return this.adopted.has(entry.id) && this.to.storage.getItem(PREFIX + entry.id) === null;
   }
 
   /** @param {Entry} entry */

@@ -35,7 +35,8 @@ export class Panel {
     Object.assign(host.style, { height: "100%", width: "100%", minHeight: "0", overflow: "hidden" });
     // ComfyUI takes Ctrl+Z for its graph unless what has the focus says that it is a text (its changeTracker).
     Object.defineProperty(host, "type", { value: "textarea" });
-    for (const name of ["keydown", "keyup", "keypress", "paste", "copy", "cut"]) host.addEventListener(name, (event) => event.stopPropagation());
+    for (const name of ["keydown", "keyup", "keypress", "paste", "copy", "cut"])
+      host.addEventListener(name, (event) => event.stopPropagation());
     this.host = host;
     this.root = host.attachShadow({ mode: "open" });
     this.style(this.root);
@@ -84,7 +85,12 @@ export class Panel {
       link.href = new URL(name, import.meta.url).href;
       return link;
     });
-    const loaded = links.map((link) => new Promise((ready) => ["load", "error"].forEach((name) => link.addEventListener(name, ready))));
+    const loaded = links.map(
+      (link) =>
+        new Promise((ready) => {
+          for (const name of ["load", "error"]) link.addEventListener(name, ready);
+        }),
+    );
     Promise.all(loaded).then(() => place.style.removeProperty("visibility"));
     root.append(...links, place);
   }

@@ -52,7 +52,11 @@ export class LossPlot extends Component {
       cursor: { y: false },
       scales: { x: { time: false } },
       axes: [axis, { ...axis, size: 48 }],
-      series: [{ label: "step" }, { label: "loss", stroke: colour("--faint"), width: 1, points: { show: false } }, { label: "smoothed", stroke: colour("--accent"), width: 2, points: { show: false } }],
+      series: [
+        { label: "step" },
+        { label: "loss", stroke: colour("--faint"), width: 1, points: { show: false } },
+        { label: "smoothed", stroke: colour("--accent"), width: 2, points: { show: false } },
+      ],
     };
     place.style.removeProperty("color");
     this.plot = new uPlot(options, /** @type {any} */ (this.data), place);

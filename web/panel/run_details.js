@@ -14,6 +14,7 @@ export class RunDetails extends Component {
   /** @param {Props} props */
   constructor(props) {
     super(props);
+    /** @type {{run: Run | null, says: string, sure: boolean}} */
     this.state = { run: null, says: "", sure: false };
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     this.timer = undefined;
@@ -42,7 +43,8 @@ export class RunDetails extends Component {
     } catch (error) {
       if (this.isHere) this.setState({ says: /** @type {Error} */ (error).message });
     }
-    if (this.isHere && (!this.state.run || ON.has(this.state.run.state))) this.timer = setTimeout(() => this.fetch(), POLL);
+    if (this.isHere && (!this.state.run || ON.has(this.state.run.state)))
+      this.timer = setTimeout(() => this.fetch(), POLL);
   }
 
   async stop() {
@@ -64,9 +66,14 @@ export class RunDetails extends Component {
     return html`<div class="run-details">
       ${run.message && html`<p class=${run.state === "failed" ? "error" : ""}>${run.message}</p>`}
       ${run.history?.length ? html`<${LossPlot} history=${run.history} />` : html`<p class="dim">No loss yet.</p>`}
-      ${ON.has(run.state) && html`<p class="buttons">${sure
-        ? html`<button type="button" class="danger" onClick=${() => this.stop()}>Stop it now</button><button type="button" onClick=${() => this.setState({ sure: false })}>Go on</button>`
-        : html`<button type="button" onClick=${() => this.setState({ sure: true })}><${Icon} name="stop" />Stop</button>`}</p>`}
+      ${
+        ON.has(run.state) &&
+        html`<p class="buttons">${
+          sure
+            ? html`<button type="button" class="danger" onClick=${() => this.stop()}>Stop it now</button><button type="button" onClick=${() => this.setState({ sure: false })}>Go on</button>`
+            : html`<button type="button" onClick=${() => this.setState({ sure: true })}><${Icon} name="stop" />Stop</button>`
+        }</p>`
+      }
       ${run.samples && run.samples.length > 0 && html`<div class="samples">${run.samples.map((name) => html`<img key=${name} loading="lazy" alt=${name} title=${name} src=${model.api.url(`${this.path}/sample/${encodeURIComponent(name)}`)} />`)}</div>`}
       ${run.loras && run.loras.length > 0 && html`<h4>LoRA files</h4><ul class="loras">${run.loras.map((name) => html`<li key=${String(name)}>${String(name)}</li>`)}</ul>`}
       ${run.log && html`<h4>End of the log</h4><pre class="log" tabIndex="0" aria-label="End of the log">${run.log}</pre>`}

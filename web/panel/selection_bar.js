@@ -22,8 +22,11 @@ export class SelectionBar extends Component {
     const rejected = selected.filter((key) => model.rows.get(key)?.rejected).length;
     return html`<div class="selection-bar">
       <span role="status">${isMany ? `${counted(selected.length)} selected` : ""}</span>
-      ${isMany && html`<button type="button" aria-expanded=${this.state.tags} onClick=${() => this.setState({ tags: !this.state.tags })}>
-        <${Icon} name="tags" />Tags</button>`}
+      ${
+        isMany &&
+        html`<button type="button" aria-expanded=${this.state.tags} onClick=${() => this.setState({ tags: !this.state.tags })}>
+        <${Icon} name="tags" />Tags</button>`
+      }
       <button type="button" disabled=${!selected.length} onClick=${() => rejectSelected(model)}>
         <${Icon} name=${rejected === selected.length && rejected ? "restore" : "reject"} />${rejected === selected.length && rejected ? "Take back" : "Reject"}</button>
       <button type="button" onClick=${() => {
@@ -41,7 +44,7 @@ export class SelectionBar extends Component {
     const all = tags.filter(([, count]) => count === selected.length);
     const some = tags.filter(([, count]) => count < selected.length);
     const remove = (/** @type {string} */ tag) => {
-      model.bulk = { operation: "remove_tags", arguments: { tags: tag } };
+      model.bulk = { operation: "remove_tags", arguments: { tags: tag }, scope: "selected" };
       model.changed();
     };
     const chip = (/** @type {[string, number]} */ [tag, count]) => html`<span class="chip" key=${tag}>${tag}

@@ -14,6 +14,7 @@ export class Summary extends Component {
   /** @param {Props} props */
   constructor(props) {
     super(props);
+    /** @type {{facts: Facts | null, says: string, open: string | null}} */
     this.state = { facts: null, says: "", open: null };
     this.asked = "";
     /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -101,9 +102,11 @@ export class Summary extends Component {
       if (!found.length) return null;
       return html`<details class="problems ${severity}" key=${severity} open=${severity === "error"}>
         <summary>${counted(found.length, { error: "error", warning: "warning", info: "note" }[severity])}</summary>
-        <ul>${found.slice(0, MOST).map((each, n) => html`<li key=${n}>${each.message}
+        <ul>${found.slice(0, MOST).map(
+          (each, n) => html`<li key=${n}>${each.message}
           ${each.key && html` <button type="button" class="link" onClick=${() => go(/** @type {string} */ (each.key))}>Show</button>`}
-          ${each.fix && html` <button type="button" class="link" onClick=${() => fix(each)}>${each.fix.label}</button>`}</li>`)}
+          ${each.fix && html` <button type="button" class="link" onClick=${() => fix(each)}>${each.fix.label}</button>`}</li>`,
+        )}
           ${found.length > MOST && html`<li class="dim">and ${found.length - MOST} more</li>`}</ul>
       </details>`;
     });
@@ -114,8 +117,10 @@ export class Summary extends Component {
 function Buckets({ buckets }) {
   const longest = Math.max(...buckets.flatMap(({ width, height }) => [width, height]));
   const scale = SIDE / longest;
-  return html`<ul class="buckets">${buckets.map(({ width, height, count }) => html`<li key=${`${width}x${height}`} title=${`${width}×${height}: ${counted(count)}`}>
+  return html`<ul class="buckets">${buckets.map(
+    ({ width, height, count }) => html`<li key=${`${width}x${height}`} title=${`${width}×${height}: ${counted(count)}`}>
     <svg width=${SIDE + 2} height=${SIDE + 2} aria-hidden="true"><rect x=${(SIDE - width * scale) / 2 + 1} y=${(SIDE - height * scale) / 2 + 1}
       width=${width * scale} height=${height * scale} rx="2" /><text x=${SIDE / 2 + 1} y=${SIDE / 2 + 5}>${count}</text></svg>
-    <small>${width}×${height}</small></li>`)}</ul>`;
+    <small>${width}×${height}</small></li>`,
+  )}</ul>`;
 }

@@ -1,7 +1,7 @@
 // What every view draws with: preact's elements through htm templates, icons, numbers as text; no state.
 
-import { h } from "../vendor/preact.js";
 import htm from "../vendor/htm.js";
+import { h } from "../vendor/preact.js";
 
 export { Component, createRef, render } from "../vendor/preact.js";
 
@@ -39,7 +39,15 @@ export function Icon({ name }) {
  * A button that is only an icon; its label is its name and its tooltip.
  * @param {{icon: keyof typeof PATHS, label: string, onClick: (event: MouseEvent) => void, disabled?: boolean, pressed?: boolean, class?: string, hint?: string}} props
  */
-export function IconButton({ icon, label, onClick, disabled = false, pressed = undefined, class: extra = "", hint = "" }) {
+export function IconButton({
+  icon,
+  label,
+  onClick,
+  disabled = false,
+  pressed = undefined,
+  class: extra = "",
+  hint = "",
+}) {
   return html`<button type="button" class="icon-button ${extra}" aria-label=${label} title=${hint || label}
     aria-pressed=${pressed} disabled=${disabled} onClick=${onClick}><${Icon} name=${icon} /></button>`;
 }

@@ -14,6 +14,7 @@ export class Viewer extends Component {
   /** @param {Props} props */
   constructor(props) {
     super(props);
+    /** @type {{details: RowDetails | null, says: string}} */
     this.state = { details: null, says: "" };
     /** @type {unknown} */
     this.fetched = null;
@@ -67,8 +68,10 @@ export class Viewer extends Component {
     const row = model.rows.get(model.enlarged ?? "");
     if (event.key === "ArrowRight" || event.key === "ArrowDown") this.go(1);
     else if (event.key === "ArrowLeft" || event.key === "ArrowUp") this.go(-1);
-    else if (event.key === " " && row && !(/** @type {HTMLElement} */ (event.target).closest("button"))) model.editing.reject([row.key], !row.rejected);
-    else if (event.key === "Enter" && row && !(/** @type {HTMLElement} */ (event.target).closest("button"))) model.editing.begin(row.key);
+    else if (event.key === " " && row && !(/** @type {HTMLElement} */ (event.target).closest("button")))
+      model.editing.reject([row.key], !row.rejected);
+    else if (event.key === "Enter" && row && !(/** @type {HTMLElement} */ (event.target).closest("button")))
+      model.editing.begin(row.key);
     else return;
     event.preventDefault();
   }
@@ -90,13 +93,15 @@ export class Viewer extends Component {
         </figure>
         <div class="details">
           <div class="about"><${Marks} row=${row} limit=${limit} /></div>
-          ${draft?.key === row.key
-            ? html`<${Editor} key=${row.key} model=${model} label="Caption of ${row.file}" onLeave=${(/** @type {boolean} */ next) => next && this.go(1)} />`
-            : conflict
-              ? html`<${Conflict} model=${model} conflict=${conflict} />`
-              : html`<div class="text whole" onDblClick=${() => model.editing.begin(row.key)}><${CaptionText} model=${model} row=${row} isCurrent=${true} /></div>
+          ${
+            draft?.key === row.key
+              ? html`<${Editor} key=${row.key} model=${model} label="Caption of ${row.file}" onLeave=${(/** @type {boolean} */ next) => next && this.go(1)} />`
+              : conflict
+                ? html`<${Conflict} model=${model} conflict=${conflict} />`
+                : html`<div class="text whole" onDblClick=${() => model.editing.begin(row.key)}><${CaptionText} model=${model} row=${row} isCurrent=${true} /></div>
                 <p class="buttons"><button type="button" onClick=${() => model.editing.begin(row.key)}>Edit</button>
-                <button type="button" onClick=${() => model.editing.reject([row.key], !row.rejected)}><${Icon} name=${row.rejected ? "restore" : "reject"} />${row.rejected ? "Take back" : "Reject"}</button></p>`}
+                <button type="button" onClick=${() => model.editing.reject([row.key], !row.rejected)}><${Icon} name=${row.rejected ? "restore" : "reject"} />${row.rejected ? "Take back" : "Reject"}</button></p>`
+          }
           <${Facts} row=${row} details=${details} />
           ${this.state.says && html`<p class="error">${this.state.says}</p>`}
           ${details && html`<${More} model=${model} row=${row} details=${details} />`}
@@ -122,14 +127,27 @@ function Facts({ row, details }) {
 
 /** @param {{model: import("./model.js").Model, row: import("./types.d.ts").Row, details: RowDetails}} props */
 function More({ model, row, details }) {
-  const use = (/** @type {{text: string, source: string}} */ { text, source }) => model.editing.set(row.key, row.text, text, `Take the caption of ${source}`);
-  const score = (/** @type {number | null} */ confidence) => (confidence === null ? "" : ` ${Math.round(confidence * 100)} %`);
+  const use = (/** @type {{text: string, source: string}} */ { text, source }) =>
+    model.editing.set(row.key, row.text, text, `Take the caption of ${source}`);
+  const score = (/** @type {number | null} */ confidence) =>
+    confidence === null ? "" : ` ${Math.round(confidence * 100)} %`;
   return html`
-    ${details.offered.length > 0 && html`<h3>Offered</h3>${details.offered.map((offer) => html`<div class="offered" key=${offer.source}>
-      <small>${offer.source}</small><p>${offer.text}</p><button type="button" disabled=${offer.text === row.text} onClick=${() => use(offer)}>Use</button></div>`)}`}
+    ${
+      details.offered.length > 0 &&
+      html`<h3>Offered</h3>${details.offered.map(
+        (offer) => html`<div class="offered" key=${offer.source}>
+      <small>${offer.source}</small><p>${offer.text}</p><button type="button" disabled=${offer.text === row.text} onClick=${() => use(offer)}>Use</button></div>`,
+      )}`
+    }
     ${details.tags.length > 0 && html`<h3>Seen by taggers</h3><p class="chips">${details.tags.map((tag) => html`<span class="chip" key=${tag.source + tag.text} title=${tag.source}>${tag.text}<small>${score(tag.confidence)}</small></span>`)}</p>`}
     <h3>History</h3>
-    ${details.history.length ? html`<ol class="history">${details.history.map((each, n) => html`<li key=${n} class=${each.undone ? "undone" : ""}>
+    ${
+      details.history.length
+        ? html`<ol class="history">${details.history.map(
+            (each, n) => html`<li key=${n} class=${each.undone ? "undone" : ""}>
       <strong>${each.label}</strong> <small>${date(each.at)}${each.undone ? ", undone" : ""}</small><p>${each.after ?? "(no caption)"}</p>
-      ${each.before !== null && each.before !== row.text && html`<button type="button" onClick=${() => use({ text: each.before ?? "", source: "the history" })}>Back to what it was before</button>`}</li>`)}</ol>` : html`<p class="dim">Nobody has changed it.</p>`}`;
+      ${each.before !== null && each.before !== row.text && html`<button type="button" onClick=${() => use({ text: each.before ?? "", source: "the history" })}>Back to what it was before</button>`}</li>`,
+          )}</ol>`
+        : html`<p class="dim">Nobody has changed it.</p>`
+    }`;
 }

@@ -74,7 +74,8 @@ export class Virtual extends Component {
     const { rowHeight } = this.props;
     const top = Math.floor(item / this.state.columns) * rowHeight;
     if (top < place.scrollTop) place.scrollTop = top;
-    else if (top + rowHeight > place.scrollTop + place.clientHeight) place.scrollTop = top + rowHeight - place.clientHeight;
+    else if (top + rowHeight > place.scrollTop + place.clientHeight)
+      place.scrollTop = top + rowHeight - place.clientHeight;
   }
 
   /** How many rows are in view. */
@@ -91,7 +92,10 @@ export class Virtual extends Component {
     const { first, last, columns } = this.state;
     const rows = Math.ceil(count / columns);
     const slots = (this.page + 2 * MORE + 3) * columns;
-    const places = Array.from({ length: Math.max(0, Math.min(count, last * columns) - first * columns) }, (_, n) => first * columns + n);
+    const places = Array.from(
+      { length: Math.max(0, Math.min(count, last * columns) - first * columns) },
+      (_, n) => first * columns + n,
+    );
     return html`<div class="virtual ${name}" ref=${this.place} tabIndex="0" role=${role} aria-label=${label}
         aria-rowcount=${count} aria-multiselectable=${multi} aria-activedescendant=${active}
         onScroll=${this.onScroll} onKeyDown=${onKeyDown}>
