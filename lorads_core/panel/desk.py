@@ -64,6 +64,7 @@ class Desk:
         self.thumbnails = Thumbnails(surroundings.thumbnails)
         self.threads = ThreadPoolExecutor(_STORE_THREADS, "lorads-panel")
         self.painters = ThreadPoolExecutor(_PICTURE_THREADS, "lorads-thumbnails")
+        self.ended = threading.Event()
         self._lock = threading.Lock()
         self._locks: dict[UUID, threading.RLock] = {}
         self._views: OrderedDict[UUID, View] = OrderedDict()
@@ -133,6 +134,7 @@ class Desk:
 
     def close(self) -> None:
         """End what goes on; the store is its owner's."""
+        self.ended.set()
         self.jobs.close()
         self.events.close()
         self.threads.shutdown(wait=False, cancel_futures=True)
