@@ -57,6 +57,9 @@ def _row(number, count, chance, prose):
     }
 
 
+DONE = {"state": "done", "step": "", "done": 1, "total": 1, "message": "300 images written.", "result": None}
+
+
 class World:
     """What the stand-in knows. ``away`` makes it drop every request, ``delay`` is in seconds."""
 
@@ -71,6 +74,7 @@ class World:
         self.listeners = []
         self.runs = []
         self.can_launch = True
+        self.job = DONE
         self.asked = []
         self.lock = threading.Lock()
 
@@ -241,9 +245,7 @@ class Handler(BaseHTTPRequestHandler):
         if parts[0] == "runs":
             return (next(run for run in world.runs if run["id"] == parts[1]),)
         if parts[0] == "jobs":
-            return (
-                {"state": "done", "step": "", "done": 1, "total": 1, "message": "300 images written.", "result": None},
-            )
+            return (world.job,)
         return self._dataset(parts[2:], query)
 
     def _dataset(self, parts, query):

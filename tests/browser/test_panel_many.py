@@ -164,3 +164,32 @@ def test_without_a_server_there_is_a_message_and_it_goes_on_by_itself(opened):
     panel.page.get_by_text("The panel cannot be filled.").wait_for()
     panel.page.unroute("**/api/**")
     panel.row(0).wait_for()
+
+
+def test_the_tags_go_by_keys(panel):
+    panel.page.get_by_role("button", name="Tags", exact=True).click()
+    panel.page.get_by_label("Find a tag").fill("hat")
+    panel.page.locator(".tag-table .virtual").focus()
+    keyboard = panel.page.keyboard
+    keyboard.press("ArrowDown")
+    keyboard.press("Enter")
+    assert panel.page.get_by_label("Filter", exact=True).input_value() == "tag:hat"
+    keyboard.press("Alt+Enter")
+    assert panel.page.get_by_label("Filter", exact=True).input_value() == "-tag:hat"
+    keyboard.press("F2")
+    dialog = panel.page.get_by_role("dialog", name="Bulk edit")
+    assert dialog.get_by_label("Tag", exact=True).input_value() == "hat"
+    assert dialog.get_by_label(re.compile("^Where")).input_value() == "all", (
+        "a renamed tag is renamed in all of the dataset"
+    )
+    keyboard.press("Escape")
+    dialog.wait_for(state="detached")
+
+
+def test_a_tag_is_added_to_the_selection_in_front(panel):
+    panel.row(5).locator(".file").click()
+    panel.page.get_by_role("button", name="Tags", exact=True).click()
+    panel.page.get_by_label("More for hat").click()
+    panel.page.get_by_role("button", name="Add to selection").click()
+    panel.page.get_by_role("button", name=re.compile("^Change")).wait_for()
+    assert panel.page.get_by_label("Where").input_value() == "selected"

@@ -1,6 +1,6 @@
 """The last two steps in the panel: the summary, its problems and fixes; export, runs, their loss, Stop."""
 
-from .stand_in import World
+from .stand_in import DONE, World
 from .test_panel_captions import until
 
 RUN = {
@@ -86,3 +86,22 @@ def test_on_a_narrow_page_each_step_has_the_whole_width(opened):
             "document.querySelector('.lorads-panel').shadowRoot.querySelector('.app').scrollWidth"
         )
         assert wider <= 360, step
+
+
+def test_a_job_is_followed_when_the_page_is_loaded_anew(opened):
+    world = World(10)
+    world.job = {**DONE, "state": "running", "step": "images", "done": 4, "total": 10, "message": ""}
+    panel = opened(world)
+    panel.page.get_by_role("button", name="Export", exact=True).click()
+    panel.page.get_by_text("images 4 of 10").wait_for()
+    assert panel.page.get_by_role("button", name="Export", exact=True).is_disabled()
+    panel.page.reload()
+    panel.page.get_by_text("images 4 of 10").wait_for()
+    world.away = True
+    panel.page.get_by_text("The server does not answer.").first.wait_for()
+    world.away = False
+    world.job = DONE
+    panel.page.get_by_text("300 images written.").wait_for()
+    panel.page.reload()
+    panel.page.get_by_role("button", name="Export", exact=True).wait_for()
+    assert panel.page.locator(".job").count() == 0, "what has ended is not told again"

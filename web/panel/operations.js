@@ -25,7 +25,7 @@ export const OPERATIONS = {
       TAGS,
       {
         name: "place",
-        label: "Where",
+        label: "Place",
         kind: "select",
         choices: [
           ["front", "in front, after the trigger"],

@@ -20,7 +20,7 @@ export function smoothed(values) {
   });
 }
 
-/** @typedef {{history: [number, number, number][]}} Props */
+/** @typedef {{history: [number, number, number | null][]}} Props */
 
 /** @extends {Component<Props>} */
 export class LossPlot extends Component {
@@ -30,6 +30,7 @@ export class LossPlot extends Component {
     this.place = createRef();
     /** @type {any} */
     this.plot = null;
+    this.made = ""; // the colours that it is drawn in
   }
 
   get data() {
@@ -39,33 +40,53 @@ export class LossPlot extends Component {
   }
 
   componentDidMount() {
+    this.make();
     const place = this.place.current;
-    const colour = (/** @type {string} */ name) => {
-      place.style.color = `var(${name})`; // a canvas does not know our variables: ask what they come to
-      return getComputedStyle(place).color;
-    };
-    const axis = { stroke: colour("--dim"), grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false } };
-    const options = {
-      width: place.clientWidth || 300,
-      height: HEIGHT,
-      legend: { show: false },
-      cursor: { y: false },
-      scales: { x: { time: false } },
-      axes: [axis, { ...axis, size: 48 }],
-      series: [
-        { label: "step" },
-        { label: "loss", stroke: colour("--faint"), width: 1, points: { show: false } },
-        { label: "smoothed", stroke: colour("--accent"), width: 2, points: { show: false } },
-      ],
-    };
-    place.style.removeProperty("color");
-    this.plot = new uPlot(options, /** @type {any} */ (this.data), place);
     this.observer = new ResizeObserver(() => this.plot.setSize({ width: place.clientWidth, height: HEIGHT }));
     this.observer.observe(place);
   }
 
+  /** A canvas does not know our variables: ask what they come to. */
+  get colours() {
+    const place = this.place.current;
+    const found = ["--dim", "--line", "--faint", "--accent"].map((name) => {
+      place.style.color = `var(${name})`;
+      return getComputedStyle(place).color;
+    });
+    place.style.removeProperty("color");
+    return found;
+  }
+
+  make() {
+    const place = this.place.current;
+    const colours = this.colours;
+    this.made = colours.join();
+    const [dim, line, faint, accent] = colours;
+    const axis = { stroke: dim, grid: { stroke: line, width: 1 }, ticks: { show: false } };
+    const series = [
+      { label: "step" },
+      { label: "loss", stroke: faint, width: 1, points: { show: false } },
+      { label: "smoothed", stroke: accent, width: 2, points: { show: false } },
+    ];
+    this.plot?.destroy();
+    this.plot = new uPlot(
+      {
+        width: place.clientWidth || 300,
+        height: HEIGHT,
+        legend: { show: false },
+        cursor: { y: false },
+        scales: { x: { time: false } },
+        axes: [axis, { ...axis, size: 48 }],
+        series,
+      },
+      /** @type {any} */ (this.data),
+      place,
+    );
+  }
+
   componentDidUpdate() {
-    this.plot.setData(this.data);
+    if (this.made !== this.colours.join()) this.make();
+    else this.plot.setData(this.data);
   }
 
   componentWillUnmount() {

@@ -24,8 +24,8 @@ export class SelectionBar extends Component {
       <span role="status">${isMany ? `${counted(selected.length)} selected` : ""}</span>
       ${
         isMany &&
-        html`<button type="button" aria-expanded=${this.state.tags} onClick=${() => this.setState({ tags: !this.state.tags })}>
-        <${Icon} name="tags" />Tags</button>`
+        html`<button type="button" aria-expanded=${this.state.tags} aria-label="Tags" onClick=${() => this.setState({ tags: !this.state.tags })}>
+        <${Icon} name="tags" /><span class="label">Tags</span></button>`
       }
       <button type="button" disabled=${!selected.length} onClick=${() => rejectSelected(model)}>
         <${Icon} name=${rejected === selected.length && rejected ? "restore" : "reject"} />${rejected === selected.length && rejected ? "Take back" : "Reject"}</button>
