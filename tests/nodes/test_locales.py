@@ -7,12 +7,15 @@ import pytest
 
 from .pack import ROOT, loaded
 
-TRANSLATIONS = ("de", "fr")
+TRANSLATIONS = ("de", "es", "fr", "ja", "zh")
 # Words that are said so in that language too; every other text differs from the English one.
 SAME = {
     "de": "album, buckets, checkpoint, clip, export, format, index, name, prompt, prompts, seed, tagger, trainer",
+    "es": "buckets, checkpoint, clip, prompt, prompts",
     "fr": "album, buckets, checkpoint, clip, export, format, images, index, mode, position, prompt, prompts, scores, "
     "seed, source",
+    "ja": "",
+    "zh": "",
 }
 # Titles of ComfyUI's own nodes: translations call them as ComfyUI does in that language.
 COMFYUIS_NODES = ("Load CLIP Vision", "Make Training Dataset", "Train LoRA", "Save LoRA", "KSampler")
