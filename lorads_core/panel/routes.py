@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
+from .. import __version__
 from . import bulk, editing, exporting, guard, reading, running
 from .answers import as_json, dumps, picture, read_body, refused, unchanged, unknown
 from .asked import Body, dataset_id, image_key, number, run_id
@@ -85,7 +84,7 @@ class Panel:
         return as_json(value if isinstance(value, str) else dumps(value))
 
     async def _session(self, _request: web.Request) -> web.Response:
-        return as_json(dumps(reading.session(self.desk, version())))
+        return as_json(dumps(reading.session(self.desk, __version__)))
 
     async def _datasets(self, _request: web.Request) -> web.Response:
         return await self._told(reading.dataset_list)
@@ -255,10 +254,3 @@ def _file(name: str, headers: dict[str, str]) -> web.FileResponse:
     found = web.FileResponse(file, headers={**safe, **headers})
     found.content_type = _TYPES.get(file.suffix, "text/plain")
     return found
-
-
-def version() -> str:
-    """Return LoRADS' version, empty where it was not installed as a package."""
-    with suppress(metadata.PackageNotFoundError):
-        return metadata.version("lorads")
-    return ""
