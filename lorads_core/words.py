@@ -57,6 +57,7 @@ def parser(story: Run, doctor: Run) -> argparse.ArgumentParser:
     _add_captions(commands, story)
     _add_exports(commands, story)
     _add_runs(commands, story)
+    _add_panel(commands, story)
     _add_judging(commands, story)
     _command(commands, "doctor", doctor, "say what is wrong with the set-up, and how to mend it", "lorads doctor")
     return found
@@ -223,6 +224,15 @@ def _add_exports(commands: Commands, run: Run) -> None:
     diff.add_argument("name", type=_text, metavar="EXPORT")
     diff.add_argument("versions", nargs="*", type=_text, metavar="VERSION", help="the second one: as it lies there")
     diff.add_argument("--out", type=_path, metavar="FOLDER", help="folder of all exports")
+
+
+def _add_panel(commands: Commands, run: Run) -> None:
+    panel = _command(
+        commands, "panel", run, "open the caption panel in the browser, served on this machine alone", "lorads panel"
+    )
+    panel.add_argument("--port", type=int, default=0, help="its port (default: one that is free)")
+    panel.add_argument("--no-browser", action="store_true", help="say the address, and open nothing")
+    panel.add_argument("--out", type=_path, metavar="FOLDER", help="folder of all exports")
 
 
 def _add_runs(commands: Commands, run: Run) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from comfy_api.latest import ComfyExtension, io
 
 from ..lorads_core.errors import LoradsError
+from . import panel
 from .caption_builder import CaptionBuilder
 from .combine_datasets import CombineDatasets
 from .dataset_to_images import DatasetToImages
@@ -26,6 +27,7 @@ class LoradsExtension(ComfyExtension):
         """Give our errors a short name: ComfyUI shows a person their module's, which is the path of this folder."""
         for kind in (LoradsError, *LoradsError.__subclasses__()):
             kind.__module__ = "LoRADS"
+        panel.mount()
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         """Return the node classes."""

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from ..lorads_core.images import kept as kept_pictures
     from ..lorads_core.library import filter as filters
     from ..lorads_core.library import index, walk
+    from ..lorads_core.panel import desk, thumbnails
+    from ..lorads_core.panel import routes as panel
     from ..lorads_core.selection import band, picking
     from ..lorads_core.trials import kept, scores, training_set, variants
 
@@ -21,6 +23,7 @@ __all__ = [
     "band",
     "build",
     "captioning",
+    "desk",
     "drawn",
     "filters",
     "finder",
@@ -28,9 +31,11 @@ __all__ = [
     "inputs",
     "kept",
     "kept_pictures",
+    "panel",
     "picking",
     "plan",
     "scores",
+    "thumbnails",
     "training",
     "training_set",
     "variants",
@@ -41,6 +46,7 @@ _MODULES = {
     "band": "selection.band",
     "build": "build",
     "captioning": "captioning",
+    "desk": "panel.desk",
     "drawn": "drawn",
     "filters": "library.filter",
     "finder": "finder.rules",
@@ -48,9 +54,11 @@ _MODULES = {
     "inputs": "inputs",
     "kept": "trials.kept",
     "kept_pictures": "images.kept",
+    "panel": "panel.routes",
     "picking": "selection.picking",
     "plan": "export.plan",
     "scores": "trials.scores",
+    "thumbnails": "panel.thumbnails",
     "training": "training",
     "training_set": "trials.training_set",
     "variants": "trials.variants",

@@ -12,7 +12,6 @@ from .sockets import CATEGORY, LibraryFolder, LibrarySocket
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
     from pathlib import Path
 
     import torch
@@ -44,8 +43,8 @@ class IndexImages(io.ComfyNode):
                     "folder",
                     default="",
                     placeholder="my_pictures",
-                    tooltip="Folder under ComfyUI's input folder or a root of lorads.toml; subfolders count too. For images"
-                    " that are wired in, the folder under input/lorads to keep them in.",
+                    tooltip="Folder under ComfyUI's input folder or a root of lorads.toml; subfolders count too. For"
+                    " images that are wired in, the folder under input/lorads to keep them in.",
                 ),
                 io.Combo.Input(
                     "library",

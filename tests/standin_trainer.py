@@ -19,7 +19,7 @@ try:
 except ImportError:
     import tomli as tomllib
 
-WIDTH = 64
+WIDTH = 320  # of SD 1.5's first level
 
 
 def write_lora(path, rank, value=0.5, cut=0):

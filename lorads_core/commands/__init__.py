@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from . import captions, curate, exports, judge, runs, story
+from . import captions, curate, exports, judge, panel, runs, story
 
 if TYPE_CHECKING:
     import argparse
@@ -17,6 +17,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, Screen], int]] = {
     **captions.COMMANDS,
     **exports.COMMANDS,
     **runs.COMMANDS,
+    **panel.COMMANDS,
     **curate.COMMANDS,
     **judge.COMMANDS,
 }

@@ -36,9 +36,7 @@ def keep_pictures(
         ExportError: the numbers differ, or the folder cannot be written.
     """
     if captions and len(captions) != len(pictures):
-        raise ExportError(
-            f"{len(captions)} captions came for {len(pictures)} pictures: wire lists of the same length, or no captions."
-        )
+        raise ExportError(f"{len(captions)} captions came for {len(pictures)} pictures: wire as many, or no captions.")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

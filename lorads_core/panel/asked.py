@@ -114,6 +114,13 @@ class Body:
             return value
         raise self._wrong(name, "true or false")
 
+    def figure(self, name: str, *, whole: bool = False) -> float:
+        """Return a number, a whole one where it must be."""
+        value = self.values.get(name)
+        if isinstance(value, (int,) if whole else (int, float)) and not isinstance(value, bool):
+            return value
+        raise self._wrong(name, "a whole number" if whole else "a number")
+
     def texts(self, name: str) -> list[str]:
         """Return a list of texts, of at least one."""
         value = self.values.get(name)

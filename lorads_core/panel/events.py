@@ -54,6 +54,12 @@ class Events:
             self._listeners.add(listener)
         return listener
 
+    @property
+    def has_listeners(self) -> bool:
+        """Whether any page listens."""
+        with self._lock:
+            return bool(self._listeners)
+
     def leave(self, listener: Listener) -> None:
         """Listen no more."""
         with self._lock:

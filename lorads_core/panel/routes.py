@@ -1,88 +1,256 @@
-"""The panel's routes under ``/lorads``, each a line of a table; what they do is the matter of the modules beside it.
+"""The panel's routes: each method answers a line of `table`; what is done is the matter of the modules beside it."""
 
-All is JSON in UTF-8 unless said, gzipped where it is large. An image's ``key`` is ``library:number``, never a path; a
-dataset's and a run's ``id`` is a UUID. ``revision`` is a text that is another one after every change of the dataset,
-by whomever; it has no order. Times are ISO 8601 with a zone.
+from __future__ import annotations
 
-An error is ``{"error": {"code", "message"}}``: 400 a value is wrong (``code``: ``request``, ``settings``, ``caption``,
-``library``, ``export``, ``trainer``), 403 not allowed (``host``, ``origin``, ``token``, ``forbidden``), 404 it is not
-there (``unknown``, ``image``), 405, 409 it is another by now (``conflict``) or there is nothing to take back
-(``nothing``), 413 more than 8 MiB (``too-large``), 415 no JSON (``content-type``), 429 too many at once (``busy``),
-500 our own fault (``internal``), 503 the store cannot be reached (``store``).
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-Every request must name an allowed Host and must not come from another site (``Host``, ``Origin``, ``Sec-Fetch-Site``).
-What writes or launches is a POST with ``Content-Type: application/json`` and ``X-LoRADS-Token`` from the session.
+from aiohttp import web
 
-Page (``lorads panel`` only; ComfyUI serves ``web/`` itself)::
+from .. import __version__
+from . import bulk, editing, exporting, guard, reading, running
+from .answers import as_json, dumps, picture, read_body, refused, unchanged, unknown
+from .asked import Body, dataset_id, image_key, number, run_id
+from .desk import Desk
+from .events import as_line
+from .table import PREFIX, TABLE
+from .thumbnails import LARGE, side_of
 
-    GET  /lorads/                       index.html of web/panel
-    GET  /lorads/web/...                its modules
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from concurrent.futures import Executor
+    from uuid import UUID
 
-Session and datasets::
+    from ..model import ImageKey
+    from .thumbnails import Small
 
-    GET  api/session                    {token, version, where: "comfyui"|"page", can_export, can_launch,
-                                         base_models: [{name, label, token_limit}], networks: [{name, label}],
-                                         trainers: [{name, label}], trainer_profiles: [{name, label}],
-                                         sources: [{name, label}], libraries: [name]}
-    GET  api/datasets                   [{id, name, library, training, regularization, rejected, edited, updated_at}]
-    GET  api/datasets/{id}              {id, name, library, trigger: {word, position}, concepts: [{name, trigger,
-                                         repeats}], base_model, training, regularization, rejected, revision,
-                                         can_undo: label|null, can_redo: label|null, problems: [message]}
-                                        ``problems``: images that have gone from their library since
-    GET  .../{id}/rows?from=0&count=2000   {total, revision, rows: [row]}; count at most 5000
-         row: {key, set: "training"|"regularization", concept, file (name only), width, height, rating, bad, reason,
-               text: text|null, source, edited, fixed, rejected, tokens, problems: [{code, severity}]}
-    GET  .../{id}/row/{key}             the row and {prompt, tags: [{text, source, confidence}],
-                                         offered: [{source, text}], bucket: {width, height}|null,
-                                         history: [{label, at, undone, before, after}]}, the newest first
-    GET  .../{id}/problems              [{severity, code, message, key|null, fix: {label, text}|null}]
-    GET  .../{id}/tags                  [{tag, training, regularization}], the most frequent first
-    GET  api/tags?begins=lo&limit=20    [{tag, alias, count}]: tags and aliases that begin so; ``count`` is how many
-                                        captions of the datasets that are open hold it
-    GET  .../{id}/summary?trainer=&...  {training, regularization, rejected, buckets: [{width, height, count}], dropped,
-                                         upscaled, steps_per_epoch, total_steps, seconds|null, problems, checkpoints};
-                                        the query may hold fields of the training config, else it is that of the
-                                        dataset's last export. A config that the trainer refuses: steps are null
+    Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-Pictures::
+WEB = Path(__file__).resolve().parents[2] / "web"
+_PAGE = "panel/index.html"
+_TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css"}  # Windows' registry may say otherwise
+_BEAT = 15.0  # seconds between signs of life, so that a page notices a connection that is dead
+_POLICY = "default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'"
 
-    GET  api/thumbnail/{id}/{key}?side=256   WebP, its longer side at most the next of 128, 256, 384, 512, 768, 1024
-    GET  api/picture/{id}/{key}         JPEG or WebP, its longer side at most 2048; both with an ETag
 
-Writing::
+class Panel:
+    """The routes of one desk, whoever serves them."""
 
-    POST .../{id}/edits                 {label, changes: [{key, before: text|null, after: text|null}]}
-                                        -> written, or 409 {error, conflicts: [{key, theirs: text|null, source}]}:
-                                        nothing was written then. Texts are stored as one tidy line: the rows tell.
-                                        ``after`` null takes a caption away; an empty one is refused
-    POST .../{id}/undo | redo           {} -> written; 409 ``nothing``, or ``conflict`` where a text is another by now
-    POST .../{id}/bulk                  {operation, arguments, keys: [key]|null, unedited_only: true, preview: false}
-                                        -> written, or as preview {count, label, emptied, examples: [{key, before,
-                                        after}]}, the first 50. ``emptied``: captions that stay, as nothing would be
-                                        left of them, or the source has nothing
-         operations: find_replace {find, replace, regex, case}, add_tags {tags, place: "front"|"back"|number},
-               remove_tags {tags}, replace_tag {old, new}, sort {}, apply_source {source, trigger, position},
-               prune {tags}, fix {codes}; trigger and position (prepend, append, none) are the dataset's unless given
-    POST .../{id}/reject                {keys, rejected: true|false} -> written; a rejected image stays in the panel and
-                                        is left out of what the graph, the command line and the panel go on with
-         written: {revision, label, rows: [rows that changed], can_undo, can_redo}
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+        self._watch = running.Watch(desk)
 
-Export and training::
+    def routes(self) -> list[web.RouteDef]:
+        """Return the routes of the API."""
+        return [web.route(method, path, self.handler(name)) for method, path, name in TABLE]
 
-    POST .../{id}/export                {trainer, folder, images: "copy"|"link"|policy, config: {field: value}}
-                                        -> {job}; result {folder, manifest_hash, summary: [[name, value]], problems}
-    POST .../{id}/train                 {profile, folder, images, config} -> {job}; result {run, manifest_hash}
-    GET  api/jobs/{job}                 {state: "waiting"|"running"|"done"|"failed", step, done, total, message, result}
-    GET  api/runs?dataset={id}          [run], the newest first; of all datasets without one
-         run: {id, name, dataset, trainer, profile, state: "starting"|"running"|"completed"|"failed"|"cancelled"|"lost",
-               step, total_steps, epoch, loss, seconds_a_step, eta, message, started_at, ended_at, manifest_hash}
-    GET  api/runs/{run}                 the run and {history: [[step, loss, learning rate|null]], log, samples: [name],
-                                         loras: [name]}
-    GET  api/runs/{run}/sample/{name}   the picture, WebP or JPEG
-    POST api/runs/{run}/stop            {} -> {job}; result the run
+    def handler(self, name: str) -> Handler:
+        """Return what answers a line of the table, with its guard."""
+        method = next(method for method, _, known in TABLE if known == name)
+        return self._guarded(getattr(self, f"_{name}"), writing=method == "POST")
 
-What happens::
+    def page(self) -> list[web.RouteDef]:
+        """Return the routes of the page of its own and its modules."""
+        return [
+            web.get("/", self._guarded(self._to_page, opening=True)),
+            web.get(PREFIX, self._guarded(self._to_page, opening=True)),
+            web.get(f"{PREFIX}/", self._guarded(self._index, opening=True)),
+            web.get(f"{PREFIX}/web/{{file:.+}}", self._guarded(self._module)),
+        ]
 
-    GET  api/events?dataset={id}        Server-Sent Events, ``data`` is JSON: {kind: "edited", revision}, {kind: "run",
-                                         run}, {kind: "job", job, state, step, done, total, message}
-"""
+    def _guarded(self, handler: Handler, *, writing: bool = False, opening: bool = False) -> Handler:
+        async def handle(request: web.Request) -> web.StreamResponse:
+            try:
+                guard.check_host(request.headers, self.desk.settings.panel.hosts)
+                guard.check_site(request.headers, opening=opening)
+                if writing:
+                    guard.check_writing(request.headers, request.content_type, self.desk.token)
+                return await handler(request)
+            except (asyncio.CancelledError, web.HTTPException, ConnectionError):
+                raise
+            except Exception as error:  # noqa: BLE001 - whatever it was, the page gets an answer that it can show
+                return refused(error)
+
+        return handle
+
+    async def _do(self, work: Callable[..., Any], *given: object, threads: Executor | None = None) -> Any:  # noqa: ANN401
+        """Do work in a thread: the store and pictures make no other request wait."""
+        threads = threads or self.desk.threads
+        return await asyncio.get_running_loop().run_in_executor(threads, work, self.desk, *given)
+
+    async def _told(self, work: Callable[..., Any], *given: object) -> web.Response:
+        value = await self._do(work, *given)
+        return as_json(value if isinstance(value, str) else dumps(value))
+
+    async def _session(self, _request: web.Request) -> web.Response:
+        return as_json(dumps(reading.session(self.desk, __version__)))
+
+    async def _datasets(self, _request: web.Request) -> web.Response:
+        return await self._told(reading.dataset_list)
+
+    async def _dataset(self, request: web.Request) -> web.Response:
+        return await self._told(reading.facts, _dataset(request))
+
+    async def _rows(self, request: web.Request) -> web.Response:
+        first = number(request.query, "from", 0, 0, 10**9)
+        count = number(request.query, "count", 2000, 1, reading.MOST_ROWS)
+        return await self._told(reading.rows, _dataset(request), first, count)
+
+    async def _row(self, request: web.Request) -> web.Response:
+        return await self._told(reading.row, _dataset(request), image_key(request.match_info["key"]))
+
+    async def _problems(self, request: web.Request) -> web.Response:
+        return await self._told(reading.problems, _dataset(request))
+
+    async def _tags(self, request: web.Request) -> web.Response:
+        return await self._told(reading.tag_counts, _dataset(request))
+
+    async def _completions(self, request: web.Request) -> web.Response:
+        limit = number(request.query, "limit", 20, 1, 200)
+        return await self._told(reading.completions, request.query.get("begins", "")[:200], limit)
+
+    async def _summary(self, request: web.Request) -> web.Response:
+        return await self._told(exporting.summary, _dataset(request), dict(request.query))
+
+    async def _thumbnail(self, request: web.Request) -> web.Response:
+        return await self._shown(request, side_of(number(request.query, "side", 256, 1, LARGE)))
+
+    async def _picture(self, request: web.Request) -> web.Response:
+        return await self._shown(request, LARGE)
+
+    async def _shown(self, request: web.Request, side: int) -> web.Response:
+        path = await self._do(_path_of, _dataset(request), image_key(request.match_info["key"]))
+        return await self._sent(request, path, side)
+
+    async def _sent(self, request: web.Request, path: str, side: int) -> web.Response:
+        mark = await self._do(_mark, path, side, threads=self.desk.painters)
+        if request.headers.get("If-None-Match") == f'"{mark}"':
+            return unchanged(mark)
+        small = await self._do(_small, path, side, threads=self.desk.painters)
+        return picture(small.data, small.content_type, small.mark)
+
+    async def _job(self, request: web.Request) -> web.Response:
+        return as_json(dumps(self.desk.jobs.job(request.match_info["job"]).values))
+
+    async def _runs(self, request: web.Request) -> web.Response:
+        word = request.query.get("dataset")
+        return await self._told(running.run_list, dataset_id(word) if word else None)
+
+    async def _run(self, request: web.Request) -> web.Response:
+        return await self._told(running.run, run_id(request.match_info["run"]))
+
+    async def _sample(self, request: web.Request) -> web.Response:
+        file = await self._do(running.sample, run_id(request.match_info["run"]), request.match_info["name"])
+        return await self._sent(request, str(file), LARGE)
+
+    async def _events(self, request: web.Request) -> web.StreamResponse:
+        dataset = dataset_id(request.query.get("dataset", ""))
+        await self._do(Desk.standing, dataset)
+        listener = self.desk.events.listen(dataset)
+        self._watch.begin()
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
+        try:
+            await response.prepare(request)
+            await response.write(b": hello\n\n")
+            while True:
+                try:
+                    event = await asyncio.wait_for(listener.queue.get(), _BEAT)
+                except asyncio.TimeoutError:
+                    await response.write(b": still here\n\n")
+                    continue
+                if event is None:
+                    break
+                await response.write(as_line(event))
+        except ConnectionError:
+            pass  # the page has gone
+        finally:
+            self.desk.events.leave(listener)
+        return response
+
+    async def _written(self, request: web.Request, work: Callable[..., Any]) -> web.Response:
+        body = Body(await read_body(request))
+        made = await self._do(work, _dataset(request), body)
+        return as_json(made.answer if isinstance(made, editing.Written) else dumps(made))
+
+    async def _edits(self, request: web.Request) -> web.Response:
+        return await self._written(request, editing.write_edits)
+
+    async def _undo(self, request: web.Request) -> web.Response:
+        return await self._written(request, _back)
+
+    async def _redo(self, request: web.Request) -> web.Response:
+        return await self._written(request, _again)
+
+    async def _bulk(self, request: web.Request) -> web.Response:
+        return await self._written(request, bulk.bulk)
+
+    async def _reject(self, request: web.Request) -> web.Response:
+        return await self._written(request, editing.reject)
+
+    async def _export(self, request: web.Request) -> web.Response:
+        return await self._started(exporting.export, _dataset(request), Body(await read_body(request)))
+
+    async def _train(self, request: web.Request) -> web.Response:
+        return await self._started(exporting.train, _dataset(request), Body(await read_body(request)))
+
+    async def _stop(self, request: web.Request) -> web.Response:
+        Body(await read_body(request)).only()
+        return await self._started(running.stop, run_id(request.match_info["run"]))
+
+    async def _started(self, work: Callable[..., Any], *given: object) -> web.Response:
+        return as_json(dumps({"job": str((await self._do(work, *given)).id)}))
+
+    async def _to_page(self, _request: web.Request) -> web.Response:
+        raise web.HTTPFound(f"{PREFIX}/")
+
+    async def _index(self, _request: web.Request) -> web.StreamResponse:
+        return _file(_PAGE, {"Content-Security-Policy": _POLICY})
+
+    async def _module(self, request: web.Request) -> web.StreamResponse:
+        return _file(request.match_info["file"], {})
+
+
+def _dataset(request: web.Request) -> UUID:
+    return dataset_id(request.match_info["dataset"])
+
+
+def _path_of(desk: Desk, dataset: UUID, key: ImageKey) -> str:
+    return reading.row_of(desk.view(dataset), key).image.record.path
+
+
+def _mark(desk: Desk, path: str, side: int) -> str:
+    return desk.thumbnails.mark(path, side)
+
+
+def _small(desk: Desk, path: str, side: int) -> Small:
+    return desk.thumbnails.picture(path, side)
+
+
+def _back(desk: Desk, dataset: UUID, body: Body) -> editing.Written:
+    body.only()
+    return editing.step(desk, dataset, back=True)
+
+
+def _again(desk: Desk, dataset: UUID, body: Body) -> editing.Written:
+    body.only()
+    return editing.step(desk, dataset, back=False)
+
+
+def _file(name: str, headers: dict[str, str]) -> web.FileResponse:
+    """Return a file below web/.
+
+    Raises:
+        RefusedError: 404, there is none of that name.
+    """
+    try:
+        file = (WEB / name).resolve()
+        is_there = file.is_relative_to(WEB) and file.is_file()
+    except (OSError, ValueError):  # a name that no file can have
+        is_there, file = False, WEB
+    if not is_there:
+        raise unknown(f"There is no file {name!r:.80}.")
+    safe = {"Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
+    found = web.FileResponse(file, headers={**safe, **headers})
+    found.content_type = _TYPES.get(file.suffix, "text/plain")
+    return found

@@ -29,6 +29,13 @@ _LARGE_FROM = 768
 _VERSION = "1"  # of how they are made
 
 
+def cache_folder() -> Path:
+    """Return where thumbnails are kept: in the user's folder of caches."""
+    from platformdirs import user_cache_path  # noqa: PLC0415 - of those who show pictures
+
+    return user_cache_path("lorads", appauthor=False) / "thumbnails"
+
+
 def side_of(wanted: int) -> int:
     """Return the side that a thumbnail is made at: few, so that a stranger cannot fill the cache with all numbers."""
     return next((side for side in SIDES if side >= wanted), SIDES[-1])

@@ -1,7 +1,10 @@
 """One ComfyUI for all tests here, with a database of its own; where there is none, they skip and say so."""
 
 import shutil
+import subprocess
 import sys
+
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -11,6 +14,7 @@ from lorads_core.store.connect import Store
 
 from .. import standin_trainer
 from ..browser.chromium import launched
+from ..library import diffusiontoolkit, shelf
 from .server import ROOT, find, started
 
 TRAINERS = {
@@ -45,8 +49,35 @@ def comfy(comfyui, make_folder, request):
     """Return a running ComfyUI with our pack."""
     database = request.getfixturevalue("comfy_database")  # not before it is clear that there is a ComfyUI
     settings = write_settings(make_folder(), database)
+    add_diffusiontoolkit(settings, request.getfixturevalue("embedded"), make_folder())
     with started(comfyui, make_folder(), settings) as running:
         yield running
+
+
+def add_diffusiontoolkit(settings, embedded, folder):
+    """Add a library with the name that the template asks for: DiffusionToolkit's tables, on pictures in a folder."""
+    with psycopg.connect(embedded.conninfo, autocommit=True) as connection:
+        connection.execute("DROP DATABASE IF EXISTS diffusiontoolkit WITH (FORCE)")
+        connection.execute("CREATE DATABASE diffusiontoolkit")
+    dsn = make_conninfo(embedded.conninfo, dbname="diffusiontoolkit")
+    shelf.draw(folder)
+    diffusiontoolkit.fill(dsn, folder)
+    lines = ["[libraries.diffusiontoolkit]", "kind = 'diffusiontoolkit'", f"dsn = '''{dsn}'''"]
+    lines += ["[libraries.diffusiontoolkit.paths]", f"'{diffusiontoolkit.ROOT}' = '{folder}'"]
+    with settings.open("a", encoding="utf-8") as file:
+        file.write("\n".join(lines) + "\n")
+
+
+@pytest.fixture(scope="session")
+def models(comfy, comfyui):
+    """Put tiny models where ComfyUI loads them; return the names of a checkpoint and of a CLIP vision model."""
+    folder, python = comfyui
+    files = [comfy.base / "models" / kind for kind in ("checkpoints/standin.ckpt", "clip_vision/standin.pth")]
+    for file in files:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    script = Path(__file__).with_name("standin_models.py")
+    subprocess.run([python, script, folder, *files], check=True, capture_output=True)
+    return tuple(file.name for file in files)
 
 
 def write_settings(folder, database):

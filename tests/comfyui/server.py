@@ -58,9 +58,9 @@ class Comfy:
         """Queue an API-format prompt and return its id."""
         return self.request("/prompt", {"prompt": prompt, "client_id": client})["prompt_id"]
 
-    def wait(self, prompt_id):
+    def wait(self, prompt_id, seconds=RUN_SECONDS):
         """Return what became of a prompt."""
-        until = time.monotonic() + RUN_SECONDS
+        until = time.monotonic() + seconds
         while time.monotonic() < until:
             entry = self.request(f"/history/{prompt_id}").get(prompt_id)
             if entry:

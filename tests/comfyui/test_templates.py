@@ -1,0 +1,108 @@
+"""Every example workflow in a real ComfyUI: opened in the browser in both renderers, run to its end with tiny models."""
+
+import json
+import shutil
+from urllib.parse import quote
+
+import pytest
+
+from .server import ROOT
+from .test_browser import MISSING, OPEN, READY, is_ours
+
+pytestmark = pytest.mark.comfyui
+
+EXAMPLES = sorted(path.stem for path in (ROOT / "example_workflows").glob("*.json"))
+SMALL = {
+    "EmptyLatentImage": {"width": 64, "height": 64},
+    "KSampler": {"steps": 1},
+    "LoradsTrainingConfig": {"base_model": "sd15", "epochs": 2, "repeats": 1, "resolution": 256},
+    "LoradsLaunchTrainer": {"profile": "good"},
+    "TrainLoraNode": {"rank": 2},
+}
+FEW = {"LoradsQueryImages": {"maximum_images": 2}}  # for what trains with real arithmetic, if little of it
+ENDS = {
+    "from DiffusionToolkit": ("LoradsExportDataset", "Total steps"),
+    "train with ComfyUI's own trainer": ("LoradsDatasetToImages", "2 images"),
+    "train a LoRA": ("LoradsLaunchTrainer", "completed, step 20 of 20"),
+    "train and test SDXL": ("LoradsLoraTestGrid", "base model"),
+    "A-B two caption styles": ("LoradsLoraTestGrid", "base model"),
+}
+SET = """(values) => {
+  for (const node of window.app.graph.nodes)
+    for (const [name, value] of Object.entries(values[node.type] ?? {})) {
+      const widget = node.widgets.find((each) => each.name === name);
+      widget.value = value;
+      widget.callback?.(value);
+    }
+}"""
+RUN = """async () => {
+  const { output } = await window.app.graphToPrompt();
+  const body = JSON.stringify({ prompt: output, client_id: window.app.api.clientId });
+  const answer = await fetch("/prompt", { method: "POST", headers: { "Content-Type": "application/json" }, body });
+  return [answer.status, await answer.json()];
+}"""
+
+
+@pytest.fixture(params=["canvas", "vue"])
+def opened(comfy, browser, request):
+    """Return a function that opens an example; at its end, nothing of ours may have complained."""
+    complaints = []
+    comfy.request("/api/settings/Comfy.TutorialCompleted", True)  # noqa: FBT003 (JSON's true)
+    comfy.request("/api/settings/Comfy.VueNodes.Enabled", request.param == "vue")
+    page = browser.new_page(viewport={"width": 1950, "height": 1100})
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("console", lambda message: complaints.append(message.text) if is_ours(message) else None)
+
+    def open_(name):
+        page.goto(comfy.url)
+        page.wait_for_function(READY.format(node="LoradsExportDataset"))
+        page.evaluate(OPEN, f"/api/workflow_templates/LoRADS/{quote(name)}.json")
+        return page
+
+    yield open_
+    page.close()
+    assert not complaints
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_an_example_runs_to_its_end(comfy, models, opened, name):
+    checkpoint, clip_vision = models
+    page = opened(name)
+    assert page.evaluate(MISSING) == []
+    files = {
+        "CheckpointLoaderSimple": {"ckpt_name": checkpoint},
+        "CLIPVisionLoader": {"clip_name": clip_vision},
+        "LoradsTrainingConfig": {**SMALL["LoradsTrainingConfig"], "checkpoint": checkpoint},
+    }
+    page.evaluate(SET, {**SMALL, **files, **(FEW if name == "train with ComfyUI's own trainer" else {})})
+    status, answer = page.evaluate(RUN)
+    assert status == 200, json.dumps(answer)[:2000]
+    ended = comfy.wait(answer["prompt_id"], seconds=240)
+    assert ended.status == "success", ended.messages.get("execution_error", {}).get("exception_message")
+    kind, said = ENDS.get(name, ("LoradsExportDataset", "Total steps"))
+    (place,) = page.evaluate(
+        "(kind) => window.app.graph.nodes.filter((node) => node.type === kind).map((node) => String(node.id)).slice(-1)",
+        kind,
+    )
+    assert said in ended.texts[place]
+
+
+def test_a_template_has_its_picture_in_the_browser(comfy, browser):
+    shown = comfy.request("/api/workflow_templates")
+    assert sorted(shown["LoRADS"]) == EXAMPLES
+    page = browser.new_page()
+    for name in EXAMPLES:
+        answer = page.request.get(f"{comfy.url}/api/workflow_templates/LoRADS/{quote(name)}.jpg")
+        assert answer.headers["content-type"] == "image/jpeg", name
+        assert len(answer.body()) > 10_000
+    page.close()
+
+
+def test_exports_of_the_examples_are_whole(comfy):
+    """What ran above is on disk; it is taken away for the other tests."""
+    made = [folder for folder in comfy.exports.iterdir() if (folder / "manifest.json").is_file()]
+    assert made
+    for folder in made:
+        listed = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["images"]
+        assert all((folder / image["file"]).is_file() for image in listed)
+        shutil.rmtree(folder)
