@@ -72,10 +72,12 @@ class Opened:
         self.world = world
         self.context = browser.new_context(**{"viewport": {"width": 1300, "height": 800}, **options})
         self.faults = []
+        self.posted = []
         self.page = self.tab()
 
     def tab(self):
         page = self.context.new_page()
+        page.on("request", lambda request: request.method == "POST" and self.posted.append(request.url))
         page.on("pageerror", lambda error: self.faults.append(str(error)))
         page.goto(self.world.url)
         page.locator(".app").wait_for()

@@ -32,7 +32,7 @@ def test_escape_leaves_the_caption_as_it_was(panel):
     panel.page.keyboard.press("Escape")
     assert panel.page.locator("textarea").count() == 0
     assert panel.world.text(0) == before
-    assert panel.world.wrote == []
+    assert panel.posted == []
 
 
 def test_a_caption_left_by_a_click_elsewhere_is_kept(panel):

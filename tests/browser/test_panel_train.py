@@ -104,7 +104,7 @@ def test_a_training_is_started_watched_and_stopped(opened, trainable):
     details.get_by_role("button", name="Stop").click()
     details.get_by_role("button", name="Stop it now").click()
     panel.page.locator(".run", has_text="cancelled").wait_for()
-    assert world.wrote[-1].endswith("/stop")
+    assert panel.posted[-1].endswith("/stop")
     panel.page.reload()
     panel.page.locator(".run", has_text="cancelled").wait_for()
 

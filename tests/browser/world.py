@@ -1,9 +1,12 @@
 """A real dataset for the panel: pictures with captions beside them, indexed, queried and captioned into a store."""
 
+import asyncio
 import random
 import shutil
 import sys
+import threading
 import zlib
+from contextlib import suppress
 from dataclasses import replace
 from functools import cache
 from struct import pack
@@ -11,11 +14,12 @@ from struct import pack
 from lorads_core import build, captioning
 from lorads_core.inputs import caption_settings
 from lorads_core.library.filter import DatasetFilter
+from lorads_core.panel.desk import Surroundings
+from lorads_core.panel.serve import serve
 from lorads_core.settings import PanelSettings, Settings, Table, TrainerProfile
 from lorads_core.store import captions as kept
 
 from .. import standin_trainer
-from .served import Served
 
 NAME = "first dataset"
 LIBRARY = "pictures"
@@ -69,6 +73,42 @@ def make_dataset(store, settings, folder):
     return captioning.caption(store, settings, dataset, captions).dataset
 
 
+class Served:
+    """The panel's server in a thread of its own; ``away`` ends it, and another is then started at its port."""
+
+    def __init__(self, surroundings):
+        self._surroundings = surroundings
+        self.url = ""
+        self.away = True
+        self.start()
+
+    def start(self):
+        ready = threading.Event()
+        self._loop = asyncio.new_event_loop()
+        port = int(self.url.split(":")[2].split("/")[0]) if self.url else 0
+
+        def told(address):
+            self.url = address
+            ready.set()
+
+        def run():
+            self._task = self._loop.create_task(serve(self._surroundings, port, told))
+            with suppress(asyncio.CancelledError):
+                self._loop.run_until_complete(self._task)
+            self._loop.close()
+
+        self._thread = threading.Thread(target=run)
+        self._thread.start()
+        assert ready.wait(20)
+        self.away = False
+
+    def stop(self):
+        self.away = True
+        self._loop.call_soon_threadsafe(self._task.cancel)
+        self._thread.join(20)
+        assert not self._thread.is_alive()
+
+
 class World:
     """A dataset in a store and the panel's server over it; images are called by their number."""
 
@@ -79,16 +119,12 @@ class World:
         options["environment"] = {"STANDIN": "good", "STANDIN_PAUSE": "0.2"}
         profile = TrainerProfile("standin", Table(options, "trainers.standin."))
         self.settings = Settings(trainers=(profile,), panel=PanelSettings(**{"train": True, **panel}))
-        self.server = Served(self.settings, store, folder)
+        around = (lambda: self.settings, lambda: store, lambda: folder / "exports", folder / "thumbnails")
+        self.server = Served(Surroundings("page", *around))
 
     @property
     def url(self):
         return self.server.url
-
-    @property
-    def wrote(self):
-        """The paths of the writing requests that the server has granted."""
-        return self.server.wrote
 
     @property
     def away(self):
@@ -96,7 +132,8 @@ class World:
 
     @away.setter
     def away(self, away):
-        self.server.away = away
+        if away != self.server.away:
+            (self.server.stop if away else self.server.start)()
 
     def key(self, number):
         return "{}:{}".format(*self.dataset.images[number].key)
@@ -125,5 +162,5 @@ class World:
         return self.dataset.images[number].key not in {image.key for image in draft.images}
 
     def close(self):
-        self.server.close()
+        self.away = True
         shutil.rmtree(self.folder / "trainer", ignore_errors=True)
