@@ -81,13 +81,24 @@ function frame(place) {
   Object.assign(dialog.style, { border: "1px solid var(--border-color, #4e4e4e)", borderRadius: "8px" });
   Object.assign(dialog.style, { background: "var(--comfy-menu-bg, #171718)", color: "var(--input-text, #ddd)" });
   const bar = document.createElement("div");
-  Object.assign(bar.style, { display: "flex", justifyContent: "space-between", alignItems: "center", padding: "2px 4px 2px 12px" });
+  Object.assign(bar.style, {
+    display: "flex",
+    justifyContent: "space-between",
+    alignItems: "center",
+    padding: "2px 4px 2px 12px",
+  });
   Object.assign(bar.style, { font: "13px sans-serif", borderBottom: "1px solid var(--border-color, #4e4e4e)" });
   const close = document.createElement("button");
   close.type = "button";
   close.textContent = "✕";
   close.setAttribute("aria-label", "Close");
-  Object.assign(close.style, { background: "none", border: "0", padding: "4px 8px", color: "inherit", cursor: "pointer" });
+  Object.assign(close.style, {
+    background: "none",
+    border: "0",
+    padding: "4px 8px",
+    color: "inherit",
+    cursor: "pointer",
+  });
   close.addEventListener("click", () => dialog.close());
   // Within the panel Escape is the panel's: its keys do not come up to here.
   dialog.addEventListener("keydown", (event) => event.key === "Escape" && dialog.close());
