@@ -56,14 +56,14 @@ export function openPanel(dataset = "") {
 }
 
 /**
- * Open the panel over the graph; Escape or its button closes it, and it is back in its tab where that is open.
+ * Open the panel over the graph; its button closes it, and it is back in its tab where that is open.
  * @param {string} [dataset] its id
  */
 export function openLarge(dataset = "") {
   panelWith(dataset);
   if (large) return;
   const place = document.createElement("div");
-  place.style.height = "100%";
+  Object.assign(place.style, { flex: "1", minHeight: "0" });
   large = frame(place);
   document.body.append(large);
   large.showModal();
@@ -77,17 +77,34 @@ function frame(place) {
   const dialog = document.createElement("dialog");
   dialog.setAttribute("aria-label", "LoRADS");
   Object.assign(dialog.style, { width: "96vw", height: "94vh", maxWidth: "none", maxHeight: "none", padding: "0" });
-  Object.assign(dialog.style, { margin: "auto", border: "1px solid var(--border-color, #4e4e4e)" });
-  Object.assign(dialog.style, { borderRadius: "8px", overflow: "hidden", background: "var(--comfy-menu-bg, #171718)" });
+  Object.assign(dialog.style, { display: "flex", flexDirection: "column", margin: "auto", overflow: "hidden" });
+  Object.assign(dialog.style, { border: "1px solid var(--border-color, #4e4e4e)", borderRadius: "8px" });
+  Object.assign(dialog.style, { background: "var(--comfy-menu-bg, #171718)", color: "var(--input-text, #ddd)" });
+  const bar = document.createElement("div");
+  Object.assign(bar.style, {
+    display: "flex",
+    justifyContent: "space-between",
+    alignItems: "center",
+    padding: "2px 4px 2px 12px",
+  });
+  Object.assign(bar.style, { font: "13px sans-serif", borderBottom: "1px solid var(--border-color, #4e4e4e)" });
   const close = document.createElement("button");
   close.type = "button";
   close.textContent = "✕";
   close.setAttribute("aria-label", "Close");
-  Object.assign(close.style, { position: "absolute", top: "4px", right: "4px", zIndex: "1", cursor: "pointer" });
-  Object.assign(close.style, { background: "none", border: "0", padding: "4px 8px", color: "var(--input-text, #ddd)" });
+  Object.assign(close.style, {
+    background: "none",
+    border: "0",
+    padding: "4px 8px",
+    color: "inherit",
+    cursor: "pointer",
+  });
   close.addEventListener("click", () => dialog.close());
+  // Within the panel Escape is the panel's: its keys do not come up to here.
+  dialog.addEventListener("keydown", (event) => event.key === "Escape" && dialog.close());
   dialog.addEventListener("close", closeLarge);
-  dialog.append(place, close);
+  bar.append("LoRADS", close);
+  dialog.append(bar, place);
   return dialog;
 }
 

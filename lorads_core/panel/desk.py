@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from ..settings import Settings
     from ..store.connect import Store
+    from ..store.datasets import Standing
     from .view import View
 
 _MOST_VIEWS = 4
@@ -87,6 +88,19 @@ class Desk:
         with lock:
             yield
 
+    def standing(self, dataset: UUID) -> Standing:
+        """Return how a dataset stands.
+
+        Raises:
+            RefusedError: 404, there is none.
+        """
+        with self.store.connection() as connection:
+            found = datasets.standing(connection, dataset)
+        if found is None:
+            self.forget(dataset)
+            raise unknown(f"There is no dataset {dataset}: it was removed, or is another store's.")
+        return found
+
     def view(self, dataset: UUID) -> View:
         """Return a dataset as it stands.
 
@@ -95,12 +109,9 @@ class Desk:
             LoradsError: it cannot be read.
         """
         with self.alone(dataset):
+            standing = self.standing(dataset)
             with self.store.connection() as connection:
-                standing = datasets.standing(connection, dataset)
                 rejected = rejected_images(connection, dataset)
-            if standing is None:
-                self.forget(dataset)
-                raise unknown(f"There is no dataset {dataset}: it was removed, or is another store's.")
             known = self._views.get(dataset)
             if known and known.revision == standing.revision:
                 return self.keep(known)

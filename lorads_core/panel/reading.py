@@ -22,7 +22,7 @@ from ..tags import canonical
 from ..trainers import trainers
 from .answers import dumps, unknown
 from .asked import key_word
-from .planning import kept_images, planned
+from .planning import USUAL_TRAINER, kept_images, planned
 from .view import dataset_facts
 
 if TYPE_CHECKING:
@@ -51,13 +51,17 @@ def session(desk: Desk, version: str) -> dict[str, Any]:
             for base in BASE_MODELS
         ],
         "networks": [{"name": each.name, "label": each.label} for each in NETWORKS],
-        "trainers": [{"name": name, "label": each.label} for name, each in trainers().items()],
+        "trainers": [{"name": name, "label": trainers()[name].label} for name in _usual_first(trainers())],
         "trainer_profiles": [
             {"name": each.name, "label": f"{each.name} ({trainers()[each.kind].label})"} for each in launchable(desk)
         ],
         "sources": [{"name": name, "label": each.label} for name, each in sources().items() if name not in BY_HAND],
         "libraries": [each.name for each in settings.libraries],
     }
+
+
+def _usual_first(names: Iterable[str]) -> list[str]:
+    return sorted(names, key=lambda name: (name != USUAL_TRAINER, name))
 
 
 def launchable(desk: Desk) -> list[Profile]:
@@ -214,10 +218,8 @@ def tag_counts(desk: Desk, dataset: UUID) -> list[dict[str, Any]]:
 
 
 def _tag_counts(view: View) -> list[dict[str, Any]]:
-    return [
-        {"tag": each.tag, "training": each.training, "regularization": each.regularization}
-        for each in analyse(kept_images(view)).tags
-    ]
+    found = sorted(analyse(kept_images(view)).tags, key=lambda each: (-each.training - each.regularization, each.tag))
+    return [{"tag": each.tag, "training": each.training, "regularization": each.regularization} for each in found]
 
 
 def completions(desk: Desk, begins: str, limit: int) -> list[dict[str, Any]]:

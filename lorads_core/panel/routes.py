@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
+from .. import __version__
 from . import bulk, editing, exporting, guard, reading, running
 from .answers import as_json, dumps, picture, read_body, refused, unchanged, unknown
 from .asked import Body, dataset_id, image_key, number, run_id
+from .desk import Desk
 from .events import as_line
 from .table import PREFIX, TABLE
 from .thumbnails import LARGE, side_of
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from ..model import ImageKey
-    from .desk import Desk
     from .thumbnails import Small
 
     Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 WEB = Path(__file__).resolve().parents[2] / "web"
 _PAGE = "panel/index.html"
+_TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css"}  # Windows' registry may say otherwise
 _BEAT = 15.0  # seconds between signs of life, so that a page notices a connection that is dead
 _POLICY = "default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'"
 
@@ -84,7 +84,7 @@ class Panel:
         return as_json(value if isinstance(value, str) else dumps(value))
 
     async def _session(self, _request: web.Request) -> web.Response:
-        return as_json(dumps(reading.session(self.desk, version())))
+        return as_json(dumps(reading.session(self.desk, __version__)))
 
     async def _datasets(self, _request: web.Request) -> web.Response:
         return await self._told(reading.dataset_list)
@@ -145,7 +145,9 @@ class Panel:
         return await self._sent(request, str(file), LARGE)
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
-        listener = self.desk.events.listen(dataset_id(request.query.get("dataset", "")))
+        dataset = dataset_id(request.query.get("dataset", ""))
+        await self._do(Desk.standing, dataset)
+        listener = self.desk.events.listen(dataset)
         self._watch.begin()
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
         try:
@@ -241,15 +243,14 @@ def _file(name: str, headers: dict[str, str]) -> web.FileResponse:
     Raises:
         RefusedError: 404, there is none of that name.
     """
-    file = (WEB / name).resolve() if "\0" not in name else WEB
-    if not (file.is_relative_to(WEB) and file.is_file()):
+    try:
+        file = (WEB / name).resolve()
+        is_there = file.is_relative_to(WEB) and file.is_file()
+    except (OSError, ValueError):  # a name that no file can have
+        is_there, file = False, WEB
+    if not is_there:
         raise unknown(f"There is no file {name!r:.80}.")
     safe = {"Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
-    return web.FileResponse(file, headers={**safe, **headers})
-
-
-def version() -> str:
-    """Return LoRADS' version, empty where it was not installed as a package."""
-    with suppress(metadata.PackageNotFoundError):
-        return metadata.version("lorads")
-    return ""
+    found = web.FileResponse(file, headers={**safe, **headers})
+    found.content_type = _TYPES.get(file.suffix, "text/plain")
+    return found

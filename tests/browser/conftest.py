@@ -1,9 +1,15 @@
-"""A browser for this folder's tests."""
+"""A browser for this folder's tests, and the panel over real datasets."""
 
+import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 
+from lorads_core.settings import Settings
+from lorads_core.store.connect import Store
+
+from ..conftest import _new_database
 from .chromium import launched
-from .stand_in import World, serve
+from .world import World, make_dataset, make_pictures
 
 
 @pytest.fixture(scope="module")  # while it is open, no other test of this thread can run an event loop
@@ -19,25 +25,66 @@ def page(browser):
     page.close()
 
 
+@pytest.fixture(scope="session")
+def made(embedded, template, make_folder):
+    """Return a function that makes a dataset once, and returns it with the name of its database, to be copied."""
+    known = {}
+
+    def make(count, **how):
+        mark = (count, *sorted(how.items()))
+        if mark not in known:
+            name = f"template_panel_{len(known)}"
+            with psycopg.connect(embedded.conninfo, autocommit=True) as connection:
+                connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+            folder = make_folder()
+            make_pictures(folder, count, **how)
+            with Store.open(make_conninfo(embedded.conninfo, dbname=name)) as store:
+                known[mark] = (name, make_dataset(store, Settings(), folder))
+        return known[mark]
+
+    return make
+
+
+@pytest.fixture
+def make_world(made, embedded, make_folder):
+    """Return a function that makes a world of so many images, in a database of its own."""
+    opened = []
+
+    def make(count=300, panel=None, **how):
+        name, dataset = made(count, **how)
+        database = _new_database(embedded.conninfo, name)
+        store = Store.open(database.__enter__())
+        world = World(store, dataset, make_folder(), **(panel or {}))
+        opened.append((world, store, database))
+        return world
+
+    yield make
+    for world, store, database in reversed(opened):
+        world.close()
+        store.close()
+        database.__exit__(None, None, None)
+
+
 class Opened:
     """The panel as a page of its own, and what stands behind it; ``tab`` opens another tab beside it."""
 
     def __init__(self, browser, world, **options):
         self.world = world
-        self.server, self.url = serve(world)
         self.context = browser.new_context(**{"viewport": {"width": 1300, "height": 800}, **options})
         self.faults = []
+        self.posted = []
         self.page = self.tab()
 
     def tab(self):
         page = self.context.new_page()
+        page.on("request", lambda request: request.method == "POST" and self.posted.append(request.url))
         page.on("pageerror", lambda error: self.faults.append(str(error)))
-        page.goto(self.url)
+        page.goto(self.world.url)
         page.locator(".app").wait_for()
         return page
 
     def row(self, number, page=None):
-        return (page or self.page).locator(f"[id='row-pictures:{number}']")
+        return (page or self.page).locator(f"[id='row-{self.world.key(number)}']")
 
     def edit(self, number, text, page=None):
         """Write a caption as a user does: double-click, type, Enter."""
@@ -52,17 +99,15 @@ class Opened:
 
     def close(self):
         self.context.close()
-        self.server.shutdown()
-        self.server.server_close()
 
 
 @pytest.fixture
-def opened(browser):
+def opened(browser, make_world):
     """Return a function that opens the panel over a world; at its end nothing may have broken."""
     all_opened = []
 
     def open_panel(world=None, **options):
-        all_opened.append(Opened(browser, world or World(), **options))
+        all_opened.append(Opened(browser, world or make_world(), **options))
         return all_opened[-1]
 
     yield open_panel

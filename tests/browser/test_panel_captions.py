@@ -5,8 +5,6 @@ import time
 
 import pytest
 
-from .stand_in import World
-
 SHIFT_Z = "Control+Shift+Z"
 
 
@@ -23,25 +21,25 @@ def until(condition, seconds=5):
 def test_an_edit_is_stored_when_it_is_made(panel):
     panel.edit(2, "oldlandmark, a new caption")
     panel.says("saved")
-    assert panel.world.text("pictures:2") == "oldlandmark, a new caption"
+    assert panel.world.text(2) == "oldlandmark, a new caption"
     assert "edited" in panel.row(2).inner_text()
 
 
 def test_escape_leaves_the_caption_as_it_was(panel):
-    before = panel.world.text("pictures:0")
+    before = panel.world.text(0)
     panel.row(0).locator(".text").dblclick()
     panel.page.locator("textarea").fill("not meant")
     panel.page.keyboard.press("Escape")
     assert panel.page.locator("textarea").count() == 0
-    assert panel.world.text("pictures:0") == before
-    assert panel.world.asked == []
+    assert panel.world.text(0) == before
+    assert panel.posted == []
 
 
 def test_a_caption_left_by_a_click_elsewhere_is_kept(panel):
     panel.row(0).locator(".text").dblclick()
     panel.page.locator("textarea").fill("typed, then clicked away")
     panel.row(3).locator(".file").click()
-    until(lambda: panel.world.text("pictures:0") == "typed, then clicked away")
+    until(lambda: panel.world.text(0) == "typed, then clicked away")
 
 
 def test_all_of_it_goes_by_keys(panel):
@@ -55,12 +53,12 @@ def test_all_of_it_goes_by_keys(panel):
     keyboard.press("Control+A")
     keyboard.type("second by keys")
     keyboard.press("Enter")
-    until(lambda: panel.world.text("pictures:2") == "second by keys")
-    assert panel.world.text("pictures:1") == "first by keys"
+    until(lambda: panel.world.text(2) == "second by keys")
+    assert panel.world.text(1) == "first by keys"
     keyboard.press("End")
     panel.row(299).wait_for()
     keyboard.press("Space")
-    until(lambda: panel.world.rows[299]["rejected"])
+    until(lambda: panel.world.rejected(299))
     keyboard.press("Home")
     keyboard.press("Shift+ArrowDown")
     keyboard.press("Shift+ArrowDown")
@@ -70,37 +68,37 @@ def test_all_of_it_goes_by_keys(panel):
 
 
 def test_undo_and_redo_go_through_the_dataset_s_history(panel):
-    before = panel.world.text("pictures:1")
+    before = panel.world.text(1)
     panel.edit(1, "changed")
     panel.says("saved")
     panel.page.keyboard.press("Control+Z")
-    until(lambda: panel.world.text("pictures:1") == before)
+    until(lambda: panel.world.text(1) == before)
     panel.page.get_by_text("Undone: Edit a caption").wait_for()
     panel.page.keyboard.press(SHIFT_Z)
-    until(lambda: panel.world.text("pictures:1") == "changed")
+    until(lambda: panel.world.text(1) == "changed")
     panel.page.reload()
     panel.row(1).wait_for()
     panel.page.get_by_role("button", name="Undo").click()
-    until(lambda: panel.world.text("pictures:1") == before)
+    until(lambda: panel.world.text(1) == before)
 
 
 def test_a_tag_s_cross_takes_it_away(panel):
-    tags = panel.world.text("pictures:0").split(", ")
+    tags = panel.world.text(0).split(", ")
     panel.row(0).get_by_role("button", name=f"Remove {tags[2]}").click()
-    until(lambda: panel.world.text("pictures:0") == ", ".join(tags[:2] + tags[3:]))
+    until(lambda: panel.world.text(0) == ", ".join(tags[:2] + tags[3:]))
 
 
-def test_typing_offers_the_dataset_s_tags_and_then_known_ones(panel):
+def test_typing_offers_the_dataset_s_tags(panel):
     panel.row(0).locator(".text").dblclick()
     panel.page.locator("textarea").fill("")
     panel.page.keyboard.type("smile, lon")
     offers = panel.page.locator(".offers li")
-    panel.page.locator(".offers", has_text="long sleeves").wait_for()
-    assert [text.split("\n")[0] for text in offers.all_inner_texts()] == ["long hair", "long sleeves"]
+    offers.first.wait_for()
+    assert [text.split("\n")[0] for text in offers.all_inner_texts()] == ["long hair"]
     panel.page.keyboard.press("Tab")
     assert panel.page.locator("textarea").input_value() == "smile, long hair, "
     panel.page.keyboard.press("Enter")
-    until(lambda: panel.world.text("pictures:0") == "smile, long hair")
+    until(lambda: panel.world.text(0) == "smile, long hair")
 
 
 def test_two_tabs_that_edit_the_same_caption_see_both_texts(panel):
@@ -113,7 +111,7 @@ def test_two_tabs_that_edit_the_same_caption_see_both_texts(panel):
     second.keyboard.press("Enter")
     conflict = panel.row(1, second).locator(".conflict")
     conflict.wait_for()
-    assert panel.world.text("pictures:1") == "mine of the first tab", "nothing was overwritten"
+    assert panel.world.text(1) == "mine of the first tab", "nothing was overwritten"
     assert "mine of the first tab" in conflict.inner_text()
     assert "mine of the second tab" in conflict.inner_text()
     panel.says("1 conflict", second)
@@ -123,7 +121,7 @@ def test_two_tabs_that_edit_the_same_caption_see_both_texts(panel):
     second.keyboard.press("ArrowDown")
     second.keyboard.press("Enter")  # to the conflict's first choice
     second.keyboard.press("Enter")
-    until(lambda: panel.world.text("pictures:1") == "mine of the second tab")
+    until(lambda: panel.world.text(1) == "mine of the second tab")
     panel.row(1).get_by_text("mine of the second tab").wait_for()  # the first tab is told
 
 
@@ -142,16 +140,15 @@ def test_edits_wait_while_the_server_is_away_and_go_when_it_is_back(panel):
     panel.says("2 unsent")
     kept = panel.page.evaluate("Object.keys(localStorage).filter((name) => name.startsWith('lorads.unsent.')).length")
     assert kept == 2
-    panel.world.away = False
-    panel.world.token = "token-2"  # the server was started again
+    panel.world.away = False  # it was started again, and has another token
     panel.says("saved")
-    assert panel.world.text("pictures:0") == "written offline"
-    assert panel.world.text("pictures:1") == "another offline"
+    assert panel.world.text(0) == "written offline"
+    assert panel.world.text(1) == "another offline"
     assert panel.page.locator(".banner").count() == 0
 
 
 def test_an_edit_that_was_not_sent_is_undone_here(panel):
-    before = panel.world.text("pictures:0")
+    before = panel.world.text(0)
     panel.world.away = True
     panel.edit(0, "first offline")
     panel.edit(0, "second offline")
@@ -161,9 +158,9 @@ def test_an_edit_that_was_not_sent_is_undone_here(panel):
     panel.says("1 unsent")
     panel.world.away = False
     panel.says("saved")
-    assert panel.world.text("pictures:0") == "first offline"
+    assert panel.world.text(0) == "first offline"
     panel.page.get_by_role("button", name="Undo").click()
-    until(lambda: panel.world.text("pictures:0") == before)
+    until(lambda: panel.world.text(0) == before)
 
 
 def test_a_tab_closed_with_unsent_edits_asks_first_and_loses_nothing(panel):
@@ -177,23 +174,24 @@ def test_a_tab_closed_with_unsent_edits_asks_first_and_loses_nothing(panel):
     assert asked == ["beforeunload"]
     panel.world.away = False
     panel.page = panel.tab()
-    until(lambda: panel.world.text("pictures:0") == "closed too early")
+    until(lambda: panel.world.text(0) == "closed too early")
 
 
 def test_what_was_being_typed_when_the_browser_died_is_there_again(panel):
     panel.row(0).locator(".text").dblclick()
     panel.page.locator("textarea").fill("half a sen")
-    draft = panel.page.evaluate("localStorage.getItem('lorads.draft.d1.pictures:0')")
+    name = f"lorads.draft.{panel.world.dataset.id}.{panel.world.key(0)}"
+    draft = panel.page.evaluate("(name) => localStorage.getItem(name)", name)
     panel.page.keyboard.press("Escape")
     old = {**json.loads(draft), "at": 0}  # as a crash leaves it: no event ran
-    panel.page.evaluate("(draft) => localStorage.setItem('lorads.draft.d1.pictures:0', draft)", json.dumps(old))
+    panel.page.evaluate("([name, draft]) => localStorage.setItem(name, draft)", [name, json.dumps(old)])
     panel.page.reload()
     panel.page.locator("textarea").wait_for()
     assert panel.page.locator("textarea").input_value() == "half a sen"
 
 
-def test_sentences_are_shown_as_sentences(opened):
-    panel = opened(World(20, prose=True))
+def test_sentences_are_shown_as_sentences(opened, make_world):
+    panel = opened(make_world(20, prose=True))
     panel.row(0).locator(".prose").wait_for()
     assert panel.row(0).locator(".chip").count() == 0
     panel.page.get_by_role("button", name="Tags", exact=True).click()
@@ -210,8 +208,8 @@ def test_a_caption_is_text_and_never_markup(panel):
 def test_an_emptied_caption_is_taken_away(panel):
     panel.edit(0, "")
     panel.says("saved")
-    assert panel.world.text("pictures:0") is None
+    assert panel.world.text(0) is None
     panel.row(0).get_by_text("No caption yet.").wait_for()
     panel.edit(0, "a new one")
     panel.says("saved")
-    assert panel.world.text("pictures:0") == "a new one"
+    assert panel.world.text(0) == "a new one"

@@ -1,8 +1,13 @@
 """The panel's pure modules, each called in a browser: the filter language, captions as tags, ranges, the queue."""
 
+import random
+from pathlib import Path
+
 import pytest
 
-from .stand_in import World, made_rows, serve
+from .world import WORDS
+
+WEB = Path(__file__).resolve().parents[2] / "web"
 
 ROW = {
     "key": "p:1",
@@ -24,12 +29,33 @@ ROW = {
 }
 
 
+def made_rows(count):
+    """Return so many rows of made-up images."""
+    chance = random.Random(7)
+    return [
+        {
+            **ROW,
+            "key": f"pictures:{number}",
+            "file": f"picture {number:05}.png",
+            "rating": chance.choice([None, *range(4, 11)]),
+            "text": ", ".join(["oldlandmark", *chance.sample(WORDS, 8)]),
+            "tokens": chance.randrange(20, 90),
+            "problems": ROW["problems"] if number % 7 == 3 else [],
+        }
+        for number in range(count)
+    ]
+
+
 @pytest.fixture(scope="module")
 def call(browser):
     """Return a function that calls a function of a module of the panel with values."""
-    server, url = serve(World(1))
     page = browser.new_page()
-    page.goto(url)
+    page.route("http://panel.test/", lambda route: route.fulfill(body="<!doctype html>", content_type="text/html"))
+    page.route(
+        "http://panel.test/lorads/web/**",
+        lambda route: route.fulfill(path=WEB / route.request.url.partition("/lorads/web/")[2]),
+    )
+    page.goto("http://panel.test/")
 
     def call_it(module, body, *values):
         script = f"(values) => import('/lorads/web/panel/{module}.js').then((it) => (({body})(it, ...values)))"
@@ -37,8 +63,6 @@ def call(browser):
 
     yield call_it
     page.close()
-    server.shutdown()
-    server.server_close()
 
 
 def passes(call, text, row):
@@ -126,7 +150,8 @@ def test_an_image_without_rating_passes_no_number(call):
     ],
 )
 def test_a_filter_that_cannot_be_understood_says_where_and_why(call, text, at, says):
-    script = "(it, text) => { try { it.compile(text); return null; } catch (e) { return [e.at, e.message, e instanceof it.FilterError]; } }"
+    caught = "return [e.at, e.message, e instanceof it.FilterError]"
+    script = f"(it, text) => {{ try {{ it.compile(text); return null; }} catch (e) {{ {caught}; }} }}"
     found = call("filter", script, text)
     assert found is not None
     assert (found[0], found[2]) == (at, True)
@@ -226,7 +251,8 @@ OUTBOX = """async (it, answers, edits) => {
     if (answer === "bad") throw new Refused(400, { error: { message: "no" } });
     return { revision: 1, rows: [] };
   };
-  const box = new it.Outbox("d", { post, storage, changed() {}, written() {}, away(isAway) { told.push(["away", isAway]); },
+  const box = new it.Outbox("d", { post, storage, changed() {}, written() {},
+    away(isAway) { told.push(["away", isAway]); },
     refused(entry, error) { told.push(["refused", error.message]); },
     conflict(entry, found) { told.push(["conflict", found.map(({ key }) => key).join()]); } });
   for (const changes of edits) box.add("Edit", changes);

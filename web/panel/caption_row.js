@@ -104,7 +104,7 @@ export function CaptionRow({ model, row, place, limit, onPick, onEdit, onLeave }
     </div>
     <div role="gridcell" class="caption">
       ${
-        draft?.key === key
+        draft?.key === key && model.enlarged === null
           ? html`<${Editor} key=${key} model=${model} label="Caption of ${row.file}" onLeave=${onLeave} />`
           : conflict
             ? html`<${Conflict} model=${model} conflict=${conflict} />`

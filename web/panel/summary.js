@@ -46,8 +46,12 @@ export class Summary extends Component {
     const mark = this.mark;
     this.asked = mark;
     try {
-      const facts = await model.api.get(`datasets/${model.dataset.id}/summary`);
-      if (mark === this.asked) this.setState({ facts, says: "" });
+      const path = `datasets/${model.dataset.id}`;
+      const asked = ["summary", "problems"].map((name) => model.api.get(`${path}/${name}`));
+      const [facts, ofCaptions] = await Promise.all(asked);
+      if (mark === this.asked) {
+        this.setState({ facts: { ...facts, problems: [...facts.problems, ...ofCaptions] }, says: "" });
+      }
     } catch (error) {
       if (mark === this.asked) this.setState({ says: /** @type {Error} */ (error).message });
     }
@@ -103,7 +107,10 @@ export class Summary extends Component {
       return html`<details class="problems ${severity}" key=${severity} open=${severity === "error"}>
         <summary>${counted(found.length, { error: "error", warning: "warning", info: "note" }[severity])}</summary>
         <ul>${found.slice(0, MOST).map(
-          (each, n) => html`<li key=${n}>${each.message}
+          (
+            each,
+            n,
+          ) => html`<li key=${n}>${each.key && html`<strong>${model.rows.get(each.key)?.file}</strong> `}${each.message}
           ${each.key && html` <button type="button" class="link" onClick=${() => go(/** @type {string} */ (each.key))}>Show</button>`}
           ${each.fix && html` <button type="button" class="link" onClick=${() => fix(each)}>${each.fix.label}</button>`}</li>`,
         )}

@@ -1,0 +1,182 @@
+"""A panel that is served for real, over a real store with real pictures, and asked by HTTP as any program can."""
+
+import asyncio
+import http.client
+import json
+import shutil
+import sys
+import threading
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from lorads_core import build, captioning
+from lorads_core.inputs import caption_settings, sidecar_rule
+from lorads_core.library.filter import DatasetFilter
+from lorads_core.library.index import IndexOptions
+from lorads_core.panel.desk import Surroundings
+from lorads_core.panel.serve import serve
+from lorads_core.settings import PanelSettings, Settings, load_settings
+
+from .. import standin_trainer
+
+SAMPLES = Path(build.__file__).parent / "samples"
+SIDECARS = sidecar_rule([".txt=wd", ".caption=joycaption"])
+
+
+@dataclass
+class Served:
+    """A panel at a port; it is asked as its page asks."""
+
+    port: int
+    store: object
+    settings: Settings
+    exports: object
+    token: str = ""
+
+    def raw(self, method, path, body=None, **headers):
+        """Return status, headers and body of an answer; headers with None are not sent."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        given = {"Host": f"127.0.0.1:{self.port}", **headers}
+        connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
+        for name, value in given.items():
+            if value is not None:
+                connection.putheader(name.replace("_", "-"), value)
+        if body is not None:
+            connection.putheader("Content-Length", str(len(body)))
+        connection.endheaders(body)
+        answer = connection.getresponse()
+        found = answer.status, answer.headers, answer.read()
+        connection.close()
+        return found
+
+    def get(self, path, status=200, **headers):
+        """Return what a route of the API answers, as JSON."""
+        found, _, body = self.raw("GET", f"/lorads/api/{path}", **headers)
+        assert found == status, body
+        return json.loads(body)
+
+    def post(self, path, values, status=200, **headers):
+        """Return what a writing route answers; it is asked as the page does, unless headers say otherwise."""
+        body = values if isinstance(values, bytes) else json.dumps(values).encode()
+        usual = {"Content_Type": "application/json", "X_LoRADS_Token": self.token}
+        found, _, answer = self.raw("POST", f"/lorads/api/{path}", body, **{**usual, **headers})
+        assert found == status, answer
+        return json.loads(answer)
+
+    def ended(self, job):
+        """Return a job when it is over."""
+        waiting = threading.Event()
+        for _ in range(400):
+            found = self.get(f"jobs/{job}")
+            if found["state"] in {"done", "failed"}:
+                return found
+            waiting.wait(0.05)
+        raise AssertionError(found)
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """Return a folder with eight pictures to train and four others, with tags and captions beside them."""
+    for name, count in (("subject", 8), ("other", 4)):
+        target = tmp_path / "pictures" / name
+        target.mkdir(parents=True)
+        source = SAMPLES / name
+        images = sorted(file for file in source.iterdir() if file.suffix in {".jpg", ".webp", ".png"})[:count]
+        for image in images:
+            for file in source.glob(f"{image.stem}.*"):
+                shutil.copy(file, target)
+    return tmp_path / "pictures"
+
+
+@pytest.fixture
+def dataset(store, pictures):
+    """Return the id of a captioned dataset "towers"; its sidecars were read as a WD tagger's."""
+    settings = Settings()
+    for name in ("subject", "other"):
+        build.index(store, settings, "pictures", pictures / name, IndexOptions(sidecars=SIDECARS))
+    library = build.open_library(store, settings, "pictures")
+
+    def of(name):
+        return DatasetFilter(folders=(str((pictures / name).resolve()),))
+
+    queried = build.query(store, library, "towers", of("subject"))
+    queried = build.add_regularization(queried.dataset, library, of("other"))
+    captions = caption_settings("wd", ("joycaption",), "oldlandmark", "prepend", "sdxl")
+    return captioning.caption(store, settings, queried.dataset, captions).dataset.id
+
+
+@pytest.fixture
+def make_panel(store, tmp_path):
+    """Return a function that serves a panel with these settings."""
+    ends = []
+
+    def make(settings=None, where="page"):
+        settings = settings or Settings()
+        ready, loop = threading.Event(), asyncio.new_event_loop()
+        found, exports = [], tmp_path / "exports"
+
+        def told(address):
+            found.append(int(address.split(":")[2].split("/")[0]))
+            ready.set()
+
+        surroundings = Surroundings(where, lambda: settings, lambda: store, lambda: exports, tmp_path / "thumbnails")
+        task = []
+
+        def run():
+            asyncio.set_event_loop(loop)
+            task.append(loop.create_task(serve(surroundings, 0, told)))
+            with suppress(asyncio.CancelledError):
+                loop.run_until_complete(task[0])
+            loop.close()
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        assert ready.wait(20)
+
+        def end():
+            loop.call_soon_threadsafe(task[0].cancel)
+            thread.join(20)
+            assert not thread.is_alive()
+
+        ends.append(end)
+        panel = Served(found[0], store, settings, exports)
+        panel.end = end
+        panel.token = panel.get("session")["token"]
+        return panel
+
+    yield make
+    for end in ends:
+        with suppress(RuntimeError):  # a test has ended it
+            end()
+
+
+@pytest.fixture
+def panel(make_panel, dataset):  # noqa: ARG001 - there is something to show
+    return make_panel()
+
+
+@pytest.fixture
+def training_panel(make_panel, dataset, tmp_path):  # noqa: ARG001
+    """Return a function that serves a panel which may train, with a stand-in for the trainer."""
+
+    def make(deed="good", pause="0.01", steps="20"):
+        trainer = standin_trainer.install(tmp_path / "trainer")
+        file = tmp_path / "lorads.toml"
+        file.write_text(
+            f"[panel]\ntrain = true\n[trainers.local]\nkind = 'sd-scripts'\nfolder = '{trainer}'\n"
+            f"python = '{sys.executable}'\nstop_seconds = 1\n[trainers.local.environment]\n"
+            f"STANDIN = '{deed}'\nSTANDIN_PAUSE = '{pause}'\nSTANDIN_STEPS = '{steps}'\n",
+            encoding="utf-8",
+        )
+        return make_panel(load_settings(file))
+
+    return make
+
+
+@pytest.fixture
+def closed():
+    """Return settings of a panel that may not export."""
+    return Settings(panel=PanelSettings(export=False))
