@@ -155,3 +155,31 @@ def test_names_are_plain_messages(language):
     for path, text in flat(read(language)).items():
         assert text == text.strip(), path
         assert path[-1] == "tooltip" or not re.search(r"[{}@|$]", text), path
+
+
+SCRIPT = (ROOT / "web" / "lorads.js").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("language", sorted(path.name for path in (ROOT / "locales").iterdir()))
+def test_commands_and_settings_are_there_in_every_language(language):
+    folder = ROOT / "locales" / language
+    said = {
+        name: json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+        for name in ("commands", "settings", "main")
+    }
+    commands = re.findall(r'id: "(LoRADS\.\w+)",\s+label: "([^"]+)"', SCRIPT)
+    settings = re.findall(r'\("(LoRADS\.\w+\.\w+)"\),.*?\n +name: "([^"]+)",\n +tooltip: "([^"]+)"', SCRIPT, re.DOTALL)
+    assert list(said["commands"]) == [name.replace(".", "_") for name, _ in commands]
+    assert list(said["settings"]) == [name.replace(".", "_") for name, _, _ in settings]
+    pairs = [(said["commands"][name.replace(".", "_")]["label"], label) for name, label in commands]
+    for name, label, tooltip in settings:
+        found = said["settings"][name.replace(".", "_")]
+        pairs += [(found["name"], label), (found["tooltip"], tooltip)]
+    for shown, english in pairs:
+        assert (shown == english) == (language == "en"), shown
+    texts = set(re.findall(r'text: "([^"]+)"', SCRIPT))
+    assert set(said["settings"]["LoRADS_Panel_Opens"]["options"]) == texts
+    categories = {
+        word for group in re.findall(r"category: \[([^\]]+)\]", SCRIPT) for word in re.findall('"([^"]+)"', group)
+    }
+    assert set(said["main"]["settingsCategories"]) == categories - {"LoRADS"}
