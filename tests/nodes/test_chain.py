@@ -265,3 +265,28 @@ def test_a_figure_that_does_not_count_is_not_trained_with(pack):
     assert (config.min_snr_gamma, config.conv_dim, config.warmup) == (0.0, 0, 0.0)
     config = call(pack, "LoradsTrainingConfig", **changes | {"network": "locon", "scheduler": "cosine"}).args[0]
     assert (config.min_snr_gamma, config.conv_dim, config.warmup) == (5.0, 8, 0.1)
+
+
+def test_every_long_node_ends_at_once_when_it_is_interrupted(pack):
+    index, *_ = call(pack, "LoradsIndexImages", folder="mine").args
+    query = {"name": "towers", "minimum_side": 0, "index": index}
+    dataset, _ = call(pack, "LoradsQueryImages", **query).args
+    others, *_ = call(pack, "LoradsIndexImages", folder="samples/other").args
+    captioned = call(pack, "LoradsCaptionBuilder", dataset=dataset, trigger="oldlandmark").args[0]
+    config = call(pack, "LoradsTrainingConfig").args[0]
+    long = {
+        "LoradsIndexImages": {"folder": "samples/subject"},
+        "LoradsQueryImages": {**query, "index": others, "add_to": dataset},
+        "LoradsCaptionBuilder": {"dataset": dataset, "trigger": "other"},
+        "LoradsExportDataset": {"dataset": captioned, "config": config},
+        "LoradsDatasetToImages": {"dataset": captioned, "config": config},
+    }
+    pack.interruption.interrupted = True
+    try:
+        for name, inputs in long.items():
+            with pytest.raises(pack.interruption.InterruptProcessingException):
+                call(pack, name, **inputs)
+    finally:
+        pack.interruption.interrupted = False
+    for name, inputs in long.items():
+        assert call(pack, name, **inputs).args, "the next run does all of it"

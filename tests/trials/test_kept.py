@@ -63,9 +63,7 @@ def test_a_graph_without_end_and_one_that_is_no_json_spoil_nothing(run):
     assert (run.folder / "tests" / "0001" / "results.json").stat().st_size < 4096
 
 
-@pytest.mark.parametrize(
-    "text", ["", "[]", "{}", '{"scores": 5}', '{"scores": [{"label": 1, "x": 2}]}', "\udcff"]
-)
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"scores": 5}', '{"scores": [{"label": 1, "x": 2}]}', "\udcff"])
 def test_a_damaged_test_is_left_out(run, text):
     keep(run, PICTURE, SCORES, About("whole"))
     spoilt = run.folder / "tests" / "0002"
