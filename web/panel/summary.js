@@ -32,17 +32,17 @@ export class Summary extends Component {
   componentDidUpdate() {
     if (this.mark === this.asked) return;
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.fetch(), PAUSE);
+    this.timer = setTimeout(() => this.fetch(), this.state.facts ? PAUSE : 0);
   }
 
   get mark() {
-    const { dataset, isAway } = this.props.model;
-    return `${dataset?.id}#${dataset?.revision}#${isAway}`;
+    const { dataset, rows, isAway } = this.props.model;
+    return `${dataset?.id}#${rows.revision}#${isAway}`;
   }
 
   async fetch() {
     const { model } = this.props;
-    if (this.mark === this.asked || !model.dataset) return;
+    if (this.mark === this.asked || !model.dataset || model.rows.revision === null) return; // the rows come first
     const mark = this.mark;
     this.asked = mark;
     try {
