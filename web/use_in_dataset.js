@@ -3,7 +3,7 @@ import { api } from "../../scripts/api.js";
 import { app } from "../../scripts/app.js";
 
 const FOLDER = "lorads"; // under ComfyUI's input folder
-const NOT_IN_NAMES = /[^\p{L}\p{N} _-]+/gu;
+const NOT_IN_NAMES = /[^\p{L}\p{N}_-]+/gu;
 
 /**
  * A picture of ComfyUI's, as its routes name it.

@@ -1,7 +1,7 @@
-"""Tiny models that ComfyUI takes for real ones; run by ComfyUI's own Python: standin_models.py COMFYUI CHECKPOINT CLIP_VISION.
+"""Tiny models that ComfyUI takes for real ones; run by its own Python: standin_models.py COMFYUI CHECKPOINT VISION.
 
-The checkpoint is an SD 1.5 of one level, with the autoencoder TAESD; the CLIP vision model is a ViT-L that projects what
-the patches of a picture have in the mean. What is the same number everywhere takes no room: PyTorch keeps it once.
+The checkpoint is an SD 1.5 of one level, with the autoencoder TAESD; the CLIP vision model is a ViT-L that projects
+what the patches of a picture have in the mean. What is the same number everywhere takes no room: PyTorch keeps it once.
 """
 
 import sys
@@ -44,7 +44,7 @@ def random(tensors, prefix="", scale=0.05):
 
 
 def passing(tensors, prefix="", besides=()):
-    """Return weights that let everything pass: norms of one, the rest 0; those that are named ``besides`` are random."""
+    """Return weights that let everything pass: norms of one, the rest 0; those named ``besides`` are random."""
     made = {}
     for name, each in tensors.items():
         if any(part in name for part in besides):

@@ -1,0 +1,175 @@
+"""What LoRADS adds to ComfyUI's page, in both renderers: the panel, its keys, presets, pictures put to use."""
+
+import json
+import urllib.error
+import urllib.request
+from urllib.parse import quote
+
+import pytest
+
+from lorads_core.store.datasets import load_draft
+
+from .test_browser import EXAMPLE, OPEN, READY, is_ours
+
+pytestmark = pytest.mark.comfyui
+
+PANEL = ".lorads-panel"
+WIDGET = """([type, name]) => {
+  const widget = window.app.graph.nodes.find((node) => node.type === type).widgets.find((each) => each.name === name);
+  return [widget.value, Boolean(widget.hidden && widget.options.hidden)];
+}"""
+PUT = """([type, name, value]) => {
+  const widget = window.app.graph.nodes.find((node) => node.type === type).widgets.find((each) => each.name === name);
+  widget.value = value;
+  widget.callback(value);
+}"""
+UPLOAD = """async () => {
+  const canvas = Object.assign(document.createElement("canvas"), { width: 300, height: 200 });
+  canvas.getContext("2d").fillRect(0, 0, 200, 100);
+  const form = new FormData();
+  form.append("image", await new Promise((made) => canvas.toBlob(made)), "drawn.png");
+  await fetch("/upload/image", { method: "POST", body: form });
+  const node = window.LiteGraph.createNode("LoadImage");
+  window.app.graph.add(node);
+  const widget = node.widgets.find((each) => each.name === "image");
+  widget.options.values = [...new Set([...widget.options.values, "drawn.png"])];
+  widget.value = "drawn.png";
+  widget.callback("drawn.png");
+}"""
+MENU = """() => {
+  const node = window.app.graph.nodes.find((each) => each.type === "LoadImage");
+  return window.app.collectNodeMenuItems(node).find((each) => each?.content?.includes("in a dataset"));
+}"""
+
+
+@pytest.fixture(params=["canvas", "vue"])
+def page(comfy, browser, request):
+    """Return a page with ComfyUI and the first example; at its end, nothing of ours may have complained."""
+    complaints = []
+    comfy.request("/api/settings/Comfy.TutorialCompleted", True)  # noqa: FBT003 (JSON's true)
+    comfy.request("/api/settings/Comfy.VueNodes.Enabled", request.param == "vue")
+    page = browser.new_page(viewport={"width": 1700, "height": 1000})
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("console", lambda message: complaints.append(message.text) if is_ours(message) else None)
+    page.goto(comfy.url)
+    page.wait_for_function(READY.format(node="LoradsExportDataset"))
+    page.evaluate(OPEN, f"/api/workflow_templates/LoRADS/{quote(EXAMPLE)}.json")
+    yield page
+    page.close()
+    assert not complaints
+
+
+def ran(comfy, page):
+    """Run the graph on the page and wait for its captions."""
+    prompt = page.evaluate("window.app.graphToPrompt().then((each) => each.output)")
+    ended = comfy.run(prompt)
+    assert ended.status == "success", ended.messages
+    return ended, prompt
+
+
+def caption(store, name, number=0):
+    with store.connection() as connection:
+        return load_draft(connection, name).images[number].caption
+
+
+def test_captions_are_edited_in_the_sidebar_and_the_graph_takes_them_up(comfy, page, comfy_store):
+    ended, prompt = ran(comfy, page)
+    name = next(node["inputs"]["name"] for node in prompt.values() if node["class_type"] == "LoradsQueryImages")
+    page.keyboard.press("Alt+l")
+    chosen = page.locator(f"{PANEL} select").first
+    chosen.wait_for()
+    label = next(text for text in chosen.locator("option").all_inner_texts() if text.startswith(name))
+    chosen.select_option(label=label)
+    row = page.locator(f"{PANEL} .caption-row").first
+    row.locator(".text").first.dblclick()
+    new = f"oldlandmark, edited in the panel {page.evaluate('window.LiteGraph.vueNodesMode')}"
+    page.locator(f"{PANEL} textarea").fill(new)
+    page.keyboard.press("Enter")
+    page.locator(f"{PANEL} .top .state", has_text="saved").wait_for()
+    page.wait_for_timeout(300)
+    assert caption(comfy_store, name).text == new
+    again = comfy.run(prompt)
+    builder = next(place for place, node in prompt.items() if node["class_type"] == "LoradsCaptionBuilder")
+    assert "from custom" in again.texts[builder]
+    page.keyboard.press("Control+z")
+    page.locator(f"{PANEL} .caption-row .text", has_text="edited in the panel").first.wait_for(state="detached")
+    assert not caption(comfy_store, name).edited
+    assert ended.texts[builder] != again.texts[builder]
+
+
+def test_the_panel_opens_large_and_goes_back(page):
+    page.keyboard.press("Alt+l")
+    page.locator(f"{PANEL} .app").wait_for()
+    page.keyboard.press("Alt+Shift+L")
+    dialog = page.get_by_role("dialog", name="LoRADS")
+    dialog.locator(f"{PANEL} .app").wait_for()
+    assert page.locator(PANEL).count() == 1, "it is one panel that moves"
+    assert dialog.bounding_box()["width"] > 1500
+    dialog.get_by_role("button", name="Close", exact=True).click()
+    dialog.wait_for(state="detached")
+    assert page.locator(f"{PANEL} .app").bounding_box()["width"] < 800
+
+
+def test_the_button_of_caption_builder_opens_the_panel_at_its_dataset(comfy, page):
+    _, prompt = ran(comfy, page)
+    ours = next(place for place, node in prompt.items() if node["class_type"] == "LoradsCaptionBuilder")
+    page.evaluate(
+        "([id, output]) => window.app.graph.getNodeById(id).onExecuted(output)",
+        [ours, next(iter(comfy.request("/history?max_items=1").values()))["outputs"][ours]],
+    )
+    page.evaluate(
+        "(id) => window.app.graph.getNodeById(id).widgets.find((each) => each.name === 'Edit captions').callback()",
+        ours,
+    )
+    page.locator(f"{PANEL} .caption-row").first.wait_for()
+    name = next(node["inputs"]["name"] for node in prompt.values() if node["class_type"] == "LoradsQueryImages")
+    shown = page.locator(f"{PANEL} select").first
+    assert shown.locator("option:checked").inner_text().startswith(name)
+
+
+def test_a_preset_fills_in_and_only_what_counts_is_shown(page):
+    of = "LoradsTrainingConfig"
+    assert page.evaluate(WIDGET, [of, "t5xxl"]) == ["(none)", True]
+    page.evaluate(PUT, [of, "preset", "anime character or style (Prodigy)"])
+    assert page.evaluate(WIDGET, [of, "optimizer"])[0] == "Prodigy"
+    page.evaluate(PUT, [of, "base_model", "flux"])
+    assert page.evaluate(WIDGET, [of, "t5xxl"]) == ["(none)", False]
+    assert page.evaluate(WIDGET, [of, "min_snr_gamma"])[1]
+    assert page.evaluate(WIDGET, [of, "preset"])[0] == "(own figures)"
+    saved = page.evaluate("window.app.graph.serialize()")
+    page.evaluate("(saved) => window.app.loadGraphData(saved, true, true, 'again')", saved)
+    assert page.evaluate(WIDGET, [of, "optimizer"])[0] == "Prodigy", "figures are saved with the workflow"
+    assert page.evaluate(WIDGET, [of, "min_snr_gamma"])[1]
+
+
+def test_a_picture_is_put_to_use_in_a_dataset(comfy, page):
+    page.evaluate(UPLOAD)
+    page.wait_for_function(f"({MENU})()")
+    page.evaluate(f"void ({MENU})().callback()")  # it ends with the dialog
+    page.get_by_role("dialog").get_by_role("textbox").fill("../from: the menu")
+    page.get_by_role("button", name="Confirm").click()
+    page.wait_for_function(
+        "window.app.graph.nodes.some((node) => node.widgets?.some((each) => each.value === 'lorads/from the menu'))"
+    )
+    assert [file.name for file in (comfy.input / "lorads" / "from the menu").iterdir()] == ["drawn.png"]
+    prompt = page.evaluate("window.app.graphToPrompt().then((each) => each.output)")
+    query = next(node["inputs"] for node in prompt.values() if node["inputs"].get("name") == "from the menu")
+    index = prompt[query["index"][0]]
+    assert index["inputs"]["folder"] == "lorads/from the menu"
+
+
+def test_settings_and_commands_are_there(page):
+    page.wait_for_function("'LoRADS.Library.Default' in window.app.extensionManager.setting.settings")
+    ids = page.evaluate("Object.keys(window.app.extensionManager.setting.settings)")
+    assert {"LoRADS.Panel.Opens", "LoRADS.Library.Default"} <= set(ids)
+    commands = page.evaluate("window.app.extensionManager.command.commands.map((each) => each.id)")
+    assert {"LoRADS.OpenPanel", "LoRADS.OpenLarge"} <= set(commands)
+
+
+def test_strangers_get_nothing_of_the_panel_in_comfyui(comfy):
+    for headers in ({"Host": "evil.example"}, {"Host": "evil.example", "Origin": "http://evil.example"}):
+        request = urllib.request.Request(f"{comfy.url}/lorads/api/session", headers=headers)
+        with pytest.raises(urllib.error.HTTPError) as refused, urllib.request.urlopen(request, timeout=20):
+            pass
+        assert refused.value.code == 403
+        assert "token" not in json.loads(refused.value.read())
