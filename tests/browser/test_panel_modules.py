@@ -248,6 +248,7 @@ OUTBOX = """async (it, answers, edits) => {
     told.push(["post", body.changes.map(({ key, after }) => `${key}=${after}`).join()]);
     if (answer === "away") throw new Away();
     if (Array.isArray(answer)) throw new Refused(409, { conflicts: answer });
+    if (answer === "forbidden") throw new Refused(403, { error: { message: "not now" } });
     if (answer === "bad") throw new Refused(400, { error: { message: "no" } });
     return { revision: 1, rows: [] };
   };
@@ -298,6 +299,35 @@ def test_a_refused_edit_is_told_and_does_not_block_the_next(call):
     assert ["refused", "no"] in found["told"]
     assert [each[1] for each in found["told"] if each[0] == "post"][-1] == "b=y"
     assert found["left"] == 0
+
+
+def test_an_edit_that_is_not_allowed_at_present_is_kept_and_sent_again(call):
+    found = call("outbox", OUTBOX, ["forbidden", "ok"], [[change("a", "1", "2")]])
+    assert ["refused", "not now"] in found["told"]
+    assert [each[1] for each in found["told"] if each[0] == "post"] == ["a=2", "a=2"]
+    assert found["left"] == 0
+
+
+def test_a_token_that_was_renewed_while_a_request_was_on_its_way_is_used(call):
+    script = """async (it) => {
+      const asked = [];
+      let token = "old";
+      const api = new it.Api("/api");
+      const real = globalThis.fetch;
+      globalThis.fetch = async (url, { headers }) => {
+        asked.push(`${url} ${headers?.["X-LoRADS-Token"] ?? ""}`.trim());
+        if (url === "/api/session") return new Response(JSON.stringify({ token }));
+        if (headers["X-LoRADS-Token"] === "new") return new Response("{}");
+        token = "new";
+        await api.open(); // as one that knocks does, before this is refused
+        return new Response("{}", { status: 403 });
+      };
+      await api.post("edits", {});
+      globalThis.fetch = real;
+      return asked;
+    }"""
+    asked = call("api", script)
+    assert asked == ["/api/session", "/api/edits old", "/api/session", "/api/edits new"]
 
 
 def test_rows_that_change_while_they_are_fetched_are_fetched_again(call):

@@ -69,13 +69,13 @@ export class Api {
    */
   async post(path, body) {
     if (!this.session) await this.open();
+    const used = this.session?.token;
     try {
       return await this.#send(path, body);
     } catch (error) {
       if (!(error instanceof Refused && error.status === 403)) throw error;
-      const before = this.session?.token;
-      await this.open();
-      if (this.session?.token === before) throw error;
+      if (this.session?.token === used) await this.open(); // else somebody has asked for it meanwhile
+      if (this.session?.token === used) throw error;
       return await this.#send(path, body);
     }
   }

@@ -11,6 +11,14 @@ const PREFIX = "lorads.unsent.";
 const RETRY = 2_000; // ms
 
 /**
+ * Say whether a refusal is not of the edit itself: not allowed at present, too many at once, the server's own fault.
+ * @param {number} status
+ */
+function isPassing(status) {
+  return status === 403 || status === 429 || status >= 500;
+}
+
+/**
  * The queue of one dataset. An entry that another tab left behind is taken over; should both send it, the second is
  * refused with our own text as theirs, which is no conflict.
  */
@@ -124,8 +132,7 @@ export class Outbox {
       }
       this.to.away(false);
       if (error instanceof Refused && error.conflicts) this.#conflicts(entry, error.conflicts);
-      else if (error instanceof Refused && (error.status >= 500 || error.status === 429))
-        return this.#failed(entry, error);
+      else if (error instanceof Refused && isPassing(error.status)) return this.#failed(entry, error);
       else {
         this.#done(entry);
         this.to.refused(entry, /** @type {Error} */ (error));

@@ -1,7 +1,7 @@
 // What can be done with the selected images: common tags, reject, bulk edits; there when several are selected.
 
 import { rejectSelected } from "./keys.js";
-import { Component, counted, html, Icon } from "./ui.js";
+import { Component, html, Icon } from "./ui.js";
 
 const MOST = 40;
 
@@ -21,7 +21,7 @@ export class SelectionBar extends Component {
     const isMany = selected.length > 1;
     const rejected = selected.filter((key) => model.rows.get(key)?.rejected).length;
     return html`<div class="selection-bar">
-      <span role="status">${isMany ? `${counted(selected.length)} selected` : ""}</span>
+      <span role="status">${isMany && html`${selected.length.toLocaleString("en")} <span class="label">images </span>selected`}</span>
       ${
         isMany &&
         html`<button type="button" aria-expanded=${this.state.tags} aria-label="Tags" onClick=${() => this.setState({ tags: !this.state.tags })}>

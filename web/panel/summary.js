@@ -32,17 +32,17 @@ export class Summary extends Component {
   componentDidUpdate() {
     if (this.mark === this.asked) return;
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.fetch(), PAUSE);
+    this.timer = setTimeout(() => this.fetch(), this.state.facts ? PAUSE : 0);
   }
 
   get mark() {
-    const { dataset, isAway } = this.props.model;
-    return `${dataset?.id}#${dataset?.revision}#${isAway}`;
+    const { dataset, rows, isAway } = this.props.model;
+    return `${dataset?.id}#${rows.revision}#${isAway}`;
   }
 
   async fetch() {
     const { model } = this.props;
-    if (this.mark === this.asked || !model.dataset) return;
+    if (this.mark === this.asked || !model.dataset || model.rows.revision === null) return; // the rows come first
     const mark = this.mark;
     this.asked = mark;
     try {
@@ -82,7 +82,7 @@ export class Summary extends Component {
       ["Upscaled", facts.upscaled],
     ].filter(([, value]) => value !== undefined && value !== null);
     return html`<dl class="numbers">${numbers.map(([name, value]) => html`<div key=${name}><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>
-      <h3>Buckets</h3>
+      <h3>Buckets <small>images with their repeats</small></h3>
       ${facts.buckets.length ? html`<${Buckets} buckets=${facts.buckets} />` : html`<p class="dim">No image fits a bucket.</p>`}
       <h3>Problems</h3>
       ${facts.problems.length ? this.problems(facts.problems) : html`<p class="dim">None.</p>`}`;
@@ -125,7 +125,11 @@ function Buckets({ buckets }) {
   const longest = Math.max(...buckets.flatMap(({ width, height }) => [width, height]));
   const scale = SIDE / longest;
   return html`<ul class="buckets">${buckets.map(
-    ({ width, height, count }) => html`<li key=${`${width}x${height}`} title=${`${width}×${height}: ${counted(count)}`}>
+    ({
+      width,
+      height,
+      count,
+    }) => html`<li key=${`${width}x${height}`} title=${`${width}×${height}: ${counted(count, "sample")} an epoch`}>
     <svg width=${SIDE + 2} height=${SIDE + 2} aria-hidden="true"><rect x=${(SIDE - width * scale) / 2 + 1} y=${(SIDE - height * scale) / 2 + 1}
       width=${width * scale} height=${height * scale} rx="2" /><text x=${SIDE / 2 + 1} y=${SIDE / 2 + 5}>${count}</text></svg>
     <small>${width}×${height}</small></li>`,
