@@ -29,6 +29,7 @@ _COMPRESSED_FROM = 4096  # bytes
 _SAFE = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
 _UNSTORED = {**_SAFE, "Cache-Control": "no-store"}
 _log = logging.getLogger(__name__)
+_compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
 _STATUS: dict[type[LoradsError], tuple[int, str]] = {
     SettingsError: (400, "settings"),
@@ -71,7 +72,7 @@ def as_json(text: str, status: int = 200) -> web.Response:
 
 def dumps(value: object) -> str:
     """Return a value as compact JSON."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return _compact(value)
 
 
 def picture(data: bytes, content_type: str, mark: str) -> web.Response:

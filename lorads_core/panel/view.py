@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..captioning import draft
-from ..captions.lint import CAPTION_RULES, LintRules, lint
-from ..captions.tokens import counter
+from ..captions.lint import LintRules, looked_at
 from ..inputs import caption_settings
 from ..model import TrainingConfig
 from .answers import dumps
@@ -19,13 +18,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from ..captions.caption import CaptionSettings
+    from ..captions.lint import Looked
     from ..model import Caption, Dataset, DatasetImage, ImageKey, Problem
     from ..settings import Settings
     from ..store.connect import Store
     from ..store.datasets import Standing
-
-# What can be said of a caption by itself; what captions have in common is told with the dataset's problems.
-_OF_ONE = frozenset({"no-caption", "empty-caption", *(rule.code for rule in CAPTION_RULES)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,24 +135,21 @@ class _Rows:
 
     def __init__(self, captions: CaptionSettings) -> None:
         self._rules = LintRules(captions.profile, captions.rules.vocabulary)
-        self._count = counter(captions.profile.tokenizer)
 
     def rows(self, dataset: Dataset, rejected: frozenset[ImageKey]) -> dict[ImageKey, Row]:
-        """Return the rows of a dataset's images by their keys, in order."""
-        problems: dict[ImageKey, list[dict[str, str]]] = {}
-        for found in lint(dataset, self._rules):
-            if found.image and found.code in _OF_ONE:
-                problems.setdefault(found.image, []).append({"code": found.code, "severity": found.severity})
+        """Return the rows of a dataset's images by their keys, in order.
+
+        They tell of each caption by itself; what captions have in common is told with the dataset's problems.
+        """
         made: dict[ImageKey, Row] = {}
-        for place, image in enumerate(dataset.images):
-            key, is_training = image.key, place < len(dataset.training)
-            values = self._values(image, is_training=is_training)
-            values |= {"rejected": key in rejected, "problems": problems.get(key, [])}
-            made[key] = _row(image, values, is_training)
+        for place, each in enumerate(looked_at(dataset, self._rules)):
+            key, is_training = each.image.key, place < len(dataset.training)
+            values = self._values(each, is_training=is_training) | {"rejected": key in rejected}
+            made[key] = _row(each.image, values, is_training)
         return made
 
-    def _values(self, image: DatasetImage, *, is_training: bool) -> dict[str, Any]:
-        record, caption = image.record, image.caption
+    def _values(self, looked: Looked, *, is_training: bool) -> dict[str, Any]:
+        image, record, caption = looked.image, looked.image.record, looked.image.caption
         return {
             "key": key_word(image.key),
             "set": "training" if is_training else "regularization",
@@ -170,7 +164,8 @@ class _Rows:
             "source": caption.source if caption else "",
             "edited": bool(caption and caption.edited),
             "fixed": bool(caption and caption.fixed),
-            "tokens": self._count(caption.text) if caption else 0,
+            "tokens": looked.tokens,
+            "problems": [{"code": each.code, "severity": each.severity} for each in looked.problems],
         }
 
 

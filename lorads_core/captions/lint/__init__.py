@@ -6,7 +6,7 @@ Rules for single captions are rows in `single`, those for triggers in `triggers`
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ...model import Change, Edit, Problem
 from ...tags import one_line
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from ...model import Caption, Dataset, DatasetImage
 
-__all__ = ["CAPTION_RULES", "TRIGGER_RULES", "LintRules", "lint"]
+__all__ = ["CAPTION_RULES", "TRIGGER_RULES", "LintRules", "Looked", "lint", "looked_at"]
 
 
 def lint(dataset: Dataset, rules: LintRules) -> tuple[Problem, ...]:
@@ -30,17 +30,35 @@ def lint(dataset: Dataset, rules: LintRules) -> tuple[Problem, ...]:
     A problem of one caption names its image, and has a fix where mending needs no judgement; captions that a person
     wrote are looked at like others. A problem of a concept has its name as subject. No text raises anything.
     """
-    reader, gathered = Reader(dataset, rules), Gathered()
-    due = _Due()
+    gathered = Gathered()
     of_captions: list[Problem] = []
+    for each in looked_at(dataset, rules):
+        of_captions += each.problems
+        if each.look:
+            gathered.add(each.look)
+    return (*trigger_problems(dataset, rules), *_of_dataset(dataset), *of_captions, *gathered.problems(rules))
+
+
+class Looked(NamedTuple):
+    """An image, its caption looked at (None without one), and what is wrong with that by itself."""
+
+    image: DatasetImage
+    look: Look | None
+    problems: tuple[Problem, ...]
+
+    @property
+    def tokens(self) -> int:
+        """Tokens of the caption."""
+        return self.look.tokens if self.look else 0
+
+
+def looked_at(dataset: Dataset, rules: LintRules) -> Iterator[Looked]:
+    """Yield every image of a dataset in order, with what its caption says by itself."""
+    reader, due = Reader(dataset, rules), _Due()
     for number, image in enumerate(dataset.images):
         look = _look(image, reader, is_training=number < len(dataset.training))
-        if look is None:
-            of_captions.append(_nothing(image))
-            continue
-        of_captions += _problems(look, rules, due[look.signs])
-        gathered.add(look)
-    return (*trigger_problems(dataset, rules), *_of_dataset(dataset), *of_captions, *gathered.problems(rules))
+        problems = _problems(look, rules, due[look.signs]) if look else (_nothing(image),)
+        yield Looked(image, look, tuple(problems))
 
 
 class _Due(dict[int, tuple[CaptionRule, ...]]):
