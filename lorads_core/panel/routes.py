@@ -10,7 +10,7 @@ from aiohttp import web
 
 from .. import __version__
 from . import bulk, editing, exporting, guard, reading, running
-from .answers import as_json, dumps, picture, read_body, refused, unchanged, unknown
+from .answers import RefusedError, as_json, dumps, picture, read_body, refused, unchanged, unknown
 from .asked import Body, dataset_id, image_key, number, run_id
 from .desk import Desk
 from .events import as_line
@@ -76,6 +76,8 @@ class Panel:
 
     async def _do(self, work: Callable[..., Any], *given: object, threads: Executor | None = None) -> Any:  # noqa: ANN401
         """Do work in a thread: the store and pictures make no other request wait."""
+        if self.desk.ended.is_set():
+            raise RefusedError(503, "ended", "The server is ending: what was not answered was not done.")
         threads = threads or self.desk.threads
         return await asyncio.get_running_loop().run_in_executor(threads, work, self.desk, *given)
 

@@ -8,7 +8,7 @@ An error is ``{"error": {"code", "message"}}``: 400 a value is wrong (``code``: 
 ``library``, ``export``, ``trainer``), 403 not allowed (``host``, ``origin``, ``token``, ``forbidden``), 404 it is not
 there (``unknown``, ``image``), 405, 409 it is another by now (``conflict``) or there is nothing to take back
 (``nothing``), 413 more than 8 MiB (``too-large``), 415 no JSON (``content-type``), 429 too many at once (``busy``),
-500 our own fault (``internal``), 503 the store cannot be reached (``store``).
+500 our own fault (``internal``), 503 the store cannot be reached (``store``) or the server ends (``ended``).
 
 Every request must name an allowed Host and must not come from another site (``Host``, ``Origin``, ``Sec-Fetch-Site``).
 What writes or launches is a POST with ``Content-Type: application/json`` and ``X-LoRADS-Token`` from the session.
