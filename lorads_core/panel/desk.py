@@ -65,6 +65,8 @@ class Desk:
         self.thumbnails = Thumbnails(surroundings.thumbnails)
         self.threads = ThreadPoolExecutor(_STORE_THREADS, "lorads-panel")
         self.painters = ThreadPoolExecutor(_PICTURE_THREADS, "lorads-thumbnails")
+        # One alone: what is worked out of a whole dataset takes the processor, and edits must not wait for it.
+        self.thinker = ThreadPoolExecutor(1, "lorads-thinker")
         self.ended = threading.Event()
         self._lock = threading.Lock()
         self._locks: dict[UUID, threading.RLock] = {}
@@ -132,11 +134,19 @@ class Desk:
             self._views.pop(dataset, None)
 
     def made(self, view: View, name: str, make: Callable[[], Any]) -> Any:  # noqa: ANN401 - as it is made
-        """Return what was worked out of a view under a name, made where it is not there yet."""
-        with self.alone(view.dataset.id):
-            if name not in view.made:
-                view.made[name] = make()
-            return view.made[name]
+        """Return what was worked out of a view under a name, made where it is not there yet.
+
+        Nothing is locked meanwhile: a view never changes, so that an edit need not wait. What takes long is asked for
+        in the ``thinker``'s thread, where nobody makes the same at the same time.
+        """
+        if name not in view.made:
+            view.made[name] = make()
+        return view.made[name]
+
+    def kept(self, dataset: UUID) -> View | None:
+        """Return a dataset's view as it was last asked for; it may have changed since."""
+        with self._lock:
+            return self._views.get(dataset)
 
     def open_views(self) -> list[View]:
         """Return the views that are kept."""
@@ -150,3 +160,4 @@ class Desk:
         self.events.close()
         self.threads.shutdown(wait=False, cancel_futures=True)
         self.painters.shutdown(wait=False, cancel_futures=True)
+        self.thinker.shutdown(wait=False, cancel_futures=True)

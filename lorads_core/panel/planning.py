@@ -7,9 +7,14 @@ from typing import TYPE_CHECKING
 from .. import training
 from ..export.plan import ExportOptions, plan_export
 from ..model import Dataset
+from .view import BUCKETS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ..buckets import Size
     from ..export.plan import ExportPlan
+    from ..model import ImageKey
     from .desk import Desk
     from .view import View
 
@@ -36,3 +41,15 @@ def planned(desk: Desk, view: View, name: str = USUAL_TRAINER) -> ExportPlan:
         return plan_export(kept_images(view), view.config, options)
 
     return desk.made(view, f"plan {name}", plan)
+
+
+def buckets(desk: Desk, view: View) -> Mapping[ImageKey, Size]:
+    """Return the buckets of the images that are trained; of none where the trainer refuses the config.
+
+    The words of captions do not change them: they stay with the view over edits, which a plan does not.
+    """
+    if BUCKETS in view.made:
+        return view.made[BUCKETS]
+    plan = desk.thinker.submit(planned, desk, view).result()
+    found = {item.image.key: item.placement.bucket for item in plan.images if item.placement and not item.dropped}
+    return desk.made(view, BUCKETS, lambda: found) if plan.schedule else found

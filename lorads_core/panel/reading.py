@@ -22,7 +22,7 @@ from ..tags import canonical
 from ..trainers import trainers
 from .answers import dumps, unknown
 from .asked import key_word
-from .planning import USUAL_TRAINER, kept_images, planned
+from .planning import USUAL_TRAINER, buckets, kept_images
 from .view import dataset_facts
 
 if TYPE_CHECKING:
@@ -152,10 +152,8 @@ def row(desk: Desk, dataset: UUID, key: ImageKey) -> dict[str, Any]:
 
 def _bucket(desk: Desk, view: View, key: ImageKey) -> dict[str, int] | None:
     """Return the bucket that an image is trained in; None for one that is not, or where the config is refused."""
-    for item in planned(desk, view).images:
-        if item.image.key == key and item.placement and not item.dropped:
-            return {"width": item.placement.bucket[0], "height": item.placement.bucket[1]}
-    return None
+    found = buckets(desk, view).get(key)
+    return {"width": found[0], "height": found[1]} if found else None
 
 
 def _alone(view: View, found: Row) -> Dataset:

@@ -81,9 +81,13 @@ class Panel:
         threads = threads or self.desk.threads
         return await asyncio.get_running_loop().run_in_executor(threads, work, self.desk, *given)
 
-    async def _told(self, work: Callable[..., Any], *given: object) -> web.Response:
-        value = await self._do(work, *given)
+    async def _told(self, work: Callable[..., Any], *given: object, threads: Executor | None = None) -> web.Response:
+        value = await self._do(work, *given, threads=threads)
         return as_json(value if isinstance(value, str) else dumps(value))
+
+    async def _thought(self, work: Callable[..., Any], *given: object) -> web.Response:
+        """Answer what takes long for many images, one such request after another."""
+        return await self._told(work, *given, threads=self.desk.thinker)
 
     async def _session(self, _request: web.Request) -> web.Response:
         return as_json(dumps(reading.session(self.desk, __version__)))
@@ -103,17 +107,17 @@ class Panel:
         return await self._told(reading.row, _dataset(request), image_key(request.match_info["key"]))
 
     async def _problems(self, request: web.Request) -> web.Response:
-        return await self._told(reading.problems, _dataset(request))
+        return await self._thought(reading.problems, _dataset(request))
 
     async def _tags(self, request: web.Request) -> web.Response:
-        return await self._told(reading.tag_counts, _dataset(request))
+        return await self._thought(reading.tag_counts, _dataset(request))
 
     async def _completions(self, request: web.Request) -> web.Response:
         limit = number(request.query, "limit", 20, 1, 200)
         return await self._told(reading.completions, request.query.get("begins", "")[:200], limit)
 
     async def _summary(self, request: web.Request) -> web.Response:
-        return await self._told(exporting.summary, _dataset(request), dict(request.query))
+        return await self._thought(exporting.summary, _dataset(request), dict(request.query))
 
     async def _thumbnail(self, request: web.Request) -> web.Response:
         return await self._shown(request, side_of(number(request.query, "side", 256, 1, LARGE)))
@@ -218,7 +222,9 @@ def _dataset(request: web.Request) -> UUID:
 
 
 def _path_of(desk: Desk, dataset: UUID, key: ImageKey) -> str:
-    return reading.row_of(desk.view(dataset), key).image.record.path
+    known = desk.kept(dataset)  # where a picture lies changes with its library alone
+    row = known.rows.get(key) if known else None
+    return (row or reading.row_of(desk.view(dataset), key)).image.record.path
 
 
 def _mark(desk: Desk, path: str, side: int) -> str:

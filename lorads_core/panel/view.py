@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from ..store.datasets import Standing
 
 
+BUCKETS = "buckets"
+"""The name under which a view keeps the buckets of its images."""
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """An image of the dataset: ``values`` are what the page gets, ``text`` the same as JSON."""
@@ -97,7 +101,12 @@ def changed(view: View, revision: str, captions: Mapping[ImageKey, Caption | Non
     dataset = _with_captions(view.dataset, captions)
     subset = _part(dataset, captions.keys())
     rows = {**view.rows, **_Rows(view.captions).rows(subset, view.rejected)}
-    return dataclasses.replace(view, dataset=dataset, revision=revision, rows=rows, made={})
+    made = {BUCKETS: view.made[BUCKETS]} if BUCKETS in view.made and _same_are_captioned(view, captions) else {}
+    return dataclasses.replace(view, dataset=dataset, revision=revision, rows=rows, made=made)
+
+
+def _same_are_captioned(view: View, captions: Mapping[ImageKey, Caption | None]) -> bool:
+    return all((view.rows[key].image.caption is None) == (after is None) for key, after in captions.items())
 
 
 def with_rejection(view: View, revision: str, keys: Iterable[ImageKey], *, rejected: bool) -> View:
