@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .desk import Surroundings
 
 HOST = "127.0.0.1"
+_LAST_PORT = 65_535
 _PATIENCE = 1.0  # seconds for what is being answered when it ends
 
 
@@ -38,8 +39,10 @@ async def serve(surroundings: Surroundings, port: int, ready: Callable[[str], No
     """Serve the panel until this is cancelled; ``ready`` is told its address.
 
     Raises:
-        SettingsError: the port is taken, or the page's files are not there.
+        SettingsError: the port is taken or none, or the page's files are not there.
     """
+    if not 0 <= port <= _LAST_PORT:
+        raise SettingsError(f"There is no port {port}: give one up to {_LAST_PORT}, or 0 for one that is free.")
     if not (WEB / "panel").is_dir():
         raise SettingsError(f"The panel's page is not in {WEB}: run LoRADS from its own folder (git clone).")
     runner = web.AppRunner(application(Desk(surroundings)), shutdown_timeout=_PATIENCE, access_log=None)

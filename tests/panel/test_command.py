@@ -1,0 +1,133 @@
+"""`lorads panel` as a person starts it: its address, its browser, its end, and what is in its way."""
+
+import http.client
+import json
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import time
+from contextlib import closing, contextmanager
+
+import pytest
+
+from lorads_core.errors import SettingsError
+
+PATIENCE = 60  # seconds, for what must end
+
+
+@pytest.fixture
+def start(store_settings, tmp_path):
+    """Return a context manager that starts the panel with these words, and gives its process and port."""
+
+    @contextmanager
+    def started(*words, **environment):
+        command = [sys.executable, "-m", "lorads_core", "panel", "--settings", str(store_settings), *words]
+        with subprocess.Popen(
+            [*command, "--out", str(tmp_path / "exports")],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, **environment},
+        ) as process:
+            try:
+                line = process.stdout.readline()
+                yield process, int(line.split("http://127.0.0.1:")[1].split("/")[0])
+            finally:
+                process.kill()
+
+    return started
+
+
+def asked(port, path, host=None):
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)) as connection:
+        connection.request("GET", path, headers={"Host": host or f"127.0.0.1:{port}"})
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+
+
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
+def test_it_serves_its_page_until_it_is_ended(start, dataset, end):
+    with start("--no-browser") as (process, port):
+        assert b"lorads-page" in asked(port, "/lorads/")[1]
+        session = json.loads(asked(port, "/lorads/api/session")[1])
+        assert (session["where"], session["can_launch"]) == ("page", False)
+        assert [each["id"] for each in json.loads(asked(port, "/lorads/api/datasets")[1])] == [str(dataset)]
+        assert asked(port, "/lorads/", "evil.example")[0] == 403
+        process.send_signal(end)
+        _, said = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, said) == (0, "")
+
+
+def test_it_ends_while_a_page_listens(start, dataset):
+    with start("--no-browser") as (process, port):
+        listening = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+        listening.request("GET", f"/lorads/api/events?dataset={dataset}")
+        stream = listening.getresponse()
+        assert stream.readline() == b": hello\n"
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=PATIENCE)
+        stream.close()
+        listening.close()
+    assert (process.returncode, said) == (0, "")
+
+
+def test_it_is_for_this_machine_alone(start):
+    with start("--no-browser") as (_, port):
+        with socket.socket() as other:  # another address of this machine: that it is free says that we are not there
+            other.bind(("127.0.0.2", port))
+        assert asked(port, "/lorads/")[0] == 200
+
+
+@pytest.fixture
+def browser(tmp_path):
+    """Return a browser that writes down what it is asked to open, and stays as one of the terminal's does."""
+    file = tmp_path / "browser"
+    file.write_text(
+        f'#!/bin/sh\necho "$1" > {tmp_path / "half"}\nmv {tmp_path / "half"} {tmp_path / "opened"}\nread x\n'
+    )
+    file.chmod(file.stat().st_mode | stat.S_IXUSR)
+    return {"BROWSER": str(file)}
+
+
+def test_it_opens_the_browser_and_answers_although_that_stays(start, browser, tmp_path):
+    with start(**browser) as (_, port):
+        before = time.monotonic()
+        while not (tmp_path / "opened").exists():
+            assert time.monotonic() < before + PATIENCE
+            assert asked(port, "/lorads/")[0] == 200
+        assert (tmp_path / "opened").read_text() == f"http://127.0.0.1:{port}/lorads/\n"
+        assert asked(port, "/lorads/api/session")[0] == 200
+
+
+def test_it_opens_nothing_unless_it_is_to(start, browser, tmp_path):
+    with start("--no-browser", **browser) as (process, port):
+        assert asked(port, "/lorads/")[0] == 200
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=PATIENCE)
+    assert not (tmp_path / "opened").exists()
+
+
+def test_a_port_is_taken_as_given(start):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        wanted = probe.getsockname()[1]
+    with start("--no-browser", "--port", str(wanted)) as (_, port):
+        assert port == wanted
+
+
+@pytest.mark.parametrize("port", ["taken", "70000", "-1"])
+def test_a_port_that_cannot_be_had(store_settings, port):
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        words = str(other.getsockname()[1]) if port == "taken" else port
+        command = [sys.executable, "-m", "lorads_core", "panel", "--no-browser", "--settings", str(store_settings)]
+        ended = subprocess.run(
+            [*command, "--port", words], capture_output=True, text=True, timeout=PATIENCE, check=False
+        )
+    assert "Traceback" not in ended.stderr
+    assert words in ended.stderr
+    assert ended.returncode == SettingsError.exit_code
