@@ -4,7 +4,7 @@
 
 The pack is loaded as ComfyUI loads it: its module, its entry point, its nodes and their schemas. What ComfyUI has
 imported by then anyway (aiohttp, and a small stand-in for its node API) is imported before the clock starts. Printed
-are the medians in milliseconds, their difference, and which heavy modules the pack has brought in: there should be none.
+are the medians in milliseconds, their difference, and which heavy modules the pack has brought in: none should be.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The one story: index → query → regularize → caption → export; nodes and the command line both tell it."""
+"""The one story: index -> query -> regularize -> caption -> export; nodes and the command line both tell it."""
 
 from __future__ import annotations
 

@@ -1,13 +1,13 @@
 """The errors of LoRADS: few kinds, each a thing that a user can act on.
 
     LoradsError
-    ├── SettingsError   lorads.toml, a profile, a value given by hand
-    ├── StoreError      our own PostgreSQL: starting it, reaching it, its rights
-    ├── LibraryError    where images are known: a folder, a host database
-    ├── ImageError      one picture file
-    ├── CaptionError    captions, tags, triggers
-    ├── ExportError     writing a dataset
-    └── TrainerError    a trainer's config or its run
+    |-- SettingsError   lorads.toml, a profile, a value given by hand
+    |-- StoreError      our own PostgreSQL: starting it, reaching it, its rights
+    |-- LibraryError    where images are known: a folder, a host database
+    |-- ImageError      one picture file
+    |-- CaptionError    captions, tags, triggers
+    |-- ExportError     writing a dataset
+    |-- TrainerError    a trainer's config or its run
 
 A message is one sentence or two: what is wrong, which one, and what to do next. It never holds a password.
 Foreign errors are translated once, at the border, with ``from``. ValueError and TypeError are for our own mistakes.

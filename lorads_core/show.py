@@ -121,7 +121,7 @@ class Screen:
             style = _STYLES[finding.state]
             self.out.print(f"[{style}]{finding.state:<8}[/][bold]{escape(finding.what)}[/]  {escape(finding.message)}")
             if finding.mend:
-                self.out.print(f"        → {escape(finding.mend)}")
+                self.out.print(f"        \u2192 {escape(finding.mend)}")
         return shown
 
     def tree(self, folder: Path) -> None:

@@ -136,7 +136,7 @@ def train(config, deed, pause):
     for step in range(1, total + 1):
         if deed != "silent":
             bar = f"{step}/{total} [00:{step % 60:02d}<00:00,  {1 / max(pause, 1e-3):.2f}it/s, avr_loss={1 / step:.3g}]"
-            say(f"\rsteps: {100 * step // total:3d}%|\x1b[32m█\x1b[0m  | {bar}")
+            say(f"\rsteps: {100 * step // total:3d}%|\x1b[32m\u2588\x1b[0m  | {bar}")
         time.sleep(pause)
         if deed == "last" and step == total:
             sys.exit("RuntimeError: something broke at the very last step")

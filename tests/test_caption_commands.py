@@ -157,7 +157,7 @@ def test_versions_of_an_export_and_how_they_differ(lorads, tmp_path):
     older = listed[1].split()[0]
     code, out, _ = lorads("diff", "demo", older, "--out", tmp_path)
     assert code == 0
-    assert "~ setting network_dim: 16 → 32" in out
+    assert "~ setting network_dim: 16 \u2192 32" in out
     assert "fort, " in out
     assert lorads("diff", "demo", "ffff", "--out", tmp_path)[0] == 8
 

@@ -19,12 +19,12 @@ DEVICES = ["CON", "con", "prn", "AUX", "nul", "com1", "LPT9"]
         ("a/b", "a-b"),
         ("a\\b:c", "a-b-c"),
         ("", "concept"),
-        ("初音ミク", "concept-1ac87a"),
+        ("\u521d\u97f3\u30df\u30af", "concept-1ac87a"),
         ("Zoë's cat", "Zoe-s-cat"),
         ("a_b_c_d_e_f", "a-b-c-d-e-f"),
         ("...", "concept"),
         ("x" * 300, "x" * 41 + "-0d4e2c"),
-        ("tom 猫", "tom-0731e8"),
+        ("tom \u732b", "tom-0731e8"),
     ],
 )
 def test_slug(text, name):
@@ -32,7 +32,7 @@ def test_slug(text, name):
 
 
 def test_names_that_would_be_the_same_stay_apart():
-    assert len({slug(text, "concept") for text in ("猫", "犬", "x" * 60 + "1", "x" * 60 + "2")}) == 4
+    assert len({slug(text, "concept") for text in ("\u732b", "\u72ac", "x" * 60 + "1", "x" * 60 + "2")}) == 4
 
 
 @pytest.mark.parametrize("device", DEVICES)

@@ -25,7 +25,21 @@ from lorads_core.tags import (
 NASTY = st.lists(
     st.one_of(
         st.sampled_from([*",;|\\()[]{}_ \n\r\t\0\"'.:<>/", *"\u2028\u202e\u200f\u200d\ufeff\u0301\u0316\ud800"]),
-        st.sampled_from(["|||", ";;;", "score_9", "rating safe", "long_hair", "É", "e\u0301", "İ", "ΑΣ", "ǰ", "K"]),
+        st.sampled_from(
+            [
+                "|||",
+                ";;;",
+                "score_9",
+                "rating safe",
+                "long_hair",
+                "É",
+                "e\u0301",
+                "\u0130",
+                "\u0391\u03a3",
+                "\u01f0",
+                "K",
+            ]
+        ),
         st.sampled_from(sorted(KAOMOJI)),
         st.characters(),
     ),
@@ -160,13 +174,17 @@ def test_marks_of_direction_are_gone(mark):
 
 def test_mixed_unicode_forms_are_one_tag():
     assert canonical("cafe\u0301") == canonical("CAFÉ") == "café"
-    assert canonical("J\u030c") == canonical("ǰ")
+    assert canonical("J\u030c") == canonical("\u01f0")
 
 
 def test_text_keeps_emoji_and_persian_spelling():
-    for text in ("👩\u200d👩\u200d👧 at home", "می\u200cکنم", "a 🫠 face"):
+    for text in (
+        "\U0001f469\u200d\U0001f469\u200d\U0001f467 at home",
+        "\u0645\u06cc\u200c\u06a9\u0646\u0645",
+        "a \U0001fae0 face",
+    ):
         assert safe_text(text) == text
-    assert canonical("می\u200cکنم") == canonical("میکنم")
+    assert canonical("\u0645\u06cc\u200c\u06a9\u0646\u0645") == canonical("\u0645\u06cc\u06a9\u0646\u0645")
 
 
 def test_quotes_stay():

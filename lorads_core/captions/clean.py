@@ -124,6 +124,14 @@ def is_unbalanced(text: str) -> bool:
 
 def balanced(text: str) -> str:
     """Return text with its brackets in pairs: what was opened within a part between commas ends with it."""
+    for _ in range(_ROUNDS):  # a bracket that goes can leave a face behind
+        if not is_unbalanced(text):
+            break
+        text = _balanced(text)
+    return text
+
+
+def _balanced(text: str) -> str:
     kept = _with_faces_kept(text)
     opened, closed = _unmatched(kept)
     ends: dict[int, str] = {}

@@ -131,7 +131,7 @@ def _open_circles(implications: dict[str, set[str]]) -> None:
     """Take out what would make tags imply each other, so that a merge would drop both of them.
 
     Each table is sound by itself. Yet a dictionary may call two tags the same, and a character may imply a series that
-    ends in its name, whose last words say the character again (e621: `korra` → `the legend of korra`).
+    ends in its name, whose last words say the character again (e621: `korra` -> `the legend of korra`).
     """
     graph: dict[str, set[str]] = {}
     for tag, implied in implications.items():

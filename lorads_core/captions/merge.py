@@ -1,8 +1,8 @@
 """Merging the tags of several taggers into one list; what is known of single tags stands in `vocabulary`.
 
-In this order: spelling → alias → blacklist → ratings, the strongest of them, never by threshold → thresholds → tags
-that exclude each other, by score → tags that another one implies, by whole words. The list that comes out is in the
-order of the base model, by category and then by score. What is neither in the vocabulary nor said by its source
+In this order: spelling -> alias -> blacklist -> ratings, the strongest of them, never by threshold -> thresholds ->
+tags that exclude each other, by score -> tags that another one implies, by whole words. The list that comes out is in
+the order of the base model, by category and then by score. What is neither in the vocabulary nor said by its source
 (``wd:character``) to be a character, a series or an artist counts as general: nothing is guessed at.
 """
 

@@ -37,7 +37,7 @@ TRIGGER = 16384  # not once and in its place, or where it must not be
 
 SIDES = re.compile(r"\b(?:left|right|leftmost|rightmost|asymmetr\w*)\b", re.IGNORECASE)
 """Words that a flipped picture makes wrong."""
-_ODD = re.compile(r"[()\[\]{}<_:;|，、；]")  # noqa: RUF001 - full-width commas
+_ODD = re.compile(r"[()\[\]{}<_:;|\uff0c\u3001\uff1b]")  # full-width commas
 _ONE_SIDED = frozenset(
     {
         "heterochromia", "mismatched pupils", "eyepatch", "hair over one eye", "one side up", "side ponytail",
@@ -47,7 +47,7 @@ _ONE_SIDED = frozenset(
     }
 )  # fmt: skip
 _CONTROL = re.compile(r"(?:source|rating)_[a-z]+")
-SEPARATOR = re.compile(r"(?<=[A-Za-z0-9)])\s*[，、；;|]\s*(?=[A-Za-z0-9(])")  # noqa: RUF001 - full-width commas
+SEPARATOR = re.compile(r"(?<=[A-Za-z0-9)])\s*[\uff0c\u3001\uff1b;|]\s*(?=[A-Za-z0-9(])")  # full-width commas
 """What people write for commas between words."""
 _AFTER_PROSE = ". "
 _MOST_PARTS = 200_000

@@ -312,7 +312,7 @@ _SPELLINGS = {
         "shorts", "skin", "skirt", "sky", "socks", "sweater", "thighhighs", "vest", "wings",
     )},
 }  # fmt: skip
-"""A tag → other spellings of it, with commas between."""
+"""A tag -> other spellings of it, with commas between."""
 
 ALIASES = _turned(_SPELLINGS) | {
     # Ratings as boorus and Pony write them; Danbooru's `safe` has been general and sensitive since 2022.
@@ -467,7 +467,7 @@ _SAID_BY = {
     "monochrome": "greyscale",
     "comic": "4koma",
 }  # fmt: skip
-"""A tag → those that say it already, with commas between; what ends in the same words (`long hair`) needs no entry."""
+"""A tag -> those that say it already, with commas between; what ends in the same words (`long hair`) needs no entry."""
 
 
 def _implications() -> dict[str, frozenset[str]]:
@@ -479,4 +479,4 @@ def _implications() -> dict[str, frozenset[str]]:
 
 
 IMPLICATIONS = _implications()
-"""A tag → those that it says along, besides its own last words and what they say along themselves."""
+"""A tag -> those that it says along, besides its own last words and what they say along themselves."""

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from .vocabulary import Category
 
+_NEXT = " \u2192 "  # in a circle of tags
 _LARGEST = 1 << 28  # bytes; the whole of Danbooru's tags is a tenth of it
 _GZIP = b"\x1f\x8b"
 _SAID, _MEANT = "antecedent_name", "consequent_name"
@@ -115,7 +116,7 @@ def read_implications(path: Path) -> dict[str, set[str]]:
             pairs[pair.said, pair.meant] = pair
     if circle := circle_of(found):
         first = pairs[circle[0], circle[1]]
-        why = f"{' → '.join([*circle, first.said])}: they imply each other; take one of these out"
+        why = f"{_NEXT.join([*circle, first.said])}: they imply each other; take one of these out"
         raise _no(path, first.line, why, first.unit)
     return found
 
@@ -218,7 +219,7 @@ def _final(path: Path, pairs: Iterable[Pair]) -> dict[str, str]:
         while last in meant:
             if last in steps:
                 circle = [*steps][[*steps].index(last) :]
-                why = f"{' → '.join([*circle, last])}: these aliases go in a circle; take one of them out"
+                why = f"{_NEXT.join([*circle, last])}: these aliases go in a circle; take one of them out"
                 raise _no(path, found[last].line, why, found[last].unit)
             steps[last] = None
             last = meant[last]

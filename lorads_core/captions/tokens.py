@@ -148,7 +148,7 @@ def _merges() -> list[tuple[str, str]]:
 
 
 def _vocabulary(merges: list[tuple[str, str]]) -> dict[str, int]:
-    """Return token → id: the 256 bytes as printable characters, the same at a word's end, the merges, the marks."""
+    """Return token -> id: the 256 bytes as printable characters, the same at a word's end, the merges, the marks."""
     plain = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
     others = 256 - len(plain)
     letters = [*map(chr, plain), *(chr(256 + number) for number in range(others))]

@@ -55,7 +55,7 @@ SEVERAL = frozenset(tag for who in WHO for tag in SEVERAL_OF[who])
 IMPLICATIONS = tables.IMPLICATIONS | {
     tag: frozenset({f"multiple {who}s"}) for who in WHO for tag in SEVERAL_OF[who][:-1]
 }
-"""A tag → those that it says along; what it ends in by whole words (`long hair`, `hair`) is not among them."""
+"""A tag -> those that it says along; what it ends in by whole words (`long hair`, `hair`) is not among them."""
 
 QUALITY = frozenset(
     {

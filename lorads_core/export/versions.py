@@ -56,7 +56,7 @@ class Difference:
                 *_listed("- image", self.removed),
                 *_listed("~ image", self.changed),
                 *_listed("~ caption", [f"{file}\n  - {old}\n  + {new}" for file, old, new in self.captions]),
-                *_listed("~ setting", [f"{name}: {old} → {new}" for name, old, new in self.settings]),
+                *_listed("~ setting", [f"{name}: {old} \u2192 {new}" for name, old, new in self.settings]),
             ]
         )
 

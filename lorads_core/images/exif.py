@@ -124,7 +124,7 @@ def _utf16(text: bytes, order: Literal["<", ">"]) -> str:
     high, low = text[0::2].count(0), text[1::2].count(0)
     if not high and not low and _is_utf8(text):
         return text.decode()  # some programs write UTF-8 all the same
-    # Latin letters have a zero byte, and prompts are full of them; a few zeros may be Chinese (一 is 4E 00).
+    # Latin letters have a zero byte, and prompts are full of them; a few zeros may be Chinese (U+4E00 is 4E 00).
     is_latin = 4 * max(high, low) >= len(text) // 2
     little = low > high if is_latin and high != low else order == "<"
     return text.decode("utf-16-le" if little else "utf-16-be", "replace").rstrip("\0")

@@ -36,7 +36,7 @@ _BINS = 36
 _APART = 0.07  # of the axis, between two figures above it
 _NEAR = 2.5  # a limit within so many times the longest caption is drawn in its place
 _SETS = ("training", "regularization")
-_UNKNOWN = "□"  # for what the font has no letter
+_UNKNOWN = "\u25a1"  # for what the font has no letter
 
 
 # Fonts with Chinese, Japanese and Korean letters that Linux, macOS and Windows bring along.
@@ -106,7 +106,7 @@ def _head(figure: Figure, title: str, tagged: tuple[int, int], lengths: tuple[Co
     for name, count, of_tags, colour in zip(_SETS, captions, tagged, (_TRAINING, _REGULARIZATION), strict=True):
         if not count and place > 0.016:  # noqa: PLR2004 - no second set, no second key
             return
-        _text(figure, place, 0.915, "■", _WORDS, colour)
+        _text(figure, place, 0.915, "\u25a0", _WORDS, colour)
         said = f"{count:,} {name} caption{'' if count == 1 else 's'}"
         said += f", {of_tags:,} of them with tags" if of_tags != count else ""
         _text(figure, place + 0.014, 0.915, said, _WORDS, _FAINT)
@@ -218,7 +218,7 @@ def _mark(axes: Axes, drawn: Sequence[int], limits: Sequence[int]) -> None:
             _limit(axes, f"{limit:,}", (limit, 1), ("data", "axes fraction"), "center")
             last = limit
     if not drawn and limits:
-        _limit(axes, f"limit {limits[0]:,} →", (1, 1), ("axes fraction", "axes fraction"), "right")
+        _limit(axes, f"limit {limits[0]:,} \u2192", (1, 1), ("axes fraction", "axes fraction"), "right")
 
 
 def _limit(

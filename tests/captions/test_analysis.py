@@ -190,7 +190,7 @@ def test_the_figures_as_text():
 
 
 def test_the_tags_as_a_table():
-    training = images("annax, 1girl, hat", "annax, 1girl, 初音ミク", f"sky, {'x' * 60}")
+    training = images("annax, 1girl, hat", "annax, 1girl, \u521d\u97f3\u30df\u30af", f"sky, {'x' * 60}")
     lines = tag_table(analyse(dataset(training, images("1girl, sky", first=9))), most=4)
     assert lines == [
         "tag                                       training  share  regularization  lift annax",
@@ -201,8 +201,8 @@ def test_the_tags_as_a_table():
         "… and 1 more tags",
     ]
     assert (
-        tag_table(analyse(dataset(images("annax, 初音ミク"))))[1]
-        == "初音ミク         1  100 %               0           -"
+        tag_table(analyse(dataset(images("annax, \u521d\u97f3\u30df\u30af"))))[1]
+        == "\u521d\u97f3\u30df\u30af         1  100 %               0           -"
     )
 
 

@@ -218,9 +218,13 @@ def test_what_a_person_wrote_for_the_dataset_stays_as_it_is():
 
 
 def test_what_a_person_wrote_is_one_line_and_keeps_every_character():
-    edited = Caption("Mine ||| as it is;;; long_hair, 👩\u200d👩\u200d👧\n\nsecond\0 line", "custom", edited=True)
+    edited = Caption(
+        "Mine ||| as it is;;; long_hair, \U0001f469\u200d\U0001f469\u200d\U0001f467\n\nsecond\0 line",
+        "custom",
+        edited=True,
+    )
     texts, _ = captioned([material([Caption("cat, x", "sidecar")], edited=edited)])
-    assert texts == ["Mine ||| as it is;;; long_hair, 👩\u200d👩\u200d👧 second line"]
+    assert texts == ["Mine ||| as it is;;; long_hair, \U0001f469\u200d\U0001f469\u200d\U0001f467 second line"]
 
 
 def test_an_emptied_caption_is_never_regenerated():

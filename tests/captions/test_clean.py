@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lorads_core.captions.clean import balanced, clean_prompt, is_unbalanced, without_leftovers
@@ -176,6 +176,7 @@ def test_brackets_are_put_in_pairs(text, paired):
 
 
 @given(PIECES)
+@example(":)(")
 def test_what_was_balanced_is_balanced(text):
     assert not is_unbalanced(balanced(text))
 

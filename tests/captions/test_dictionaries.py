@@ -203,7 +203,10 @@ def test_names_that_need_a_closer_look_get_it(name):
         ('["a"]', r"line 1: it must be a JSON object"),
         ("", r"line 1: it must be a JSON object"),
         ("kitty,cat", r"line 1: it must be a JSON object"),
-        ('{"a": "b",\n "b": "c",\n "c": "a"}', r"a → b → c → a: these aliases go in a circle; take one of them out"),
+        (
+            '{"a": "b",\n "b": "c",\n "c": "a"}',
+            "a \u2192 b \u2192 c \u2192 a: these aliases go in a circle; take one of them out",
+        ),
         ('{"a": "b"}\n'.encode("utf-16"), r"line 1: it is not UTF-8"),
         (b'{"a": "b",\n"\xe4": "c"}', r"line 2: it is not UTF-8"),
         ("[" * 100_000, r"must be a JSON object"),
@@ -233,7 +236,7 @@ def test_a_malformed_dictionary_is_refused_by_its_line(file, content, said):
         ('{"antecedent_name": "a", "consequent_name": "b"}\n{"id": }\n', "line 2: it is not valid JSON at column 8"),
         ('{"antecedent_name": "a", "consequent_name": 3}\n', "line 1: it must be an object"),
         ("kitty,cat\nkitty,tiger\n", "line 2: 'kitty' means 'tiger' here, and 'cat' in line 1; keep one of them"),
-        ("x,y\na,b\nb,a\n", "line 2: a → b → a: these aliases go in a circle"),
+        ("x,y\na,b\nb,a\n", "line 2: a \u2192 b \u2192 a: these aliases go in a circle"),
         (gzip.compress(b"kitty,cat\n", mtime=0)[:-9], "cannot be read"),
         (b"\x1f\x8bnothing", "cannot be read"),
         (b"PK\x03\x04\xff\xff", "line 1: it is not UTF-8"),
@@ -251,7 +254,7 @@ def test_in_a_json_list_the_entry_is_named_however_many_lines_it_has(file):
 
     message = refusal(read_aliases, listed(("a", "b"), ("c", "d"), ("a", "e")))
     assert "entry 3: 'a' means 'e' here, and 'b' in entry 1" in message
-    assert "entry 2: a → b → a" in refusal(read_aliases, listed(("x", "y"), ("a", "b"), ("b", "a")))
+    assert "entry 2: a \u2192 b \u2192 a" in refusal(read_aliases, listed(("x", "y"), ("a", "b"), ("b", "a")))
     message = refusal(read_implications, listed(("x", "y"), ("a", "b"), ("b", "a")))
     assert "they imply each other" in message
     assert ", entry " in message
@@ -260,7 +263,7 @@ def test_in_a_json_list_the_entry_is_named_however_many_lines_it_has(file):
 def test_tags_that_imply_each_other_are_refused(file):
     message = refusal(read_implications, file("i.csv", "x,y\nkatana,sword\nsword,weapon\nweapon,katana\n"))
     assert "they imply each other; take one of these out" in message
-    for step in ("katana → sword", "sword → weapon", "weapon → katana"):
+    for step in ("katana \u2192 sword", "sword \u2192 weapon", "weapon \u2192 katana"):
         assert step in message
     assert "i.csv, line" in message
 

@@ -74,7 +74,7 @@ def test_a_clean_caption_has_no_findings():
         ("unbalanced-brackets", "ohwx, ganyu (genshin impact, hat", "ohwx, ganyu (genshin impact), hat"),
         ("unbalanced-brackets", "ohwx, 1girl), hat", "ohwx, 1girl, hat"),
         ("other-separators", "1girl; hat; smile", "1girl, hat, smile"),
-        ("other-separators", "ohwx, 1girl, hat，smile", "ohwx, 1girl, hat, smile"),  # noqa: RUF001 - as some type it
+        ("other-separators", "ohwx, 1girl, hat\uff0csmile", "ohwx, 1girl, hat, smile"),
         ("duplicate-tags", "ohwx, 1girl, Hat, smile, hat", "ohwx, 1girl, Hat, smile"),
         ("duplicate-tags", "ohwx, 1girl,  gray background, grey_background", "ohwx, 1girl,  gray background"),
         ("trigger-missing", "1girl, hat, smile", "ohwx, 1girl, hat, smile"),
@@ -111,7 +111,7 @@ def test_each_fault_is_found_and_mended(code, text, mended):
         "ohwx, 1girl, red hair, red hairband, hair ribbon",
         "ohwx, ratio 16:9, at 10:30, 3:1",
         "A man (old, bald) waits for ohwx; she is late, as always, and it rains on both of them.",
-        "ohwx, \N{WOMAN}\u200d\N{ROCKET}, 猫, café, 1girl",
+        "ohwx, \N{WOMAN}\u200d\N{ROCKET}, \u732b, café, 1girl",
         "ohwx, BREAKFAST, additional hands, std, underscore",
         "ohwx,, ",
         "ohwx," + "x" * 300,

@@ -28,9 +28,9 @@ CLIP = [
     ("don't, it's, we're", 8),
     ("café, naïve, Ünïcödé", 13),
     ("cafe\u0301", 1),
-    ("猫と少女、桜", 12),
-    ("кошка на окне", 13),
-    ("🐱 🎉👩\u200d🚀", 4),
+    ("\u732b\u3068\u5c11\u5973\u3001\u685c", 12),
+    ("\u043a\u043e\u0448\u043a\u0430 \u043d\u0430 \u043e\u043a\u043d\u0435", 13),
+    ("\U0001f431 \U0001f389\U0001f469\u200d\U0001f680", 4),
     ("  1girl,  solo\n\tlong hair\u00a0x\u3000y ", 8),
     ("a,b,,c", 5),
     ("x" * 100, 25),
@@ -44,7 +44,7 @@ T5 = [
     ("A vintage photograph of two children playing with a small brown dog in front of a wooden house.", 21),
     ("A painting of a knight in ornate silver armor kneeling before a stained glass window.", 21),
 ]
-WORDS = st.text(st.sampled_from("ab é'1_,.!(猫\u0301\u00a0\n\x1c🐱"), max_size=12)
+WORDS = st.text(st.sampled_from("ab é'1_,.!(\u732b\u0301\u00a0\n\x1c\U0001f431"), max_size=12)
 
 
 @pytest.mark.parametrize(("text", "tokens"), CLIP)
@@ -84,7 +84,7 @@ def test_common_words_are_known(word):
     assert is_common(word)
 
 
-@pytest.mark.parametrize("word", ["", " ", "ohwx", "sks", "ohwx man", "tom1", "a", "zwx", "猫"])
+@pytest.mark.parametrize("word", ["", " ", "ohwx", "sks", "ohwx man", "tom1", "a", "zwx", "\u732b"])
 def test_rare_words_are_not(word):
     assert not is_common(word)
 

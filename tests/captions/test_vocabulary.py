@@ -76,7 +76,7 @@ def test_a_tag_never_implies_itself_and_what_it_implies_never_implies_it():
 @pytest.mark.parametrize(
     ("said", "meant"),
     [
-        ("bunny_ears", "rabbit ears"),  # JoyTag → WD v3
+        ("bunny_ears", "rabbit ears"),  # JoyTag -> WD v3
         ("vtuber", "virtual youtuber"),
         ("/\\/\\/\\", "/\\/\\/\\"),
         ("gray_hair", "grey hair"),

@@ -22,7 +22,17 @@ else:
     import tomli as tomllib
 
 NAMES = (
-    *('it\'s "quoted"', "äöü 漢字 🐈", "back\\slash", "con", "a.png.b", "..a", "-rf", "tab\there", "%20&amp;"),
+    *(
+        'it\'s "quoted"',
+        "äöü \u6f22\u5b57 \U0001f408",
+        "back\\slash",
+        "con",
+        "a.png.b",
+        "..a",
+        "-rf",
+        "tab\there",
+        "%20&amp;",
+    ),
     "x" * 200,
 )
 
@@ -145,7 +155,20 @@ def test_an_alpha_above_the_rank_is_told_and_done(picture, root, name):
 
 @pytest.mark.parametrize(
     "name",
-    ["CON", "nul", "../../etc", "C:\\Windows", 'say "tom"', "tom's", "漢字", "  ", ".hidden", "a/b", "x" * 300, "-rf"],
+    [
+        "CON",
+        "nul",
+        "../../etc",
+        "C:\\Windows",
+        'say "tom"',
+        "tom's",
+        "\u6f22\u5b57",
+        "  ",
+        ".hidden",
+        "a/b",
+        "x" * 300,
+        "-rf",
+    ],
 )
 def test_an_export_of_any_name_is_one_plain_folder_in_its_root(picture, root, name):
     dataset = replace(dataset_of(dataset_image(1, picture("in/one.png", (1024, 1024)), "tom")), name=name)
@@ -161,8 +184,8 @@ def test_an_export_of_any_name_is_one_plain_folder_in_its_root(picture, root, na
 @pytest.mark.parametrize("name", trainers())
 def test_triggers_and_paths_of_any_kind_keep_their_meaning_in_the_configs(picture, tmp_path, name):
     """Quotes, backslashes and marks of TOML, JSON and YAML neither end a value nor begin another."""
-    trigger = 'tom\'s "cat" \\ # {x}: [y] 漢'
-    place = tmp_path / 'it\'s "here" # 漢字 \\ &'
+    trigger = 'tom\'s "cat" \\ # {x}: [y] \u6f22'
+    place = tmp_path / 'it\'s "here" # \u6f22\u5b57 \\ &'
     image = dataset_image(1, picture("in/one.png", (1024, 1024)), f"{trigger} asleep")
     dataset = replace(dataset_of(image), trigger=Trigger(trigger))
     result = write_export(plan_export(dataset, CONFIG, ExportOptions(trainer=name)), place)

@@ -43,7 +43,7 @@ def test_how_two_versions_differ(dataset, root, picture):
     assert found.changed == ()
     assert [(old, new) for _, old, new in found.captions] == [("tom, cat 1", "tom, changed")]
     assert found.settings == (("network_dim", 16, 32), ("trigger position", "prepend", "append"))
-    for word in ("+ image", "- image", "~ caption", "~ setting network_dim: 16 → 32", "+ tom, changed"):
+    for word in ("+ image", "- image", "~ caption", "~ setting network_dim: 16 \u2192 32", "+ tom, changed"):
         assert word in found.text
     assert not difference(present(root / "Tom"), present(root / "Tom"))
     assert difference(present(root / "Tom"), present(root / "Tom")).text == "no difference"

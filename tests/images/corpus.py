@@ -164,7 +164,7 @@ def packed_text_chunk(key, text):
     return chunk(b"zTXt", key.encode() + b"\0\0" + zlib.compress(text))
 
 
-# Broken files: name → (bytes, what the message says)
+# Broken files: name -> (bytes, what the message says)
 
 
 def _flipped(data, position):

@@ -415,7 +415,7 @@ NAMES = [
     "a" * 251 + ".png",
     "line\nbreak.png",
     "quotes'\".png",
-    "ünïcödé 猫 🐈.png",
+    "ünïcödé \u732b \U0001f408.png",
     " .png",
     "-rf.png",
     "%s{0}$HOME.png",

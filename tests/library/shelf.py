@@ -49,7 +49,7 @@ SHELF = (
     Sample("anna/3 (copy).png", (512, 768), None, tags=(("1girl", "wd", 0.9), ("blue eyes", "wd", 0.5))),
     Sample("bert/1.jpg", (900, 600), 7, tags=(("1boy", "wd", 0.9),), albums=("best", "men"), clusters=("bert",)),
     Sample("bert/2.jpg", (400, 300), 10, tags=(("1boy", "joytag", 0.9),), albums=("men",), clusters=("bert",)),
-    Sample("bert/Übung №3.jpg", (700, 700), 1, marked_bad=True, tags=(("1boy", "wd", 0.9),)),
+    Sample("bert/Übung \u21163.jpg", (700, 700), 1, marked_bad=True, tags=(("1boy", "wd", 0.9),)),
     Sample("things/lamp.png", (1024, 1024), 6, prompt="a lamp"),
     Sample("things/deep/er/table.png", (600, 1200), 8, tags=(("no humans", "wd", 0.99),)),
 )

@@ -224,7 +224,9 @@ def test_the_hash_and_size_are_those_of_the_file(renders, tmp_path):
     assert image.file_size == (tmp_path / "anna/1.png").stat().st_size
 
 
-@pytest.mark.parametrize("name", ["it's", 'a "b"', "100% %s %(x)s", "Übung № 3 日本", "{0}", "semi;colon -- x"])
+@pytest.mark.parametrize(
+    "name", ["it's", 'a "b"', "100% %s %(x)s", "Übung \u2116 3 \u65e5\u672c", "{0}", "semi;colon -- x"]
+)
 def test_odd_paths_albums_and_clusters(database, add, ids, tmp_path, name):
     image_id = add(toolkit.add_image, rf"d:\IMAGES\{name}\x.png")
     album = add(toolkit.add_row, "album", name=name, last_updated=toolkit.DAY)

@@ -74,7 +74,13 @@ def test_an_empty_sheet_is_a_sheet():
 
 
 @pytest.mark.parametrize(
-    "text", ["short", "a much longer line of words than fits", "Übergröße № 5 Длинная строка слов", ""]
+    "text",
+    [
+        "short",
+        "a much longer line of words than fits",
+        "Übergröße \u2116 5 \u0414\u043b\u0438\u043d\u043d\u0430\u044f \u0441\u0442\u0440\u043e\u043a\u0430 \u0441\u043b\u043e\u0432",  # noqa: E501
+        "",
+    ],
 )
 def test_words_fit(text):
     shown = clipped(text, 100, 13)

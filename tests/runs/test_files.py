@@ -278,7 +278,7 @@ TRACE = """Traceback (most recent call last):
         (f"{TRACE}FileNotFoundError: [Errno 2] No such file or directory: '/m/b.safetensors'", 1, "/m/b.safetens"),
         (f"{TRACE}PermissionError: [Errno 13] Permission denied: '/m/out'", 1, "/m/out may not be"),
         (f"{TRACE}OSError: [Errno 28] No space left on device", 1, "disk is full"),
-        (f"{TRACE}ImportError: No bitsandbytes / bitsandbytesがインストール", 1, "bitsandbytes is missing"),
+        (f"{TRACE}ImportError: No bitsandbytes / bitsandbytes\u304c\u30a4\u30f3\u30b9\u30c8\u30fc\u30eb", 1, "bitsandbytes is missing"),  # noqa: E501
         (f"{TRACE}AssertionError: Torch not compiled with CUDA enabled", 1, "cannot use the graphics card"),
         (f"{TRACE}huggingface_hub.errors.GatedRepoError: 403 Client Error", 1, "not free to download"),
         ("train.py: error: unrecognized arguments: --foo 3", 2, "does not know: --foo 3"),
@@ -329,15 +329,15 @@ def test_a_damaged_file_of_a_run_is_as_good_as_none(tmp_path, content):
 
 def test_batches_of_an_epoch_become_steps_of_the_training():
     follower = Follower(ORDER)
-    follower.read(["epoch:  33%|█ | 1/3 [00:05<00:10,  5.00s/it]"])
-    follower.read(["step:  50%|█ | 20/40 [00:04<00:04,  5.00it/s, loss=0.1, smooth loss=0.2]"])
+    follower.read(["epoch:  33%|\u2588 | 1/3 [00:05<00:10,  5.00s/it]"])
+    follower.read(["step:  50%|\u2588 | 20/40 [00:04<00:04,  5.00it/s, loss=0.1, smooth loss=0.2]"])
     assert (follower.epoch, follower.step, follower.loss) == (2, 15, 0.2)
 
 
 def test_a_long_training_keeps_a_history_of_bounded_size():
     follower = Follower(dataclasses.replace(ORDER, trainer="sd-scripts", total_steps=50_000))
     for step in range(1, 50_001):
-        follower.read([f"steps:   3%|▎ | {step}/50000 [00:00<00:04,  7.29it/s, avr_loss=1.28]"])
+        follower.read([f"steps:   3%|\u258e | {step}/50000 [00:00<00:04,  7.29it/s, avr_loss=1.28]"])
     assert 2000 <= len(follower.points) <= 4001
     assert follower.points[0].step < 50
     assert follower.points[-1].step > 49_900
@@ -345,7 +345,7 @@ def test_a_long_training_keeps_a_history_of_bounded_size():
 
 def test_a_loss_that_is_no_number_is_none():
     follower = Follower(dataclasses.replace(ORDER, trainer="sd-scripts"))
-    follower.read(["steps:   3%|▎ | 1/32 [00:00<00:04,  7.29it/s, avr_loss=nan]"])
+    follower.read(["steps:   3%|\u258e | 1/32 [00:00<00:04,  7.29it/s, avr_loss=nan]"])
     assert follower.status(files.Status()).loss is None
     assert follower.points[0].loss is None
 

@@ -112,7 +112,7 @@ def test_a_caption_written_by_hand_can_be_taken_back(store, dataset):
 
 
 def test_any_text_comes_back_byte_for_byte(store, dataset):
-    odd = "  two  spaces, “quotes”, \\(x\\), 猫👩\u200d👧, ||| "
+    odd = "  two  spaces, “quotes”, \\(x\\), \u732b\U0001f469\u200d\U0001f467, ||| "
     with store.connection() as connection:
         captions.edit_caption(connection, dataset.id, ("pictures", 0), odd)
     loaded = replace(

@@ -105,6 +105,6 @@ def test_a_new_draft_says_nothing_false_of_the_last_export(store, dataset):
 
 
 def test_hostile_text_is_only_text(store, dataset):
-    nasty = "'); DROP TABLE lorads.lora_datasets; --\u202e 猫 %s"
+    nasty = "'); DROP TABLE lorads.lora_datasets; --\u202e \u732b %s"
     save(store, replace(dataset, name=nasty, training=(image(1, nasty),)))
     assert kept(store, dataset)[0][3] == nasty

@@ -170,14 +170,14 @@ BARS = (
         Tick(step=5, total_steps=60, loss=0.321, learning_rate=1e-4, rate=19.83),
     ),
     (
-        "two cats:   3%|▎         | 2/60 [00:03<01:15,  2.00s/it, lr: 1.0e-04 loss: nan]",
+        "two cats:   3%|\u258e         | 2/60 [00:03<01:15,  2.00s/it, lr: 1.0e-04 loss: nan]",
         Tick(step=2, total_steps=60, loss=float("nan"), learning_rate=1e-4, rate=0.5),
     ),
     (
-        "cat: 100%|██████████| 60/60 [01:02:03<00:00,  1.10it/s, lr: 0.0e+00 loss: 3.210e-01 prior: 1.000e-02]",
+        "cat: 100%|\u2588\u2588\u2588\u2588\u2588\u2588\u2588\u2588\u2588\u2588| 60/60 [01:02:03<00:00,  1.10it/s, lr: 0.0e+00 loss: 3.210e-01 prior: 1.000e-02]",  # noqa: E501
         Tick(step=60, total_steps=60, loss=0.321, learning_rate=0.0, rate=1.1),
     ),
-    ("Caching latents to disk:  10%|█         | 1/10 [00:00<00:04,  2.00it/s]", None),
+    ("Caching latents to disk:  10%|\u2588         | 1/10 [00:00<00:04,  2.00it/s]", None),
     ("Saving at step 15", None),
     ("Saved checkpoint to /exports/cat-lora/cat/cat_000000015.safetensors", None),
     ("", None),

@@ -34,7 +34,7 @@ def cell(trainer, family, network):
     """Say whether all base models of a family are trained, or none."""
     found = [refusals(trainer, config_of(base, network)) for base in FAMILIES[family]]
     assert len({bool(each) for each in found}) == 1, (trainer.name, family, network)
-    return "–" if found[0] else "✓"
+    return "–" if found[0] else "\u2713"
 
 
 def regularization(trainer, method):
@@ -45,7 +45,7 @@ def regularization(trainer, method):
         for p in trainer.problems(config_of(base, regularization_method=method), (TRAINING, OTHERS))
         if p.code == "not-in-trainer" and "regularization method" in p.message
     ]
-    return "–" if refused or lacking else "✓"
+    return "–" if refused or lacking else "\u2713"
 
 
 def table():

@@ -450,19 +450,25 @@ def test_a_save_waits_for_the_end_of_an_accumulation():
 @pytest.mark.parametrize(
     ("line", "tick"),
     [
-        ("epoch:  33%|███▎      | 1/3 [00:04<00:08,  4.41s/it]", Tick(epoch=2)),
-        ("\repoch: 100%|██████████| 3/3 [00:04<00:00,  1.60s/it]", Tick(epoch=3)),
+        ("epoch:  33%|\u2588\u2588\u2588\u258e      | 1/3 [00:04<00:08,  4.41s/it]", Tick(epoch=2)),
+        (
+            "\repoch: 100%|\u2588\u2588\u2588\u2588\u2588\u2588\u2588\u2588\u2588\u2588| 3/3 [00:04<00:00,  1.60s/it]",
+            Tick(epoch=3),
+        ),
         ("step:   0%|          | 0/4 [00:00<?, ?it/s]", Tick(batch=0, batches=4)),
         (
-            "\n\rstep:  25%|██▌       | 1/4 [00:01<00:03,  1.25s/it, loss=0.123, smooth loss=0.1]",
+            "\n\rstep:  25%|\u2588\u2588\u258c       | 1/4 [00:01<00:03,  1.25s/it, loss=0.123, smooth loss=0.1]",
             Tick(batch=1, batches=4, rate=0.8, loss=0.1),
         ),
         (
-            "step:  75%|███████▌  | 3/4 [00:00<00:00,  8.31it/s, loss=0.0309, smooth loss=9.5e-05]\x1b[A",
+            "step:  75%|\u2588\u2588\u2588\u2588\u2588\u2588\u2588\u258c  | 3/4 [00:00<00:00,  8.31it/s, loss=0.0309, smooth loss=9.5e-05]\x1b[A",  # noqa: E501
             Tick(batch=3, batches=4, rate=8.31, loss=9.5e-05),
         ),
-        ("validation_step:  75%|███████▌  | 3/4 [00:00<00:00,  8.31it/s]", None),
-        ("caching:  75%|███████▌  | 3/4 [00:00<00:00,  8.31it/s]", None),
+        (
+            "validation_step:  75%|\u2588\u2588\u2588\u2588\u2588\u2588\u2588\u258c  | 3/4 [00:00<00:00,  8.31it/s]",
+            None,
+        ),
+        ("caching:  75%|\u2588\u2588\u2588\u2588\u2588\u2588\u2588\u258c  | 3/4 [00:00<00:00,  8.31it/s]", None),
         ("Saving /exports/cat-lora/cat.safetensors", None),
     ],
 )

@@ -253,21 +253,21 @@ def test_adafactor_keeps_the_learning_rate_that_was_asked_for():
     ("line", "tick"),
     [
         (
-            "steps:   3%|▎         | 1/32 [00:00<00:04,  7.29it/s, avr_loss=1.28]",
+            "steps:   3%|\u258e         | 1/32 [00:00<00:04,  7.29it/s, avr_loss=1.28]",
             Tick(step=1, total_steps=32, loss=1.28, rate=7.29),
         ),
         (
-            "steps:  50%|█████     | 16/32 [1:02:03<1:02:03,  4.00s/it, avr_loss=0.125]",
+            "steps:  50%|\u2588\u2588\u2588\u2588\u2588     | 16/32 [1:02:03<1:02:03,  4.00s/it, avr_loss=0.125]",
             Tick(step=16, total_steps=32, loss=0.125, rate=0.25),
         ),
         ("steps:   0%|          | 0/32 [00:00<?, ?it/s]", Tick(step=0, total_steps=32)),
         (
-            "steps:   3%|▎ | 1/32 [00:00<00:04,  7.29it/s, Average key norm=0.2, Keys Scaled=3, avr_loss=9e-05]",
+            "steps:   3%|\u258e | 1/32 [00:00<00:04,  7.29it/s, Average key norm=0.2, Keys Scaled=3, avr_loss=9e-05]",
             Tick(step=1, total_steps=32, loss=9e-05, rate=7.29),
         ),
         ("epoch 3/10", Tick(epoch=3)),
         ("epoch is incremented. current_epoch: 0, epoch: 1", None),
-        ("validation steps:   3%|▎ | 1/32 [00:00<00:04,  7.29it/s]", None),
+        ("validation steps:   3%|\u258e | 1/32 [00:00<00:04,  7.29it/s]", None),
         ("", None),
     ],
 )
@@ -276,7 +276,7 @@ def test_progress_is_read_from_its_lines(line, tick):
 
 
 def test_a_loss_that_is_no_number_is_told():
-    tick = SD_SCRIPTS.tick("steps:   3%|▎ | 1/32 [00:00<00:04,  7.29it/s, avr_loss=nan]")
+    tick = SD_SCRIPTS.tick("steps:   3%|\u258e | 1/32 [00:00<00:04,  7.29it/s, avr_loss=nan]")
     assert math.isnan(tick.loss)
 
 
@@ -348,7 +348,16 @@ def test_the_last_batch_of_a_bucket_and_of_an_accumulation_is_not_full():
     assert schedule.total_steps == 15
 
 
-ODD = ['with "quotes"', "it's", "mit ümläut", "猫", "back\\slash", "new\nline", "a, b = {c} [d] # e", "C:\\new\\table"]
+ODD = [
+    'with "quotes"',
+    "it's",
+    "mit ümläut",
+    "\u732b",
+    "back\\slash",
+    "new\nline",
+    "a, b = {c} [d] # e",
+    "C:\\new\\table",
+]
 
 
 @pytest.mark.parametrize("parse", [tomllib.loads, toml.loads], ids=["TOML", "sd-scripts' own parser"])

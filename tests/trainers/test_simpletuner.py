@@ -200,17 +200,17 @@ METRICS = (
     [
         ("Epoch 1/3 Steps:   0%|          | 0/15 [00:00<?, ?it/s]", Tick(step=0, total_steps=15, epoch=1)),
         (
-            "Epoch 3/3, Steps: 100%|██████████| 15/15 [00:19<00:00,  1.25it/s, lr=1.09e-6, step_loss=1.12]",
+            "Epoch 3/3, Steps: 100%|\u2588\u2588\u2588\u2588\u2588\u2588\u2588\u2588\u2588\u2588| 15/15 [00:19<00:00,  1.25it/s, lr=1.09e-6, step_loss=1.12]",  # noqa: E501
             Tick(step=15, total_steps=15, epoch=3, loss=1.12, learning_rate=1.09e-6, rate=1.25),
         ),
         (
-            "Epoch 2/3, Steps:  60%|██████    | 9/15 [00:19<00:00,  2.00s/it, lr=0, step_loss=nan]",
+            "Epoch 2/3, Steps:  60%|\u2588\u2588\u2588\u2588\u2588\u2588    | 9/15 [00:19<00:00,  2.00s/it, lr=0, step_loss=nan]",  # noqa: E501
             Tick(step=9, total_steps=15, epoch=2, loss=float("nan"), learning_rate=0.0, rate=0.5),
         ),
         (METRICS, Tick(step=15, epoch=3, loss=1.13, learning_rate=1e-5)),
         ('{"metrics": {"train_lo', None),
         ('{"step": 3}', None),
-        ("Generating aspect bucket cache: 100%|██| 5/5 [00:00<00:00, 49.91it/s]", None),
+        ("Generating aspect bucket cache: 100%|\u2588\u2588| 5/5 [00:00<00:00, 49.91it/s]", None),
     ],
 )
 def test_progress_is_read(line, tick):

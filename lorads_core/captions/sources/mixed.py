@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from ..profiles import Kind
     from . import CaptionMaterial, CaptionSource
 
-_ENDS = (".", "!", "?", "…", "。", "！", "？")
+_ENDS = (".", "!", "?", "…", "\u3002", "\uff01", "\uff1f")
 
 
 class MixedSource:

@@ -87,7 +87,7 @@ class AiToolkit:
         return f"{rendering.mask_folder(folder)}/{stem}.png"
 
     def tick(self, line: str) -> Tick | None:
-        """Read tqdm's bar: ``cat:  10%|█ | 10/100 [00:09<01:21,  1.10it/s, lr: 1.0e-04 loss: 3.210e-01]``."""
+        """Read tqdm's bar: ``cat:  10%|# | 10/100 [00:09<01:21,  1.10it/s, lr: 1.0e-04 loss: 3.210e-01]``."""
         found = _BAR.search(line)
         if not found:
             return None

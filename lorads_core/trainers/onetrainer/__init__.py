@@ -90,7 +90,7 @@ class OneTrainer:
     def tick(self, line: str) -> Tick | None:
         """Read tqdm's bars of epochs and of the batches of an epoch (to standard error).
 
-        ``epoch:  10%|█ | 1/10 [00:05<00:45, 5.00s/it]`` counts whole epochs; ``step:  12%|█▏ | 3/25 [00:04<00:30,
+        ``epoch:  10%|# | 1/10 [00:05<00:45, 5.00s/it]`` counts whole epochs; ``step:  12%|# | 3/25 [00:04<00:30,
         1.39s/it, loss=0.123, smooth loss=0.0987]`` counts batches.
         """
         found = _BAR.search(line)

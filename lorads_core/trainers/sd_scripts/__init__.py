@@ -97,7 +97,7 @@ class SdScripts:
         return f"{rendering.mask_folder(folder)}/{stem}.png"
 
     def tick(self, line: str) -> Tick | None:
-        """Read tqdm's bar: ``steps:   3%|▎ | 1/32 [00:00<00:04,  7.29it/s, avr_loss=1.28]`` (to standard error)."""
+        """Read tqdm's bar: ``steps:   3%|# | 1/32 [00:00<00:04,  7.29it/s, avr_loss=1.28]`` (to standard error)."""
         if epoch := _EPOCH.search(line):
             return Tick(epoch=int(epoch["epoch"]))
         found = _BAR.search(line)

@@ -96,7 +96,7 @@ class SimpleTuner:
     def tick(self, line: str) -> Tick | None:
         """Read a line of ``training_metrics.jsonl``, or tqdm's bar (to standard error).
 
-        ``Epoch 1/10, Steps:   3%|▎ | 1/32 [00:00<00:04,  1.39s/it, lr=0.0001, step_loss=0.123]``.
+        ``Epoch 1/10, Steps:   3%|# | 1/32 [00:00<00:04,  1.39s/it, lr=0.0001, step_loss=0.123]``.
         """
         if line.startswith("{"):
             return _of_metrics(line)
