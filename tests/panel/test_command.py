@@ -9,13 +9,13 @@ import stat
 import subprocess
 import sys
 import time
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 
 import pytest
 
 from lorads_core.errors import SettingsError
 
-PATIENCE = 60  # seconds, for what must end
+PATIENCE = 30  # seconds, for what must end
 
 
 @pytest.fixture
@@ -84,12 +84,13 @@ def test_it_is_for_this_machine_alone(start):
 @pytest.fixture
 def browser(tmp_path):
     """Return a browser that writes down what it is asked to open, and stays as one of the terminal's does."""
-    file = tmp_path / "browser"
-    file.write_text(
-        f'#!/bin/sh\necho "$1" > {tmp_path / "half"}\nmv {tmp_path / "half"} {tmp_path / "opened"}\nread x\n'
-    )
+    file, half, stays = tmp_path / "browser", tmp_path / "half", tmp_path / "stays"
+    os.mkfifo(stays)
+    file.write_text(f"#!/bin/sh\necho \"$1\" > '{half}'\nmv '{half}' '{tmp_path / 'opened'}'\nread x < '{stays}'\n")
     file.chmod(file.stat().st_mode | stat.S_IXUSR)
-    return {"BROWSER": str(file)}
+    yield {"BROWSER": str(file)}
+    with suppress(OSError):  # nobody reads it: it was never opened
+        os.close(os.open(stays, os.O_WRONLY | os.O_NONBLOCK))
 
 
 def test_it_opens_the_browser_and_answers_although_that_stays(start, browser, tmp_path):

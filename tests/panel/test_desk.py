@@ -64,6 +64,7 @@ def test_buckets_stay_over_edits_and_not_over_what_changes_them(desk, dataset):
     assert len(planning.buckets(desk, view)) == 11, "an image without a caption is not exported"
     view = editing.step(desk, dataset, back=True).view
     key = next(iter(view.rows))
+    assert key in planning.buckets(desk, view)
     rejected = editing.reject(desk, dataset, Body({"keys": [key_word(key)], "rejected": True}))
     assert key not in planning.buckets(desk, rejected.view)
 

@@ -146,6 +146,27 @@ def test_bulk_operations_are_shown_then_done_then_undone(panel, dataset, rows, o
     assert [row["text"] for row in rows()] == [row["text"] for row in before]
 
 
+def test_problems_of_a_kind_are_mended_at_once(panel, dataset, rows):
+    first, second = rows()[:2]
+    for row in (first, second):
+        edit(panel, dataset, row, "a tower without the word")
+    wish = {"operation": "fix", "arguments": {"codes": ["trigger-missing"]}, "unedited_only": False}
+    shown = panel.post(f"datasets/{dataset}/bulk", {**wish, "preview": True})
+    assert shown["count"] == 2
+    done = panel.post(f"datasets/{dataset}/bulk", wish)
+    assert [row["text"].startswith("oldlandmark") for row in done["rows"]] == [True, True]
+    assert panel.post(f"datasets/{dataset}/bulk", wish, 400)["error"]["code"] == "caption", "nothing is left to mend"
+
+
+def test_tags_are_put_in_the_order_of_the_base_model(panel, dataset, rows):
+    first = rows()[0]
+    edit(panel, dataset, first, "oldlandmark, sky, 1girl, outdoors")
+    wish = {"operation": "sort", "arguments": {}, "keys": [first["key"]], "unedited_only": False}
+    done = panel.post(f"datasets/{dataset}/bulk", wish)
+    assert done["rows"][0]["text"].startswith("oldlandmark, 1girl, ")
+    assert panel.post(f"datasets/{dataset}/undo", {})["rows"][0]["text"] == "oldlandmark, sky, 1girl, outdoors"
+
+
 def test_a_bulk_operation_leaves_other_images_and_what_people_wrote(panel, dataset, rows):
     first, second, third = rows()[:3]
     edit(panel, dataset, first, "oldlandmark, outdoors, by hand")
