@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from uuid import UUID
 
+    from ..buckets import Size
     from ..model import ImageKey, Problem
     from ..runs.profile import Profile
     from .desk import Desk
@@ -152,10 +153,19 @@ def row(desk: Desk, dataset: UUID, key: ImageKey) -> dict[str, Any]:
 
 def _bucket(desk: Desk, view: View, key: ImageKey) -> dict[str, int] | None:
     """Return the bucket that an image is trained in; None for one that is not, or where the config is refused."""
-    for item in planned(desk, view).images:
-        if item.image.key == key and item.placement and not item.dropped:
-            return {"width": item.placement.bucket[0], "height": item.placement.bucket[1]}
-    return None
+    width, height = _buckets(desk, view).get(key, (0, 0))
+    return {"width": width, "height": height} if width else None
+
+
+def _buckets(desk: Desk, view: View) -> dict[ImageKey, Size]:
+    images = planned(desk, view).images
+    return {item.image.key: item.placement.bucket for item in images if item.placement and not item.dropped}
+
+
+def buckets(desk: Desk, dataset: UUID) -> dict[str, str]:
+    """Return the bucket that each image of a dataset is trained in, as words by keys."""
+    found = _buckets(desk, desk.view(dataset))
+    return {key_word(key): f"{width}×{height}" for key, (width, height) in found.items()}
 
 
 def _alone(view: View, found: Row) -> Dataset:
