@@ -65,7 +65,7 @@ export function openLarge(dataset = "") {
   const place = document.createElement("div");
   Object.assign(place.style, { flex: "1", minHeight: "0" });
   large = frame(place);
-  app.canvas.canvas.parentElement.append(large);
+  app.canvas.canvas.parentElement?.append(large);
   large.showModal();
   panelWith().mount(place);
 }

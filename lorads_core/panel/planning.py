@@ -43,10 +43,11 @@ def planned(desk: Desk, view: View, name: str = USUAL_TRAINER) -> ExportPlan:
     return desk.made(view, f"plan {name}", plan)
 
 
-def buckets(desk: Desk, view: View) -> Mapping[ImageKey, Size]:
+def image_buckets(desk: Desk, view: View) -> Mapping[ImageKey, Size]:
     """Return the buckets of the images that are trained; of none where the trainer refuses the config.
 
-    The words of captions do not change them: they stay with the view over edits, which a plan does not.
+    The words of captions do not change them: they stay with the view over edits, which a plan does not. It waits for
+    the thinker, and is called in any thread but that one.
     """
     if BUCKETS in view.made:
         return view.made[BUCKETS]

@@ -22,7 +22,7 @@ from ..tags import canonical
 from ..trainers import trainers
 from .answers import dumps, unknown
 from .asked import key_word
-from .planning import USUAL_TRAINER, buckets, kept_images
+from .planning import USUAL_TRAINER, image_buckets, kept_images
 from .view import dataset_facts
 
 if TYPE_CHECKING:
@@ -152,8 +152,14 @@ def row(desk: Desk, dataset: UUID, key: ImageKey) -> dict[str, Any]:
 
 def _bucket(desk: Desk, view: View, key: ImageKey) -> dict[str, int] | None:
     """Return the bucket that an image is trained in; None for one that is not, or where the config is refused."""
-    found = buckets(desk, view).get(key)
-    return {"width": found[0], "height": found[1]} if found else None
+    width, height = image_buckets(desk, view).get(key, (0, 0))
+    return {"width": width, "height": height} if width else None
+
+
+def buckets(desk: Desk, dataset: UUID) -> dict[str, str]:
+    """Return the bucket that each image of a dataset is trained in, as words by keys."""
+    found = image_buckets(desk, desk.view(dataset))
+    return {key_word(key): f"{width}×{height}" for key, (width, height) in found.items()}
 
 
 def _alone(view: View, found: Row) -> Dataset:

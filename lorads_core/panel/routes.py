@@ -106,6 +106,9 @@ class Panel:
     async def _row(self, request: web.Request) -> web.Response:
         return await self._told(reading.row, _dataset(request), image_key(request.match_info["key"]))
 
+    async def _buckets(self, request: web.Request) -> web.Response:
+        return await self._told(reading.buckets, _dataset(request))
+
     async def _problems(self, request: web.Request) -> web.Response:
         return await self._thought(reading.problems, _dataset(request))
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 HOST = "127.0.0.1"
 _LAST_PORT = 65_535
+_MOMENT = 0.02  # seconds
 _PATIENCE = 1.0  # seconds for what is being answered when it ends
 
 
@@ -47,8 +48,8 @@ async def serve(surroundings: Surroundings, port: int, ready: Callable[[str], No
         raise SettingsError(f"The panel's page is not in {WEB}: run LoRADS from its own folder (git clone).")
     runner = web.AppRunner(application(Desk(surroundings)), shutdown_timeout=_PATIENCE, access_log=None)
     await runner.setup()
+    site = web.TCPSite(runner, HOST, port)
     try:
-        site = web.TCPSite(runner, HOST, port)
         try:
             await site.start()
         except OSError as error:
@@ -56,4 +57,9 @@ async def serve(surroundings: Surroundings, port: int, ready: Callable[[str], No
         ready(f"http://{HOST}:{runner.addresses[0][1]}{PREFIX}/")
         await asyncio.Event().wait()
     finally:
+        if site in runner.sites:
+            await site.stop()
+        # What was accepted just now is known to the runner a moment later, and what is closed ends a moment later.
+        await asyncio.sleep(_MOMENT)
         await runner.cleanup()
+        await asyncio.sleep(_MOMENT)

@@ -35,6 +35,8 @@ Session and datasets::
     GET  .../{id}/row/{key}             the row and {prompt, tags: [{text, source, confidence}],
                                          offered: [{source, text}], bucket: {width, height}|null,
                                          history: [{label, at, undone, before, after}]}, the newest first
+    GET  .../{id}/buckets               {key: "832×1216"}: the bucket that each image is trained in, by sd-scripts'
+                                        rule; an image without one is not trained
     GET  .../{id}/problems              [{severity, code, message, key|null, fix: {label, text}|null}]
     GET  .../{id}/tags                  [{tag, training, regularization}], the most frequent first
     GET  api/tags?begins=lo&limit=20    [{tag, alias, count}]: tags and aliases that begin so; ``count`` is how many
@@ -97,6 +99,7 @@ TABLE: tuple[tuple[str, str, str], ...] = (
     ("GET", f"{PREFIX}/api/{_SET}", "dataset"),
     ("GET", f"{PREFIX}/api/{_SET}/rows", "rows"),
     ("GET", f"{PREFIX}/api/{_SET}/row/{{key}}", "row"),
+    ("GET", f"{PREFIX}/api/{_SET}/buckets", "buckets"),
     ("GET", f"{PREFIX}/api/{_SET}/problems", "problems"),
     ("GET", f"{PREFIX}/api/{_SET}/tags", "tags"),
     ("GET", f"{PREFIX}/api/{_SET}/summary", "summary"),

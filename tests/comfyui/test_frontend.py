@@ -173,3 +173,92 @@ def test_strangers_get_nothing_of_the_panel_in_comfyui(comfy):
             pass
         assert refused.value.code == 403
         assert "token" not in json.loads(refused.value.read())
+
+
+def opened_panel(page, name):
+    """Open the panel in the sidebar at a dataset; return its locator of something within."""
+    page.keyboard.press("Alt+l")
+    chosen = page.locator(f"{PANEL} select").first
+    chosen.wait_for()
+    label = next(text for text in chosen.locator("option").all_inner_texts() if text.startswith(name))
+    chosen.select_option(label=label)
+    page.locator(f"{PANEL} .caption-row").first.wait_for()
+    return page.locator(PANEL)
+
+
+def texts(store, name):
+    with store.connection() as connection:
+        return [image.caption.text for image in load_draft(connection, name).images]
+
+
+def until(page, so):
+    for _ in range(100):
+        if so():
+            return
+        page.wait_for_timeout(100)
+    pytest.fail("it did not come to that")
+
+
+def test_filter_bulk_rejection_and_undo_in_comfyui_by_keys(comfy, page, comfy_store):
+    _, prompt = ran(comfy, page)
+    name = next(node["inputs"]["name"] for node in prompt.values() if node["class_type"] == "LoradsQueryImages")
+    panel = opened_panel(page, name)
+    before = texts(comfy_store, name)
+    panel.get_by_label("Filter", exact=True).fill("set:training tag:castle")
+    panel.get_by_text("of 34 images").wait_for()
+    page.keyboard.press("Enter")
+    with_castle = sum("castle" in text.split(", ") for text in before[:20])
+    until(page, lambda: panel.locator(".caption-row").count() == with_castle)
+    page.keyboard.press("Control+a")
+    panel.get_by_text(f"{with_castle} images selected").wait_for()
+    panel.get_by_role("button", name="Bulk edit").press("Enter")
+    panel.get_by_label("Tags several by comma").fill("stronghold")
+    panel.get_by_role("button", name=f"Change {with_castle} captions").press("Enter")
+    until(page, lambda: sum("stronghold" in text for text in texts(comfy_store, name)) == with_castle)
+    panel.locator(".notice").get_by_role("button", name="Undo").press("Enter")
+    until(page, lambda: texts(comfy_store, name) == before)
+    panel.get_by_label("Clear the filter").click()
+    panel.locator(".captions").focus()
+    page.keyboard.press("Home")
+    page.keyboard.press("Space")
+    panel.locator(".caption-row.rejected").first.wait_for()
+    builder = next(place for place, node in prompt.items() if node["class_type"] == "LoradsCaptionBuilder")
+    until(page, lambda: "1 rejected images are left out" in comfy.run(prompt).texts[builder])
+    page.keyboard.press("Space")
+    panel.locator(".caption-row.rejected").first.wait_for(state="detached")
+
+
+def test_two_windows_of_comfyui_that_edit_one_caption_see_both_texts(comfy, page, comfy_store):
+    _, prompt = ran(comfy, page)
+    name = next(node["inputs"]["name"] for node in prompt.values() if node["class_type"] == "LoradsQueryImages")
+    second = page.context.browser.new_page(viewport={"width": 1400, "height": 900})
+    second.goto(comfy.url)
+    second.wait_for_function(READY.format(node="LoradsExportDataset"))
+    first_panel, second_panel = opened_panel(page, name), opened_panel(second, name)
+    second_panel.locator(".caption-row .text").first.dblclick()
+    second_panel.locator("textarea").fill("oldlandmark, of the second window")
+    first_panel.locator(".caption-row .text").first.dblclick()
+    first_panel.locator("textarea").fill("oldlandmark, of the first window")
+    page.keyboard.press("Enter")
+    until(page, lambda: texts(comfy_store, name)[0] == "oldlandmark, of the first window")
+    second.keyboard.press("Enter")
+    conflict = second_panel.locator(".conflict").first
+    conflict.wait_for()
+    assert "of the first window" in conflict.inner_text()
+    assert "of the second window" in conflict.inner_text()
+    assert texts(comfy_store, name)[0] == "oldlandmark, of the first window"
+    second.evaluate("localStorage.clear()")
+    second.close(run_before_unload=False)
+    page.keyboard.press("Control+z")
+    until(page, lambda: "of the first window" not in texts(comfy_store, name)[0])
+
+
+def test_an_export_from_the_panel_in_comfyui(comfy, page):
+    _, prompt = ran(comfy, page)
+    name = next(node["inputs"]["name"] for node in prompt.values() if node["class_type"] == "LoradsQueryImages")
+    panel = opened_panel(page, name)
+    panel.get_by_role("button", name="Train", exact=True).click()
+    panel.get_by_label("Folder").fill("from the panel")
+    panel.get_by_role("button", name="Export", exact=True).click()
+    panel.get_by_text("34 images written to from-the-panel.").wait_for()
+    assert (comfy.exports / "from-the-panel" / "manifest.json").is_file()

@@ -57,16 +57,16 @@ def test_an_edit_does_not_wait_for_what_is_worked_out_of_the_dataset(desk, datas
 
 
 def test_buckets_stay_over_edits_and_not_over_what_changes_them(desk, dataset):
-    found = planning.buckets(desk, desk.view(dataset))
+    found = planning.image_buckets(desk, desk.view(dataset))
     assert len(found) == 12
-    assert planning.buckets(desk, write(desk, dataset, "oldlandmark, other words").view) is found
+    assert planning.image_buckets(desk, write(desk, dataset, "oldlandmark, other words").view) is found
     view = write(desk, dataset, None).view
-    assert len(planning.buckets(desk, view)) == 11, "an image without a caption is not exported"
+    assert len(planning.image_buckets(desk, view)) == 11, "an image without a caption is not exported"
     view = editing.step(desk, dataset, back=True).view
     key = next(iter(view.rows))
-    assert key in planning.buckets(desk, view)
+    assert key in planning.image_buckets(desk, view)
     rejected = editing.reject(desk, dataset, Body({"keys": [key_word(key)], "rejected": True}))
-    assert key not in planning.buckets(desk, rejected.view)
+    assert key not in planning.image_buckets(desk, rejected.view)
 
 
 def test_only_a_few_views_are_kept(desk, dataset):

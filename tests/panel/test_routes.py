@@ -68,6 +68,16 @@ def test_an_image_and_all_that_is_known_of_it(panel, dataset, rows):
     assert found["tags"]
 
 
+def test_the_buckets_of_images(panel, dataset, rows):
+    buckets = panel.get(f"datasets/{dataset}/buckets")
+    keys = [row["key"] for row in rows()]
+    assert set(buckets) == set(keys)
+    sizes = {f"{each['width']}×{each['height']}" for each in panel.get(f"datasets/{dataset}/summary")["buckets"]}
+    assert set(buckets.values()) == sizes
+    panel.post(f"datasets/{dataset}/reject", {"keys": keys[:1], "rejected": True})
+    assert keys[0] not in panel.get(f"datasets/{dataset}/buckets"), "what is rejected is not trained"
+
+
 def test_problems_tags_and_completions(panel, dataset, rows):
     edit(panel, dataset, rows()[0], "a tower without the word")
     problems = panel.get(f"datasets/{dataset}/problems")

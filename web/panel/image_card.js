@@ -9,6 +9,7 @@ import { html, Icon, IconButton } from "./ui.js";
  */
 export function ImageCard({ model, row, place, onPick }) {
   const { key } = row;
+  const bucket = model.bucketOf(key);
   const isCurrent = model.selection.current === key;
   const enlarge = () => {
     model.enlarged = key;
@@ -35,6 +36,7 @@ export function ImageCard({ model, row, place, onPick }) {
       <div class="file" title=${row.file}>${row.file}</div>
       <div class="about">
         <span>${row.width}×${row.height}</span>
+        ${bucket && html`<span class="bucket" title="The bucket that it is trained in">→ ${bucket}</span>`}
         ${row.rating !== null && html`<span title="Rating, 0 to 10">★ ${row.rating}</span>`}
         ${row.bad && html`<span class="mark error" title="Marked as bad in the library">bad</span>`}
         ${row.problems.length > 0 && html`<span class="mark warning" title=${row.problems.map(({ code }) => code).join(", ")}><${Icon} name="warning" />${row.problems.length}</span>`}

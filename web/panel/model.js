@@ -57,8 +57,31 @@ export class Model {
     this.events = null;
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     this.retry = undefined;
+    /** @type {Record<string, string>} buckets by keys of images */
+    this.buckets = {};
+    this.bucketsOf = "";
     /** @type {Map<boolean, {version: number, keys: string, tags: Map<string, number>}>} */
     this.counted = new Map();
+  }
+
+  /**
+   * Return the bucket that an image is trained in, "" where it is not known yet or the image is not trained.
+   * @param {string} key
+   */
+  bucketOf(key) {
+    const { dataset } = this;
+    if (dataset && this.bucketsOf !== dataset.id) {
+      this.bucketsOf = dataset.id;
+      this.buckets = {};
+      this.api.get(`datasets/${dataset.id}/buckets`).then(
+        (found) => {
+          if (this.bucketsOf === dataset.id) this.buckets = found;
+          this.changed();
+        },
+        () => {}, // it is told by what else is asked for
+      );
+    }
+    return this.buckets[key] ?? "";
   }
 
   get session() {
@@ -116,6 +139,7 @@ export class Model {
   async reload() {
     const { dataset, rows } = this;
     if (!dataset) return;
+    this.bucketsOf = "";
     const page = (/** @type {number} */ from, /** @type {number} */ count) =>
       this.api.get(`datasets/${dataset.id}/rows`, { from, count });
     const arrived = () => {
