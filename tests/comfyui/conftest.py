@@ -48,17 +48,17 @@ def comfy(comfyui, make_folder, request):
     """Return a running ComfyUI with our pack."""
     database = request.getfixturevalue("comfy_database")  # not before it is clear that there is a ComfyUI
     settings = write_settings(make_folder(), database)
-    add_diffusiontoolkit(settings, request.getfixturevalue("embedded"), make_folder())
+    add_diffusiontoolkit(settings, request.getfixturevalue("server"), make_folder())
     with started(comfyui, make_folder(), settings) as running:
         yield running
 
 
-def add_diffusiontoolkit(settings, embedded, folder):
-    """Add a library with the name that the template asks for: DiffusionToolkit's tables, on pictures in a folder."""
-    with psycopg.connect(embedded.conninfo, autocommit=True) as connection:
-        connection.execute("DROP DATABASE IF EXISTS diffusiontoolkit WITH (FORCE)")
-        connection.execute("CREATE DATABASE diffusiontoolkit")
-    dsn = make_conninfo(embedded.conninfo, dbname="diffusiontoolkit")
+def add_diffusiontoolkit(settings, server, folder):
+    """Add a library with the name that the template asks for: DiffusionToolkit's tables, on pictures in a folder.
+
+    It is on another server than our store: its revision changes with every write on its server.
+    """
+    dsn = server.dsn(database=server.database())
     shelf.draw(folder)
     diffusiontoolkit.fill(dsn, folder)
     lines = ["[libraries.diffusiontoolkit]", "kind = 'diffusiontoolkit'", f"dsn = '''{dsn}'''"]
