@@ -102,9 +102,9 @@ class ExportDataset(io.ComfyNode):
         )
 
     @classmethod
-    def fingerprint_inputs(cls, **_inputs: object) -> list[str]:
+    def fingerprint_inputs(cls, **_inputs: object) -> int:
         """Run again when what was written is not there any more."""
-        return host.spoilt_exports()
+        return host.exports_spoilt()
 
     @classmethod
     def execute(

@@ -38,6 +38,7 @@ EXPORTS = "lorads"
 MANIFEST = "manifest.json"
 _NOT_IN_NAMES = frozenset("/\\\0")
 _written: dict[Path, int] = {}
+_spoilt: list[Path] = []
 _launched: dict[UUID, None] = {}
 
 
@@ -193,13 +194,20 @@ def export_root() -> Path:
 
 
 def keep_export(folder: Path) -> None:
-    """Remember an export, so that `spoilt_exports` can tell when it is gone."""
+    """Remember an export, so that `exports_spoilt` can tell when it is gone."""
     _written[folder] = _manifest_time(folder)
 
 
-def spoilt_exports() -> list[str]:
-    """Return the folders of exports of this session that have been removed, or replaced from elsewhere."""
-    return sorted(str(folder) for folder, time in _written.items() if _manifest_time(folder) != time)
+def exports_spoilt() -> int:
+    """Return how often in this session an export was found removed, or replaced from elsewhere.
+
+    A count: it stays what it is while the export is written again, and changes when that one is removed too.
+    """
+    gone = [folder for folder, time in _written.items() if _manifest_time(folder) != time]
+    for folder in gone:
+        del _written[folder]
+    _spoilt.extend(gone)
+    return len(_spoilt)
 
 
 def _manifest_time(folder: Path) -> int:

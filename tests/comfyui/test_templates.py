@@ -72,8 +72,7 @@ def test_an_example_opens_in_both_renderers_and_runs_to_its_end(comfy, models, p
         "LoradsTrainingConfig": {**SMALL["LoradsTrainingConfig"], "checkpoint": checkpoint},
     }
     if name == "train with ComfyUI's own trainer":
-        files |= FEW
-        files["LoradsTrainingConfig"]["epochs"] = 1
+        files |= FEW  # two epochs of them: ComfyUI's Loss Graph divides by zero after a single step
     values = {**SMALL, **files}
     prompt = prompt_of(comfy, page, "canvas", name, values)
     assert prompt == prompt_of(comfy, page, "vue", name, values)
