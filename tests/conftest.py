@@ -6,6 +6,7 @@ import itertools
 import random
 import secrets
 import shutil
+import signal
 import socket
 import tempfile
 import uuid
@@ -22,6 +23,10 @@ from lorads_core.store.binaries import Binaries, find_binaries, give, make_folde
 from lorads_core.store.connect import Store
 from lorads_core.store.embedded import attach
 from lorads_core.store.migrations import migrate
+
+# A shell's background job ignores Ctrl-C, and all that it starts inherits that: here are tests that interrupt programs.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from aiohttp import web
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 
 HOST = "127.0.0.1"
 _LAST_PORT = 65_535
-_MOMENT = 0.02  # seconds
+_TURNS = 10  # of the loop; what is accepted or closed has gone all its ways after three or four
 _PATIENCE = 1.0  # seconds for what is being answered when it ends
 
 
@@ -46,20 +48,34 @@ async def serve(surroundings: Surroundings, port: int, ready: Callable[[str], No
         raise SettingsError(f"There is no port {port}: give one up to {_LAST_PORT}, or 0 for one that is free.")
     if not (WEB / "panel").is_dir():
         raise SettingsError(f"The panel's page is not in {WEB}: run LoRADS from its own folder (git clone).")
-    runner = web.AppRunner(application(Desk(surroundings)), shutdown_timeout=_PATIENCE, access_log=None)
-    await runner.setup()
-    site = web.TCPSite(runner, HOST, port)
     try:
+        listening = socket.create_server((HOST, port))
+    except OSError as error:
+        raise SettingsError(f"Port {port} of {HOST} cannot be used ({error.strerror}): give another.") from error
+    with listening:
+        runner = web.AppRunner(application(Desk(surroundings)), shutdown_timeout=_PATIENCE, access_log=None)
+        await runner.setup()
         try:
-            await site.start()
-        except OSError as error:
-            raise SettingsError(f"Port {port} of {HOST} cannot be used ({error.strerror}): give another.") from error
-        ready(f"http://{HOST}:{runner.addresses[0][1]}{PREFIX}/")
-        await asyncio.Event().wait()
-    finally:
-        if site in runner.sites:
-            await site.stop()
-        # What was accepted just now is known to the runner a moment later, and what is closed ends a moment later.
-        await asyncio.sleep(_MOMENT)
-        await runner.cleanup()
-        await asyncio.sleep(_MOMENT)
+            await web.SockSite(runner, listening).start()
+            ready(f"http://{HOST}:{listening.getsockname()[1]}{PREFIX}/")
+            await asyncio.Event().wait()
+        finally:
+            await _end(runner, listening)
+
+
+async def _end(runner: web.AppRunner, listening: socket.socket) -> None:
+    """Accept nobody any more, and close what is open; asyncio leaves open what it has just accepted (Python 3.11)."""
+    with suppress(NotImplementedError):  # Windows' loop
+        asyncio.get_running_loop().remove_reader(listening)
+    await _turns()
+    transports = [each.transport for each in runner.server.connections] if runner.server else []
+    await runner.cleanup()
+    for transport in transports:
+        if transport:
+            transport.abort()  # its reader may be gone, and it would wait for it
+    await _turns()
+
+
+async def _turns() -> None:
+    for _ in range(_TURNS):
+        await asyncio.sleep(0)

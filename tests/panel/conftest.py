@@ -68,10 +68,14 @@ class Served:
 
     def ended(self, job):
         """Return a job when it is over."""
+        return self.until(f"jobs/{job}", lambda found: found["state"] in {"done", "failed"})
+
+    def until(self, path, holds):
+        """Return what a route of the API answers as soon as this holds of it."""
         waiting = threading.Event()
         for _ in range(400):
-            found = self.get(f"jobs/{job}")
-            if found["state"] in {"done", "failed"}:
+            found = self.get(path)
+            if holds(found):
                 return found
             waiting.wait(0.05)
         raise AssertionError(found)

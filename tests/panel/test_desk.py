@@ -1,6 +1,8 @@
 """What the panel's server keeps: views that edits need not wait for, pictures, jobs and listeners within bounds."""
 
 import asyncio
+import gc
+import socket
 import threading
 from contextlib import suppress
 from pathlib import Path
@@ -16,6 +18,7 @@ from lorads_core.panel.asked import Body, key_word
 from lorads_core.panel.desk import Desk, Surroundings
 from lorads_core.panel.events import MOST_LISTENERS, Events
 from lorads_core.panel.jobs import Jobs, Outcome
+from lorads_core.panel.serve import serve
 from lorads_core.panel.thumbnails import Thumbnails
 from lorads_core.settings import Settings
 
@@ -23,9 +26,14 @@ PATIENCE = 20  # seconds, for what must end
 
 
 @pytest.fixture
-def desk(store, tmp_path):
+def surroundings(store, tmp_path):
     settings = Settings()
-    found = Desk(Surroundings("page", lambda: settings, lambda: store, lambda: tmp_path, tmp_path / "thumbnails"))
+    return Surroundings("page", lambda: settings, lambda: store, lambda: tmp_path, tmp_path / "thumbnails")
+
+
+@pytest.fixture
+def desk(surroundings):
+    found = Desk(surroundings)
     yield found
     found.close()
 
@@ -269,3 +277,23 @@ def test_only_so_many_pages_listen():
         return refused.value.status
 
     assert asyncio.run(listen()) == 429
+
+
+def test_who_comes_just_as_the_server_ends_is_not_left_waiting(surroundings):
+    clients = []
+
+    async def served():
+        def told(address):
+            port = int(address.split(":")[2].split("/")[0])
+            clients.extend(socket.create_connection(("127.0.0.1", port), PATIENCE) for _ in range(5))
+            asyncio.get_running_loop().call_soon(task.cancel)
+
+        task = asyncio.create_task(serve(surroundings, 0, told))
+        with suppress(asyncio.CancelledError):
+            await task
+
+    asyncio.run(served())
+    gc.collect()  # what was left open complains, and pytest takes that for a failure
+    for client in clients:
+        with client, suppress(ConnectionResetError):
+            assert client.recv(1) == b""

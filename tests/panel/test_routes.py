@@ -263,9 +263,10 @@ def test_a_training_from_the_panel_is_watched_and_stopped(training_panel, datase
     found = panel.get(f"runs/{run}")
     assert found["state"] in {"starting", "running"}
     assert found["manifest_hash"] == ended["result"]["manifest_hash"]
+    panel.until(f"runs/{run}", lambda found: found["log"])
     stopped = panel.ended(panel.post(f"runs/{run}/stop", {})["job"])
     assert stopped["result"]["state"] == "cancelled"
-    assert panel.get(f"runs/{run}")["log"]
+    assert panel.get(f"runs/{run}")["log"], "it stays to be read"
     assert panel.get(f"runs/{run}/sample/none.png", 404)["error"]["code"] == "unknown"
 
 
