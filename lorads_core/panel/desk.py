@@ -17,7 +17,7 @@ from .answers import unknown
 from .events import Events
 from .jobs import Jobs
 from .thumbnails import Thumbnails
-from .view import read_view
+from .view import read_view, still
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -115,9 +115,8 @@ class Desk:
             with self.store.connection() as connection:
                 rejected = rejected_images(connection, dataset)
             known = self._views.get(dataset)
-            if known and known.revision == standing.revision:
-                return self.keep(known)
-            return self.keep(read_view(self.store, self.settings, standing, rejected))
+            found = still(known, standing) if known else None
+            return self.keep(found or read_view(self.store, self.settings, standing, rejected))
 
     def keep(self, view: View) -> View:
         """Keep a view, and let go of those that were not asked for lately."""
@@ -161,3 +160,8 @@ class Desk:
         self.threads.shutdown(wait=False, cancel_futures=True)
         self.painters.shutdown(wait=False, cancel_futures=True)
         self.thinker.shutdown(wait=False, cancel_futures=True)
+
+    def finish(self) -> None:
+        """Wait, after `close`, for what is still being answered; jobs are not waited for."""
+        for each in (self.threads, self.painters, self.thinker):
+            each.shutdown(wait=True)

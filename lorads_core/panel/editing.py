@@ -33,11 +33,15 @@ _LONGEST_LABEL = 200
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What was written: the view as it is then, and what can be undone and redone."""
+    """What was written: the view as it is then, the revision ``was`` before, and what can be undone and redone.
+
+    A page that shows another revision than that has missed what others wrote.
+    """
 
     view: View
     label: str
     keys: Sequence[ImageKey]
+    was: str
     steps: kept.NextSteps
 
     @property
@@ -46,6 +50,7 @@ class Written:
         facts = dumps(
             {
                 "revision": self.view.revision,
+                "was": self.was,
                 "label": self.label,
                 "can_undo": self.steps.undo,
                 "can_redo": self.steps.redo,
@@ -105,15 +110,16 @@ def _check_unchanged(
 class _Writing:
     """A transaction that changes a dataset; when it has ended, ``revision`` and ``steps`` are what it has led to.
 
-    ``is_known`` says whether the view was up to date when nobody else could write any more.
+    ``was`` is the revision that it found, when nobody else could write any more; ``is_known`` says whether the view was
+    of that one.
     """
 
     def __init__(self, connection: psycopg.Connection, view: View) -> None:
         self.connection = connection
         self._dataset = view.dataset.id
         kept.lock(connection, self._dataset)
-        self.is_known = self._revision() == view.revision
-        self.revision = view.revision
+        self.was = self.revision = self._revision()
+        self.is_known = self.was == view.revision
         self.steps = kept.NextSteps(None, None)
 
     def end(self) -> None:
@@ -153,7 +159,7 @@ def _shown(desk: Desk, view: View, now: Callable[[], View], writing: _Writing) -
 def _written(desk: Desk, view: View, edit: Edit, writing: _Writing) -> Written:
     after = {change.image: change.after for change in edit.changes if change.image in view.rows}
     shown = _shown(desk, view, lambda: changed(view, writing.revision, after), writing)
-    return Written(shown, edit.label, list(after), writing.steps)
+    return Written(shown, edit.label, list(after), writing.was, writing.steps)
 
 
 def write_edit(desk: Desk, view: View, edit: Edit) -> Written:
@@ -198,7 +204,8 @@ def reject(desk: Desk, dataset: UUID, body: Body) -> Written:
             reject_images(writing.connection, dataset, keys, rejected=rejected)
         now = _shown(desk, view, lambda: with_rejection(view, writing.revision, keys, rejected=rejected), writing)
         what = "image" if len(keys) == 1 else "images"
-        return Written(now, f"{'Reject' if rejected else 'Take back'} {len(keys):,} {what}", keys, writing.steps)
+        label = f"{'Reject' if rejected else 'Take back'} {len(keys):,} {what}"
+        return Written(now, label, keys, writing.was, writing.steps)
 
 
 def known(view: View, keys: Iterable[ImageKey]) -> None:

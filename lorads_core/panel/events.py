@@ -54,11 +54,10 @@ class Events:
             self._listeners.add(listener)
         return listener
 
-    @property
-    def has_listeners(self) -> bool:
-        """Whether any page listens."""
+    def listened_for(self) -> frozenset[UUID]:
+        """Return the datasets that pages listen for."""
         with self._lock:
-            return bool(self._listeners)
+            return frozenset(each.dataset for each in self._listeners)
 
     def leave(self, listener: Listener) -> None:
         """Listen no more."""

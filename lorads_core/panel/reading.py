@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from ..bases import BASE_MODELS
 from ..captioning import caption_materials, lint_dataset, rebuilt_captions
@@ -11,7 +13,7 @@ from ..captions.analysis import analyse
 from ..captions.profiles import profile
 from ..captions.sources import BY_HAND, sources
 from ..captions.tables import ALIASES
-from ..errors import SettingsError
+from ..errors import LoradsError, SettingsError
 from ..inputs import caption_settings
 from ..model import Dataset
 from ..networks import NETWORKS
@@ -20,14 +22,13 @@ from ..store import captions as kept
 from ..store import datasets
 from ..tags import canonical
 from ..trainers import trainers
-from .answers import dumps, unknown
+from .answers import RefusedError, dumps, unknown
 from .asked import key_word
 from .planning import USUAL_TRAINER, image_buckets, kept_images
 from .view import dataset_facts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from uuid import UUID
 
     from ..model import ImageKey, Problem
     from ..runs.profile import Profile
@@ -94,6 +95,13 @@ def dataset_list(desk: Desk) -> list[dict[str, Any]]:
         }
         for each in found
     ]
+
+
+def look_ahead(desk: Desk) -> None:
+    """Read the dataset that a page opens first, while its browser still starts."""
+    with suppress(LoradsError, RefusedError):  # the page asks again, and is told
+        for newest in dataset_list(desk)[:1]:
+            rows(desk, UUID(newest["id"]), 0, 0)
 
 
 def facts(desk: Desk, dataset: UUID) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from .. import __version__
-from . import bulk, editing, exporting, guard, reading, running
+from . import bulk, editing, exporting, guard, reading, running, watching
 from .answers import RefusedError, as_json, dumps, picture, read_body, refused, unchanged, unknown
 from .asked import Body, dataset_id, image_key, number, run_id
 from .desk import Desk
@@ -39,11 +39,16 @@ class Panel:
 
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
-        self._watch = running.Watch(desk)
+        self._watch = watching.Watch(desk)
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes of the API."""
         return [web.route(method, path, self.handler(name)) for method, path, name in TABLE]
+
+    def finish(self) -> None:
+        """Wait until nothing uses the store any more, after the desk has been closed."""
+        self._watch.finish()
+        self.desk.finish()
 
     def handler(self, name: str) -> Handler:
         """Return what answers a line of the table, with its guard."""
@@ -155,13 +160,13 @@ class Panel:
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
         dataset = dataset_id(request.query.get("dataset", ""))
-        await self._do(Desk.standing, dataset)
         listener = self.desk.events.listen(dataset)
-        self._watch.begin()
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
         try:
+            standing = await self._do(Desk.standing, dataset)
+            self._watch.begin()
             await response.prepare(request)
-            await response.write(b": hello\n\n")
+            await response.write(b": hello\n\n" + as_line(watching.edited(standing)))
             while True:
                 try:
                     event = await asyncio.wait_for(listener.queue.get(), _BEAT)

@@ -1,12 +1,11 @@
-"""Trainings as the page sees them: listed, looked into, stopped; those that go on are told as they do."""
+"""Trainings as the page sees them: listed, looked into, stopped."""
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING, Any
 
 from .. import training
-from ..errors import LoradsError, TrainerError
+from ..errors import TrainerError
 from .answers import unknown
 from .jobs import Outcome
 
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 
 _LOG_LINES = 200
 _MOST_POINTS = 1000
-_EVERY = 2.0  # seconds
 
 
 def run_list(desk: Desk, dataset: UUID | None) -> list[dict[str, Any]]:
@@ -99,35 +97,3 @@ def _run(desk: Desk, run_id: UUID) -> Run:
         return training.run_by_id(desk.store, run_id)
     except TrainerError as error:
         raise unknown(str(error)) from error
-
-
-class Watch:
-    """Tells the pages that listen how trainings go on, as long as any page listens."""
-
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
-        self._lock = threading.Lock()
-        self._thread: threading.Thread | None = None
-
-    def begin(self) -> None:
-        """Watch from now on, unless it does so already."""
-        with self._lock:
-            if self._thread is None or not self._thread.is_alive():
-                self._thread = threading.Thread(target=self._watch, name="lorads-runs", daemon=True)
-                self._thread.start()
-
-    def _watch(self) -> None:
-        told: dict[str, dict[str, Any]] = {}
-        while self._desk.events.has_listeners:
-            for values in self._look():
-                if told.get(values["id"]) != values:
-                    told[values["id"]] = values
-                    self._desk.events.tell(None, {"kind": "run", "run": values})
-            if self._desk.ended.wait(_EVERY):
-                return
-
-    def _look(self) -> list[dict[str, Any]]:
-        try:
-            return run_list(self._desk, None)
-        except LoradsError:  # the store is away: the pages are told by what they ask themselves
-            return []

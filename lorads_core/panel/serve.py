@@ -11,6 +11,7 @@ from aiohttp import web
 
 from ..errors import SettingsError
 from .desk import Desk
+from .reading import look_ahead
 from .routes import WEB, Panel
 from .table import PREFIX
 
@@ -34,7 +35,11 @@ def application(desk: Desk) -> web.Application:
     async def close(_application: web.Application) -> None:
         desk.close()
 
+    async def finish(_application: web.Application) -> None:
+        await asyncio.to_thread(panel.finish)
+
     found.on_shutdown.append(close)
+    found.on_cleanup.append(finish)
     return found
 
 
@@ -53,11 +58,13 @@ async def serve(surroundings: Surroundings, port: int, ready: Callable[[str], No
     except OSError as error:
         raise SettingsError(f"Port {port} of {HOST} cannot be used ({error.strerror}): give another.") from error
     with listening:
-        runner = web.AppRunner(application(Desk(surroundings)), shutdown_timeout=_PATIENCE, access_log=None)
+        desk = Desk(surroundings)
+        runner = web.AppRunner(application(desk), shutdown_timeout=_PATIENCE, access_log=None)
         await runner.setup()
         try:
             await web.SockSite(runner, listening).start()
             ready(f"http://{HOST}:{listening.getsockname()[1]}{PREFIX}/")
+            desk.threads.submit(look_ahead, desk)
             await asyncio.Event().wait()
         finally:
             await _end(runner, listening)

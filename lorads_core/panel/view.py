@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import zlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -72,14 +73,13 @@ def read_view(store: Store, settings: Settings, standing: Standing, rejected: fr
     """
     found = draft(store, settings, standing.name, with_rejected=True)
     config = config_of(standing)
-    base = standing.base_model or config.base_model
     trigger = found.dataset.trigger
-    captions = caption_settings("combined", (), trigger.word, trigger.position, base)
+    captions = caption_settings("combined", (), trigger.word, trigger.position, config.base_model)
     return View(
         found.dataset,
         standing.revision,
-        base,
-        dataclasses.replace(config, base_model=base),
+        config.base_model,
+        config,
         captions,
         rejected,
         found.problems,
@@ -88,12 +88,30 @@ def read_view(store: Store, settings: Settings, standing: Standing, rejected: fr
 
 
 def config_of(standing: Standing) -> TrainingConfig:
-    """Return the training config of a dataset's last export; the usual one where there was none."""
+    """Return the training config of a dataset's last export, for the base model of its captions.
+
+    It is the usual one where there was no export.
+    """
     known = {each.name for each in dataclasses.fields(TrainingConfig)}
     kept = {name: value for name, value in standing.config.items() if name in known}
     if "sample_prompts" in kept:
         kept["sample_prompts"] = tuple(kept["sample_prompts"])
+    if standing.base_model:
+        kept["base_model"] = standing.base_model
     return TrainingConfig(**kept)
+
+
+def config_mark(config: TrainingConfig) -> str:
+    """Return a text that is another for another config."""
+    return f"{zlib.crc32(repr(config).encode()):08x}"
+
+
+def still(view: View, standing: Standing) -> View | None:
+    """Return a view that is up to date: the same, or with the config of a newer export; None if more has changed."""
+    config = config_of(standing)
+    if view.revision != standing.revision or view.base_model != config.base_model:
+        return None
+    return view if view.config == config else dataclasses.replace(view, config=config, made={})
 
 
 def changed(view: View, revision: str, captions: Mapping[ImageKey, Caption | None]) -> View:
@@ -201,6 +219,7 @@ def dataset_facts(view: View, steps: tuple[str | None, str | None]) -> dict[str,
         "regularization": len(dataset.regularization),
         "rejected": sum(row.rejected for row in view.rows.values()),
         "revision": view.revision,
+        "config": config_mark(view.config),
         "can_undo": steps[0],
         "can_redo": steps[1],
         "problems": [f"{file_name(each.subject)}: {each.message}" for each in view.problems],

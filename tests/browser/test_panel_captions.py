@@ -132,6 +132,18 @@ def test_what_another_tab_changed_shows_here(panel):
     panel.row(4).get_by_text("seen by both").wait_for()
 
 
+def test_what_the_graph_changes_shows_here_and_takes_nothing_that_is_being_typed(panel):
+    panel.row(4).locator(".text").dblclick()
+    panel.page.locator("textarea").fill("oldlandmark, typed meanwhile")
+    panel.world.write(2, "oldlandmark, by the graph")
+    panel.row(2).get_by_text("by the graph").wait_for()
+    assert panel.page.locator("textarea").input_value() == "oldlandmark, typed meanwhile"
+    panel.world.write(3, "oldlandmark, once more")
+    panel.page.keyboard.press("Enter")
+    until(lambda: panel.world.text(4) == "oldlandmark, typed meanwhile")
+    panel.row(3).get_by_text("once more").wait_for()
+
+
 def test_edits_wait_while_the_server_is_away_and_go_when_it_is_back(panel):
     panel.world.away = True
     panel.edit(0, "written offline")

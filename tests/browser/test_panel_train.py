@@ -71,6 +71,16 @@ def test_an_export_is_followed_to_its_end(opened, trainable):
     assert panel.page.locator(".job").count() == 0, "what has ended is not told again"
 
 
+def test_an_export_by_the_graph_changes_the_summary(opened, trainable):
+    world = trainable()
+    panel = opened(world)
+    steps = panel.page.locator(".summary dt", has_text="Steps in all").locator("+ dd")
+    before = int(steps.inner_text())
+    config = TrainingConfig(checkpoint=str(world.folder / "base.safetensors"), epochs=6, repeats=2, batch_size=1)
+    build.export(world.store, world.dataset, config, ExportOptions(), world.folder / "exports", "graph")
+    until(lambda: steps.inner_text() == str(3 * before))
+
+
 def test_what_an_export_refuses_is_told(opened, trainable):
     world = trainable()
     (world.folder / "exports" / "taken").write_text("a file")

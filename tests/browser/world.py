@@ -116,7 +116,7 @@ class World:
         self.store, self.dataset, self.folder = store, dataset, folder
         trainer = standin_trainer.install(folder / "trainer")
         options = {"kind": "sd-scripts", "folder": str(trainer), "python": sys.executable, "stop_seconds": 1.0}
-        options["environment"] = {"STANDIN": "good", "STANDIN_PAUSE": "0.2"}
+        options["environment"] = {"STANDIN": "good", "STANDIN_PAUSE": "0.2", "STANDIN_STEPS": "1000"}
         profile = TrainerProfile("standin", Table(options, "trainers.standin."))
         self.settings = Settings(trainers=(profile,), panel=PanelSettings(**{"train": True, **panel}))
         around = (lambda: self.settings, lambda: store, lambda: folder / "exports", folder / "thumbnails")
@@ -146,6 +146,11 @@ class World:
     def text(self, number):
         caption = self._now(number)
         return caption.text if caption else None
+
+    def write(self, number, text):
+        """Change a caption as the graph does, or another program: the panel's server knows nothing of it."""
+        with self.store.connection() as connection:
+            kept.edit_caption(connection, self.dataset.id, self.dataset.images[number].key, text)
 
     def texts(self):
         with self.store.connection() as connection:

@@ -95,6 +95,11 @@ def test_captions_are_edited_in_the_sidebar_and_the_graph_takes_them_up(comfy, p
     page.locator(f"{PANEL} .caption-row .text", has_text="edited in the panel").first.wait_for(state="detached")
     assert not caption(comfy_store, name).edited
     assert ended.texts[builder] != again.texts[builder]
+    trigger = prompt[builder]["inputs"]["trigger"]
+    for word in ("rosevale", trigger):  # what the graph makes of the captions is shown by itself
+        prompt[builder]["inputs"]["trigger"] = word
+        assert comfy.run(prompt).status == "success"
+        row.locator(".text", has_text=word).first.wait_for()
 
 
 def test_the_panel_opens_large_and_goes_back(page):

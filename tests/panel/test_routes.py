@@ -11,6 +11,7 @@ from lorads_core import build, captioning
 from lorads_core.export.plan import ExportOptions
 from lorads_core.model import TrainingConfig
 from lorads_core.settings import Settings
+from lorads_core.store import captions as kept
 
 
 @pytest.fixture
@@ -90,6 +91,21 @@ def test_problems_tags_and_completions(panel, dataset, rows):
     assert len(found) == 3
     assert {"tag": "arm up", "alias": "arm raised", "count": 0} in panel.get("tags?begins=arm&limit=50")
     assert panel.get("tags?begins=") == []
+
+
+def test_what_was_written_says_whether_others_wrote_before(panel, dataset, rows, store):
+    first = edit(panel, dataset, rows()[0], "oldlandmark, first")
+    assert edit(panel, dataset, rows()[0], "oldlandmark, second")["was"] == first["revision"]
+    written_elsewhere(store, dataset, rows()[1])
+    third = edit(panel, dataset, rows()[0], "oldlandmark, third")
+    assert third["was"] not in {first["revision"], third["revision"]}
+
+
+def written_elsewhere(store, dataset, row):
+    """Change a caption as a graph does, or another program."""
+    library, image = row["key"].rsplit(":", 1)
+    with store.connection() as connection:
+        kept.edit_caption(connection, dataset, (library, int(image)), "not by the panel")
 
 
 def test_an_edit_is_kept_and_taken_back_by_another_panel(panel, make_panel, dataset, rows):
@@ -242,6 +258,17 @@ def test_an_export_takes_figures_of_the_request_and_keeps_them(panel, dataset):
     assert max(max(image["width"], image["height"]) for image in manifest["images"]) <= 512
 
 
+def test_the_config_of_an_export_elsewhere_is_taken_up(panel, dataset, store):
+    before, facts = panel.get(f"datasets/{dataset}/summary"), panel.get(f"datasets/{dataset}")
+    found = captioning.draft(store, panel.settings, "towers")
+    config = TrainingConfig(epochs=TrainingConfig().epochs * 3)
+    build.export(store, found.dataset, config, ExportOptions(), panel.exports, "elsewhere")
+    after, now = panel.get(f"datasets/{dataset}/summary"), panel.get(f"datasets/{dataset}")
+    assert after["total_steps"] == 3 * before["total_steps"]
+    assert now["config"] != facts["config"]
+    assert {**now, "config": ""} == {**facts, "config": ""}
+
+
 def test_a_training_without_a_base_model_is_told(training_panel, dataset):
     panel = training_panel()
     assert panel.get("session")["can_launch"]
@@ -279,16 +306,25 @@ def choose_checkpoint(store, panel):
     build.export(store, found.dataset, config, ExportOptions(), panel.exports, "before")
 
 
-def test_what_happens_is_told_to_those_who_listen(panel, dataset, rows):
+def test_what_happens_is_told_to_those_who_listen(panel, dataset, rows, store):
     connection = http.client.HTTPConnection("127.0.0.1", panel.port, timeout=20)
     connection.request("GET", f"/lorads/api/events?dataset={dataset}")
     stream = connection.getresponse()
     assert stream.headers["Content-Type"] == "text/event-stream"
     assert stream.readline() == b": hello\n"
+    facts = panel.get(f"datasets/{dataset}")
+
+    def told_of(revision):
+        line = next(line for line in stream if line.startswith(b"data: ") and revision.encode() in line)
+        return json.loads(line.removeprefix(b"data: "))
+
+    now = {"kind": "edited", "revision": facts["revision"], "config": facts["config"]}
+    assert told_of(facts["revision"]) == now, "who comes late sees that at once"
     written = edit(panel, dataset, rows()[0], "oldlandmark, new")
-    stream.readline()
-    told = json.loads(stream.readline().removeprefix(b"data: "))
-    assert told == {"kind": "edited", "revision": written["revision"]}
+    assert told_of(written["revision"]) == {"kind": "edited", "revision": written["revision"]}
+    written_elsewhere(store, dataset, rows()[1])
+    elsewhere = panel.get(f"datasets/{dataset}")["revision"]
+    assert told_of(elsewhere)["revision"] == elsewhere
     connection.close()
     stream.close()
 

@@ -134,7 +134,8 @@ export class Editing {
   }
 
   /**
-   * The server has stored something: its rows are the truth, except where a later edit waits.
+   * The server has stored something: its rows are the truth, except where a later edit waits. If somebody else wrote
+   * before, our revision stays what it was, so that the next event lets us fetch what we missed.
    * @param {Written} answer
    * @param {Entry} [entry]
    */
@@ -142,7 +143,7 @@ export class Editing {
     const { rows, dataset } = this.model;
     for (const row of entry ? answer.rows : []) this.rebase(row);
     rows.replace(answer.rows);
-    rows.revision = answer.revision;
+    if (rows.revision === answer.was) rows.revision = answer.revision;
     if (dataset) {
       const { revision, can_undo, can_redo } = answer;
       this.model.dataset = { ...dataset, revision, can_undo, can_redo };

@@ -227,24 +227,36 @@ export class Model {
     await this.refresh();
   }
 
-  /** @param {{kind: string, revision?: string}} event */
+  /** @param {{kind: string, revision?: string, config?: string}} event */
   hear(event) {
-    if (event.kind === "edited") setTimeout(() => event.revision !== this.rows.revision && this.refresh(), SETTLE);
+    if (event.kind === "edited") setTimeout(() => this.look(event), SETTLE);
     else {
       this.heard += 1;
       this.changed();
     }
   }
 
+  /**
+   * Fetch the dataset if it stands otherwise than it is shown: edited elsewhere, or exported with another config.
+   * @param {{revision?: string, config?: string}} told
+   */
+  look(told) {
+    const { dataset, rows, editing } = this;
+    if (editing.outbox?.sending) setTimeout(() => this.look(told), SETTLE);
+    else if (told.revision !== rows.revision || (told.config ?? dataset?.config) !== dataset?.config) this.refresh();
+  }
+
   /** Look whether another tab, or a run of the graph, has changed the dataset, and fetch it if so. */
   async refresh() {
     if (!this.dataset || this.editing.outbox?.sending) return;
+    const { config } = this.dataset;
     try {
       this.dataset = await this.api.get(`datasets/${this.dataset.id}`);
     } catch (error) {
       this.fail(error);
       return;
     }
+    if (this.dataset?.config !== config) this.bucketsOf = "";
     if (this.dataset?.revision !== this.rows.revision) await this.reload();
     this.changed();
   }

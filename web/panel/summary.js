@@ -37,7 +37,7 @@ export class Summary extends Component {
 
   get mark() {
     const { dataset, rows, isAway } = this.props.model;
-    return `${dataset?.id}#${rows.revision}#${isAway}`;
+    return `${dataset?.id}#${rows.revision}#${dataset?.config}#${isAway}`;
   }
 
   async fetch() {

@@ -55,6 +55,8 @@ export interface DatasetFacts {
   training: number;
   regularization: number;
   revision: string;
+  /** Another text after an export with another training config. */
+  config: string;
   can_undo: string | null;
   can_redo: string | null;
   problems: string[];
@@ -92,6 +94,8 @@ export interface Conflict {
 /** What every writing route answers with. */
 export interface Written {
   revision: string;
+  /** What the revision was before. */
+  was: string;
   rows: Row[];
   label: string;
   can_undo: string | null;
