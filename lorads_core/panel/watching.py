@@ -49,7 +49,7 @@ class Watch:
             thread.join()
 
     def _watch(self) -> None:
-        told: dict[UUID, Event] = {}
+        told: dict[UUID | None, Event] = {}
         while listened := self._listened_for():
             seen = self._look(listened)
             for about, event in seen.items():
@@ -68,14 +68,19 @@ class Watch:
                 self._thread = None
             return found
 
-    def _look(self, listened: frozenset[UUID]) -> dict[UUID, Event]:
-        """Return what there is to tell of each run and dataset; nothing while the store is away, as pages find out."""
+    def _look(self, listened: frozenset[UUID]) -> dict[UUID | None, Event]:
+        """Return what there is to tell: of each run and dataset, and which datasets there are.
+
+        It is nothing while the store is away; pages find that out by what they ask.
+        """
+        store = self._desk.store
         try:
-            seen: dict[UUID, Event] = {
-                run.id: {"kind": "run", "run": run_values(run)} for run in training.runs(self._desk.store)
+            seen: dict[UUID | None, Event] = {
+                run.id: {"kind": "run", "run": run_values(run)} for run in training.runs(store)
             }
-            with self._desk.store.connection() as connection:
+            with store.connection() as connection:
                 standings = {each: datasets.standing(connection, each) for each in listened}
+                seen[None] = {"kind": "datasets", "names": datasets.draft_names(connection)}
         except LoradsError:
             return {}
         return seen | {each: edited(standing) for each, standing in standings.items() if standing}

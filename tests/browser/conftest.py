@@ -118,7 +118,8 @@ def opened(browser, make_world):
 
 @pytest.fixture
 def panel(opened):
-    """Return the panel with the first rows on the screen."""
+    """Return the panel with all rows there, the first ones on the screen."""
     panel = opened()
     panel.row(0).wait_for()
+    panel.page.locator("#filter-says").get_by_text("300 images", exact=True).wait_for()
     return panel

@@ -186,6 +186,22 @@ def test_without_a_server_there_is_a_message_and_it_goes_on_by_itself(opened, ma
     panel.row(0).wait_for()
 
 
+def test_datasets_that_a_graph_makes_are_there_by_themselves(opened, make_world):
+    world = make_world(10)
+    with world.store.connection() as connection:
+        connection.execute("DELETE FROM lorads.lora_datasets")
+    panel = opened(world)
+    panel.page.get_by_text("No dataset yet.").wait_for()
+    first = world.add_dataset("from the graph")
+    panel.page.locator(".caption-row").nth(2).wait_for()
+    world.add_dataset("another")
+    chosen = panel.page.locator("select").first
+    chosen.locator("option", has_text="another (10)").wait_for(state="attached")
+    assert chosen.input_value() == str(first.id), "what is open stays open"
+    chosen.select_option(label="another (10)")
+    panel.page.locator(".caption-row").nth(2).wait_for()
+
+
 def test_the_tags_go_by_keys(panel):
     panel.page.get_by_role("button", name="Tags", exact=True).click()
     panel.page.get_by_label("Find a tag").fill("hat")

@@ -162,6 +162,13 @@ class World:
         """Return the numbers of the images with a tag."""
         return [number for number, text in enumerate(self.texts()) if tag in (text or "").split(", ")]
 
+    def add_dataset(self, name):
+        """Make another dataset of the same pictures, as a graph does."""
+        library = build.open_library(self.store, self.settings, LIBRARY)
+        dataset = build.query(self.store, library, name, DatasetFilter()).dataset
+        captions = caption_settings("sidecar", (), TRIGGER, "prepend", "sdxl")
+        return captioning.caption(self.store, self.settings, dataset, captions).dataset
+
     def rejected(self, number):
         draft = captioning.draft(self.store, self.settings, NAME).dataset
         return self.dataset.images[number].key not in {image.key for image in draft.images}

@@ -50,8 +50,7 @@ export class App extends Component {
     }
     if (model.phase === "empty") {
       return html`<div class="empty whole"><${Icon} name="images" /><p><strong>No dataset yet.</strong></p>
-        <p>Run a graph with <em>Caption Builder</em>, or <code>lorads caption</code>: the dataset then stands here.</p>
-        <p><button type="button" onClick=${() => model.start()}>Look again</button></p></div>`;
+        <p>Run a graph with <em>Caption Builder</em>, or <code>lorads build</code>: the dataset then stands here.</p></div>`;
     }
     const isWide = width >= WIDE;
     const isGallery = model.step === "images" || model.step === "captions" || isWide;

@@ -99,7 +99,20 @@ export class Model {
     const last = this.storage.getItem("lorads.dataset");
     const first = this.datasets.find(({ id }) => id === last) ?? this.datasets[0];
     if (first) await this.open(first.id);
-    else this.phase = "empty";
+    else {
+      this.phase = "empty";
+      this.retry = setTimeout(() => this.phase === "empty" && this.start(), RETRY);
+    }
+    this.changed();
+  }
+
+  /** Fetch the list of datasets again. */
+  async relist() {
+    try {
+      this.datasets = await this.api.get("datasets");
+    } catch {
+      return; // it is told by what else is asked for
+    }
     this.changed();
   }
 
@@ -227,10 +240,12 @@ export class Model {
     await this.refresh();
   }
 
-  /** @param {{kind: string, revision?: string, config?: string}} event */
+  /** @param {{kind: string, revision?: string, config?: string, names?: string[]}} event */
   hear(event) {
     if (event.kind === "edited") setTimeout(() => this.look(event), SETTLE);
-    else {
+    else if (event.kind === "datasets") {
+      if (`${event.names}` !== `${this.datasets.map(({ name }) => name).sort()}`) this.relist();
+    } else {
       this.heard += 1;
       this.changed();
     }
@@ -257,7 +272,7 @@ export class Model {
       return;
     }
     if (this.dataset?.config !== config) this.bucketsOf = "";
-    if (this.dataset?.revision !== this.rows.revision) await this.reload();
+    if (this.dataset?.revision !== this.rows.revision) await Promise.all([this.reload(), this.relist()]);
     this.changed();
   }
 
