@@ -192,6 +192,7 @@ def test_datasets_that_a_graph_makes_are_there_by_themselves(opened, make_world)
         connection.execute("DELETE FROM lorads.lora_datasets")
     panel = opened(world)
     panel.page.get_by_text("No dataset yet.").wait_for()
+    assert panel.page.locator("select").first.locator("option:checked").inner_text() == "No dataset"
     first = world.add_dataset("from the graph")
     panel.page.locator(".caption-row").nth(2).wait_for()
     world.add_dataset("another")

@@ -94,7 +94,7 @@ function Header({ model, width }) {
     <div class="line">
       <label class="dataset"><span class="hidden">Dataset</span>
         <select value=${dataset?.id ?? ""} onChange=${open} disabled=${!model.datasets.length}>
-          ${model.datasets.length ? model.datasets.map(({ id, name, training, regularization }) => html`<option key=${id} value=${id}>${name} (${training}${regularization ? ` + ${regularization}` : ""})</option>`) : html`<option>No dataset</option>`}
+          ${model.datasets.length ? model.datasets.map(({ id, name, training, regularization }) => html`<option key=${id} value=${id}>${name} (${training}${regularization ? ` + ${regularization}` : ""})</option>`) : html`<option value="">No dataset</option>`}
         </select></label>
       <span class="state ${editing.unsent ? "waiting" : ""}" role="status">${state(model)}</span>
       <${IconButton} icon="undo" label="Undo" hint=${undo ? `Undo: ${undo} (Ctrl+Z)` : "Nothing to undo"} disabled=${!undo} onClick=${() => editing.undo()} />
