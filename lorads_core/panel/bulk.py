@@ -67,7 +67,7 @@ def _apply_source(desk: Desk, view: View, given: Body, selection: Selection) -> 
     chosen = source(given.only("source", "trigger", "position").text("source"))
     trigger = view.dataset.trigger
     word, position = given.text("trigger", trigger.word), given.text("position", trigger.position)
-    captions = caption_settings(chosen.name, (), word, position, view.base_model)
+    captions = caption_settings(chosen.name, (), word, position, view.config.base_model)
     rebuilt = rebuilt_captions(desk.store, desk.settings, view.dataset, captions)
     return edits.apply_source(view.dataset, rebuilt, chosen.label, selection)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
 from ..bases import BASE_MODELS
 from ..captioning import caption_materials, lint_dataset, rebuilt_captions
@@ -29,9 +28,11 @@ from .view import dataset_facts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from uuid import UUID
 
     from ..model import ImageKey, Problem
     from ..runs.profile import Profile
+    from ..store.datasets import Listed
     from .desk import Desk
     from .view import Row, View
 
@@ -80,8 +81,6 @@ def launchable(desk: Desk) -> list[Profile]:
 
 def dataset_list(desk: Desk) -> list[dict[str, Any]]:
     """Return the datasets, the one that changed last first."""
-    with desk.store.connection() as connection:
-        found = datasets.draft_list(connection)
     return [
         {
             "id": str(each.id),
@@ -93,15 +92,20 @@ def dataset_list(desk: Desk) -> list[dict[str, Any]]:
             "edited": each.edited,
             "updated_at": each.updated_at.isoformat(),
         }
-        for each in found
+        for each in _listed(desk)
     ]
+
+
+def _listed(desk: Desk) -> list[Listed]:
+    with desk.store.connection() as connection:
+        return datasets.draft_list(connection)
 
 
 def look_ahead(desk: Desk) -> None:
     """Read the dataset that a page opens first, while its browser still starts."""
     with suppress(LoradsError, RefusedError):  # the page asks again, and is told
-        for newest in dataset_list(desk)[:1]:
-            rows(desk, UUID(newest["id"]), 0, 0)
+        for newest in _listed(desk)[:1]:
+            desk.view(newest.id)
 
 
 def facts(desk: Desk, dataset: UUID) -> dict[str, Any]:
@@ -183,7 +187,7 @@ def _offered(desk: Desk, view: View, alone: Dataset, key: ImageKey) -> list[dict
     for name in sources():
         if name in BY_HAND:
             continue
-        captions = caption_settings(name, (), trigger.word, trigger.position, view.base_model)
+        captions = caption_settings(name, (), trigger.word, trigger.position, view.config.base_model)
         text = rebuilt_captions(desk.store, desk.settings, alone, captions)[key]
         if text:
             offered.append({"source": name, "text": text.text})

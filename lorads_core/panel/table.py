@@ -27,7 +27,8 @@ Session and datasets::
     GET  api/datasets                   [{id, name, library, training, regularization, rejected, edited, updated_at}]
     GET  api/datasets/{id}              {id, name, library, trigger: {word, position}, concepts: [{name, trigger,
                                          repeats}], base_model, training, regularization, rejected, revision,
-                                         can_undo: label|null, can_redo: label|null, problems: [message]}
+                                         config, can_undo: label|null, can_redo: label|null, problems: [message]}
+                                        ``config`` is another text after an export with another training config;
                                         ``problems``: images that have gone from their library since
     GET  .../{id}/rows?from=0&count=2000   {total, revision, rows: [row]}; count at most 5000
          row: {key, set: "training"|"regularization", concept, file (name only), width, height, rating, bad, reason,
@@ -67,7 +68,8 @@ Writing::
                prune {tags}, fix {codes}; trigger and position (prepend, append, none) are the dataset's unless given
     POST .../{id}/reject                {keys, rejected: true|false} -> written; a rejected image stays in the panel and
                                         is left out of what the graph, the command line and the panel go on with
-         written: {revision, label, rows: [rows that changed], can_undo, can_redo}
+         written: {revision, was, label, rows: [rows that changed], can_undo, can_redo};
+               ``was`` is the revision before: a page that shows another has missed what others wrote
 
 Export and training::
 
@@ -85,8 +87,10 @@ Export and training::
 
 What happens::
 
-    GET  api/events?dataset={id}        Server-Sent Events, ``data`` is JSON: {kind: "edited", revision}, {kind: "run",
-                                         run}, {kind: "job", job, state, step, done, total, message}
+    GET  api/events?dataset={id}        Server-Sent Events, ``data`` is JSON: {kind: "edited", revision} of an edit
+                                         here, with ``config`` at first and after a change elsewhere; {kind:
+                                         "datasets", names}; {kind: "run", run}; {kind: "job", job, state, step,
+                                         done, total, message}
 """
 
 PREFIX = "/lorads"

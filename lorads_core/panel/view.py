@@ -45,13 +45,12 @@ class Row:
 class View:
     """A dataset at a revision: all of its images, rejected ones too, and their rows in order.
 
-    ``problems`` are images that have gone from their library. ``captions`` says how captions are written for its base
-    model, ``config`` how it was trained last.
+    ``problems`` are images that have gone from their library. ``config`` says how it was trained last, ``captions`` how
+    captions are written for the base model of that.
     """
 
     dataset: Dataset
     revision: str
-    base_model: str
     config: TrainingConfig
     captions: CaptionSettings
     rejected: frozenset[ImageKey]
@@ -78,7 +77,6 @@ def read_view(store: Store, settings: Settings, standing: Standing, rejected: fr
     return View(
         found.dataset,
         standing.revision,
-        config.base_model,
         config,
         captions,
         rejected,
@@ -109,7 +107,7 @@ def config_mark(config: TrainingConfig) -> str:
 def still(view: View, standing: Standing) -> View | None:
     """Return a view that is up to date: the same, or with the config of a newer export; None if more has changed."""
     config = config_of(standing)
-    if view.revision != standing.revision or view.base_model != config.base_model:
+    if view.revision != standing.revision or view.config.base_model != config.base_model:
         return None
     return view if view.config == config else dataclasses.replace(view, config=config, made={})
 
@@ -214,7 +212,7 @@ def dataset_facts(view: View, steps: tuple[str | None, str | None]) -> dict[str,
         "library": dataset.library,
         "trigger": dataclasses.asdict(dataset.trigger),
         "concepts": [dataclasses.asdict(concept) for concept in dataset.concepts],
-        "base_model": view.base_model,
+        "base_model": view.config.base_model,
         "training": len(dataset.training),
         "regularization": len(dataset.regularization),
         "rejected": sum(row.rejected for row in view.rows.values()),

@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import cache
 from struct import pack
+from urllib.parse import urlsplit
 
 from lorads_core import build, captioning
 from lorads_core.inputs import caption_settings
@@ -85,7 +86,7 @@ class Served:
     def start(self):
         ready = threading.Event()
         self._loop = asyncio.new_event_loop()
-        port = int(self.url.split(":")[2].split("/")[0]) if self.url else 0
+        port = urlsplit(self.url).port or 0
 
         def told(address):
             self.url = address

@@ -3,9 +3,10 @@
 import json
 import shutil
 import sys
-from urllib.parse import quote
 
 import pytest
+
+from .frontend import MISSING, open_example, watched
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -14,36 +15,15 @@ else:
 
 pytestmark = pytest.mark.comfyui
 
-EXAMPLE = "first dataset from a folder"
-READY = "Boolean(window.app?.graph && window.app.extensionManager && window.LiteGraph?.registered_node_types?.{node})"
-OPEN = """async (url) => {
-  const workflow = await (await fetch(url)).json();
-  await window.app.loadGraphData(workflow, true, true, "example");
-}"""
-MISSING = """() => window.app.graph.nodes
-  .filter((node) => !(node.type in window.LiteGraph.registered_node_types)).map((node) => node.type)"""
 RESULTS = "Array.from(document.querySelectorAll('[role=status][aria-label=Result]'), (each) => each.textContent)"
 
 
 @pytest.fixture(params=["canvas", "vue"])
 def page(comfy, browser, request):
     """Return a page with the example workflow open; at its end, nothing of ours may have complained."""
-    complaints = []
-    comfy.request("/api/settings/Comfy.TutorialCompleted", True)  # noqa: FBT003 (JSON's true)
-    comfy.request("/api/settings/Comfy.VueNodes.Enabled", request.param == "vue")
-    page = browser.new_page(viewport={"width": 1950, "height": 1100})
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("console", lambda message: complaints.append(message) if is_ours(message) else None)
-    page.goto(comfy.url)
-    page.wait_for_function(READY.format(node="LoradsExportDataset"))
-    page.evaluate(OPEN, f"/api/workflow_templates/LoRADS/{quote(EXAMPLE)}.json")
-    yield page
-    page.close()
-    assert not complaints
-
-
-def is_ours(message):
-    return message.type in ("error", "warning") and "lorads" in (message.text + message.location["url"]).lower()
+    with watched(browser) as page:
+        open_example(comfy, page, request.param)
+        yield page
 
 
 def test_the_example_runs_from_folders_to_a_dataset(comfy, page):

@@ -3,13 +3,12 @@
 import json
 import urllib.error
 import urllib.request
-from urllib.parse import quote
 
 import pytest
 
 from lorads_core.store.datasets import load_draft
 
-from .test_browser import EXAMPLE, OPEN, READY, is_ours
+from .frontend import PROMPT, open_comfyui, open_example, watched
 
 pytestmark = pytest.mark.comfyui
 
@@ -45,26 +44,22 @@ MENU = """() => {
 @pytest.fixture(params=["canvas", "vue"])
 def page(comfy, browser, request):
     """Return a page with ComfyUI and the first example; at its end, nothing of ours may have complained."""
-    complaints = []
-    comfy.request("/api/settings/Comfy.TutorialCompleted", True)  # noqa: FBT003 (JSON's true)
-    comfy.request("/api/settings/Comfy.VueNodes.Enabled", request.param == "vue")
-    page = browser.new_page(viewport={"width": 1700, "height": 1000})
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("console", lambda message: complaints.append(message.text) if is_ours(message) else None)
-    page.goto(comfy.url)
-    page.wait_for_function(READY.format(node="LoradsExportDataset"))
-    page.evaluate(OPEN, f"/api/workflow_templates/LoRADS/{quote(EXAMPLE)}.json")
-    yield page
-    page.close()
-    assert not complaints
+    with watched(browser, 1700, 1000) as page:
+        open_example(comfy, page, request.param)
+        yield page
 
 
 def ran(comfy, page):
-    """Run the graph on the page and wait for its captions."""
-    prompt = page.evaluate("window.app.graphToPrompt().then((each) => each.output)")
+    """Run the graph on the page; return how it ended, what was queued, and the name of its dataset."""
+    prompt = page.evaluate(PROMPT)
     ended = comfy.run(prompt)
     assert ended.status == "success", ended.messages
-    return ended, prompt
+    return ended, prompt, prompt[place_of(prompt, "LoradsQueryImages")]["inputs"]["name"]
+
+
+def place_of(prompt, node):
+    """Return the place of the first node of a kind."""
+    return next(place for place, each in prompt.items() if each["class_type"] == node)
 
 
 def caption(store, name, number=0):
@@ -73,13 +68,8 @@ def caption(store, name, number=0):
 
 
 def test_captions_are_edited_in_the_sidebar_and_the_graph_takes_them_up(comfy, page, comfy_store):
-    ended, prompt = ran(comfy, page)
-    name = next(node["inputs"]["name"] for node in prompt.values() if node["class_type"] == "LoradsQueryImages")
-    page.keyboard.press("Alt+l")
-    chosen = page.locator(f"{PANEL} select").first
-    chosen.wait_for()
-    label = next(text for text in chosen.locator("option").all_inner_texts() if text.startswith(name))
-    chosen.select_option(label=label)
+    ended, prompt, name = ran(comfy, page)
+    opened_panel(page, name)
     row = page.locator(f"{PANEL} .caption-row").first
     row.locator(".text").first.dblclick()
     new = f"oldlandmark, edited in the panel {page.evaluate('window.LiteGraph.vueNodesMode')}"
@@ -89,7 +79,7 @@ def test_captions_are_edited_in_the_sidebar_and_the_graph_takes_them_up(comfy, p
     page.wait_for_timeout(300)
     assert caption(comfy_store, name).text == new
     again = comfy.run(prompt)
-    builder = next(place for place, node in prompt.items() if node["class_type"] == "LoradsCaptionBuilder")
+    builder = place_of(prompt, "LoradsCaptionBuilder")
     assert "from custom" in again.texts[builder]
     page.keyboard.press("Control+z")
     page.locator(f"{PANEL} .caption-row .text", has_text="edited in the panel").first.wait_for(state="detached")
@@ -116,8 +106,8 @@ def test_the_panel_opens_large_and_goes_back(page):
 
 
 def test_the_button_of_caption_builder_opens_the_panel_at_its_dataset(comfy, page):
-    _, prompt = ran(comfy, page)
-    ours = next(place for place, node in prompt.items() if node["class_type"] == "LoradsCaptionBuilder")
+    _, prompt, name = ran(comfy, page)
+    ours = place_of(prompt, "LoradsCaptionBuilder")
     page.evaluate(
         "([id, output]) => window.app.graph.getNodeById(id).onExecuted(output)",
         [ours, next(iter(comfy.request("/history?max_items=1").values()))["outputs"][ours]],
@@ -127,7 +117,6 @@ def test_the_button_of_caption_builder_opens_the_panel_at_its_dataset(comfy, pag
         ours,
     )
     page.locator(f"{PANEL} .caption-row").first.wait_for()
-    name = next(node["inputs"]["name"] for node in prompt.values() if node["class_type"] == "LoradsQueryImages")
     shown = page.locator(f"{PANEL} select").first
     assert shown.locator("option:checked").inner_text().startswith(name)
 
@@ -157,7 +146,7 @@ def test_a_picture_is_put_to_use_in_a_dataset(comfy, page):
         "window.app.graph.nodes.some((node) => node.widgets?.some((each) => each.value === 'lorads/from the menu'))"
     )
     assert [file.name for file in (comfy.input / "lorads" / "from the menu").iterdir()] == ["drawn.png"]
-    prompt = page.evaluate("window.app.graphToPrompt().then((each) => each.output)")
+    prompt = page.evaluate(PROMPT)
     query = next(node["inputs"] for node in prompt.values() if node["inputs"].get("name") == "from the menu")
     index = prompt[query["index"][0]]
     assert index["inputs"]["folder"] == "lorads/from the menu"
@@ -205,8 +194,7 @@ def until(page, so):
 
 
 def test_filter_bulk_rejection_and_undo_in_comfyui_by_keys(comfy, page, comfy_store):
-    _, prompt = ran(comfy, page)
-    name = next(node["inputs"]["name"] for node in prompt.values() if node["class_type"] == "LoradsQueryImages")
+    _, prompt, name = ran(comfy, page)
     panel = opened_panel(page, name)
     before = texts(comfy_store, name)
     panel.get_by_label("Filter", exact=True).fill("set:training tag:castle")
@@ -227,18 +215,16 @@ def test_filter_bulk_rejection_and_undo_in_comfyui_by_keys(comfy, page, comfy_st
     page.keyboard.press("Home")
     page.keyboard.press("Space")
     panel.locator(".caption-row.rejected").first.wait_for()
-    builder = next(place for place, node in prompt.items() if node["class_type"] == "LoradsCaptionBuilder")
+    builder = place_of(prompt, "LoradsCaptionBuilder")
     until(page, lambda: "1 rejected images are left out" in comfy.run(prompt).texts[builder])
     page.keyboard.press("Space")
     panel.locator(".caption-row.rejected").first.wait_for(state="detached")
 
 
 def test_two_windows_of_comfyui_that_edit_one_caption_see_both_texts(comfy, page, comfy_store):
-    _, prompt = ran(comfy, page)
-    name = next(node["inputs"]["name"] for node in prompt.values() if node["class_type"] == "LoradsQueryImages")
+    _, _, name = ran(comfy, page)
     second = page.context.browser.new_page(viewport={"width": 1400, "height": 900})
-    second.goto(comfy.url)
-    second.wait_for_function(READY.format(node="LoradsExportDataset"))
+    open_comfyui(comfy, second)
     first_panel, second_panel = opened_panel(page, name), opened_panel(second, name)
     second_panel.locator(".caption-row .text").first.dblclick()
     second_panel.locator("textarea").fill("oldlandmark, of the second window")
@@ -259,8 +245,7 @@ def test_two_windows_of_comfyui_that_edit_one_caption_see_both_texts(comfy, page
 
 
 def test_an_export_from_the_panel_in_comfyui(comfy, page):
-    _, prompt = ran(comfy, page)
-    name = next(node["inputs"]["name"] for node in prompt.values() if node["class_type"] == "LoradsQueryImages")
+    _, _, name = ran(comfy, page)
     panel = opened_panel(page, name)
     panel.get_by_role("button", name="Train", exact=True).click()
     panel.get_by_label("Folder").fill("from the panel")

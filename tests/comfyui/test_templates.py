@@ -6,8 +6,8 @@ from urllib.parse import quote
 
 import pytest
 
+from .frontend import MISSING, PROMPT, open_example, watched
 from .server import ROOT
-from .test_browser import MISSING, OPEN, READY, is_ours
 
 pytestmark = pytest.mark.comfyui
 
@@ -35,28 +35,18 @@ SET = """(values) => {
       widget.callback?.(value);
     }
 }"""
-PROMPT = "window.app.graphToPrompt().then((each) => each.output)"
 
 
 @pytest.fixture
 def page(browser):
     """Return a page; at its end, nothing of ours may have complained."""
-    complaints = []
-    page = browser.new_page(viewport={"width": 1950, "height": 1100})
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("console", lambda message: complaints.append(message.text) if is_ours(message) else None)
-    yield page
-    page.close()
-    assert not complaints
+    with watched(browser) as page:
+        yield page
 
 
 def prompt_of(comfy, page, renderer, name, values):
     """Open an example in a renderer with some values changed, and return what would be queued."""
-    comfy.request("/api/settings/Comfy.TutorialCompleted", True)  # noqa: FBT003 (JSON's true)
-    comfy.request("/api/settings/Comfy.VueNodes.Enabled", renderer == "vue")
-    page.goto(comfy.url)
-    page.wait_for_function(READY.format(node="LoradsExportDataset"))
-    page.evaluate(OPEN, f"/api/workflow_templates/LoRADS/{quote(name)}.json")
+    open_example(comfy, page, renderer, name)
     assert page.evaluate(MISSING) == []
     page.evaluate(SET, values)
     return page.evaluate(PROMPT)

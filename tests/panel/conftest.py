@@ -9,6 +9,7 @@ import threading
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -123,7 +124,7 @@ def make_panel(store, tmp_path):
         found, exports = [], tmp_path / "exports"
 
         def told(address):
-            found.append(int(address.split(":")[2].split("/")[0]))
+            found.append(urlsplit(address).port)
             ready.set()
 
         surroundings = Surroundings(where, lambda: settings, lambda: store, lambda: exports, tmp_path / "thumbnails")

@@ -6,6 +6,7 @@ import socket
 import threading
 from contextlib import suppress
 from pathlib import Path
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
@@ -284,7 +285,7 @@ def test_who_comes_just_as_the_server_ends_is_not_left_waiting(surroundings):
 
     async def served():
         def told(address):
-            port = int(address.split(":")[2].split("/")[0])
+            port = urlsplit(address).port
             clients.extend(socket.create_connection(("127.0.0.1", port), PATIENCE) for _ in range(5))
             asyncio.get_running_loop().call_soon(task.cancel)
 
