@@ -51,7 +51,7 @@ _INITDB = (
 # can be minimal. Compiling a query takes longer (0.1 s) than any of ours runs: no jit. Statements stay out of the log
 # file: they hold the user's captions.
 _SETTINGS = {
-    "dynamic_shared_memory_type": "mmap",
+    "dynamic_shared_memory_type": "windows" if sys.platform == "win32" else "mmap",
     "huge_pages": "off",
     "shared_buffers": "128MB",
     "max_connections": "50",
