@@ -65,7 +65,7 @@ def reason(error: OSError) -> str:
     if code == _ACCESS_DENIED:
         return _DENIED
     if isinstance(error, PermissionError):
-        return "access is denied: check its permissions, and that no other program has it open"
+        return f"{error.strerror or 'Permission denied'}: check its permissions, and that no other program has it open"
     return error.strerror or str(error) or type(error).__name__
 
 
