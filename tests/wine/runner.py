@@ -8,15 +8,21 @@ import subprocess
 import threading
 import time
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import psutil
 
 from .set_up import QUIET, ROOT, wine_program, wineserver
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 MARK = "LORADS_WINE_RUN"  # in the environment of all that a run starts, by which it is found again
+TEST_SECONDS = 300  # for one test; a connection to PostgreSQL takes a second under wine
+NOTHING_TO_RUN = 5  # pytest's exit codes
+AT_THE_END = (0, 1, 2, NOTHING_TO_RUN)  # all passed, some failed, a file that cannot be read
 AFTERWARDS = 5.0  # seconds for the pipe of a program that has ended
 
 
@@ -36,7 +42,7 @@ class Wine:
 
     def start(self) -> None:
         """Start what all programs share, so that it does not end with the first of them."""
-        subprocess.run([wineserver(), "--persistent=60"], env=self.environment(), check=True)
+        subprocess.run([wineserver(), "--persistent=60"], env=self.environment(), check=False)  # it may run
         subprocess.run([wine_program(), "wineboot"], env=self.environment(), stdin=subprocess.DEVNULL, check=False)
 
     def environment(self, **more: str) -> dict[str, str]:
@@ -81,12 +87,10 @@ def windows_path(path: Path) -> str:
 
 def end_marked(mark: str) -> None:
     """End all processes of a run."""
-    for process in psutil.process_iter():
-        try:
-            if process.environ().get(MARK) == mark:
+    for process in psutil.process_iter(["environ"]):
+        if (process.info["environ"] or {}).get(MARK) == mark:
+            with suppress(psutil.NoSuchProcess):
                 process.kill()
-        except psutil.Error:
-            continue
 
 
 @dataclass
@@ -100,35 +104,54 @@ class Result:
     seconds: float = 0.0
     output: str = ""
 
+    def note(self, test: str, outcome: str, reason: str = "") -> None:
+        """Count a test."""
+        if outcome == "passed":
+            self.passed += 1
+        elif outcome == "skipped":
+            self.skipped[test] = reason
+        else:
+            self.failed[test] = "it did not end in time" if outcome == "begun" else "it failed"
+
 
 def run_file(wine: Wine, name: str, seconds: float, words: tuple[str, ...] = ()) -> Result:
-    """Run the tests of a file; one that is still going on at the end of the time counts as failed, those after it too."""
+    """Run the tests of a file. One that hangs ends pytest, which is started again for those that come after it."""
+    found = Result(name)
     results = wine.temporary / f"{uuid.uuid4().hex}.jsonl"
+    outcomes: dict[str, tuple[str, str]] = {}
     begun = time.monotonic()
-    ended = wine.python(
+    while True:
+        ended = run_pytest(wine, name, results, words, seconds - (time.monotonic() - begun))
+        found.output += ended.output
+        before, outcomes = len(outcomes), read_outcomes(results)
+        if ended.code is None or ended.code in AT_THE_END or len(outcomes) == before:
+            break
+    for test, (outcome, reason) in outcomes.items():
+        found.note(test, outcome, reason)
+    if ended.code is None:
+        found.failed[name] = f"it did not end within {seconds:.0f} s; what comes after that is unknown"
+    elif ended.code and not found.failed and ended.code != NOTHING_TO_RUN:
+        found.failed[name] = f"pytest ended with {ended.code}"
+    found.seconds = time.monotonic() - begun
+    return found
+
+
+def run_pytest(wine: Wine, name: str, results: Path, words: tuple[str, ...], seconds: float) -> Ended:
+    """Run those tests of a file of which ``results`` has nothing yet."""
+    return wine.python(
         *("-m", "pytest", "-p", "tests.wine.plugin", "-p", "no:cacheprovider", "--color=no", "--tb=short", "-rf"),
-        *(f"--basetemp={windows_path(wine.temporary / results.stem)}", name, *words),
-        seconds=seconds,
+        *("-o", f"faulthandler_timeout={TEST_SECONDS}", "-o", "faulthandler_exit_on_timeout=true"),
+        *(f"--basetemp={windows_path(results.with_suffix(''))}", name, *words),
+        seconds=max(seconds, 1),
         LORADS_WINE_RESULTS=windows_path(results),
     )
-    found = Result(name, seconds=time.monotonic() - begun, output=ended.output)
-    outcomes: dict[str, dict[str, str]] = {}
+
+
+def read_outcomes(results: Path) -> dict[str, tuple[str, str]]:
+    """Return how each test ended, and why it was skipped; ``begun`` where it did not end."""
+    outcomes: dict[str, tuple[str, str]] = {}
     for line in results.read_text(encoding="utf-8").splitlines() if results.exists() else ():
         said = json.loads(line)
-        if outcomes.get(said["test"], {}).get("outcome") != "failed":  # a fault while it is torn down stays one
-            outcomes[said["test"]] = said
-    for test, said in outcomes.items():
-        match said["outcome"]:
-            case "passed":
-                found.passed += 1
-            case "skipped":
-                found.skipped[test] = said["reason"]
-            case "begun":
-                found.failed[test] = f"it did not end within the {seconds:.0f} s of its file"
-            case _:
-                found.failed[test] = "it failed"
-    if ended.code is None and not any(said["outcome"] == "begun" for said in outcomes.values()):
-        found.failed[name] = f"it did not end within {seconds:.0f} s"
-    elif ended.code not in (0, 1, 5, None) and not found.failed:
-        found.failed[name] = f"pytest ended with {ended.code}"
-    return found
+        if outcomes.get(said["test"], ("",))[0] != "failed":  # a fault while it is torn down stays one
+            outcomes[said["test"]] = said["outcome"], said.get("reason", "")
+    return outcomes

@@ -47,15 +47,20 @@ FLUSH, OLDER_FLUSH = b"NtFlushBuffersFileEx\0", b"NtFlushBuffersFile\0\0\0"
 QUIET = {"WINEDEBUG": "-all", "WINEDLLOVERRIDES": "mscoree,mshtml=;winemenubuilder.exe=d", "LC_ALL": "C.UTF-8"}
 
 
-class CannotSetUp(Exception):
-    """Wine cannot be set up here; the message says why."""
+class SetUpError(Exception):
+    """The set-up failed; the message says at what."""
+
+
+class NotHereError(SetUpError):
+    """Wine cannot be set up on this machine, or not by this user; the message says why."""
 
 
 def set_up() -> Path:
     """Return the folder with Windows' Python (``py/python.exe``) and wine's own folder (``prefix``), made once.
 
     Raises:
-        CannotSetUp: this is no Debian, we are not root and wine is not installed, or there is no Python 3.11.
+        NotHereError: this is no Debian, we are not root and wine is not installed, or there is no Python 3.11.
+        SetUpError: something could not be downloaded or made.
     """
     install_programs()
     base = base_python()
@@ -95,9 +100,9 @@ def install_programs() -> None:
     if wine_program() and shutil.which(COMPILER):
         return
     if sys.platform != "linux" or not shutil.which("apt-get"):
-        raise CannotSetUp("wine is not installed, and only Debian's apt-get is known here to install it")
+        raise NotHereError("wine is not installed, and only Debian's apt-get is known here to install it")
     if os.geteuid() != 0:
-        raise CannotSetUp(f"wine is not installed, and only root may: sudo apt-get install {' '.join(PROGRAMS)}")
+        raise NotHereError(f"wine is not installed, and only root may: sudo apt-get install {' '.join(PROGRAMS)}")
     step(f"apt-get install {' '.join(PROGRAMS)}")
     quiet = {"DEBIAN_FRONTEND": "noninteractive"}
     run("apt-get", "update", "-q", **quiet)
@@ -115,7 +120,7 @@ def base_python() -> Path:
         )
         if asked.returncode == 0:
             return Path(asked.stdout.strip()).parent
-    raise CannotSetUp(f"there is no python{PYTHON} on the path, whose standard library it needs")
+    raise NotHereError(f"there is no python{PYTHON} on the path, whose standard library it needs")
 
 
 def build(folder: Path, base: Path) -> None:
@@ -197,7 +202,7 @@ def make_prefix(folder: Path) -> None:
     run(wineserver(), "--wait", **environment)
     system = folder / "prefix" / "drive_c" / "windows" / "system32"
     if not system.is_dir():
-        raise CannotSetUp(f"wineboot made no {system}")
+        raise SetUpError(f"wineboot made no {system}")
     shutil.copy(folder / "bcryptprimitives.dll", system)
 
 
@@ -222,7 +227,7 @@ def run(*command: object, check: bool = True, **environment: str) -> None:
         check=False,
     )
     if check and ended.returncode:
-        raise CannotSetUp(f"{' '.join(map(str, command))} ended with {ended.returncode}:\n{ended.stdout}")
+        raise SetUpError(f"{' '.join(map(str, command))} ended with {ended.returncode}:\n{ended.stdout}")
 
 
 def step(text: str) -> None:
