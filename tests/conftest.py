@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import random
 import secrets
 import shutil
@@ -63,8 +64,11 @@ def folder(make_folder):
 
 @pytest.fixture(scope="session")
 def store_folder(make_folder):
-    """Return the folder of the embedded server of this test session (of each worker, under xdist)."""
-    return make_folder() / "store"
+    """Return the folder of the embedded server of this test session (of each worker, under xdist).
+
+    Making one takes a minute under wine, whose runner (tests/wine) gives each file a copy.
+    """
+    return Path(os.environ.get("LORADS_TEST_STORE") or make_folder() / "store")
 
 
 @pytest.fixture(scope="session")

@@ -87,6 +87,7 @@ def run_all(
     )
     wine = Wine(folder, temporary)
     wine.start()
+    wine.make_store()
 
     def run(name: str) -> Result:
         reason = reason_for(name)

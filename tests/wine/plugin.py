@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from pathlib import Path
 
 import pytest
 
 from tests.wine.differences import reason_for
 
-# wine puts its own in the place of these three when a program starts from outside.
-os.environ["TEMP"] = os.environ["TMP"] = tempfile.tempdir = os.environ["LORADS_WINE_TEMP"]
 RESULTS = Path(os.environ["LORADS_WINE_RESULTS"])
 
 

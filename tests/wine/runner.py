@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import threading
 import time
@@ -23,6 +24,14 @@ MARK = "LORADS_WINE_RUN"  # in the environment of all that a run starts, by whic
 TEST_SECONDS = 300  # for one test; a connection to PostgreSQL takes a second under wine
 NOTHING_TO_RUN = 5  # pytest's exit codes
 AT_THE_END = (0, 1, 2, NOTHING_TO_RUN)  # all passed, some failed, a file that cannot be read
+MAKE_STORE = """
+import sys
+from pathlib import Path
+import psycopg
+from lorads_core.store.embedded import attach
+with attach(Path(sys.argv[1])) as client, psycopg.connect(client.conninfo, autocommit=True) as connection:
+    connection.execute("ALTER SYSTEM SET fsync = off")
+"""
 AFTERWARDS = 5.0  # seconds for the pipe of a program that has ended
 
 
@@ -44,6 +53,20 @@ class Wine:
         """Start what all programs share, so that it does not end with the first of them."""
         subprocess.run([wineserver(), "--persistent=60"], env=self.environment(), check=False)  # it may run
         subprocess.run([wine_program(), "wineboot"], env=self.environment(), stdin=subprocess.DEVNULL, check=False)
+
+    def make_store(self) -> None:
+        """Make an embedded store, of which each file gets a copy; without fsync, which guards nothing here."""
+        ended = self.python("-c", MAKE_STORE, windows_path(self.temporary / "ready"), seconds=600)
+        if ended.code:
+            shutil.rmtree(self.temporary / "ready", ignore_errors=True)
+            print(f"== wine: no embedded store could be made beforehand:\n{ended.output}", flush=True)
+
+    def copy_of_store(self, target: Path) -> dict[str, str]:
+        """Return the environment that names a copy of that store."""
+        if not (self.temporary / "ready").is_dir():
+            return {}
+        shutil.copytree(self.temporary / "ready", target)
+        return {"LORADS_TEST_STORE": windows_path(target)}
 
     def environment(self, **more: str) -> dict[str, str]:
         """Return the environment of a program: nothing of this system's Python, our settings, quiet."""
@@ -138,13 +161,18 @@ def run_file(wine: Wine, name: str, seconds: float, words: tuple[str, ...] = ())
 
 def run_pytest(wine: Wine, name: str, results: Path, words: tuple[str, ...], seconds: float) -> Ended:
     """Run those tests of a file of which ``results`` has nothing yet."""
-    return wine.python(
-        *("-m", "pytest", "-p", "tests.wine.plugin", "-p", "no:cacheprovider", "--color=no", "--tb=short", "-rf"),
-        *("-o", f"faulthandler_timeout={TEST_SECONDS}", "-o", "faulthandler_exit_on_timeout=true"),
-        *(f"--basetemp={windows_path(results.with_suffix(''))}", name, *words),
-        seconds=max(seconds, 1),
-        LORADS_WINE_RESULTS=windows_path(results),
-    )
+    store = results.with_name(f"{results.stem}-store")
+    try:
+        return wine.python(
+            *("-m", "pytest", "-p", "tests.wine.plugin", "-p", "no:cacheprovider", "--color=no", "--tb=short", "-rf"),
+            *("-o", f"faulthandler_timeout={TEST_SECONDS}", "-o", "faulthandler_exit_on_timeout=true"),
+            *(f"--basetemp={windows_path(results.with_suffix(''))}", name, *words),
+            seconds=max(seconds, 1),
+            LORADS_WINE_RESULTS=windows_path(results),
+            **wine.copy_of_store(store),
+        )
+    finally:
+        shutil.rmtree(store, ignore_errors=True)
 
 
 def read_outcomes(results: Path) -> dict[str, tuple[str, str]]:

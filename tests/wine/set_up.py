@@ -80,7 +80,7 @@ def set_up() -> Path:
 
 def recipe(base: Path) -> str:
     """Return a name for what a set-up is made of: another one after every change of it."""
-    files = sorted([*HERE.glob("set_up.py"), *HERE.glob("*.c"), ROOT / "requirements.txt"])
+    files = sorted([HERE / "set_up.py", HERE / "sitecustomize.py", *HERE.glob("*.c"), ROOT / "requirements.txt"])
     parts = [*(file.read_bytes() for file in files), str(base).encode()]
     return hashlib.sha256(b"\0".join(parts)).hexdigest()[:12]
 
@@ -184,6 +184,7 @@ def exported(library: Path) -> list[str]:
 def install_packages(target: Path) -> None:
     """Install wheels for Windows: our requirements, and what the tests need."""
     step("win_amd64 wheels of our requirements and of what the tests need")
+    shutil.copy(HERE / "sitecustomize.py", target)
     pip("install", "--no-compile", "--target", target, *PACKAGES, "--requirement", ROOT / "requirements.txt")
 
 
