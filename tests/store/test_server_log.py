@@ -33,8 +33,8 @@ WINDOWS = """\
                 "LOG:  database system is shut down\n"
             ),
             (
-                "could not map anonymous shared memory: Cannot allocate memory (This error usually means that PostgreSQL's"
-                " request exceeded available memory)"
+                "could not map anonymous shared memory: Cannot allocate memory (This error usually means that"
+                " PostgreSQL's request exceeded available memory)"
             ),
         ),
         (
