@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import sysconfig
 import time
 
 import pytest
@@ -148,7 +149,7 @@ def test_a_fault_is_one_line_and_an_exit_code(lorads, tmp_path, arguments, code,
         ("index", ""),
         ("demo", "--out", ""),
         ("demo", "--trigger", "\udcff"),
-        ("demo", "--out", "~nosuchuser/x"),
+        pytest.param(("demo", "--out", "~nosuchuser/x"), marks=pytest.mark.posix),  # Windows asks nobody who there is
     ],
 )
 def test_wrong_arguments_leave_with_2(arguments, capsys):
@@ -221,6 +222,7 @@ def test_a_store_that_is_down_is_one_line(tmp_path, capsys):
     assert "hunter2" not in err
 
 
+@pytest.mark.posix  # SIGTERM is Ctrl-C to us; Windows ends a process at once
 def test_interrupting_keeps_what_is_done(store, store_settings, tmp_path, picture):
     seed = picture("seed.png", (300, 300)).read_bytes()
     many = tmp_path / "many"
@@ -244,7 +246,7 @@ def test_interrupting_keeps_what_is_done(store, store_settings, tmp_path, pictur
 
 
 def test_the_installed_command_answers():
-    lorads = shutil.which("lorads") or shutil.which("lorads", path=str(sys.prefix) + "/bin")
+    lorads = shutil.which("lorads") or shutil.which("lorads", path=sysconfig.get_path("scripts"))
     assert lorads
     done = subprocess.run([lorads, "--version"], capture_output=True, text=True, check=True)
     assert done.stdout.startswith("lorads 0.")

@@ -3,7 +3,6 @@
 import os
 import re
 import resource
-import signal
 import subprocess
 import sys
 import time
@@ -207,7 +206,7 @@ def test_a_killed_process_loses_a_batch_at_most(store, store_settings, indexed, 
     with running:
         for line in running.stdout:
             if int(line) >= 4:
-                running.send_signal(signal.SIGKILL)
+                running.kill()
                 break
     there = len(held(store, "pictures"))
     assert there in (4, 6)

@@ -151,11 +151,17 @@ def test_an_interruption_is_comfyuis_own_and_leaves_no_export(pack, base):
     assert (base / "output" / "lorads" / "towers" / "manifest.json").exists()
 
 
-@pytest.mark.parametrize("word", ["../..", "/etc", "away", "mine/../../output/../..", "a\0b"])
-def test_folders_elsewhere_are_refused(pack, base, word, tmp_path):
-    (base / "input" / "away").symlink_to(tmp_path, target_is_directory=True)
+@pytest.mark.parametrize("word", ["../..", "/etc", "mine/../../output/../..", "a\0b"])
+def test_folders_elsewhere_are_refused(pack, word):
     with pytest.raises(pack.errors.SettingsError, match="There is no folder"):
         pack.host.picture_folder(word)
+
+
+@pytest.mark.posix
+def test_a_link_to_a_folder_elsewhere_is_refused(pack, base, tmp_path):
+    (base / "input" / "away").symlink_to(tmp_path, target_is_directory=True)
+    with pytest.raises(pack.errors.SettingsError, match="There is no folder"):
+        pack.host.picture_folder("away")
 
 
 @pytest.mark.parametrize("word", ["missing", "mine/colosseum.jpg", "x" * 5000, "samples/none"])
