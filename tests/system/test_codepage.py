@@ -35,10 +35,10 @@ def test_other_systems_take_every_name():
     assert codepage._short_name(LONG) is None
 
 
-def test_a_store_that_postgresql_cannot_open_says_which_setting_helps(tmp_path, monkeypatch):
+def test_a_store_that_postgresql_cannot_open_says_which_setting_helps(folder, monkeypatch):
     monkeypatch.setattr(embedded, "ansi_path", lambda _path: None)
     with pytest.raises(StoreError, match=r"code page .*lorads\.toml: \[embedded\] folder"):
-        embedded.attach(tmp_path / "日本語")
+        embedded.attach(folder / "日本語")
 
 
 def test_a_store_lies_under_its_short_name_for_postgresql(folder, monkeypatch):

@@ -6,6 +6,7 @@ import shutil
 import stat
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -138,8 +139,6 @@ def test_a_link_in_a_tree_is_removed_and_what_it_names_stays(tmp_path):
 
 
 def test_a_file_that_is_being_replaced_is_read_after_a_moment(pair, monkeypatch):
-    from pathlib import Path
-
     real, calls = Path.read_bytes, []
 
     def read(path):
