@@ -46,15 +46,22 @@ def _forget_all() -> None:
 
 
 class Attached:
-    """A client of a running embedded server; ``conninfo`` is libpq's keyword string and holds the password."""
+    """A client of a running embedded server; ``conninfo`` is libpq's keyword string and holds the password.
+
+    ``cluster`` says where the server's files lie and which account runs it.
+    """
 
     def __init__(self, cluster: Cluster, client: FileLock, path: Path, conninfo: str) -> None:
         self.conninfo = conninfo
-        self.folder = cluster.folder
-        self._cluster = cluster
+        self.cluster = cluster
         self._client = client
         self._path = path
         _attached.add(self)
+
+    @property
+    def folder(self) -> Path:
+        """The store's folder."""
+        return self.cluster.folder
 
     def __repr__(self) -> str:
         return f"Attached({str(self.folder)!r})"
@@ -70,8 +77,8 @@ class Attached:
     def alive(self) -> bool:
         """Whether the server is there and takes connections at the address we have."""
         try:
-            found = running(self._cluster)
-            return found is not None and found.ready and conninfo(self._cluster, found) == self.conninfo
+            found = running(self.cluster)
+            return found is not None and found.ready and conninfo(self.cluster, found) == self.conninfo
         except (OSError, StoreError):  # attaching anew will tell what is wrong
             return False
 
@@ -85,7 +92,7 @@ class Attached:
         if not self._client.held:
             return
         try:
-            _leave(self._cluster, self._client, self._path)
+            _leave(self.cluster, self._client, self._path)
         except OSError as error:
             raise _unusable(self.folder, error) from error
 
