@@ -149,7 +149,8 @@ class Watcher:
         self._tell()
         lines = tail(self._folder)
         outcome = judge(self._order, exit_code, lines, since=self._status.started, stopped=stopped)
-        self._status = dataclasses.replace(self._status, loras=outcome.loras, exit_code=None if exit_code is None else signed(exit_code))
+        code = None if exit_code is None else signed(exit_code)
+        self._status = dataclasses.replace(self._status, loras=outcome.loras, exit_code=code)
         self._end(outcome.state, outcome.message)
 
     def _end(self, state: Any, message: str) -> None:  # noqa: ANN401 - a RunState
@@ -219,5 +220,5 @@ def main_of_process() -> None:
     """Watch the run whose folder is the last argument; what goes wrong is on standard error, a file in that folder."""
     if sys.platform == "win32":
         signal.signal(signal.SIGBREAK, signal.SIG_IGN)  # it is for the trainer, whose console is ours
-    words = json.loads(sys.stdin.buffer.read() or b"{}")
+    words = json.loads(sys.stdin.buffer.read())
     main(Path(sys.argv[-1]), words)

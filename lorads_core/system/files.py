@@ -87,7 +87,6 @@ def rename(source: Name, target: Name) -> None:
         FileExistsError: the name is taken.
     """
 
-
     def move() -> None:
         # Looked at each time: another one may take the name meanwhile, and POSIX would replace an empty folder.
         if os.path.lexists(target):

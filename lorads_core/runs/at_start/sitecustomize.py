@@ -1,7 +1,8 @@
 """Runs first in every Python of a trainer on Windows: Ctrl-Break raises KeyboardInterrupt, as Ctrl-C does.
 
-Python imports a module of this name when it starts (https://docs.python.org/3/library/site.html). Without it Ctrl-Break,
-the only event that Windows sends to one group of processes, ends Python on the spot, and no trainer saves anything.
+Python imports a module of this name when it starts (https://docs.python.org/3/library/site.html). Without it
+Ctrl-Break, the only event that Windows sends to one group of processes, ends Python on the spot, and no trainer saves
+anything.
 """
 
 import importlib
