@@ -181,7 +181,7 @@ def _trainers(settings: Settings) -> Iterator[Finding]:
             if profile.is_remote:
                 yield Finding(name, "good", f"{profile.kind} by {' '.join(profile.prefix)}, not looked at from here")
                 continue
-            faults = trainer(profile.kind).problems(TrainingConfig(), (), profile.folder)
+            faults = trainer(profile.kind).problems(TrainingConfig(), (), profile.home)
             said = [each.message for each in faults if each.severity == "error" and each.code == "config"]
             version, missing = modules(profile)
         except ImportError as error:

@@ -86,9 +86,14 @@ def rename(source: Name, target: Name) -> None:
         OSError: it cannot be moved, after `PATIENCE` seconds where another program holds something in it; it stays.
         FileExistsError: the name is taken.
     """
-    if os.path.lexists(target):
-        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), os.fspath(target))
-    patiently(lambda: os.rename(source, target))  # noqa: PTH104 - as above
+
+    def move() -> None:
+        # Looked at each time: another one may take the name meanwhile, and POSIX would replace an empty folder.
+        if os.path.lexists(target):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), os.fspath(target))
+        os.rename(source, target)  # noqa: PTH104 - as above
+
+    patiently(move)
 
 
 def remove(file: Name) -> None:
