@@ -16,8 +16,8 @@ _MOST_SPELLINGS = 16
 def true_path(path: Path) -> Path:
     """Return the real path of a file or folder, links followed, in the spelling of the file system.
 
-    macOS finds ``~/pictures`` where ``~/Pictures`` lies, and NFC where NFD lies; `Path.resolve` leaves both as they
-    were typed. Windows' `Path.resolve` gives the spelling of the file system by itself, and the share of a mapped drive.
+    macOS finds ``~/pictures`` where ``~/Pictures`` lies, and NFC where NFD lies; there `Path.resolve` leaves both as
+    they were typed. On Windows it gives the spelling of the file system by itself, and the share of a mapped drive.
     What is not there yet is spelled as it was typed.
 
     Raises:

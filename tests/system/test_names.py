@@ -66,7 +66,6 @@ def test_every_mixture_of_unicode_forms_is_a_spelling_the_given_one_first():
     assert len(spellings("/ä" * 40)) == 16
 
 
-def test_a_nul_character_is_an_error:
-
+def test_a_nul_character_is_an_error():
     with pytest.raises(ValueError, match="null"):
         true_path(Path("a\0b"))
