@@ -276,5 +276,7 @@ def _write_error(target: Path, error: OSError) -> ExportError:
     if error.errno in _FULL:
         return ExportError(f"The disk of {shown(target.parent)} is full: free some space, then export again.")
     if not target.parent.is_dir():
-        return ExportError(f"{shown(target)} cannot be written: its folder is not there. Make it, or choose another folder.")
+        return ExportError(
+            f"{shown(target)} cannot be written: its folder is not there. Make it, or choose another folder."
+        )
     return ExportError(f"{shown(target)} cannot be written: {files.reason(error)}.")
