@@ -338,7 +338,14 @@ def _reading_words(command: argparse.ArgumentParser) -> None:
         help="what text files beside pictures hold: .txt=wd, .txt=joytag, .caption=joycaption …"
         " (default: .txt=sidecar .caption=joycaption)",
     )
-    command.add_argument("--follow-links", action="store_true", help="follow symbolic links (default: leave them out)")
+    command.add_argument(
+        "--follow-links", action="store_true", help="follow symbolic links and junctions (default: leave them out)"
+    )
+    command.add_argument(
+        "--download",
+        action="store_true",
+        help="read files that are online only (OneDrive, iCloud), which downloads them (default: leave them out)",
+    )
 
 
 def _choosing_words(command: argparse.ArgumentParser) -> None:
