@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from .errors import LoradsError
 from .settings import Settings, load_settings, settings_path
+from .system.command import command
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -133,7 +134,7 @@ def _library(name: str, look: Callable[[str], LibraryReport]) -> Finding:
     said = f"{report.kind}, {report.images:,} images, {report.where}"
     worst = [problem.message for problem in report.problems if problem.severity != "info"]
     if worst:
-        return Finding(f"library {name}", "warning", said, f"{' '.join(worst)} See lorads libraries {name}.")
+        return Finding(f"library {name}", "warning", said, f"{' '.join(worst)} See {command('libraries', name)}.")
     return Finding(f"library {name}", "good", said)
 
 

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from importlib import import_module
 
 import pytest
 from PIL import Image
@@ -299,3 +300,18 @@ def test_every_long_node_ends_at_once_when_it_is_interrupted(pack):
         pack.interruption.interrupted = False
     for name, inputs in long.items():
         assert call(pack, name, **inputs).args, "the next run does all of it"
+
+
+def test_the_first_start_of_the_store_is_shown_on_the_node_that_waits_for_it(base, folder):
+    settings = folder / "lorads.toml"
+    settings.write_text(f"[embedded]\nfolder = '{folder / 'store'}'\n", encoding="utf-8")
+    with loaded(base, settings) as pack:
+        utils = import_module("comfy_execution.utils")
+        utils.current = utils.ExecutionContext("prompt", "7", None)
+        call(pack, "LoradsIndexImages", folder="mine")
+        first = [text for node, text in pack.said if node == "7" and "embedded store" in text]
+    assert len(first) == 1
+    assert "this happens once" in first[0]
+    with loaded(base, settings) as pack:  # not again, nor without a node
+        call(pack, "LoradsIndexImages", folder="mine")
+        assert not [text for _, text in pack.said if "embedded store" in text]
