@@ -7,6 +7,7 @@ import subprocess
 import sys
 import sysconfig
 import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -55,6 +56,14 @@ def test_the_demo_tells_the_whole_story(lorads, tmp_path):
     manifest = read_manifest(tmp_path / "demo")
     assert len(manifest["images"]) == 34
     assert all(image["caption"].startswith("oldlandmark, ") != image["regularization"] for image in manifest["images"])
+
+
+def test_the_printed_command_is_quoted_for_the_shell_of_the_system(lorads, tmp_path, monkeypatch):
+    root = tmp_path / "my demo & more"
+    config = root / "demo" / "training_config.toml"
+    assert f"--config_file '{config}'\n" in lorads("demo", "--out", root)[1]
+    monkeypatch.setattr("lorads_core.system.command.sys", SimpleNamespace(platform="win32"))
+    assert f'--config_file "{config}"\n' in lorads("demo", "--out", root)[1]
 
 
 def test_the_demo_again_writes_nothing_new(lorads, tmp_path):

@@ -52,7 +52,7 @@ def test_the_demo_exports_34_pictures(exports):
     assert len(list((exports / "demo").glob("*/*.txt"))) == 34
 
 
-@pytest.mark.parametrize("name", ["Jürgen Tom & Co", "日本語"])
+@pytest.mark.parametrize("name", ["Jürgen Tom & Co", "日本語"], ids=["a-Western-name", "a-Japanese-name"])
 def test_a_store_in_the_folder_of_a_user_called(make_folder, name):
     home = make_folder() / name
     home.mkdir()
