@@ -23,6 +23,7 @@ import platformdirs
 from ..errors import StoreError
 from ..system import files
 from ..system.codepage import ansi_path
+from ..system.names import true_path
 from . import cluster as clusters
 from .binaries import make_folders, make_private, server_account
 from .clients import ServerLock, binaries_of, client_folder, stop_if_unused
@@ -121,10 +122,14 @@ def attach(data_folder: Path | None = None) -> Attached:
     """
     folder = (data_folder or default_folder()).expanduser()
     try:
-        # strict=False: the folder need not be there; links are resolved so that all clients name it alike.
-        return _attach(folder.resolve())
+        # It need not be there yet; all clients name it alike, also where the file system does not tell case.
+        return _attach(true_path(folder))
     except OSError as error:
         raise _unusable(folder, error) from error
+    except (RuntimeError, ValueError) as error:
+        raise StoreError(
+            f"{folder} is no folder for the embedded store: {error}. Choose another in lorads.toml."
+        ) from error
 
 
 def _attach(folder: Path) -> Attached:
