@@ -22,7 +22,9 @@ RUNS = "_runs"
 """In it, the folder of all runs of these exports; no export is called so."""
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9]+")
-DEVICES = frozenset({"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))})
+DEVICES = frozenset(
+    {"con", "prn", "aux", "nul", "conin$", "conout$", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))}
+)
 """Names that Windows opens as devices, whatever their extension.
 
 https://learn.microsoft.com/windows/win32/fileio/naming-a-file

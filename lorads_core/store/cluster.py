@@ -83,7 +83,7 @@ def _ensure_data(cluster: Cluster, tools: Binaries) -> None:
         _initialise(cluster, tools)
         return
     version_file = cluster.data / "PG_VERSION"
-    version = version_file.read_text().strip() if version_file.exists() else ""
+    version = files.read_text(version_file).strip() if version_file.exists() else ""
     if not version:
         raise StoreError(
             f"{cluster.data} is not a PostgreSQL data folder (no PG_VERSION in it): move it away, or choose another"
@@ -143,7 +143,8 @@ def _try_start(cluster: Cluster, tools: Binaries) -> str:
         return ""
     retire_pid_file(cluster)
     if cluster.log.exists() and cluster.log.stat().st_size > _LONGEST_LOG:
-        files.replace(cluster.log, cluster.log.with_suffix(".log.1"))
+        with suppress(OSError):  # somebody reads it: it goes on growing until the next start
+            files.replace(cluster.log, cluster.log.with_suffix(".log.1"))
     if not cluster.log.exists():
         write_private(cluster.log, "", cluster.account)
     before = cluster.log.stat().st_size

@@ -179,7 +179,8 @@ def _named_for_postgres(folder: Path) -> Path:
 def _leave(cluster: Cluster, client: FileLock, path: Path) -> None:
     with ServerLock(cluster):
         client.let_go()
-        files.remove(path)
+        with suppress(OSError):  # a virus scanner may have it open: whoever leaves next removes it
+            path.unlink()
         if not stop_if_unused(cluster):
             _log.warning("The embedded store in %s did not stop; it runs on.", cluster.folder)
 

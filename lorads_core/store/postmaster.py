@@ -159,7 +159,7 @@ def conninfo(cluster: Cluster, postmaster: Postmaster) -> str:
 
 def _password(cluster: Cluster) -> str:
     try:
-        return cluster.password_file.read_text(encoding="utf-8").strip()
+        return files.read_text(cluster.password_file).strip()
     except FileNotFoundError:
         raise StoreError(
             f"The embedded store's password file {cluster.password_file} is gone: put it back, or move {cluster.folder}"
@@ -177,7 +177,7 @@ def retire_pid_file(cluster: Cluster) -> None:
     path = cluster.data / "postmaster.pid"
     if not path.exists():
         return
-    lines = path.read_text(errors="replace").splitlines()
+    lines = files.read_bytes(path).decode(errors="replace").splitlines()
     if lines and lines[0].strip().isdecimal() and int(lines[0]):
         write_private(path, "\n".join([str(os.getpid()), *lines[1:]]) + "\n", cluster.account)
     else:
