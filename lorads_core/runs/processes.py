@@ -87,7 +87,8 @@ class Tree:
 
     def __init__(self, root: Process, *, with_own_children: bool) -> None:
         self.root = root
-        self._with_own = with_own_children
+        # Elsewhere we adopt nobody, and a child of ours may be Windows' conhost.exe, which lives as long as we do.
+        self._with_own = with_own_children and sys.platform == "linux"
         self._seen: dict[Process, None] = {root: None}
 
     def living(self) -> list[Process]:

@@ -20,7 +20,7 @@ from lorads_core.runs.log import Lines, Log, tail
 from lorads_core.runs.lora_file import no_numbers, read_lora, without_local_paths
 from lorads_core.runs.offer import chosen, offer
 from lorads_core.runs.outcome import saved
-from lorads_core.runs.reasons import reason
+from lorads_core.runs.reasons import reason, signed
 
 from ..standin_trainer import write_lora
 
@@ -127,7 +127,7 @@ def tensors(file):
 
 def test_an_offered_lora_is_the_same_with_more_metadata(lora, run, tmp_path):
     before = lora.read_bytes()
-    target = offer(run, lora, tmp_path / "loras", trigger="tom, cat")
+    target = offer(run, lora, tmp_path / "loras", trigger="tom, cat").file
     assert target == tmp_path / "loras" / "Tom.safetensors"
     assert tensors(target) == tensors(lora)
     assert lora.read_bytes() == before
@@ -146,36 +146,73 @@ def test_the_same_lora_is_offered_once_and_another_never_replaces_it(lora, run, 
     first = offer(run, lora, tmp_path / "loras")
     assert offer(run, lora, tmp_path / "loras") == first
     other = offer(dataclasses.replace(run, id=uuid4()), lora, tmp_path / "loras")
-    assert other.name == "Tom-2.safetensors"
+    assert other.file.name == "Tom-2.safetensors"
     assert sorted(path.name for path in (tmp_path / "loras").iterdir()) == ["Tom-2.safetensors", "Tom.safetensors"]
 
 
+@pytest.mark.posix
 def test_what_lies_under_the_name_stays(lora, run, tmp_path):
     (tmp_path / "loras").mkdir()
     mine = tmp_path / "loras" / "Tom.safetensors"
     mine.write_text("mine")
     (tmp_path / "loras" / "Tom-2.safetensors").symlink_to("/nowhere")
-    assert offer(run, lora, tmp_path / "loras").name == "Tom-3.safetensors"
+    assert offer(run, lora, tmp_path / "loras").file.name == "Tom-3.safetensors"
     assert mine.read_text() == "mine"
 
 
 def test_a_link_costs_no_space(lora, run, tmp_path):
     target = offer(run, lora, tmp_path / "loras", link=True)
-    assert target.samefile(lora)
+    assert target == (tmp_path / "loras" / "Tom.safetensors", "")
+    assert target.file.samefile(lora)
     assert offer(run, lora, tmp_path / "loras", link=True) == target
     with pytest.raises(TrainerError, match="keeps its metadata"):
         offer(run, lora, tmp_path / "loras", link=True, without_paths=True)
 
 
+def test_where_no_link_can_be_made_the_lora_is_copied_and_that_is_said(lora, run, tmp_path, faulty, monkeypatch):
+    faulty.refuse("link", winerror=faulty.ACCESS_DENIED)
+    faulty.refuse("symlink", winerror=faulty.NO_PRIVILEGE)
+    offered = offer(run, lora, tmp_path / "loras", link=True)
+    assert not offered.file.samefile(lora)
+    assert read_lora(offered.file).metadata["lorads.run"] == str(run.id)
+    assert offered.message == "It was copied: no link can be made between these two drives."
+    monkeypatch.setattr("lorads_core.runs.offer.sys.platform", "win32")
+    again = offer(run, lora, tmp_path / "loras", link=True)
+    assert again.file == offered.file
+    assert "Developer Mode" in again.message
+
+
+def test_a_lora_that_comfyui_has_loaded_is_offered_again(lora, run, tmp_path, faulty):
+    target = offer(run, lora, tmp_path / "loras", trigger="tom").file
+    with faulty.held_open(target):
+        assert offer(run, lora, tmp_path / "loras", trigger="tom").file == target
+        before = target.read_bytes()
+        with pytest.raises(TrainerError, match=r"cannot be written to .* open in another program"):
+            offer(run, lora, tmp_path / "loras", trigger="cat")
+    assert target.read_bytes() == before
+    assert [each.name for each in target.parent.iterdir()] == [target.name]
+    faulty.refuse("replace", times=2)
+    offer(run, lora, tmp_path / "loras", trigger="cat")
+    assert read_lora(target).metadata["lorads.trigger"] == "cat"
+
+
+def test_a_lora_that_a_scanner_looks_at_is_read_a_moment_later(lora, faulty):
+    faulty.refuse("read", times=2, winerror=faulty.SHARING_VIOLATION)
+    assert read_lora(lora).ranks == {16}
+    faulty.refuse("read", winerror=faulty.SHARING_VIOLATION)
+    with pytest.raises(TrainerError, match=r"cannot be read: it is open in another program .*close it"):
+        read_lora(lora)
+
+
 @pytest.mark.parametrize("name", ["../../etc/x", "con", "a/b\\c", "ü" * 300, ""])
 def test_a_name_is_made_safe(lora, run, tmp_path, name):
-    target = offer(run, lora, tmp_path / "loras", name=name)
+    target = offer(run, lora, tmp_path / "loras", name=name).file
     assert target.parent == tmp_path / "loras"
     assert target.name.isascii()
 
 
 def test_local_paths_can_be_left_out(lora, run, tmp_path):
-    target = offer(run, lora, tmp_path / "loras", without_paths=True)
+    target = offer(run, lora, tmp_path / "loras", without_paths=True).file
     metadata = read_lora(target).metadata
     assert metadata["ss_sd_model_name"] == "base.safetensors"
     assert json.loads(metadata["ss_dataset_dirs"]) == {"10_tom": {"n_repeats": 10, "path": "tom"}}
@@ -200,7 +237,7 @@ def test_paths_become_names(value, said):
 
 def test_a_folder_that_cannot_be_written_is_said(lora, run, tmp_path):
     (tmp_path / "loras").write_text("a file")
-    with pytest.raises(TrainerError, match="cannot be written"):
+    with pytest.raises(TrainerError, match=r"cannot be written to .*loras"):
         offer(run, lora, tmp_path / "loras")
 
 
@@ -243,6 +280,7 @@ def test_a_log_keeps_its_beginning_and_its_end(tmp_path):
     log.close()
     assert sum(path.stat().st_size for path in tmp_path.iterdir()) <= 13 * 2**20
     assert (tmp_path / "log.txt").read_text().startswith("000000")
+    assert {path.name for path in tmp_path.iterdir()} == {"log.txt", "log-end.txt", "log-end-before.txt"}
     assert tail(tmp_path)[-1].startswith("000299")
     assert len(tail(tmp_path)) == 200
 
@@ -255,6 +293,20 @@ def test_a_bar_is_logged_before_what_follows_it(tmp_path):
     log.write([("9/9", False)])
     log.close()
     assert tail(tmp_path) == ["1/9", "3/9", "epoch 2", "9/9"]
+
+
+def test_a_log_that_somebody_reads_goes_on_and_loses_nothing(tmp_path, faulty):
+    log = Log(tmp_path)
+    with faulty.held_open(tmp_path / "log-end.txt"), faulty.held_open(tmp_path / "log-end-before.txt"):
+        for number in range(300):
+            log.write([(f"{number:06d} " + "x" * 90, True)] * 1000)
+    assert tail(tmp_path)[-1].startswith("000299")
+    faulty.refuse("write", times=3)
+    for number in range(300, 304):
+        log.write([(f"{number:06d}", True)])
+    assert tail(tmp_path)[-4:] == ["000300", "000301", "000302", "000303"]
+    faulty.refuse("read", times=2)
+    assert tail(tmp_path)[-1] == "000303"
 
 
 def test_a_full_disk_stops_no_log(tmp_path):
@@ -286,13 +338,25 @@ TRACE = """Traceback (most recent call last):
         (f"[rank0]: {TRACE}[rank0]: KeyError: 'x'", 1, "KeyError: 'x'"),
         ("something odd", 5, "exit code 5; its last line: something odd"),
         ("", 0, "exit code 0 and said nothing"),
-        ("", -9, "want of memory"),
-        ("bye", -11, "SIGSEGV; its last line: bye"),
+        pytest.param("", -9, "want of memory", marks=pytest.mark.posix),
+        pytest.param("bye", -11, "SIGSEGV; its last line: bye", marks=pytest.mark.posix),
+        ("", 3221225477, "exit code 0xC0000005 (access violation"),
+        ("", -1073741819, "exit code 0xC0000005 (access violation"),
+        ("bye", 3221225786, "0xC000013A (ended by Ctrl-C, Ctrl-Break or a closed console); its last line: bye"),
+        ("", 3221226505, "0xC0000409 (fail fast"),
+        ("", 3221225725, "0xC00000FD (stack overflow"),
+        ("", 3221225781, "0xC0000135 (a DLL was not found"),
+        ("", 3221225794, "0xC0000142 (a DLL could not be initialized"),
         ("", None, "The trainer ended and said nothing"),
     ],
 )  # fmt: skip
 def test_the_reason_is_one_sentence(lines, code, said):
     assert said in reason(lines.splitlines(), code)
+
+
+@pytest.mark.parametrize(("code", "stored"), [(0, 0), (1, 1), (-9, -9), (3221225477, -1073741819)])
+def test_an_exit_code_of_windows_becomes_one_that_a_database_takes(code, stored):
+    assert signed(code) == stored
 
 
 ORDER = files.Order(
@@ -317,11 +381,15 @@ def test_an_order_and_a_status_come_back_as_they_were(tmp_path):
     assert files.read_history(tmp_path) == [files.Point(1, 0.5, 0.2, None)]
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"state": 3}', '{"points": 3}', "\xff"])
-def test_a_damaged_file_of_a_run_is_as_good_as_none(tmp_path, content):
+@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"state": 3}', '{"points": 3}', "\xff", "\0" * 512])
+def test_a_damaged_file_of_a_run_tells_nothing_and_ends_nothing(tmp_path, content):
+    assert files.read_status(tmp_path) is None
     for name in (files.ORDER, files.STATUS, files.HISTORY):
         (tmp_path / name).write_text(content, encoding="latin-1")
-    assert files.read_status(tmp_path) is None
+    rebuilt = files.read_status(tmp_path)
+    assert (rebuilt.state, rebuilt.ended, rebuilt.watcher, rebuilt.trainer) == ("running", None, None, None)
+    files.write_trainer(tmp_path, files.Process(7, 2.5))
+    assert files.read_status(tmp_path).trainer == files.Process(7, 2.5)
     assert files.read_history(tmp_path) == []
     with pytest.raises(TrainerError, match="missing or damaged"):
         files.read_order(tmp_path)

@@ -2,6 +2,8 @@
 
 import os
 import sys
+from contextlib import suppress
+from pathlib import PurePosixPath
 
 import pytest
 
@@ -83,6 +85,29 @@ def test_for_ssh_all_is_one_quoted_word():
     ]  # fmt: skip
     assert profile.home is None
     profile.check()  # another machine's folders are not looked for here
+
+
+@pytest.mark.parametrize("platform", ["win32", "darwin", "linux"])
+def test_paths_of_another_machine_stay_as_they_were_written(monkeypatch, tmp_path, platform):
+    monkeypatch.setattr(sys, "platform", platform)
+    (tmp_path / "real").mkdir()
+    home = tmp_path / "home"  # on macOS /home is a link too
+    with suppress(OSError):
+        home.symlink_to(tmp_path / "real")
+    folder = PurePosixPath("/home/me/sd") if os.name == "nt" else PurePosixPath(home / "sd")
+    ssh = {"kind": "sd-scripts", "folder": str(folder), "prefix": ["ssh.exe", "-tt", "box"]}
+    profile = profile_of(ssh)
+    assert profile.argv(["train.py"])[-1] == f"cd {folder} && exec {folder}/venv/bin/python train.py"
+    assert profile_of({**ssh, "venv": "/opt/v"}).argv([])[-1] == f"cd {folder} && exec /opt/v/bin/python"
+    assert profile_of({**ssh, "python": "/usr/bin/python3"}).argv([])[-1].endswith("exec /usr/bin/python3")
+    assert str(folder) not in profile.environment_of_trainer()["PATH"]
+
+
+@pytest.mark.parametrize("key", ["folder", "venv", "python"])
+def test_a_path_of_another_machine_must_be_whole(key):
+    values = {"kind": "sd-scripts", "folder": "/opt/sd", "prefix": ["ssh", "-tt", "box"], key: "~/sd"}
+    with pytest.raises(SettingsError, match=rf"{key}: write the path on the other machine in full"):
+        profile_of(values)
 
 
 def test_options_of_accelerate_go_to_those_that_it_starts(tmp_path):

@@ -5,8 +5,8 @@ import os
 import subprocess
 import sys
 import threading
-import time
 from dataclasses import replace
+from datetime import timedelta
 
 import psutil
 import pytest
@@ -259,9 +259,9 @@ def test_an_order_that_nobody_took_up_has_failed(store, make_profile, make_expor
     watcher.kill()
     trainer.kill()
     psutil.wait_procs([watcher, trainer], timeout=5)
-    (run.folder / files.STATUS).unlink()
-    os.utime(run.folder / files.ORDER, (time.time() - 120,) * 2)
-    run = until(run)
+    for name in (files.STATUS, files.TRAINER):
+        (run.folder / name).unlink()
+    run = until(replace(run, started_at=run.started_at - timedelta(hours=1)))
     assert (run.state, "never started" in run.message) == ("failed", True)
 
 

@@ -63,6 +63,30 @@ def test_a_graph_without_end_and_one_that_is_no_json_spoil_nothing(run):
     assert (run.folder / "tests" / "0001" / "results.json").stat().st_size < 4096
 
 
+def test_a_test_is_stored_and_read_while_a_scanner_is_in_the_way(run, faulty):
+    faulty.refuse("rename", times=2)
+    faulty.refuse("read", matching="*/results.json", times=2)
+    folder = keep(run, PICTURE, SCORES, About("mine"))
+    assert [trial.folder for trial in kept(run)] == [folder]
+    assert len(faulty.refused) == 4
+
+
+def test_a_test_that_cannot_be_stored_says_why_and_earlier_ones_stay(run, faulty):
+    keep(run, PICTURE, SCORES, About("mine"))
+    faulty.refuse("rename", winerror=faulty.SHARING_VIOLATION)
+    with pytest.raises(TrainerError, match=r"cannot be kept in .* open in another program"):
+        keep(run, PICTURE, SCORES, About("second"))
+    assert [trial.title for trial in kept(run)] == ["mine"]
+    assert [each.name for each in (run.folder / "tests").iterdir()] == ["0001"]
+
+
+def test_an_old_test_that_is_open_elsewhere_keeps_nobody_from_storing(run, faulty):
+    for n in range(1, 101):
+        (run.folder / "tests" / f"{n:04}").mkdir(parents=True)
+    faulty.refuse("rmdir", matching="*/tests/0001")
+    assert keep(run, PICTURE, SCORES, About("newest")).name == "0101"
+
+
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"scores": 5}', '{"scores": [{"label": 1, "x": 2}]}', "\udcff"])
 def test_a_damaged_test_is_left_out(run, text):
     keep(run, PICTURE, SCORES, About("whole"))

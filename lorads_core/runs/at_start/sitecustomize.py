@@ -8,7 +8,6 @@ anything.
 import importlib
 import signal
 import sys
-from contextlib import suppress
 from pathlib import Path
 
 if hasattr(signal, "SIGBREAK"):
@@ -16,6 +15,10 @@ if hasattr(signal, "SIGBREAK"):
 
 # The trainer's Python may have such a module of its own.
 sys.path[:] = [each for each in sys.path if Path(each or ".").resolve() != Path(__file__).resolve().parent]
-sys.modules.pop(__name__, None)
-with suppress(ModuleNotFoundError):
-    importlib.import_module("sitecustomize")
+ours = sys.modules.pop(__name__)
+try:
+    importlib.import_module(__name__)
+except ModuleNotFoundError as error:
+    if error.name != __name__:
+        raise
+    sys.modules[__name__] = ours
