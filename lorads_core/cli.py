@@ -23,14 +23,13 @@ _INTERRUPTED = 130
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return its exit code. Errors that a user can mend are one line, all others a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal or a pipe whose code page lacks a letter still gets the rest, also of `--help`.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     options = parser(_story, _doctor).parse_args(arguments)
     from .show import Screen  # noqa: PLC0415 - `lorads --help` needs no terminal library
 
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(
-            stream, io.TextIOWrapper
-        ):  # a terminal or a pipe whose code page lacks a letter still gets the rest
-            stream.reconfigure(errors="backslashreplace")
     # A lost server is told of in our words, once.
     logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)
 
