@@ -160,7 +160,8 @@ def picture_folder(folder: str) -> Path:
     roots = [Path(folder_paths.get_input_directory()), Path(folder_paths.get_output_directory())]
     found = [path for root in (*roots, *settings().picture_roots) if (path := under(root, folder))]
     samples = under(SAMPLES.parent, folder)
-    if samples and samples.is_relative_to(SAMPLES.resolve()):
+    ours = under(SAMPLES.parent, SAMPLES.name)
+    if samples and ours and samples.is_relative_to(ours):
         found.append(samples)
     for path in found:
         if _is_folder(path):
@@ -180,7 +181,7 @@ def kept_folder(folder: str) -> Path:
     root = Path(folder_paths.get_input_directory()) / EXPORTS
     root.mkdir(parents=True, exist_ok=True)
     place = under(root, folder) if folder.strip() else None
-    if place is None or place == root.resolve():
+    if place is None or place == under(root, ""):
         raise SettingsError(
             f"{folder!r:.80} is no folder for the images that are wired in: write a name, e.g. my_pictures. They are"
             " kept under input/lorads."

@@ -1,5 +1,6 @@
 """lorads.toml: what is not understood is refused by name, and a password shows nowhere."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -100,3 +101,30 @@ def test_not_utf8(tmp_path):
 def test_unknown_library(settings_file):
     with pytest.raises(SettingsError, match="known are: pictures"):
         load_settings(settings_file("")).library("elsewhere")
+
+
+@pytest.mark.parametrize("fault", [OSError(9, "Invalid handle"), ValueError("embedded null character")])
+def test_a_path_that_the_system_will_not_look_at_is_named(settings_file, monkeypatch, fault):
+    def resolve(_path, strict=False):  # noqa: ARG001, FBT002 - as pathlib's
+        raise fault
+
+    path = settings_file("[roots]\nexports = 'con'")
+    monkeypatch.setattr(Path, "resolve", resolve)
+    with pytest.raises(SettingsError, match="'con' is no path of a file or folder"):
+        load_settings(path)
+
+
+def test_a_drive_without_a_backslash_would_mean_its_current_folder(settings_file, monkeypatch):
+    path = settings_file("[roots]\npictures = ['D:pictures']")
+    monkeypatch.setattr(sys, "platform", "win32")
+    with pytest.raises(SettingsError, match="lacks a backslash behind its drive"):
+        load_settings(path)
+
+
+@pytest.mark.skipif(sys.platform != "win32", reason="paths of Windows")
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [(r"\\nas\pictures\a", r"\\nas\pictures\a"), (r"\\?\UNC\nas\pictures", "\\\\nas\\pictures\\"), ("C:/x", "C:\\x")],
+)
+def test_shares_of_windows_are_folders(settings_file, text, expected):
+    assert str(load_settings(settings_file(f"[roots]\nexports = '{text}'")).export_root) == expected

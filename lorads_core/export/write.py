@@ -117,12 +117,13 @@ def long_paths(folder: Path, written: Iterable[str]) -> Iterator[Problem]:
     """Yield a problem where a trainer could not write its caches beside pictures of an export, by Windows' rules."""
     long = [file for file in written if is_too_long(folder / file, _CACHE_SUFFIX)]
     if long:
-        longest = max(long, key=len)
+        longest = str(folder / max(long, key=len))
+        pictures = f"{len(long):,} picture{'s' * (len(long) > 1)}"
         message = (
-            f"The paths of {len(long):,} pictures leave a trainer no room to write its caches beside them (Windows"
-            f" takes 259 characters; the longest has {len(str(folder / longest))}): {SHORTEN}."
+            f"The paths of {pictures} leave a trainer no room to write its caches beside them (Windows takes 259"
+            f" characters; the longest has {len(longest)}): {SHORTEN}."
         )
-        yield Problem("warning", "long-path", message, str(folder / longest))
+        yield Problem("warning", "long-path", message, longest)
 
 
 @contextmanager

@@ -17,7 +17,8 @@ def true_path(path: Path) -> Path:
     """Return the real path of a file or folder, links followed, in the spelling of the file system.
 
     macOS finds ``~/pictures`` where ``~/Pictures`` lies, and NFC where NFD lies; there `Path.resolve` leaves both as
-    they were typed. On Windows it gives the spelling of the file system by itself, and the share of a mapped drive.
+    they were typed. On Windows it gives the spelling of the file system by itself, and of a
+    mapped drive the share: its pictures are known under that.
     What is not there yet is spelled as it was typed.
 
     Raises:
@@ -25,6 +26,8 @@ def true_path(path: Path) -> Path:
         RuntimeError: the same of a link, before Python 3.13.
         ValueError: it holds a NUL character.
     """
+    if sys.platform == "win32":
+        path = Path(without_long_prefix(str(path)))
     real = path.resolve()
     if sys.platform != "darwin":
         return real
@@ -33,6 +36,14 @@ def true_path(path: Path) -> Path:
         if spelled is not None:
             return spelled / real.relative_to(there)
     return real
+
+
+def without_long_prefix(path: str) -> str:
+    r"""Return a Windows path without what marks it as long: ``\\?\C:\x`` is ``C:\x``, as other programs write it."""
+    share = r"\\?\UNC" + "\\"
+    if path[: len(share)].upper() == share:
+        return "\\\\" + path[len(share) :]
+    return path[4:] if re.match(r"\\\\\?\\[A-Za-z]:\\", path) else path
 
 
 def _spelled(path: Path) -> Path | None:

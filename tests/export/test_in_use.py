@@ -1,7 +1,9 @@
 """Exports over files that another program holds, as Windows has it: nothing is lost, and a later export succeeds."""
 
 import shutil
+import sys
 from dataclasses import replace
+from pathlib import PureWindowsPath
 from uuid import uuid4
 
 import pytest
@@ -10,7 +12,7 @@ from lorads_core.errors import ExportError
 from lorads_core.export.place import Place, read_manifest
 from lorads_core.export.plan import plan_export
 from lorads_core.export.versions import versions
-from lorads_core.export.write import write_export
+from lorads_core.export.write import long_paths, write_export
 from lorads_core.images.encode import ImagePolicy
 from lorads_core.system import files as ground
 
@@ -215,3 +217,32 @@ def test_an_export_that_was_cut_off_in_the_former_layout_goes_on(dataset, root):
     now = {path.name: path.stat().st_ino for path in (root / "Tom").rglob("*.png")}
     assert sum(inodes.get(name) == number for name, number in now.items()) == 3
     assert not former.exists()
+
+
+# Long paths
+
+
+def test_paths_without_room_for_a_trainers_caches_are_a_warning_on_windows(monkeypatch):
+    folder = PureWindowsPath("C:\\" + "x" * 180)
+    written = ["10_tom/" + "y" * length + ".png" for length in (20, 45, 50)]
+    assert list(long_paths(folder, written)) == []
+    monkeypatch.setattr(sys, "platform", "win32")
+    (problem,) = long_paths(folder, written)
+    assert (problem.severity, problem.code) == ("warning", "long-path")
+    assert problem.message.startswith("The paths of 2 pictures leave a trainer no room")
+    assert "the longest has 245" in problem.message
+    assert "LongPathsEnabled" in problem.message
+    assert list(long_paths(folder, written[:1])) == []
+
+
+def test_an_export_is_built_in_a_shorter_path_than_it_ends_in(tmp_path):
+    place = Place(tmp_path, "a-dataset-of-a-very-long-name-as-slugs-may-have")
+    assert len(str(place.content)) < len(str(place.final))
+    assert Place(tmp_path, "Tom").content != Place(tmp_path, "tom").content or sys.platform in {"win32", "darwin"}
+
+
+@pytest.mark.parametrize("platform", ["win32", "darwin"])
+def test_names_that_are_one_folder_are_built_in_one_place(tmp_path, monkeypatch, platform):
+    monkeypatch.setattr("lorads_core.export.place.true_path", lambda path: path)
+    monkeypatch.setattr(sys, "platform", platform)
+    assert Place(tmp_path, "Tom").content == Place(tmp_path, "tom").content

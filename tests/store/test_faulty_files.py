@@ -84,7 +84,7 @@ def test_copied_programs_wait_too(faulty, folder, monkeypatch):
 
 
 @pytest.fixture
-def modes(tmp_path, monkeypatch):  # after the folder that it would see being made
+def modes(monkeypatch):
     """Return the modes with which folders are made from now on; None where none was given."""
     seen = []
     real = binaries.Path.mkdir
@@ -97,7 +97,7 @@ def modes(tmp_path, monkeypatch):  # after the folder that it would see being ma
     return seen
 
 
-def test_on_windows_no_folder_of_the_store_gets_a_mode(modes, tmp_path, monkeypatch):
+def test_on_windows_no_folder_of_the_store_gets_a_mode(tmp_path, modes, monkeypatch):
     # From Python 3.12.4 on, 0o700 keeps the restricted token of an elevated user's PostgreSQL out.
     monkeypatch.setattr(sys, "platform", "win32")
     make_private(tmp_path / "private", None)
