@@ -16,7 +16,7 @@ from .runs import profile as profiles
 from .runs import state
 from .runs.log import tail
 from .runs.lora_file import read_lora
-from .runs.offer import chosen, offer
+from .runs.offer import Offered, chosen, offer
 from .runs.trainable import read_export
 from .store import runs as kept
 from .trainers import Subset, trainer
@@ -173,7 +173,7 @@ def lora(run: Run, epoch: str = "") -> Path:
 
 def offer_lora(
     run: Run, folder: Path, *, name: str = "", epoch: str = "", link: bool = False, without_paths: bool = False
-) -> Path:
+) -> Offered:
     """Put a LoRA of a run into a folder of LoRAs, with its trigger and where it is from; see `offer`."""
     file = chosen(run, epoch)
     trigger = files.read_order(run.folder).trigger

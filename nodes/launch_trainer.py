@@ -89,10 +89,10 @@ class LaunchTrainer(io.ComfyNode):
             run = host.watched(run, str(cls.hidden.unique_id))
         if run.is_over and run.state != "completed":
             raise TrainerError(_why(run))
-        lora = _offered(run, name, offer) if run.state == "completed" else ""
+        lora, message = _offered(run, name, offer) if run.state == "completed" else ("", "")
         plot = host.image(core.drawn.loss_picture(run, core.training.history(run.folder)))
         return io.NodeOutput(
-            run, lora, plot, host.image_list(core.training.samples(run)), ui=ui.PreviewText(_text(run, lora))
+            run, lora, plot, host.image_list(core.training.samples(run)), ui=ui.PreviewText(_text(run, lora, message))
         )
 
 
@@ -112,13 +112,13 @@ def _started(folder: Path, profile: str) -> Run:
     return core.training.train(host.store(), installed, folder)
 
 
-def _offered(run: Run, name: str, offer: Offered) -> str:
-    """Put the LoRA among ComfyUI's, and return its name there."""
+def _offered(run: Run, name: str, offer: Offered) -> tuple[str, str]:
+    """Put the LoRA among ComfyUI's; return its name there, and what was done in another way than asked."""
     place = host.lora_folder()
-    target = core.training.offer_lora(
+    target, message = core.training.offer_lora(
         run, place / "lorads", name=name, link=offer == "link", without_paths=offer == "copy without local paths"
     )
-    return target.relative_to(place).as_posix()
+    return target.relative_to(place).as_posix(), message
 
 
 def _why(run: Run) -> str:
@@ -126,9 +126,9 @@ def _why(run: Run) -> str:
     return f"The training of {run.name} is {run.state}. {run.message}\n{said}".strip()
 
 
-def _text(run: Run, lora: str) -> str:
+def _text(run: Run, lora: str, message: str) -> str:
     lines = [host.training_text(run)]
     if lora:
-        lines.append(f"LoRA: {lora}")
+        lines += [f"LoRA: {lora}", *filter(None, [message])]
     lines += [f"Saved: {len(run.loras)}"] if run.loras else []
     return "\n".join(lines)

@@ -26,6 +26,8 @@ from lorads_core.store.connect import Store
 from lorads_core.store.embedded import attach
 from lorads_core.store.migrations import migrate
 
+from .faulty import Faulty
+
 # A shell's background job ignores Ctrl-C, and all that it starts inherits that: here are tests that interrupt programs.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -218,6 +220,12 @@ def server(make_server):
 def server_dsn(server):
     """Return the DSN of a new, empty database on that server, with every right."""
     return server.dsn(database=server.database())
+
+
+@pytest.fixture
+def faulty(monkeypatch):
+    """Return a file system that refuses what it is asked to refuse, as Windows does: see `faulty.py`."""
+    return Faulty(monkeypatch.setattr)
 
 
 @pytest.fixture

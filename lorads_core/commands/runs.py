@@ -148,7 +148,7 @@ def _offer(options: argparse.Namespace, screen: Screen) -> int:
     settings = load_settings(options.settings)
     with open_store(settings) as store:
         run = training.run_called(store, options.name)
-    target = training.offer_lora(
+    offered = training.offer_lora(
         run,
         options.folder.resolve(),
         name=options.called,
@@ -156,7 +156,7 @@ def _offer(options: argparse.Namespace, screen: Screen) -> int:
         link=options.link,
         without_paths=options.without_paths,
     )
-    screen.step("LoRA", str(target))
+    screen.step("LoRA", f"{offered.file} {offered.message}".strip())
     return 0
 
 

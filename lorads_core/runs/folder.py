@@ -9,10 +9,14 @@ import dataclasses
 import json
 import os
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
+from filelock import FileLock, Timeout
+
 from ..errors import TrainerError
+from ..system import files
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,7 +29,17 @@ STATUS = "status.json"
 HISTORY = "history.json"
 STOP = "stop"
 LOCK = "watcher.lock"
+"""Locked by the watcher for as long as it lives."""
+TRAINER = "trainer.json"
+"""Made by the one who starts the trainer, before that; whoever finds it there starts none."""
 FAULTS = "watcher.txt"
+GRACE = 15.0
+"""Seconds that a trainer has to end when it is asked to, if its profile says nothing else."""
+_WRITE_PATIENCE = 0.5  # seconds: a status that cannot be written now is written at the next turn
+
+
+class UnreadableError(TrainerError):
+    """A file of a run is there and cannot be read just now: nothing is known, least of all that the run has ended."""
 
 
 class Process(NamedTuple):
@@ -65,7 +79,7 @@ class Order:
     trigger: str = ""
     reports: str = ""
     masked: tuple[str, ...] = ()
-    grace: float = 15.0
+    grace: float = GRACE
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +112,10 @@ def read_order(folder: Path) -> Order:
     """Return what was ordered.
 
     Raises:
+        UnreadableError: it cannot be read just now.
         TrainerError: it is not there or damaged.
     """
-    values = _read(folder / ORDER)
+    values = _read(folder / ORDER) or {}
     try:
         values |= {name: tuple(values[name]) for name in ("argv", "checkpoints", "masked")}
         return Order(**values)
@@ -109,19 +124,98 @@ def read_order(folder: Path) -> Order:
 
 
 def write_status(folder: Path, status: Status) -> None:
-    """Put a status in the place of the former one; no reader ever sees half of it."""
+    """Put a status in the place of the former one; no reader ever sees half of it.
+
+    Raises:
+        OSError: it cannot be written just now, as while others read the former one all the time.
+    """
     _write(folder / STATUS, dataclasses.asdict(status))
 
 
 def read_status(folder: Path) -> Status | None:
-    """Return the last status, None where there is none yet."""
+    """Return the last status, None where there is none yet.
+
+    Of a damaged one, as a power failure leaves it, what else the folder knows is put together.
+
+    Raises:
+        UnreadableError: it cannot be read just now.
+    """
     values = _read(folder / STATUS)
+    if values is None:
+        return None
     try:
         values |= {name: Process(*values[name]) for name in ("watcher", "trainer") if values[name]}
         values["loras"] = tuple(values["loras"])
         return Status(**values)
     except (KeyError, TypeError):
+        return rebuilt_status(folder)
+
+
+def rebuilt_status(folder: Path) -> Status:
+    """Return a status of what the folder knows without one; it names no watcher.
+
+    Raises:
+        UnreadableError: it cannot be read just now.
+    """
+    trainer, points = read_trainer(folder), read_history(folder)
+    return Status(
+        state="running",
+        trainer=trainer,
+        step=points[-1].step if points else 0,
+        started=trainer.start if trainer else _changed(folder / ORDER),
+        at=_changed(folder / STATUS),
+    )
+
+
+def _changed(path: Path) -> float:
+    """Return when a file was changed last, in seconds since 1970; now, where that is not known."""
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return time.time()
+
+
+def claim(folder: Path) -> bool:
+    """Become the only one who may start the trainer of a run; return whether nobody was before.
+
+    Whoever gives a run up as never started claims it too: what is late then starts nothing.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    try:
+        with (folder / TRAINER).open("x", encoding="utf-8"):
+            return True
+    except FileExistsError:
+        return False
+
+
+def write_trainer(folder: Path, trainer: Process) -> None:
+    """Note who the trainer is, once: a status is written all the time, and may be damaged."""
+    _write(folder / TRAINER, {"id": trainer.id, "start": trainer.start})
+
+
+def read_trainer(folder: Path) -> Process | None:
+    """Return who the trainer is, None where that was not noted.
+
+    Raises:
+        UnreadableError: it cannot be read just now.
+    """
+    try:
+        return Process(**(_read(folder / TRAINER) or {}))
+    except TypeError:
         return None
+
+
+def is_watched(folder: Path) -> bool:
+    """Say whether a watcher holds its lock, or may hold it: where that cannot be found out, too."""
+    if not os.path.lexists(folder / LOCK):
+        return False
+    try:
+        with FileLock(folder / LOCK).acquire(timeout=0):
+            return False
+    except (OSError, Timeout):
+        return True
 
 
 def write_history(folder: Path, points: list[Point]) -> None:
@@ -130,10 +224,10 @@ def write_history(folder: Path, points: list[Point]) -> None:
 
 
 def read_history(folder: Path) -> list[Point]:
-    """Return the training's course so far, in order of steps."""
+    """Return the training's course so far, in order of steps; empty where it cannot be read."""
     try:
-        return [Point(*values) for values in _read(folder / HISTORY)["points"]]
-    except (KeyError, TypeError):
+        return [Point(*values) for values in (_read(folder / HISTORY) or {})["points"]]
+    except (UnreadableError, KeyError, TypeError):
         return []
 
 
@@ -144,18 +238,30 @@ def wish_stop(folder: Path) -> None:
 
 def stop_is_wished(folder: Path) -> bool:
     """Say whether somebody has asked for it."""
-    return (folder / STOP).exists()
+    return os.path.exists(folder / STOP)  # noqa: PTH110 - a Path's own raises where it cannot look
 
 
 def _write(path: Path, values: Mapping[str, object]) -> None:
     whole = path.with_suffix(".new")
     whole.write_text(json.dumps(values), encoding="utf-8")
-    os.replace(whole, path)  # noqa: PTH105 - it replaces on every system, and says so
+    files.patiently(lambda: os.replace(whole, path), _WRITE_PATIENCE)  # noqa: PTH105 - as in `files`
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path) -> dict[str, Any] | None:
+    """Return the values of a file, none at all where it is damaged, None where it is not there.
+
+    Raises:
+        UnreadableError: it cannot be read just now, also after some tries: Windows refuses that while it is replaced.
+    """
     try:
-        values: object = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        text = files.read_text(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except UnicodeDecodeError:
         return {}
+    except OSError as error:
+        raise UnreadableError(f"{path} cannot be read now: {files.reason(error)}.") from error
+    values: object = None
+    with suppress(ValueError):
+        values = json.loads(text)
     return cast("dict[str, Any]", values) if isinstance(values, dict) else {}

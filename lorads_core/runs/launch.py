@@ -6,8 +6,11 @@ started again, and what was trained is not trained again unasked.
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import socket
+import sys
+from contextlib import suppress
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
@@ -16,17 +19,24 @@ from ..errors import TrainerError
 from ..model import Run
 from ..paths import RUNS, STAGING
 from ..store import runs as kept
+from ..system.files import reason
 from ..trainers import trainer
 from . import folder as files
+from .output import configs_of, make_output
 from .profile import secrets_of
 from .state import failed, refreshed, start_watcher
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import psycopg
 
     from ..store.connect import Store
     from .profile import Profile
     from .trainable import Trainable
+
+_CONFIGS = "config"
+"""In a run's folder: copies of the export's configs that name an output of its own."""
 
 
 def launch(store: Store, profile: Profile, export: Trainable, *, again: bool = False) -> Run:
@@ -36,34 +46,46 @@ def launch(store: Store, profile: Profile, export: Trainable, *, again: bool = F
         store: where runs are kept.
         profile: the installed trainer.
         export: what to train.
-        again: train anew although it was trained; what it gave is moved aside.
+        again: train it also where it was trained already; it saves into a new folder.
 
     Raises:
         TrainerError: the export is for another trainer, or this trainer would refuse it.
         SettingsError: the trainer is not where its profile says.
     """
     with store.connection() as connection:
-        if not again and (there := found(connection, export)):
-            return there
+        there = found(connection, export)
+    if there and not (again and there.is_over):
+        return there
     _check(profile, export)
     run = _new_run(profile, export)
-    order, environment = _order(profile, export)
     with store.connection() as connection:
         if not kept.begin(connection, run, export.kind):
             return _alive(connection, export)
-    # From here on everybody knows of it: nobody else makes room, or starts a second one.
+    # From here on everybody knows of it: nobody else starts a second one.
     try:
+        run, configs = _placed(run, export)
+        order, environment = _order(profile, export, run.output, configs)
         with store.connection() as connection:
-            _make_room(connection, run)
-        run.folder.mkdir(parents=True)
+            kept.change(connection, run)
         files.write_order(run.folder, order)
         start_watcher(run.folder, {"environment": environment})
-    except OSError as error:
-        message = f"The training could not be started: {error}."
+    except (OSError, TrainerError) as error:
+        with suppress(OSError):
+            if run.folder.is_dir() and not files.claim(run.folder):
+                return run  # its watcher is at it all the same
+        why = f"{error.filename}: {reason(error)}." if isinstance(error, OSError) else str(error)
+        message = f"The training could not be started: {why}"
         with store.connection() as connection:
             kept.change(connection, failed(run, message))
         raise TrainerError(message) from error
     return run
+
+
+def _placed(run: Run, export: Trainable) -> tuple[Run, Path]:
+    """Make the folders of a run; return it with its output, and where the configs lie that name that."""
+    run.folder.mkdir(parents=True)
+    output = make_output(export.output)
+    return dataclasses.replace(run, output=output), configs_of(export, output, run.folder / _CONFIGS)
 
 
 def found(connection: psycopg.Connection, export: Trainable) -> Run | None:
@@ -93,7 +115,14 @@ def _check(profile: Profile, export: Trainable) -> None:
             f"{export.folder} was exported for {wanted}, and the profile {profile.name!r} is {has}: export it for"
             f" {has}, or choose another profile."
         )
+    if profile.is_remote and sys.platform == "win32":
+        raise TrainerError(
+            f"{profile.name!r} trains on another machine by ssh, where an export must have the very path that it has"
+            f" here, and {export.folder} is none of Linux: copy the export there and train it there, or run LoRADS in"
+            " WSL on a folder that both machines have under one path."
+        )
     profile.check()
+    trainer(profile.kind).command(export.config, export.folder, profile.accelerate)  # it may refuse the options
     problems = trainer(profile.kind).problems(export.config, (), profile.home)
     refused = [problem.message for problem in problems if problem.severity == "error" and problem.code == "config"]
     if refused:
@@ -112,7 +141,7 @@ def _check_models(profile: Profile, export: Trainable) -> None:
         return
     for file in filter(os.path.isabs, (config.checkpoint, config.clip_l, config.t5xxl, config.ae)):
         if not os.path.exists(file):  # noqa: PTH110 - Path's own may raise
-            raise TrainerError(f"There is no model {file}: mend it in the training config, and export again.")
+            raise TrainerError(f"There is no model {file}: choose another in the training config, and export again.")
 
 
 def _new_run(profile: Profile, export: Trainable) -> Run:
@@ -134,17 +163,17 @@ def _new_run(profile: Profile, export: Trainable) -> Run:
     )
 
 
-def _order(profile: Profile, export: Trainable) -> tuple[files.Order, dict[str, str]]:
+def _order(profile: Profile, export: Trainable, output: Path, configs: Path) -> tuple[files.Order, dict[str, str]]:
     """Return what to start, and with which environment."""
     chosen = trainer(profile.kind)
     training = export.manifest["training"]
     environment = profile.environment_of_trainer()
-    reports = chosen.reports(export.output)
+    reports = chosen.reports(output)
     order = files.Order(
         trainer=profile.kind,
-        argv=tuple(profile.argv(chosen.command(export.config, export.folder, profile.accelerate))),
+        argv=tuple(profile.argv(chosen.command(export.config, configs, profile.accelerate))),
         cwd=str(export.folder.parent if profile.is_remote else profile.folder),
-        output=str(export.output),
+        output=str(output),
         checkpoints=tuple(training["checkpoints"]),
         rank=export.config.network_dim,
         total_steps=training["total_steps"],
@@ -155,14 +184,3 @@ def _order(profile: Profile, export: Trainable) -> tuple[files.Order, dict[str, 
         grace=profile.stop_seconds,
     )
     return order, environment
-
-
-def _make_room(connection: psycopg.Connection, run: Run) -> None:
-    """Make an empty folder to train into; what an earlier training has left there is moved aside."""
-    if run.output.exists() and any(run.output.iterdir()):
-        number = 1
-        while (aside := run.output.with_name(f"{run.output.name}.{number}")).exists():
-            number += 1
-        run.output.rename(aside)
-        kept.move_output(connection, run, aside)
-    run.output.mkdir(parents=True, exist_ok=True)

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import codecs
+import os
 import re
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
+
+from ..system.files import READ_PATIENCE, patiently
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
 HEAD = "log.txt"
-TAIL = "log-end.txt"
-_FORMER_TAIL = "log-end-before.txt"
+TAILS = ("log-end.txt", "log-end-before.txt")
+"""Written in turns: none is renamed, which Windows refuses while somebody reads it."""
 _MOST = 4 * 1024**2  # bytes, of the beginning and of each of the two parts of the end
+_MOST_UNWRITTEN = 1024**2  # bytes that wait while a file cannot be written
 _LONGEST = 16_384  # characters of a line
 _PROGRESS_EVERY = 30.0  # seconds: a bar is redrawn many times a second
 _COLOURS = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-_])")
@@ -53,23 +57,26 @@ class Log:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._file = folder / HEAD
+        self._file: Path = folder / HEAD
         self._size = 0
+        self._unwritten = b""
         self._bar = ""
         self._bar_at = 0.0
 
     def write(self, lines: Iterable[tuple[str, bool]]) -> None:
         """Write lines, as `Lines` gives them."""
         text = "".join(f"{line}\n" for line in self._kept(lines))
-        if not text:
+        data = self._unwritten + text.encode(errors="replace")
+        if not data:
             return
-        data = text.encode(errors="replace")
+        turn = bool(self._size) and self._size + len(data) > _MOST
+        target = self._next() if turn else self._file
+        self._unwritten = data[-_MOST_UNWRITTEN:]
         with suppress(OSError):
-            if self._size + len(data) > _MOST and self._size:
-                self._turn()
-            with self._file.open("ab") as file:
+            with target.open("wb" if turn else "ab") as file:
                 file.write(data)
-            self._size += len(data)
+            self._file, self._size = target, len(data) + (0 if turn else self._size)
+            self._unwritten = b""
 
     def close(self) -> None:
         """Write the last line of a progress bar."""
@@ -90,27 +97,36 @@ class Log:
             self._bar, self._bar_at = "", now
         return kept
 
-    def _turn(self) -> None:
-        """Begin a new file: the end, whose older half makes room."""
-        end = self._folder / TAIL
-        if self._file == end:
-            end.replace(self._folder / _FORMER_TAIL)
-        self._file, self._size = end, 0
+    def _next(self) -> Path:
+        """Return the file to write after this one is full: the older half of the end makes room."""
+        return self._folder / TAILS[1 if self._file.name == TAILS[0] else 0]
 
 
 def tail(folder: Path, lines: int = 200, most: int = 256 * 1024) -> list[str]:
     """Return the last lines that were printed, of the last ``most`` bytes."""
     text = b""
-    for name in (TAIL, _FORMER_TAIL, HEAD):
+    for path in (*sorted((folder / name for name in TAILS), key=_age), folder / HEAD):
         if len(text) < most:
-            text = _last_bytes(folder / name, most - len(text)) + text
+            text = _last_bytes(path, most - len(text)) + text
     return text.decode(errors="replace").splitlines()[-lines:]
 
 
-def _last_bytes(path: Path, most: int) -> bytes:
+def _age(path: Path) -> tuple[float, int]:
+    """Return what sorts the newer half of the end first; of two as old as each other the newer is not full yet."""
     try:
+        found = path.stat()
+    except OSError:
+        return 0, 0
+    return -found.st_mtime_ns, found.st_size
+
+
+def _last_bytes(path: Path, most: int) -> bytes:
+    def read() -> bytes:
         with path.open("rb") as file:
-            file.seek(max(path.stat().st_size - most, 0))
+            file.seek(max(os.fstat(file.fileno()).st_size - most, 0))
             return file.read(most)
+
+    try:
+        return patiently(read, READ_PATIENCE)
     except OSError:
         return b""

@@ -11,10 +11,12 @@ import math
 import os
 import re
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 from ..errors import TrainerError
+from ..system import files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -79,12 +81,9 @@ def read_header(path: Path) -> LoraFile:
         TrainerError: it cannot be read, is no safetensors file, or is cut off.
     """
     try:
-        size = path.stat().st_size
-        with path.open("rb") as file:
-            length = int.from_bytes(file.read(_LENGTH), "little")
-            header = file.read(min(length, _LONGEST_HEADER))
+        size, length, header = files.patiently(lambda: _head(path))
     except OSError as error:
-        raise TrainerError(f"{path} cannot be read: {error.strerror}.") from error
+        raise TrainerError(f"{path} cannot be read: {files.reason(error)}.") from error
     if length > _LONGEST_HEADER or len(header) < length or not length:
         raise TrainerError(f"{path} is no safetensors file, or is cut off ({size:,} bytes).")
     lora = _parsed(path, header)
@@ -92,6 +91,13 @@ def read_header(path: Path) -> LoraFile:
     if size < lora.begins + ends:
         raise TrainerError(f"{path} is cut off: {size:,} bytes of {lora.begins + ends:,}.")
     return lora
+
+
+def _head(path: Path) -> tuple[int, int, bytes]:
+    """Return the size of a file, of the header that it shall have, and of that what is there."""
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(_LENGTH), "little")
+        return os.fstat(file.fileno()).st_size, length, file.read(min(length, _LONGEST_HEADER))
 
 
 def _parsed(path: Path, header: bytes) -> LoraFile:
@@ -117,7 +123,7 @@ def no_numbers(lora: LoraFile) -> str:
 
     Types without such values, and 8-bit ones, are passed over.
     """
-    with lora.path.open("rb") as file:
+    with files.patiently(lambda: lora.path.open("rb")) as file:
         for name, tensor in lora.tensors.items():
             kind = _NO_NUMBERS.get(tensor["dtype"])
             if kind and math.prod(tensor["shape"]):
@@ -144,24 +150,30 @@ def _spoilt(chunk: bytes, width: int, exponent: int) -> bool:
 def write_copy(lora: LoraFile, target: Path, added: Mapping[str, str], *, without_paths: bool) -> None:
     """Write the same tensors with more metadata to a new file; without local paths, if asked.
 
+    A copy that is there already stays as it is: ComfyUI may have it loaded, and Windows replaces no such file.
+
     Raises:
-        OSError: it cannot be written; nothing is left of it.
+        OSError: it cannot be written; nothing is left of it, and what was there stays.
     """
     metadata = {key: without_local_paths(value) for key, value in lora.metadata.items()} if without_paths else {}
     metadata = {**lora.metadata, **metadata, **added}
     header = json.dumps({_METADATA: metadata, **lora.tensors}, ensure_ascii=False, separators=(",", ":")).encode()
     header += b" " * (-len(header) % 8)  # as safetensors aligns it
+    size = lora.path.stat().st_size - lora.begins + _LENGTH + len(header)
+    if target.is_file() and files.patiently(lambda: _head(target)) == (size, len(header), header):
+        return
     unfinished = target.with_name(f".{target.name}.new")
     try:
-        with lora.path.open("rb") as source, unfinished.open("wb") as file:
+        with files.patiently(lambda: lora.path.open("rb")) as source, unfinished.open("wb") as file:
             file.write(len(header).to_bytes(_LENGTH, "little") + header)
             source.seek(lora.begins)
             shutil.copyfileobj(source, file, _CHUNK)
             file.flush()
             os.fsync(file.fileno())
-        unfinished.replace(target)
+        files.replace(unfinished, target)
     except OSError:
-        unfinished.unlink(missing_ok=True)
+        with suppress(OSError):
+            files.remove(unfinished)
         raise
 
 

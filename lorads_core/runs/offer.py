@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+import sys
+from contextlib import suppress
+from typing import TYPE_CHECKING, NamedTuple
 
 from .. import __version__
 from ..errors import TrainerError
 from ..paths import slug
+from ..system.files import reason
 from .lora_file import read_lora, write_copy
 
 if TYPE_CHECKING:
@@ -19,6 +22,16 @@ if TYPE_CHECKING:
 _RUN = "lorads.run"
 _FILE = "lorads.file"
 SUFFIX = ".safetensors"
+_COPIED = "It was copied: no link can be made between these two drives"
+# https://learn.microsoft.com/windows/security/threat-protection/security-policy-settings/create-symbolic-links
+_DEVELOPER_MODE = ", unless Windows' Developer Mode is on (Settings, System, For developers)"
+
+
+class Offered(NamedTuple):
+    """A LoRA where ComfyUI finds it; ``message`` says what was done in another way than asked, mostly nothing."""
+
+    file: Path
+    message: str = ""
 
 
 def chosen(run: Run, epoch: str = "") -> Path:
@@ -46,7 +59,7 @@ def offer(
     trigger: str = "",
     link: bool = False,
     without_paths: bool = False,
-) -> Path:
+) -> Offered:
     """Put a LoRA of a run into a folder of LoRAs, and return where; what lies there under its name stays.
 
     Args:
@@ -55,7 +68,8 @@ def offer(
         folder: ComfyUI's folder of LoRAs, or one in it.
         name: the new name without suffix, by default the export's; made plain ASCII.
         trigger: the word that calls it, for its metadata.
-        link: link the file instead of copying it: it costs no space, and gets no metadata.
+        link: link the file instead of copying it: it costs no space, and gets no metadata. Where no link can be made it
+            is copied after all.
         without_paths: leave out of the metadata where things lie on this machine.
 
     Raises:
@@ -66,16 +80,18 @@ def offer(
         raise TrainerError("A linked LoRA keeps its metadata, local paths too: copy it, or keep the paths.")
     lora = read_lora(file)
     added = _about(run, file, trigger)
+    stem = slug(name or run.name, "lora")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        target = _target(folder, slug(name or run.name, "lora"), file, None if link else added)
-        if link:
-            _link(file, target)
-        else:
-            write_copy(lora, target, added, without_paths=without_paths)
+        if link and (linked := _linked(file, _target(folder, stem, file, None))):
+            return Offered(linked)
+        target = _target(folder, stem, file, added)
+        write_copy(lora, target, added, without_paths=without_paths)
     except OSError as error:
-        raise TrainerError(f"{folder} cannot be written ({error.strerror}): mend its rights, or make room.") from error
-    return target
+        raise TrainerError(f"The LoRA cannot be written to {folder}: {reason(error)}.") from error
+    if not link:
+        return Offered(target)
+    return Offered(target, f"{_COPIED}{_DEVELOPER_MODE if sys.platform == 'win32' else ''}.")
 
 
 def _about(run: Run, file: Path, trigger: str) -> dict[str, str]:
@@ -111,11 +127,12 @@ def _is_same(target: Path, file: Path, added: Mapping[str, str] | None) -> bool:
     return not target.is_symlink() and all(metadata.get(key) == added[key] for key in (_RUN, _FILE))
 
 
-def _link(file: Path, target: Path) -> None:
-    """Make a hard link, or where that cannot be (another drive) a symbolic one."""
+def _linked(file: Path, target: Path) -> Path | None:
+    """Make a hard link, or where that cannot be (another drive) a symbolic one; None where neither can be."""
     if os.path.lexists(target):
-        return
-    try:
-        target.hardlink_to(file)
-    except OSError:
-        target.symlink_to(file)
+        return target
+    for link in (target.hardlink_to, target.symlink_to):
+        with suppress(OSError):
+            link(file)
+            return target
+    return None

@@ -7,23 +7,31 @@ import signal
 import sys
 import time
 from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psutil
 
 from .folder import Process
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _SAME_START = 5.0  # seconds: clocks are set while a training runs
 _SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER of Linux' prctl.h
 _STEP = 0.1
 GENTLE = signal.SIGINT
 FIRM = signal.SIGTERM
+# Windows' own errors come through for processes that end while they are looked at.
+_GONE = (psutil.Error, OSError)
+_AT_START = Path(__file__).with_name("at_start")
 
 
 def identity(pid: int) -> Process:
     """Return who a process is; one that is gone already began just now."""
     try:
         return Process(pid, psutil.Process(pid).create_time())
-    except psutil.Error:
+    except _GONE:
         return Process(pid, time.time())
 
 
@@ -35,10 +43,34 @@ def alive(process: Process | None) -> bool:
 def _found(process: Process) -> psutil.Process | None:
     try:
         found = psutil.Process(process.id)
+    except _GONE:
+        return None
+    try:
         same = abs(found.create_time() - process.start) < _SAME_START
         return found if same and found.status() != psutil.STATUS_ZOMBIE else None
-    except psutil.Error:
+    except psutil.AccessDenied:
+        return found  # it is there, and nothing says that it is another
+    except _GONE:
         return None
+
+
+def stoppable(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return a trainer's environment in which it can be asked to end.
+
+    Windows can send nothing but Ctrl-Break to one group of processes (GenerateConsoleCtrlEvent: "CTRL_C_EVENT … cannot
+    be limited to a specific process group"), and that ends a Python on the spot. So each Python of the trainer imports
+    ``at_start/sitecustomize.py``, which makes it a KeyboardInterrupt: OneTrainer saves at that (``scripts/train.py``);
+    sd-scripts ends, as it does at Ctrl-C anywhere. A Python that ignores PYTHONPATH (one with a ``._pth`` file, or
+    ``-I``) ends at once. Intel's Fortran runtime, which comes with some builds of NumPy and SciPy, must be told not to
+    end the process itself.
+
+    https://learn.microsoft.com/windows/console/generateconsolectrlevent
+    https://www.intel.com/content/www/us/en/docs/fortran-compiler/developer-guide-reference/2024-0/supported-environment-variables.html
+    """
+    if sys.platform != "win32":
+        return dict(environment)
+    places = [str(_AT_START), *filter(None, [environment.get("PYTHONPATH")])]
+    return {**environment, "PYTHONPATH": os.pathsep.join(places), "FOR_DISABLE_CONSOLE_CTRL_HANDLER": "1"}
 
 
 def adopt_orphans() -> None:
@@ -70,7 +102,7 @@ class Tree:
         return living
 
     def _remember(self, parent: psutil.Process | None) -> None:
-        with suppress(psutil.Error):
+        with suppress(*_GONE):
             for child in parent.children(recursive=True) if parent else ():
                 self._seen[identity(child.pid)] = None
 
@@ -88,19 +120,28 @@ class Tree:
     def _send(self, sent: signal.Signals) -> None:
         """Send a signal to the trainer's group, and to those outside it."""
         living = self.living()
+        if sys.platform == "win32" and sent == GENTLE:
+            self._break(living)
+            return
         groups = {_group(process.id) for process in living} - {0, _group(os.getpid())}
         for group in groups:
             with suppress(OSError):
                 os.killpg(group, sent)
         for process in living:
             if _group(process.id) not in groups and (found := _found(process)):
-                with suppress(psutil.Error, OSError, ValueError):
-                    _send_to(found, sent)
+                with suppress(*_GONE, ValueError):
+                    found.send_signal(sent)
+
+    def _break(self, living: list[Process]) -> None:
+        """Send Ctrl-Break to the group that the trainer leads: an id that leads none may mean the whole console."""
+        if self.root in living:
+            with suppress(OSError):
+                os.kill(self.root.id, getattr(signal, "CTRL_BREAK_EVENT"))  # noqa: B009 - it is Windows' alone
 
     def _kill(self) -> None:
         for process in self.living():
             if found := _found(process):
-                with suppress(psutil.Error):
+                with suppress(*_GONE):
                     found.kill()
 
     def _gone_within(self, seconds: float) -> bool:
@@ -122,18 +163,12 @@ def _group(pid: int) -> int:
         return 0
 
 
-def _send_to(process: psutil.Process, sent: signal.Signals) -> None:
-    if sys.platform == "win32":
-        process.send_signal(signal.CTRL_BREAK_EVENT if sent == GENTLE else sent)
-    else:
-        process.send_signal(sent)
-
-
 def _reap(but: int) -> None:
     """Let adopted processes that have ended go; ``but`` is waited for by who started it."""
     if sys.platform == "win32":
         return
-    for child in psutil.Process().children():
-        with suppress(psutil.Error, ChildProcessError, OSError):
-            if child.pid != but and child.status() == psutil.STATUS_ZOMBIE:
-                os.waitpid(child.pid, os.WNOHANG)
+    with suppress(*_GONE):
+        for child in psutil.Process().children():
+            with suppress(*_GONE):
+                if child.pid != but and child.status() == psutil.STATUS_ZOMBIE:
+                    os.waitpid(child.pid, os.WNOHANG)

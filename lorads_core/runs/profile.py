@@ -8,11 +8,12 @@ import shlex
 import subprocess
 import sys
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath, PurePosixPath
 from typing import TYPE_CHECKING, cast
 
 from ..errors import SettingsError, TrainerError
 from ..model import TrainingConfig
+from ..system.files import reason
 from ..trainers import trainer, trainers
 
 if TYPE_CHECKING:
@@ -38,13 +39,15 @@ class Profile:
     """An installed trainer: the values of its profile, checked for their form; `check` looks at the disk.
 
     ``accelerate`` are options of ``accelerate launch``; ``prefix`` is what starts the whole command, such as ``srun``;
-    ``stop_seconds`` is how long the trainer may take to end when it is asked to.
+    ``stop_seconds`` is how long the trainer may take to end when it is asked to. Where the prefix is ssh, ``folder``
+    and ``python`` are paths of the other machine, as they were written; exports and models must lie there under the
+    paths that they have here, as on a shared drive.
     """
 
     name: str
     kind: str
-    folder: Path
-    python: Path
+    folder: PurePath
+    python: PurePath
     accelerate: tuple[str, ...] = ()
     prefix: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
@@ -54,12 +57,12 @@ class Profile:
     @property
     def is_remote(self) -> bool:
         """Whether it runs on another machine, whose folders cannot be looked at from here."""
-        return bool(self.prefix) and _program(self.prefix[0]) == "ssh"
+        return _is_ssh(self.prefix)
 
     @property
     def home(self) -> Path | None:
         """The trainer's folder, where it can be looked at."""
-        return None if self.is_remote else self.folder
+        return None if self.is_remote else Path(self.folder)
 
     def argv(self, arguments: Sequence[str]) -> list[str]:
         """Return the whole command for arguments of the trainer's Python.
@@ -74,8 +77,9 @@ class Profile:
     def environment_of_trainer(self) -> dict[str, str]:
         """Return our environment without what belongs to our own Python, with the profile's."""
         kept = {name: value for name, value in os.environ.items() if name not in _OURS}
-        path = os.pathsep.join([str(self.python.parent), kept.get("PATH", os.defpath)])
-        return {**kept, "PATH": path, "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8", **self.environment}
+        if not self.is_remote:
+            kept["PATH"] = os.pathsep.join([str(self.python.parent), kept.get("PATH", os.defpath)])
+        return {**kept, "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8", **self.environment}
 
     def check(self) -> None:
         """Look whether the trainer and its Python are where the profile says.
@@ -89,13 +93,13 @@ class Profile:
         try:
             entries = os.listdir(self.folder)  # noqa: PTH208 - it is to be readable, no more
         except OSError as error:
-            raise SettingsError(f"{where} folder {self.folder} cannot be read ({error.strerror}): mend it.") from error
+            raise SettingsError(f"{where} folder {self.folder} cannot be read: {reason(error)}.") from error
         if not entries:
-            raise SettingsError(f"{where} folder {self.folder} is empty: install the trainer there, or mend it.")
+            raise SettingsError(f"{where} folder {self.folder} is empty: install the trainer there, or name another.")
         if not os.path.isfile(self.python):  # noqa: PTH113 - a Path's own raises without rights
             raise SettingsError(f"{where}: there is no Python {self.python}: make the trainer's venv, or set python.")
         if not os.access(self.python, os.X_OK):
-            raise SettingsError(f"{where}: {self.python} may not be run: mend its rights.")
+            raise SettingsError(f"{where}: {self.python} may not be run: check its permissions.")
 
 
 def startable() -> list[str]:
@@ -116,7 +120,9 @@ def read_profile(named: TrainerProfile) -> Profile:
     """
     table = named.options.only(*_KEYS)
     where = f"{table.source}: [trainers.{named.name}]"
-    kind, folder = table.text("kind"), table.path("folder")
+    prefix = tuple(table.texts("prefix"))
+    kind = table.text("kind")
+    folder = _remote_path(table, "folder", where) if _is_ssh(prefix) else table.path("folder")
     if kind not in startable():
         raise SettingsError(f"{where} needs a kind: one of {', '.join(startable())}.")
     if folder is None:
@@ -125,9 +131,9 @@ def read_profile(named: TrainerProfile) -> Profile:
         name=named.name,
         kind=kind,
         folder=folder,
-        python=_python(table, folder, where),
+        python=_remote_python(table, folder, where) if _is_ssh(prefix) else _python(table, Path(folder), where),
         accelerate=_options(table, where),
-        prefix=tuple(table.texts("prefix")),
+        prefix=prefix,
         environment=_environment(table, where),
         stop_seconds=table.number("stop_seconds", 15, 0, 3600),
         from_comfyui=table.flag("from_comfyui"),
@@ -161,14 +167,36 @@ def _check_remote(profile: Profile, where: str) -> None:
         )
 
 
-def _program(word: str) -> str:
-    return re.split(r"[\\/]", word)[-1].lower().removesuffix(".exe")
+def _is_ssh(prefix: Sequence[str]) -> bool:
+    return bool(prefix) and re.split(r"[\\/]", prefix[0])[-1].lower().removesuffix(".exe") == "ssh"
+
+
+def _remote_path(table: Table, key: str, where: str) -> PurePosixPath | None:
+    """Return a path of another machine as it was written: what this one makes of it, drives and links, is not there.
+
+    Raises:
+        SettingsError: it is not a whole path.
+    """
+    text = table.text(key)
+    if text and not text.startswith("/"):
+        raise SettingsError(f"{where} {key}: write the path on the other machine in full, such as /home/me/sd-scripts.")
+    return PurePosixPath(text) if text else None
+
+
+def _remote_python(table: Table, folder: PurePath, where: str) -> PurePath:
+    _check_python(table, where)
+    venv = _remote_path(table, "venv", where) or folder / _VENVS[0]
+    return _remote_path(table, "python", where) or venv / "bin" / "python"
+
+
+def _check_python(table: Table, where: str) -> None:
+    if table.text("python") and table.text("venv"):
+        raise SettingsError(f"{where} has python and venv: keep one of them.")
 
 
 def _python(table: Table, folder: Path, where: str) -> Path:
     """Return the interpreter: as named, of the named venv, or of the venv in the trainer's folder."""
-    if table.text("python") and table.text("venv"):
-        raise SettingsError(f"{where} has python and venv: keep one of them.")
+    _check_python(table, where)
     if named := table.text("python"):
         # Not resolved: a venv's python is a link, and knows its venv by where it was started.
         return Path(os.path.abspath(table.source.parent / Path(named).expanduser()))  # noqa: PTH100 - as just said
@@ -226,6 +254,6 @@ def modules(profile: Profile, names: Sequence[str] = ("torch", "accelerate")) ->
         version, *missing = ended.stdout.split()
     except (OSError, subprocess.SubprocessError, ValueError) as error:
         raise TrainerError(
-            f"{profile.python} does not run as a Python: {type(error).__name__}. Mend its venv."
+            f"{profile.python} does not run as a Python: {type(error).__name__}. Make its venv again."
         ) from error
     return version, missing

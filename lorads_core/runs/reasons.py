@@ -73,6 +73,22 @@ _REASONS = (
 # Lines of an exception's end, as Python prints it: a dotted name that ends so.
 _EXCEPTION = re.compile(r"^(?:[A-Za-z_][\w.]*)?(?:Error|Exception|Interrupt|Exit|AssertionError)(?:: .*)?$")
 _LONGEST = 300
+# How Windows says that it ended a program itself: NTSTATUS, as exit code.
+# https://learn.microsoft.com/openspecs/windows_protocols/ms-erref/596a1078-e883-4972-9bbc-49e60bebca55
+_WINDOWS = {
+    0xC0000005: "access violation: native code crashed, most often the graphics driver or a package such as xformers or"
+    " bitsandbytes; update them",
+    0xC000001D: "illegal instruction: a package was built for a newer processor",
+    0xC0000017: "not enough memory: close other programs, or enlarge the paging file",
+    0xC00000FD: "stack overflow in native code",
+    0xC000012D: "the paging file is too small: enlarge it, or close other programs",
+    0xC0000135: "a DLL was not found: install Microsoft's Visual C++ Redistributable, and the trainer's requirements"
+    " again",
+    0xC000013A: "ended by Ctrl-C, Ctrl-Break or a closed console",
+    0xC0000142: "a DLL could not be initialized, as when Windows is shutting down",
+    0xC0000374: "heap corruption in native code: update the graphics driver and the trainer's packages",
+    0xC0000409: "fail fast: native code gave up, most often out of memory or with a damaged package",
+}
 _TORN = re.compile(r"^(\[rank\d+\]:|E\d{4} .*?\])\s*")
 
 
@@ -95,9 +111,17 @@ def _by_code(lines: Sequence[str], exit_code: int | None) -> str:
     return f"{_ended(exit_code)}; its last line: {last[:_LONGEST]}" if last else f"{_ended(exit_code)} and said nothing"
 
 
+def signed(exit_code: int) -> int:
+    """Return an exit code as a signed number of 32 bits, which a database takes: Windows' own are unsigned."""
+    return exit_code - 2**32 if 2**31 <= exit_code < 2**32 else exit_code
+
+
 def _ended(exit_code: int | None) -> str:
     if exit_code is None:
         return "The trainer ended"
+    windows = exit_code & 0xFFFFFFFF
+    if windows in _WINDOWS:
+        return f"The trainer ended with exit code 0x{windows:08X} ({_WINDOWS[windows]})"
     if exit_code < 0:
         try:
             return f"The trainer was ended by {signal.Signals(-exit_code).name}"

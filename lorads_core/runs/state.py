@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import socket
-import subprocess
-import sys
-import threading
 import time
+from contextlib import suppress
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ExportError, TrainerError
 from ..store import runs as kept
+from ..system.command import command
+from ..system.detached import python_command, start_detached
+from ..system.files import patiently, reason
 from . import folder as files
 from .log import tail
-from .outcome import judge
+from .outcome import Outcome, judge
 from .processes import alive
 
 if TYPE_CHECKING:
@@ -25,46 +27,44 @@ if TYPE_CHECKING:
 
     import psycopg
 
-    from ..model import Run
+    from ..model import Run, RunState
     from ..store.connect import Store
     from .folder import Status
 
-_UNSTARTED = 60.0  # seconds; after that nobody will start it any more
+_UNSTARTED = 60.0  # seconds; after that a run that nobody has taken up is given up
+_ATTACH_AGAIN = 10.0  # seconds for a new watcher to begin, before another one is started
 _LOOK = 0.5  # seconds
 _HARD_END = 45.0  # seconds beyond the gentle ones
 _CODE = (
     "import sys; sys.path.insert(0, sys.argv[1]); from lorads_core.runs.watch import main_of_process; main_of_process()"
 )
 _ROOT = Path(__file__).resolve().parents[2]
+_attached: dict[Path, float] = {}  # when this process started a new watcher for a run, by time.monotonic()
 
 
 def start_watcher(folder: Path, words: Mapping[str, Any]) -> None:
-    """Start a watcher that goes on without us; what no file may hold goes to it by a pipe."""
+    """Start a watcher that goes on without us; what no file may hold goes to it by a pipe.
+
+    Raises:
+        OSError: it cannot be started.
+    """
     with (folder / files.FAULTS).open("ab") as faults:
-        watcher = subprocess.Popen(
-            [sys.executable, "-c", _CODE, str(_ROOT), str(folder)],
-            cwd=folder,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=faults,
-            start_new_session=True,
-            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
-        )
-    # It goes on without us; as long as we are here, somebody must take note of its end.
-    threading.Thread(target=watcher.wait, name="lorads-watcher", daemon=True).start()
-    if watcher.stdin:
-        with watcher.stdin as pipe:
-            pipe.write(json.dumps(words).encode())
+        command = python_command(_CODE, str(_ROOT), str(folder))
+        start_detached(command, cwd=folder, faults=faults, given=json.dumps(words).encode())
 
 
 def refreshed(connection: psycopg.Connection, run: Run) -> Run:
     """Return a run as it stands now, and keep that.
 
-    One whose watcher was cut off gets another, or its end is judged by what is there.
+    One whose watcher was cut off gets another, or its end is judged by what is there. What cannot be read just now says
+    nothing: the run stays as it was, to be looked at again.
     """
     if run.is_over:
         return run
-    now = _seen(run)
+    try:
+        now = _seen(run)
+    except (files.UnreadableError, OSError):
+        return run
     if now != run:
         kept.change(connection, now)
     return now
@@ -74,33 +74,64 @@ def _seen(run: Run) -> Run:
     status = files.read_status(run.folder)
     here = run.host == socket.gethostname()
     if status is None:
-        return failed(run, "It was never started: who launched it was ended.") if here and _is_old(run) else run
-    if status.ended is None and here and not alive(status.watcher):
+        return _without_status(run) if here and _is_old(run) else run
+    if status.ended is None and here and not alive(status.watcher) and not files.is_watched(run.folder):
         status = files.read_status(run.folder) or status  # its last word may have come just now
         if status.ended is None:
             return _without_watcher(run, status)
-    return _as_told(run, status)
+    return _as_told(run, status) if status.watcher else run
 
 
 def _is_old(run: Run) -> bool:
-    try:
-        return time.time() - (run.folder / files.ORDER).stat().st_mtime > _UNSTARTED
-    except OSError:
-        return run.started_at is None or (datetime.now(timezone.utc) - run.started_at).total_seconds() > _UNSTARTED
+    return run.started_at is None or (datetime.now(timezone.utc) - run.started_at).total_seconds() > _UNSTARTED
+
+
+def _without_status(run: Run) -> Run:
+    """Give up a run of which nothing is heard, unless a watcher is at it; from then on nobody can start it any more."""
+    if not os.path.isdir(run.folder):  # noqa: PTH112 - a Path's own raises without rights
+        if not os.path.isdir(run.folder.parents[2]):  # noqa: PTH112 - as above
+            return run  # the drive of all exports is not there
+        if run.state != "starting":
+            return _ended(run, "lost", f"Its folder {run.folder} is gone: nobody knows how the training ended.")
+        run.folder.mkdir(parents=True, exist_ok=True)
+    is_ours = not files.is_watched(run.folder) and files.claim(run.folder)
+    if is_ours:
+        return failed(run, f"It was never started: {_fault(run.folder) or 'who launched it was ended'}.")
+    # A watcher keeps its lock from before it claims the run until it ends.
+    return run if files.is_watched(run.folder) else _without_watcher(run, files.rebuilt_status(run.folder))
+
+
+def _fault(folder: Path) -> str:
+    """Return the last words of a watcher that could not begin."""
+    with suppress(OSError):
+        return ((folder / files.FAULTS).read_text("utf-8", "replace").strip().splitlines() or [""])[-1].rstrip(".")
+    return ""
 
 
 def _without_watcher(run: Run, status: Status) -> Run:
     """Have a trainer watched again that still runs; judge one that does not."""
     if alive(status.trainer):
-        start_watcher(run.folder, {"attach": True})
+        now = time.monotonic()
+        if now - _attached.get(run.folder, -_ATTACH_AGAIN) >= _ATTACH_AGAIN:
+            _attached[run.folder] = now
+            start_watcher(run.folder, {"attach": True})
         return _as_told(run, status)
-    order = files.read_order(run.folder)
-    stopped = files.stop_is_wished(run.folder)
-    outcome = judge(order, None, tail(run.folder), since=status.started, stopped=stopped)
+    outcome = _judged(run, status)
     ended = dataclasses.replace(
         status, state=outcome.state, message=outcome.message, loras=outcome.loras, ended=status.at
     )
     return _as_told(run, ended)
+
+
+def _judged(run: Run, status: Status) -> Outcome:
+    try:
+        order = files.read_order(run.folder)
+    except files.UnreadableError:
+        raise
+    except TrainerError as error:
+        return Outcome("lost", f"Nobody saw how the trainer ended. {error}", status.loras)
+    stopped = files.stop_is_wished(run.folder)
+    return judge(order, None, tail(run.folder), since=status.started, stopped=stopped)
 
 
 def _as_told(run: Run, status: Status) -> Run:
@@ -111,7 +142,11 @@ def _as_told(run: Run, status: Status) -> Run:
 
 def failed(run: Run, message: str) -> Run:
     """Return a run that has ended before it began."""
-    return dataclasses.replace(run, state="failed", message=message, ended_at=datetime.now(timezone.utc))
+    return _ended(run, "failed", message)
+
+
+def _ended(run: Run, state: RunState, message: str) -> Run:
+    return dataclasses.replace(run, state=state, message=message, ended_at=datetime.now(timezone.utc))
 
 
 def check_untrained(store: Store, folder: Path) -> None:
@@ -124,8 +159,8 @@ def check_untrained(store: Store, folder: Path) -> None:
         for run in kept.alive(connection, folder.name):
             if run.folder.parents[2] == folder.parent and not refreshed(connection, run).is_over:
                 raise ExportError(
-                    f"{folder} is being trained ({run.id}), from these very files: wait for it, stop it (lorads stop"
-                    f" {run.name}), or export under another name."
+                    f"{folder} is being trained ({run.id}), from these very files: wait for it, stop it"
+                    f" ({command('stop', run.name)}), or export under another name."
                 )
 
 
@@ -152,9 +187,11 @@ def stop(store: Store, run: Run) -> Run:
         return run
     if not run.folder.is_dir():
         raise TrainerError(f"The folder of the run is gone ({run.folder}): end its trainer by hand.")
-    files.wish_stop(run.folder)
-    grace = files.read_order(run.folder).grace
-    deadline = time.monotonic() + grace * 4 / 3 + _HARD_END
+    try:
+        patiently(lambda: files.wish_stop(run.folder))
+    except OSError as error:
+        raise TrainerError(f"{run.folder} cannot be written: {reason(error)}. The training goes on.") from error
+    deadline = time.monotonic() + _grace(run.folder) * 4 / 3 + _HARD_END
     while time.monotonic() < deadline:
         with store.connection() as connection:
             run = refreshed(connection, run)
@@ -162,3 +199,11 @@ def stop(store: Store, run: Run) -> Run:
             return run
         time.sleep(_LOOK / 2)
     raise TrainerError(f"The training on {run.host} has not ended yet: look at it there, or stop it again.")
+
+
+def _grace(folder: Path) -> float:
+    """Return the seconds that the trainer has to end, the usual ones where the order cannot be read."""
+    try:
+        return files.read_order(folder).grace
+    except TrainerError:
+        return files.GRACE

