@@ -44,7 +44,7 @@ def pytest_collection_modifyitems(items):
 @pytest.fixture(scope="session")
 def make_folder():
     """Return a function that makes new folders which a server's account can reach (pytest's own are for us alone)."""
-    root = Path(tempfile.gettempdir()).resolve() / f"lorads-tests-{uuid.uuid4().hex}"
+    root = Path(tempfile.gettempdir()).resolve() / f"lorads-tests-{uuid.uuid4().hex[:8]}"
     root.mkdir()  # without a mode: with 0o700, as of mkdtemp, an elevated Windows keeps PostgreSQL out (Python 3.12.4)
     root.chmod(0o755)
 

@@ -141,7 +141,7 @@ def test_a_training_that_is_polled_a_hundred_times_a_second_is_completed(lorads,
                 run = refreshed(connection, run)
             states.add(run.state)
             time.sleep(0.01)
-    assert (run.state, run.message) == ("completed", "")
+    assert (run.state, run.message) == ("completed", ""), run.message
     assert states <= {"starting", "running", "completed"}
 
 
@@ -167,7 +167,7 @@ def test_a_training_outlives_the_program_that_started_it(lorads, exports):
         end_tree(parent.pid)
         parent.wait(PATIENCE)
         run = wait_for(lambda: (found := now(store, run)).is_over and found)
-    assert (run.state, run.message) == ("completed", "")
+    assert (run.state, run.message) == ("completed", ""), run.message
 
 
 def end_tree(pid):

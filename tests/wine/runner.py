@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 
 MARK = "LORADS_WINE_RUN"  # in the environment of all that a run starts, by which it is found again
 TEST_SECONDS = 300  # for one test; a connection to PostgreSQL takes a second under wine
-NOTHING_TO_RUN = 5  # pytest's exit codes
-AT_THE_END = (0, 1, 2, NOTHING_TO_RUN)  # all passed, some failed, a file that cannot be read
+NOTHING_TO_RUN = 5  # pytest's exit code
 MAKE_STORE = """
 import sys
 from pathlib import Path
@@ -146,8 +145,8 @@ def run_file(wine: Wine, name: str, seconds: float, words: tuple[str, ...] = ())
     while True:
         ended = run_pytest(wine, name, results, words, seconds - (time.monotonic() - begun))
         found.output += ended.output
-        before, outcomes = len(outcomes), read_outcomes(results)
-        if ended.code is None or ended.code in AT_THE_END or len(outcomes) == before:
+        before, outcomes = hanging(outcomes), read_outcomes(results)
+        if ended.code is None or hanging(outcomes) == before:
             break
     for test, (outcome, reason) in outcomes.items():
         found.note(test, outcome, reason)
@@ -173,6 +172,11 @@ def run_pytest(wine: Wine, name: str, results: Path, words: tuple[str, ...], sec
         )
     finally:
         shutil.rmtree(store, ignore_errors=True)
+
+
+def hanging(outcomes: dict[str, tuple[str, str]]) -> list[str]:
+    """Return the tests that have begun and have not ended."""
+    return [test for test, (outcome, _) in outcomes.items() if outcome == "begun"]
 
 
 def read_outcomes(results: Path) -> dict[str, tuple[str, str]]:
