@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from comfy_api.latest import io, ui
 
 from ..lorads_core.errors import TrainerError
+from ..lorads_core.system.command import command
 from . import core, host
 from .sockets import CATEGORY, ExportSocket, RunSocket
 
@@ -104,7 +105,7 @@ def _started(folder: Path, profile: str) -> Run:
     if not installed.from_comfyui:
         raise TrainerError(
             f"Training from ComfyUI is off: the server's owner allows it by from_comfyui = true in"
-            f" [trainers.{installed.name}] of lorads.toml. Without it: lorads train {folder.name}"
+            f" [trainers.{installed.name}] of lorads.toml. Without it: {command('train', folder.name)}"
         )
     host.free_memory()
     return core.training.train(host.store(), installed, folder)

@@ -10,6 +10,7 @@ from ..build import duration, open_store
 from ..drawn import loss_picture
 from ..errors import TrainerError
 from ..settings import load_settings
+from ..system.command import command
 from .exports import root_of
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def _train(options: argparse.Namespace, screen: Screen) -> int:
         run = training.train(store, profile, folder, again=options.again)
         screen.step("Run", f"{str(run.id)[:_SHORT_ID]} of {run.name} by {profile.name}: {run.state}")
         if options.background:
-            screen.line(f"It goes on by itself: lorads runs {run.name}, lorads stop {run.name}")
+            screen.line(f"It goes on by itself: {command('runs', run.name)}, {command('stop', run.name)}")
             return 0
         return _result(_followed(store, run, options.plot, screen), screen)
 
@@ -102,7 +103,7 @@ def _runs(options: argparse.Namespace, screen: Screen) -> int:
     for run in found:
         screen.line(_row(run))
     if not found:
-        screen.line("No run yet: lorads train EXPORT starts one.")
+        screen.line(f"No run yet: {command('train')} EXPORT starts one.")
     return 0
 
 

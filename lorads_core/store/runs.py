@@ -10,6 +10,7 @@ from psycopg import sql
 
 from ..errors import TrainerError
 from ..model import Run
+from ..system.command import command
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -92,8 +93,8 @@ def called(connection: psycopg.Connection, word: str) -> Run:
     if len(by_id) == 1:
         return by_id[0]
     if by_id:
-        raise TrainerError(f"Several runs begin with {word!r}: write more of the id; `lorads runs` lists them.")
-    raise TrainerError(f"There is no run {word!r}: `lorads runs` lists them.")
+        raise TrainerError(f"Several runs begin with {word!r}: write more of the id; {command('runs')} lists them.")
+    raise TrainerError(f"There is no run {word!r}: {command('runs')} lists them.")
 
 
 def speed(connection: psycopg.Connection, kind: str, host: str) -> Speed | None:
