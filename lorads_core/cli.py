@@ -1,4 +1,4 @@
-"""The `lorads` command: words in, sentences out; what it does lies in the modules below it."""
+"""The `lorads` command line: arguments in, exit code out; what it does lies in the modules below it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import io
 import logging
 import signal
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from .errors import LoradsError
@@ -13,44 +14,83 @@ from .words import parser
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Generator, Sequence
     from types import FrameType
 
     from .show import Screen
 
 _INTERRUPTED = 130
+# What asks a program to end: `kill`, a terminal that is closed (SIGHUP), and on Windows Ctrl-Break or a closed console.
+_ENDINGS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; return its exit code. Errors that a user can mend are one line, all others a traceback."""
+    """Run one command; return its exit code. Errors that a user can fix are one line, all others a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal or a pipe whose code page lacks a letter still gets the rest; help texts have such letters too.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     options = parser(_story, _doctor).parse_args(arguments)
     from .show import Screen  # noqa: PLC0415 - `lorads --help` needs no terminal library
 
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(
-            stream, io.TextIOWrapper
-        ):  # a terminal or a pipe whose code page lacks a letter still gets the rest
-            stream.reconfigure(errors="backslashreplace")
-    # A lost server is told of in our words, once.
+    # A lost server is reported in our words, once.
     logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)
 
     screen = Screen()
-    before = signal.signal(signal.SIGTERM, _interrupt)
     try:
-        command: Callable[[argparse.Namespace, Screen], int] = options.command
-        return command(options, screen)
+        with _ended_in_order(), _notices(screen):
+            command: Callable[[argparse.Namespace, Screen], int] = options.command
+            return command(options, screen)
     except LoradsError as error:
         screen.fault(str(error))
         return error.exit_code
     except KeyboardInterrupt:
         screen.fault("interrupted; what was done is kept, and the same command goes on from there.")
         return _INTERRUPTED
+
+
+@contextmanager
+def _ended_in_order() -> Generator[None]:
+    """Treat whatever asks this program to end as Ctrl-C; what `nohup` has it ignore stays ignored."""
+    before = {each: signal.getsignal(each) for each in _ENDINGS}
+    heard = [each for each, handler in before.items() if handler != signal.SIG_IGN]
+    for each in heard:
+        signal.signal(each, _interrupt)
+    try:
+        yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for each in heard:
+            signal.signal(each, before[each])
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
+
+
+@contextmanager
+def _notices(screen: Screen) -> Generator[None]:
+    """Show what the core reports while it works, such as the first start of the embedded store."""
+    core, handler = logging.getLogger(__package__), _Notices(screen)
+    level = core.level
+    core.addHandler(handler)
+    core.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        core.removeHandler(handler)
+        core.setLevel(level)
+
+
+class _Notices(logging.Handler):
+    """Shows log records on standard error, as this command shows things."""
+
+    def __init__(self, screen: Screen) -> None:
+        super().__init__(logging.INFO)
+        self._screen = screen
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Show one notice."""
+        self._screen.notice(record.getMessage())
 
 
 def _story(options: argparse.Namespace, screen: Screen) -> int:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Literal
 
 from .errors import LoradsError
 from .settings import Settings, load_settings, settings_path
+from .system.command import command
+from .system.files import SHORTEN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -41,6 +43,8 @@ class Finding:
 def examine(settings_file: Path | None = None) -> Iterator[Finding]:
     """Yield findings one by one, as each is made; a fault ends only the checks that depend on it."""
     yield _python()
+    yield Finding("command", "good", f"run LoRADS by: {command()}")
+    yield from _long_paths()
     yield from _packages()
     try:
         settings = load_settings(settings_file)
@@ -61,6 +65,25 @@ def examine(settings_file: Path | None = None) -> Iterator[Finding]:
 def _python() -> Finding:
     name = f"Python {platform.python_version()} on {platform.system()} {platform.machine()}"
     return Finding("python", "good", f"{name}, {sys.executable}")
+
+
+def _long_paths() -> Iterator[Finding]:
+    """Look whether Windows takes paths of more than 259 characters, which deep folders of ComfyUI come near to."""
+    if sys.platform != "win32":
+        return
+    import winreg  # noqa: PLC0415 - Windows' own
+
+    try:
+        with winreg.OpenKey(winreg.HKEY_LOCAL_MACHINE, r"SYSTEM\CurrentControlSet\Control\FileSystem") as key:
+            enabled = bool(winreg.QueryValueEx(key, "LongPathsEnabled")[0])
+    except OSError:
+        enabled = False
+    if enabled:
+        yield Finding("long paths", "good", "Windows takes paths of more than 259 characters.")
+    else:
+        yield Finding(
+            "long paths", "good", f"Windows takes paths of at most 259 characters. For longer ones: {SHORTEN}."
+        )
 
 
 def _packages() -> Iterator[Finding]:
@@ -133,7 +156,7 @@ def _library(name: str, look: Callable[[str], LibraryReport]) -> Finding:
     said = f"{report.kind}, {report.images:,} images, {report.where}"
     worst = [problem.message for problem in report.problems if problem.severity != "info"]
     if worst:
-        return Finding(f"library {name}", "warning", said, f"{' '.join(worst)} See lorads libraries {name}.")
+        return Finding(f"library {name}", "warning", said, f"{' '.join(worst)} See {command('libraries', name)}.")
     return Finding(f"library {name}", "good", said)
 
 

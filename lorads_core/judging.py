@@ -13,6 +13,7 @@ from .selection.clusters import propose
 from .store import groups
 from .store import images as rows
 from .store.vectors import coverage, find_table, read_vectors
+from .system.command import command
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -135,7 +136,7 @@ def propose_clusters(
         if table is None:
             raise LibraryError(
                 f"Library {library.name!r} has no vectors{f' of the space {space!r}' if space else ''} to cluster by:"
-                " run lorads embed first."
+                f" run {command('embed', '--library', library.name)} first."
             )
         found, vectors = read_vectors(connection, table, ids)
     progress("cluster", 0, len(found))
@@ -154,5 +155,7 @@ def _without(ids: Sequence[int], found: int) -> tuple[Problem, ...]:
     if found == len(ids):
         return ()
     return (
-        Problem("warning", "no-vectors", f"{len(ids) - found:,} images have no vector: run lorads embed for them."),
+        Problem(
+            "warning", "no-vectors", f"{len(ids) - found:,} images have no vector: run {command('embed')} for them."
+        ),
     )

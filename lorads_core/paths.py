@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import re
+import sys
 import unicodedata
-from typing import TYPE_CHECKING
+from pathlib import Path, PureWindowsPath
 
 from .errors import SettingsError
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from .system.files import reason
+from .system.names import true_path
 
 MANIFEST = "manifest.json"
 """What makes a folder an export: the list of its files, with the key ``lorads``."""
@@ -22,7 +22,8 @@ RUNS = "_runs"
 """In it, the folder of all runs of these exports; no export is called so."""
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9]+")
-DEVICES = frozenset({"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))})
+_PORTS = (f"{port}{n}" for port in ("com", "lpt") for n in "0123456789¹²³")
+DEVICES = frozenset({"con", "prn", "aux", "nul", "conin$", "conout$", *_PORTS})
 """Names that Windows opens as devices, whatever their extension.
 
 https://learn.microsoft.com/windows/win32/fileio/naming-a-file
@@ -48,18 +49,35 @@ def slug(text: str, fallback: str) -> str:
 
 
 def contained(root: Path, relative: str, what: str) -> Path:
-    """Return the real path of ``relative`` under ``root``, which must hold it also after links are followed.
+    """Return the true path of ``relative`` under ``root``, which must hold it also after links are followed.
 
     Raises:
-        SettingsError: the path is absolute, climbs out of ``root``, or a link on the way leads out.
+        SettingsError: the path is absolute, climbs out of ``root``, or a link on the way leads out; it holds a NUL
+            character or is a device of Windows; it or ``root`` cannot be looked at.
     """
-    real_root = root.resolve()
     if "\0" in relative:
         raise SettingsError(f"{what} holds a NUL character: give a plain folder name.")
-    path = (real_root / relative).resolve()
+    if sys.platform == "win32" and has_device(relative):
+        raise SettingsError(f"{what} {relative!r:.80} is a device of Windows: give a plain folder name.")
+    real_root = _looked_at(root, f"The folder {root}")
+    path = _looked_at(real_root / relative, f"{what} {relative!r:.80}")
     if not path.is_relative_to(real_root):
         raise SettingsError(
             f"{what} {relative!r} lies outside the allowed folder {root}: give a name inside it, or allow its folder "
             "under [roots] in lorads.toml."
         )
     return path
+
+
+def has_device(path: str) -> bool:
+    """Say whether a name in a path is a device to Windows, with or without an extension, spaces and dots behind it."""
+    return any(name.split(".")[0].rstrip(" :").casefold() in DEVICES for name in PureWindowsPath(path).parts)
+
+
+def _looked_at(path: Path, what: str) -> Path:
+    # Windows does not resolve devices, pipes and drives without a medium, but fails in various ways.
+    try:
+        return true_path(path)
+    except (OSError, RuntimeError, ValueError) as error:
+        said = reason(error) if isinstance(error, OSError) else str(error)
+        raise SettingsError(f"{what} cannot be looked at ({said}): give a plain folder name.") from error

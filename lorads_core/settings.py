@@ -8,10 +8,11 @@ import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import cast
 
 from .errors import SettingsError
+from .system.names import true_path
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -97,12 +98,19 @@ class Table:
 
     def resolve(self, text: str) -> Path:
         """Return a path of this file in full."""
+        path = PureWindowsPath(text)
+        if sys.platform == "win32" and path.drive.endswith(":") and not path.root:
+            raise SettingsError(f"{self.source}: {text!r} lacks a backslash behind its drive: write e.g. 'D:\\Images'.")
         try:
-            return (self.source.parent / Path(text).expanduser()).resolve()
+            found = Path(text).expanduser()
         except RuntimeError as error:
             raise SettingsError(
                 f"{self.source}: there is no user for the folder {text!r}: write it in full."
             ) from error
+        try:
+            return true_path(self.source.parent / found)
+        except (OSError, RuntimeError, ValueError) as error:  # a device of Windows, a pipe, a NUL character
+            raise SettingsError(f"{self.source}: {text!r} is no path of a file or folder ({error}).") from error
 
     def _name(self, key: str) -> str:
         return f"{self.source}: {self.where}{key}"

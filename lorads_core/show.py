@@ -104,6 +104,10 @@ class Screen:
         """Say to standard error what steps have done: standard output is for another program."""
         self._steps = self.err
 
+    def notice(self, message: str) -> None:
+        """Say what goes on, to standard error."""
+        self.err.print(f"[dim]{escape(message)}[/]")
+
     def fault(self, message: str) -> None:
         """Say why a command ends without its result."""
         self.err.print(f"[bold red]error:[/] {escape(message)}")

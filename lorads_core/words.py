@@ -59,6 +59,7 @@ def parser(story: Run, doctor: Run) -> argparse.ArgumentParser:
     _add_runs(commands, story)
     _add_panel(commands, story)
     _add_judging(commands, story)
+    _add_store(commands, story)
     _command(commands, "doctor", doctor, "say what is wrong with the set-up, and how to mend it", "lorads doctor")
     return found
 
@@ -235,6 +236,21 @@ def _add_panel(commands: Commands, run: Run) -> None:
     panel.add_argument("--out", type=_path, metavar="FOLDER", help="folder of all exports")
 
 
+def _add_store(commands: Commands, run: Run) -> None:
+    backup = _command(
+        commands, "backup", run, "write the embedded store to one file", "lorads backup lorads-2026-11-29.backup"
+    )
+    backup.add_argument("file", type=_path, metavar="FILE", help="a new file")
+    restore = _command(
+        commands,
+        "restore",
+        run,
+        "fill a new, empty embedded store from a backup, also one of an older PostgreSQL",
+        "lorads restore lorads-2026-11-29.backup",
+    )
+    restore.add_argument("file", type=_path, metavar="FILE", help="what lorads backup wrote")
+
+
 def _add_runs(commands: Commands, run: Run) -> None:
     train = _command(
         commands, "train", run, "train an export and watch it; Ctrl-C stops the training", "lorads train tomcat"
@@ -322,7 +338,14 @@ def _reading_words(command: argparse.ArgumentParser) -> None:
         help="what text files beside pictures hold: .txt=wd, .txt=joytag, .caption=joycaption …"
         " (default: .txt=sidecar .caption=joycaption)",
     )
-    command.add_argument("--follow-links", action="store_true", help="follow symbolic links (default: leave them out)")
+    command.add_argument(
+        "--follow-links", action="store_true", help="follow symbolic links and junctions (default: leave them out)"
+    )
+    command.add_argument(
+        "--download",
+        action="store_true",
+        help="read files that are online only (OneDrive, iCloud), which downloads them (default: leave them out)",
+    )
 
 
 def _choosing_words(command: argparse.ArgumentParser) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import logging
 import time
+from contextlib import contextmanager
 from functools import cache
 from io import BytesIO
 from pathlib import Path
@@ -14,6 +15,7 @@ import comfy.model_management
 import comfy.utils
 import folder_paths
 from comfy_api.latest import ui
+from comfy_execution.utils import get_executing_context
 
 from ..lorads_core.demo import SAMPLES
 from ..lorads_core.errors import LoradsError, SettingsError
@@ -22,7 +24,7 @@ from ..lorads_core.settings import Settings, load_settings
 from . import core
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Generator, Sequence
     from uuid import UUID
 
     import torch
@@ -51,9 +53,34 @@ def settings() -> Settings:
 @cache
 def store() -> Store:
     """Return our store, opened by the first node that needs it and closed with ComfyUI."""
-    opened = core.build.open_store(settings())
+    with _notices_on_node():
+        opened = core.build.open_store(settings())
     atexit.register(opened.close)
     return opened
+
+
+class _Notices(logging.Handler):
+    """Shows log records on the node that runs."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Show one record; outside of a graph, as for the panel, it is in ComfyUI's log alone."""
+        context = get_executing_context()
+        if context:
+            _say(record.getMessage(), context.node_id)
+
+
+@contextmanager
+def _notices_on_node() -> Generator[None]:
+    """Show on the node what the core reports meanwhile: the first start of the embedded store takes some seconds."""
+    logger, handler = logging.getLogger(core.build.__name__.rpartition(".")[0]), _Notices(logging.INFO)
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
 
 
 def library_names() -> list[str]:
@@ -133,7 +160,8 @@ def picture_folder(folder: str) -> Path:
     roots = [Path(folder_paths.get_input_directory()), Path(folder_paths.get_output_directory())]
     found = [path for root in (*roots, *settings().picture_roots) if (path := under(root, folder))]
     samples = under(SAMPLES.parent, folder)
-    if samples and samples.is_relative_to(SAMPLES.resolve()):
+    ours = under(SAMPLES.parent, SAMPLES.name)
+    if samples and ours and samples.is_relative_to(ours):
         found.append(samples)
     for path in found:
         if _is_folder(path):
@@ -153,7 +181,7 @@ def kept_folder(folder: str) -> Path:
     root = Path(folder_paths.get_input_directory()) / EXPORTS
     root.mkdir(parents=True, exist_ok=True)
     place = under(root, folder) if folder.strip() else None
-    if place is None or place == root.resolve():
+    if place is None or place == under(root, ""):
         raise SettingsError(
             f"{folder!r:.80} is no folder for the images that are wired in: write a name, e.g. my_pictures. They are"
             " kept under input/lorads."

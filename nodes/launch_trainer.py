@@ -105,7 +105,8 @@ def _started(folder: Path, profile: str) -> Run:
     if not installed.from_comfyui:
         raise TrainerError(
             f"Training from ComfyUI is off: the server's owner allows it by from_comfyui = true in"
-            f" [trainers.{installed.name}] of lorads.toml. Without it: {command('train', folder.name)}"
+            f" [trainers.{installed.name}] of lorads.toml. Without it:"
+            f" {command('train', folder.name, '--out', str(folder.parent))}"
         )
     host.free_memory()
     return core.training.train(host.store(), installed, folder)

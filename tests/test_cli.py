@@ -5,7 +5,9 @@ import shutil
 import signal
 import subprocess
 import sys
+import sysconfig
 import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -54,6 +56,14 @@ def test_the_demo_tells_the_whole_story(lorads, tmp_path):
     manifest = read_manifest(tmp_path / "demo")
     assert len(manifest["images"]) == 34
     assert all(image["caption"].startswith("oldlandmark, ") != image["regularization"] for image in manifest["images"])
+
+
+def test_the_printed_command_is_quoted_for_the_shell_of_the_system(lorads, tmp_path, monkeypatch):
+    root = tmp_path / "my demo & more"
+    config = root / "demo" / "training_config.toml"
+    assert f"--config_file '{config}'\n" in lorads("demo", "--out", root)[1]
+    monkeypatch.setattr("lorads_core.system.command.sys", SimpleNamespace(platform="win32"))
+    assert f'--config_file "{config}"\n' in lorads("demo", "--out", root)[1]
 
 
 def test_the_demo_again_writes_nothing_new(lorads, tmp_path):
@@ -148,7 +158,7 @@ def test_a_fault_is_one_line_and_an_exit_code(lorads, tmp_path, arguments, code,
         ("index", ""),
         ("demo", "--out", ""),
         ("demo", "--trigger", "\udcff"),
-        ("demo", "--out", "~nosuchuser/x"),
+        pytest.param(("demo", "--out", "~nosuchuser/x"), marks=pytest.mark.posix),  # Windows asks nobody who there is
     ],
 )
 def test_wrong_arguments_leave_with_2(arguments, capsys):
@@ -221,6 +231,7 @@ def test_a_store_that_is_down_is_one_line(tmp_path, capsys):
     assert "hunter2" not in err
 
 
+@pytest.mark.posix  # SIGTERM is Ctrl-C to us; Windows ends a process at once
 def test_interrupting_keeps_what_is_done(store, store_settings, tmp_path, picture):
     seed = picture("seed.png", (300, 300)).read_bytes()
     many = tmp_path / "many"
@@ -244,7 +255,7 @@ def test_interrupting_keeps_what_is_done(store, store_settings, tmp_path, pictur
 
 
 def test_the_installed_command_answers():
-    lorads = shutil.which("lorads") or shutil.which("lorads", path=str(sys.prefix) + "/bin")
+    lorads = shutil.which("lorads") or shutil.which("lorads", path=sysconfig.get_path("scripts"))
     assert lorads
     done = subprocess.run([lorads, "--version"], capture_output=True, text=True, check=True)
     assert done.stdout.startswith("lorads 0.")

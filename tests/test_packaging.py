@@ -49,3 +49,9 @@ def test_the_readme_has_the_two_commands():
         assert found, name
         assert found[1].startswith("python3 -m venv .venv && .venv/bin/pip install")
         assert found[1].endswith(ends)
+
+
+def test_continuous_integration_runs_the_demo_of_the_readme_on_windows_and_macos():
+    workflow = (ROOT / ".github" / "workflows" / "tests.yml").read_text(encoding="utf-8")
+    for command in re.findall(r"```(?:bat|sh)\n(.* && .*lorads demo)\n```", README):
+        assert f"          {command}\n" in workflow

@@ -1,5 +1,8 @@
 """lorads.toml: what is not understood is refused by name, and a password shows nowhere."""
 
+import sys
+from pathlib import Path
+
 import pytest
 
 from lorads_core.errors import SettingsError
@@ -38,7 +41,7 @@ def test_everything(settings_file, tmp_path):
     assert settings.dsn == "postgresql://lorads:hunter2@db/lorads"
     assert settings.embedded_folder == tmp_path / "data" / "postgres"
     assert [library.name for library in settings.libraries] == ["pictures", "renders"]
-    assert [str(root) for root in settings.picture_roots] == [str(tmp_path / "pictures"), "/srv/pictures"]
+    assert settings.picture_roots == (tmp_path / "pictures", Path("/srv/pictures").resolve())
     assert settings.export_root == tmp_path / "datasets"
     assert "hunter2" not in repr(settings)
 
@@ -98,3 +101,30 @@ def test_not_utf8(tmp_path):
 def test_unknown_library(settings_file):
     with pytest.raises(SettingsError, match="known are: pictures"):
         load_settings(settings_file("")).library("elsewhere")
+
+
+@pytest.mark.parametrize("fault", [OSError(9, "Invalid handle"), ValueError("embedded null character")])
+def test_a_path_that_the_system_will_not_look_at_is_named(settings_file, monkeypatch, fault):
+    def resolve(_path, strict=False):  # noqa: ARG001, FBT002 - as pathlib's
+        raise fault
+
+    path = settings_file("[roots]\nexports = 'con'")
+    monkeypatch.setattr(Path, "resolve", resolve)
+    with pytest.raises(SettingsError, match="'con' is no path of a file or folder"):
+        load_settings(path)
+
+
+def test_a_drive_without_a_backslash_would_mean_its_current_folder(settings_file, monkeypatch):
+    path = settings_file("[roots]\npictures = ['D:pictures']")
+    monkeypatch.setattr(sys, "platform", "win32")
+    with pytest.raises(SettingsError, match="lacks a backslash behind its drive"):
+        load_settings(path)
+
+
+@pytest.mark.skipif(sys.platform != "win32", reason="paths of Windows")
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [(r"\\nas\pictures\a", r"\\nas\pictures\a"), (r"\\?\UNC\nas\pictures", "\\\\nas\\pictures\\"), ("C:/x", "C:\\x")],
+)
+def test_shares_of_windows_are_folders(settings_file, text, expected):
+    assert str(load_settings(settings_file(f"[roots]\nexports = '{text}'")).export_root) == expected

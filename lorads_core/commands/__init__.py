@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from . import captions, curate, exports, judge, panel, runs, story
+from . import captions, curate, exports, judge, panel, runs, store, story
 
 if TYPE_CHECKING:
     import argparse
@@ -20,4 +20,5 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, Screen], int]] = {
     **panel.COMMANDS,
     **curate.COMMANDS,
     **judge.COMMANDS,
+    **store.COMMANDS,
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from ..build import embed, find_regularization, look_into, open_library, open_store, query, tag
@@ -15,10 +16,11 @@ from ..library.filter import DatasetFilter
 from ..pictures.sheet import save_png
 from ..selection.picking import Spread
 from ..settings import load_settings
+from ..system.names import true_path
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from PIL import Image
@@ -33,12 +35,19 @@ if TYPE_CHECKING:
 _LISTED = 12
 
 
+def _paths(folder: Path) -> Iterator[str]:
+    """Yield a folder's path as it is written, as other programs know it, and its real one, as our index does."""
+    yield os.path.abspath(folder)  # noqa: PTH100 - links stay as they are
+    with suppress(OSError, RuntimeError, ValueError):
+        yield str(true_path(folder))
+
+
 def chosen(options: argparse.Namespace) -> DatasetFilter:
     """Return the filter that the words for choosing make."""
     return DatasetFilter(
         cluster=options.cluster,
         album=options.album,
-        folders=tuple(os.path.abspath(folder) for folder in options.folder),  # noqa: PTH100 - links stay as they are
+        folders=tuple(dict.fromkeys(path for folder in options.folder for path in _paths(folder))),
         minimum_rating=options.minimum_rating,
         exclude_marked_bad=not options.with_marked_bad,
         required_tags=tuple(options.require),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ from ..export.versions import difference, present, version, versions
 from ..inputs import ImageWishes, image_policy_word
 from ..runs.profile import home_of
 from ..settings import load_settings
+from ..system.command import quoted
 from ..trainers import trainer
 from ..training_words import training_config
 
@@ -39,7 +39,7 @@ def show_export(result: ExportResult, trained_by: str, screen: Screen) -> None:
     screen.summary(summary(result))
     label = trainer(trained_by).label
     if result.command:
-        screen.line(f"\nTrain it in the folder of {label} with:\n  python {shlex.join(result.command)}")
+        screen.line(f"\nTrain it in the folder of {label} with:\n  {quoted(['python', *result.command])}")
     else:
         screen.line("\nTrain it in ComfyUI: Dataset to Images, Make Training Dataset, Train LoRA.")
 

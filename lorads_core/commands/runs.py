@@ -103,7 +103,7 @@ def _runs(options: argparse.Namespace, screen: Screen) -> int:
     for run in found:
         screen.line(_row(run))
     if not found:
-        screen.line(f"No run yet: {command('train')} EXPORT starts one.")
+        screen.line(f"No run yet: {command('train', 'EXPORT')} starts one.")
     return 0
 
 

@@ -40,7 +40,9 @@ def _index(options: argparse.Namespace, screen: Screen) -> int:
 def _index_one(
     store: Store, settings: Settings, folder: Path, options: argparse.Namespace, screen: Screen
 ) -> IndexReport:
-    reading = IndexOptions(sidecars=sidecar_rule(options.sidecar), follow_links=options.follow_links)
+    reading = IndexOptions(
+        sidecars=sidecar_rule(options.sidecar), follow_links=options.follow_links, download=options.download
+    )
     with screen.progress() as progress:
         report = index(store, settings, options.library, folder, reading, progress)
     screen.step("Index", report.sentence)

@@ -16,6 +16,7 @@ from ..images.encode import SUFFIXES, copy_file, link_file, write_image
 from ..images.facts import read_facts
 from ..images.strip import copy_stripped
 from ..model import Problem
+from ..system import files
 from .budget import SHARED, needed
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ def _taken_over(folder: Path, written: WrittenImage, content: Path) -> bool:
     source, target = folder / written.file, content / written.file
     if not written.is_in(folder) or _digest(source) != written.hash:
         return False
-    target.unlink(missing_ok=True)
+    files.remove(target)
     try:
         os.link(source, target)
     except OSError:  # this file system knows no second names

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ExportError
+from ..images.encode import replacing
+from ..model import Problem
 from ..paths import STAGING
+from ..system import files
 from .place import parsed_manifest, read_manifest
 
 if TYPE_CHECKING:
@@ -68,18 +71,29 @@ def _listed(what: str, lines: tuple[str, ...] | list[str]) -> Iterator[str]:
         yield f"{what}s: {len(lines) - _LISTED:,} more"
 
 
-def keep_version(root: Path, name: str, digest: str, manifest: str) -> None:
-    """Keep what a version is made of, beside the exports."""
+def keep_version(root: Path, name: str, digest: str, manifest: str) -> tuple[Problem, ...]:
+    """Keep what a version is made of, beside the exports; where that cannot be written, the version is not listed."""
     folder = _folder(root, name)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{digest}.json").write_text(manifest, encoding="utf-8", newline="\n")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with replacing(folder / f"{digest}.json") as file:
+            file.write(manifest.encode())
+    except (OSError, ExportError) as error:
+        said = files.reason(error) if isinstance(error, OSError) else str(error).rstrip(".")
+        message = f"The export is whole, but could not be added to the list of its versions: {said}."
+        return (Problem("warning", "version", message, str(folder)),)
+    return ()
 
 
 def versions(root: Path, name: str) -> tuple[Version, ...]:
-    """Return the versions of an export that are known, the newest first."""
+    """Return the versions of an export that are known, the newest first.
+
+    Raises:
+        ExportError: one of them cannot be read.
+    """
     found: list[Version] = []
     for file in _folder(root, name).glob("*.json"):
-        manifest = parsed_manifest(file.read_text(encoding="utf-8"))
+        manifest = parsed_manifest(_read(file))
         if manifest:
             found.append(Version(file.stem, file.stat().st_mtime, len(manifest["images"])))
     return tuple(sorted(found, key=lambda version: (-version.written, version.hash)))
@@ -89,7 +103,7 @@ def version(root: Path, name: str, wanted: str) -> Mapping[str, Any]:
     """Return the manifest of the version whose hash begins with ``wanted``.
 
     Raises:
-        ExportError: there is none, or more than one.
+        ExportError: there is none, more than one, or it cannot be read.
     """
     known = versions(root, name)
     found = [each for each in known if each.hash.startswith(wanted.lower())] if wanted else []
@@ -98,7 +112,14 @@ def version(root: Path, name: str, wanted: str) -> Mapping[str, Any]:
             f"{root / name} has {'no version' if not found else f'{len(found)} versions'} {wanted!r}; known are:"
             f" {', '.join(each.short for each in known) or 'none'}."
         )
-    return json.loads((_folder(root, name) / f"{found[0].hash}.json").read_text(encoding="utf-8"))
+    return json.loads(_read(_folder(root, name) / f"{found[0].hash}.json"))
+
+
+def _read(file: Path) -> str:
+    try:
+        return files.read_bytes(file).decode(errors="replace")
+    except OSError as error:
+        raise ExportError(f"{file} cannot be read: {files.reason(error)}.") from error
 
 
 def present(folder: Path) -> Mapping[str, Any]:

@@ -18,8 +18,10 @@ from typing import TYPE_CHECKING, Any
 
 from .. import __version__
 from ..errors import ExportError
+from ..images.files import shown
 from ..model import Export, Problem, Progress, no_progress
 from ..paths import MANIFEST, slug
+from ..system.files import SHORTEN, is_too_long, read_text, reason
 from ..trainers import Schedule, Subset, trainer
 from .masks import mask_marks, unmasked, write_masks
 from .pictures import WrittenImage, key_of, write_picture
@@ -29,7 +31,7 @@ from .plan import ExportPlan, PlannedImage, subsets_of
 from .versions import keep_version
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 
     from ..buckets import Placement
     from ..pictures.buckets import BucketBar
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 
 
 _KEY = 12
+_CACHE_SUFFIX = 24  # characters that a trainer adds at most to a picture's name: "_01024x01024_flux.npz" and the like
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +91,8 @@ def write_export(
         place.recover()
         before = place.check(plan.dataset)
         if before and (result := _already_there(plan, place, before)):
-            place.clear()
             progress("export", len(plan.images), len(plan.images))
-            return result
+            return _with_problems(result, (*long_paths(place.final, result.files.values()), *place.clear()))
         if before:
             guard(place.final)
         written, problems = _write_images(plan, place, before, progress)
@@ -99,8 +101,29 @@ def write_export(
         if before:  # somebody may have begun to train it meanwhile
             guard(place.final)
         place.publish()
-        keep_version(place.root, place.name, _hash(text), text)
-    return _result(plan, place, written, (*plan.problems, *problems), text)
+        # From here on the new version is in its place, whatever happens.
+        left = place.clear()
+        unknown = keep_version(place.root, place.name, _hash(text), text)
+    result = _result(plan, place, written, (*plan.problems, *problems), text)
+    return _with_problems(result, (*long_paths(place.final, result.files.values()), *left, *unknown))
+
+
+def _with_problems(result: ExportResult, more: Iterable[Problem]) -> ExportResult:
+    problems = (*result.export.problems, *more)
+    return dataclasses.replace(result, export=dataclasses.replace(result.export, problems=problems))
+
+
+def long_paths(folder: Path, written: Iterable[str]) -> Iterator[Problem]:
+    """Yield a problem where a trainer could not write its caches beside pictures of an export, by Windows' rules."""
+    long = [file for file in written if is_too_long(folder / file, _CACHE_SUFFIX)]
+    if long:
+        longest = str(folder / max(long, key=len))
+        pictures = f"{len(long):,} picture{'s' * (len(long) > 1)}"
+        message = (
+            f"The paths of {pictures} leave a trainer no room to write its caches beside them (Windows takes 259"
+            f" characters; the longest has {len(longest)}): {SHORTEN}."
+        )
+        yield Problem("warning", "long-path", message, longest)
 
 
 @contextmanager
@@ -112,11 +135,7 @@ def _translated(folder: Path) -> Generator[None]:
             raise ExportError(
                 f"The disk of {folder} is full: free some space and export again; it goes on where it stopped."
             ) from error
-        if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
-            raise ExportError(
-                f"{folder} cannot be written ({error.strerror}): choose another export folder."
-            ) from error
-        raise ExportError(f"{folder} could not be written: {error}.") from error
+        raise ExportError(f"{shown(error.filename or folder)} cannot be written: {reason(error)}.") from error
 
 
 def _write_images(
@@ -183,7 +202,7 @@ def _read_journal(place: Place) -> dict[str, WrittenImage]:
     """Return what an earlier run has finished; a line that was cut off in the writing counts for nothing."""
     done: dict[str, WrittenImage] = {}
     if place.journal.exists():
-        for line in place.journal.read_text(encoding="utf-8").splitlines():
+        for line in read_text(place.journal).splitlines():
             with suppress(ValueError, TypeError):
                 key, *written = json.loads(line)
                 done[key] = WrittenImage(*written)
@@ -252,11 +271,11 @@ def _already_there(plan: ExportPlan, place: Place, manifest: Mapping[str, Any]) 
         return None
     try:
         for file, text in _texts(plan, place, written).items():
-            if (place.final / file).read_text(encoding="utf-8") != text:
+            if read_text(place.final / file) != text:
                 return None
     except (OSError, UnicodeDecodeError):
         return None
-    text = (place.final / MANIFEST).read_text(encoding="utf-8")
+    text = read_text(place.final / MANIFEST)
     return _result(plan, place, written, plan.problems, text)
 
 

@@ -13,6 +13,7 @@ from ..model import Problem
 from ..selection import band as bands
 from ..selection.centres import centres, own_similarity, similarity
 from ..store import vectors as store_vectors
+from ..system.command import command
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -145,16 +146,17 @@ def _vectors(
 
 
 def _without(library: str, spaces: Sequence[str], wanted: str) -> str:
+    embed = command("embed", "--library", library)
     if wanted and not spaces:
-        return f"Library {library!r} has no vectors of the space {wanted!r}: run lorads embed, or name another space."
+        return f"Library {library!r} has no vectors of the space {wanted!r}: run {embed}, or name another space."
     if not spaces:
         return (
-            f"Library {library!r} has no vectors, so nothing can be compared: run lorads embed --library {library}, or"
+            f"Library {library!r} has no vectors, so nothing can be compared: run {embed}, or"
             " wire a CLIP_VISION into Index Images."
         )
     return (
         f"None of the training images has a vector in {', '.join(spaces)}, in which library {library!r} has some: run"
-        " lorads embed for the library that they are from."
+        f" {command('embed')} for the library that they are from."
     )
 
 
@@ -163,7 +165,7 @@ def _missing(found: int, images: int, space: str) -> tuple[Problem, ...]:
         return ()
     message = (
         f"{images - found:,} of {images:,} training images have no vector ({space}), so nothing is compared with them:"
-        " run lorads embed."
+        f" run {command('embed')}."
     )
     return (Problem("warning", "no-vectors", message),)
 

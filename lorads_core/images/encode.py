@@ -13,6 +13,7 @@ from uuid import uuid4
 from PIL import Image
 
 from ..errors import ExportError
+from ..system import files
 from .decode import decode
 from .files import DEFAULT_LIMITS, image_error, open_regular, shown, translated
 from .png import encode_png
@@ -209,14 +210,17 @@ def link_file(source: str | Path, target: Path, *, file_size: int, mtime_ns: int
     descriptor, found = open_regular(source)
     os.close(descriptor)
     _check_unchanged(source, found, file_size, mtime_ns)
-    target.unlink(missing_ok=True)
     try:
-        os.link(source, target)
+        files.remove(target)
+    except OSError as error:
+        raise _write_error(target, error) from error
+    try:
+        files.patiently(lambda: os.link(source, target))
     except OSError as error:
         if error.errno in _FULL:
             raise _write_error(target, error) from error
         raise ExportError(
-            f"{shown(source)} cannot be linked into {shown(target.parent)} ({error.strerror or error}): links need one"
+            f"{shown(source)} cannot be linked into {shown(target.parent)} ({files.reason(error)}): links need one"
             " drive that knows them. Export copies instead."
         ) from error
 
@@ -257,19 +261,22 @@ def _blocks(source: str | Path, reader: BinaryIO) -> Iterator[bytes]:
 @contextmanager
 def replacing(target: Path) -> Generator[BinaryIO]:
     """Give a new file to write to that takes the target's place when all went well, and goes away when not."""
-    unfinished = target.parent / f".lorads-{uuid4().hex}"
+    unfinished = target.parent / f".lorads-{uuid4().hex[:8]}"  # short: Windows takes paths of 259 characters
     try:
         with unfinished.open("xb") as file:
             yield file
-        unfinished.replace(target)
+        files.replace(unfinished, target)
     except OSError as error:
         raise _write_error(target, error) from error
     finally:
-        with suppress(OSError):
-            unfinished.unlink(missing_ok=True)
+        files.remove_if_possible(unfinished)
 
 
 def _write_error(target: Path, error: OSError) -> ExportError:
     if error.errno in _FULL:
         return ExportError(f"The disk of {shown(target.parent)} is full: free some space, then export again.")
-    return ExportError(f"{shown(target)} cannot be written ({error.strerror or error}): choose another folder.")
+    if not target.parent.is_dir():
+        return ExportError(
+            f"{shown(target)} cannot be written: its folder is not there. Make it, or choose another folder."
+        )
+    return ExportError(f"{shown(target)} cannot be written: {files.reason(error)}.")

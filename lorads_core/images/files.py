@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..errors import ImageError
+from ..system.files import is_in_use
+from ..system.files import reason as said
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,6 +52,8 @@ def image_error(path: str | Path, what: str) -> ImageError:
 
 def translated(path: str | Path, error: OSError) -> ImageError:
     """Say in a sentence why the system does not give a file out."""
+    if hasattr(error, "winerror") and is_in_use(error):  # Windows says EACCES of a file that is in use, too
+        return image_error(path, f"cannot be read: {said(error)}.")
     reason = _REASONS.get(error.errno or 0)
     return image_error(path, reason or f"cannot be read ({error.strerror or error}): check it and its drive.")
 

@@ -6,6 +6,7 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from ..errors import ExportError
+from ..system.files import reason
 from .encode import ImagePolicy, replacing, save_image
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def keep_pictures(
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ExportError(f"{folder.name} cannot be made as a folder for pictures: {error.strerror}.") from error
+        raise ExportError(f"{folder.name} cannot be made as a folder for pictures: {reason(error)}.") from error
     kept: list[Path] = []
     for number, picture in enumerate(pictures):
         file = folder / f"{_name(picture)}.png"

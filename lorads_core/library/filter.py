@@ -9,6 +9,7 @@ from psycopg import sql
 
 from ..errors import LibraryError, SettingsError
 from ..model import ORDERS, Order
+from ..system.names import spellings
 from ..tags import canonical
 
 if TYPE_CHECKING:
@@ -135,11 +136,11 @@ def _conditions(relations: Relations, wanted: DatasetFilter) -> tuple[sql.Compos
 
 
 def _folder_condition(folders: Sequence[str]) -> _Condition:
-    """A folder and all below it, as ranges of text: unlike a pattern, an index finds them."""
+    """A folder and all below it, as ranges of text: unlike a pattern, an index finds them. Unicode forms are alike."""
     parts: list[sql.Composable] = []
     parameters: dict[str, object] = {}
-    for n, folder in enumerate(folders):
-        plain = folder.rstrip("/\\") or folder
+    for n, spelled in enumerate(spelled for folder in folders for spelled in spellings(folder)):
+        plain = spelled.rstrip("/\\") or spelled
         parts.append(sql.SQL("folder = {}").format(sql.Placeholder(f"folder{n}")))
         parameters[f"folder{n}"] = plain
         for mark, after in (("/", "0"), ("\\", "]")):  # the separator, and the character that follows it

@@ -18,6 +18,9 @@ from ..images.files import shown
 from ..model import Caption, Problem, Progress, Tag, no_progress
 from ..paths import MANIFEST
 from ..store import images as rows
+from ..system.files import reason
+from ..system.links import is_link, is_online_only, true_stat
+from .respelling import KnownFolders, respell_files
 from .sidecars import SidecarRule, read_sidecar
 from .walk import SUFFIXES, count_pictures, is_left_out, is_text, real_folder, suffix_of
 
@@ -34,10 +37,14 @@ _CHUNK = 16  # files that a thread reads before it reports; one by one, threads 
 
 @dataclass(frozen=True, slots=True)
 class IndexOptions:
-    """How to index: ``workers`` threads read files; links are left alone unless ``follow_links``."""
+    """How to index: ``workers`` threads read files; links are left alone unless ``follow_links``.
+
+    Files whose content is on a server alone (OneDrive, iCloud) are read with ``download`` only.
+    """
 
     sidecars: SidecarRule = field(default_factory=SidecarRule)
     follow_links: bool = False
+    download: bool = False
     workers: int = 0
 
     @property
@@ -78,6 +85,7 @@ class _File:
     mtime_ns: int
     sidecars: tuple[tuple[str, str], ...]  # path and suffix
     mark: str
+    online_only: bool  # the file, or a sidecar of it
 
 
 def index_folder(
@@ -144,6 +152,8 @@ class _Indexing:
         self.problems: list[Problem] = []
         self.visited: set[str] = set()
         self.unreadable: list[str] = []
+        self.linked: list[str] = []  # folders that were not entered
+        self.online_only: list[str] = []  # files that were not read
         self.known_ids: dict[str, int] = {}  # of changed files under way
         self.former: set[str] = set()  # sources that changed files had words from before
         self.done = self.total = self.new = self.changed = self.unchanged = self.missing = 0
@@ -155,6 +165,8 @@ class _Indexing:
         started = monotonic()
         self.total = count_pictures(str(self.root))
         self.progress("index", 0, self.total)
+        with self.store.connection() as connection:
+            self.known_folders = KnownFolders(connection, self.library, str(self.root))
         executor = ThreadPoolExecutor(self.options.threads, thread_name_prefix="lorads-index")
         try:
             for folder in self._folders():
@@ -162,6 +174,7 @@ class _Indexing:
             self._submit(executor)
             self._drain(0)
             self._write()
+            self._report_skipped()
             self.progress("index", self.done, self.done)
         finally:
             executor.shutdown(wait=True, cancel_futures=True)
@@ -202,7 +215,9 @@ class _Indexing:
     def _sort_in(self, entry: os.DirEntry[str], folder: _Folder, real: set[str]) -> None:
         suffix = suffix_of(entry.name)
         if self._is_folder(entry):  # first: a folder may be called holiday.png, or notes.txt
-            if self._is_new(entry, real):
+            if is_link(entry) and not self.options.follow_links:
+                self.linked.append(entry.path)
+            elif self._is_new(entry, real):
                 folder.below.append(entry.path)
         elif suffix in SUFFIXES and self._is_wanted(entry):
             folder.pictures.append(entry)
@@ -217,9 +232,10 @@ class _Indexing:
             self._unreadable_folder(folder, error)
             return []
 
-    def _is_folder(self, entry: os.DirEntry[str]) -> bool:
+    @staticmethod
+    def _is_folder(entry: os.DirEntry[str]) -> bool:
         try:
-            return entry.is_dir(follow_symlinks=self.options.follow_links)
+            return entry.is_dir()
         except OSError:  # a link to itself, say; looking at it as a file will tell
             return False
 
@@ -248,7 +264,7 @@ class _Indexing:
             self._report("vanished", "The folder went away while it was indexed: index again.", folder)
             return
         self.unreadable.append(folder)
-        self._report("unreadable-folder", f"The folder cannot be read ({error.strerror}): mend its rights.", folder)
+        self._report("unreadable-folder", f"The folder cannot be read: {reason(error)}.", folder)
 
     # Reading
 
@@ -259,20 +275,16 @@ class _Indexing:
             return
         self.visited.add(folder.path)
         with self.store.connection() as connection:
+            self.known_folders.respell(connection, folder.path)
             known = rows.known_files(connection, self.library, folder.path)
+            respell_files(connection, self.library, known, [entry.path for entry in folder.pictures])
         gone = dict(known)
         back: list[int] = []
         for entry in folder.pictures:
             file = self._look(entry, folder)
-            if file is None:
+            before = gone.pop(file.path, None) if file else None
+            if file is None or not self._is_to_be_read(file, before, back):
                 self._advance(1)
-                continue
-            before = gone.pop(file.path, None)
-            if before and (before.file_size, before.mtime_ns, before.sidecars) == (file.size, file.mtime_ns, file.mark):
-                self.unchanged += 1
-                self._advance(1)
-                if before.missing:
-                    back.append(before.image_id)
                 continue
             if before:
                 self.known_ids[file.path] = before.image_id
@@ -282,40 +294,55 @@ class _Indexing:
                 self._submit(executor)
         self._mark(back, [file.image_id for file in gone.values() if not file.missing])
 
+    def _is_to_be_read(self, file: _File, before: rows.KnownFile | None, back: list[int]) -> bool:
+        """Say whether a file is new or changed and may be read; one that is back unchanged goes to ``back``."""
+        if before and (before.file_size, before.mtime_ns, before.sidecars) == (file.size, file.mtime_ns, file.mark):
+            self.unchanged += 1
+            if before.missing:
+                back.append(before.image_id)
+            return False
+        if file.online_only and not self.options.download:
+            self.online_only.append(file.path)
+            return False
+        return True
+
     def _look(self, entry: os.DirEntry[str], folder: _Folder) -> _File | None:
         """Stat a picture and its sidecars, nothing more; None with a problem where that fails."""
         if not is_text(entry.path) or len(os.fsencode(entry.path)) > _LONGEST_PATH:
             self._report("name", "The name is not valid UTF-8 or over 2,000 bytes long: rename it.", entry.path)
             return None
         try:
-            found = entry.stat()
+            found = true_stat(entry)
         except OSError as error:
-            self._report("vanished", f"The file went away or cannot be read ({error.strerror}).", entry.path)
+            self._report("vanished", f"The file went away or cannot be read: {reason(error)}.", entry.path)
             return None
         if not stat.S_ISREG(found.st_mode):
             self._report("no-file", "is no regular file and was left out.", entry.path)
             return None
-        beside, mark = self._beside(entry.name, folder)
-        return _File(entry.path, folder.path, found.st_size, found.st_mtime_ns, beside, mark)
+        beside, mark, online_only = self._beside(entry.name, folder)
+        online_only = online_only or is_online_only(found)
+        return _File(entry.path, folder.path, found.st_size, found.st_mtime_ns, beside, mark, online_only)
 
-    def _beside(self, name: str, folder: _Folder) -> tuple[tuple[tuple[str, str], ...], str]:
-        """Return the sidecars of a picture, and a mark that changes when one of them or what it means does."""
+    def _beside(self, name: str, folder: _Folder) -> tuple[tuple[tuple[str, str], ...], str, bool]:
+        """Return a picture's sidecars, a mark that changes when one or its meaning does, whether one is online-only."""
         if not folder.sidecars:
-            return (), ""
+            return (), "", False
         stem = name[: name.rfind(".")]
         beside: list[tuple[str, str]] = []
         marks: list[str] = []
+        online_only = False
         for suffix, source in self.options.sidecars.sources:
             entry = folder.sidecar(stem, suffix)
             if entry is None or (entry.is_symlink() and not self.options.follow_links):
                 continue
             try:
-                found = entry.stat()
+                found = true_stat(entry)
             except OSError:
                 continue  # it went away since the folder was listed: then there is none
+            online_only = online_only or is_online_only(found)
             beside.append((entry.path, suffix))
             marks.append(f"{suffix}={source}:{found.st_size}:{found.st_mtime_ns}")
-        return tuple(beside), " ".join(marks)
+        return tuple(beside), " ".join(marks), online_only
 
     def _submit(self, executor: ThreadPoolExecutor) -> None:
         self.waiting.append(executor.submit(_read_all, self.chunk, self.options.sidecars))
@@ -382,6 +409,25 @@ class _Indexing:
         self.done += count
         self.total = max(self.total, self.done)  # files may have come since they were counted
         self.progress("index", self.done, self.total)
+
+    def _report_skipped(self) -> None:
+        """Say once what was left out by choice, and how to choose otherwise."""
+        if self.linked:
+            folders = (
+                "1 linked folder (junction, symbolic link) was"
+                if len(self.linked) == 1
+                else (f"{len(self.linked):,} linked folders (junctions, symbolic links) were")
+            )
+            message = f"{folders} not followed: index what they point to, or follow links (--follow-links)."
+            self._report("linked-folder", message, self.linked[0], "info")
+        if self.online_only:
+            count = len(self.online_only)
+            pictures = f"{count:,} pictures are" if count > 1 else "1 picture is"
+            message = (
+                f"{pictures} online-only (OneDrive, iCloud and the like, or a text file beside) and was not read: make"
+                " the folder available offline, or index with --download."
+            )
+            self._report("online-only", message, self.online_only[0])
 
     def _report(self, code: str, message: str, path: str, severity: Severity = "warning") -> None:
         self.problems.append(Problem(severity, code, message, shown(path)))

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from ..errors import LibraryError
 from ..store import made_tags, tag_sets
 from ..store.images import bump_revision
+from ..system.files import reason
 from ..tags import canonical
 from .sqlite_file import as_flag, as_float, as_integer, as_path, as_text, fingerprint, opened
 
@@ -116,7 +117,9 @@ def _look(source: Source) -> _Look:
         main = fingerprint(source.file)
         log = fingerprint(source.file.with_name(f"{source.file.name}-wal"))
     except OSError as error:
-        raise LibraryError(f"{what} cannot be read ({error}): name the program's diffusion-toolkit.db.") from error
+        raise LibraryError(
+            f"{what} cannot be read ({reason(error)}): name the program's diffusion-toolkit.db."
+        ) from error
     if main is None:
         raise LibraryError(
             f"{what} is not there: connect its drive, or mend `file` under [libraries.{source.library}] in lorads.toml."

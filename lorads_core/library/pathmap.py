@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 # A drive (`D:`, `D:\…`) or a share (`\\server\…`), with slashes of either kind.
 _WINDOWS = re.compile(r"[A-Za-z]:(?:[\\/]|$)|\\\\|//")
+_DRIVE = re.compile(r"[A-Za-z]:")
 _EXAMPLE = r"""'D:\Images' = "/mnt/images\""""
 
 
@@ -160,7 +161,8 @@ def _here(table: Table, there: str) -> str:
             f"{table.source}: [{table.where.rstrip('.')}] does not say where {there!r} is on this machine: write the"
             f" folder behind it, e.g. {_EXAMPLE}."
         )
-    absolute = PureWindowsPath(here).is_absolute() or PurePosixPath(here).is_absolute()
+    # `D:` alone is the whole drive, as it is on the other side of the rule.
+    absolute = bool(_DRIVE.fullmatch(here)) or PureWindowsPath(here).is_absolute() or PurePosixPath(here).is_absolute()
     return _stripped(here if absolute else str(table.resolve(here)))
 
 

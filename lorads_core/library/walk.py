@@ -5,17 +5,22 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import stat
 from contextlib import suppress
 from pathlib import Path
 
 from ..errors import LibraryError
+from ..images.files import shown
 from ..paths import MANIFEST, OUTPUT, STAGING
+from ..system.files import read_text
+from ..system.links import is_link, walk
+from ..system.names import true_path
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".jfif", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif"})
 
 
 def real_folder(folder: Path) -> Path:
-    """Return the real path of a folder that can be read.
+    """Return the real path of a folder that can be read, as the file system spells it.
 
     Raises:
         LibraryError: it is missing, no folder, cannot be read, or has a name that is no text.
@@ -23,12 +28,15 @@ def real_folder(folder: Path) -> Path:
     if not is_text(str(folder)):
         raise LibraryError("The folder's name is not valid UTF-8: rename it.")
     try:
-        root = folder.expanduser().resolve(strict=True)
+        root = true_path(folder.expanduser())
+        is_folder = stat.S_ISDIR(root.stat().st_mode)
     except PermissionError as error:
         raise LibraryError(f"The folder {folder} cannot be reached: give this user the right to read it.") from error
-    except (OSError, RuntimeError) as error:
-        raise LibraryError(f"The folder {folder} is not there: check the spelling, or connect its drive.") from error
-    if not root.is_dir():
+    except (OSError, RuntimeError, ValueError) as error:
+        raise LibraryError(
+            f"The folder {shown(folder)} is not there: check the spelling, or connect its drive."
+        ) from error
+    if not is_folder:
         raise LibraryError(f"{folder} is a file: give the folder that holds it.")
     if not os.access(root, os.R_OK | os.X_OK):
         raise LibraryError(f"The folder {folder} cannot be read: give this user the right to read it.")
@@ -41,7 +49,7 @@ def suffix_of(name: str) -> str:
 
 
 def count_pictures(root: str) -> int:
-    """Return about how many pictures there are, for the progress; what cannot be listed is told of later."""
+    """Return about how many pictures there are, for the progress; what cannot be listed is reported later."""
     count = 0
     pending = [root]
     while pending:
@@ -49,7 +57,7 @@ def count_pictures(root: str) -> int:
             for entry in entries:
                 if suffix_of(entry.name) in SUFFIXES:
                     count += 1
-                elif entry.is_dir(follow_symlinks=False):
+                elif entry.is_dir(follow_symlinks=False) and not is_link(entry):
                     pending.append(entry.path)
     return count
 
@@ -64,7 +72,7 @@ def is_left_out(folder: str, names: list[str]) -> bool:
 
 def _is_manifest(path: Path) -> bool:
     try:
-        manifest: object = json.loads(path.read_text(encoding="utf-8"))
+        manifest: object = json.loads(read_text(path))
     except (OSError, ValueError):
         return False  # somebody else's file of the same name
     return isinstance(manifest, dict) and "lorads" in manifest
@@ -86,7 +94,7 @@ def folder_mark(folder: Path) -> str:
         LibraryError: the folder is missing, no folder, or cannot be read.
     """
     mark = hashlib.sha256()
-    for base, below, files in os.walk(real_folder(folder)):
+    for base, below, files in walk(real_folder(folder)):
         if is_left_out(base, files):
             below.clear()
             continue

@@ -19,6 +19,7 @@ from ..networks import NETWORKS
 from ..runs.profile import read_profile
 from ..store import captions as kept
 from ..store import datasets
+from ..system.command import command
 from ..tags import canonical
 from ..trainers import trainers
 from .answers import RefusedError, dumps, unknown
@@ -46,6 +47,7 @@ def session(desk: Desk, version: str) -> dict[str, Any]:
         "token": desk.token,
         "version": version,
         "where": desk.around.where,
+        "command": command(),
         "can_export": panel.export,
         "can_launch": bool(launchable(desk)),
         "base_models": [

@@ -20,7 +20,7 @@ Page (``lorads panel`` only; ComfyUI serves ``web/`` itself)::
 
 Session and datasets::
 
-    GET  api/session                    {token, version, where: "comfyui"|"page", can_export, can_launch,
+    GET  api/session                    {token, version, where: "comfyui"|"page", command, can_export, can_launch,
                                          base_models: [{name, label, token_limit}], networks: [{name, label}],
                                          trainers: [{name, label}], trainer_profiles: [{name, label}],
                                          sources: [{name, label}], libraries: [name]}

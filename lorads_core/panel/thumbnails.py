@@ -16,6 +16,7 @@ from ..errors import ExportError, ImageError
 from ..images.decode import decode
 from ..images.encode import replacing
 from ..images.files import open_regular
+from ..system.files import remove_if_possible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -110,9 +111,8 @@ class Thumbnails:
         for _, size, path in files:
             if left <= self._most * _KEPT_SHARE:
                 break
-            with suppress(OSError):
-                os.unlink(path)  # noqa: PTH108 - a path as scandir gives it
-            left -= size
+            if remove_if_possible(path):  # one that is just being sent stays until the next time
+                left -= size
         return left
 
     def _files(self) -> Iterator[tuple[float, int, str]]:

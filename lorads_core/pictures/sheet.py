@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
 from PIL import Image, ImageDraw, ImageFont
 
-from ..errors import ExportError, ImageError
+from ..errors import ImageError
 from ..images.decode import decode
+from ..images.encode import replacing
 from ..images.files import shown
 
 if TYPE_CHECKING:
@@ -155,10 +155,5 @@ def save_png(picture: Image.Image, path: Path) -> None:
     Raises:
         ExportError: the folder is not there or cannot be written, or the disk is full.
     """
-    staging = path.with_name(f".{path.name}.{uuid4().hex[:8]}")
-    try:
-        picture.save(staging, "PNG")
-        staging.replace(path)
-    except OSError as error:
-        staging.unlink(missing_ok=True)
-        raise ExportError(f"{path} cannot be written ({error.strerror or error}): choose another folder.") from error
+    with replacing(path) as file:
+        picture.save(file, "PNG")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import ExportError, TrainerError
 from ..store import runs as kept
+from ..system.command import command
 from ..system.detached import python_command, start_detached
 from ..system.files import patiently, reason
 from . import folder as files
@@ -158,8 +159,8 @@ def check_untrained(store: Store, folder: Path) -> None:
         for run in kept.alive(connection, folder.name):
             if run.folder.parents[2] == folder.parent and not refreshed(connection, run).is_over:
                 raise ExportError(
-                    f"{folder} is being trained ({run.id}), from these very files: wait for it, stop it (lorads stop"
-                    f" {run.name}), or export under another name."
+                    f"{folder} is being trained ({run.id}), from these very files: wait for it, stop it"
+                    f" ({command('stop', run.name)}), or export under another name."
                 )
 
 

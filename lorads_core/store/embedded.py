@@ -1,7 +1,8 @@
 """The embedded server as its clients see it: the first to attach starts it, the last to leave stops it.
 
 Each client holds a lock on a file of its own in ``clients/``; the kernel lets go of it however the client ends, so a
-client that was killed is no longer counted. All that changes the server happens under one lock per data folder.
+client that was killed is no longer counted. All that changes the server happens under one lock per data folder. Where
+the last client was killed, the keeper (`store.keeper`) stops the server.
 """
 
 from __future__ import annotations
@@ -9,10 +10,9 @@ from __future__ import annotations
 import atexit
 import logging
 import os
+import re
 import sys
-import time
 import uuid
-import weakref
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -21,118 +21,48 @@ from typing import TYPE_CHECKING
 import platformdirs
 
 from ..errors import StoreError
+from ..system import files
+from ..system.codepage import ansi_path
+from ..system.names import true_path
 from . import cluster as clusters
-from .binaries import Account, Binaries, find_binaries, give, make_folders, server_account
-from .cluster import Cluster
+from .binaries import make_folders, make_private, server_account
+from .clients import ServerLock, binaries_of, client_folder, stop_if_unused
+from .keeper import ensure_keeper
+from .locks import FileLock, forget_all
+from .postmaster import Cluster, conninfo, running
 
 if TYPE_CHECKING:
     from types import TracebackType
 
     from typing_extensions import Self
 
-if sys.platform == "win32":
-    import msvcrt
-
-    def _lock_now(file: int) -> None:
-        msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
-
-    def _unlock(file: int) -> None:
-        msvcrt.locking(file, msvcrt.LK_UNLCK, 1)
-
-else:
-    import fcntl
-
-    def _lock_now(file: int) -> None:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-
-    def _unlock(file: int) -> None:
-        fcntl.flock(file, fcntl.LOCK_UN)
-
-
 _log = logging.getLogger(__name__)
-# Longer than a start may take: whoever waits, waits for somebody who is starting the server.
-_LOCK_SECONDS = clusters.START_SECONDS + 60
-# PostgreSQL's pg_ctl hands paths to a shell in double quotes.
-_BREAKS_QUOTES = frozenset('"$`\\\n')
-
-
-class FileLock:
-    """An exclusive lock on a file that the kernel lets go of when its process ends.
-
-    It is not the library filelock because of fork: there a child that ends unlocks what its parent holds. Here a child
-    lets go of its copy and leaves the lock alone.
-    """
-
-    def __init__(self, path: Path, account: Account | None = None) -> None:
-        self._path = path
-        self._account = account
-        self._file: int | None = None
-
-    @property
-    def held(self) -> bool:
-        """Whether we hold it."""
-        return self._file is not None
-
-    def take(self, seconds: float = 0) -> bool:
-        """Lock the file, made where it is missing; return False if another still holds it after ``seconds``."""
-        deadline = time.monotonic() + seconds
-        new = not self._path.exists()
-        file = os.open(self._path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
-        try:
-            if new:
-                give(self._path, self._account)
-            while not _lock(file):
-                if time.monotonic() >= deadline:
-                    return False
-                time.sleep(0.01)
-            self._file, file = file, -1
-            _held.add(self)
-        finally:
-            if file >= 0:
-                os.close(file)
-        return True
-
-    def let_go(self) -> None:
-        """Unlock the file and leave it there; harmless if it is not held."""
-        if self._file is not None:
-            file, self._file = self._file, None
-            _unlock(file)
-            os.close(file)
-
-    def forget(self) -> None:
-        """Close our copy of a lock that a fork has handed down, without unlocking it."""
-        if self._file is not None:
-            file, self._file = self._file, None
-            os.close(file)
-
-
-_held: weakref.WeakSet[FileLock] = weakref.WeakSet()
-
-
-def _lock(file: int) -> bool:
-    try:
-        _lock_now(file)
-    except (BlockingIOError, PermissionError):  # Windows says the latter
-        return False
-    return True
+# PostgreSQL's pg_ctl hands paths to a shell in double quotes; cmd.exe replaces %NAME% in them.
+_BREAKS_SHELL = {False: re.compile(r'["$`\\\n]'), True: re.compile(r"%[^%]+%")}
 
 
 def _forget_all() -> None:
-    for lock in list(_held):
-        lock.forget()
+    forget_all()
     _attached.clear()
 
 
 class Attached:
-    """A client of a running embedded server; ``conninfo`` is libpq's keyword string and holds the password."""
+    """A client of a running embedded server; ``conninfo`` is libpq's keyword string and holds the password.
+
+    ``cluster`` says where the server's files lie and which account runs it.
+    """
 
     def __init__(self, cluster: Cluster, client: FileLock, path: Path, conninfo: str) -> None:
         self.conninfo = conninfo
-        self.folder = cluster.folder
-        self._cluster = cluster
+        self.cluster = cluster
         self._client = client
         self._path = path
         _attached.add(self)
+
+    @property
+    def folder(self) -> Path:
+        """The store's folder."""
+        return self.cluster.folder
 
     def __repr__(self) -> str:
         return f"Attached({str(self.folder)!r})"
@@ -148,8 +78,8 @@ class Attached:
     def alive(self) -> bool:
         """Whether the server is there and takes connections at the address we have."""
         try:
-            found = clusters.running(self._cluster)
-            return found is not None and found.ready and clusters.conninfo(self._cluster, found) == self.conninfo
+            found = running(self.cluster)
+            return found is not None and found.ready and conninfo(self.cluster, found) == self.conninfo
         except (OSError, StoreError):  # attaching anew will tell what is wrong
             return False
 
@@ -163,7 +93,7 @@ class Attached:
         if not self._client.held:
             return
         try:
-            _leave(self._cluster, self._client, self._path)
+            _leave(self.cluster, self._client, self._path)
         except OSError as error:
             raise _unusable(self.folder, error) from error
 
@@ -192,86 +122,73 @@ def attach(data_folder: Path | None = None) -> Attached:
     """
     folder = (data_folder or default_folder()).expanduser()
     try:
-        # strict=False: the folder need not be there; links are resolved so that all clients name it alike.
-        return _attach(folder.resolve())
+        # It need not be there yet; all clients name it alike, also where the file system does not tell case.
+        return _attach(true_path(folder))
     except OSError as error:
         raise _unusable(folder, error) from error
+    except (RuntimeError, ValueError) as error:
+        raise StoreError(
+            f"{folder} is no folder for the embedded store: {error}. Choose another in lorads.toml."
+        ) from error
 
 
 def _attach(folder: Path) -> Attached:
-    bad = [character for character in str(folder) if character in _BREAKS_QUOTES]
-    if bad and sys.platform != "win32":
-        raise StoreError(
-            f"The embedded store cannot lie in {str(folder)!r}: {bad[0]!r} in a folder's name breaks pg_ctl. Choose"
-            " another folder for it in lorads.toml."
-        )
+    _check_name(folder)
     account = server_account(folder / "data", folder)
     make_folders(folder, account)
-    clients = folder / "clients"
+    cluster = Cluster(_named_for_postgres(folder), account)
+    clients = client_folder(cluster)
     if not clients.exists():
-        clients.mkdir(mode=0o700, exist_ok=True)
-        give(clients, account)
-    cluster = Cluster(folder, account)
+        make_private(clients, account)
     path = clients / f"{os.getpid()}-{uuid.uuid4().hex}"
     client = FileLock(path, account)
-    with _Start(cluster):
+    with ServerLock(cluster):
         client.take()
         try:
-            postmaster = clusters.ensure_running(cluster, partial(_binaries, cluster))
-            return Attached(cluster, client, path, clusters.conninfo(cluster, postmaster))
+            postmaster = clusters.ensure_running(cluster, partial(binaries_of, cluster))
+            ensure_keeper(cluster)
+            return Attached(cluster, client, path, conninfo(cluster, postmaster))
         except BaseException:
             client.let_go()
             path.unlink(missing_ok=True)
             raise
 
 
-class _Start:
-    """The lock under which a folder's server is started and stopped."""
+def _check_name(folder: Path) -> None:
+    """Refuse a folder whose name pg_ctl would hand to a shell as something else."""
+    bad = _BREAKS_SHELL[sys.platform == "win32"].search(str(folder))
+    if bad:
+        raise StoreError(
+            f"The embedded store cannot lie in {str(folder)!r}: {bad[0]!r} in a folder's name breaks pg_ctl. Choose"
+            " another folder for it in lorads.toml."
+        )
 
-    def __init__(self, cluster: Cluster) -> None:
-        self._folder = cluster.folder
-        self._lock = FileLock(cluster.folder / "lock", cluster.account)
 
-    def __enter__(self) -> None:
-        if not self._lock.take(_LOCK_SECONDS):
-            raise StoreError(
-                f"Another program has been starting the embedded store in {self._folder} for {_LOCK_SECONDS} s:"
-                " look what it is doing, end it, and try again."
-            )
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._lock.let_go()
+def _named_for_postgres(folder: Path) -> Path:
+    """Return the folder under a name that PostgreSQL, whose arguments are in Windows' code page, can open."""
+    named = ansi_path(folder)
+    if named is None:
+        raise StoreError(
+            f"PostgreSQL cannot open the folder {folder}: its name has letters that the code page of this Windows"
+            " lacks, and no short name. Choose another folder for the embedded store in lorads.toml: [embedded] folder"
+            ' = "C:/lorads".'
+        )
+    return named
 
 
 def _leave(cluster: Cluster, client: FileLock, path: Path) -> None:
-    with _Start(cluster):
+    with ServerLock(cluster):
         client.let_go()
-        path.unlink(missing_ok=True)
-        if not _others(path.parent) and not clusters.stop(cluster, partial(_binaries, cluster)):
+        with suppress(OSError):  # a virus scanner may have it open: whoever leaves next removes it
+            path.unlink()
+        if not stop_if_unused(cluster):
             _log.warning("The embedded store in %s did not stop; it runs on.", cluster.folder)
-
-
-def _others(clients: Path) -> bool:
-    """Whether a client is left; the files of those that are gone are removed."""
-    for path in clients.iterdir():
-        lock = FileLock(path)
-        if not lock.take():
-            return True
-        lock.let_go()
-        path.unlink(missing_ok=True)
-    return False
-
-
-def _binaries(cluster: Cluster) -> Binaries:
-    return find_binaries(cluster.folder, cluster.account)
 
 
 def _unusable(folder: Path, error: OSError) -> StoreError:
     where = f" ({error.filename})" if error.filename else ""
     return StoreError(
-        f"The embedded store's folder {folder} cannot be used: {error.strerror or error}{where}. Mend that, or choose"
+        f"The embedded store's folder {folder} cannot be used: {files.reason(error)}{where}. Fix that, or choose"
         " another folder for the embedded store in lorads.toml."
     )
 

@@ -42,6 +42,13 @@ _USER_MAPPED_FILE = 1224
 _IN_USE = frozenset({_SHARING_VIOLATION, _LOCK_VIOLATION, _DIRECTORY_NOT_EMPTY, _USER_MAPPED_FILE})
 _BUSY = frozenset({errno.EBUSY, errno.ETXTBSY, errno.ENOTEMPTY})
 
+_LONGEST_FILE, _LONGEST_FOLDER = 259, 247  # characters of a path on Windows, unless LongPathsEnabled is set
+_NOT_FOUND = frozenset({errno.ENOENT, errno.ENAMETOOLONG, errno.EINVAL})  # what Windows says of longer ones
+SHORTEN = (
+    "use a folder with a shorter path, or have Windows take long ones (LongPathsEnabled:"
+    " https://learn.microsoft.com/windows/win32/fileio/maximum-file-path-limitation)"
+)
+
 IN_USE = "it is open in another program (Explorer, a terminal, a virus scanner, a viewer): close it there and try again"
 _DENIED = f"access is denied: {IN_USE.removesuffix(' and try again')}, or check the permissions, and try again"
 
@@ -65,8 +72,18 @@ def reason(error: OSError) -> str:
     if code == _ACCESS_DENIED:
         return _DENIED
     if isinstance(error, PermissionError):
-        return "access is denied: check its permissions, and that no other program has it open"
+        return f"{error.strerror or 'Permission denied'}: check its permissions, and that no other program has it open"
+    if error.errno == errno.EROFS:
+        return "its drive is read-only: use a folder on another one"
+    longest = max(len(str(error.filename or "")), len(str(error.filename2 or "")))
+    if sys.platform == "win32" and error.errno in _NOT_FOUND and longest > _LONGEST_FOLDER:
+        return f"its path has {longest} characters, more than Windows takes here: {SHORTEN}"
     return error.strerror or str(error) or type(error).__name__
+
+
+def is_too_long(path: Name, added: int = 0) -> bool:
+    """Say whether a file's path, made longer by ``added`` characters, is more than Windows takes without a setting."""
+    return sys.platform == "win32" and len(os.fspath(path)) + added > _LONGEST_FILE
 
 
 def replace(source: Name, target: Name) -> None:
@@ -104,6 +121,13 @@ def remove(file: Name) -> None:
     """
     with suppress(FileNotFoundError):
         patiently(lambda: _unlink(file))
+
+
+def remove_if_possible(file: Name) -> bool:
+    """Remove a file that nobody needs any more, without waiting; return whether it is gone. For leftovers."""
+    with suppress(OSError):
+        _unlink(file)
+    return not os.path.lexists(file)
 
 
 def remove_folder(folder: Name) -> None:

@@ -1,5 +1,7 @@
 """A real encoder on real photographs: like pictures lie near each other, which no made-up vector can show."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -26,7 +28,8 @@ def vectors(store, real_encoder):
         table = find_table(connection, "samples", report.spaces[0])
         found, packed = read_vectors(connection, table, [record.id for record in records])
     assert found.tolist() == [record.id for record in records]
-    names = ["/".join(record.path.rsplit("/", 2)[1:]).rpartition(".")[0] for record in records]
+    paths = [Path(record.path) for record in records]
+    names = [f"{path.parent.name}/{path.stem}" for path in paths]
     return dict(zip(names, packed, strict=True))
 
 

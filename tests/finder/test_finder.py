@@ -55,7 +55,7 @@ def shelf(store, library, tmp_path):
 
 
 def number(record):
-    return int(record.path.rsplit("/", 1)[-1].split(".")[0])
+    return int(Path(record.path).stem)
 
 
 def of(record):

@@ -202,7 +202,10 @@ def test_links_are_left_out_and_followed_on_request(run, store, library, tmp_pat
     (folder / "broken.png").symlink_to(folder / "nothing.png")
     report = run(folder)
     assert report.found == 1
-    assert {problem.code for problem in report.problems} == {"link"}
+    assert sorted(problem.code for problem in report.problems) == ["link", "link", "linked-folder"]
+    (folders,) = (problem for problem in report.problems if problem.code == "linked-folder")
+    assert "1 linked folder (junction, symbolic link) was not followed" in folders.message
+    assert folders.subject == str(folder / "loop")
     report = run(folder, follow_links=True)
     assert sorted(os.path.basename(image.path) for image in find(store, library)) == ["link.png", "one.png"]
     assert [problem.code for problem in report.problems] == ["vanished"]

@@ -127,3 +127,17 @@ def test_maps_are_told_apart():
 def test_a_wrong_map_is_refused(values, said):
     with pytest.raises(SettingsError, match=r"libraries\.renders\.paths.*" + said.replace("\\", "\\\\")):
         read_path_map(Table(values, "libraries.renders.paths."))
+
+
+@pytest.mark.parametrize(
+    ("there", "here", "path", "expected"),
+    [
+        ("/mnt/images", "D:", "/mnt/images/a/b.png", r"D:\a\b.png"),
+        ("/mnt/images", r"\\nas\pictures", "/mnt/images/a/b.png", r"\\nas\pictures\a\b.png"),
+        (r"\\nas\pictures", "/mnt/nas", r"\\NAS\Pictures\a\b.png", "/mnt/nas/a/b.png"),
+        (r"Z:", r"\\nas\pictures", r"z:\a\b.png", r"\\nas\pictures\a\b.png"),  # a mapped drive, and its share
+        (r"\\nas\pictures", "Z:\\", r"\\nas\pictures\a.png", r"Z:\a.png"),
+    ],
+)
+def test_shares_and_whole_drives_stand_on_either_side(there, here, path, expected):
+    assert read_path_map(Table({there: here})).local(path) == expected

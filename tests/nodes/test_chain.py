@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from importlib import import_module
 
 import pytest
 from PIL import Image
@@ -151,11 +152,17 @@ def test_an_interruption_is_comfyuis_own_and_leaves_no_export(pack, base):
     assert (base / "output" / "lorads" / "towers" / "manifest.json").exists()
 
 
-@pytest.mark.parametrize("word", ["../..", "/etc", "away", "mine/../../output/../..", "a\0b"])
-def test_folders_elsewhere_are_refused(pack, base, word, tmp_path):
-    (base / "input" / "away").symlink_to(tmp_path, target_is_directory=True)
+@pytest.mark.parametrize("word", ["../..", "/etc", "mine/../../output/../..", "a\0b"])
+def test_folders_elsewhere_are_refused(pack, word):
     with pytest.raises(pack.errors.SettingsError, match="There is no folder"):
         pack.host.picture_folder(word)
+
+
+@pytest.mark.posix
+def test_a_link_to_a_folder_elsewhere_is_refused(pack, base, tmp_path):
+    (base / "input" / "away").symlink_to(tmp_path, target_is_directory=True)
+    with pytest.raises(pack.errors.SettingsError, match="There is no folder"):
+        pack.host.picture_folder("away")
 
 
 @pytest.mark.parametrize("word", ["missing", "mine/colosseum.jpg", "x" * 5000, "samples/none"])
@@ -293,3 +300,18 @@ def test_every_long_node_ends_at_once_when_it_is_interrupted(pack):
         pack.interruption.interrupted = False
     for name, inputs in long.items():
         assert call(pack, name, **inputs).args, "the next run does all of it"
+
+
+def test_the_first_start_of_the_store_is_shown_on_the_node_that_waits_for_it(base, folder):
+    settings = folder / "lorads.toml"
+    settings.write_text(f"[embedded]\nfolder = '{folder / 'store'}'\n", encoding="utf-8")
+    with loaded(base, settings) as pack:
+        utils = import_module("comfy_execution.utils")
+        utils.current = utils.ExecutionContext("prompt", "7", None)
+        call(pack, "LoradsIndexImages", folder="mine")
+        first = [text for node, text in pack.said if node == "7" and "embedded store" in text]
+    assert len(first) == 1
+    assert "this happens once" in first[0]
+    with loaded(base, settings) as pack:  # not again, nor without a node
+        call(pack, "LoradsIndexImages", folder="mine")
+        assert not [text for _, text in pack.said if "embedded store" in text]

@@ -48,6 +48,7 @@ def asked(port, path, host=None):
         return answer.status, answer.read()
 
 
+@pytest.mark.posix
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
 def test_it_serves_its_page_until_it_is_ended(start, dataset, end):
     with start("--no-browser") as (process, port):
@@ -61,6 +62,7 @@ def test_it_serves_its_page_until_it_is_ended(start, dataset, end):
     assert (process.returncode, said) == (0, "")
 
 
+@pytest.mark.posix
 def test_it_ends_while_a_page_listens(start, dataset):
     with start("--no-browser") as (process, port):
         listening = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
@@ -93,6 +95,7 @@ def browser(tmp_path):
         os.close(os.open(stays, os.O_WRONLY | os.O_NONBLOCK))
 
 
+@pytest.mark.posix
 def test_it_opens_the_browser_and_answers_although_that_stays(start, browser, tmp_path):
     with start(**browser) as (_, port):
         before = time.monotonic()
@@ -103,6 +106,7 @@ def test_it_opens_the_browser_and_answers_although_that_stays(start, browser, tm
         assert asked(port, "/lorads/api/session")[0] == 200
 
 
+@pytest.mark.posix
 def test_it_opens_nothing_unless_it_is_to(start, browser, tmp_path):
     with start("--no-browser", **browser) as (process, port):
         assert asked(port, "/lorads/")[0] == 200

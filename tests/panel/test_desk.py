@@ -136,9 +136,15 @@ def test_what_is_no_picture_is_told_and_not_kept(tmp_path, data):
     assert not list((tmp_path / "small").rglob("*.webp"))
 
 
-def test_folders_and_links_to_nowhere_are_no_pictures(tmp_path):
+def test_a_folder_is_no_picture(tmp_path):
+    with pytest.raises(ImageError):
+        Thumbnails(tmp_path / "small").picture(str(tmp_path), 256)
+
+
+@pytest.mark.posix
+def test_devices_and_links_to_nowhere_are_no_pictures(tmp_path):
     (tmp_path / "link.png").symlink_to(tmp_path / "nowhere.png")
-    for path in (tmp_path, tmp_path / "link.png", Path("/dev/zero")):
+    for path in (tmp_path / "link.png", Path("/dev/zero")):
         with pytest.raises(ImageError):
             Thumbnails(tmp_path / "small").picture(str(path), 256)
 

@@ -2,6 +2,7 @@
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -33,7 +34,7 @@ def build(store, source="wd"):
 
 
 def names(folder):
-    return {image["source"]["path"].rsplit("/", 1)[-1] for image in manifest(folder)["images"]}
+    return {Path(image["source"]["path"]).name for image in manifest(folder)["images"]}
 
 
 def manifest(folder):
@@ -47,7 +48,7 @@ def test_the_graph_leaves_rejected_images_out_and_says_how_many(store, rejected)
     assert [each.message for each in made.problems if each.code == "rejected"] == [
         "2 images were rejected by a person: left out. The panel takes them back."
     ]
-    assert not {image.record.path.rsplit("/", 1)[-1] for image in made.dataset.images} & set(rejected)
+    assert not {Path(image.record.path).name for image in made.dataset.images} & set(rejected)
 
 
 def test_they_are_rejected_still_after_the_graph_ran_again(panel, dataset, store, rejected):

@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 import lorads_core
-from lorads_core.store import cluster
+from lorads_core.store import postmaster
 
 ATTACH = """
     import sys
@@ -28,7 +28,7 @@ def pid_of():
     """Return a function: the process number of the server of a folder, None where there is none."""
 
     def pid_of(folder):
-        found = cluster.running(cluster.Cluster(folder, None))
+        found = postmaster.running(postmaster.Cluster(folder, None))
         return found.pid if found else None
 
     return pid_of

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from lorads_core.errors import StoreError
-from lorads_core.store import cluster
+from lorads_core.store import postmaster
 from lorads_core.store.connect import MOST_CONNECTIONS, Store
 from lorads_core.store.migrations import migrate
 
@@ -118,11 +118,11 @@ def test_the_embedded_server_killed_in_mid_query_and_between(folder):
                 kill(home)
             with store.connection() as connection:
                 assert connection.execute("SELECT library FROM lorads.libraries").fetchall() == [("kept",)]
-    assert cluster.running(cluster.Cluster(home, None)) is None
+    assert postmaster.running(postmaster.Cluster(home, None)) is None
 
 
 def kill(home):
-    os.kill(cluster.running(cluster.Cluster(home, None)).pid, signal.SIGKILL)
+    os.kill(postmaster.running(postmaster.Cluster(home, None)).pid, signal.SIGKILL)
     time.sleep(0.3)
 
 

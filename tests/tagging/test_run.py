@@ -3,7 +3,6 @@
 import os
 import random
 import re
-import signal
 import subprocess
 import sys
 from dataclasses import replace
@@ -257,7 +256,7 @@ def test_a_killed_process_loses_a_batch_at_most(store, store_settings, indexed, 
     with running:
         for line in running.stdout:
             if int(line) >= 4:
-                running.send_signal(signal.SIGKILL)
+                running.kill()
                 break
     there = sum(bool(each) for each in known(store, indexed, *range(7)))
     assert there in (4, 6)

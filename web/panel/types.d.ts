@@ -70,6 +70,7 @@ export interface Named {
 export interface Session {
   token: string;
   version: string;
+  command: string;
   can_export: boolean;
   can_launch: boolean;
   base_models: { name: string; label: string; token_limit: number }[];

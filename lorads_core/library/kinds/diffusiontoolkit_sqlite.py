@@ -17,6 +17,7 @@ from ...model import Problem
 from ...settings import DEFAULT_LIBRARY
 from ...store import images as rows
 from ...store.vectors import find_table, read_vectors
+from ...system.command import command
 from .. import HostSpace, HostVectors, LibraryReport
 from ..filter import Relations
 from ..mirror import Source, refresh
@@ -188,11 +189,12 @@ class DiffusionToolkitFile(RelationalLibrary):
 
     def _unindexed(self, images: int, indexed: int) -> Iterator[Problem]:
         if images and not indexed:
+            words = ("index", "FOLDER", *(("--library", self.index) if self.index else ()))
             yield Problem(
                 "info",
                 "not-indexed",
                 "None of these files is in an index of ours, so there are no captions, vectors or clusters for them:"
-                f" run lorads index on their folder{f', --library {self.index}' if self.index else ''}.",
+                f" run {command(*words)} for their folder.",
             )
 
 

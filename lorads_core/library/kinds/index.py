@@ -9,6 +9,7 @@ from psycopg import sql
 
 from ...model import Problem
 from ...store import images as rows
+from ...system.command import command
 from .. import LibraryReport
 from ..filter import Relations
 from ..pathmap import literal
@@ -91,7 +92,9 @@ def _missing(connection: psycopg.Connection, library: str) -> int:
 
 def _problems(library: str, images: int, missing: int) -> Iterator[Problem]:
     if not images:
-        yield Problem("warning", "empty", f"Nothing is indexed: run lorads index FOLDER --library {library}.")
+        yield Problem(
+            "warning", "empty", f"Nothing is indexed: run {command('index', 'FOLDER', '--library', library)}."
+        )
     if missing:
         yield Problem(
             "info",

@@ -1,0 +1,19 @@
+"""Tests that cannot hold under wine, by wine's own doing, each with its reason; Windows itself runs them."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+
+# Test ids as pytest prints them, with * and ?; whoever adds a row says what wine does otherwise than Windows.
+DIFFERENCES: tuple[tuple[str, str], ...] = ()
+
+# Folders and files that are not run at all.
+LEFT_OUT: tuple[tuple[str, str], ...] = (
+    ("tests/browser/*", "no Chromium runs under wine"),
+    ("tests/comfyui/*", "no ComfyUI with torch runs under wine, and no Chromium"),
+)
+
+
+def reason_for(test: str) -> str | None:
+    """Return why a test (or file) is not run under wine, None where it is."""
+    return next((reason for pattern, reason in (*DIFFERENCES, *LEFT_OUT) if fnmatchcase(test, pattern)), None)
