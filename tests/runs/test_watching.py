@@ -88,16 +88,17 @@ def wait_for(so, seconds=60):
 SLEEPS = "import time; time.sleep(600)"
 
 
-def test_a_training_polled_at_a_hundred_hertz_is_never_called_failed(run):
+@pytest.mark.parametrize("seconds", [5, pytest.param(25, marks=pytest.mark.slow)])
+def test_a_training_polled_at_a_hundred_hertz_is_never_called_failed(run, seconds):
     run = begun(run, SLEEPS)
-    deadline, looks, writes = time.monotonic() + 6, 0, set()
+    deadline, looks, writes = time.monotonic() + seconds, 0, set()
     while time.monotonic() < deadline:
         assert state._seen(run).state == "running"
         writes.add(files.read_status(run.folder).at)
         looks += 1
         time.sleep(0.01)
-    assert looks > 100
-    assert len(writes) > 2  # and the watcher still gets to write
+    assert looks > 20 * seconds  # on a busy machine
+    assert len(writes) > seconds / 3  # and the watcher still gets to write
     files.wish_stop(run.folder)
     assert wait_for(lambda: (now := state._seen(run)).is_over and now).state == "cancelled"
 
