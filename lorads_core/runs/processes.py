@@ -8,7 +8,7 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psutil
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _SAME_START = 5.0  # seconds: clocks are set while a training runs
 _SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER of Linux' prctl.h
+_CTRL_BREAK = 1  # CTRL_BREAK_EVENT of wincon.h
 _STEP = 0.1
 GENTLE = signal.SIGINT
 FIRM = signal.SIGTERM
@@ -110,20 +111,19 @@ class Tree:
     def end(self, grace: float) -> None:
         """End them all: asked, told, killed."""
         for sent, seconds in ((GENTLE, grace), (FIRM, grace / 3)):
-            self._send(sent)
-            if self._gone_within(seconds):
+            if self._send(sent) and self._gone_within(seconds):
                 return
         deadline = time.monotonic() + 30
         while self.living() and time.monotonic() < deadline:  # what is being started meanwhile is killed next time
             self._kill()
             self._gone_within(1.0)
 
-    def _send(self, sent: signal.Signals) -> None:
-        """Send a signal to the trainer's group, and to those outside it."""
+    def _send(self, sent: signal.Signals) -> bool:
+        """Send a signal to the trainer's group, and to those outside it; return False where nobody can have got it."""
         living = self.living()
         if sys.platform == "win32" and sent == GENTLE:
-            self._break(living)
-            return
+            # An id that leads no group could mean the whole console.
+            return self.root in living and send_ctrl_break(self.root.id)
         groups = {_group(process.id) for process in living} - {0, _group(os.getpid())}
         for group in groups:
             with suppress(OSError):
@@ -132,12 +132,7 @@ class Tree:
             if _group(process.id) not in groups and (found := _found(process)):
                 with suppress(*_GONE, ValueError):
                     found.send_signal(sent)
-
-    def _break(self, living: list[Process]) -> None:
-        """Send Ctrl-Break to the group that the trainer leads: an id that leads none may mean the whole console."""
-        if self.root in living:
-            with suppress(OSError):
-                os.kill(self.root.id, getattr(signal, "CTRL_BREAK_EVENT"))  # noqa: B009 - it is Windows' alone
+        return True
 
     def _kill(self) -> None:
         for process in self.living():
@@ -152,6 +147,19 @@ class Tree:
                 return False
             time.sleep(_STEP)
         return True
+
+
+def send_ctrl_break(group: int) -> bool:
+    """Send Ctrl-Break to the processes of a group that share our console, and return whether Windows took it.
+
+    A watcher that took up a training after the first one was cut off has another console: nothing arrives then. This is
+    not ``os.kill``, which goes on to end the process on the spot where the event cannot be sent, and breaks
+    (``os_kill_impl`` in Modules/posixmodule.c, Python 3.11).
+    """
+    import ctypes  # noqa: PLC0415 - for this alone
+
+    kernel: Any = getattr(ctypes, "windll").kernel32  # noqa: B009 - it is Windows' alone
+    return bool(kernel.GenerateConsoleCtrlEvent(_CTRL_BREAK, group))
 
 
 def _group(pid: int) -> int:

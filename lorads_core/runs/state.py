@@ -49,8 +49,8 @@ def start_watcher(folder: Path, words: Mapping[str, Any]) -> None:
         OSError: it cannot be started.
     """
     with (folder / files.FAULTS).open("ab") as faults:
-        command = python_command(_CODE, str(_ROOT), str(folder))
-        start_detached(command, cwd=folder, faults=faults, given=json.dumps(words).encode())
+        watcher = python_command(_CODE, str(_ROOT), str(folder))
+        start_detached(watcher, cwd=folder, faults=faults, given=json.dumps(words).encode())
 
 
 def refreshed(connection: psycopg.Connection, run: Run) -> Run:

@@ -2,7 +2,6 @@
 
 import math
 import os
-import resource
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -293,9 +292,11 @@ def test_a_bad_source_leaves_nothing(tmp_path, source):
 
 
 @pytest.mark.parametrize("kind", ["png", "jpeg", "webp"])
+@pytest.mark.posix
 def test_a_write_that_fails_midway_keeps_the_old_file(tmp_path, source, kind):
     target = tmp_path / "out"
     target.write_bytes(b"old")
+    resource = pytest.importorskip("resource", reason="a limit of POSIX")
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (8192, limits[1]))
     try:

@@ -400,6 +400,7 @@ def test_permission_denied(file):
             os.seteuid(0)
 
 
+@pytest.mark.posix
 def test_links(tmp_path, file):
     (tmp_path / "link.png").symlink_to(file(saved(RGB)))
     assert read_facts(tmp_path / "link.png").width == 160

@@ -182,7 +182,8 @@ def test_an_index_made_under_another_spelling_is_not_doubled(run, paths, picture
     picture(f"{before}/deep/er/two.png", (32, 32))
     run(tmp_path / before)
     known = paths()
-    (tmp_path / before).rename(tmp_path / after)  # in truth it was always called so
+    (tmp_path / before).rename(tmp_path / "between")  # where both are one name, that alone changes the spelling
+    (tmp_path / "between").rename(tmp_path / after)  # in truth it was always called so
     report = run(tmp_path / after)
     assert (report.new, report.changed, report.unchanged, report.missing) == (0, 0, 2, 0)
     assert paths() == {image: path.replace(before, after) for image, path in known.items()}

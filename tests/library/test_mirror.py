@@ -268,7 +268,7 @@ def cut_off(file):
         (lambda _: None, "is not there"),
         (Path.mkdir, "name the program's diffusion-toolkit.db"),
         (Path.touch, "no database of DiffusionToolkit"),
-        (os.mkfifo, "name the program's diffusion-toolkit.db"),
+        pytest.param(getattr(os, "mkfifo", None), "name the program's diffusion-toolkit.db", marks=pytest.mark.posix),
         (no_database, "is no SQLite database, or is encrypted"),
         (encrypted, "is no SQLite database, or is encrypted"),
         (another_program, "no database of DiffusionToolkit"),

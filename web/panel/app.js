@@ -50,7 +50,7 @@ export class App extends Component {
     }
     if (model.phase === "empty") {
       return html`<div class="empty whole"><${Icon} name="images" /><p><strong>No dataset yet.</strong></p>
-        <p>Run a graph with <em>Caption Builder</em>, or <code>${model.session?.command ?? "lorads"} build</code>: the dataset then stands here.</p></div>`;
+        <p>Run a graph with <em>Caption Builder</em>, or <code>${model.session?.command ?? "lorads"} build</code>: the dataset then appears here.</p></div>`;
     }
     const isWide = width >= WIDE;
     const isGallery = model.step === "images" || model.step === "captions" || isWide;
