@@ -323,6 +323,7 @@ def small_disk(tmp_path):
     subprocess.run(["umount", disk], check=True)
 
 
+@pytest.mark.posix  # it mounts one
 def test_a_full_disk_says_so_and_leaves_nothing(small_disk, source):
     for write in (
         lambda: copied(source, small_disk / "a"),

@@ -15,7 +15,7 @@ import pytest
 
 from lorads_core.errors import SettingsError
 
-PATIENCE = 30  # seconds, for what must end
+PATIENCE = 120  # seconds, for what must begin or end; a program takes half a minute to start under wine
 
 
 @pytest.fixture

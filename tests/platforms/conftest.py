@@ -56,14 +56,15 @@ def write_settings(folder, store, *more):
 
 @pytest.fixture(scope="module")
 def lorads(make_folder):
-    """Return the command with a store that runs as long as the module's tests, and a stand-in for a trainer."""
+    """Return the command with a store that runs as long as the module's tests, and two stand-ins for a trainer."""
     folder = make_folder()
     trainer = standin_trainer.install(folder / "the trainer's folder")
-    profile = (
-        f"[trainers.local]\nkind = 'sd-scripts'\nfolder = '''{trainer}'''\npython = '{sys.executable}'\n"
-        "stop_seconds = 2\n[trainers.local.environment]\nSTANDIN_PAUSE = '0.05'\nSTANDIN_STEPS = '200'"
-    )
-    write_settings(folder, folder / "store", profile)
+    profiles = [
+        f"[trainers.{name}]\nkind = 'sd-scripts'\nfolder = '''{trainer}'''\npython = '{sys.executable}'\n"
+        f"stop_seconds = 2\n[trainers.{name}.environment]\nSTANDIN_PAUSE = '0.05'\nSTANDIN_STEPS = '{steps}'"
+        for name, steps in (("short", 200), ("endless", 100_000))
+    ]
+    write_settings(folder, folder / "store", *profiles)
     with attach(folder / "store"):
         yield Lorads(folder)
 

@@ -133,7 +133,7 @@ def test_an_export_is_written_again_while_something_holds_the_old_one(lorads, ex
 
 def test_a_training_that_is_polled_a_hundred_times_a_second_is_completed(lorads, exports):
     with open_store(load_settings(lorads.folder / "lorads.toml")) as store:
-        run = begin(lorads, exports, store)
+        run = begin(lorads, exports, store, "short")
         states = {run.state}
         deadline = time.monotonic() + PATIENCE
         while not run.is_over and time.monotonic() < deadline:
@@ -147,7 +147,7 @@ def test_a_training_that_is_polled_a_hundred_times_a_second_is_completed(lorads,
 
 def test_a_training_is_stopped(lorads, exports):
     with open_store(load_settings(lorads.folder / "lorads.toml")) as store:
-        run = begin(lorads, exports, store)
+        run = begin(lorads, exports, store, "endless")
         wait_for(lambda: now(store, run).state == "running")
         assert "cancelled" in lorads.run("stop", str(run.id))
 
@@ -156,7 +156,7 @@ def test_a_training_outlives_the_program_that_started_it(lorads, exports):
     """ComfyUI Desktop and Stability Matrix end all that descends from ComfyUI: ``taskkill /T /F``."""
     exported(lorads, exports)
     host = "import subprocess, sys; subprocess.call(sys.argv[1:])"
-    command = lorads.command("train", "demo", "--out", exports, "--again")
+    command = lorads.command("train", "demo", "--out", exports, "--again", "--profile", "short")
     with (
         open_store(load_settings(lorads.folder / "lorads.toml")) as store,
         subprocess.Popen([sys.executable, "-c", host, *command], env=lorads.environment, cwd=lorads.folder) as parent,
@@ -184,10 +184,10 @@ def exported(lorads, exports):
     lorads.run("export", "demo", "--out", exports, *base_model(lorads))
 
 
-def begin(lorads, exports, store):
+def begin(lorads, exports, store, profile):
     exported(lorads, exports)
     before = {run.id for run in training.runs(store)}
-    lorads.run("train", "demo", "--out", exports, "--background", "--again")
+    lorads.run("train", "demo", "--out", exports, "--background", "--again", "--profile", profile)
     return next(run for run in training.runs(store) if run.id not in before)
 
 
