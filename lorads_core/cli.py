@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from .errors import LoradsError
+from .system import notices
 from .words import parser
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     screen = Screen()
     try:
-        with _ended_in_order(), _notices(screen):
+        with _ended_in_order(), notices.shown_by(screen.notice):
             command: Callable[[argparse.Namespace, Screen], int] = options.command
             return command(options, screen)
     except LoradsError as error:
@@ -65,32 +66,6 @@ def _ended_in_order() -> Generator[None]:
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
-
-
-@contextmanager
-def _notices(screen: Screen) -> Generator[None]:
-    """Show what the core reports while it works, such as the first start of the embedded store."""
-    core, handler = logging.getLogger(__package__), _Notices(screen)
-    level = core.level
-    core.addHandler(handler)
-    core.setLevel(logging.INFO)
-    try:
-        yield
-    finally:
-        core.removeHandler(handler)
-        core.setLevel(level)
-
-
-class _Notices(logging.Handler):
-    """Shows log records on standard error, as this command shows things."""
-
-    def __init__(self, screen: Screen) -> None:
-        super().__init__(logging.INFO)
-        self._screen = screen
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Show one notice."""
-        self._screen.notice(record.getMessage())
 
 
 def _story(options: argparse.Namespace, screen: Screen) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import atexit
 import logging
 import time
-from contextlib import contextmanager
 from functools import cache
 from io import BytesIO
 from pathlib import Path
@@ -21,10 +20,11 @@ from ..lorads_core.demo import SAMPLES
 from ..lorads_core.errors import LoradsError, SettingsError
 from ..lorads_core.paths import contained
 from ..lorads_core.settings import Settings, load_settings
+from ..lorads_core.system import notices
 from . import core
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Sequence
     from uuid import UUID
 
     import torch
@@ -53,34 +53,17 @@ def settings() -> Settings:
 @cache
 def store() -> Store:
     """Return our store, opened by the first node that needs it and closed with ComfyUI."""
-    with _notices_on_node():
+    with notices.shown_by(_notice):
         opened = core.build.open_store(settings())
     atexit.register(opened.close)
     return opened
 
 
-class _Notices(logging.Handler):
-    """Shows log records on the node that runs."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Show one record; outside of a graph, as for the panel, it is in ComfyUI's log alone."""
-        context = get_executing_context()
-        if context:
-            _say(record.getMessage(), context.node_id)
-
-
-@contextmanager
-def _notices_on_node() -> Generator[None]:
-    """Show on the node what the core reports meanwhile: the first start of the embedded store takes some seconds."""
-    logger, handler = logging.getLogger(core.build.__name__.rpartition(".")[0]), _Notices(logging.INFO)
-    level = logger.level
-    logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
-    try:
-        yield
-    finally:
-        logger.removeHandler(handler)
-        logger.setLevel(level)
+def _notice(text: str) -> None:
+    """Show a notice of the core on the node that runs; outside of a graph it is in ComfyUI's log alone."""
+    context = get_executing_context()
+    if context:
+        _say(text, context.node_id)
 
 
 def library_names() -> list[str]:

@@ -116,6 +116,7 @@ def test_an_export_is_not_replaced_while_it_is_trained(lorads, settings, exports
     assert lorads("export", "tom", *same, "--network-dim", "8")[0] == 0
 
 
+@pytest.mark.posix
 def test_an_interruption_stops_the_training(settings, exports):
     file = settings(STANDIN_PAUSE="0.05", STANDIN_STEPS="4000")
     words = [sys.executable, "-m", "lorads_core", "train", "--settings", str(file), "tom", "--out", str(exports)]

@@ -172,6 +172,7 @@ def test_a_link_costs_no_space(lora, run, tmp_path):
 def test_where_no_link_can_be_made_the_lora_is_copied_and_that_is_said(lora, run, tmp_path, faulty, monkeypatch):
     faulty.refuse("link", winerror=faulty.ACCESS_DENIED)
     faulty.refuse("symlink", winerror=faulty.NO_PRIVILEGE)
+    monkeypatch.setattr("lorads_core.runs.offer.sys.platform", "linux")
     offered = offer(run, lora, tmp_path / "loras", link=True)
     assert not offered.file.samefile(lora)
     assert read_lora(offered.file).metadata["lorads.run"] == str(run.id)

@@ -48,6 +48,7 @@ def test_a_wrong_value_is_refused_by_its_name(values, said):
     assert said in str(caught.value)
 
 
+@pytest.mark.posix
 def test_the_venv_in_the_trainers_folder_is_found(tmp_path):
     python = tmp_path / ".venv" / "bin" / "python"
     python.parent.mkdir(parents=True)
@@ -57,7 +58,9 @@ def test_the_venv_in_the_trainers_folder_is_found(tmp_path):
     found.check()
 
 
-@pytest.mark.parametrize("fault", ["no folder", "an empty folder", "a file", "no python", "no rights"])
+@pytest.mark.parametrize(
+    "fault", ["no folder", "an empty folder", "a file", "no python", pytest.param("no rights", marks=pytest.mark.posix)]
+)
 def test_a_profile_that_points_nowhere_says_where(tmp_path, fault):
     folder, python = tmp_path / "trainer", tmp_path / "python"
     if fault == "a file":
@@ -73,6 +76,7 @@ def test_a_profile_that_points_nowhere_says_where(tmp_path, fault):
         profile.check()
 
 
+@pytest.mark.posix
 def test_a_command_is_a_list_of_words():
     profile = profile_of({"kind": "sd-scripts", "folder": "/opt/s d", "python": "/opt/py", "prefix": ["srun", "-G2"]})
     assert profile.argv(["train.py", "a file; rm -rf /"]) == ["srun", "-G2", "/opt/py", "train.py", "a file; rm -rf /"]
@@ -127,6 +131,7 @@ def test_options_of_accelerate_go_to_those_that_it_starts(tmp_path):
                 each.command(config, tmp_path, profile.accelerate)
 
 
+@pytest.mark.posix
 def test_our_own_python_does_not_lead_the_trainers_astray(monkeypatch):
     monkeypatch.setenv("PYTHONPATH", "/ours")
     monkeypatch.setenv("VIRTUAL_ENV", "/ours")
@@ -157,6 +162,7 @@ def test_a_python_that_is_none_is_said(tmp_path):
         modules(profile)
 
 
+@pytest.mark.posix
 def test_the_doctor_looks_at_each_trainer(trainer_folder, tmp_path):
     file = tmp_path / "lorads.toml"
     file.write_text(
