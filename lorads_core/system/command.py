@@ -30,8 +30,9 @@ def command(*words: str) -> str:
 
 @cache
 def _program() -> tuple[str, ...]:
-    scripts = sysconfig.get_path("scripts")
-    ours = shutil.which("lorads", path=scripts)
+    # By its full name: for a bare one Windows looks into the current folder first, where the pack's lorads.bat may be.
+    name = "lorads.exe" if sys.platform == "win32" else "lorads"
+    ours = shutil.which(str(Path(sysconfig.get_path("scripts"), name)))
     if ours and _is_of_this_copy():
         first = shutil.which("lorads")
         return ("lorads",) if first and Path(first).resolve() == Path(ours).resolve() else (ours,)

@@ -70,8 +70,9 @@ def fresh():
 
 
 def program(monkeypatch, *, on_path="", in_scripts="", is_this_copy=True):
-    def which(_name, path=None):
-        return (in_scripts if path else on_path) or None
+    def which(name, path=None):
+        bare = path is None and Path(name).name == name
+        return (on_path if bare else in_scripts) or None
 
     monkeypatch.setattr(shutil, "which", which)
     monkeypatch.setattr(commands, "_is_of_this_copy", lambda: is_this_copy)
@@ -98,6 +99,16 @@ def test_the_launcher_of_this_folder_where_it_is_not_installed(monkeypatch):
     commands._program.cache_clear()
     other = program(monkeypatch, on_path="/env/bin/lorads", in_scripts="/env/bin/lorads", is_this_copy=False)
     assert other == line
+
+
+@pytest.mark.usefixtures("fresh")
+def test_a_lorads_bat_in_the_current_folder_is_not_the_installed_one(monkeypatch):
+    def which(name, **_path):  # as on Windows: for a bare name the current folder comes first, also with a path
+        return ".\\lorads.bat" if Path(name).name == name else None
+
+    monkeypatch.setattr(shutil, "which", which)
+    monkeypatch.setattr(commands, "_is_of_this_copy", lambda: True)
+    assert command("doctor") == quoted([sys.executable, "-s", str(ROOT / "lorads.py"), "doctor"])
 
 
 @pytest.mark.usefixtures("fresh")

@@ -11,11 +11,12 @@ import pytest
 from tests.wine.differences import reason_for
 
 RESULTS = Path(os.environ["LORADS_WINE_RESULTS"])
+_results = RESULTS.open("a", encoding="utf-8", newline="\n", buffering=1)  # now: a test may put its own open in place
 
 
 def pytest_collection_modifyitems(items):
     """Leave out what an earlier pytest has run, before a test ended it; skip what wine does otherwise than Windows."""
-    lines = RESULTS.read_text(encoding="utf-8").splitlines() if RESULTS.exists() else ()
+    lines = RESULTS.read_text(encoding="utf-8").splitlines()
     known = {json.loads(line)["test"] for line in lines}
     items[:] = [item for item in items if item.nodeid not in known]
     for item in items:
@@ -44,6 +45,5 @@ def pytest_collectreport(report):
 
 
 def write(**values):
-    """Append a line; each is on the disk before the next test begins."""
-    with RESULTS.open("a", encoding="utf-8", newline="\n") as file:
-        file.write(json.dumps(values) + "\n")
+    """Append a line; each is in the file before the next test begins."""
+    _results.write(json.dumps(values) + "\n")
