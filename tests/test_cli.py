@@ -1,12 +1,12 @@
 """The command line as a person meets it: words in, sentences and exit codes out."""
 
 import re
-import shutil
 import signal
 import subprocess
 import sys
 import sysconfig
 import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -61,6 +61,7 @@ def test_the_demo_tells_the_whole_story(lorads, tmp_path):
 def test_the_printed_command_is_quoted_for_the_shell_of_the_system(lorads, tmp_path, monkeypatch):
     root = tmp_path / "my demo & more"
     config = root / "demo" / "training_config.toml"
+    monkeypatch.setattr("lorads_core.system.command.sys", SimpleNamespace(platform="linux"))
     assert f"--config_file '{config}'\n" in lorads("demo", "--out", root)[1]
     monkeypatch.setattr("lorads_core.system.command.sys", SimpleNamespace(platform="win32"))
     assert f'--config_file "{config}"\n' in lorads("demo", "--out", root)[1]
@@ -255,7 +256,6 @@ def test_interrupting_keeps_what_is_done(store, store_settings, tmp_path, pictur
 
 
 def test_the_installed_command_answers():
-    lorads = shutil.which("lorads") or shutil.which("lorads", path=sysconfig.get_path("scripts"))
-    assert lorads
+    lorads = Path(sysconfig.get_path("scripts"), "lorads.exe" if sys.platform == "win32" else "lorads")
     done = subprocess.run([lorads, "--version"], capture_output=True, text=True, check=True)
     assert done.stdout.startswith("lorads 0.")

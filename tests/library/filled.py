@@ -41,7 +41,7 @@ class Filled:
         """Return the names on the shelf of images, or of ids, in their order."""
         by_id = {image.id: image for image in self.library.find(ALL)}
         paths = [(by_id[image] if isinstance(image, int) else image).path for image in images]
-        return [os.path.relpath(path, self.folder) for path in paths]
+        return [Path(path).relative_to(self.folder).as_posix() for path in paths]
 
     def id(self, name):
         (found,) = (image.id for image in self.library.find(ALL) if image.path == str(self.folder / name))
@@ -76,7 +76,7 @@ class Place:
         """Index the pictures; return their ids by name."""
         index_folder(self.store, library, self.pictures)
         found = IndexedLibrary(self.store, library).find(ALL)
-        return {os.path.relpath(image.path, self.pictures): image.id for image in found}
+        return {Path(image.path).relative_to(self.pictures).as_posix(): image.id for image in found}
 
     def write_words(self, library, ids):
         """Write the tags, captions and clusters of the shelf into an index."""

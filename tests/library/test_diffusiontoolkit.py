@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import threading
+from pathlib import Path
 
 import numpy as np
 import psycopg
@@ -33,7 +34,7 @@ def opened(dsn, folder=None, **options):
 
 
 def names(images, folder):
-    return sorted(os.path.relpath(image.path, folder) for image in images)
+    return sorted(Path(image.path).relative_to(folder).as_posix() for image in images)
 
 
 def change(conninfo, query, *parameters, schema="public"):
@@ -81,7 +82,7 @@ def facts(library):
 def test_every_generation_is_read(database, tmp_path, generation):
     ids = toolkit.fill(database, tmp_path, generation=generation)
     found = opened(database, tmp_path).find(DatasetFilter(exclude_marked_bad=False))
-    assert {os.path.relpath(image.path, tmp_path): image.id for image in found} == ids
+    assert {Path(image.path).relative_to(tmp_path).as_posix(): image.id for image in found} == ids
     assert [image.path for image in found] == sorted(image.path for image in found)
     by_id = {image.id: image for image in found}
     for sample in SHELF:

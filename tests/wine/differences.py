@@ -5,7 +5,9 @@ from __future__ import annotations
 from fnmatch import fnmatchcase
 
 # Test ids as pytest prints them, with * and ?; whoever adds a row says what wine does otherwise than Windows.
-DIFFERENCES: tuple[tuple[str, str], ...] = ()
+DIFFERENCES: tuple[tuple[str, str], ...] = (
+    ("tests/test_cli.py::test_the_installed_command_answers", "it is imported from the checkout there, not installed"),
+)
 
 # Folders and files that are not run at all.
 LEFT_OUT: tuple[tuple[str, str], ...] = (
