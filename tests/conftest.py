@@ -28,9 +28,12 @@ from lorads_core.store.migrations import migrate
 
 from .faulty import Faulty
 
-# A shell's background job ignores Ctrl-C, and all that it starts inherits that: here are tests that interrupt programs.
+# A shell's background job ignores Ctrl-C, and nohup a closed terminal; all that they start inherits that: here are tests
+# that end programs so.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if hasattr(signal, "SIGHUP"):
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def pytest_collection_modifyitems(items):

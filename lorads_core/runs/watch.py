@@ -203,7 +203,6 @@ def main(folder: Path, words: Mapping[str, Any]) -> None:
 
 
 def _watch(folder: Path, words: Mapping[str, Any]) -> None:
-    adopt_orphans()
     order = files.read_order(folder)
     environment: dict[str, str] = words.get("environment", {})
     secrets = tuple(value for name in order.masked if len(value := environment.get(name, "")) >= _SHORTEST_SECRET)
@@ -220,5 +219,6 @@ def main_of_process() -> None:
     """Watch the run whose folder is the last argument; what goes wrong is on standard error, a file in that folder."""
     if sys.platform == "win32":
         signal.signal(signal.SIGBREAK, signal.SIG_IGN)  # it is for the trainer, whose console is ours
+    adopt_orphans()  # it changes the whole process
     words = json.loads(sys.stdin.buffer.read())
     main(Path(sys.argv[-1]), words)
