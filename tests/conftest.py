@@ -28,7 +28,7 @@ from lorads_core.store.migrations import migrate
 
 from .faulty import Faulty
 
-# A shell's background job ignores Ctrl-C, and nohup a closed terminal; all that they start inherits that: here are tests
+# A background job of a shell ignores Ctrl-C, and nohup a closed terminal; what they start inherits that: here are tests
 # that end programs so.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
