@@ -1,7 +1,8 @@
 #!/bin/sh
 # Runs LoRADS' command with the Python of the ComfyUI that this folder lies in: ./lorads.sh doctor
 # LORADS_PYTHON names another Python.
-here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd) || exit 1
+case $0 in */*) here=${0%/*} ;; *) here=. ;; esac
+here=$(CDPATH='' cd -- "$here" && pwd) || exit 1
 if [ -z "${LORADS_PYTHON:-}" ]; then
   for python in "$here/.venv/bin/python" "$here/../../.venv/bin/python" "$here/../../venv/bin/python" \
     "$(command -v python3)" "$(command -v python)"; do
