@@ -17,7 +17,8 @@ SMALL = {
     "KSampler": {"steps": 1},
     "LoradsTrainingConfig": {"base_model": "sd15", "epochs": 2, "repeats": 1, "resolution": 256},
     "LoradsLaunchTrainer": {"profile": "good"},
-    "TrainLoraNode": {"rank": 2},
+    # A processor without bfloat16 arithmetic (no AVX-512) takes minutes for a step in bf16.
+    "TrainLoraNode": {"rank": 2, "training_dtype": "fp32", "lora_dtype": "fp32"},
 }
 FEW = {"LoradsQueryImages": {"maximum_images": 2}}  # for what trains with real arithmetic, if little of it
 ENDS = {
