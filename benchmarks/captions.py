@@ -21,8 +21,8 @@ from lorads_core.captions.caption import caption_dataset
 from lorads_core.captions.clean import clean_prompt
 from lorads_core.captions.lint import LintRules, lint
 from lorads_core.captions.sources import CaptionMaterial
-from lorads_core.inputs import caption_settings
 from lorads_core.model import Dataset, DatasetImage, ImageRecord, Tag
+from lorads_core.workflow.parse import caption_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -15,11 +15,11 @@ import time
 from pathlib import Path
 
 import numpy as np
+from lorads_core.cli.main.demo import SAMPLES
 from PIL import Image
 
-from lorads_core.build import index, open_store
-from lorads_core.demo import SAMPLES
 from lorads_core.settings import Settings
+from lorads_core.workflow.dataset import index, open_store
 
 FILES = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
 MORE = np.random.default_rng(1).bytes(int(sys.argv[2])) if len(sys.argv) > 2 else b""

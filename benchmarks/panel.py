@@ -31,10 +31,11 @@ from typing import TYPE_CHECKING
 
 from playwright.sync_api import sync_playwright
 
-from lorads_core import build, captioning
-from lorads_core.inputs import caption_settings
 from lorads_core.library.filter import DatasetFilter
 from lorads_core.settings import load_settings
+from lorads_core.workflow import captions as captioning
+from lorads_core.workflow import dataset as build
+from lorads_core.workflow.parse import caption_settings
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

@@ -13,10 +13,10 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from lorads_core.build import open_store
 from lorads_core.library.filter import DatasetFilter
 from lorads_core.library.kinds.index import IndexedLibrary
 from lorads_core.settings import load_settings
+from lorads_core.workflow.dataset import open_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -27,12 +27,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from psycopg import sql
 
-from lorads_core.build import open_store
-from lorads_core.finder.find import find_regularization
-from lorads_core.finder.rules import FinderRules
 from lorads_core.library.filter import DatasetFilter
 from lorads_core.library.kinds.index import IndexedLibrary
 from lorads_core.model import Dataset, DatasetImage
+from lorads_core.regularization.find import find_regularization
+from lorads_core.regularization.rules import FinderRules
 from lorads_core.settings import load_settings
 from lorads_core.store import search
 from lorads_core.store.vectors import (
@@ -45,11 +44,12 @@ from lorads_core.store.vectors import (
     prepare_space,
     write_vectors,
 )
+from lorads_core.workflow.dataset import open_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from lorads_core.finder.rules import Found
+    from lorads_core.regularization.rules import Found
     from lorads_core.store.connect import Store
 
 DIMENSIONS = 1024

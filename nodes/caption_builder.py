@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from comfy_api.latest import io, ui
 
-from ..lorads_core.bases import BASE_MODELS
+from ..lorads_core.base_models import BASE_MODELS
 from ..lorads_core.captions.sources import source_names
 from ..lorads_core.problems import told_as_text
 from . import core, host

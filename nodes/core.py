@@ -8,16 +8,22 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from types import ModuleType
 
-    from ..lorads_core import build, captioning, drawn, inputs, training
     from ..lorads_core.export import plan
-    from ..lorads_core.finder import rules as finder
-    from ..lorads_core.images import kept as kept_pictures
+    from ..lorads_core.images import graph_images as kept_pictures
     from ..lorads_core.library import filter as filters
     from ..lorads_core.library import index, walk
-    from ..lorads_core.panel import desk, thumbnails
+    from ..lorads_core.lora_tests import archive as kept
+    from ..lorads_core.lora_tests import scores, training_set, variants
     from ..lorads_core.panel import routes as panel
-    from ..lorads_core.selection import band, picking
-    from ..lorads_core.trials import kept, scores, training_set, variants
+    from ..lorads_core.panel import state as desk
+    from ..lorads_core.panel import thumbnails
+    from ..lorads_core.regularization import rules as finder
+    from ..lorads_core.vision.similarity import band, picking
+    from ..lorads_core.workflow import captions as captioning
+    from ..lorads_core.workflow import dataset as build
+    from ..lorads_core.workflow import parse as inputs
+    from ..lorads_core.workflow import plots as drawn
+    from ..lorads_core.workflow import training
 
 __all__ = [
     "band",

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 import torch
 
-from ..lorads_core.embedding.run import embed_library
 from ..lorads_core.store.vectors import Space
+from ..lorads_core.vision.encoders.run import embed_library
 from ..lorads_core.vision.preprocess import Preprocess
 from . import core, host
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL import Image
 
-    from ..lorads_core.embedding.run import EmbedReport
+    from ..lorads_core.vision.encoders.run import EmbedReport
 
 _TOKENS_RANK = 3
 

@@ -16,11 +16,11 @@ import folder_paths
 from comfy_api.latest import ui
 from comfy_execution.utils import get_executing_context
 
-from ..lorads_core.demo import SAMPLES
+from ..lorads_core.cli.demo import SAMPLES
 from ..lorads_core.errors import LoradsError, SettingsError
-from ..lorads_core.paths import contained
 from ..lorads_core.settings import Settings, load_settings
 from ..lorads_core.system import notices
+from ..lorads_core.system.paths import contained
 from . import core
 
 if TYPE_CHECKING:

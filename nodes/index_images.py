@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     import torch
 
-    from ..lorads_core.tagging.run import TagReport
+    from ..lorads_core.vision.taggers.run import TagReport
     from .embedder import ClipVision
 
 NO_TAGGER = "(none)"

@@ -13,8 +13,8 @@ from .sockets import CATEGORY, RunSocket
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ..lorads_core.lora_tests.variants import Candidate, Variant
     from ..lorads_core.model import Run
-    from ..lorads_core.trials.variants import Candidate, Variant
 
 
 class LoraVariants(io.ComfyNode):

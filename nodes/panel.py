@@ -6,7 +6,7 @@ import asyncio
 from functools import cache
 from typing import TYPE_CHECKING
 
-from ..lorads_core.panel.table import TABLE
+from ..lorads_core.panel.api_spec import TABLE
 from . import core, host
 
 if TYPE_CHECKING:

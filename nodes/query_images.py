@@ -14,9 +14,9 @@ from .sockets import CATEGORY, DatasetSocket, LibraryFolder, LibrarySocket
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ..lorads_core.build import Queried
     from ..lorads_core.library import Library
     from ..lorads_core.model import Dataset, DatasetImage, Order
+    from ..lorads_core.workflow.dataset import Queried
 
 
 class QueryImages(io.ComfyNode):

@@ -11,9 +11,9 @@ from . import core, host
 from .sockets import CATEGORY, DatasetSocket
 
 if TYPE_CHECKING:
-    from ..lorads_core.finder.rules import FinderRules, Mode
     from ..lorads_core.model import Dataset
-    from ..lorads_core.selection.band import BandUnit
+    from ..lorads_core.regularization.rules import FinderRules, Mode
+    from ..lorads_core.vision.similarity.band import BandUnit
 
 SAME = "the dataset's"
 

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL import Image
 
+    from ..lorads_core.lora_tests.scores import Score
     from ..lorads_core.model import DatasetImage
-    from ..lorads_core.trials.scores import Score
     from .embedder import ClipVision
 
 _LORAS = "loras"

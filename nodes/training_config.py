@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from comfy_api.latest import io
 
-from ..lorads_core.bases import BASE_MODELS
+from ..lorads_core.base_models import BASE_MODELS
 from ..lorads_core.model import MaskedLoss, RegularizationMethod, TrainingConfig
 from ..lorads_core.networks import NETWORKS
-from ..lorads_core.presets import ONLY, PRESETS, fitted, preset_values
 from ..lorads_core.trainers.checks import USUAL_OPTIMIZERS, USUAL_SCHEDULERS
+from ..lorads_core.trainers.presets import ONLY, PRESETS, fitted, preset_values
 from . import host
 from .sockets import CATEGORY, ConfigSocket
 

@@ -4,8 +4,9 @@ import re
 import sys
 from pathlib import Path
 
+from lorads_core.cli.main.doctor import NEEDED
+
 import lorads_core
-from lorads_core.doctor import NEEDED
 
 if sys.version_info >= (3, 11):
     import tomllib

@@ -10,9 +10,9 @@ from ..errors import CaptionError
 from ..model import Caption, Problem, Progress, Trigger, no_progress
 from ..tags import one_line, safe_text
 from .merge import MergeRules
-from .parts import without_parts
 from .profiles import CaptionProfile, profile
 from .sources import CaptionMaterial, source, sources
+from .tag_list import without_parts
 from .trigger import add_trigger, checked, remove_trigger
 
 if TYPE_CHECKING:

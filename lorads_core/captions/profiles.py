@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from ..bases import base_model
+from ..base_models import base_model
 from ..tags import escape_prompt
 
 if TYPE_CHECKING:

@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING
 
 from ..model import Change, Edit
 from ..tags import canonical
-from .parts import without_parts
-from .signs import parts_of
+from .features import parts_of
+from .tag_list import without_parts
 from .vocabulary import SHIPPED
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from ..model import Dataset, DatasetImage, Decision, ImageKey
+    from .features import Part
     from .inherent import Kind
-    from .signs import Part
     from .vocabulary import Vocabulary
 
 OFFERED = 0.7

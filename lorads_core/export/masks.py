@@ -16,8 +16,8 @@ from ..trainers import trainer
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from .pictures import WrittenImage
     from .plan import ExportPlan, PlannedImage
+    from .write_image import WrittenImage
 
 _SUFFIXES = ("-masklabel.png", "_mask.png")
 _FOLDER = "masks"

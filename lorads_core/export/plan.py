@@ -12,9 +12,9 @@ from ..captions.lint import LintRules, lint
 from ..captions.profiles import profile
 from ..images.encode import ImagePolicy
 from ..model import Concept, Dataset, DatasetImage, Problem, TrainingConfig, Trigger
-from ..paths import slug
+from ..system.paths import slug
 from ..trainers import Schedule, Subset, trainer
-from .placing import bucket_bars, named
+from .bucket_report import bucket_bars, named
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

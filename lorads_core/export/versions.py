@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from ..errors import ExportError
 from ..images.encode import replacing
 from ..model import Problem
-from ..paths import STAGING
 from ..system import files
-from .place import parsed_manifest, read_manifest
+from ..system.paths import STAGING
+from .layout import parsed_manifest, read_manifest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -20,21 +20,21 @@ from .. import __version__
 from ..errors import ExportError
 from ..images.files import shown
 from ..model import Export, Problem, Progress, no_progress
-from ..paths import MANIFEST, slug
 from ..system.files import SHORTEN, is_too_long, read_text, reason
+from ..system.paths import MANIFEST, slug
 from ..trainers import Schedule, Subset, trainer
+from .bucket_report import bucket_bars
+from .layout import MANIFEST_VERSION, Place
 from .masks import mask_marks, unmasked, write_masks
-from .pictures import WrittenImage, key_of, write_picture
-from .place import MANIFEST_VERSION, Place
-from .placing import bucket_bars
 from .plan import ExportPlan, PlannedImage, subsets_of
 from .versions import keep_version
+from .write_image import WrittenImage, key_of, write_picture
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 
     from ..buckets import Placement
-    from ..pictures.buckets import BucketBar
+    from ..plots.buckets import BucketBar
     from .plan import ExportOptions
 
 

@@ -16,10 +16,10 @@ from ..images.decode import is_ready
 from ..images.facts import read_facts
 from ..images.files import shown
 from ..model import Caption, Problem, Progress, Tag, no_progress
-from ..paths import MANIFEST
 from ..store import images as rows
 from ..system.files import reason
 from ..system.links import is_link, is_online_only, true_stat
+from ..system.paths import MANIFEST
 from .respelling import KnownFolders, respell_files
 from .sidecars import SidecarRule, read_sidecar
 from .walk import SUFFIXES, count_pictures, is_left_out, is_text, real_folder, suffix_of

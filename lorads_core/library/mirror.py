@@ -16,7 +16,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from ..errors import LibraryError
-from ..store import made_tags, tag_sets
+from ..store import model_tags as made_tags
+from ..store import tag_sets
 from ..store.images import bump_revision
 from ..system.files import reason
 from ..tags import canonical

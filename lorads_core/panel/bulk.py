@@ -4,25 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..captioning import fixes, rebuilt_captions
-from ..captions import edits
-from ..captions.edits import Bulk, Selection
+from ..captions import operations as edits
+from ..captions.operations import Bulk, Selection
 from ..captions.sources import source
 from ..captions.traits import prune
 from ..errors import CaptionError
-from ..inputs import caption_settings
 from ..model import Edit
 from ..tags import canonical, one_line
-from .answers import wrong
-from .asked import Body, key_word
+from ..workflow.captions import fixes, rebuilt_captions
+from ..workflow.parse import caption_settings
 from .editing import known, write_edit
+from .params import Body, key_word
+from .responses import wrong
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from uuid import UUID
 
-    from .desk import Desk
     from .editing import Written
+    from .state import Desk
     from .view import View
 
 _EXAMPLES = 50

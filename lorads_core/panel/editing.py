@@ -12,8 +12,8 @@ from ..store import captions as kept
 from ..store import datasets
 from ..store.rejected import reject_images
 from ..tags import one_line, safe_text
-from .answers import RefusedError, dumps, unknown, wrong
-from .asked import key_word
+from .params import key_word
+from .responses import RefusedError, dumps, unknown, wrong
 from .view import changed, with_rejection
 
 if TYPE_CHECKING:
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     import psycopg
 
     from ..model import ImageKey
-    from .asked import Body
-    from .desk import Desk
+    from .params import Body
+    from .state import Desk
     from .view import View
 
 BY_HAND = "custom"

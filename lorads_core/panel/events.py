@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from .answers import RefusedError, dumps
+from .responses import RefusedError, dumps
 
 if TYPE_CHECKING:
     from uuid import UUID

@@ -7,18 +7,20 @@ import socket
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .. import build, captioning, training
 from ..export.plan import ExportOptions
-from ..inputs import image_policy_word
 from ..model import TrainingConfig
-from ..paths import slug
-from ..runs.trainable import kind_of
+from ..runs.read_export import kind_of
 from ..store import runs as kept_runs
+from ..system.paths import slug
 from ..trainers import trainer, trainers
-from .answers import RefusedError, wrong
+from ..workflow import captions as captioning
+from ..workflow import dataset as build
+from ..workflow import training
+from ..workflow.parse import image_policy_word
 from .jobs import Outcome
 from .planning import USUAL_TRAINER, planned
 from .reading import as_problems, launchable
+from .responses import RefusedError, wrong
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,9 +29,9 @@ if TYPE_CHECKING:
     from ..export.plan import ExportPlan
     from ..export.write import ExportResult
     from ..model import Progress
-    from .asked import Body
-    from .desk import Desk
     from .jobs import Job
+    from .params import Body
+    from .state import Desk
     from .view import View
 
 _USUAL_IMAGES = "original"

@@ -13,7 +13,7 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from .answers import RefusedError
+from .responses import RefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

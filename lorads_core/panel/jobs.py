@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID, uuid4
 
 from ..errors import LoradsError
-from .answers import RefusedError, unknown
+from .responses import RefusedError, unknown
 
 if TYPE_CHECKING:
     from collections.abc import Callable

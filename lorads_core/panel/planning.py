@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .. import training
 from ..export.plan import ExportOptions, plan_export
 from ..model import Dataset
+from ..workflow import training
 from .view import BUCKETS
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ..buckets import Size
     from ..export.plan import ExportPlan
     from ..model import ImageKey
-    from .desk import Desk
+    from .state import Desk
     from .view import View
 
 USUAL_TRAINER = "sd-scripts"

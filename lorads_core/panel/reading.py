@@ -6,14 +6,12 @@ from collections import Counter
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from ..bases import BASE_MODELS
-from ..captioning import caption_materials, lint_dataset, rebuilt_captions
+from ..base_models import BASE_MODELS
 from ..captions.analysis import analyse
 from ..captions.profiles import profile
 from ..captions.sources import BY_HAND, sources
 from ..captions.tables import ALIASES
 from ..errors import LoradsError, SettingsError
-from ..inputs import caption_settings
 from ..model import Dataset
 from ..networks import NETWORKS
 from ..runs.profile import read_profile
@@ -22,9 +20,11 @@ from ..store import datasets
 from ..system.command import command
 from ..tags import canonical
 from ..trainers import trainers
-from .answers import RefusedError, dumps, unknown
-from .asked import key_word
+from ..workflow.captions import caption_materials, lint_dataset, rebuilt_captions
+from ..workflow.parse import caption_settings
+from .params import key_word
 from .planning import USUAL_TRAINER, image_buckets, kept_images
+from .responses import RefusedError, dumps, unknown
 from .view import dataset_facts
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from ..model import ImageKey, Problem
     from ..runs.profile import Profile
     from ..store.datasets import Listed
-    from .desk import Desk
+    from .state import Desk
     from .view import Row, View
 
 MOST_ROWS = 5000

@@ -10,11 +10,11 @@ from aiohttp import web
 
 from .. import __version__
 from . import bulk, editing, exporting, guard, reading, running, watching
-from .answers import RefusedError, as_json, dumps, picture, read_body, refused, unchanged, unknown
-from .asked import Body, dataset_id, image_key, number, run_id
-from .desk import Desk
+from .api_spec import PREFIX, TABLE
 from .events import as_line
-from .table import PREFIX, TABLE
+from .params import Body, dataset_id, image_key, number, run_id
+from .responses import RefusedError, as_json, dumps, picture, read_body, refused, unchanged, unknown
+from .state import Desk
 from .thumbnails import LARGE, side_of
 
 if TYPE_CHECKING:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .. import training
 from ..errors import TrainerError
-from .answers import unknown
+from ..workflow import training
 from .jobs import Outcome
+from .responses import unknown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from ..model import Progress, Run
-    from .desk import Desk
     from .jobs import Job
+    from .state import Desk
 
 _LOG_LINES = 200
 _MOST_POINTS = 1000

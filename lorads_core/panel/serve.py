@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from ..errors import SettingsError
-from .desk import Desk
+from .api_spec import PREFIX
 from .reading import look_ahead
 from .routes import WEB, Panel
-from .table import PREFIX
+from .state import Desk
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .desk import Surroundings
+    from .state import Surroundings
 
 HOST = "127.0.0.1"
 _LAST_PORT = 65_535

@@ -8,12 +8,12 @@ import zlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ..captioning import draft
 from ..captions.lint import LintRules, looked_at
-from ..inputs import caption_settings
 from ..model import TrainingConfig
-from .answers import dumps
-from .asked import key_word
+from ..workflow.captions import draft
+from ..workflow.parse import caption_settings
+from .params import key_word
+from .responses import dumps
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

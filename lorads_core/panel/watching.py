@@ -5,9 +5,9 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from .. import training
 from ..errors import LoradsError
 from ..store import datasets
+from ..workflow import training
 from .running import run_values
 from .view import config_mark, config_of
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from ..store.datasets import Standing
-    from .desk import Desk
     from .events import Event
+    from .state import Desk
 
 _EVERY = 2.0  # seconds
 

@@ -8,13 +8,13 @@ import time
 from typing import TYPE_CHECKING
 
 from ..trainers import trainer
-from .folder import Point
+from .run_folder import Point
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ..trainers import Tick
-    from .folder import Order, Status
+    from .run_folder import Order, Status
 
 _MOST_POINTS = 4000
 # A flood of output is looked at by its ends only: what counts is how far it has come.

@@ -17,11 +17,11 @@ from uuid import UUID, uuid4
 
 from ..errors import TrainerError
 from ..model import Run
-from ..paths import RUNS, STAGING
 from ..store import runs as kept
 from ..system.files import reason
+from ..system.paths import RUNS, STAGING
 from ..trainers import trainer
-from . import folder as files
+from . import run_folder as files
 from .output import configs_of, make_output
 from .profile import secrets_of
 from .state import failed, refreshed, start_watcher
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from ..store.connect import Store
     from .profile import Profile
-    from .trainable import Trainable
+    from .read_export import Trainable
 
 _CONFIGS = "config"
 """In a run's folder: copies of the export's configs that name an output of its own."""

@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import TrainerError
+from .failure_reasons import reason
 from .lora_file import no_numbers, read_lora
-from .reasons import reason
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ..model import RunState
-    from .folder import Order
+    from .run_folder import Order
 
 _EARLIER = 2.0  # seconds: some file systems keep times that coarsely
 

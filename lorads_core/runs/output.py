@@ -18,7 +18,7 @@ from ..system import files
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from .trainable import Trainable
+    from .read_export import Trainable
 
 _CONFIGS = frozenset({".toml", ".json"})
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from .folder import Process
+from .run_folder import Process
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -17,7 +17,7 @@ from ..store import runs as kept
 from ..system.command import command
 from ..system.detached import python_command, start_detached
 from ..system.files import patiently, reason
-from . import folder as files
+from . import run_folder as files
 from .log import tail
 from .outcome import Outcome, judge
 from .processes import alive
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from ..model import Run, RunState
     from ..store.connect import Store
-    from .folder import Status
+    from .run_folder import Status
 
 _UNSTARTED = 60.0  # seconds; after that a run that nobody has taken up is given up
 _ATTACH_AGAIN = 10.0  # seconds for a new watcher to begin, before another one is started

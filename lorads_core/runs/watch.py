@@ -20,13 +20,13 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
-from . import folder as files
-from .folder import Order, Status
+from . import run_folder as files
+from .failure_reasons import signed
 from .follow import Follower
 from .log import Lines, Log, tail
 from .outcome import judge, saved
 from .processes import Tree, adopt_orphans, alive, identity, stoppable
-from .reasons import signed
+from .run_folder import Order, Status
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

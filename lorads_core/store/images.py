@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from . import made_tags, tag_sets
+from . import model_tags as made_tags
+from . import tag_sets
 from .vectors import delete_stale
 
 if TYPE_CHECKING:

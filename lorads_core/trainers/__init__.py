@@ -7,7 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from ..errors import TrainerError
-from ..parts import parts
+from ..plugins import parts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

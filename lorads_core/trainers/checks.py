@@ -7,7 +7,7 @@ from dataclasses import fields, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, get_args
 
-from ..bases import BASE_MODEL_NAMES, base_model
+from ..base_models import BASE_MODEL_NAMES, base_model
 from ..captions.profiles import profile
 from ..errors import TrainerError
 from ..model import MaskedLoss, Problem, RegularizationMethod, TrainingConfig

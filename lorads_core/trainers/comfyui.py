@@ -10,7 +10,7 @@ import json
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from ..bases import base_model
+from ..base_models import base_model
 from ..buckets import BucketRule, Placement, Size, place
 from ..model import Problem
 from ..networks import network

@@ -2,9 +2,9 @@
 
 import pytest
 
-from lorads_core import build
 from lorads_core.export.plan import ExportOptions
 from lorads_core.model import TrainingConfig
+from lorads_core.workflow import dataset as build
 
 from .test_panel_captions import until
 

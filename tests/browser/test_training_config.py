@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from lorads_core.presets import PRESETS, preset_values
+from lorads_core.trainers.presets import PRESETS, preset_values
 
 WEB = Path(__file__).resolve().parents[2] / "web"
 NODE = """

@@ -12,13 +12,14 @@ from functools import cache
 from struct import pack
 from urllib.parse import urlsplit
 
-from lorads_core import build, captioning
-from lorads_core.inputs import caption_settings
 from lorads_core.library.filter import DatasetFilter
-from lorads_core.panel.desk import Surroundings
 from lorads_core.panel.serve import serve
+from lorads_core.panel.state import Surroundings
 from lorads_core.settings import PanelSettings, Settings, Table, TrainerProfile
 from lorads_core.store import captions as kept
+from lorads_core.workflow import captions as captioning
+from lorads_core.workflow import dataset as build
+from lorads_core.workflow.parse import caption_settings
 
 from .. import standin_trainer
 

@@ -13,12 +13,12 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from golden_images import IMAGES
 
-from lorads_core.bases import BASE_MODEL_NAMES
+from lorads_core.base_models import BASE_MODEL_NAMES
 from lorads_core.captions.caption import caption_dataset
 from lorads_core.captions.profiles import profile, trial_prompt
 from lorads_core.captions.sources import source_names
-from lorads_core.inputs import caption_settings
 from lorads_core.model import Dataset, DatasetImage
+from lorads_core.workflow.parse import caption_settings
 
 FOLDER = Path(__file__).parent / "golden"
 

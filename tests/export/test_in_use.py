@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from lorads_core.errors import ExportError
-from lorads_core.export.place import Place, read_manifest
+from lorads_core.export.layout import Place, read_manifest
 from lorads_core.export.plan import plan_export
 from lorads_core.export.versions import versions
 from lorads_core.export.write import long_paths, write_export
@@ -244,6 +244,6 @@ def test_an_export_is_built_in_a_shorter_path_than_it_ends_in(tmp_path):
 
 @pytest.mark.parametrize("platform", ["win32", "darwin"])
 def test_names_that_are_one_folder_are_built_in_one_place(tmp_path, monkeypatch, platform):
-    monkeypatch.setattr("lorads_core.export.place.true_path", lambda path: path)
+    monkeypatch.setattr("lorads_core.export.layout.true_path", lambda path: path)
     monkeypatch.setattr(sys, "platform", platform)
     assert Place(tmp_path, "Tom").content == Place(tmp_path, "tom").content

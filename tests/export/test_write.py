@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from lorads_core.errors import ExportError
-from lorads_core.export.place import Place, read_manifest
+from lorads_core.export.layout import Place, read_manifest
 from lorads_core.export.plan import ExportOptions, plan_export
 from lorads_core.export.write import write_export
 from lorads_core.images.encode import ImagePolicy

@@ -8,10 +8,10 @@ from PIL import Image
 from lorads_core.errors import ExportError, ImageError
 from lorads_core.images.encode import ImagePolicy, copy_file, link_file, save_image, write_image
 from lorads_core.images.facts import read_facts
-from lorads_core.images.kept import keep_pictures
+from lorads_core.images.graph_images import keep_pictures
 from lorads_core.model import no_progress
 from lorads_core.panel.thumbnails import Thumbnails
-from lorads_core.pictures.sheet import save_png
+from lorads_core.plots.sheet import save_png
 
 NEW = Image.new("RGB", (64, 48), "red")
 

@@ -368,7 +368,7 @@ def test_kill_in_the_middle_loses_nothing(store_settings, store, library, tmp_pa
     script = textwrap.dedent("""
         import sys
         from pathlib import Path
-        from lorads_core.build import index, open_store
+        from lorads_core.workflow.dataset import index, open_store
         from lorads_core.settings import load_settings
         settings = load_settings(Path(sys.argv[1])).with_library(sys.argv[2])
         with open_store(settings) as store:

@@ -2,9 +2,9 @@
 
 import pytest
 
-from lorads_core.build import index, open_library
 from lorads_core.errors import LibraryError, SettingsError
 from lorads_core.settings import load_settings
+from lorads_core.workflow.dataset import index, open_library
 
 
 def settings(tmp_path, text):

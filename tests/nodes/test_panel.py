@@ -11,7 +11,7 @@ from contextlib import closing
 import pytest
 from aiohttp import web
 
-from lorads_core.panel.table import TABLE
+from lorads_core.panel.api_spec import TABLE
 
 from .pack import FAKE, ROOT, loaded
 from .test_chain import base, build  # noqa: F401 - base is a fixture

@@ -6,7 +6,7 @@ from PIL import Image
 from lorads_core.library.filter import DatasetFilter
 from lorads_core.library.kinds.index import IndexedLibrary
 
-from ..tagging.models import write_tagger
+from ..vision.taggers.models import write_tagger
 from .pack import as_lists, loaded
 
 

@@ -13,13 +13,14 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from lorads_core import build, captioning
-from lorads_core.inputs import caption_settings, sidecar_rule
 from lorads_core.library.filter import DatasetFilter
 from lorads_core.library.index import IndexOptions
-from lorads_core.panel.desk import Surroundings
 from lorads_core.panel.serve import serve
+from lorads_core.panel.state import Surroundings
 from lorads_core.settings import PanelSettings, Settings, load_settings
+from lorads_core.workflow import captions as captioning
+from lorads_core.workflow import dataset as build
+from lorads_core.workflow.parse import caption_settings, sidecar_rule
 
 from .. import standin_trainer
 

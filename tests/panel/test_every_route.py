@@ -7,7 +7,7 @@ import uuid
 
 import pytest
 
-from lorads_core.panel.table import PREFIX, TABLE
+from lorads_core.panel.api_spec import PREFIX, TABLE
 
 ROUTES = [(method, path.removeprefix(f"{PREFIX}/api/")) for method, path, _ in TABLE]
 WRITING = [path for method, path in ROUTES if method == "POST"]

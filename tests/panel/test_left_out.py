@@ -5,11 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from lorads_core.cli.main.main import main
 
-from lorads_core import captioning
-from lorads_core.cli import main
-from lorads_core.inputs import caption_settings
 from lorads_core.settings import Settings
+from lorads_core.workflow import captions as captioning
+from lorads_core.workflow.parse import caption_settings
 
 
 @pytest.fixture

@@ -7,11 +7,12 @@ import json
 import pytest
 from PIL import Image
 
-from lorads_core import build, captioning
 from lorads_core.export.plan import ExportOptions
 from lorads_core.model import TrainingConfig
 from lorads_core.settings import Settings
 from lorads_core.store import captions as kept
+from lorads_core.workflow import captions as captioning
+from lorads_core.workflow import dataset as build
 
 
 @pytest.fixture

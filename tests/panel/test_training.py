@@ -10,9 +10,11 @@ from uuid import UUID
 import pytest
 from PIL import Image
 
-from lorads_core import build, captioning, training
 from lorads_core.export.plan import ExportOptions
 from lorads_core.model import TrainingConfig
+from lorads_core.workflow import captions as captioning
+from lorads_core.workflow import dataset as build
+from lorads_core.workflow import training
 
 OVER = {"completed", "failed", "cancelled", "lost"}
 

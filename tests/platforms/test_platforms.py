@@ -21,12 +21,12 @@ import psutil
 import pytest
 from PIL import Image
 
-from lorads_core import training
-from lorads_core.build import open_store
 from lorads_core.runs.state import refreshed
 from lorads_core.settings import load_settings
 from lorads_core.store.keeper import GRACE
 from lorads_core.system.files import IN_USE
+from lorads_core.workflow import training
+from lorads_core.workflow.dataset import open_store
 
 from .conftest import PATIENCE, Lorads, base_model, write_settings
 

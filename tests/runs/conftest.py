@@ -12,11 +12,11 @@ from lorads_core.export.plan import ExportOptions, plan_export
 from lorads_core.export.write import write_export
 from lorads_core.images.facts import read_facts
 from lorads_core.model import Caption, Dataset, DatasetImage, ImageRecord, TrainingConfig, Trigger
-from lorads_core.runs import folder as files
+from lorads_core.runs import run_folder as files
 from lorads_core.runs.processes import alive
 from lorads_core.runs.profile import read_profile
+from lorads_core.runs.read_export import read_export
 from lorads_core.runs.state import refreshed
-from lorads_core.runs.trainable import read_export
 from lorads_core.settings import Table, TrainerProfile
 
 from .. import standin_trainer

@@ -14,13 +14,13 @@ from safetensors.numpy import load_file
 
 from lorads_core.errors import TrainerError
 from lorads_core.model import Run
-from lorads_core.runs import folder as files
+from lorads_core.runs import run_folder as files
+from lorads_core.runs.failure_reasons import reason, signed
 from lorads_core.runs.follow import Follower
+from lorads_core.runs.install_lora import chosen, offer
 from lorads_core.runs.log import Lines, Log, tail
 from lorads_core.runs.lora_file import no_numbers, read_lora, without_local_paths
-from lorads_core.runs.offer import chosen, offer
 from lorads_core.runs.outcome import saved
-from lorads_core.runs.reasons import reason, signed
 
 from ..standin_trainer import write_lora
 
@@ -172,12 +172,12 @@ def test_a_link_costs_no_space(lora, run, tmp_path):
 def test_where_no_link_can_be_made_the_lora_is_copied_and_that_is_said(lora, run, tmp_path, faulty, monkeypatch):
     faulty.refuse("link", winerror=faulty.ACCESS_DENIED)
     faulty.refuse("symlink", winerror=faulty.NO_PRIVILEGE)
-    monkeypatch.setattr("lorads_core.runs.offer.sys.platform", "linux")
+    monkeypatch.setattr("lorads_core.runs.install_lora.sys.platform", "linux")
     offered = offer(run, lora, tmp_path / "loras", link=True)
     assert not offered.file.samefile(lora)
     assert read_lora(offered.file).metadata["lorads.run"] == str(run.id)
     assert offered.message == "It was copied: no link can be made between these two drives."
-    monkeypatch.setattr("lorads_core.runs.offer.sys.platform", "win32")
+    monkeypatch.setattr("lorads_core.runs.install_lora.sys.platform", "win32")
     again = offer(run, lora, tmp_path / "loras", link=True)
     assert again.file == offered.file
     assert "Developer Mode" in again.message

@@ -12,15 +12,15 @@ from datetime import timedelta
 import psutil
 import pytest
 
-from lorads_core.build import open_store
 from lorads_core.errors import SettingsError, TrainerError
-from lorads_core.runs import folder as files
+from lorads_core.runs import run_folder as files
 from lorads_core.runs.launch import found, launch
 from lorads_core.runs.log import tail
+from lorads_core.runs.read_export import read_export
 from lorads_core.runs.state import refreshed, stop, wait
-from lorads_core.runs.trainable import read_export
 from lorads_core.settings import load_settings
 from lorads_core.store import runs as kept
+from lorads_core.workflow.dataset import open_store
 
 from .conftest import trainer_of, watcher_of
 
@@ -176,10 +176,10 @@ def test_two_that_launch_at_once_get_one_run(store, make_profile, make_export, u
 LAUNCHER = """
 import os, sys, time
 from pathlib import Path
-from lorads_core.build import open_store
+from lorads_core.workflow.dataset import open_store
 from lorads_core.runs.launch import launch
 from lorads_core.runs.profile import read_profile
-from lorads_core.runs.trainable import read_export
+from lorads_core.runs.read_export import read_export
 from lorads_core.settings import load_settings
 settings = load_settings(Path(sys.argv[1]))
 with open_store(settings) as store:

@@ -16,13 +16,13 @@ from filelock import FileLock
 
 from lorads_core.errors import TrainerError
 from lorads_core.model import Run
-from lorads_core.runs import folder as files
+from lorads_core.runs import run_folder as files
 from lorads_core.runs import state, watch
 from lorads_core.runs.launch import launch
 from lorads_core.runs.output import configs_of, make_output
 from lorads_core.runs.processes import alive, stoppable
+from lorads_core.runs.read_export import read_export
 from lorads_core.runs.state import refreshed, start_watcher, stop
-from lorads_core.runs.trainable import read_export
 from lorads_core.store import runs as kept
 from lorads_core.trainers import trainers
 

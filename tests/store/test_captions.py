@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import pytest
 
-from lorads_core.captions.edits import Selection, add_tags, applied, remove_tags
+from lorads_core.captions.operations import Selection, add_tags, applied, remove_tags
 from lorads_core.errors import CaptionError
 from lorads_core.model import Caption, Concept, Dataset, DatasetImage, ImageRecord, Trigger
 from lorads_core.store import captions, datasets

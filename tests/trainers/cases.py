@@ -7,7 +7,7 @@ caption in front; and with lycoris-lora 4.1.3 and models of the real layout, a n
 
 from pathlib import Path
 
-from lorads_core.bases import BASE_MODEL_NAMES
+from lorads_core.base_models import BASE_MODEL_NAMES
 from lorads_core.model import TrainingConfig
 from lorads_core.networks import NETWORK_NAMES
 from lorads_core.trainers import Subset

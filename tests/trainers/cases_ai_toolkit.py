@@ -9,7 +9,7 @@ saves (the choice of batches in ``BaseSDTrainProcess.run``, run with numbers for
 
 from pathlib import Path
 
-from lorads_core.bases import BASE_MODEL_NAMES
+from lorads_core.base_models import BASE_MODEL_NAMES
 from lorads_core.model import TrainingConfig
 from lorads_core.trainers import Subset
 

@@ -7,7 +7,7 @@ asked for, and the steps of whole trainings without their model.
 
 from pathlib import Path
 
-from lorads_core.bases import BASE_MODEL_NAMES
+from lorads_core.base_models import BASE_MODEL_NAMES
 from lorads_core.model import TrainingConfig
 from lorads_core.networks import NETWORK_NAMES
 from lorads_core.trainers import Subset

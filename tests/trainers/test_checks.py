@@ -4,7 +4,7 @@ from dataclasses import fields, replace
 
 import pytest
 
-from lorads_core.bases import BASE_MODEL_NAMES
+from lorads_core.base_models import BASE_MODEL_NAMES
 from lorads_core.model import TrainingConfig
 from lorads_core.trainers import checks
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lorads_core.bases import BASE_MODELS
+from lorads_core.base_models import BASE_MODELS
 from lorads_core.model import TrainingConfig
 from lorads_core.networks import NETWORK_NAMES, NETWORKS
 from lorads_core.trainers import Subset, trainers

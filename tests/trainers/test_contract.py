@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lorads_core.bases import BASE_MODEL_NAMES
+from lorads_core.base_models import BASE_MODEL_NAMES
 from lorads_core.errors import TrainerError
 from lorads_core.model import TrainingConfig
 from lorads_core.networks import NETWORK_NAMES

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lorads_core.bases import BASE_MODEL_NAMES
+from lorads_core.base_models import BASE_MODEL_NAMES
 from lorads_core.model import TrainingConfig
 from lorads_core.trainers import Schedule, Subset, Tick, trainer, trainers
 from lorads_core.trainers.onetrainer import counting

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ...model import Change, Edit, Problem
 from ...tags import one_line
-from ..signs import WORDS
-from .look import CaptionRule, Found, LintRules, Look, Reader
+from ..features import WORDS
+from .parsed_caption import CaptionRule, Found, LintRules, Look, Reader
 from .several import Gathered
 from .single import CAPTION_RULES
 from .triggers import TRIGGER_RULES, trigger_problems

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...model import Problem
-from ..signs import PROSE
+from ..features import PROSE
 from ..traits import Tally
 from .alike import first_with_same, marks_of, nearly_same, sums_of
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from ...model import DatasetImage
     from ..profiles import Kind
-    from .look import Called, LintRules, Look
+    from .parsed_caption import Called, LintRules, Look
 
 _WORD = re.compile(r"\w+")
 _LEAST_WORDS = 8  # or tags, so that captions that differ by one are nearly the same

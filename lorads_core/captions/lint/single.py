@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ...tags import canonical, one_line
 from ..clean import balanced, is_unbalanced, without_leftovers
-from ..signs import (
+from ..features import (
     CONTROL,
     LEFTOVER,
     ONE_SIDED,
@@ -26,10 +26,10 @@ from ..signs import (
 )
 from ..tokens import chunks, is_estimate
 from ..trigger import add_trigger, remove_trigger
-from .look import CaptionRule, Found
+from .parsed_caption import CaptionRule, Found
 
 if TYPE_CHECKING:
-    from .look import LintRules, Look
+    from .parsed_caption import LintRules, Look
 
 
 def _unsafe(look: Look, _rules: LintRules) -> Found | None:

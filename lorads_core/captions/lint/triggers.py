@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ...errors import CaptionError
 from ...model import Problem
-from ...paths import DEVICES
+from ...system.paths import DEVICES
 from ...tags import canonical
 from ..inherent import inherent
 from ..tokens import counter, is_common
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from ...model import Dataset, Severity, Trigger
     from ..vocabulary import Vocabulary
-    from .look import LintRules
+    from .parsed_caption import LintRules
 
 _MOST_TOKENS = 4
 _UNSAFE_IN_NAMES = re.compile(r'[<>:"/\\|?*\x00-\x1f]|[. ]$|^[.~-]')

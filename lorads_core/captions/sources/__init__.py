@@ -8,7 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Protocol
 
 from ...errors import SettingsError
-from ...parts import parts
+from ...plugins import parts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

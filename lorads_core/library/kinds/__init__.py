@@ -6,7 +6,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from ...errors import SettingsError
-from ...parts import parts
+from ...plugins import parts
 
 if TYPE_CHECKING:
     from ...settings import LibraryProfile

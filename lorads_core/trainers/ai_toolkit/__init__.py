@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ...model import Problem
 from .. import Schedule, Subset, Tick, Trainer, checks
 from . import counting, rendering, rules
-from .words import LABEL
+from .names import LABEL
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from ...buckets import Placement, Size
 from .. import Schedule, Subset
-from .words import kind
+from .names import kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

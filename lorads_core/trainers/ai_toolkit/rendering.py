@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ...captions.profiles import profile
 from . import counting
-from .words import OPTIMIZERS, PRECISIONS, has_convolutions, in_8_bits, is_flux, kind
+from .names import OPTIMIZERS, PRECISIONS, has_convolutions, in_8_bits, is_flux, kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-from ...bases import base_model
+from ...base_models import base_model
 from ...model import Problem
 from ...networks import network
 from .. import checks
 from .counting import placements
+from .names import LABEL, OPTIMIZERS, PRECISIONS, SCHEDULERS, in_8_bits, is_flux, kind
 from .rendering import trains_text
-from .words import LABEL, OPTIMIZERS, PRECISIONS, SCHEDULERS, in_8_bits, is_flux, kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -7,10 +7,10 @@ import zlib
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-from ...bases import base_model
+from ...base_models import base_model
 from ...captions.profiles import profile
 from ...networks import network
-from .words import (
+from .names import (
     FLUX_REPOSITORY,
     OPTIMIZERS,
     PRECISIONS,

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from ...bases import base_model
+from ...base_models import base_model
 from ...model import Problem
 from ...networks import network
 from .. import checks
 from .counting import batches_of, full_batch, placements, samples
+from .names import FLUX_REPOSITORY, LABEL, OPTIMIZERS, PRECISIONS, SCHEDULERS, caches_text, is_flux, kind
 from .rendering import NEWEST, OLDEST, VARIATIONS, image_variations, is_one_file_of_flux, text_variations
-from .words import FLUX_REPOSITORY, LABEL, OPTIMIZERS, PRECISIONS, SCHEDULERS, caches_text, is_flux, kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import tomli_w
 
-from ...bases import base_model
+from ...base_models import base_model
 from ...captions.profiles import profile
 from .counting import bucket_rule
 from .scripts import (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ...bases import base_model
+from ...base_models import base_model
 from ...buckets import place
 from ...model import Problem
 from ...networks import network

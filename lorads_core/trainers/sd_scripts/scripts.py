@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...bases import Family, base_model
+from ...base_models import Family, base_model
 from ...networks import network
 
 if TYPE_CHECKING:

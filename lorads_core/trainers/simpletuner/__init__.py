@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ...model import Problem
 from .. import Schedule, Subset, Tick, Trainer, checks
 from . import counting, rendering, rules
-from .words import LABEL
+from .names import LABEL
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from ...buckets import Placement, Size
 from .. import Schedule, Subset
-from .words import STEP
+from .names import STEP
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ...captions.profiles import profile
 from . import counting
-from .words import FLUX_REPOSITORY, OPTIMIZERS, SCHEDULERS, STEP, in_8_bits, is_flux, kind, lycoris
+from .names import FLUX_REPOSITORY, OPTIMIZERS, SCHEDULERS, STEP, in_8_bits, is_flux, kind, lycoris
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from ...bases import base_model
+from ...base_models import base_model
 from ...model import Problem
 from ...networks import network
 from .. import checks
 from .counting import full_step, pictures_by_bucket, placements
+from .names import FLUX_REPOSITORY, LABEL, OPTIMIZERS, PRECISIONS, SCHEDULERS, STEP, in_8_bits, is_flux, kind
 from .rendering import VARIATIONS, is_one_file_of_flux
-from .words import FLUX_REPOSITORY, LABEL, OPTIMIZERS, PRECISIONS, SCHEDULERS, STEP, in_8_bits, is_flux, kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

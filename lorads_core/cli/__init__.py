@@ -1,0 +1,1 @@
+"""The `lorads` command line: argparse parser, commands, console output, doctor."""

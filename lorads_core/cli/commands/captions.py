@@ -1,0 +1,219 @@
+"""The commands for the captions of a dataset that was built before: looked at, linted, edited, taken back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ...captions.analysis import analyse, facts, tag_table
+from ...captions.caption import coverage
+from ...captions.operations import Bulk, Selection, apply_source, together
+from ...captions.profiles import profile, trial_prompt
+from ...captions.tokens import counter
+from ...captions.traits import offers, prune
+from ...errors import CaptionError, SettingsError
+from ...model import TrainingConfig
+from ...plots.sheet import save_png
+from ...problems import counts
+from ...settings import load_settings
+from ...tags import canonical
+from ...workflow.captions import (
+    caption_materials,
+    decide_traits,
+    draft,
+    edit_history,
+    fixes,
+    keep_edit,
+    lint_dataset,
+    rebuilt_captions,
+    redo_edit,
+    trait_decisions,
+    undo_edit,
+)
+from ...workflow.dataset import open_store
+from ...workflow.parse import caption_settings, vocabulary
+from ...workflow.plots import caption_picture
+from ..caption_options import operation, selection
+from ..demo import LIBRARY
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable
+
+    from ...captions.caption import CaptionSettings
+    from ...captions.vocabulary import Vocabulary
+    from ...model import Dataset, Decision, Edit
+    from ...settings import Settings
+    from ...store.connect import Store
+    from ..console import Screen
+
+
+def _captions(options: argparse.Namespace, screen: Screen) -> int:
+    settings = load_settings(options.settings).with_library(LIBRARY)
+    if options.plain:
+        screen.results_only()
+    with open_store(settings) as store:
+        found = draft(store, settings, options.name)
+        screen.problems(found.problems)
+        for view in (_history, _taken_back, _decided, _sources, _analysed):
+            if view(options, store, settings, found.dataset, screen):
+                return 0
+        bulk = _wanted(options, store, settings, found.dataset)
+        if bulk:
+            _edit(options, store, found.dataset, bulk, screen)
+        elif options.plain:
+            for image in found.dataset.images:
+                screen.row(image.record.path, image.caption.text if image.caption else "")
+        else:
+            _show(found.dataset, options, screen)
+    return 0
+
+
+def _settings_of(
+    options: argparse.Namespace, settings: Settings, dataset: Dataset, source: str = "combined"
+) -> CaptionSettings:
+    known = vocabulary(settings, options.vocabulary)
+    trigger = dataset.trigger
+    return caption_settings(source, (), trigger.word, trigger.position, options.base_model, known=known)
+
+
+def _history(options: argparse.Namespace, store: Store, _settings: Settings, dataset: Dataset, screen: Screen) -> bool:
+    if options.history:
+        for kept in edit_history(store, dataset):
+            undone = " (taken back)" if kept.undone else ""
+            screen.line(f"{kept.made_at:%Y-%m-%d %H:%M}  {kept.changes:>6,} captions  {kept.label}{undone}")
+    return options.history
+
+
+def _taken_back(
+    options: argparse.Namespace, store: Store, _settings: Settings, dataset: Dataset, screen: Screen
+) -> bool:
+    if not options.undo and not options.redo:
+        return False
+    edit = undo_edit(store, dataset) if options.undo else redo_edit(store, dataset)
+    if edit is None:
+        raise CaptionError(f"There is nothing to {'take back' if options.undo else 'do again'} in {dataset.name!r}.")
+    screen.step("Undo" if options.undo else "Redo", f"{edit.label}: {len(edit.changes):,} captions")
+    return True
+
+
+def _decided(options: argparse.Namespace, store: Store, _settings: Settings, dataset: Dataset, screen: Screen) -> bool:
+    if not options.bind and not options.keep:
+        return False
+    decided: dict[str, Decision | None] = {canonical(tag): "bind" for tag in options.bind}
+    decided |= {canonical(tag): "keep" for tag in options.keep}
+    decide_traits(store, dataset, decided, options.of)
+    screen.step("Traits", "kept; captions follow when they are built the next time, or by --remove-tag")
+    return True
+
+
+def _sources(options: argparse.Namespace, store: Store, settings: Settings, dataset: Dataset, screen: Screen) -> bool:
+    if options.sources:
+        materials = caption_materials(store, settings, dataset)
+        rules = _settings_of(options, settings, dataset).rules
+        rows = [
+            (each.source, f"{each.images:,} images, {each.without:,} without") for each in coverage(materials, rules)
+        ]
+        screen.summary(rows)
+    return options.sources
+
+
+def _analysed(
+    options: argparse.Namespace, _store: Store, _settings: Settings, dataset: Dataset, screen: Screen
+) -> bool:
+    if not options.analysis and not options.picture:
+        return False
+    written_for = profile(options.base_model)
+    found = analyse(dataset, counter(written_for.tokenizer))
+    if options.analysis:
+        screen.summary(facts(found))
+        for line in tag_table(found):
+            screen.line(line)
+    if options.picture:
+        save_png(caption_picture(dataset, found, written_for.limits), options.picture)
+        screen.step("Picture", str(options.picture))
+    return True
+
+
+def _wanted(options: argparse.Namespace, store: Store, settings: Settings, dataset: Dataset) -> Bulk | None:
+    wishes = _settings_of(options, settings, dataset, options.from_source or "combined")
+    bulk = operation(options, dataset, wishes.rules.vocabulary)
+    if options.prune:
+        bulk = _pruned(store, dataset, wishes.rules.vocabulary, by_hand=options.by_hand)
+    if not options.from_source:
+        return bulk
+    if bulk:
+        raise SettingsError("These are several edits at once: give one after the other, each can be taken back alone.")
+    rebuilt = rebuilt_captions(store, settings, dataset, wishes)
+    return apply_source(dataset, rebuilt, options.from_source, selection(options, dataset))
+
+
+def _edit(options: argparse.Namespace, store: Store, dataset: Dataset, bulk: Bulk, screen: Screen) -> None:
+    """Show what an edit does, and do it if it is to be done."""
+    paths = {image.key: image.record.path for image in dataset.images}
+    for change in bulk.edit.changes[: options.show]:
+        screen.change(
+            paths[change.image],
+            change.before.text if change.before else "",
+            change.after.text if change.after else "",
+        )
+    if len(bulk.edit.changes) > options.show:
+        screen.line(f"… and {len(bulk.edit.changes) - options.show:,} more")
+    if bulk.emptied:
+        screen.line(f"{len(bulk.emptied):,} captions would be empty, or have no such source: they stay as they are.")
+    if not options.apply:
+        screen.step("Preview", f"{bulk.edit.label}: {len(bulk.edit.changes):,} captions; --apply does it")
+        return
+    keep_edit(store, dataset, bulk.edit)
+    screen.step("Edit", f"{bulk.edit.label}: {len(bulk.edit.changes):,} captions; --undo takes it back")
+
+
+def _pruned(store: Store, dataset: Dataset, known: Vocabulary, *, by_hand: bool) -> Bulk:
+    """Return the edit that takes out what was decided to be bound to each trigger."""
+    edits: list[Edit] = []
+    allowed = [image.key for image in dataset.training] if by_hand else []
+    for concept, decided in trait_decisions(store, dataset).items():
+        bound = {tag for tag, each in decided.items() if each == "bind"}
+        if bound:
+            edits.append(prune(dataset, bound, known, concept=concept or None, edited=allowed))
+    return Bulk(together("Bind traits to the trigger", edits))
+
+
+def _show(dataset: Dataset, options: argparse.Namespace, screen: Screen) -> None:
+    for what, images in (("training", dataset.training), ("regularization", dataset.regularization)):
+        if images and options.only in {"all", what}:
+            screen.step(what.capitalize(), f"{len(images):,} images")
+            screen.captions(images[: options.show], len(images))
+    first = next((image.caption for image in dataset.training if image.caption), None)
+    if first:
+        screen.step("Try", trial_prompt(first.text, profile(options.base_model)))
+    offered = offers(dataset)
+    if offered:
+        listed = ", ".join(f"{trait.tag} ({trait.count:,} of {trait.images:,})" for trait in offered)
+        screen.step("Traits", f"{listed}: --bind TAG to the trigger, or --keep TAG")
+
+
+def _lint(options: argparse.Namespace, screen: Screen) -> int:
+    settings = load_settings(options.settings).with_library(LIBRARY)
+    config = TrainingConfig(
+        base_model=options.base_model, flip_aug=options.flip_aug, shuffle_caption=options.shuffle_caption
+    )
+    with open_store(settings) as store:
+        found = draft(store, settings, options.name)
+        rules = _settings_of(options, settings, found.dataset)
+        problems = (*found.problems, *lint_dataset(store, found.dataset, rules, config))
+        if options.fix:
+            bulk = Bulk(fixes(store, found.dataset, rules, options.fix, Selection(by_hand=True), config))
+            _edit(options, store, found.dataset, bulk, screen)
+            return 0
+    screen.problems(problems, options.show)
+    mendable = sorted({problem.code for problem in problems if problem.fix})
+    screen.step("Lint", counts(problems) or "nothing to find")
+    if mendable:
+        screen.line(f"{' '.join(f'--fix {code}' for code in mendable)} would mend some of it")
+    return 1 if any(problem.severity == "error" for problem in problems) else 0
+
+
+COMMANDS: dict[str, Callable[[argparse.Namespace, Screen], int]] = {
+    "captions": _captions,
+    "lint": _lint,
+}

@@ -1,0 +1,124 @@
+"""The commands that go on from drafted datasets: several as one, exported, and how versions of an export differ."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ...errors import SettingsError
+from ...export.plan import ExportOptions
+from ...export.versions import difference, present, version, versions
+from ...runs.profile import home_of
+from ...settings import load_settings
+from ...system.command import quoted
+from ...trainers import trainer
+from ...workflow.captions import combine, draft
+from ...workflow.dataset import check_config, export, open_store, summary
+from ...workflow.parse import ImageWishes, image_policy_word
+from ...workflow.plots import bucket_picture
+from ..demo import LIBRARY
+from ..training_options import training_config
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable
+
+    from ...export.write import ExportResult
+    from ...settings import Settings
+    from ..console import Screen
+
+
+def root_of(options: argparse.Namespace, settings: Settings) -> Path:
+    """Return the folder of all exports."""
+    return options.out or settings.export_root or Path("lorads-exports")
+
+
+def show_export(result: ExportResult, trained_by: str, screen: Screen) -> None:
+    """Say what was exported, and how it is trained."""
+    screen.tree(result.export.folder)
+    screen.summary(summary(result))
+    label = trainer(trained_by).label
+    if result.command:
+        screen.line(f"\nTrain it in the folder of {label} with:\n  {quoted(['python', *result.command])}")
+    else:
+        screen.line("\nTrain it in ComfyUI: Dataset to Images, Make Training Dataset, Train LoRA.")
+
+
+def export_options(options: argparse.Namespace, settings: Settings) -> ExportOptions:
+    """Return how to write, by the words of a command."""
+    wishes = ImageWishes(
+        options.format,
+        options.quality,
+        options.background,
+        keep_alpha=options.keep_alpha,
+        strip=options.strip,
+    )
+    return ExportOptions(
+        trainer=options.trainer,
+        policy=image_policy_word(options.images, wishes),
+        link=options.link,
+        home=home_of(settings, options.trainer),
+    )
+
+
+def plot_buckets(result: ExportResult, file: Path | None, screen: Screen) -> None:
+    """Write the picture of an export's buckets, where one is wished."""
+    if file is None:
+        return
+    try:
+        bucket_picture(result).save(file)
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"{file} cannot be written as a picture ({error}): name a PNG or JPEG file.") from error
+    screen.step("Buckets", str(file))
+
+
+def _combine(options: argparse.Namespace, screen: Screen) -> int:
+    settings = load_settings(options.settings).with_library(LIBRARY)
+    with open_store(settings) as store:
+        found = [draft(store, settings, name) for name in options.datasets]
+        for each in found:
+            screen.problems(each.problems)
+        datasets = [each.dataset for each in found]
+        result = combine(store, datasets, options.name, options.repeats, balanced=not options.no_balance)
+    screen.problems(result.problems)
+    for sentence in result.sentences:
+        screen.step("Concept", sentence)
+    return 0
+
+
+def _export(options: argparse.Namespace, screen: Screen) -> int:
+    settings = load_settings(options.settings).with_library(LIBRARY)
+    config = training_config(options)
+    writing = export_options(options, settings)
+    check_config(config, writing.trainer, writing.home)
+    with open_store(settings) as store:
+        found = draft(store, settings, options.name)
+        screen.problems(found.problems)
+        with screen.progress() as progress:
+            result = export(store, found.dataset, config, writing, root_of(options, settings), progress=progress)
+    screen.step("Export", str(result.export.folder))
+    screen.problems(result.export.problems)
+    show_export(result, writing.trainer, screen)
+    plot_buckets(result, options.plot, screen)
+    return 0
+
+
+def _diff(options: argparse.Namespace, screen: Screen) -> int:
+    settings = load_settings(options.settings)
+    root = root_of(options, settings)
+    if not options.versions:
+        for each in versions(root, options.name):
+            screen.line(f"{each.short}  {each.images:,} images")
+        return 0
+    first, *more = options.versions
+    new = version(root, options.name, more[0]) if more else present(root / options.name)
+    old = version(root, options.name, first)
+    screen.line(difference(old, new).text)
+    return 0
+
+
+COMMANDS: dict[str, Callable[[argparse.Namespace, Screen], int]] = {
+    "combine": _combine,
+    "export": _export,
+    "diff": _diff,
+}

@@ -1,0 +1,168 @@
+"""The commands of trainings: started and watched, listed, stopped, their LoRA offered to ComfyUI."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from ...errors import TrainerError
+from ...settings import load_settings
+from ...system.command import command
+from ...workflow import training
+from ...workflow.dataset import duration, open_store
+from ...workflow.plots import loss_picture
+from .exports import root_of
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from ...model import Run
+    from ...store.connect import Store
+    from ..console import Screen
+
+_PLOT = "loss.png"
+_PLOT_EVERY = 15.0  # seconds
+_SHORT_ID = 8
+
+
+def _train(options: argparse.Namespace, screen: Screen) -> int:
+    settings = load_settings(options.settings)
+    profile = training.profile_of(settings, options.profile)
+    with open_store(settings) as store:
+        folder = training.exported(root_of(options, settings), options.name)
+        run = training.train(store, profile, folder, again=options.again)
+        screen.step("Run", f"{str(run.id)[:_SHORT_ID]} of {run.name} by {profile.name}: {run.state}")
+        if options.background:
+            screen.line(f"It goes on by itself: {command('runs', run.name)}, {command('stop', run.name)}")
+            return 0
+        return _result(_followed(store, run, options.plot, screen), screen)
+
+
+def _followed(store: Store, run: Run, plot: Path | None, screen: Screen) -> Run:
+    """Show how a run goes on until it is over; Ctrl-C stops the training."""
+    with screen.training() as show:
+        drawn_at = 0.0
+
+        def look(now: Run) -> None:
+            nonlocal drawn_at
+            show(now)
+            if time.monotonic() - drawn_at > _PLOT_EVERY:
+                drawn_at = time.monotonic()
+                _draw(now, plot)
+
+        try:
+            run = training.wait(store, run, look)
+        except KeyboardInterrupt:
+            screen.step("Stop", "asked the trainer to end")
+            run = training.stop(store, run)
+    screen.step("Plot", str(_draw(run, plot)))
+    return run
+
+
+def _draw(run: Run, plot: Path | None) -> Path:
+    """Write the plot of a run's course, and return where."""
+    file = plot or run.folder / _PLOT
+    try:
+        loss_picture(run, training.history(run.folder)).save(file)
+    except (OSError, ValueError) as error:
+        raise TrainerError(f"{file} cannot be written as a picture ({error}): name a PNG or JPEG file.") from error
+    return file
+
+
+def _result(run: Run, screen: Screen) -> int:
+    """Say how a run ended, and return its exit code."""
+    _show_loras(run, screen)
+    if run.state == "completed":
+        screen.step("Trained", f"{run.step:,} steps{_took(run)}")
+        return 0
+    raise TrainerError(f"The training of {run.name} is {run.state}. {run.message} Its log: {run.folder}")
+
+
+def _show_loras(run: Run, screen: Screen) -> None:
+    if run.loras:
+        screen.step("LoRA", str(run.output / run.loras[-1]))
+    if len(run.loras) > 1:
+        screen.step("Earlier", f"{run.loras[0]} … {run.loras[-2]}" if len(run.loras) > 2 else run.loras[0])  # noqa: PLR2004
+
+
+def _took(run: Run) -> str:
+    if not (run.started_at and run.ended_at):
+        return ""
+    return f" in {duration((run.ended_at - run.started_at).total_seconds())}"
+
+
+def _runs(options: argparse.Namespace, screen: Screen) -> int:
+    settings = load_settings(options.settings)
+    with open_store(settings) as store:
+        if options.name:
+            _show(training.run_called(store, options.name), options, screen)
+            return 0
+        found = training.runs(store)
+    for run in found:
+        screen.line(_row(run))
+    if not found:
+        screen.line(f"No run yet: {command('train', 'EXPORT')} starts one.")
+    return 0
+
+
+def _row(run: Run) -> str:
+    when = run.started_at.astimezone().strftime("%Y-%m-%d %H:%M") if run.started_at else "just now"
+    progress = f"{run.step:,}/{run.total_steps:,}"
+    left = f", {duration(run.seconds_left)} left" if run.seconds_left is not None else ""
+    loss = f", loss {run.loss:.4g}" if run.loss is not None else ""
+    return f"{str(run.id)[:_SHORT_ID]}  {when}  {run.state:<9}  {run.name}  {progress}{loss}{left}"
+
+
+def _show(run: Run, options: argparse.Namespace, screen: Screen) -> None:
+    screen.line(_row(run))
+    facts = [
+        ("Trainer", f"{run.trainer}, profile {run.profile} on {run.host}"),
+        ("Version", run.manifest_hash[:12]),
+        ("Message", run.message or "-"),
+        ("Output", str(run.output)),
+        ("LoRAs", ", ".join(run.loras) or "none yet"),
+        ("Plot", str(_draw(run, options.plot)) if run.folder.is_dir() else "-"),
+        ("Log", str(run.folder)),
+    ]
+    screen.summary(facts)
+    for line in training.log_tail(run, options.lines):
+        screen.line(f"  {line}")
+
+
+def _stop(options: argparse.Namespace, screen: Screen) -> int:
+    settings = load_settings(options.settings)
+    with open_store(settings) as store:
+        run = training.run_called(store, options.name)
+        if run.is_over:
+            screen.line(f"{run.name} is not being trained: it is {run.state}.")
+            return 0
+        run = training.stop(store, run)
+    screen.step("Stop", f"{run.name} is {run.state} after {run.step:,} steps. {run.message}")
+    _show_loras(run, screen)
+    return 0
+
+
+def _offer(options: argparse.Namespace, screen: Screen) -> int:
+    settings = load_settings(options.settings)
+    with open_store(settings) as store:
+        run = training.run_called(store, options.name)
+    offered = training.offer_lora(
+        run,
+        options.folder.resolve(),
+        name=options.called,
+        epoch=options.epoch,
+        link=options.link,
+        without_paths=options.without_paths,
+    )
+    screen.step("LoRA", f"{offered.file} {offered.message}".strip())
+    return 0
+
+
+COMMANDS: dict[str, Callable[[argparse.Namespace, Screen], int]] = {
+    "train": _train,
+    "runs": _runs,
+    "stop": _stop,
+    "offer": _offer,
+}

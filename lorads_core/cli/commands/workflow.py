@@ -1,0 +1,143 @@
+"""The commands that tell the whole story, each step with its line."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ...errors import SettingsError
+from ...library.filter import DatasetFilter
+from ...library.index import IndexOptions
+from ...regularization.rules import FinderRules
+from ...settings import load_settings
+from ...workflow.captions import caption
+from ...workflow.dataset import add_regularization, check_config, export, index, open_library, open_store, query
+from ...workflow.parse import CaptionWishes, band_wish, caption_settings, sidecar_rule, vocabulary
+from ..demo import LIBRARY, SAMPLES, TRIGGER
+from ..training_options import training_config
+from .exports import export_options, plot_buckets, root_of, show_export
+from .library import chosen, find
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from ...library.index import IndexReport
+    from ...settings import Settings
+    from ...store.connect import Store
+    from ..console import Screen
+
+
+def _index(options: argparse.Namespace, screen: Screen) -> int:
+    settings = load_settings(options.settings)
+    with open_store(settings) as store:
+        for folder in options.folders:
+            _index_one(store, settings, folder, options, screen)
+    return 0
+
+
+def _index_one(
+    store: Store, settings: Settings, folder: Path, options: argparse.Namespace, screen: Screen
+) -> IndexReport:
+    reading = IndexOptions(
+        sidecars=sidecar_rule(options.sidecar), follow_links=options.follow_links, download=options.download
+    )
+    with screen.progress() as progress:
+        report = index(store, settings, options.library, folder, reading, progress)
+    screen.step("Index", report.sentence)
+    screen.problems(report.problems)
+    return report
+
+
+def _build(options: argparse.Namespace, screen: Screen) -> int:
+    if not options.trigger and not options.name:
+        raise SettingsError("The dataset has no name: give a --trigger, or for a dataset without one a --name.")
+    if not options.folders and chosen(options) == DatasetFilter():
+        raise SettingsError("Nothing is chosen: name a folder, or choose images of the library, e.g. --cluster anna.")
+    return _tell(options, load_settings(options.settings), screen)
+
+
+def _demo(options: argparse.Namespace, screen: Screen) -> int:
+    settings = load_settings(options.settings)
+    if not options.folders:
+        options.folders = [SAMPLES / "subject"]
+        options.regularization = options.regularization or SAMPLES / "other"
+        options.fallback = options.fallback or ["joycaption"]
+    options.trigger = options.trigger or TRIGGER
+    options.name = options.name or "demo"
+    options.library = LIBRARY
+    return _tell(options, settings.with_library(LIBRARY), screen)
+
+
+def _tell(options: argparse.Namespace, settings: Settings, screen: Screen) -> int:
+    """Go through the whole story and say what each step has done."""
+    config = training_config(options)
+    captions = caption_settings(
+        options.caption,
+        options.fallback,
+        options.trigger,
+        options.trigger_position,
+        config.base_model,
+        CaptionWishes(left_out=",".join(options.leave_out), bound=",".join(options.bind)),
+        vocabulary(settings, options.vocabulary),
+    )
+    writing = export_options(options, settings)
+    sidecar_rule(options.sidecar)
+    wanted = chosen(options)
+    rules = _finder_rules(options, config.repeats)
+    check_config(config, writing.trainer, writing.home)
+    root = root_of(options, settings)
+    with open_store(settings) as store:
+        folders = [_index_one(store, settings, folder, options, screen).folder for folder in options.folders]
+        library = open_library(store, settings, options.library)
+        queried = query(
+            store, library, options.name or options.trigger, replace(wanted, folders=tuple(folders) or wanted.folders)
+        )
+        dataset = queried.dataset
+        screen.step("Query", f"{len(dataset.training):,} training images")
+        screen.problems(queried.problems)
+        if options.regularization:
+            folder = _index_one(store, settings, options.regularization, options, screen).folder
+            queried = add_regularization(dataset, library, DatasetFilter(folders=(folder,)))
+            dataset = queried.dataset
+            screen.step("Query", f"{len(dataset.regularization):,} regularization images")
+            screen.problems(queried.problems)
+        if rules:
+            dataset = find(store, settings, dataset, library, rules, screen).dataset
+        with screen.progress() as progress:
+            captioned = caption(store, settings, dataset, captions, progress)
+        screen.step("Captions", captioned.sentence)
+        screen.problems(captioned.problems)
+        with screen.progress() as progress:
+            result = export(store, captioned.dataset, config, writing, root, progress=progress)
+    screen.step("Export", str(result.export.folder))
+    told = {(problem.code, problem.subject) for problem in captioned.problems}
+    screen.problems(problem for problem in result.export.problems if (problem.code, problem.subject) not in told)
+    show_export(result, writing.trainer, screen)
+    plot_buckets(result, options.plot, screen)
+    return 0
+
+
+def _finder_rules(options: argparse.Namespace, repeats: int) -> FinderRules | None:
+    """Return how to find regularization images among the library's own, None where that is not asked for."""
+    if options.find_regularization is None:
+        if options.band or options.percentiles or options.regularization_class:
+            raise SettingsError(
+                "--band, --percentiles and --class say how to find regularization images: say how many"
+                " with --find-regularization."
+            )
+        return None
+    return FinderRules(
+        count=options.find_regularization,
+        band=band_wish(options.band, options.percentiles),
+        wanted=DatasetFilter(required_tags=tuple(options.regularization_class), minimum_side=options.minimum_side),
+        repeats=repeats,
+    )
+
+
+COMMANDS: dict[str, Callable[[argparse.Namespace, Screen], int]] = {
+    "index": _index,
+    "build": _build,
+    "demo": _demo,
+}

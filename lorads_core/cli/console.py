@@ -1,0 +1,180 @@
+"""How the command line shows things: colours and bars on a terminal, plain lines elsewhere; it decides nothing."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bars
+from rich.table import Table
+from rich.text import Text
+from rich.tree import Tree
+
+from ..problems import MOST, told
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterable, Sequence
+    from pathlib import Path
+
+    from rich.progress import Task
+
+    from ..model import DatasetImage, Problem, Progress, Run
+    from .doctor import Finding
+
+_STYLES = {"error": "bold red", "warning": "yellow", "info": "cyan", "good": "green"}
+_MOST_FILES = 4
+
+
+class _Rate(ProgressColumn):
+    """Pictures per second."""
+
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text(f"{speed:,.0f}/s" if speed else "", style="cyan")
+
+
+class Screen:
+    """Where a command writes: results to standard output, progress and faults to standard error."""
+
+    def __init__(self) -> None:
+        self.out = Console(highlight=False, soft_wrap=True)
+        self.err = Console(highlight=False, soft_wrap=True, stderr=True)
+        self._steps = self.out
+
+    @contextmanager
+    def progress(self) -> Generator[Progress]:
+        """Yield a progress that draws a bar per step with rate and remaining time, on a terminal only."""
+        columns = (
+            TextColumn("  {task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            _Rate(),
+            TimeRemainingColumn(),
+        )
+        with Bars(*columns, console=self.err, transient=True, disable=not self.err.is_terminal) as bars:
+            tasks: dict[str, TaskID] = {}
+
+            def show(step: str, done: int, total: int) -> None:
+                if step not in tasks:
+                    tasks[step] = bars.add_task(step, visible=False, total=None)
+                bars.update(tasks[step], completed=done, total=total, visible=done < total)
+
+            yield show
+
+    @contextmanager
+    def training(self) -> Generator[Callable[[Run], None]]:
+        """Yield what shows how a run stands: a bar with loss and remaining time, elsewhere a line per saved LoRA."""
+        columns = (
+            TextColumn("  {task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[say]}"),
+        )
+        with Bars(*columns, console=self.err, transient=True, disable=not self.err.is_terminal) as bars:
+            task = bars.add_task("train", total=None, say="")
+            told: set[str] = set()
+
+            def show(run: Run) -> None:
+                loss = f"loss {run.loss:.4g}" if run.loss is not None else ""
+                left = f"{run.seconds_left:,.0f} s left" if run.seconds_left is not None else run.state
+                bars.update(task, completed=run.step, total=run.total_steps or None, say=f"{loss}  {left}")
+                for name in run.loras:
+                    if name not in told:
+                        told.add(name)
+                        bars.console.print(f"  saved {escape(name)} at step {run.step:,}")
+
+            yield show
+
+    def line(self, text: str) -> None:
+        """Write one line of a result."""
+        self.out.print(escape(text))
+
+    def row(self, *values: str) -> None:
+        """Write values for another program, a tab between."""
+        self.out.file.write("\t".join(values) + "\n")
+
+    def step(self, title: str, text: str) -> None:
+        """Say what a step has done."""
+        self._steps.print(f"[bold green]{escape(title):<10}[/] {escape(text)}")
+
+    def results_only(self) -> None:
+        """Say to standard error what steps have done: standard output is for another program."""
+        self._steps = self.err
+
+    def notice(self, message: str) -> None:
+        """Say what goes on, to standard error."""
+        self.err.print(f"[dim]{escape(message)}[/]")
+
+    def fault(self, message: str) -> None:
+        """Say why a command ends without its result."""
+        self.err.print(f"[bold red]error:[/] {escape(message)}")
+
+    def problems(self, problems: Iterable[Problem], most: int = MOST) -> None:
+        """List problems, those of one kind together and the first few of each kind in full."""
+        for severity, line in told(problems, most):
+            self.err.print(f"  [{_STYLES[severity]}]{severity}[/] {escape(line)}")
+
+    def findings(self, findings: Iterable[Finding]) -> list[Finding]:
+        """Show each finding as it is made; return them all."""
+        shown: list[Finding] = []
+        for finding in findings:
+            shown.append(finding)
+            style = _STYLES[finding.state]
+            self.out.print(f"[{style}]{finding.state:<8}[/][bold]{escape(finding.what)}[/]  {escape(finding.message)}")
+            if finding.mend:
+                self.out.print(f"        \u2192 {escape(finding.mend)}")
+        return shown
+
+    def tree(self, folder: Path) -> None:
+        """Draw a folder: each of its folders with the first few files."""
+        tree = Tree(f"[bold]{escape(str(folder))}[/]")
+        for entry in sorted(folder.iterdir(), key=lambda entry: (entry.is_file(), entry.name)):
+            if not entry.is_dir():
+                tree.add(escape(entry.name))
+                continue
+            names = sorted(file.name for file in entry.iterdir())
+            branch = tree.add(f"[bold]{escape(entry.name)}/[/]  {len(names)} files")
+            for name in names[:_MOST_FILES]:
+                branch.add(escape(name))
+            if len(names) > _MOST_FILES:
+                branch.add(f"… {len(names) - _MOST_FILES} more")
+        self.out.print(tree)
+
+    def images(self, images: Sequence[DatasetImage], total: int) -> None:
+        """List the first few of ``total`` images: id, size, rating, file, and why they were picked."""
+        for image in images:
+            record = image.record
+            rating = "" if record.rating is None else f"{record.rating}/10"
+            reason = f"  [cyan]{escape(image.reason)}[/]" if image.reason else ""
+            size = f"{record.width}×{record.height}"
+            self.out.print(f"{record.id:>8}  {size:<11} {rating:>5}  {escape(record.path)}{reason}")
+        if total > len(images):
+            self.out.print(f"… and {total - len(images):,} more")
+
+    def captions(self, images: Sequence[DatasetImage], total: int) -> None:
+        """List the captions of the first few of ``total`` images: id, source, whether by hand, text."""
+        for image in images:
+            caption = image.caption
+            if caption is None:
+                self.out.print(f"{image.record.id:>8}  [yellow]no caption[/]  {escape(image.record.path)}")
+                continue
+            mark = "by hand" if caption.edited else "edited" if caption.fixed else ""
+            self.out.print(
+                f"{image.record.id:>8}  [cyan]{escape(caption.source):<10} {mark:<7}[/]  {escape(caption.text)}"
+            )
+        if total > len(images):
+            self.out.print(f"… and {total - len(images):,} more")
+
+    def change(self, path: str, before: str, after: str) -> None:
+        """Show what becomes of a caption."""
+        self.out.print(f"[bold]{escape(path)}[/]\n  [red]- {escape(before)}[/]\n  [green]+ {escape(after)}[/]")
+
+    def summary(self, rows: Sequence[tuple[str, str]]) -> None:
+        """Show figures with their names."""
+        table = Table.grid(padding=(0, 2))
+        for name, value in rows:
+            table.add_row(f"[bold]{escape(name)}[/]", escape(value))
+        self.out.print(table)

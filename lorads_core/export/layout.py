@@ -1,0 +1,244 @@
+"""Where an export lies, where it is built, and what may not be in its way; it knows nothing of pictures.
+
+While it is built, it lies in ``<root>/.lorads/_<hash of its name>``; a folder under its own name is therefore always
+whole. The hash keeps paths short: Windows takes 259 characters.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import sys
+from contextlib import contextmanager
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock, Timeout
+
+from ..errors import ExportError
+from ..images.files import shown
+from ..model import Problem
+from ..system import files
+from ..system.links import walk
+from ..system.names import true_path
+from ..system.paths import MANIFEST, OUTPUT, STAGING
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Mapping
+
+    from ..model import Dataset
+
+MANIFEST_VERSION = 1
+_JOURNAL = "journal.jsonl"
+_HASH = 8  # hexadecimal digits: of a thousand exports in one folder two share them once in ten thousand such folders
+# What trainers leave among the images: latents (sd-scripts, ai-toolkit), sizes and buckets (SimpleTuner, ai-toolkit).
+# They are checked by size only, or not at all, so that a changed picture would be trained from its old latents: they go
+# with the version they were made from.
+_CACHES = (".npz",)
+_CACHE_NAMES = ("aspect_ratio_bucket_*.json", ".aitk_size.json")
+_CACHE_FOLDERS = frozenset({"cache", "_latent_cache", "_t_e_cache", "_clip_vision_cache"})
+
+
+class Place:
+    """The folders of one export: its final place, where it is built, and where older versions wait meanwhile."""
+
+    def __init__(self, root: Path, name: str) -> None:
+        try:
+            self.root = true_path(root.expanduser())
+        except (OSError, RuntimeError, ValueError) as error:
+            raise ExportError(f"{shown(root)} can be no folder of exports ({error}): name another one.") from error
+        self.name = name
+        self.final = self.root / name
+        self.trained = self.root / f"{name}{OUTPUT}"
+        self.content = self.root / STAGING / _short(name)
+        self.journal = self.content.with_name(f"{self.content.name}.{_JOURNAL}")
+
+    @contextmanager
+    def locked(self) -> Generator[None]:
+        """Keep every other run away from this export; nobody waits."""
+        (self.root / STAGING).mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self.root / STAGING / f"{self.name}.lock")
+        try:
+            with lock.acquire(timeout=0):
+                self._take_over_former_layout()
+                self.content.mkdir(exist_ok=True)
+                yield
+        except Timeout as error:
+            raise ExportError(
+                f"{self.final} is being exported already: wait for it, or choose another name."
+            ) from error
+
+    def _take_over_former_layout(self) -> None:
+        """Move what an export of LoRADS 0.1 that was cut off left in ``.lorads/<name>``."""
+        former = self.root / STAGING / self.name
+        if not former.is_dir():
+            return
+        targets = {"old": self._next_old(), "content": self.content, _JOURNAL: self.journal}
+        for name, target in targets.items():
+            if (former / name).exists() and not target.exists():
+                files.rename(former / name, target)
+        files.remove_tree_if_possible(former)
+
+    def recover(self) -> None:
+        """Put the newest older version back that a run moved aside before it was cut off; remove all others."""
+        if not self.final.exists():
+            whole = [old for old in self._olds() if read_manifest(old) is not None]
+            if whole:
+                files.rename(whole[-1], self.final)
+        self._remove_olds()
+
+    def _olds(self) -> list[Path]:
+        """Return the older versions that were moved aside, the newest last; those without a manifest are remains."""
+        named = re.compile(re.escape(self.content.name) + r"-old(\d+)")
+        found = {int(match[1]): path for path in self.content.parent.iterdir() if (match := named.fullmatch(path.name))}
+        return [found[number] for number in sorted(found)]
+
+    def _next_old(self) -> Path:
+        last = self._olds()[-1:]
+        number = int(last[0].name.rpartition("-old")[2]) + 1 if last else 1
+        return self.content.with_name(f"{self.content.name}-old{number}")
+
+    def check(self, dataset: Dataset) -> dict[str, Any] | None:
+        """Refuse to replace anything but an older version of the same dataset, and only what its manifest lists.
+
+        Return the older version's manifest, None where there is none.
+        """
+        if not self.final.exists():
+            return None
+        manifest = read_manifest(self.final)
+        if manifest is None:
+            raise ExportError(f"{self.final} is no export of LoRADS: choose another name, or move it away.")
+        if manifest["dataset"]["id"] != str(dataset.id):
+            raise ExportError(
+                f"{self.final} holds another dataset, {manifest['dataset']['name']!r} (or one of another LoRADS store):"
+                " choose another name, or move it away."
+            )
+        strangers = sorted(_files(self.final) - set(manifest["files"]) - {MANIFEST})
+        if strangers:
+            raise ExportError(
+                f"{self.final} holds {len(strangers)} files that LoRADS did not write, e.g. {strangers[0]}:"
+                " move them away, or export under another name."
+            )
+        edited = edited_texts(self.final, manifest)
+        if edited:
+            raise ExportError(
+                f"{self.final} was edited since it was exported: {len(edited)} files, e.g. {edited[0]}. Move it away,"
+                " or export under another name; captions that shall last are edited in the dataset."
+            )
+        return manifest
+
+    def keep_only(self, wanted: set[str]) -> None:
+        """Remove from the unfinished export what does not belong to it any more."""
+        for file in _files(self.content) - wanted:
+            files.remove(self.content / file)
+        for folder in self.content.iterdir():
+            if folder.is_dir() and not any(folder.iterdir()):
+                files.remove_folder(folder)
+
+    def publish(self) -> None:
+        """Put the finished export in its place; the one moment without either version is two renames long.
+
+        Raises:
+            OSError: another program has something in it open; the older version is back in its place.
+            ExportError: the same, and the older version could not be put back.
+        """
+        sync = getattr(os, "sync", None)  # not on Windows
+        if sync:
+            sync()
+        old = self._next_old()
+        if self.final.exists():
+            files.rename(self.final, old)
+        try:
+            files.rename(self.content, self.final)
+        except BaseException:
+            self._put_back(old)
+            raise
+
+    def _put_back(self, old: Path) -> None:
+        if not old.exists():
+            return
+        try:
+            files.rename(old, self.final)
+        except OSError as error:
+            raise ExportError(
+                f"The new version of {self.final} could not be put in its place, and the one before it lies in {old}"
+                f" for now: {files.reason(error)}. The next export puts it back."
+            ) from error
+
+    def clear(self) -> tuple[Problem, ...]:
+        """Remove what is left of building it; what cannot be removed now is a problem, and left to the next export."""
+        self._remove_olds()
+        files.remove_tree_if_possible(self.content)
+        files.remove_if_possible(self.journal)
+        left = [path for path in (*self._olds(), self.content) if path.exists()]
+        message = (
+            "Remains of an older version are open in another program (Explorer, a viewer, a terminal) and could not be"
+            " removed: close them there; the next export removes them."
+        )
+        return tuple(Problem("info", "leftover", message, shown(path)) for path in left)
+
+    def _remove_olds(self) -> None:
+        """Remove older versions, their manifests first: what lacks one is never put back. What is in use stays."""
+        for old in self._olds():
+            if files.remove_if_possible(old / MANIFEST):
+                files.remove_tree_if_possible(old)
+
+
+def _short(name: str) -> str:
+    """Return a short name for where an export is built; no export can be called so, since a slug has no ``_``."""
+    # Where the file system takes "Tom" and "tom" for one folder, they are one export.
+    alike = name.casefold() if sys.platform in {"win32", "darwin"} else name
+    return f"_{hashlib.sha256(alike.encode()).hexdigest()[:_HASH]}"
+
+
+def _files(folder: Path) -> set[str]:
+    found = (Path(base, file) for base, _, names in walk(folder) for file in names)
+    return {file.relative_to(folder).as_posix() for file in found if not _is_cache(file.relative_to(folder))}
+
+
+def _is_cache(file: Path) -> bool:
+    """Say whether a trainer made a file of an export, for itself."""
+    named = any(fnmatch(file.name, pattern) for pattern in _CACHE_NAMES)
+    return named or file.suffix in _CACHES or not _CACHE_FOLDERS.isdisjoint(file.parts[:-1])
+
+
+def edited_texts(folder: Path, manifest: Mapping[str, Any]) -> list[str]:
+    """Return the captions and configs of an export that are not as we wrote them; one that is gone was not edited."""
+    return [file for file, digest in manifest["texts"].items() if not _is_as_written(folder / file, digest)]
+
+
+def _is_as_written(file: Path, digest: str) -> bool:
+    try:
+        return hashlib.sha256(files.read_bytes(file)).hexdigest() == digest
+    except FileNotFoundError:
+        return True
+
+
+def read_manifest(folder: Path) -> dict[str, Any] | None:
+    """Return the manifest of an export, None where there is none that is ours and whole.
+
+    Raises:
+        ExportError: there is one, and it cannot be read.
+    """
+    try:
+        return parsed_manifest(files.read_text(folder / MANIFEST))
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError, UnicodeDecodeError):
+        return None
+    except OSError as error:
+        raise ExportError(f"{folder / MANIFEST} cannot be read: {files.reason(error)}.") from error
+
+
+def parsed_manifest(text: str) -> dict[str, Any] | None:
+    """Return a manifest, None where it is not one of ours, or is damaged."""
+    try:
+        manifest = json.loads(text)
+        known = manifest["manifest"] == MANIFEST_VERSION and all(
+            (manifest["dataset"]["id"], manifest["dataset"]["name"], manifest["plan"], manifest["files"])
+        )
+        known = known and isinstance(manifest["texts"], dict) and isinstance(manifest["left_out"], list)
+    except (ValueError, KeyError, TypeError):
+        return None
+    return manifest if known else None

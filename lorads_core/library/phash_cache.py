@@ -1,0 +1,98 @@
+"""The prints of images: from the store where their files are still the same, else read from the files and kept."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import ImageError
+from ..images.files import shown, translated
+from ..images.phash import read_print
+from ..model import Problem, no_progress
+from ..store.phash import KnownPrint, known_prints, write_prints
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..model import ImageRecord, Progress
+    from ..store.connect import Store
+
+STEP = "prints"
+_CHUNK = 64
+_FLAT = 0  # as kept in the store: no picture has this print, since half of the bits of one are set
+_MISSING = "The file is not there any more: index its folder again, or see where its library says that it is."
+
+ImageKey = tuple[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Prints:
+    """Prints by library and image id; ``flat`` pictures have none that would mean anything, ``problems`` no file."""
+
+    by_key: dict[ImageKey, int] = field(default_factory=dict[ImageKey, int])
+    flat: set[ImageKey] = field(default_factory=set[ImageKey])
+    problems: list[Problem] = field(default_factory=list[Problem])
+
+
+def prints(store: Store, records: Sequence[ImageRecord], progress: Progress = no_progress) -> Prints:
+    """Return the prints of images of any libraries; one problem for each whose file cannot be read.
+
+    What was read is kept chunk by chunk, so that a run that is cut off goes on from there.
+
+    Raises:
+        StoreError: the store cannot be read or written.
+    """
+    by_library: defaultdict[str, list[ImageRecord]] = defaultdict(list)
+    for record in records:
+        by_library[record.library].append(record)
+    found = Prints()
+    done = 0
+    with ThreadPoolExecutor(min(16, os.cpu_count() or 2)) as pool:
+        for library, of_library in by_library.items():
+            for at in range(0, len(of_library), _CHUNK):
+                chunk = of_library[at : at + _CHUNK]
+                _chunk(store, library, chunk, pool, found)
+                done += len(chunk)
+                progress(STEP, done, len(records))
+    return found
+
+
+def _chunk(store: Store, library: str, chunk: Sequence[ImageRecord], pool: ThreadPoolExecutor, found: Prints) -> None:
+    with store.connection() as connection:
+        known = known_prints(connection, library, [record.id for record in chunk])
+    fresh: dict[int, KnownPrint] = {}
+    before = [known.get(record.id) for record in chunk]
+    for record, outcome in zip(chunk, pool.map(_read, chunk, before), strict=True):
+        key = library, record.id
+        if isinstance(outcome, Problem):
+            found.problems.append(outcome)
+            continue
+        if outcome.print == _FLAT:
+            found.flat.add(key)
+        else:
+            found.by_key[key] = outcome.print
+        if outcome is not known.get(record.id):
+            fresh[record.id] = outcome
+    if fresh:
+        with store.connection() as connection:
+            write_prints(connection, library, fresh)
+
+
+def _read(record: ImageRecord, known: KnownPrint | None) -> KnownPrint | Problem:
+    """Return the print of a picture, or why there is none; run in a worker thread, so nothing is raised."""
+    try:
+        there = Path(record.path).stat()
+        if known and (known.path, known.file_size, known.mtime_ns) == (record.path, there.st_size, there.st_mtime_ns):
+            return known
+        value = read_print(record.path)
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: a path that no system could have
+        return Problem("warning", "missing-file", _MISSING, shown(record.path))
+    except OSError as error:
+        return Problem("warning", "unreadable", str(translated(record.path, error)), shown(record.path))
+    except ImageError as error:
+        return Problem("warning", "unreadable", str(error), shown(record.path))
+    return KnownPrint(record.path, there.st_size, there.st_mtime_ns, _FLAT if value is None else value)

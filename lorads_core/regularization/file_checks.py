@@ -1,0 +1,98 @@
+"""A look at the files of picks: they must be there, large enough, and no copy of what is in the dataset already."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..library.files import complete
+from ..library.phash_cache import prints
+from ..model import Problem
+from ..vision.similarity.duplicates import SAME_PICTURE, nearest_prints
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from ..model import Dataset, ImageRecord, Progress
+    from ..store.connect import Store
+    from .rules import FinderRules
+
+SAME_PICTURE_AS = "the same picture as a training image or another pick"
+GONE = "files that are missing, too small or cannot be read"
+
+
+class Looks:
+    """What the files say, read when they are first asked for."""
+
+    def __init__(self, store: Store, dataset: Dataset, rules: FinderRules, progress: Progress) -> None:
+        self._store = store
+        self._known = [image.record for image in (*dataset.training, *dataset.regularization)]
+        self._rules = rules
+        self._progress = progress
+        self._records: dict[int, ImageRecord | None] = {}
+        self._prints: dict[int, int | None] = {}
+        self._own: NDArray[np.int64] | None = None
+        self.problems: tuple[Problem, ...] = ()
+        """What could not be looked at in the dataset itself."""
+
+    def record(self, record: ImageRecord) -> ImageRecord:
+        """Return a pick's record with what its file says."""
+        return self._records.get(record.id) or record
+
+    def refused(self, records: Sequence[ImageRecord]) -> dict[int, str]:
+        """Return the ids of picks that cannot stay, with the reason."""
+        self._find([record for record in records if record.id not in self._records])
+        gone = {record.id: GONE for record in records if self._records[record.id] is None}
+        if not self._rules.compare_pictures:
+            return gone
+        self._look([record for record in records if record.id not in gone and record.id not in self._prints])
+        there = [record.id for record in records if self._prints.get(record.id) is not None]
+        values = np.array([self._prints[image_id] for image_id in there], np.int64)
+        same = (nearest_prints(values, self._of_dataset()) <= SAME_PICTURE) | _like_former(values)
+        return gone | {image_id: SAME_PICTURE_AS for image_id, is_same in zip(there, same, strict=True) if is_same}
+
+    def _find(self, records: Sequence[ImageRecord]) -> None:
+        found, _ = complete(records, self._rules.wanted.minimum_side, self._progress)
+        there = {record.id: record for record in found if _is_file(record.path)}
+        self._records |= {record.id: there.get(record.id) for record in records}
+
+    def _look(self, records: Sequence[ImageRecord]) -> None:
+        found = prints(self._store, records, self._progress)
+        for record in records:
+            key = record.library, record.id
+            if key in found.by_key or key in found.flat:
+                self._prints[record.id] = found.by_key.get(key)
+            else:
+                self._records[record.id] = None
+
+    def _of_dataset(self) -> NDArray[np.int64]:
+        if self._own is None:
+            found = prints(self._store, self._known, self._progress)
+            self._own = np.array(list(found.by_key.values()), np.int64)
+            blind = len(self._known) - len(found.by_key)
+            if blind:
+                message = (
+                    f"{blind:,} of {len(self._known):,} images of the dataset are missing, broken or of one colour:"
+                    " picks were not compared with their pictures, only with their vectors."
+                )
+                self.problems = (Problem("warning", "not-compared", message),)
+        return self._own
+
+
+def _is_file(path: str) -> bool:
+    try:
+        return Path(path).is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def _like_former(values: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Say of each print (n) whether it is of the same picture as one before it."""
+    like = np.zeros(len(values), bool)
+    for n in range(1, len(values)):
+        like[n] = nearest_prints(values[n : n + 1], values[:n][~like[:n]])[0] <= SAME_PICTURE
+    return like

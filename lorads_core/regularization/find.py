@@ -1,0 +1,215 @@
+"""The Regularization Finder itself: picks among candidates, looks at the pictures of its picks, says why each."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..errors import LibraryError
+from ..model import DatasetImage, Problem, no_progress
+from ..vision.similarity.band import share_within
+from ..vision.similarity.picking import Candidates, Picker, scores
+from .candidates import Pool
+from .file_checks import Looks
+from .rules import Found, Likeness
+from .training_profile import study
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy import float32
+    from numpy.typing import NDArray
+
+    from ..library import Library
+    from ..model import Dataset, ImageRecord, Progress
+    from ..store.connect import Store
+    from .candidates import Candidate
+    from .rules import FinderRules
+    from .training_profile import Study
+
+_POOL = 4  # candidates for each pick, to choose among
+_SMALLEST_POOL = 500
+_MORE = 4
+_BEST_RATING = 10
+
+TWINS = "too like another pick"
+FILLED = "in a cluster that has given as many as it may"
+
+
+@dataclass(frozen=True, slots=True)
+class _Pick:
+    candidate: Candidate
+    nearest_pick: float
+
+
+def find_regularization(
+    store: Store,
+    library: Library,
+    dataset: Dataset,
+    libraries: Mapping[str, Library],
+    rules: FinderRules,
+    progress: Progress = no_progress,
+) -> Found:
+    """Add regularization images from ``library`` to a dataset, exactly as many as asked for or a problem that says why.
+
+    ``libraries`` are those that the dataset's images are from, by name.
+
+    Raises:
+        LibraryError: the dataset is empty, nothing can be compared, or not a single image is left; with the reason.
+    """
+    if not dataset.training:
+        raise LibraryError("The dataset has no training images to find others for: query some first.")
+    count, capped = _count(dataset, rules)
+    known = study(store, library, dataset, libraries, rules)
+    pool = Pool(store, library, known, rules, dataset)
+    looks = Looks(store, dataset, rules, progress)
+    wanted = max(_POOL * count, _SMALLEST_POOL)
+    while True:
+        pool.fill(wanted)
+        picks, passed_over = _pick(pool, count, looks)
+        if len(picks) == count or pool.exhausted:
+            break
+        wanted *= _MORE
+    passed_over += pool.passed_over
+    if not picks:
+        raise LibraryError(_nothing(known, passed_over))
+    found = tuple(DatasetImage(looks.record(pick.candidate.record), reason=_reason(pick, known)) for pick in picks)
+    near = np.array([pick.candidate.similarity for pick in picks], np.float32)
+    return Found(
+        dataset=replace(dataset, regularization=(*dataset.regularization, *found)),
+        picked=len(picks),
+        wanted=count,
+        likeness=Likeness(known.library, known.own, near, known.band),
+        hits=pool.hits,
+        passed_over={reason: number for reason, number in passed_over.most_common() if number},
+        space=known.table.space.name,
+        problems=(
+            *known.problems,
+            *looks.problems,
+            *capped,
+            *_subject(known),
+            *_unguarded(known),
+            *_fewer(len(picks), count, known, passed_over),
+        ),
+    )
+
+
+def _count(dataset: Dataset, rules: FinderRules) -> tuple[int, tuple[Problem, ...]]:
+    """Return how many to find; more than an epoch shows of them would only be disk space."""
+    asked = len(dataset.training) if rules.count is None else rules.count
+    most = max(1, len(dataset.training) * rules.repeats - len(dataset.regularization))
+    if asked <= most:
+        return asked, ()
+    message = (
+        f"{asked:,} regularization images were asked for, {most:,} are picked: a trainer shows as many of them as there"
+        f" are training images × repeats ({len(dataset.training):,} × {rules.repeats}), the rest never."
+    )
+    return most, (Problem("info", "regularization-capped", message),)
+
+
+def _pick(pool: Pool, count: int, looks: Looks) -> tuple[list[_Pick], Counter[str]]:
+    """Return up to ``count`` picks whose pictures stand up to a look, and why others were refused."""
+    candidates = _as_candidates(pool)
+    refused: dict[int, str] = {}
+    while True:
+        picks, left_out = _pick_once(pool, candidates, count, refused)
+        more = looks.refused([pick.candidate.record for pick in picks])
+        if not more:
+            return picks, Counter(refused.values()) + left_out
+        refused |= more
+
+
+def _as_candidates(pool: Pool) -> Candidates:
+    found = pool.candidates
+    near = np.array([candidate.similarity for candidate in found], np.float32)
+    vectors = np.stack([candidate.vector for candidate in found]) if found else np.zeros((0, 0), np.float32)
+    quality = _quality([candidate.record for candidate in found])
+    return Candidates(
+        scores(pool.study.band, near, quality, pool.rules.quality),
+        vectors,
+        [candidate.cluster for candidate in found],
+    )
+
+
+def _quality(records: Sequence[ImageRecord]) -> NDArray[float32]:
+    """Return 0-1 for each (n), NaN where nothing is known: rating of 10, and rank among the aesthetic scores."""
+    rated = np.array([np.nan if r.rating is None else r.rating / _BEST_RATING for r in records], np.float32)
+    judged = np.array([np.nan if r.aesthetic is None else r.aesthetic for r in records], np.float32)
+    known = judged[~np.isnan(judged)]
+    ranks = np.full(len(records), np.nan, np.float32)
+    if len(known):
+        ranks[~np.isnan(judged)] = np.searchsorted(np.sort(known), known, side="right") / len(known)
+    return np.where(np.isnan(rated), ranks, np.where(np.isnan(ranks), rated, (rated + ranks) / 2))
+
+
+def _pick_once(
+    pool: Pool, candidates: Candidates, count: int, refused: Mapping[int, str]
+) -> tuple[list[_Pick], Counter[str]]:
+    picker = Picker(candidates, pool.rules.spread, pool.study.former)
+    for place, candidate in enumerate(pool.candidates):
+        if candidate.record.id in refused:
+            picker.refuse(place)
+    picks: list[_Pick] = []
+    while len(picks) < count and (place := picker.best()) is not None:
+        picks.append(_Pick(pool.candidates[place], picker.nearest(place)))
+        picker.take(place)
+    return picks, Counter({TWINS: picker.twins, FILLED: picker.filled})
+
+
+def _reason(pick: _Pick, known: Study) -> str:
+    record = pick.candidate.record
+    said = [f"similarity {pick.candidate.similarity:.2f} ({known.band.lowest:.2f}–{known.band.highest:.2f})"]
+    if record.rating is not None:
+        said.append(f"rating {record.rating}")
+    if record.aesthetic is not None:
+        said.append(f"aesthetic {record.aesthetic:.1f}")
+    if pick.candidate.cluster:
+        said.append(f"of {pick.candidate.cluster}")
+    if pick.nearest_pick >= 0:
+        said.append(f"nearest other pick {pick.nearest_pick:.2f}")
+    return ", ".join(said)
+
+
+def _subject(known: Study) -> tuple[Problem, ...]:
+    said = [*(f"tag {tag}" for tag in known.subject_tags), *(f"cluster {name}" for name in sorted(known.clusters))]
+    if not said:
+        return ()
+    return (Problem("info", "subject", f"Left out with the training images' subject: {', '.join(said)}."),)
+
+
+def _unguarded(known: Study) -> tuple[Problem, ...]:
+    if known.band.guarded:
+        return ()
+    message = (
+        "The training images are no more alike than the band's minimum, so likeness cannot keep their subject out:"
+        " raise the minimum, or name clusters and tags that it is known by."
+    )
+    return (Problem("warning", "unguarded", message),)
+
+
+def _fewer(picked: int, wanted: int, known: Study, passed_over: Mapping[str, int]) -> tuple[Problem, ...]:
+    if picked == wanted:
+        return ()
+    message = f"{picked:,} of {wanted:,} regularization images were found. {_why(known, passed_over)}"
+    return (Problem("warning", "few-regularization", message),)
+
+
+def _nothing(known: Study, passed_over: Mapping[str, int]) -> str:
+    return f"No regularization image was found. {_why(known, passed_over)}"
+
+
+def _why(known: Study, passed_over: Mapping[str, int]) -> str:
+    """Return where the images of the library are lost, and what to change."""
+    lost = "; ".join(f"{number:,} {reason}" for reason, number in Counter(passed_over).most_common() if number)
+    if not len(known.library):
+        return f"The library has no vectors ({known.table.space.name}) but those of the dataset itself: embed more."
+    share = share_within(known.band, known.library)
+    low, middle, high = np.percentile(known.library, [1, 50, 99])
+    return (
+        f"{share:.1%} of the library lies in the band {known.band.lowest:.2f} to {known.band.highest:.2f}; its images"
+        f" go from {low:.2f} over {middle:.2f} to {high:.2f}. Passed over: {lost or 'none'}. Lower the minimum, give"
+        " the band in percentiles, ask less of the filter, or allow more likeness among picks or more of a cluster."
+    )

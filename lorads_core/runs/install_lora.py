@@ -1,0 +1,138 @@
+"""A trained LoRA where ComfyUI finds it: linked as it is, or copied with what we know of it in its metadata."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import suppress
+from typing import TYPE_CHECKING, NamedTuple
+
+from .. import __version__
+from ..errors import TrainerError
+from ..system.files import reason
+from ..system.paths import slug
+from .lora_file import read_lora, write_copy
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from ..model import Run
+
+_RUN = "lorads.run"
+_FILE = "lorads.file"
+SUFFIX = ".safetensors"
+_COPIED = "It was copied: no link can be made between these two drives"
+# https://learn.microsoft.com/windows/security/threat-protection/security-policy-settings/create-symbolic-links
+_DEVELOPER_MODE = ", unless Windows' Developer Mode is on (Settings, System, For developers)"
+
+
+class Offered(NamedTuple):
+    """A LoRA where ComfyUI finds it; ``message`` says what was done in another way than asked, mostly nothing."""
+
+    file: Path
+    message: str = ""
+
+
+def chosen(run: Run, epoch: str = "") -> Path:
+    """Return a LoRA file of a run: the final one, or the one of which a part of the name is given.
+
+    Raises:
+        TrainerError: there is none, or none of that name.
+    """
+    if not run.loras:
+        raise TrainerError(f"The training of {run.name} has saved no LoRA yet ({run.state}). {run.message}".strip())
+    if not epoch:
+        return run.output / run.loras[-1]
+    named = [name for name in run.loras if epoch in name]
+    if not named:
+        raise TrainerError(f"No LoRA of {run.name} has {epoch!r} in its name; there are: {', '.join(run.loras)}.")
+    return run.output / named[-1]
+
+
+def offer(
+    run: Run,
+    file: Path,
+    folder: Path,
+    *,
+    name: str = "",
+    trigger: str = "",
+    link: bool = False,
+    without_paths: bool = False,
+) -> Offered:
+    """Put a LoRA of a run into a folder of LoRAs, and return where; what lies there under its name stays.
+
+    Args:
+        run: the training.
+        file: one of its LoRA files.
+        folder: ComfyUI's folder of LoRAs, or one in it.
+        name: the new name without suffix, by default the export's; made plain ASCII.
+        trigger: the word that calls it, for its metadata.
+        link: link the file instead of copying it: it costs no space, and gets no metadata. Where no link can be made it
+            is copied after all.
+        without_paths: leave out of the metadata where things lie on this machine.
+
+    Raises:
+        TrainerError: the file is no whole LoRA, the folder cannot be written, or both a link and other metadata are
+            wanted.
+    """
+    if link and without_paths:
+        raise TrainerError("A linked LoRA keeps its metadata, local paths too: copy it, or keep the paths.")
+    lora = read_lora(file)
+    added = _about(run, file, trigger)
+    stem = slug(name or run.name, "lora")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if link and (linked := _linked(file, _target(folder, stem, file, None))):
+            return Offered(linked)
+        target = _target(folder, stem, file, added)
+        write_copy(lora, target, added, without_paths=without_paths)
+    except OSError as error:
+        raise TrainerError(f"The LoRA cannot be written to {folder}: {reason(error)}.") from error
+    if not link:
+        return Offered(target)
+    return Offered(target, f"{_COPIED}{_DEVELOPER_MODE if sys.platform == 'win32' else ''}.")
+
+
+def _about(run: Run, file: Path, trigger: str) -> dict[str, str]:
+    """Return what a LoRA's metadata shall say; of ``modelspec`` see https://github.com/Stability-AI/ModelSpec."""
+    words = {"lorads.trigger": trigger, "modelspec.trigger_phrase": trigger} if trigger else {}
+    return {
+        **words,
+        "lorads.version": __version__,
+        "lorads.dataset": run.name,
+        "lorads.dataset_version": run.manifest_hash,
+        _RUN: str(run.id),
+        _FILE: file.name,
+    }
+
+
+def _target(folder: Path, stem: str, file: Path, added: Mapping[str, str] | None) -> Path:
+    """Return a name that is free, or has the same LoRA of the same run already."""
+    number = 1
+    while True:
+        target = folder / (f"{stem}{SUFFIX}" if number == 1 else f"{stem}-{number}{SUFFIX}")
+        if not os.path.lexists(target) or _is_same(target, file, added):
+            return target
+        number += 1
+
+
+def _is_same(target: Path, file: Path, added: Mapping[str, str] | None) -> bool:
+    if added is None:
+        return target.exists() and target.samefile(file)
+    try:
+        metadata = read_lora(target).metadata
+    except TrainerError:
+        return False
+    return not target.is_symlink() and all(metadata.get(key) == added[key] for key in (_RUN, _FILE))
+
+
+def _linked(file: Path, target: Path) -> Path | None:
+    """Make a hard link, or where that cannot be (another drive) a symbolic one; None where neither can be."""
+    if os.path.lexists(target):
+        return target
+    for link in (target.hardlink_to, target.symlink_to):
+        with suppress(OSError):
+            link(file)
+            return target
+    return None

@@ -1,0 +1,94 @@
+"""An export looked at by the one who will train it: whole, unchanged, with its config; it starts nothing."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+from ..errors import TrainerError
+from ..export.layout import edited_texts, parsed_manifest
+from ..model import TrainingConfig
+from ..system import files
+from ..system.paths import MANIFEST
+from ..trainers.checks import settled
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Trainable:
+    """An export as it lies there, looked through: what is needed to train it."""
+
+    folder: Path
+    manifest: Mapping[str, Any]
+    manifest_hash: str
+    config: TrainingConfig
+
+    @property
+    def trainer(self) -> str:
+        """The trainer that it was exported for."""
+        return self.manifest["trainer"]
+
+    @property
+    def output(self) -> Path:
+        """Where its training saves."""
+        return self.folder.parent / self.manifest["training"]["output"]
+
+    @property
+    def triggers(self) -> tuple[str, ...]:
+        """The words that call what it teaches."""
+        dataset = self.manifest["dataset"]
+        words = (dataset["trigger"]["word"], *(concept["trigger"]["word"] for concept in dataset["concepts"]))
+        return tuple(word for word in words if word)
+
+    @property
+    def kind(self) -> str:
+        """What trains at one speed on one machine."""
+        return kind_of(self.trainer, self.config)
+
+
+def kind_of(trainer: str, config: TrainingConfig) -> str:
+    """Return what trains at one speed on one machine: what of a config decides how long a step takes."""
+    config = settled(config)
+    parts = (
+        trainer, config.base_model, config.network, config.resolution, config.batch_size,
+        config.gradient_accumulation_steps, config.processes, config.gradient_checkpointing, config.cache_latents,
+        config.mixed_precision, config.fp8_base, config.text_encoder_learning_rate > 0,
+    )  # fmt: skip
+    return "/".join(map(str, parts))
+
+
+def read_export(folder: Path) -> Trainable:
+    """Return what is needed to train an export.
+
+    Raises:
+        TrainerError: it is none, is not whole, or was edited since.
+    """
+    try:
+        data = files.read_bytes(folder / MANIFEST)
+        manifest = parsed_manifest(data.decode())
+    except (FileNotFoundError, NotADirectoryError, UnicodeDecodeError) as error:
+        raise TrainerError(f"{folder} is no export of LoRADS: export a dataset first.") from error
+    except OSError as error:
+        raise TrainerError(f"{folder / MANIFEST} cannot be read: {files.reason(error)}.") from error
+    if manifest is None or "training" not in manifest:
+        raise TrainerError(f"{folder} was exported by an older LoRADS, or its manifest is damaged: export it again.")
+    gone = [file for file in manifest["files"] if not (folder / file).is_file()]
+    if gone:
+        raise TrainerError(f"{folder} lacks {len(gone):,} of its files, e.g. {gone[0]}: export it again.")
+    if edited := edited_texts(folder, manifest):
+        raise TrainerError(
+            f"{folder} was edited since it was exported: {len(edited):,} files, e.g. {edited[0]}. Edit the dataset or"
+            " the training config instead, and export again: a run is known by what was exported."
+        )
+    return Trainable(folder, manifest, hashlib.sha256(data).hexdigest(), _config(manifest["config"]))
+
+
+def _config(values: Mapping[str, Any]) -> TrainingConfig:
+    known = {field.name for field in dataclasses.fields(TrainingConfig)}
+    kept: dict[str, Any] = {name: value for name, value in values.items() if name in known}
+    kept["sample_prompts"] = tuple(kept.get("sample_prompts", ()))
+    return TrainingConfig(**kept)

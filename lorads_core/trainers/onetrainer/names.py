@@ -1,0 +1,135 @@
+"""What OneTrainer calls things: tables of model types, networks, optimizers and schedulers (23df383); no config yet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ...base_models import Family, base_model
+from ...networks import network
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ...model import TrainingConfig
+
+LABEL = "OneTrainer"
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A type of model: ``denoiser`` and ``text_encoders`` are the parts of it that its config has sections for.
+
+    ``step`` is what bucket sides are rounded to (``aspect_bucketing_quantization`` of its data loader). ``layers``,
+    ``convolutions`` and ``linear`` are filters of the denoiser's layers, by parts of their names: those that LoRA
+    changes elsewhere too, those that LoCon changes besides, and those of the first that are no convolutions at all.
+    The first ``trained_encoders`` text encoders can be trained. ``tokens`` are all that is read of a caption, 0 where
+    the config says it.
+    """
+
+    model_type: str
+    denoiser: str
+    text_encoders: tuple[str, ...]
+    step: int
+    layers: str
+    linear: str
+    convolutions: str = ""
+    trained_encoders: int = 1
+    tokens: int = 75
+    guidance: float = 7.0
+    sampler: str = "EULER_A"
+
+
+_CONVOLUTIONS = "resnets,downsamplers,upsamplers"
+# SD 1.5's attention blocks begin and end with convolutions of one pixel, SDXL's do not.
+KINDS: Mapping[Family, Kind] = {
+    "sd15": Kind(
+        "STABLE_DIFFUSION_15", "unet", ("text_encoder",), 8, "attentions", "transformer_blocks", _CONVOLUTIONS
+    ),
+    "sdxl": Kind(
+        "STABLE_DIFFUSION_XL_10_BASE", "unet", ("text_encoder", "text_encoder_2"), 64, "attentions", "attentions",
+        _CONVOLUTIONS, trained_encoders=2,
+    ),
+    "flux": Kind(
+        "FLUX_DEV_1", "transformer", ("text_encoder", "text_encoder_2"), 64, "transformer_block", "transformer_block",
+        tokens=0, guidance=3.5, sampler="EULER",
+    ),
+}  # fmt: skip
+FLUX_REPOSITORY = "black-forest-labs/FLUX.1-dev"
+"""Where a Flux checkpoint of one file takes its text encoders and its VAE from, as it has none."""
+
+
+def kind(config: TrainingConfig) -> Kind:
+    """Return the type of the config's base model."""
+    return KINDS[base_model(config.base_model).family]
+
+
+def is_flux(config: TrainingConfig) -> bool:
+    """Say whether the base model matches flows, and comes in several files."""
+    return base_model(config.base_model).family == "flux"
+
+
+def layer_filter(config: TrainingConfig) -> str:
+    """Return which layers of the denoiser are changed.
+
+    Only ``layer_filter`` is read by the training, ``layer_filter_preset`` by the user interface alone. LoHa keeps off
+    convolutions: OneTrainer saves their factors with four dimensions, which ComfyUI's loader stops at.
+    """
+    chosen = network(config.network)
+    if chosen.hadamard:
+        return kind(config).linear
+    if chosen.convolutions and kind(config).convolutions:
+        return f"{kind(config).layers},{kind(config).convolutions}"
+    return kind(config).layers
+
+
+@dataclass(frozen=True, slots=True)
+class Optimizer:
+    """An optimizer: ``keys`` are what OneTrainer's own window sets for it (``OPTIMIZER_DEFAULT_PARAMETERS``).
+
+    A config file without them gets others: Prodigy without decoupled decay, 8-bit ones without blocks.
+    """
+
+    name: str
+    keys: Mapping[str, object] = field(default_factory=dict[str, object])
+
+
+_BLOCKS = {"block_wise": True}
+OPTIMIZERS: Mapping[str, Optimizer] = {
+    "AdamW8bit": Optimizer("ADAMW_8BIT", _BLOCKS),
+    "AdamW": Optimizer("ADAMW", {"fused": True, "stochastic_rounding": False}),
+    "AdaFactor": Optimizer("ADAFACTOR", {"scale_parameter": False, "relative_step": False, "warmup_init": False}),
+    "Prodigy": Optimizer("PRODIGY", {"decouple": True, "slice_p": 11}),
+    "Lion": Optimizer("LION"),
+    "Lion8bit": Optimizer("LION_8BIT", _BLOCKS),
+    "PagedAdamW8bit": Optimizer("ADAMW_8BIT", {**_BLOCKS, "is_paged": True}),
+    "PagedLion8bit": Optimizer("LION_8BIT", {**_BLOCKS, "is_paged": True}),
+    "DAdaptAdam": Optimizer("DADAPT_ADAM"),
+    "DAdaptLion": Optimizer("DADAPT_LION"),
+    "SGDNesterov": Optimizer("SGD", {"momentum": 0.9, "nesterov": True}),
+    "SGDNesterov8bit": Optimizer("SGD_8BIT", {"momentum": 0.9, "nesterov": True}),
+}
+# What others call restarts falls back to the full rate at once; OneTrainer's own of that name swings.
+SCHEDULERS: Mapping[str, str] = {
+    "constant": "CONSTANT",
+    "constant_with_warmup": "CONSTANT",
+    "linear": "LINEAR",
+    "cosine": "COSINE",
+    "cosine_with_restarts": "COSINE_WITH_HARD_RESTARTS",
+    "rex": "REX",
+}
+PRECISIONS: Mapping[str, str] = {"no": "FLOAT_32", "fp16": "FLOAT_16", "bf16": "BFLOAT_16"}
+
+
+def denoiser_precision(config: TrainingConfig) -> str:
+    """Return how the denoiser's weights are held: Flux in 4 bits where nothing is said, as in OneTrainer's preset."""
+    if config.fp8_base:
+        return "FLOAT_8"
+    if config.fp8_base is None and is_flux(config):
+        return "NFLOAT_4"
+    return PRECISIONS[config.mixed_precision]
+
+
+def caches_text(config: TrainingConfig) -> bool:
+    """Say whether outputs of text encoders are cached: wherever latents are and one is not trained."""
+    return config.cache_latents and not (config.text_encoder_learning_rate and not is_flux(config))

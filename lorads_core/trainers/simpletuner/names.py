@@ -1,0 +1,118 @@
+"""What SimpleTuner calls things: tables of model families, networks, optimizers and schedulers (4.8); no config yet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ...base_models import Family, base_model
+from ...networks import network
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from ...model import TrainingConfig
+
+LABEL = "SimpleTuner"
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A model family: ``modules`` are the classes of blocks whose layers a network changes.
+
+    ``convolutions`` are those that LoCon and LoHa change besides. ``tokens`` are all that is read of a caption: no
+    option changes that. ``diffusion`` says whether it is trained by noise prediction (Flux matches flows).
+    """
+
+    family: str
+    modules: tuple[str, ...]
+    convolutions: tuple[str, ...] = ()
+    tokens: int = 75
+    diffusion: bool = True
+    guidance: float = 7.0
+
+
+_CONVOLUTIONS = ("ResnetBlock2D", "Downsample2D", "Upsample2D")
+KINDS: Mapping[Family, Kind] = {
+    "sd15": Kind("sd1x", ("Transformer2DModel",), _CONVOLUTIONS),
+    "sdxl": Kind("sdxl", ("Transformer2DModel",), _CONVOLUTIONS),
+    "flux": Kind(
+        "flux", ("FluxTransformerBlock", "FluxSingleTransformerBlock"), tokens=512, diffusion=False, guidance=3.5
+    ),
+}
+FLUX_REPOSITORY = "black-forest-labs/FLUX.1-dev"
+"""Where a Flux checkpoint of one file takes its text encoders and its VAE from, as it has none."""
+
+STEP = 64
+"""What bucket sides are multiples of: these families override any other (``check_user_config``)."""
+
+OPTIMIZERS: Mapping[str, str] = {
+    "AdamW8bit": "bnb-adamw8bit",
+    "AdamW": "torch-adamw",
+    "AdaFactor": "torch-adafactor",
+    "Prodigy": "prodigy",
+    "Lion": "optimi-lion",
+    "Lion8bit": "bnb-lion8bit",
+    "PagedAdamW8bit": "bnb-adamw8bit-paged",
+    "PagedAdamW": "bnb-adamw-paged",
+    "PagedLion8bit": "bnb-lion8bit-paged",
+}
+SCHEDULERS: Mapping[str, str] = {
+    "constant": "constant",
+    "constant_with_warmup": "constant_with_warmup",
+    "linear": "linear",
+    "cosine": "cosine",
+    "polynomial": "polynomial",
+}
+PRECISIONS = ("no", "fp16", "bf16")
+
+
+def kind(config: TrainingConfig) -> Kind:
+    """Return the family of the config's base model."""
+    return KINDS[base_model(config.base_model).family]
+
+
+def is_flux(config: TrainingConfig) -> bool:
+    """Say whether the base model matches flows, and comes in several files."""
+    return base_model(config.base_model).family == "flux"
+
+
+def has_convolutions(config: TrainingConfig) -> bool:
+    """Say whether the network changes convolutions, which Flux has not."""
+    return network(config.network).convolutions and bool(kind(config).convolutions)
+
+
+def in_8_bits(config: TrainingConfig) -> bool:
+    """Say whether the base model is held in 8 bits: by itself only Flux, as in SimpleTuner's own guide.
+
+    DoRA multiplies the base model's weights, which 8 bits do not allow.
+    """
+    if config.fp8_base is not None:
+        return config.fp8_base
+    return is_flux(config) and config.mixed_precision != "no" and not network(config.network).decomposed
+
+
+def lycoris(config: TrainingConfig) -> Iterator[tuple[str, object]]:
+    """Yield the keys of ``lycoris_config.json`` of a settled config.
+
+    LyCORIS makes every kind of network: PEFT, SimpleTuner's other way, has neither LoHa nor LoCon, changes attention
+    layers alone, and saves no alpha, so that one unlike the rank would be lost. ``linear_alpha`` is read as a whole
+    number (``init_trainable_peft_adapter``).
+    """
+    chosen = network(config.network)
+    yield "algo", "loha" if chosen.hadamard else "lora"
+    yield "multiplier", 1.0
+    yield "linear_dim", config.network_dim
+    yield "linear_alpha", int(config.network_alpha)
+    modules = kind(config).modules
+    if has_convolutions(config):
+        modules = (*modules, *kind(config).convolutions)
+        yield "conv_dim", config.conv_dim
+        yield "conv_alpha", float(config.conv_alpha)
+    if chosen.decomposed:
+        yield "dora_wd", True
+    if config.network_dropout:
+        yield "dropout", float(config.network_dropout)
+    if in_8_bits(config):
+        yield "bypass_mode", True  # else it adds to the weights themselves, which 8 bits do not allow
+    yield "apply_preset", {"target_module": list(modules)}

@@ -1,0 +1,1 @@
+"""What nodes, command line and panel call: index, query, regularize, caption, export, train, curate."""

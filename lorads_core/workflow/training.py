@@ -1,0 +1,180 @@
+"""A dataset's training from its export on: launched, looked at, stopped, its LoRA offered; `build` tells the rest."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from ..errors import TrainerError
+from ..export.layout import read_manifest
+from ..images.decode import decode
+from ..images.encode import ImagePolicy, fit
+from ..model import no_progress
+from ..runs import launch as launching
+from ..runs import profile as profiles
+from ..runs import run_folder as files
+from ..runs import state
+from ..runs.install_lora import Offered, chosen, offer
+from ..runs.log import tail
+from ..runs.lora_file import read_lora
+from ..runs.read_export import read_export
+from ..store import runs as kept
+from ..trainers import Subset, trainer
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from uuid import UUID
+
+    from PIL import Image
+
+    from ..model import Dataset, Progress, Run, TrainingConfig
+    from ..runs.profile import Profile
+    from ..settings import Settings
+    from ..store.connect import Store
+
+_PICTURES = frozenset({".png", ".jpg", ".jpeg", ".webp"})
+_SAMPLE_FOLDERS = ("sample", "samples", "validation_images")
+_ONE_MOMENT = 60.0  # seconds within which the samples of one step are drawn
+_FEW = 64
+
+
+def profile_of(settings: Settings, name: str) -> Profile:
+    """Return the installed trainer that a profile names; without a name, the only one.
+
+    Raises:
+        SettingsError: there is no such profile, or a value of it is wrong.
+    """
+    return profiles.read_profile(settings.trainer(name))
+
+
+def train(store: Store, profile: Profile, export: Path, *, again: bool = False) -> Run:
+    """Return the run of the export in a folder; it is launched where it neither goes on nor has ended well.
+
+    Raises:
+        TrainerError: it cannot be trained; the message says why.
+    """
+    return launching.launch(store, profile, read_export(export), again=again)
+
+
+class AsImages(NamedTuple):
+    """A dataset as ComfyUI's own trainer takes it, and how many steps its config makes of it."""
+
+    pictures: list[Image.Image]
+    captions: list[str]
+    steps: int
+
+
+def as_images(dataset: Dataset, config: TrainingConfig, most: int, progress: Progress = no_progress) -> AsImages:
+    """Return the training images, each shrunk and cropped to its bucket, with their captions.
+
+    Raises:
+        TrainerError: no image has a caption, or ComfyUI's own trainer would refuse the config.
+        ImageError: a picture cannot be read.
+    """
+    images = [image for image in dataset.training if image.caption][:most]
+    if not images:
+        raise TrainerError(f"No image of {dataset.name!r} has a caption: wire Caption Builder before.")
+    chosen = trainer("comfyui")
+    sizes = tuple((image.record.width, image.record.height) for image in images)
+    # Pictures are handed on once each: repeats are more epochs, not more pictures to a bucket.
+    config = replace(config, epochs=config.epochs * config.repeats)
+    subset = Subset("images", 1, is_regularization=False, sizes=sizes)
+    pictures: list[Image.Image] = []
+    progress("images", 0, len(images))
+    for image, placement in zip(images, chosen.placements(config, [subset]), strict=True):
+        policy = ImagePolicy("bucket", bucket=placement.bucket)
+        pictures.append(fit(decode(image.record.path, shrink_to=policy.size_of), policy))
+        progress("images", len(pictures), len(images))
+    captions = [image.caption.text for image in images if image.caption]
+    return AsImages(pictures, captions, chosen.schedule(config, [subset]).total_steps)
+
+
+def known_run(store: Store, export: Path) -> Run | None:
+    """Return the run of an export that goes on or has ended well, None where there is none.
+
+    Raises:
+        TrainerError: it is no whole export.
+    """
+    with store.connection() as connection:
+        return launching.found(connection, read_export(export))
+
+
+def exported(root: Path, name: str) -> Path:
+    """Return the folder of an export by its name in the folder of all exports, or by its path.
+
+    Raises:
+        TrainerError: it is neither.
+    """
+    folder = root / name
+    if read_manifest(folder):
+        return folder.resolve()
+    raise TrainerError(f"There is no export {name!r} in {root}: export the dataset first, or give --out.")
+
+
+def runs(store: Store, dataset: UUID | None = None) -> list[Run]:
+    """Return the newest runs as they stand now, the newest first."""
+    with store.connection() as connection:
+        return [state.refreshed(connection, run) for run in kept.newest(connection, dataset)]
+
+
+def run_called(store: Store, word: str) -> Run:
+    """Return a run as it stands now, by its name or the beginning of its id.
+
+    Raises:
+        TrainerError: there is none.
+    """
+    with store.connection() as connection:
+        return state.refreshed(connection, kept.called(connection, word))
+
+
+def run_by_id(store: Store, run_id: UUID) -> Run:
+    """Return a run as it stands now.
+
+    Raises:
+        TrainerError: there is none.
+    """
+    with store.connection() as connection:
+        run = kept.run(connection, run_id)
+        if run is None:
+            raise TrainerError(f"There is no run {run_id}: it is another store's.")
+        return state.refreshed(connection, run)
+
+
+home_of = profiles.home_of
+wait = state.wait
+stop = state.stop
+history = files.read_history
+
+
+def log_tail(run: Run, lines: int = 40) -> list[str]:
+    """Return the last lines that the trainer printed."""
+    return tail(run.folder, lines)
+
+
+def samples(run: Run) -> list[Path]:
+    """Return the pictures that the trainer drew last to show how it goes, in the order of their names; often none."""
+    found: list[tuple[float, Path]] = []
+    for name in _SAMPLE_FOLDERS:
+        for folder in (run.output / name, *run.output.glob(f"*/{name}")):
+            pictures = (file for file in folder.rglob("*") if file.suffix.lower() in _PICTURES)
+            found += [(file.stat().st_mtime, file) for file in pictures]
+    newest = max((at for at, _ in found), default=0.0)
+    return sorted(file for at, file in found if at > newest - _ONE_MOMENT)[-_FEW:]
+
+
+def lora(run: Run, epoch: str = "") -> Path:
+    """Return a LoRA file of a run, looked at: the final one, or the one with these words in its name.
+
+    Raises:
+        TrainerError: there is none yet, or it is not whole.
+    """
+    return read_lora(chosen(run, epoch)).path
+
+
+def offer_lora(
+    run: Run, folder: Path, *, name: str = "", epoch: str = "", link: bool = False, without_paths: bool = False
+) -> Offered:
+    """Put a LoRA of a run into a folder of LoRAs, with its trigger and where it is from; see `offer`."""
+    file = chosen(run, epoch)
+    trigger = files.read_order(run.folder).trigger
+    return offer(run, file, folder, name=name, trigger=trigger, link=link, without_paths=without_paths)

@@ -1,0 +1,261 @@
+"""The command line as a person meets it: words in, sentences and exit codes out."""
+
+import re
+import signal
+import subprocess
+import sys
+import sysconfig
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from lorads_core.cli.main.demo import SAMPLES
+from lorads_core.cli.main.main import main
+
+from lorads_core.export.layout import read_manifest
+from lorads_core.library.filter import DatasetFilter
+from lorads_core.library.kinds.index import IndexedLibrary
+
+COMMANDS = (
+    *("index", "build", "demo", "doctor"),
+    *("libraries", "query", "embed", "tag", "regularize"),
+    *("rate", "mark", "album", "cluster"),
+)
+
+
+@pytest.fixture
+def lorads(store_settings, capsys):
+    """Run a command on the test's own database; return exit code, standard output and standard error."""
+
+    def run(command, *arguments):
+        code = main([command, "--settings", str(store_settings), *map(str, arguments)])
+        printed = capsys.readouterr()
+        return code, printed.out, printed.err
+
+    return run
+
+
+def test_the_demo_tells_the_whole_story(lorads, tmp_path):
+    code, out, err = lorads("demo", "--out", tmp_path)
+    assert code == 0
+    for said in (
+        "20 pictures",
+        "20 training images",
+        "14 regularization images",
+        "34 from sidecar",
+        "10_oldlandmark/",
+        "1_regularization/",
+        "training_config.toml",
+        "Steps per epoch",
+        "Total steps",
+        "sdxl_train_network.py --config_file",
+    ):
+        assert said in out, said
+    assert "No base model" in err
+    manifest = read_manifest(tmp_path / "demo")
+    assert len(manifest["images"]) == 34
+    assert all(image["caption"].startswith("oldlandmark, ") != image["regularization"] for image in manifest["images"])
+
+
+def test_the_printed_command_is_quoted_for_the_shell_of_the_system(lorads, tmp_path, monkeypatch):
+    root = tmp_path / "my demo & more"
+    config = root / "demo" / "training_config.toml"
+    monkeypatch.setattr("lorads_core.system.command.sys", SimpleNamespace(platform="linux"))
+    assert f"--config_file '{config}'\n" in lorads("demo", "--out", root)[1]
+    monkeypatch.setattr("lorads_core.system.command.sys", SimpleNamespace(platform="win32"))
+    assert f'--config_file "{config}"\n' in lorads("demo", "--out", root)[1]
+
+
+def test_the_demo_again_writes_nothing_new(lorads, tmp_path):
+    lorads("demo", "--out", tmp_path)
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "demo").rglob("*")}
+    code, out, _ = lorads("demo", "--out", tmp_path)
+    assert code == 0
+    assert "20 unchanged" in out
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "demo").rglob("*")} == before
+
+
+def test_any_folder_instead_of_the_samples(lorads, tmp_path, picture):
+    for n in range(3):
+        picture(f"mine/{n}.png", (640, 640))
+        (tmp_path / f"mine/{n}.txt").write_text(f"cat, number {n}")
+    code, out, _ = lorads("demo", tmp_path / "mine", "--trigger", "tomcat", "--out", tmp_path / "out")
+    assert code == 0
+    assert "10_tomcat/" in out
+    assert (tmp_path / "out/demo/10_tomcat/000001-0.txt").read_text() == "tomcat, cat, number 0"
+
+
+def test_the_trainer_is_chosen_by_word(lorads, tmp_path, picture):
+    for n in range(4):
+        picture(f"mine/{n}.png", (640, 640))
+        (tmp_path / f"mine/{n}.txt").write_text(f"cat, number {n}")
+    code, out, _ = lorads(
+        "demo", tmp_path / "mine", "--trigger", "tomcat", "--trainer", "onetrainer", "--out", tmp_path / "out"
+    )
+    assert code == 0
+    assert (tmp_path / "out/demo/onetrainer_config.json").is_file()
+    assert "Train it in the folder of OneTrainer with:\n  python scripts/train.py" in out
+
+
+def test_build_chooses(lorads, tmp_path):
+    pictures = SAMPLES / "subject"
+    code, out, err = lorads(
+        "build", pictures, "--trigger", "old", "--minimum-rating", 8, "--out", tmp_path, "--images", "max_side=512",
+        "--checkpoint", "/models/base.safetensors", "--epochs", 2,
+    )  # fmt: skip
+    assert (code, err.count("error")) == (0, 0)
+    count = int(re.search(r"(\d+) training images", out)[1])
+    assert 0 < count < 20
+    assert "in 2 epochs" in out
+    assert all(max(image["width"], image["height"]) <= 512 for image in read_manifest(tmp_path / "old")["images"])
+
+
+def test_index_reports_bad_files_and_goes_on(lorads, tmp_path, picture):
+    picture("good.png")
+    (tmp_path / "bad.png").write_bytes(b"nothing")
+    code, out, err = lorads("index", tmp_path)
+    assert code == 0
+    assert "1 pictures" in out
+    assert "bad.png" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (("index", "/no/such/folder"), 5, "not there"),
+        (("build", SAMPLES / "subject"), 3, "--trigger"),
+        (("build", SAMPLES / "subject", "--trigger", "a,b"), 7, "comma"),
+        (("build", SAMPLES / "subject", "--trigger", "x", "--caption", "psychic"), 3, "no caption source 'psychic'"),
+        (("build", SAMPLES / "subject", "--trigger", "x", "--images", "tiny=3"), 3, "no image policy 'tiny'"),
+        (("build", SAMPLES / "subject", "--trigger", "x", "--sidecar", "txt"), 3, ".txt=wd"),
+        (("build", SAMPLES / "subject", "--trigger", "x", "--sidecar", ".txt=wdd"), 3, "no caption source 'wdd'"),
+        (("build", SAMPLES / "subject", "--trigger", "x", "--sidecar", ".png=wd"), 3, ".txt=wd"),
+        (("build", SAMPLES / "subject", "--trigger", "x", "--images", "original=5"), 3, "takes no size"),
+        (("build", SAMPLES / "subject", "--trigger", "x", "--order", "up"), 3, "no order 'up'"),
+        (("build", SAMPLES / "subject", "--trigger", "x", "--require", "unicorn"), 5, "passes the filter"),
+        (("build", SAMPLES / "subject", "--trigger", "x", "--minimum-rating", "11"), 3, "minimum rating is 11"),
+        (("build", SAMPLES / "subject", "--trigger", "x", "--learning-rate", "nan"), 9, "learning rate is nan"),
+        (("build", SAMPLES / "subject", "--trigger", "x", "--epochs", "0"), 9, "number of epochs is 0"),
+        (("build", SAMPLES / "subject", "--trigger", "x", "--library", "none"), 3, "no library 'none'"),
+        (("build", "--trigger", "x"), 3, "Nothing is chosen"),
+    ],
+)
+def test_a_fault_is_one_line_and_an_exit_code(lorads, tmp_path, arguments, code, says):
+    found, _, err = lorads(arguments[0], *arguments[1:], *(("--out", tmp_path) if arguments[0] == "build" else ()))
+    assert found == code
+    (line,) = [line for line in err.splitlines() if line.startswith("error:")]
+    assert says in line
+    assert not [path for path in tmp_path.iterdir() if path.name != ".lorads"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (),
+        ("nonsense",),
+        ("demo", "--epochs", "many"),
+        ("build", "--find-regularization", "some"),
+        ("index", ""),
+        ("demo", "--out", ""),
+        ("demo", "--trigger", "\udcff"),
+        pytest.param(("demo", "--out", "~nosuchuser/x"), marks=pytest.mark.posix),  # Windows asks nobody who there is
+    ],
+)
+def test_wrong_arguments_leave_with_2(arguments, capsys):
+    with pytest.raises(SystemExit) as left:
+        main(list(arguments))
+    assert left.value.code == 2
+    assert "usage:" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_with_an_example(command, capsys):
+    with pytest.raises(SystemExit) as left:
+        main([command, "--help"])
+    assert left.value.code == 0
+    text = capsys.readouterr().out
+    assert "example:" in text
+    assert f"lorads {command}" in text.split("example:")[1]
+    assert "exit codes:" in text
+
+
+def test_no_colours_or_bars_but_on_a_terminal(lorads, tmp_path):
+    _, out, err = lorads("demo", "--out", tmp_path)
+    assert "\x1b" not in out + err
+    assert "\r" not in out + err
+
+
+def test_doctor_says_what_is_well(lorads):
+    code, out, _ = lorads("doctor")
+    assert code == 0
+    assert "PostgreSQL 18" in out
+    assert "schema version" in out
+
+
+def test_doctor_says_what_is_wrong(tmp_path, capsys):
+    settings = tmp_path / "lorads.toml"
+    settings.write_text(
+        "store = 'gone'\n[stores.gone]\ndsn = 'postgresql://me:hunter2@127.0.0.1:9/x'\n[roots]\npictures = ['none']\n"
+    )
+    assert main(["doctor", "--settings", str(settings)]) == 1
+    out = capsys.readouterr().out
+    assert "error" in out
+    assert "127.0.0.1" in out
+    assert "hunter2" not in out
+    settings.write_text("typo = 1")
+    assert main(["doctor", "--settings", str(settings)]) == 1
+    assert "unknown key typo" in capsys.readouterr().out
+
+
+def test_doctor_reads_the_vocabularies(tmp_path, capsys):
+    settings = tmp_path / "lorads.toml"
+    settings.write_text(
+        "store = 'gone'\n[stores.gone]\ndsn = 'Host=127.0.0.1;Port=9'\n"
+        "[vocabularies.sound]\ndictionary = 'sound.json'\n[vocabularies.torn]\ndictionary = 'torn.json'\n"
+    )
+    (tmp_path / "sound.json").write_text('{"kitty": "cat"}')
+    (tmp_path / "torn.json").write_text('{"kitty":\n')
+    assert main(["doctor", "--settings", str(settings)]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    sound, torn = ([line for line in lines if f"vocabulary {name}" in line] for name in ("sound", "torn"))
+    assert [line.split()[0] for line in (*sound, *torn)] == ["good", "error"]
+    assert "line 2: it is not valid JSON" in torn[0]
+
+
+def test_a_store_that_is_down_is_one_line(tmp_path, capsys):
+    settings = tmp_path / "lorads.toml"
+    settings.write_text("store = 'gone'\n[stores.gone]\ndsn = 'Host=127.0.0.1;Port=9;Username=me;Password=hunter2'\n")
+    assert main(["index", "--settings", str(settings), str(tmp_path)]) == 4
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    assert "hunter2" not in err
+
+
+@pytest.mark.posix  # SIGTERM is Ctrl-C to us; Windows ends a process at once
+def test_interrupting_keeps_what_is_done(store, store_settings, tmp_path, picture):
+    seed = picture("seed.png", (300, 300)).read_bytes()
+    many = tmp_path / "many"
+    many.mkdir()
+    for n in range(5000):
+        (many / f"{n}.png").write_bytes(seed)
+    library = IndexedLibrary(store, "pictures")
+    command = [sys.executable, "-m", "lorads_core", "index", "--settings", str(store_settings), str(many)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        while not library.count(DatasetFilter()) and process.poll() is None:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "interrupted" in err
+    assert "Traceback" not in err
+    kept = library.count(DatasetFilter())
+    assert 0 < kept < 5000
+    assert main(["index", "--settings", str(store_settings), str(many)]) == 0
+    assert library.count(DatasetFilter()) == 5000
+
+
+def test_the_installed_command_answers():
+    lorads = Path(sysconfig.get_path("scripts"), "lorads.exe" if sys.platform == "win32" else "lorads")
+    done = subprocess.run([lorads, "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("lorads 0.")

@@ -1,0 +1,41 @@
+"""Presets through the checks of the trainers that they come from."""
+
+from dataclasses import replace
+
+import pytest
+
+from lorads_core.base_models import BASE_MODELS
+from lorads_core.model import TrainingConfig
+from lorads_core.trainers import Subset, trainers
+from lorads_core.trainers.presets import ONLY, PRESETS, counts, fitted, preset_values
+
+CASES = [(base, preset) for preset in PRESETS for base in BASE_MODELS if base.family in preset.families]
+
+
+@pytest.mark.parametrize(("base", "preset"), CASES, ids=lambda each: each.name)
+def test_every_preset_is_trained_by_some_trainer_as_it_is(base, preset):
+    config = fitted(TrainingConfig(base_model=base.name, checkpoint="model.safetensors", **preset_values(preset)))
+    files = {name: f"{name}.safetensors" for name in base.parts}
+    config = replace(config, **files)
+    subset = Subset("10_tom", 10, is_regularization=False, sizes=((1024, 1024),) * 8, trigger="tom")
+    takes = [
+        trainer.label
+        for trainer in trainers().values()
+        if not any(found.severity == "error" for found in trainer.problems(config, [subset]))
+    ]
+    assert len(takes) >= 2, takes
+
+
+def test_what_does_not_count_is_as_if_it_was_not_said():
+    config = TrainingConfig(base_model="flux", min_snr_gamma=5.0, noise_offset=0.1, v_prediction=True, conv_dim=8)
+    assert fitted(config) == TrainingConfig(base_model="flux")
+    assert fitted(replace(config, base_model="pony", network="loha")) == replace(
+        config, base_model="pony", network="loha"
+    )
+    assert fitted(TrainingConfig(scheduler="constant")).warmup == 0
+    assert {name for name in ONLY if counts(TrainingConfig(), name)} == {
+        "v_prediction",
+        "min_snr_gamma",
+        "noise_offset",
+        "warmup",
+    }

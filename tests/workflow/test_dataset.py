@@ -1,0 +1,145 @@
+"""The story from folders to an export, on a real store; what a person edits and what a library changes is picked up."""
+
+import dataclasses
+
+import pytest
+
+from lorads_core.errors import LibraryError, SettingsError
+from lorads_core.export.plan import ExportOptions
+from lorads_core.library.filter import DatasetFilter
+from lorads_core.model import TrainingConfig
+from lorads_core.settings import Settings, load_settings
+from lorads_core.store import captions
+from lorads_core.workflow.captions import caption, edits_mark
+from lorads_core.workflow.dataset import add_regularization, export, index, open_library, query, summary_text
+from lorads_core.workflow.parse import caption_settings
+
+from ..library import shelf, sqlite_fixture
+
+SETTINGS = Settings()
+CONFIG = TrainingConfig(checkpoint="/models/base.safetensors")
+
+
+@pytest.fixture
+def source(store, tmp_path, picture):
+    for n in range(4):
+        picture(f"cats/{n}.png", (640, 512))
+        (tmp_path / f"cats/{n}.txt").write_text(f"cat, number {n}")
+        picture(f"others/{n}.jpg", (512, 640))
+        (tmp_path / f"others/{n}.txt").write_text(f"dog, number {n}")
+    index(store, SETTINGS, "pictures", tmp_path)
+    return open_library(store, SETTINGS, "pictures")
+
+
+def folder(path):
+    return DatasetFilter(folders=(str(path),))
+
+
+@pytest.fixture
+def captioned(store, source, tmp_path):
+    dataset = query(store, source, "tom", folder(tmp_path / "cats")).dataset
+    dataset = add_regularization(dataset, source, folder(tmp_path / "others")).dataset
+    settings = caption_settings("sidecar", (), "tom", "prepend", "sdxl")
+    return lambda: caption(store, SETTINGS, dataset, settings)
+
+
+def test_the_whole_story(store, captioned, tmp_path):
+    done = captioned()
+    assert done.sentence == "captions for 8 images: 8 from sidecar"
+    result = export(store, done.dataset, CONFIG, ExportOptions(), tmp_path / "out")
+    assert (result.export.training_images, result.export.regularization_images) == (4, 4)
+    # 40 samples a side, two buckets, two images a step
+    assert (result.schedule.steps_per_epoch, result.schedule.total_steps) == (40, 400)
+    text = summary_text(result)
+    assert "Steps per epoch: 40" in text
+    with store.connection() as connection:
+        row = connection.execute("SELECT status, training_count FROM lorads.lora_datasets").fetchone()
+        assert row == ("exported", 4)
+
+
+def test_an_edit_is_picked_up_by_the_next_run(store, captioned, tmp_path):
+    dataset = captioned().dataset
+    image = dataset.training[2].record
+    before = edits_mark(store)
+    with store.connection() as connection:
+        captions.edit_caption(connection, dataset.id, (image.library, image.id), "tom sleeps")
+    assert edits_mark(store) != before
+    again = captioned()
+    assert again.dataset.training[2].caption.text == "tom sleeps"
+    assert again.sentence == "captions for 8 images: 7 from sidecar, 1 from custom"
+    result = export(store, again.dataset, CONFIG, ExportOptions(), tmp_path / "out")
+    file = result.files[image.library, image.id]
+    assert (tmp_path / "out/tom" / file).with_suffix(".txt").read_text() == "tom sleeps"
+
+
+def test_the_same_name_finds_the_same_dataset(store, source, captioned):
+    dataset = captioned().dataset
+    assert query(store, source, "tom", DatasetFilter()).dataset.id == dataset.id
+    assert query(store, source, "other", DatasetFilter()).dataset.id != dataset.id
+
+
+def test_nothing_found_is_an_error(store, source, tmp_path):
+    with pytest.raises(LibraryError, match="passes the filter"):
+        query(store, source, "tom", DatasetFilter(required_tags=("unicorn",)))
+    dataset = query(store, source, "tom", folder(tmp_path / "cats")).dataset
+    with pytest.raises(LibraryError, match="not a training image too"):
+        add_regularization(dataset, source, folder(tmp_path / "cats"))
+    with pytest.raises(SettingsError, match="no name"):
+        query(store, source, " ", DatasetFilter())
+
+
+def test_regularization_never_repeats_a_training_image(store, source, tmp_path):
+    dataset = query(store, source, "tom", folder(tmp_path / "cats")).dataset
+    both = add_regularization(dataset, source, DatasetFilter()).dataset
+    assert len(both.regularization) == 4
+    assert not {image.record.id for image in both.training} & {image.record.id for image in both.regularization}
+
+
+def test_a_copy_of_a_training_image_is_no_regularization_image(store, source, tmp_path):
+    dataset = query(store, source, "tom", folder(tmp_path / "cats")).dataset
+    (tmp_path / "others/copy.png").write_bytes((tmp_path / "cats/0.png").read_bytes())
+    index(store, SETTINGS, "pictures", tmp_path)
+    both = add_regularization(dataset, source, folder(tmp_path / "others")).dataset
+    assert len(both.regularization) == 4
+
+
+def test_a_config_that_the_trainer_would_refuse_writes_nothing(store, captioned, tmp_path):
+    bad = dataclasses.replace(CONFIG, network_dim=0)
+    with pytest.raises(Exception, match="network dim is 0"):
+        export(store, captioned().dataset, bad, ExportOptions(), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def old_library(tmp_path, *, paths=True):
+    """Return settings with a library that another program keeps, on SQLite."""
+    text = "[libraries.old]\nkind = 'diffusiontoolkit-sqlite'\nfile = 'old.db'\nindex = ''\n"
+    mapped = f"[libraries.old.paths]\n'{sqlite_fixture.ROOT}' = '{tmp_path / 'pictures'}'\n" if paths else ""
+    (tmp_path / "lorads.toml").write_text(text + mapped, encoding="utf-8")
+    return load_settings(tmp_path / "lorads.toml")
+
+
+def test_a_library_that_vanishes_between_query_and_captions_is_one_error(store, tmp_path):
+    """Its captions cannot be asked for any more; what was captioned before can still be exported."""
+    shelf.draw(tmp_path / "pictures")
+    sqlite_fixture.fill(tmp_path / "old.db", tmp_path / "pictures")
+    settings = old_library(tmp_path)
+    dataset = query(store, open_library(store, settings, "old"), "anna", DatasetFilter(minimum_rating=4)).dataset
+    assert all(image.record.mtime_ns and image.record.hash for image in dataset.training), "their files were read"
+    words = caption_settings("prompt", ("combined",), "annax", "prepend", "sdxl")
+    captioned = caption(store, settings, dataset, words).dataset
+    (tmp_path / "old.db").unlink()
+    with pytest.raises(LibraryError, match=r"old\.db"):
+        caption(store, settings, dataset, words)
+    result = export(store, captioned, CONFIG, ExportOptions(), tmp_path / "out")
+    assert result.export.training_images == len([image for image in captioned.training if image.caption]) > 0
+
+
+def test_files_that_are_not_here_are_told_and_left_out(store, tmp_path):
+    paths = shelf.draw(tmp_path / "pictures")
+    sqlite_fixture.fill(tmp_path / "old.db", tmp_path / "pictures")
+    with pytest.raises(LibraryError, match=r"\[libraries\.old\.paths\]"):
+        query(store, open_library(store, old_library(tmp_path, paths=False), "old"), "anna", DatasetFilter())
+    paths["anna/1.png"].unlink()
+    queried = query(store, open_library(store, old_library(tmp_path), "old"), "anna", DatasetFilter())
+    assert [problem.subject for problem in queried.problems] == [str(paths["anna/1.png"])]
+    assert str(paths["anna/1.png"]) not in {image.record.path for image in queried.dataset.training}
