@@ -20,7 +20,7 @@ def main() -> int:
     if str(_ROOT) not in sys.path:
         sys.path.insert(0, str(_ROOT))
     try:
-        from lorads_core.cli.main.main import main as run  # noqa: PLC0415 - found only now
+        from lorads_core.cli.main import main as run  # noqa: PLC0415 - found only now
 
         return run()
     except ModuleNotFoundError as error:

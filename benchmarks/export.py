@@ -27,9 +27,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
 import numpy as np
-from lorads_core.cli.main.demo import SAMPLES
 from PIL import Image, ImageOps, PngImagePlugin
 
+from lorads_core.cli.demo import SAMPLES
 from lorads_core.export.plan import ExportOptions, plan_export, subsets_of
 from lorads_core.export.write import write_export
 from lorads_core.images.decode import decode, is_ready

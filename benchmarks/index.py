@@ -15,9 +15,9 @@ import time
 from pathlib import Path
 
 import numpy as np
-from lorads_core.cli.main.demo import SAMPLES
 from PIL import Image
 
+from lorads_core.cli.demo import SAMPLES
 from lorads_core.settings import Settings
 from lorads_core.workflow.dataset import index, open_store
 

@@ -4,9 +4,8 @@ import re
 import sys
 from pathlib import Path
 
-from lorads_core.cli.main.doctor import NEEDED
-
 import lorads_core
+from lorads_core.cli.doctor import NEEDED
 
 if sys.version_info >= (3, 11):
     import tomllib

@@ -1,8 +1,9 @@
 """Captions by the command line: looked at, linted, edited with a preview, taken back; on the sample photographs."""
 
 import pytest
-from lorads_core.cli.main.demo import SAMPLES
-from lorads_core.cli.main.main import main
+
+from lorads_core.cli.demo import SAMPLES
+from lorads_core.cli.main import main
 
 
 @pytest.fixture

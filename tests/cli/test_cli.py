@@ -10,9 +10,9 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from lorads_core.cli.main.demo import SAMPLES
-from lorads_core.cli.main.main import main
 
+from lorads_core.cli.demo import SAMPLES
+from lorads_core.cli.main import main
 from lorads_core.export.layout import read_manifest
 from lorads_core.library.filter import DatasetFilter
 from lorads_core.library.kinds.index import IndexedLibrary

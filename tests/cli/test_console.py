@@ -4,10 +4,11 @@ import io
 import sys
 
 import pytest
-from lorads_core.cli.main.commands import COMMANDS
-from lorads_core.cli.main.console import Screen
-from lorads_core.cli.main.main import main
 from rich.console import Console
+
+from lorads_core.cli.commands import COMMANDS
+from lorads_core.cli.console import Screen
+from lorads_core.cli.main import main
 
 SCRIPTS = ["\N{CAT FACE}", "\u732b", "\u05d7\u05ea\u05d5\u05dc", "\u0141ukasz", "a\u0301 b\u0308", "Gr\u00f6\u00dfe"]
 SCRIPTS += ["\u202etac"] if sys.platform != "darwin" else []

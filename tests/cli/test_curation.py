@@ -5,9 +5,10 @@ import shutil
 from pathlib import Path
 
 import pytest
-from lorads_core.cli.main.demo import SAMPLES
-from lorads_core.cli.main.main import main
 from PIL import Image
+
+from lorads_core.cli.demo import SAMPLES
+from lorads_core.cli.main import main
 
 from ..vision.encoders.real import real_encoder
 

@@ -3,9 +3,9 @@
 from dataclasses import fields
 
 import pytest
-from lorads_core.cli.main.parser import parser
-from lorads_core.cli.main.training_options import training_config
 
+from lorads_core.cli.parser import parser
+from lorads_core.cli.training_options import training_config
 from lorads_core.model import TrainingConfig
 
 

@@ -1,9 +1,9 @@
 """Exports from the command line: the words for pictures, the picture of buckets, warnings, and faults in one line."""
 
 import pytest
-from lorads_core.cli.main.main import main
 from PIL import Image
 
+from lorads_core.cli.main import main
 from lorads_core.export.layout import read_manifest
 
 

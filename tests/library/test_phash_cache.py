@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from imagehash import phash
-from lorads_core.cli.main.demo import SAMPLES
 from PIL import Image, ImageOps
 
+from lorads_core.cli.demo import SAMPLES
 from lorads_core.errors import ImageError
 from lorads_core.images.decode import decode
 from lorads_core.images.phash import read_print

@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from lorads_core.cli.main.main import main
 
+from lorads_core.cli.main import main
 from lorads_core.settings import Settings
 from lorads_core.workflow import captions as captioning
 from lorads_core.workflow.parse import caption_settings

@@ -7,9 +7,9 @@ import sys
 import time
 
 import pytest
-from lorads_core.cli.main.main import main
 from PIL import Image
 
+from lorads_core.cli.main import main
 from lorads_core.runs.lora_file import read_lora
 
 

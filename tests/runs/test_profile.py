@@ -6,8 +6,8 @@ from contextlib import suppress
 from pathlib import PurePosixPath
 
 import pytest
-from lorads_core.cli.main.doctor import examine
 
+from lorads_core.cli.doctor import examine
 from lorads_core.errors import SettingsError, TrainerError
 from lorads_core.model import TrainingConfig
 from lorads_core.runs.profile import modules, read_profile

@@ -2,8 +2,8 @@
 
 import psycopg
 import pytest
-from lorads_core.cli.main.main import main
 
+from lorads_core.cli.main import main
 from lorads_core.errors import StoreError
 from lorads_core.store.backup import restore_backup, write_backup
 from lorads_core.store.embedded import attach

@@ -7,8 +7,8 @@ import json
 from pathlib import PurePosixPath
 
 import pytest
-from lorads_core.cli.main.demo import SAMPLES
 
+from lorads_core.cli.demo import SAMPLES
 from lorads_core.images.encode import ImagePolicy
 from lorads_core.images.facts import read_facts
 from lorads_core.model import TrainingConfig

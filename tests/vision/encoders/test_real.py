@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from lorads_core.cli.main.demo import SAMPLES
 
+from lorads_core.cli.demo import SAMPLES
 from lorads_core.library.filter import DatasetFilter
 from lorads_core.library.index import index_folder
 from lorads_core.library.kinds.index import IndexedLibrary

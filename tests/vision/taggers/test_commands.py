@@ -1,8 +1,9 @@
 """`lorads tag` as a person meets it, and what `lorads doctor` says of taggers."""
 
 import pytest
-from lorads_core.cli.main.main import main
 from PIL import Image
+
+from lorads_core.cli.main import main
 
 from .models import write_tagger
 
