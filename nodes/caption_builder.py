@@ -90,7 +90,7 @@ class CaptionBuilder(io.ComfyNode):
     @classmethod
     def fingerprint_inputs(cls, **_inputs: object) -> str:
         """Run again when a caption was edited by hand."""
-        return core.captioning.edits_mark(host.store())
+        return core.captions.edits_mark(host.store())
 
     @classmethod
     def execute(
@@ -109,16 +109,16 @@ class CaptionBuilder(io.ComfyNode):
         joytag_threshold: float,
     ) -> io.NodeOutput:
         """Caption the dataset and keep it as a draft."""
-        wishes = core.inputs.CaptionWishes(
+        wishes = core.parse.CaptionWishes(
             wd_threshold, wd_character_threshold, joytag_threshold, left_out=leave_out, bound=bind
         )
-        known = core.inputs.vocabulary(host.settings(), "" if vocabulary == OURS else vocabulary)
-        settings = core.inputs.caption_settings(
-            source, core.inputs.names(fallback), trigger, position, base_model, wishes, known
+        known = core.parse.vocabulary(host.settings(), "" if vocabulary == OURS else vocabulary)
+        settings = core.parse.caption_settings(
+            source, core.parse.names(fallback), trigger, position, base_model, wishes, known
         )
-        result = core.captioning.caption(host.store(), host.settings(), dataset, settings, host.progress())
+        result = core.captions.caption(host.store(), host.settings(), dataset, settings, host.progress())
         problems = told_as_text(result.problems)
         text = "\n".join(filter(None, (result.sentence, result.offer, problems)))
-        picture = host.image(core.drawn.caption_picture(result.dataset, result.analysis, settings.profile.limits))
+        picture = host.image(core.plots.caption_picture(result.dataset, result.analysis, settings.profile.limits))
         shown = {**ui.PreviewText(text).as_dict(), "lorads_dataset": [str(result.dataset.id)]}
         return io.NodeOutput(result.dataset, problems, picture, ui=shown)

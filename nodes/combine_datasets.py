@@ -62,7 +62,7 @@ class CombineDatasets(io.ComfyNode):
     @classmethod
     def fingerprint_inputs(cls, **_inputs: object) -> str:
         """Run again when a caption was edited by hand."""
-        return core.captioning.edits_mark(host.store())
+        return core.captions.edits_mark(host.store())
 
     @classmethod
     def execute(
@@ -77,7 +77,7 @@ class CombineDatasets(io.ComfyNode):
     ) -> io.NodeOutput:
         """Combine the datasets and keep the result as a draft."""
         datasets = [each for each in (first, second, third, fourth) if each is not None]
-        result = core.captioning.combine(host.store(), datasets, name, repeats, balanced=balance)
+        result = core.captions.combine(host.store(), datasets, name, repeats, balanced=balance)
         problems = told_as_text(result.problems)
         text = "\n".join([*result.sentences, problems]).strip()
         return io.NodeOutput(result.dataset, problems, ui=ui.PreviewText(text))

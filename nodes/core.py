@@ -1,4 +1,4 @@
-"""The core's heavy modules, imported when a node first runs: with us, ComfyUI starts no slower than without."""
+"""Lazy imports of the core's heavy modules: a ComfyUI with this pack starts no slower than one without."""
 
 from __future__ import annotations
 
@@ -9,38 +9,31 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from ..lorads_core.export import plan
-    from ..lorads_core.images import graph_images as kept_pictures
+    from ..lorads_core.images import graph_images
     from ..lorads_core.library import filter as filters
     from ..lorads_core.library import index, walk
-    from ..lorads_core.lora_tests import archive as kept
-    from ..lorads_core.lora_tests import scores, training_set, variants
-    from ..lorads_core.panel import routes as panel
-    from ..lorads_core.panel import state as desk
-    from ..lorads_core.panel import thumbnails
-    from ..lorads_core.regularization import rules as finder
+    from ..lorads_core.lora_tests import archive, scores, training_set, variants
+    from ..lorads_core.panel import routes, state, thumbnails
+    from ..lorads_core.regularization import rules
     from ..lorads_core.vision.similarity import band, picking
-    from ..lorads_core.workflow import captions as captioning
-    from ..lorads_core.workflow import dataset as build
-    from ..lorads_core.workflow import parse as inputs
-    from ..lorads_core.workflow import plots as drawn
-    from ..lorads_core.workflow import training
+    from ..lorads_core.workflow import captions, dataset, parse, plots, training
 
 __all__ = [
+    "archive",
     "band",
-    "build",
-    "captioning",
-    "desk",
-    "drawn",
+    "captions",
+    "dataset",
     "filters",
-    "finder",
+    "graph_images",
     "index",
-    "inputs",
-    "kept",
-    "kept_pictures",
-    "panel",
+    "parse",
     "picking",
     "plan",
+    "plots",
+    "routes",
+    "rules",
     "scores",
+    "state",
     "thumbnails",
     "training",
     "training_set",
@@ -49,25 +42,25 @@ __all__ = [
 ]
 
 _MODULES = {
-    "band": "selection.band",
-    "build": "build",
-    "captioning": "captioning",
-    "desk": "panel.desk",
-    "drawn": "drawn",
+    "archive": "lora_tests.archive",
+    "band": "vision.similarity.band",
+    "captions": "workflow.captions",
+    "dataset": "workflow.dataset",
     "filters": "library.filter",
-    "finder": "finder.rules",
+    "graph_images": "images.graph_images",
     "index": "library.index",
-    "inputs": "inputs",
-    "kept": "trials.kept",
-    "kept_pictures": "images.kept",
-    "panel": "panel.routes",
-    "picking": "selection.picking",
+    "parse": "workflow.parse",
+    "picking": "vision.similarity.picking",
     "plan": "export.plan",
-    "scores": "trials.scores",
+    "plots": "workflow.plots",
+    "routes": "panel.routes",
+    "rules": "regularization.rules",
+    "scores": "lora_tests.scores",
+    "state": "panel.state",
     "thumbnails": "panel.thumbnails",
-    "training": "training",
-    "training_set": "trials.training_set",
-    "variants": "trials.variants",
+    "training": "workflow.training",
+    "training_set": "lora_tests.training_set",
+    "variants": "lora_tests.variants",
     "walk": "library.walk",
 }
 

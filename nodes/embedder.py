@@ -97,7 +97,7 @@ def embed_folder(library: str, folder: str, clip_vision: ClipVision) -> EmbedRep
     """Embed a folder of a library, with the node's progress and interruption."""
     store = host.store()
     wanted = core.filters.DatasetFilter(folders=(folder,), exclude_marked_bad=False)
-    opened = core.build.open_library(store, host.settings(), library)
+    opened = core.dataset.open_library(store, host.settings(), library)
     return embed_library(store, opened, ClipVisionEmbedder(clip_vision), wanted, host.progress())
 
 

@@ -123,13 +123,15 @@ class ExportDataset(io.ComfyNode):
         config: TrainingConfig | None = None,
     ) -> io.NodeOutput:
         """Export the dataset."""
-        wishes = core.inputs.ImageWishes(format, quality, background, keep_alpha=keep_alpha, strip=strip)
+        wishes = core.parse.ImageWishes(format, quality, background, keep_alpha=keep_alpha, strip=strip)
         options = core.plan.ExportOptions(
-            trainer, core.inputs.image_policy(images, size, wishes), link, home=host.trainer_home(trainer)
+            trainer, core.parse.image_policy(images, size, wishes), link, home=host.trainer_home(trainer)
         )
         place = host.export_root(), host.export_name(folder)
-        result = core.build.export(host.store(), dataset, config or TrainingConfig(), options, *place, host.progress())
+        result = core.dataset.export(
+            host.store(), dataset, config or TrainingConfig(), options, *place, host.progress()
+        )
         host.keep_export(result.export.folder)
-        summary = core.build.summary_text(result)
-        buckets = host.image(core.drawn.bucket_picture(result))
+        summary = core.dataset.summary_text(result)
+        buckets = host.image(core.plots.bucket_picture(result))
         return io.NodeOutput(result.export, str(result.export.folder), summary, buckets, ui=ui.PreviewText(summary))

@@ -54,7 +54,7 @@ def settings() -> Settings:
 def store() -> Store:
     """Return our store, opened by the first node that needs it and closed with ComfyUI."""
     with notices.shown_by(_notice):
-        opened = core.build.open_store(settings())
+        opened = core.dataset.open_store(settings())
     atexit.register(opened.close)
     return opened
 
@@ -106,7 +106,7 @@ def revisions(libraries: Sequence[str]) -> str:
 
 def _revision(library: str) -> str:
     try:
-        return core.build.revision(store(), settings(), library)
+        return core.dataset.revision(store(), settings(), library)
     except LoradsError as error:
         return f"{library}: {error}"
 
@@ -276,7 +276,7 @@ def training_text(run: Run) -> str:
     if run.loss is not None:
         parts.append(f"loss {run.loss:.4g}")
     if run.seconds_left is not None:
-        parts.append(f"{core.build.duration(run.seconds_left)} left")
+        parts.append(f"{core.dataset.duration(run.seconds_left)} left")
     return ", ".join(parts)
 
 

@@ -116,9 +116,9 @@ class IndexImages(io.ComfyNode):
         captions: Sequence[str] = (),
     ) -> io.NodeOutput:
         """Index the folder, and tag and embed it where there is something to do it with."""
-        options = core.index.IndexOptions(sidecars=core.inputs.sidecar_rule(core.inputs.names(sidecars[0])))
+        options = core.index.IndexOptions(sidecars=core.parse.sidecar_rule(core.parse.names(sidecars[0])))
         pictures = _kept(folder[0], images, captions) if images else host.picture_folder(folder[0])
-        report = core.build.index(host.store(), host.settings(), library[0], pictures, options, host.progress())
+        report = core.dataset.index(host.store(), host.settings(), library[0], pictures, options, host.progress())
         sentences, problems = [report.sentence], list(report.problems)
         if tagger[0] != NO_TAGGER:
             tagged = _tag(library[0], report.folder, tagger[0])
@@ -142,7 +142,7 @@ class IndexImages(io.ComfyNode):
 def _kept(folder: str, images: Sequence[torch.Tensor], captions: Sequence[str]) -> Path:
     """Return the folder under ComfyUI's input folder in which a graph's pictures were kept."""
     place = host.kept_folder(folder)
-    core.kept_pictures.keep_pictures(
+    core.graph_images.keep_pictures(
         place, [each for batch in images for each in trained.pictures(batch)], captions, host.progress()
     )
     return place
@@ -152,6 +152,6 @@ def _tag(library: str, folder: str, tagger: str) -> TagReport:
     """Tag a folder of a library, with the node's progress and interruption."""
     store, settings = host.store(), host.settings()
     wanted = core.filters.DatasetFilter(folders=(folder,), exclude_marked_bad=False)
-    return core.build.tag(
-        store, settings, core.build.open_library(store, settings, library), tagger, wanted, host.progress()
+    return core.dataset.tag(
+        store, settings, core.dataset.open_library(store, settings, library), tagger, wanted, host.progress()
     )

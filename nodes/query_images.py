@@ -116,27 +116,27 @@ class QueryImages(io.ComfyNode):
             folders=(index.folder,) if index else (),
             minimum_rating=minimum_rating or None,
             exclude_marked_bad=exclude_marked_bad,
-            required_tags=core.inputs.tags(required_tags),
-            excluded_tags=core.inputs.tags(excluded_tags),
+            required_tags=core.parse.tags(required_tags),
+            excluded_tags=core.parse.tags(excluded_tags),
             minimum_side=minimum_side,
             maximum_images=maximum_images or None,
-            ids=core.inputs.whole_numbers(ids),
+            ids=core.parse.whole_numbers(ids),
             order=order,
             seed=seed,
         )
         source = _library(index.library if index else library)
         if add_to is None:
-            queried = core.build.query(host.store(), source, name, wanted, host.progress())
+            queried = core.dataset.query(host.store(), source, name, wanted, host.progress())
             return _shown(queried, queried.dataset.training, "training")
-        queried = core.build.add_regularization(add_to, source, wanted, host.progress())
+        queried = core.dataset.add_regularization(add_to, source, wanted, host.progress())
         return _shown(queried, queried.dataset.regularization[len(add_to.regularization) :], "regularization")
 
 
 def _shown(queried: Queried, chosen: Sequence[DatasetImage], what: str) -> io.NodeOutput:
     lines = [f"{len(chosen)} {what} images", told_as_text(queried.problems)]
-    shown = host.shown("\n".join(lines).strip(), core.drawn.thumbnails(chosen))
+    shown = host.shown("\n".join(lines).strip(), core.plots.thumbnails(chosen))
     return io.NodeOutput(queried.dataset, len(chosen), ui=shown)
 
 
 def _library(name: str) -> Library:
-    return core.build.open_library(host.store(), host.settings(), name)
+    return core.dataset.open_library(host.store(), host.settings(), name)

@@ -148,13 +148,13 @@ class RegularizationFinder(io.ComfyNode):
         compare_pictures: bool,  # noqa: FBT001
     ) -> io.NodeOutput:
         """Find regularization pictures for the dataset."""
-        rules = core.finder.FinderRules(
+        rules = core.rules.FinderRules(
             count=count,
             band=core.band.BandWish(minimum_similarity, maximum_similarity, unit),
             mode=mode,
             wanted=core.filters.DatasetFilter(
-                required_tags=core.inputs.tags(required_tags),
-                excluded_tags=core.inputs.tags(excluded_tags),
+                required_tags=core.parse.tags(required_tags),
+                excluded_tags=core.parse.tags(excluded_tags),
                 minimum_rating=minimum_rating or None,
             ),
             quality=quality,
@@ -167,16 +167,16 @@ class RegularizationFinder(io.ComfyNode):
 
 
 def _found(dataset: Dataset, library: str, rules: FinderRules) -> io.NodeOutput:
-    source = core.build.open_library(host.store(), host.settings(), library)
-    found = core.build.find_regularization(host.store(), host.settings(), dataset, source, rules, host.progress())
+    source = core.dataset.open_library(host.store(), host.settings(), library)
+    found = core.dataset.find_regularization(host.store(), host.settings(), dataset, source, rules, host.progress())
     lines = [found.sentence, told_as_text(found.problems)]
     lines += [f"passed over: {number:,} {reason}" for reason, number in found.passed_over.items()]
     summary = "\n".join(filter(None, lines))
     picks = found.dataset.regularization[len(dataset.regularization) :]
     return io.NodeOutput(
         found.dataset,
-        host.image(core.drawn.histogram(found, dataset.name)),
-        host.image(core.drawn.sheet(picks, f"{len(picks):,} regularization images for {dataset.name}")),
+        host.image(core.plots.histogram(found, dataset.name)),
+        host.image(core.plots.sheet(picks, f"{len(picks):,} regularization images for {dataset.name}")),
         summary,
-        ui=host.shown(summary, core.drawn.thumbnails(picks)),
+        ui=host.shown(summary, core.plots.thumbnails(picks)),
     )
