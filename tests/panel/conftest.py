@@ -8,11 +8,11 @@ import sys
 import threading
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
+from lorads_core.cli.demo import SAMPLES
 from lorads_core.library.filter import DatasetFilter
 from lorads_core.library.index import IndexOptions
 from lorads_core.panel.serve import serve
@@ -24,7 +24,6 @@ from lorads_core.workflow.parse import caption_settings, sidecar_rule
 
 from .. import standin_trainer
 
-SAMPLES = Path(build.__file__).parent / "samples"
 SIDECARS = sidecar_rule([".txt=wd", ".caption=joycaption"])
 
 
