@@ -214,6 +214,8 @@ class TrainingConfig:
     ``repeats`` counts for training images, ``regularization_repeats`` for the others. ``min_snr_gamma`` and
     ``noise_offset`` are off at 0; the dropouts are shares, 0–1. ``caption_variants`` takes one line of a caption at
     random each time, where it has several. ``processes`` is the number of those that train together, one per GPU.
+
+    ``automatic`` names the fields that nobody set: their values follow others, see `trainers.defaults`.
     """
 
     base_model: str = "sdxl"
@@ -266,6 +268,7 @@ class TrainingConfig:
     sample_every_epochs: int = 1
     save_every_epochs: int = 1
     seed: int = 42
+    automatic: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

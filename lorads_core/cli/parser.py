@@ -444,9 +444,9 @@ def _build_words(command: argparse.ArgumentParser) -> None:
 
 def _export_words(command: argparse.ArgumentParser) -> None:
     from ..trainers import trainers  # noqa: PLC0415 - as above
-    from .training_options import add_training_words  # noqa: PLC0415
+    from .training_options import add_training_options  # noqa: PLC0415
 
-    add_training_words(command.add_argument_group("training"), _text)
+    add_training_options(command.add_argument_group("training"), _text)
     writing = command.add_argument_group("writing")
     writing.add_argument(
         "--trainer", choices=list(trainers()), default="sd-scripts", help="what will train (default: %(default)s)"

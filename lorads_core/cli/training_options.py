@@ -1,99 +1,90 @@
-"""The words of the command line for a training config, one for each field that people set, and the config they make."""
+"""Command-line options of a training config: one for each row of `training_fields`, and presets."""
 
 from __future__ import annotations
 
+import argparse
 from typing import TYPE_CHECKING, Any
 
-from ..base_models import BASE_MODEL_NAMES
-from ..model import TrainingConfig
-from ..networks import NETWORK_NAMES
+from ..trainers.defaults import make_config
+from ..trainers.presets import find_preset, preset_names
+from ..training_fields import TRAINING_FIELDS, TrainingField, training_field
 
 if TYPE_CHECKING:
-    import argparse
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Mapping
 
-    Words = argparse._ArgumentGroup  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+    from ..model import TrainingConfig
+
+    Group = argparse._ArgumentGroup  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+    Text = Callable[[str], str]
 
 _PREFIX = "training_"
-_USUAL = TrainingConfig()
-
-# field, what stands for its value, what it is
-_FIELDS: tuple[tuple[str, str, str], ...] = (
-    ("checkpoint", "FILE", "the base model's file"),
-    ("clip_l", "FILE", "Flux's small text encoder"),
-    ("t5xxl", "FILE", "Flux's large text encoder"),
-    ("ae", "FILE", "Flux's autoencoder"),
-    ("network_dim", "N", "rank of the network (default: %(default)s)"),
-    ("network_alpha", "X", "it counts alpha / dim (default: %(default)s)"),
-    ("conv_dim", "N", "rank in convolutions, of locon and loha (default: as the network's)"),
-    ("conv_alpha", "X", "the same for alpha"),
-    ("network_dropout", "0-0.9", "share of the network that a step leaves out"),
-    ("resolution", "PIXELS", "side of a square picture (default: the base model's own)"),
-    ("batch_size", "N", "images per step (default: %(default)s)"),
-    ("gradient_accumulation_steps", "N", "batches that make one step (default: %(default)s)"),
-    ("processes", "N", "that train together, one per GPU (default: %(default)s)"),
-    ("epochs", "N", "passes over the dataset (default: %(default)s)"),
-    ("repeats", "N", "times an epoch shows each training image (default: %(default)s)"),
-    ("regularization_repeats", "N", "the same for regularization images (default: %(default)s)"),
-    ("regularization_method", "METHOD", "prior, or preservation of the base model's output (default: %(default)s)"),
-    ("prior_loss_weight", "X", "weight of regularization images (default: %(default)s)"),
-    ("learning_rate", "X", "(default: %(default)s)"),
-    ("text_encoder_learning_rate", "X", "0 leaves the text encoders alone (default: %(default)s)"),
-    ("scheduler", "NAME", "of the learning rate (default: %(default)s)"),
-    ("warmup", "0-0.99", "share of the steps in which the learning rate rises (default: %(default)s)"),
-    ("optimizer", "NAME", "(default: %(default)s)"),
-    ("mixed_precision", "NAME", "no, fp16 or bf16 (default: %(default)s)"),
-    ("max_token_length", "N", "longest caption in tokens (default: the longest there is)"),
-    ("keep_tokens", "N", "tags that stay in front at least, where they are shuffled (default: %(default)s)"),
-    ("caption_dropout", "0-0.99", "share of images shown without caption"),
-    ("masked_loss", "WHERE", "masks: none, alpha or sidecar (default: %(default)s)"),
-    ("min_snr_gamma", "X", "5 is usual, 0 is off (default: %(default)s)"),
-    ("noise_offset", "X", "noise that all pixels share (default: %(default)s)"),
-    ("max_bucket_side", "PIXELS", "longest side of a bucket (default: twice the resolution)"),
-    ("bucket_step", "PIXELS", "(default: %(default)s)"),
-    ("sample_every_epochs", "N", "(default: %(default)s)"),
-    ("save_every_epochs", "N", "(default: %(default)s)"),
-    ("seed", "N", "(default: %(default)s)"),
-)
-
-_SWITCHES: tuple[tuple[str, str], ...] = (
-    ("v_prediction", "the base model predicts velocity, e.g. NoobAI v-pred"),
-    ("shuffle_caption", "shuffle tags; trigger, counts and characters stay in front"),
-    ("caption_variants", "lines of a caption are variants, one is taken at random"),
-    ("flip_aug", "mirror half of the images"),
-    ("bucket_no_upscale", "never enlarge an image"),
-)
 
 
-def add_training_words(group: Words, text: Callable[[str], str]) -> None:
-    """Add the words; ``text`` turns a word of the command line into text, or refuses it."""
-    _add(group, "base_model", choices=BASE_MODEL_NAMES, default=_USUAL.base_model)
-    _add(group, "network", choices=NETWORK_NAMES, default=_USUAL.network)
-    for field, metavar, summary in _FIELDS:
-        default: str | float = getattr(_USUAL, field)
-        kind = text if isinstance(default, str) else type(default)
-        _add(group, field, type=kind, default=default, metavar=metavar, help=summary)
-    for field, summary in _SWITCHES:
-        _add(group, field, action="store_true", help=summary)
-    _add(group, "weight_decay", type=float, metavar="X", help="of the weights (default: the optimizer's)")
+def add_training_options(group: Group, text: Text) -> None:
+    """Add the options; ``text`` turns an argument into text, or refuses it.
+
+    An option that is not given has no value at all, so that defaults can follow those that are.
+    """
     group.add_argument(
-        "--sample-prompt", dest=f"{_PREFIX}sample_prompts", action="append", default=[], type=text, metavar="PROMPT",
-        help="draw it after each epoch",
+        "--preset", metavar="NAME", type=text,
+        help=f"values that belong together, which other options override: {_listed(preset_names())}",
     )  # fmt: skip
+    for each in TRAINING_FIELDS:
+        group.add_argument(
+            each.flag, dest=f"{_PREFIX}{each.name}", default=argparse.SUPPRESS, help=_help(each), **_how(each, text)
+        )
 
 
-def _add(group: Words, field: str, **how: Any) -> None:  # noqa: ANN401 - argparse's own
-    word = "training-seed" if field == "seed" else field.replace("_", "-")  # --seed is that of the order random
-    group.add_argument(f"--{word}", dest=f"{_PREFIX}{field}", **how)
+def _how(each: TrainingField, text: Text) -> dict[str, Any]:
+    """Return how argparse reads the option of a row."""
+    match each.kind:
+        case "flag" | "switch":
+            return {"action": argparse.BooleanOptionalAction}
+        case "choice":
+            return {"choices": each.choices}
+        case "whole":
+            return {"type": int, "metavar": "N"}
+        case "number":
+            return {"type": float, "metavar": "X"}
+        case "lines":
+            return {"type": text, "metavar": "PROMPT", "action": "append"}
+        case "file" | "text" | "toml":
+            return {"type": text, "metavar": "FILE" if each.kind == "file" else "TEXT"}
+
+
+def _help(each: TrainingField) -> str:
+    text = each.help[0].lower() + each.help[1:].removesuffix(".") if each.help[1].islower() else each.help
+    default = each.unset or each.zero or default_text(each)
+    return f"{text}{f' (default: {default})' if default else ''}".replace("%", "%%")
+
+
+def default_text(each: TrainingField) -> str:
+    """Return the default of a row as a person reads it; empty where there is none."""
+    if isinstance(each.default, bool):
+        return "on" if each.default else "off"
+    return f"{each.default:g}" if isinstance(each.default, float) else str(each.default or "")
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    return ", ".join(f'"{name}"' for name in names)
 
 
 def training_config(options: argparse.Namespace) -> TrainingConfig:
-    """Return the training config that the words make."""
-    return TrainingConfig(**dict(_given(options)))
+    """Return the training config of a command line: its options over those of its preset.
+
+    Raises:
+        SettingsError: there is no such preset for the base model.
+    """
+    given = {name.removeprefix(_PREFIX): value for name, value in vars(options).items() if name.startswith(_PREFIX)}
+    return make_config(_preset(options.preset, given) | _typed(given))
 
 
-def _given(options: argparse.Namespace) -> Iterator[tuple[str, Any]]:
-    for name, value in vars(options).items():
-        if name.startswith(_PREFIX):
-            field = name.removeprefix(_PREFIX)
-            yield field, tuple(value) if field == "sample_prompts" else value
+def _preset(name: str | None, given: Mapping[str, Any]) -> dict[str, Any]:
+    if name is None:
+        return {}
+    return {**find_preset(name, given.get("base_model", training_field("base_model").default)).values}
+
+
+def _typed(given: Mapping[str, Any]) -> dict[str, Any]:
+    prompts = given.get("sample_prompts")
+    return {**given} if prompts is None else {**given, "sample_prompts": tuple(prompts)}

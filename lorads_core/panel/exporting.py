@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import dataclasses
 import socket
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..export.plan import ExportOptions
-from ..model import TrainingConfig
 from ..runs.read_export import kind_of
 from ..store import runs as kept_runs
 from ..system.paths import slug
 from ..trainers import trainer, trainers
+from ..trainers.defaults import change_config
+from ..training_fields import TRAINING_FIELDS, training_field
 from ..workflow import captions as captioning
 from ..workflow import dataset as build
 from ..workflow import training
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
     from ..export.plan import ExportPlan
     from ..export.write import ExportResult
-    from ..model import Progress
+    from ..model import Progress, TrainingConfig
+    from ..training_fields import TrainingField
     from .jobs import Job
     from .params import Body
     from .state import Desk
@@ -158,21 +159,23 @@ def _wish(desk: Desk, view: View, body: Body, name: str) -> _Wish:
 
 
 def _config(known: TrainingConfig, given: Body) -> TrainingConfig:
-    """Return a config with some figures changed; each must be of the kind that it was."""
-    usual = TrainingConfig()
-    names = [each.name for each in dataclasses.fields(usual) if each.name not in _FILES]
-    given.only(*names)
-    return dataclasses.replace(known, **{name: _figure(getattr(usual, name), given, name) for name in given.values})
+    """Return a config with some values changed, each of its field's type; null unsets one that has no fixed default."""
+    given.only(*(each.name for each in TRAINING_FIELDS if each.name not in _FILES))
+    return change_config(known, {name: _option(training_field(name), given) for name in given.values})
 
 
-def _figure(usual: object, given: Body, name: str) -> object:
-    if isinstance(usual, bool):
-        return given.flag(name)
-    if isinstance(usual, str):
-        return given.text(name)
-    if isinstance(usual, tuple):
-        return tuple(given.texts(name))
-    return given.figure(name, whole=isinstance(usual, int))
+def _option(each: TrainingField, given: Body) -> object:
+    if each.unset and given.values[each.name] is None:
+        return None
+    match each.kind:
+        case "flag" | "switch":
+            return given.flag(each.name)
+        case "whole" | "number":
+            return given.figure(each.name, whole=each.kind == "whole")
+        case "lines":
+            return tuple(given.texts(each.name))
+        case _:
+            return given.text(each.name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import TrainerError
 from ..export.layout import edited_texts, parsed_manifest
-from ..model import TrainingConfig
 from ..system import files
 from ..system.paths import MANIFEST
 from ..trainers.checks import settled
+from ..trainers.defaults import stored_config
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+    from ..model import TrainingConfig
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -84,11 +86,4 @@ def read_export(folder: Path) -> Trainable:
             f"{folder} was edited since it was exported: {len(edited):,} files, e.g. {edited[0]}. Edit the dataset or"
             " the training config instead, and export again: a run is known by what was exported."
         )
-    return Trainable(folder, manifest, hashlib.sha256(data).hexdigest(), _config(manifest["config"]))
-
-
-def _config(values: Mapping[str, Any]) -> TrainingConfig:
-    known = {field.name for field in dataclasses.fields(TrainingConfig)}
-    kept: dict[str, Any] = {name: value for name, value in values.items() if name in known}
-    kept["sample_prompts"] = tuple(kept.get("sample_prompts", ()))
-    return TrainingConfig(**kept)
+    return Trainable(folder, manifest, hashlib.sha256(data).hexdigest(), stored_config(manifest["config"]))

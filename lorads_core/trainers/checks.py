@@ -12,49 +12,24 @@ from ..captions.profiles import profile
 from ..errors import TrainerError
 from ..model import MaskedLoss, Problem, RegularizationMethod, TrainingConfig
 from ..networks import NETWORK_NAMES, network
+from ..training_fields import TRAINING_FIELDS
+from .defaults import is_adaptive
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from ..buckets import Placement
 
-USUAL_OPTIMIZERS = ("AdamW8bit", "AdamW", "AdaFactor", "Prodigy", "Lion")
-USUAL_SCHEDULERS = ("cosine", "constant", "constant_with_warmup", "linear", "cosine_with_restarts", "polynomial")
-"""What most trainers know, in sd-scripts' spelling; each says itself what it lacks and what else it has."""
-
 UPSCALED_TOO_MUCH = 2.0
 CROPPED_TOO_MUCH = 0.1
 """From this scale, and from this share of a picture, on a warning is due."""
 
+HIGHEST_HADAMARD_DIM = 32
+"""LoHa's rank is up to the square of its dim; LyCORIS advises 32 at most (docs/Network-Args.md)."""
+
 _SELF_TAUGHT_RATE = 0.1
 _DEFAULT = TrainingConfig()
-# field, what people call it, the lowest and the highest value
-_RANGES: tuple[tuple[str, str, float, float], ...] = (
-    ("network_dim", "network dim", 1, 1024),
-    ("network_alpha", "network alpha", 1e-6, 4096),
-    ("conv_dim", "convolution dim", 0, 1024),
-    ("conv_alpha", "convolution alpha", 0, 4096),
-    ("network_dropout", "network dropout", 0, 0.9),
-    ("resolution", "resolution", 64, 8192),
-    ("batch_size", "batch size", 1, 4096),
-    ("gradient_accumulation_steps", "gradient accumulation", 1, 4096),
-    ("processes", "number of processes", 1, 1024),
-    ("epochs", "number of epochs", 1, 100_000),
-    ("repeats", "number of repeats", 1, 100_000),
-    ("regularization_repeats", "number of regularization repeats", 1, 100_000),
-    ("prior_loss_weight", "prior loss weight", 0, 100),
-    ("learning_rate", "learning rate", 1e-12, 100),
-    ("text_encoder_learning_rate", "text encoder learning rate", 0, 100),
-    ("warmup", "warm-up", 0, 0.99),
-    ("weight_decay", "weight decay", 0, 100),
-    ("keep_tokens", "keep tokens", 0, 225),
-    ("caption_dropout", "caption dropout", 0, 0.99),
-    ("min_snr_gamma", "min SNR gamma", 0, 100),
-    ("noise_offset", "noise offset", 0, 1),
-    ("sample_every_epochs", "number of epochs between samples", 1, 100_000),
-    ("save_every_epochs", "number of epochs between saved files", 1, 100_000),
-    ("seed", "seed", 0, 2**32 - 1),
-)
+_NUMBERS = ("whole", "number")
 
 
 @lru_cache(maxsize=64)
@@ -104,10 +79,11 @@ def unknown(trainer: str, what: str, value: str, known: Sequence[str]) -> Iterat
 
 
 def _out_of_range(config: TrainingConfig) -> Iterator[str]:
-    for field, what, lowest, highest in _RANGES:
-        value = getattr(config, field)
-        if value is not None and not lowest <= value <= highest:  # also false for NaN
-            yield f"The {what} is {value:g}: give a number from {lowest:g} to {highest:g}."
+    for each in TRAINING_FIELDS:
+        value = getattr(config, each.name)
+        if each.kind not in _NUMBERS or value is None or each.low <= value <= each.high:  # also false for NaN
+            continue
+        yield f"The {each.title} is {value:g}: give a number from {each.low:g} to {each.high:g}."
 
 
 def _contradictions(config: TrainingConfig) -> Iterator[str]:
@@ -140,8 +116,13 @@ def doubts(config: TrainingConfig) -> Iterator[str]:
     kind = network(config.network)
     if config.conv_dim and not (kind.convolutions and base_model(config.base_model).family != "flux"):
         yield "The convolution dim is not used, as this network changes no convolutions: choose locon, or set it to 0."
-    if config.optimizer.startswith(("Prodigy", "DAdapt")) and config.learning_rate < _SELF_TAUGHT_RATE:
+    if is_adaptive(config.optimizer) and config.learning_rate < _SELF_TAUGHT_RATE:
         yield f"{config.optimizer} finds its rate itself: a learning rate of {config.learning_rate:g} slows it; use 1."
+    if kind.hadamard and config.network_dim > HIGHEST_HADAMARD_DIM:
+        yield (
+            f"The network dim {config.network_dim} is high for {kind.label}, whose rank is up to its square"
+            f" ({config.network_dim**2:,}): use {HIGHEST_HADAMARD_DIM} or less, 8 is usual."
+        )
     if config.conv_dim and config.conv_alpha > config.conv_dim:
         yield (
             f"The convolution alpha {config.conv_alpha:g} is above the convolution dim {config.conv_dim}, which"

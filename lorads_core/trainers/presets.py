@@ -1,17 +1,19 @@
-"""Presets of training figures for kinds of base models, and which figures count for which; no trainer is known here."""
+"""Presets of training options for families of base models, and which options count for a config."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ..base_models import base_model
-from ..model import TrainingConfig
+from ..errors import SettingsError
+from ..training_fields import ANY, TRAINING_FIELDS, training_field
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ..base_models import Family
+    from ..model import TrainingConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,16 +26,7 @@ class Preset:
     source: str
 
 
-@dataclass(frozen=True, slots=True)
-class Only:
-    """When a field of a training config counts: for these families, and with these values of other fields."""
-
-    families: tuple[Family, ...] = ("sd15", "sdxl", "flux")
-    values: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
-
-
 _ALL: tuple[Family, ...] = ("sdxl", "sd15", "flux")
-_SLOWLY = ("cosine", "constant_with_warmup", "linear", "cosine_with_restarts", "polynomial")
 
 PRESETS: tuple[Preset, ...] = (
     Preset("usual", _ALL, {}, "LoRADS: what a config has where nothing is said"),
@@ -102,39 +95,49 @@ PRESETS: tuple[Preset, ...] = (
     ),
 )
 
-ONLY: Mapping[str, Only] = {
-    "clip_l": Only(("flux",)),
-    "t5xxl": Only(("flux",)),
-    "ae": Only(("flux",)),
-    "v_prediction": Only(("sd15", "sdxl")),
-    "min_snr_gamma": Only(("sd15", "sdxl")),
-    "noise_offset": Only(("sd15", "sdxl")),
-    "conv_dim": Only(values={"network": ("locon", "loha")}),
-    "warmup": Only(values={"scheduler": _SLOWLY}),
-}
-"""What does not count always. Flow matching predicts a velocity by itself, and Min-SNR and noise offset are of noise
-schedules that it does not have (sd-scripts 0.10.1, ``flux_train_network.py``)."""
-
-# These are a user's own: a preset leaves them as they are.
-_OWN = frozenset({"base_model", "checkpoint", "clip_l", "t5xxl", "ae", "sample_prompts", "seed"})
-
 
 def preset_values(preset: Preset) -> dict[str, Any]:
-    """Return all figures of a preset: those that it does not name are the usual ones."""
-    usual = TrainingConfig()
-    return {each.name: getattr(usual, each.name) for each in fields(usual) if each.name not in _OWN} | {**preset.values}
+    """Return all values of a preset: None for what it leaves unset, which a person's own fields are not among."""
+    unset: dict[str, Any] = {
+        each.name: None if each.unset else each.default for each in TRAINING_FIELDS if not each.own
+    }
+    return unset | {**preset.values}
+
+
+def preset_names(family: Family | None = None) -> tuple[str, ...]:
+    """Return the names of all presets, or of a family's."""
+    return tuple(dict.fromkeys(each.name for each in PRESETS if family is None or family in each.families))
+
+
+def find_preset(name: str, base: str) -> Preset:
+    """Return the preset called ``name`` for the base model ``base``.
+
+    Raises:
+        SettingsError: there is none for it; the message names those there are.
+    """
+    family = base_model(base).family
+    for each in PRESETS:
+        if each.name == name and family in each.families:
+            return each
+    known = ", ".join(f'"{known}"' for known in preset_names(family))
+    raise SettingsError(f"There is no preset {name!r} for {base_model(base).label}: choose one of {known}.")
 
 
 def counts(config: TrainingConfig, name: str) -> bool:
     """Tell whether a field of a config counts, as its other fields stand."""
-    only = ONLY.get(name, Only())
-    fits = all(getattr(config, other) in wanted for other, wanted in only.values.items())
-    return fits and base_model(config.base_model).family in only.families
+    when = training_field(name).when
+    fits = all(_fits(getattr(config, other), wanted) for other, wanted in when.values.items())
+    return fits and (not when.families or base_model(config.base_model).family in when.families)
+
+
+def _fits(value: object, wanted: tuple[str, ...]) -> bool:
+    if ANY in wanted:
+        return bool(value)
+    return (str(value).lower() if isinstance(value, bool) else str(value)) in wanted
 
 
 def fitted(config: TrainingConfig) -> TrainingConfig:
-    """Return a config in which fields that do not count are as if nothing was said of them."""
-    nothing = {"warmup": 0.0}
-    usual = TrainingConfig()
-    away = {name: nothing.get(name, getattr(usual, name)) for name in ONLY if not counts(config, name)}
+    """Return a config in which fields that do not count have their defaults, as if they were not set."""
+    none = {"warmup": 0.0}  # a default warm-up would stop the scheduler constant
+    away = {each.name: none.get(each.name, each.default) for each in TRAINING_FIELDS if not counts(config, each.name)}
     return replace(config, **away)

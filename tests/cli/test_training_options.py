@@ -1,20 +1,60 @@
 """The words for a training config: each makes its field, and none is mistaken for a word of the choosing."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import pytest
 
 from lorads_core.cli.parser import parser
 from lorads_core.cli.training_options import training_config
+from lorads_core.errors import SettingsError
 from lorads_core.model import TrainingConfig
+from lorads_core.trainers import trainer
+from lorads_core.training_fields import TRAINING_FIELDS
+
+
+def option(each):
+    values = {"whole": str(int(each.low)), "number": "0.5", "choice": each.choices and each.choices[0]}
+    return (each.flag,) if each.kind in ("flag", "switch") else (each.flag, values.get(each.kind, "x = 1"))
+
+
+EVERY = [word for each in TRAINING_FIELDS for word in option(each)]
 
 
 def config(*words):
     return training_config(parser(None, None).parse_args(["build", "folder", "--trigger", "x", *words]))
 
 
-def test_without_words_it_is_the_usual_config():
-    assert config() == TrainingConfig()
+def test_without_options_it_is_the_default_config():
+    assert replace(config(), automatic=()) == TrainingConfig()
+    assert config().automatic == ("network_dim", "network_alpha", "learning_rate", "warmup")
+
+
+def test_the_scheduler_constant_alone_is_trained_without_a_warm_up():
+    made = config("--scheduler", "constant", "--checkpoint", "/sdxl.safetensors")
+    assert made.warmup == 0
+    assert [p.message for p in trainer("sd-scripts").problems(made, ()) if p.code == "config"] == []
+
+
+def test_every_field_of_a_config_has_an_option():
+    made = vars(parser(None, None).parse_args(["build", "folder", "--trigger", "x", *EVERY]))
+    given = {name.removeprefix("training_") for name in made if name.startswith("training_")}
+    assert given == {each.name for each in fields(TrainingConfig)} - {"automatic"}
+
+
+def test_a_flag_can_be_turned_off():
+    assert config("--no-cache-latents").cache_latents is False
+    assert config("--no-fp8-base").fp8_base is False
+    assert config().fp8_base is None
+
+
+def test_options_override_a_preset():
+    made = config("--preset", "anime character or style (Prodigy)", "--network-dim", "24")
+    assert (made.optimizer, made.learning_rate, made.network_dim, made.network_alpha) == ("Prodigy", 1.0, 24, 16.0)
+
+
+def test_a_preset_of_another_base_model_is_refused_with_those_there_are():
+    with pytest.raises(SettingsError, match=r"for FLUX.1 dev: choose one of .*ai-toolkit's example"):
+        config("--base-model", "flux", "--preset", "subject with text encoder")
 
 
 @pytest.mark.parametrize(
@@ -33,8 +73,9 @@ def test_without_words_it_is_the_usual_config():
 def test_a_word_makes_its_field(words, field, value):
     made = config(*words)
     assert getattr(made, field) == value
-    others = [each.name for each in fields(made) if each.name != field]
-    assert all(getattr(made, other) == getattr(TrainingConfig(), other) for other in others)
+    followers = set(config().automatic)
+    others = {each.name for each in fields(made)} - {field} - followers
+    assert all(getattr(made, other) == getattr(TrainingConfig(), other) for other in others - {"automatic"})
 
 
 def test_the_seed_of_a_random_order_is_another():

@@ -3,12 +3,14 @@
 import json
 import os
 import shutil
+from dataclasses import asdict
 from importlib import import_module
 
 import pytest
 from PIL import Image
 
 from lorads_core.store import captions
+from lorads_core.trainers.defaults import make_config
 
 from .pack import ROOT, as_lists, loaded
 
@@ -233,12 +235,88 @@ def test_a_training_config_holds_what_its_widgets_say(pack, base):
     assert config.sample_prompts == ("a cat", "a dog")
 
 
-def test_a_node_has_an_input_for_a_field_of_that_name_only(pack):
-    inputs = {each.id: each for each in pack.nodes["LoradsTrainingConfig"].define_schema().inputs}
-    usual = call(pack, "LoradsTrainingConfig").args[0]
-    for name, each in inputs.items():
-        if "default" in each.options and name not in {"preset", "sample_prompts"}:
-            assert each.options["default"] == getattr(usual, name), name
+def test_widgets_left_as_they_are_make_the_default_config(pack):
+    made = call(pack, "LoradsTrainingConfig").args[0]
+    assert asdict(made) == asdict(make_config({}))
+
+
+def test_a_prompt_of_an_earlier_version_runs_without_the_inputs_that_came_since(pack):
+    old = {each.id: each.options.get("default") for each in config_inputs(pack) if not each.optional}
+    made = pack.nodes["LoradsTrainingConfig"].execute(**old | {"network_dim": 16, "learning_rate": 2e-4}).args[0]
+    assert (made.network_dim, made.learning_rate, made.keep_tokens, made.weight_decay) == (16, 2e-4, 1, None)
+    assert made.automatic == ("network_alpha", "warmup")
+
+
+def test_what_is_set_in_a_widget_does_not_follow_the_optimizer(pack):
+    made = call(pack, "LoradsTrainingConfig", optimizer="Prodigy", weight_decay=0.1, fp8_base="off").args[0]
+    assert (made.learning_rate, made.warmup, made.weight_decay, made.fp8_base) == (1.0, 0.0, 0.1, False)
+    assert call(pack, "LoradsTrainingConfig", optimizer="Prodigy", learning_rate=0.5).args[0].learning_rate == 0.5
+
+
+# Workflows store values by position: this order only ever grows at its end.
+INPUTS = [
+    "preset",
+    "base_model",
+    "checkpoint",
+    "network_dim",
+    "network_alpha",
+    "resolution",
+    "batch_size",
+    "epochs",
+    "repeats",
+    "learning_rate",
+    "seed",
+    "network",
+    "conv_dim",
+    "network_dropout",
+    "text_encoder_learning_rate",
+    "optimizer",
+    "scheduler",
+    "warmup",
+    "gradient_accumulation_steps",
+    "min_snr_gamma",
+    "noise_offset",
+    "v_prediction",
+    "shuffle_caption",
+    "caption_dropout",
+    "flip_aug",
+    "color_aug",
+    "random_crop",
+    "masked_loss",
+    "bucket_no_upscale",
+    "regularization_method",
+    "regularization_repeats",
+    "prior_loss_weight",
+    "cache_latents",
+    "gradient_checkpointing",
+    "mixed_precision",
+    "save_every_epochs",
+    "sample_prompts",
+    "clip_l",
+    "t5xxl",
+    "ae",
+    "keep_tokens",
+    "caption_variants",
+    "max_token_length",
+    "weight_decay",
+    "conv_alpha",
+    "processes",
+    "max_bucket_side",
+    "bucket_step",
+    "sample_every_epochs",
+    "fp8_base",
+    "cache_text_encoder_outputs",
+]
+
+
+def config_inputs(pack):
+    return pack.nodes["LoradsTrainingConfig"].define_schema().inputs
+
+
+def test_inputs_of_the_training_config_have_their_order(pack):
+    inputs = config_inputs(pack)
+    assert [each.id for each in inputs] == INPUTS
+    assert [each.id for each in inputs if not each.optional] == INPUTS[: INPUTS.index("keep_tokens")]
 
 
 def test_pictures_of_a_graph_are_kept_and_indexed(pack, base):

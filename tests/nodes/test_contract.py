@@ -58,6 +58,8 @@ def test_these_are_the_nodes(pack):
 def test_inputs_are_what_execute_takes(node):
     inputs = {each.id: each.optional for each in node.define_schema().inputs}
     parameters = inspect.signature(node.execute).parameters
+    if [each.kind for each in parameters.values()] == [inspect.Parameter.VAR_KEYWORD]:
+        return  # made from a table: it takes what the table has
     assert list(inputs) == list(parameters)
     has_default = {name: each.default is not each.empty for name, each in parameters.items()}
     assert inputs == has_default

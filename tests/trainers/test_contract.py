@@ -10,6 +10,7 @@ from lorads_core.errors import TrainerError
 from lorads_core.model import TrainingConfig
 from lorads_core.networks import NETWORK_NAMES
 from lorads_core.trainers import Subset, trainer, trainers
+from lorads_core.training_fields import ANY, TRAINING_FIELDS
 
 FOLDER, OUTPUT = Path("/exports/cat"), Path("/exports/cat-lora")
 SUBSETS = (
@@ -20,59 +21,48 @@ SUBSETS = (
 WITHOUT_REGULARIZATION = {"comfyui"}
 FLUX = {"base_model": "flux", "clip_l": "/clip_l", "t5xxl": "/t5xxl", "ae": "/ae", "checkpoint": "/flux"}
 
-# Every field with another value than its usual one, and with what gives it a meaning.
-CHANGES = {
-    "base_model": ({}, "sd15"),
-    "checkpoint": ({}, "/other.safetensors"),
-    "clip_l": (FLUX, "/other"),
-    "t5xxl": (FLUX, "/other"),
-    "ae": (FLUX, "/other"),
-    "v_prediction": ({}, True),
-    "network": ({}, "locon"),
-    "network_dim": ({}, 24),
-    "network_alpha": ({}, 4.0),
-    "conv_dim": ({"network": "locon"}, 4),
-    "conv_alpha": ({"network": "locon"}, 2.0),
-    "network_dropout": ({}, 0.1),
-    "resolution": ({}, 768),
-    "batch_size": ({}, 4),
-    "gradient_accumulation_steps": ({}, 2),
-    "processes": ({}, 2),
-    "epochs": ({}, 7),
-    "repeats": ({}, 3),
-    "regularization_repeats": ({}, 3),
-    "regularization_method": ({"batch_size": 1}, "preservation"),
-    "prior_loss_weight": ({}, 0.5),
-    "learning_rate": ({}, 2e-4),
-    "text_encoder_learning_rate": ({}, 5e-5),
-    "scheduler": ({}, "linear"),
-    "warmup": ({}, 0.1),
-    "optimizer": ({}, "AdamW"),
-    "weight_decay": ({}, 0.02),
-    "mixed_precision": ({}, "fp16"),
-    "fp8_base": ({}, True),
-    "gradient_checkpointing": ({}, False),
-    "cache_latents": ({}, False),
-    "cache_text_encoder_outputs": ({}, False),
-    "max_token_length": ({}, 150),
-    "shuffle_caption": ({}, True),
-    "keep_tokens": ({"shuffle_caption": True}, 3),
-    "caption_dropout": ({}, 0.1),
-    "caption_variants": ({}, True),
-    "flip_aug": ({}, True),
-    "color_aug": ({"cache_latents": False}, True),
-    "random_crop": ({"cache_latents": False}, True),
-    "masked_loss": ({}, "alpha"),
-    "min_snr_gamma": ({}, 5.0),
-    "noise_offset": ({}, 0.05),
-    "max_bucket_side": ({}, 1536),
-    "bucket_step": ({}, 128),
-    "bucket_no_upscale": ({}, True),
-    "sample_prompts": ({}, ("a cat",)),
-    "sample_every_epochs": ({"sample_prompts": ("a cat",)}, 2),
-    "save_every_epochs": ({}, 2),
-    "seed": ({}, 7),
+# What gives a field a meaning where its row's `when` does not say it, and a value where the rule below has none.
+CONTEXTS = {
+    "regularization_method": {"batch_size": 1},
+    "color_aug": {"cache_latents": False},
+    "random_crop": {"cache_latents": False},
 }
+VALUES = {
+    "base_model": "sd15",
+    "network": "locon",
+    "network_dropout": 0.1,
+    "scheduler": "linear",
+    "optimizer": "AdamW",
+    "max_token_length": 150,
+    "max_bucket_side": 1536,
+    "resolution": 768,
+    "bucket_step": 128,
+    "fp8_base": True,
+    "cache_text_encoder_outputs": False,
+}
+
+
+def context(each):
+    """Return the values of other fields with which a field counts."""
+    found = dict(CONTEXTS.get(each.name, {}))
+    if "flux" in each.when.families and len(each.when.families) == 1:
+        found |= FLUX
+    for other, wanted in each.when.values.items():
+        if getattr(TrainingConfig(), other) not in wanted:
+            found[other] = {"true": True, ANY: ("a cat",)}.get(wanted[0], wanted[0])
+    return found
+
+
+def another(each):
+    """Return a value of a field that is not its default."""
+    if each.name in VALUES:
+        return VALUES[each.name]
+    if each.kind == "number":
+        return (each.default or 0.01) / 2 if each.high > 1 else (each.default or 0.02) * 2
+    if each.kind == "choice":
+        return next(choice for choice in each.choices if choice != each.default)
+    values = {"flag": not each.default, "lines": ("a cat",), "file": "/other.safetensors"}
+    return values[each.kind] if each.kind in values else (each.default or 3) + 1
 
 
 @pytest.fixture(params=trainers())
@@ -102,21 +92,22 @@ def errors(each, config):
     return [p.message for p in each.problems(config, of_config(each, config)) if p.severity == "error"]
 
 
-def test_every_field_is_looked_at():
-    assert list(CHANGES) == [field.name for field in fields(TrainingConfig)]
+def test_every_field_of_a_config_has_a_row():
+    rows = [each.name for each in TRAINING_FIELDS]
+    assert sorted(rows) == sorted({each.name for each in fields(TrainingConfig)} - {"automatic"})
 
 
-@pytest.mark.parametrize("field", CHANGES)
+@pytest.mark.parametrize("field", TRAINING_FIELDS, ids=lambda each: each.name)
 def test_a_field_reaches_the_trainer_or_is_reported(each, field):
-    context, value = CHANGES[field]
-    before = replace(TrainingConfig(checkpoint="/base.safetensors"), **context)
-    after = replace(before, **{field: value})
+    before = replace(TrainingConfig(checkpoint="/base.safetensors"), **context(field))
+    after = replace(before, **{field.name: another(field)})
+    assert after != before
     new = told(each, after) ^ told(each, before)
     if errors(each, after):
-        assert any(code for code, _ in new), field
+        assert any(code for code, _ in new), field.name
         return
     reported = any(code == "not-in-trainer" for code, _ in new)
-    assert reported or made(each, after) != made(each, before), f"{each.name} drops {field} in silence"
+    assert reported or made(each, after) != made(each, before), f"{each.name} drops {field.name} in silence"
 
 
 @pytest.mark.parametrize("base", BASE_MODEL_NAMES)

@@ -1,0 +1,107 @@
+"""Default rank, alpha, learning rate and warm-up, which follow network, base model, optimizer and scheduler.
+
+They are used where a person set none; `TrainingConfig.automatic` names the fields that were chosen here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING, Any
+
+from ..base_models import base_model
+from ..model import TrainingConfig
+from ..networks import network
+from ..training_fields import TRAINING_FIELDS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+AUTOMATIC = tuple(each.name for each in TRAINING_FIELDS if each.is_automatic)
+"""The fields that follow others while they are not set."""
+
+_DIM = 16
+# LoHa: the rank of a product is up to the square of each factor's (LyCORIS, docs/Network-Args.md: dim of 32 at most).
+# DoRA: half of LoRA's rank does as well, at a slightly lower rate (its authors' README, github.com/NVlabs/DoRA).
+_SMALL_DIM = 8
+_RATE = 1e-4
+_DORA_RATE = 8e-5
+# Lion's paper (arXiv 2302.06675, section 5): a rate 3 to 10 times smaller than AdamW's.
+_LION_SHARE = 3
+_ADAPTIVE_RATE = 1.0
+_WARMUP = 0.05
+
+
+def make_config(given: Mapping[str, Any]) -> TrainingConfig:
+    """Return the config of the values that a person set; the others get their defaults.
+
+    Raises:
+        SettingsError: there is no such base model or network.
+    """
+    return change_config(TrainingConfig(automatic=AUTOMATIC), given)
+
+
+def change_config(config: TrainingConfig, given: Mapping[str, Any]) -> TrainingConfig:
+    """Return a config with some values set, or unset where they are None; what is automatic in it follows them.
+
+    Raises:
+        SettingsError: there is no such base model or network.
+    """
+    unset = {name for name in given if given[name] is None and name in AUTOMATIC}
+    automatic = {name for name in config.automatic if name not in given} | unset
+    values = {name: value for name, value in given.items() if name not in unset}
+    return _chosen(replace(config, **values), tuple(name for name in AUTOMATIC if name in automatic))
+
+
+def stored_config(values: Mapping[str, Any]) -> TrainingConfig:
+    """Return the config of a manifest or of the store, which an earlier version may have written.
+
+    What such a version did not have gets its fixed default, and nothing in it is automatic: so it was trained.
+    """
+    defaults = {each.name: each.default for each in fields(TrainingConfig)}
+    found: dict[str, Any] = {name: value for name, value in values.items() if name in defaults}
+    for name, value in found.items():
+        if isinstance(defaults[name], tuple):
+            found[name] = tuple(value)  # JSON has lists only
+    return TrainingConfig(**found)
+
+
+def _chosen(config: TrainingConfig, automatic: tuple[str, ...]) -> TrainingConfig:
+    """Choose the automatic values one after the other, as alpha follows the rank."""
+    for name in AUTOMATIC:
+        if name in automatic:
+            config = replace(config, **{name: _CHOICES[name](config)})
+    return replace(config, automatic=automatic)
+
+
+def is_adaptive(optimizer: str) -> bool:
+    """Whether an optimizer finds the learning rate itself, so that the one given only scales it."""
+    return optimizer.startswith(("Prodigy", "DAdapt"))
+
+
+def _dim(config: TrainingConfig) -> int:
+    kind = network(config.network)
+    return _SMALL_DIM if kind.hadamard or kind.decomposed else _DIM
+
+
+def _alpha(config: TrainingConfig) -> float:
+    # Half of the rank is usual; ai-toolkit's example for Flux (train_lora_flux_24gb.yaml) has the whole.
+    return float(config.network_dim if base_model(config.base_model).family == "flux" else config.network_dim / 2)
+
+
+def _rate(config: TrainingConfig) -> float:
+    if is_adaptive(config.optimizer):
+        return _ADAPTIVE_RATE
+    rate = _DORA_RATE if network(config.network).decomposed else _RATE
+    if "Lion" in config.optimizer:
+        return float(f"{rate / _LION_SHARE:.1g}")  # one digit: 3e-05, not 3.3333e-05
+    return rate
+
+
+def _warmup(config: TrainingConfig) -> float:
+    # Prodigy's README: no warm-up, or one with safeguard_warmup. D-Adaptation's estimate needs none either.
+    if config.scheduler == "constant" or is_adaptive(config.optimizer):
+        return 0.0
+    return _WARMUP
+
+
+_CHOICES = {"network_dim": _dim, "network_alpha": _alpha, "learning_rate": _rate, "warmup": _warmup}

@@ -1,0 +1,308 @@
+"""The training options, one row per field of `TrainingConfig`: type, range, default, unit, help, and when it counts.
+
+The node's inputs, the command line's options, range checks, presets, docs/training-options.md and the contract tests of
+trainers read this table. The order of rows is that of the node's inputs: ComfyUI stores a workflow's values by
+position, so that a new row goes to the end.
+"""
+
+from __future__ import annotations
+
+from dataclasses import MISSING, dataclass, field, fields
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from .base_models import BASE_MODEL_NAMES
+from .model import MaskedLoss, RegularizationMethod, TrainingConfig
+from .networks import NETWORK_NAMES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .base_models import Family
+
+Kind = Literal["whole", "number", "flag", "switch", "choice", "text", "lines", "file", "toml"]
+"""The type of a value: ``switch`` is a flag that may be left to the trainer, ``lines`` several texts, one per line."""
+
+OPTIMIZERS = (
+    "AdamW8bit", "AdamW", "AdaFactor", "Prodigy", "Lion", "Lion8bit", "PagedAdamW8bit", "PagedAdamW", "PagedLion8bit",
+    "DAdaptAdam", "DAdaptLion", "SGDNesterov", "SGDNesterov8bit",
+)  # fmt: skip
+SCHEDULERS = ("cosine", "constant", "constant_with_warmup", "linear", "cosine_with_restarts", "polynomial", "rex")
+PRECISIONS = ("bf16", "fp16", "no")
+"""Offered by name, as sd-scripts calls them; each trainer says itself which of them it lacks."""
+
+ANY = "*"
+"""In `When.values`: the other field must be set, to whatever value."""
+
+
+@dataclass(frozen=True, slots=True)
+class When:
+    """When a field counts: for these families (empty: for all), and with these values of other fields, as text."""
+
+    families: tuple[Family, ...] = ()
+    values: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingField:
+    """One training option. ``low`` and ``high`` are the range of a number, in ``unit``; ``step`` is a widget's step.
+
+    ``unset`` says what is used where nothing is set, if that is not a fixed default; a widget, which always holds a
+    value, shows ``blank`` for it. ``zero`` says what a 0 in the config stands for. ``folders`` are the ComfyUI folders
+    that hold a file. ``own`` is a person's own, which no preset changes. ``option`` is the command line's option where
+    it is not the field's name. ``added`` marks rows that came after the first release of the node: their inputs are
+    optional, so that workflows and API prompts without them still run.
+    """
+
+    name: str
+    kind: Kind
+    group: str
+    help: str
+    low: float = 0
+    high: float = 0
+    step: float = 0
+    unit: str = ""
+    choices: tuple[str, ...] = ()
+    folders: tuple[str, ...] = ()
+    unset: str = ""
+    blank: float = 0
+    zero: str = ""
+    when: When = When()
+    advanced: bool = True
+    own: bool = False
+    label: str = ""
+    option: str = ""
+    added: bool = False
+
+    @property
+    def default(self) -> Any:  # noqa: ANN401 - of the field's own type
+        """The value of a config in which nothing is set."""
+        return _DEFAULTS[self.name]
+
+    @property
+    def title(self) -> str:
+        """What messages call it."""
+        return self.label or self.name.replace("_", " ")
+
+    @property
+    def flag(self) -> str:
+        """The option of the command line."""
+        return f"--{self.option or self.name.replace('_', '-')}"
+
+    @property
+    def is_automatic(self) -> bool:
+        """Whether LoRADS chooses the value where none is set; see `trainers.defaults`."""
+        return bool(self.unset) and self.default is not None
+
+    @property
+    def lowest(self) -> float:
+        """The lowest value of a widget, which needs one for "not set"."""
+        if self.unset:
+            return min(self.low, self.blank)
+        return 0 if self.zero else self.low
+
+
+_DEFAULTS: Mapping[str, Any] = {
+    each.name: each.default for each in fields(TrainingConfig) if each.default is not MISSING
+}
+
+# No signal-to-noise ratios, noise offsets or predicted velocities in flow matching (sd-scripts 0.10.1,
+# ``flux_train_network.py``).
+_NOISE = When(families=("sd15", "sdxl"))
+_FLUX = When(families=("flux",))
+_CONVOLUTIONS = When(values={"network": ("locon", "loha")})
+# sd-scripts stops at a warm-up with the scheduler constant.
+_WARMED_UP = When(values={"scheduler": tuple(name for name in SCHEDULERS if name != "constant")})
+_MOST = 100_000
+"""Epochs, repeats: beyond any training, below what overflows a trainer's counters."""
+
+TRAINING_FIELDS: tuple[TrainingField, ...] = (
+    TrainingField(
+        "base_model", "choice", "base model", "Kind of base model: decides the trainer's script and how captions are"
+        " written.", choices=BASE_MODEL_NAMES, advanced=False, own=True,
+    ),
+    TrainingField(
+        "checkpoint", "file", "base model", "The base model's file.", folders=("checkpoints", "diffusion_models"),
+        advanced=False, own=True,
+    ),
+    TrainingField(
+        "network_dim", "whole", "network", "Rank of the network: a higher rank holds more and makes a larger file.",
+        1, 1024, 1, label="network dim", unset="16; 8 for loha and dora", advanced=False,
+    ),
+    TrainingField(
+        "network_alpha", "number", "network", "Alpha: the network is scaled by alpha / dim.",
+        1e-6, 4096, 0.5, unset="half of network_dim; for Flux, all of it", advanced=False,
+    ),
+    TrainingField(
+        "resolution", "whole", "steps", "Side of a square image; other shapes get buckets of the same area.",
+        64, 8192, 64, "pixels", zero="the base model's own", advanced=False,
+    ),
+    TrainingField("batch_size", "whole", "steps", "Images per step.", 1, 4096, 1, "images", advanced=False),
+    TrainingField(
+        "epochs", "whole", "steps", "Passes over the dataset.", 1, _MOST, 1, label="number of epochs", advanced=False
+    ),
+    TrainingField(
+        "repeats", "whole", "steps", "How often an epoch shows each training image.", 1, _MOST, 1,
+        label="number of repeats", advanced=False,
+    ),
+    TrainingField(
+        "learning_rate", "number", "learning", "Learning rate of the network.", 1e-12, 100, 1e-5,
+        unset="1e-4; 8e-5 for dora, a third of it for Lion, 1 for Prodigy and D-Adaptation", advanced=False,
+    ),
+    TrainingField(
+        "seed", "whole", "running", "Random seed of the training.", 0, 2**32 - 1, 1, advanced=False, own=True,
+        option="training-seed",  # --seed is that of the order random
+    ),
+    TrainingField(
+        "network", "choice", "network", "Type of network: lora for most; locon, loha and lokr train convolutions too;"
+        " dora separates magnitude and direction.", choices=NETWORK_NAMES, advanced=False,
+    ),
+    TrainingField(
+        "conv_dim", "whole", "network", "Rank in the convolution layers.", 0, 1024, 1, label="convolution dim",
+        zero="as network_dim", when=_CONVOLUTIONS,
+    ),
+    TrainingField(
+        "network_dropout", "number", "network", "Share of the network that each step drops, against overfitting.",
+        0, 0.9, 0.01,
+    ),
+    TrainingField(
+        "text_encoder_learning_rate", "number", "learning", "Learning rate of the text encoders; 0 does not train"
+        " them.", 0, 100, 1e-5,
+    ),
+    TrainingField(
+        "optimizer", "choice", "learning", "Optimizer. Prodigy and D-Adaptation find the learning rate themselves and"
+        " need 1.", choices=OPTIMIZERS,
+    ),
+    TrainingField("scheduler", "choice", "learning", "Schedule of the learning rate.", choices=SCHEDULERS),
+    TrainingField(
+        "warmup", "number", "learning", "Share of all steps in which the learning rate rises.", 0, 0.99, 0.01,
+        label="warm-up", unset="0.05; 0 for the scheduler constant, Prodigy and D-Adaptation", blank=-1,
+        when=_WARMED_UP,
+    ),
+    TrainingField(
+        "gradient_accumulation_steps", "whole", "steps", "Batches that make one step together: a larger batch for less"
+        " memory.", 1, 4096, 1, "batches", label="gradient accumulation",
+    ),
+    TrainingField(
+        "min_snr_gamma", "number", "learning", "Min-SNR weighting: gives timesteps of little noise less weight; 5 is"
+        " usual, 0 is off.", 0, 100, 0.5, label="min SNR gamma", when=_NOISE,
+    ),
+    TrainingField(
+        "noise_offset", "number", "learning", "Noise that all pixels share, for darker and brighter images; about"
+        " 0.05, 0 is off.", 0, 1, 0.01, when=_NOISE,
+    ),
+    TrainingField(
+        "v_prediction", "flag", "base model", "For base models that predict velocity, such as NoobAI v-pred; with zero"
+        " terminal SNR.", when=_NOISE,
+    ),
+    TrainingField(
+        "shuffle_caption", "flag", "captions", "Shuffle the tags of a caption each time; trigger, counts and"
+        " characters stay in front.",
+    ),
+    TrainingField(
+        "caption_dropout", "number", "captions", "Share of images that are shown without a caption.", 0, 0.99, 0.01
+    ),
+    TrainingField("flip_aug", "flag", "images", "Mirror half of the images; not for faces and letters."),
+    TrainingField(
+        "color_aug", "flag", "images", "Change colours a little each time; turn cache_latents off for it."
+    ),
+    TrainingField(
+        "random_crop", "flag", "images", "Crop at random instead of around the centre; turn cache_latents off for it."
+    ),
+    TrainingField(
+        "masked_loss", "choice", "images", "Train only what a mask shows: the alpha channel, or a file"
+        " NAME-masklabel.png beside the image (sidecar).", choices=get_args(MaskedLoss),
+    ),
+    TrainingField(
+        "bucket_no_upscale", "flag", "images", "Never enlarge a small image; it gets a bucket of its own size."
+    ),
+    TrainingField(
+        "regularization_method", "choice", "regularization", "Train on the regularization images too (prior), or"
+        " preserve what the base model makes of their captions (preservation).",
+        choices=get_args(RegularizationMethod),
+    ),
+    TrainingField(
+        "regularization_repeats", "whole", "regularization", "How often an epoch shows each regularization image.",
+        1, _MOST, 1, label="number of regularization repeats",
+    ),
+    TrainingField(
+        "prior_loss_weight", "number", "regularization", "Weight of the loss of regularization images; training images"
+        " have 1.", 0, 100, 0.05,
+    ),
+    TrainingField(
+        "cache_latents", "flag", "running", "Encode each image once, before training: faster, for some disk space."
+    ),
+    TrainingField(
+        "gradient_checkpointing", "flag", "running", "Much less graphics memory for slower steps."
+    ),
+    TrainingField(
+        "mixed_precision", "choice", "running", "Numeric precision: bf16, fp16 for older graphics cards, no for 32"
+        " bits.", choices=PRECISIONS,
+    ),
+    TrainingField(
+        "save_every_epochs", "whole", "running", "Save a LoRA after every so many epochs, to compare them.",
+        1, _MOST, 1, "epochs", label="number of epochs between saved files",
+    ),
+    TrainingField(
+        "sample_prompts", "lines", "running", "Prompts that the trainer draws as samples during training, one per"
+        " line.", own=True, option="sample-prompt",
+    ),
+    TrainingField(
+        "clip_l", "file", "base model", "Flux's CLIP text encoder.", folders=("text_encoders",), when=_FLUX, own=True
+    ),
+    TrainingField(
+        "t5xxl", "file", "base model", "Flux's T5 text encoder.", folders=("text_encoders",), when=_FLUX, own=True
+    ),
+    TrainingField("ae", "file", "base model", "Flux's autoencoder (VAE).", folders=("vae",), when=_FLUX, own=True),
+    TrainingField(
+        "keep_tokens", "whole", "captions", "Tags at the front that are not shuffled, at least.", 0, 225, 1, "tags",
+        when=When(values={"shuffle_caption": ("true",)}), added=True,
+    ),
+    TrainingField(
+        "caption_variants", "flag", "captions", "Lines of a caption are variants: one of them is taken at random each"
+        " time.", added=True,
+    ),
+    TrainingField(
+        "max_token_length", "whole", "captions", "Longest caption; longer ones are cut.", 1, 4096, 1, "tokens",
+        zero="the longest that the base model takes", added=True,
+    ),
+    TrainingField(
+        "weight_decay", "number", "learning", "Weight decay of the optimizer.", 0, 100, 0.01,
+        unset="the optimizer's own", blank=-1, added=True,
+    ),
+    TrainingField(
+        "conv_alpha", "number", "network", "Alpha in the convolution layers.", 0, 4096, 0.5, label="convolution alpha",
+        zero="as network_alpha", when=_CONVOLUTIONS, added=True,
+    ),
+    TrainingField(
+        "processes", "whole", "running", "Processes that train together, one per graphics card.", 1, 1024, 1,
+        label="number of processes", added=True,
+    ),
+    TrainingField(
+        "max_bucket_side", "whole", "images", "Longest side of a bucket.", 64, 16384, 64, "pixels",
+        label="longest bucket side", zero="twice the resolution", added=True,
+    ),
+    TrainingField(
+        "bucket_step", "whole", "images", "Sides of buckets are multiples of this.", 1, 1024, 1, "pixels", added=True
+    ),
+    TrainingField(
+        "sample_every_epochs", "whole", "running", "Draw samples after every so many epochs.", 1, _MOST, 1, "epochs",
+        label="number of epochs between samples", when=When(values={"sample_prompts": (ANY,)}), added=True,
+    ),
+    TrainingField(
+        "fp8_base", "switch", "running", "Load the base model's weights in 8 bits: half the memory for them.",
+        unset="on for Flux", added=True,
+    ),
+    TrainingField(
+        "cache_text_encoder_outputs", "switch", "running", "Encode each caption once, before training: faster, and"
+        " frees the text encoders' memory.", unset="on wherever captions stay the same", added=True,
+    ),
+)  # fmt: skip
+"""Every option of a training, in the order of the node's inputs."""
+
+
+def training_field(name: str) -> TrainingField:
+    """Return the row of a field of `TrainingConfig`."""
+    return _BY_NAME[name]
+
+
+_BY_NAME: Mapping[str, TrainingField] = {each.name: each for each in TRAINING_FIELDS}

@@ -1,0 +1,65 @@
+"""Rank, alpha, learning rate and warm-up follow other options while they are not set."""
+
+import json
+from dataclasses import asdict, replace
+
+import pytest
+
+from lorads_core.model import TrainingConfig
+from lorads_core.trainers import checks
+from lorads_core.trainers.defaults import change_config, make_config, stored_config
+
+
+def values(config):
+    return config.network_dim, config.network_alpha, config.learning_rate, config.warmup
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, (16, 8.0, 1e-4, 0.05)),
+        ({"scheduler": "constant"}, (16, 8.0, 1e-4, 0.0)),
+        ({"scheduler": "constant_with_warmup"}, (16, 8.0, 1e-4, 0.05)),
+        ({"optimizer": "Prodigy"}, (16, 8.0, 1.0, 0.0)),
+        ({"optimizer": "DAdaptAdam"}, (16, 8.0, 1.0, 0.0)),
+        ({"optimizer": "PagedLion8bit"}, (16, 8.0, 3e-5, 0.05)),
+        ({"network": "loha"}, (8, 4.0, 1e-4, 0.05)),
+        ({"network": "dora"}, (8, 4.0, 8e-5, 0.05)),
+        ({"network": "dora", "optimizer": "Lion"}, (8, 4.0, 3e-5, 0.05)),
+        ({"base_model": "flux"}, (16, 16.0, 1e-4, 0.05)),
+        ({"network_dim": 32}, (32, 16.0, 1e-4, 0.05)),
+        ({"network": "loha", "network_dim": 4, "network_alpha": 1.0}, (4, 1.0, 1e-4, 0.05)),
+        ({"optimizer": "Prodigy", "learning_rate": 1e-4, "warmup": 0.1}, (16, 8.0, 1e-4, 0.1)),
+    ],
+)
+def test_what_is_not_set_follows_what_is(given, expected):
+    assert values(make_config(given)) == expected
+
+
+@pytest.mark.parametrize("network", ["lora", "locon", "loha", "dora"])
+@pytest.mark.parametrize("optimizer", ["AdamW8bit", "Prodigy", "Lion", "DAdaptLion"])
+@pytest.mark.parametrize("scheduler", ["cosine", "constant"])
+def test_defaults_are_refused_and_doubted_by_no_check(network, optimizer, scheduler):
+    config = make_config({"network": network, "optimizer": optimizer, "scheduler": scheduler})
+    assert [*checks.refusals(config), *checks.doubts(config)] == []
+
+
+def test_a_later_change_moves_only_what_is_still_automatic():
+    config = make_config({"network_dim": 32})
+    assert values(change_config(config, {"optimizer": "Prodigy"})) == (32, 16.0, 1.0, 0.0)
+    fixed = change_config(config, {"learning_rate": 2e-4})
+    assert values(change_config(fixed, {"optimizer": "Prodigy"})) == (32, 16.0, 2e-4, 0.0)
+    assert values(change_config(fixed, {"learning_rate": None, "network_dim": None})) == (16, 8.0, 1e-4, 0.05)
+
+
+def test_a_stored_config_is_read_back_as_it_was():
+    config = make_config({"sample_prompts": ("a cat",), "optimizer": "Prodigy"})
+    assert stored_config(json.loads(json.dumps(asdict(config)))) == config
+
+
+def test_a_config_that_an_earlier_version_stored_keeps_its_values():
+    old = asdict(replace(TrainingConfig(), optimizer="Prodigy", learning_rate=1e-4)) | {"gone_since": 1}
+    del old["automatic"]
+    config = stored_config(old)
+    assert (config.learning_rate, config.automatic) == (1e-4, ())
+    assert change_config(config, {"optimizer": "Lion"}).learning_rate == 1e-4

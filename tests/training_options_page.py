@@ -1,0 +1,87 @@
+"""docs/training-options.md, rendered from the table of training options: ``python -m tests.training_options_page``."""
+
+from pathlib import Path
+
+from lorads_core.cli.training_options import default_text
+from lorads_core.trainers.presets import PRESETS
+from lorads_core.training_fields import ANY, TRAINING_FIELDS
+
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "training-options.md"
+HEAD = """# Training options
+
+Every option of a training config: an input of the node **Training Config** of the same name, and an option of
+`lorads build`, `lorads export` and `lorads demo`. This page is rendered from `lorads_core/training_fields.py` by
+`python -m tests.training_options_page`; a test compares the two.
+
+An option that is *not set* is not the same as one with a fixed default: rank, alpha, learning rate and warm-up follow
+network, base model, optimizer and scheduler while they are not set. In the node, the value in the column *not set*
+leaves them so; on the command line, leave the option out. What a trainer lacks is reported before anything is written.
+"""
+
+
+def page():
+    """Return the page as Markdown."""
+    groups = dict.fromkeys(each.group for each in TRAINING_FIELDS)
+    return HEAD + "".join(_group(name) for name in groups) + _presets()
+
+
+def _group(name):
+    lines = ["", f"## {name[0].upper()}{name[1:]}", ""]
+    lines += ["| option | type | range | default | not set | counts for | meaning |", "|---|---|---|---|---|---|---|"]
+    lines += [_row(each) for each in TRAINING_FIELDS if each.group == name]
+    return "\n".join(lines) + "\n"
+
+
+def _row(each):
+    default = each.unset or each.zero or default_text(each) or "none"
+    cells = (
+        f"`{each.name}`<br>`{each.flag}`",
+        _type(each),
+        _range(each),
+        default,
+        _unset(each),
+        _when(each),
+        each.help,
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def _type(each):
+    kinds = {"whole": "whole number", "switch": "on, off or automatic", "flag": "on or off", "lines": "texts"}
+    return kinds.get(each.kind, each.kind)
+
+
+def _range(each):
+    if each.choices:
+        return ", ".join(each.choices)
+    if each.kind not in ("whole", "number"):
+        return ""
+    lowest = "0 or " if each.zero and each.low else ""
+    unit = f" {each.unit}" if each.unit else ""
+    return f"{lowest}{each.low:.10g} to {each.high:.10g}{unit}"
+
+
+def _unset(each):
+    if each.kind == "switch":
+        return "automatic"
+    return f"{each.blank:g}" if each.unset else ("0" if each.zero else "")
+
+
+def _when(each):
+    found = [f"families {', '.join(each.when.families)}"] if each.when.families else []
+    for other, wanted in each.when.values.items():
+        found.append(f"`{other}` set" if ANY in wanted else f"`{other}` {', '.join(wanted)}")
+    return "; ".join(found)
+
+
+def _presets():
+    lines = ["", "## Presets", "", "`--preset NAME`, or the node's first input; other options override it.", ""]
+    lines += ["| preset | families | sets | source |", "|---|---|---|---|"]
+    for each in PRESETS:
+        values = ", ".join(f"`{name}` {value}" for name, value in each.values.items())
+        lines.append(f"| {each.name} | {', '.join(each.families)} | {values or 'nothing'} | {each.source} |")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8", newline="\n")
