@@ -10,14 +10,14 @@ from __future__ import annotations
 from dataclasses import MISSING, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from .base_models import BASE_MODEL_NAMES
+from .base_models import FAMILIES, Family, base_model_names, checkpoint_folders, model_parts
 from .model import MaskedLoss, RegularizationMethod, TrainingConfig
-from .networks import NETWORK_NAMES
+from .networks import network_names, networks
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
-    from .base_models import Family
+    from .base_models import ModelFile
 
 Kind = Literal["whole", "number", "flag", "switch", "choice", "text", "lines", "file", "toml"]
 """The type of a value: ``switch`` is a flag that may be left to the trainer, ``lines`` several texts, one per line."""
@@ -36,10 +36,20 @@ ANY = "*"
 
 @dataclass(frozen=True, slots=True)
 class When:
-    """When a field counts: for these families (empty: for all), and with these values of other fields, as text."""
+    """When a field counts: for families of which ``fits`` is true, and with these values of other fields, as text."""
 
-    families: tuple[Family, ...] = ()
+    fits: Callable[[Family], bool] = lambda _: True
     values: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+
+    @property
+    def families(self) -> tuple[str, ...]:
+        """The names of the families that the field counts for."""
+        return tuple(each.name for each in FAMILIES if self.fits(each))
+
+    @property
+    def is_always(self) -> bool:
+        """Whether the field counts for all families, whatever the other fields are."""
+        return not self.values and len(self.families) == len(FAMILIES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +59,10 @@ class TrainingField:
     ``unset`` says what is used where nothing is set, if that is not a fixed default; a widget, which always holds a
     value, shows ``blank`` for it. ``zero`` says what a 0 in the config stands for. ``folders`` are the ComfyUI folders
     that hold a file. ``own`` is a person's own, which no preset changes. ``option`` is the command line's option where
-    it is not the field's name. ``added`` marks rows that came after the first release of the node: their inputs are
-    optional, so that workflows and API prompts without them still run.
+    it is not the field's name. ``is_part`` marks a file in ``model_files``, under the row's name. ``is_open`` means
+    that there can be values beyond ``choices``, such as the base models of lorads.toml. ``added`` marks rows that came
+    after the first release of the node: their inputs are optional, so that workflows and API prompts without them
+    still run.
     """
 
     name: str
@@ -61,7 +73,8 @@ class TrainingField:
     high: float = 0
     step: float = 0
     unit: str = ""
-    choices: tuple[str, ...] = ()
+    choices: Callable[[], tuple[str, ...]] = tuple
+    is_open: bool = False
     folders: tuple[str, ...] = ()
     unset: str = ""
     blank: float = 0
@@ -71,12 +84,13 @@ class TrainingField:
     own: bool = False
     label: str = ""
     option: str = ""
+    is_part: bool = False
     added: bool = False
 
     @property
     def default(self) -> Any:  # noqa: ANN401 - of the field's own type
         """The value of a config in which nothing is set."""
-        return _DEFAULTS[self.name]
+        return "" if self.is_part else _DEFAULTS[self.name]
 
     @property
     def title(self) -> str:
@@ -105,23 +119,40 @@ _DEFAULTS: Mapping[str, Any] = {
     each.name: each.default for each in fields(TrainingConfig) if each.default is not MISSING
 }
 
+
+def _names(*names: str) -> Callable[[], tuple[str, ...]]:
+    return lambda: names
+
+
+def _has(part: str) -> Callable[[Family], bool]:
+    return lambda family: part in family.parts
+
+
+def _part(file: ModelFile, *, added: bool = False) -> TrainingField:
+    when = When(_has(file.part))
+    return TrainingField(
+        file.part, "file", "base model", f"{file.label}.", folders=file.folders, when=when, own=True, is_part=True,
+        added=added,
+    )  # fmt: skip
+
+
 # No signal-to-noise ratios, noise offsets or predicted velocities in flow matching (sd-scripts 0.10.1,
 # ``flux_train_network.py``).
-_NOISE = When(families=("sd15", "sdxl"))
-_FLUX = When(families=("flux",))
-_CONVOLUTIONS = When(values={"network": ("locon", "loha")})
+_NOISE = When(lambda family: family.is_diffusion)
+_CONVOLUTIONS = When(values={"network": tuple(each.name for each in networks() if each.convolutions)})
 # sd-scripts stops at a warm-up with the scheduler constant.
 _WARMED_UP = When(values={"scheduler": tuple(name for name in SCHEDULERS if name != "constant")})
+_FIRST_PARTS = ("clip_l", "t5xxl", "ae")  # their inputs stand before those that were added later
 _MOST = 100_000
 """Epochs, repeats: beyond any training, below what overflows a trainer's counters."""
 
 TRAINING_FIELDS: tuple[TrainingField, ...] = (
     TrainingField(
         "base_model", "choice", "base model", "Kind of base model: decides the trainer's script and how captions are"
-        " written.", choices=BASE_MODEL_NAMES, advanced=False, own=True,
+        " written.", choices=base_model_names, is_open=True, advanced=False, own=True,
     ),
     TrainingField(
-        "checkpoint", "file", "base model", "The base model's file.", folders=("checkpoints", "diffusion_models"),
+        "checkpoint", "file", "base model", "The base model's file.", folders=checkpoint_folders(),
         advanced=False, own=True,
     ),
     TrainingField(
@@ -154,7 +185,7 @@ TRAINING_FIELDS: tuple[TrainingField, ...] = (
     ),
     TrainingField(
         "network", "choice", "network", "Type of network: lora for most; locon, loha and lokr train convolutions too;"
-        " dora separates magnitude and direction.", choices=NETWORK_NAMES, advanced=False,
+        " dora separates magnitude and direction.", choices=network_names, advanced=False,
     ),
     TrainingField(
         "conv_dim", "whole", "network", "Rank in the convolution layers.", 0, 1024, 1, label="convolution dim",
@@ -170,9 +201,9 @@ TRAINING_FIELDS: tuple[TrainingField, ...] = (
     ),
     TrainingField(
         "optimizer", "choice", "learning", "Optimizer. Prodigy and D-Adaptation find the learning rate themselves and"
-        " need 1.", choices=OPTIMIZERS,
+        " need 1.", choices=_names(*OPTIMIZERS),
     ),
-    TrainingField("scheduler", "choice", "learning", "Schedule of the learning rate.", choices=SCHEDULERS),
+    TrainingField("scheduler", "choice", "learning", "Schedule of the learning rate.", choices=_names(*SCHEDULERS)),
     TrainingField(
         "warmup", "number", "learning", "Share of all steps in which the learning rate rises.", 0, 0.99, 0.01,
         label="warm-up", unset="0.05; 0 for the scheduler constant, Prodigy and D-Adaptation", blank=-1,
@@ -210,7 +241,7 @@ TRAINING_FIELDS: tuple[TrainingField, ...] = (
     ),
     TrainingField(
         "masked_loss", "choice", "images", "Train only what a mask shows: the alpha channel, or a file"
-        " NAME-masklabel.png beside the image (sidecar).", choices=get_args(MaskedLoss),
+        " NAME-masklabel.png beside the image (sidecar).", choices=_names(*get_args(MaskedLoss)),
     ),
     TrainingField(
         "bucket_no_upscale", "flag", "images", "Never enlarge a small image; it gets a bucket of its own size."
@@ -218,7 +249,7 @@ TRAINING_FIELDS: tuple[TrainingField, ...] = (
     TrainingField(
         "regularization_method", "choice", "regularization", "Train on the regularization images too (prior), or"
         " preserve what the base model makes of their captions (preservation).",
-        choices=get_args(RegularizationMethod),
+        choices=_names(*get_args(RegularizationMethod)),
     ),
     TrainingField(
         "regularization_repeats", "whole", "regularization", "How often an epoch shows each regularization image.",
@@ -236,7 +267,7 @@ TRAINING_FIELDS: tuple[TrainingField, ...] = (
     ),
     TrainingField(
         "mixed_precision", "choice", "running", "Numeric precision: bf16, fp16 for older graphics cards, no for 32"
-        " bits.", choices=PRECISIONS,
+        " bits.", choices=_names(*PRECISIONS),
     ),
     TrainingField(
         "save_every_epochs", "whole", "running", "Save a LoRA after every so many epochs, to compare them.",
@@ -246,13 +277,7 @@ TRAINING_FIELDS: tuple[TrainingField, ...] = (
         "sample_prompts", "lines", "running", "Prompts that the trainer draws as samples during training, one per"
         " line.", own=True, option="sample-prompt",
     ),
-    TrainingField(
-        "clip_l", "file", "base model", "Flux's CLIP text encoder.", folders=("text_encoders",), when=_FLUX, own=True
-    ),
-    TrainingField(
-        "t5xxl", "file", "base model", "Flux's T5 text encoder.", folders=("text_encoders",), when=_FLUX, own=True
-    ),
-    TrainingField("ae", "file", "base model", "Flux's autoencoder (VAE).", folders=("vae",), when=_FLUX, own=True),
+    *(_part(file) for file in model_parts() if file.part in _FIRST_PARTS),
     TrainingField(
         "keep_tokens", "whole", "captions", "Tags at the front that are not shuffled, at least.", 0, 225, 1, "tags",
         when=When(values={"shuffle_caption": ("true",)}), added=True,
@@ -296,12 +321,13 @@ TRAINING_FIELDS: tuple[TrainingField, ...] = (
         "cache_text_encoder_outputs", "switch", "running", "Encode each caption once, before training: faster, and"
         " frees the text encoders' memory.", unset="on wherever captions stay the same", added=True,
     ),
+    *(_part(file, added=True) for file in model_parts() if file.part not in _FIRST_PARTS),
 )  # fmt: skip
 """Every option of a training, in the order of the node's inputs."""
 
 
 def training_field(name: str) -> TrainingField:
-    """Return the row of a field of `TrainingConfig`."""
+    """Return the row of a field of `TrainingConfig`, or of a part of its ``model_files``."""
     return _BY_NAME[name]
 
 

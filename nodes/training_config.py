@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from comfy_api.latest import io
 
-from ..lorads_core.base_models import BASE_MODELS
+from ..lorads_core.base_models import base_models
 from ..lorads_core.trainers.defaults import make_config
 from ..lorads_core.trainers.presets import PRESETS, fitted, preset_names, preset_values
 from ..lorads_core.training_fields import TRAINING_FIELDS, TrainingField, training_field
@@ -86,14 +86,11 @@ def _widget(each: TrainingField, value: Any) -> Any:  # noqa: ANN401 - of the wi
 
 def _form() -> dict[str, Any]:
     """Return what the browser needs to fill in a preset, and to show only what counts (web/training_config.js)."""
-    families = {base.name: base.family for base in BASE_MODELS}
+    families = {base.name: base.family.name for base in base_models()}
     only = {
-        each.name: {
-            "families": each.when.families or tuple(dict.fromkeys(families.values())),
-            "values": {**each.when.values},
-        }
+        each.name: {"families": each.when.families, "values": {**each.when.values}}
         for each in TRAINING_FIELDS
-        if each.when.families or each.when.values
+        if not each.when.is_always
     }
     presets = [
         {"name": each.name, "families": each.families, "values": _widgets(preset_values(each)), "source": each.source}
@@ -150,7 +147,7 @@ def _options(each: TrainingField) -> list[str]:
         case "file":
             return [_NO_FILE.get(each.name, _NONE), *host.model_names(each.folders)]
         case _:
-            return list(each.choices)
+            return list(each.choices())
 
 
 def _tooltip(each: TrainingField) -> str:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from lorads_core.base_models import FAMILIES
 from lorads_core.cli.training_options import default_text
 from lorads_core.trainers.presets import PRESETS
 from lorads_core.training_fields import ANY, TRAINING_FIELDS
@@ -52,8 +53,8 @@ def _type(each):
 
 
 def _range(each):
-    if each.choices:
-        return ", ".join(each.choices)
+    if each.choices():
+        return ", ".join(each.choices())
     if each.kind not in ("whole", "number"):
         return ""
     lowest = "0 or " if each.zero and each.low else ""
@@ -68,7 +69,7 @@ def _unset(each):
 
 
 def _when(each):
-    found = [f"families {', '.join(each.when.families)}"] if each.when.families else []
+    found = [] if len(each.when.families) == len(FAMILIES) else [f"families {', '.join(each.when.families)}"]
     for other, wanted in each.when.values.items():
         found.append(f"`{other}` set" if ANY in wanted else f"`{other}` {', '.join(wanted)}")
     return "; ".join(found)

@@ -41,7 +41,7 @@ def _how(each: TrainingField, text: Text) -> dict[str, Any]:
         case "flag" | "switch":
             return {"action": argparse.BooleanOptionalAction}
         case "choice":
-            return {"choices": each.choices}
+            return {"type": text, "metavar": "NAME"} if each.is_open else {"choices": each.choices()}
         case "whole":
             return {"type": int, "metavar": "N"}
         case "number":
@@ -55,6 +55,7 @@ def _how(each: TrainingField, text: Text) -> dict[str, Any]:
 def _help(each: TrainingField) -> str:
     text = each.help[0].lower() + each.help[1:].removesuffix(".") if each.help[1].islower() else each.help
     default = each.unset or each.zero or default_text(each)
+    text += f": {', '.join(each.choices())}, or one of lorads.toml" if each.is_open else ""
     return f"{text}{f' (default: {default})' if default else ''}".replace("%", "%%")
 
 

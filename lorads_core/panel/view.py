@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..captions.lint import LintRules, looked_at
-from ..trainers.defaults import change_config, make_config, stored_config
+from ..model import TrainingConfig
+from ..trainers.defaults import change_config, make_config
 from ..workflow.captions import draft
 from ..workflow.parse import caption_settings
 from .params import key_word
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from ..captions.caption import CaptionSettings
     from ..captions.lint import Looked
-    from ..model import Caption, Dataset, DatasetImage, ImageKey, Problem, TrainingConfig
+    from ..model import Caption, Dataset, DatasetImage, ImageKey, Problem
     from ..settings import Settings
     from ..store.connect import Store
     from ..store.datasets import Standing
@@ -91,7 +92,7 @@ def config_of(standing: Standing) -> TrainingConfig:
     It is the usual one where there was no export.
     """
     given = {"base_model": standing.base_model} if standing.base_model else {}
-    return change_config(stored_config(standing.config), given) if standing.config else make_config(given)
+    return change_config(TrainingConfig.from_json(standing.config), given) if standing.config else make_config(given)
 
 
 def config_mark(config: TrainingConfig) -> str:

@@ -8,16 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import TrainerError
 from ..export.layout import edited_texts, parsed_manifest
+from ..model import TrainingConfig
 from ..system import files
 from ..system.paths import MANIFEST
 from ..trainers.checks import settled
-from ..trainers.defaults import stored_config
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
-
-    from ..model import TrainingConfig
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -86,4 +84,4 @@ def read_export(folder: Path) -> Trainable:
             f"{folder} was edited since it was exported: {len(edited):,} files, e.g. {edited[0]}. Edit the dataset or"
             " the training config instead, and export again: a run is known by what was exported."
         )
-    return Trainable(folder, manifest, hashlib.sha256(data).hexdigest(), stored_config(manifest["config"]))
+    return Trainable(folder, manifest, hashlib.sha256(data).hexdigest(), TrainingConfig.from_json(manifest["config"]))

@@ -5,10 +5,10 @@ They are used where a person set none; `TrainingConfig.automatic` names the fiel
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ..base_models import base_model
+from ..base_models import base_model, base_model_names, model_parts
 from ..model import TrainingConfig
 from ..networks import network
 from ..training_fields import TRAINING_FIELDS
@@ -32,10 +32,10 @@ _WARMUP = 0.05
 
 
 def make_config(given: Mapping[str, Any]) -> TrainingConfig:
-    """Return the config of the values that a person set; the others get their defaults.
+    """Return the config of the values that a person set, by the names of `training_fields`; the others get defaults.
 
     Raises:
-        SettingsError: there is no such base model or network.
+        SettingsError: there is no such network.
     """
     return change_config(TrainingConfig(automatic=AUTOMATIC), given)
 
@@ -44,25 +44,14 @@ def change_config(config: TrainingConfig, given: Mapping[str, Any]) -> TrainingC
     """Return a config with some values set, or unset where they are None; what is automatic in it follows them.
 
     Raises:
-        SettingsError: there is no such base model or network.
+        SettingsError: there is no such network.
     """
     unset = {name for name in given if given[name] is None and name in AUTOMATIC}
     automatic = {name for name in config.automatic if name not in given} | unset
-    values = {name: value for name, value in given.items() if name not in unset}
-    return _chosen(replace(config, **values), tuple(name for name in AUTOMATIC if name in automatic))
-
-
-def stored_config(values: Mapping[str, Any]) -> TrainingConfig:
-    """Return the config of a manifest or of the store, which an earlier version may have written.
-
-    What such a version did not have gets its fixed default, and nothing in it is automatic: so it was trained.
-    """
-    defaults = {each.name: each.default for each in fields(TrainingConfig)}
-    found: dict[str, Any] = {name: value for name, value in values.items() if name in defaults}
-    for name, value in found.items():
-        if isinstance(defaults[name], tuple):
-            found[name] = tuple(value)  # JSON has lists only
-    return TrainingConfig(**found)
+    parts = {each.part: given[each.part] for each in model_parts() if each.part in given}
+    files = {part: file for part, file in {**config.model_files, **parts}.items() if file}
+    values = {name: value for name, value in given.items() if name not in unset and name not in parts}
+    return _chosen(replace(config, model_files=files, **values), tuple(name for name in AUTOMATIC if name in automatic))
 
 
 def _chosen(config: TrainingConfig, automatic: tuple[str, ...]) -> TrainingConfig:
@@ -85,7 +74,9 @@ def _dim(config: TrainingConfig) -> int:
 
 def _alpha(config: TrainingConfig) -> float:
     # Half of the rank is usual; ai-toolkit's example for Flux (train_lora_flux_24gb.yaml) has the whole.
-    return float(config.network_dim if base_model(config.base_model).family == "flux" else config.network_dim / 2)
+    known = config.base_model in base_model_names()  # an unknown one is refused later, with all other problems
+    is_flow = known and not base_model(config.base_model).family.is_diffusion
+    return float(config.network_dim if is_flow else config.network_dim / 2)
 
 
 def _rate(config: TrainingConfig) -> float:

@@ -5,28 +5,35 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from ..base_models import base_model
+from ..base_models import FAMILIES, base_model
 from ..errors import SettingsError
 from ..training_fields import ANY, TRAINING_FIELDS, training_field
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ..base_models import Family
     from ..model import TrainingConfig
 
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """Figures that belong together: ``values`` are fields of a training config, ``source`` is where they come from."""
+    """Options that belong together, for all base models of some families (all of them where none is named).
+
+    ``values`` are fields of a training config, ``source`` is where they come from.
+    """
 
     name: str
-    families: tuple[Family, ...]
+    named: tuple[str, ...]
     values: Mapping[str, Any]
     source: str
 
+    @property
+    def families(self) -> tuple[str, ...]:
+        """The names of the families that it is for."""
+        return self.named or tuple(each.name for each in FAMILIES)
 
-_ALL: tuple[Family, ...] = ("sdxl", "sd15", "flux")
+
+_ALL = ()
 
 PRESETS: tuple[Preset, ...] = (
     Preset("usual", _ALL, {}, "LoRADS: what a config has where nothing is said"),
@@ -104,7 +111,7 @@ def preset_values(preset: Preset) -> dict[str, Any]:
     return unset | {**preset.values}
 
 
-def preset_names(family: Family | None = None) -> tuple[str, ...]:
+def preset_names(family: str | None = None) -> tuple[str, ...]:
     """Return the names of all presets, or of a family's."""
     return tuple(dict.fromkeys(each.name for each in PRESETS if family is None or family in each.families))
 
@@ -115,7 +122,7 @@ def find_preset(name: str, base: str) -> Preset:
     Raises:
         SettingsError: there is none for it; the message names those there are.
     """
-    family = base_model(base).family
+    family = base_model(base).family.name
     for each in PRESETS:
         if each.name == name and family in each.families:
             return each
@@ -127,7 +134,7 @@ def counts(config: TrainingConfig, name: str) -> bool:
     """Tell whether a field of a config counts, as its other fields stand."""
     when = training_field(name).when
     fits = all(_fits(getattr(config, other), wanted) for other, wanted in when.values.items())
-    return fits and (not when.families or base_model(config.base_model).family in when.families)
+    return fits and when.fits(base_model(config.base_model).family)
 
 
 def _fits(value: object, wanted: tuple[str, ...]) -> bool:
@@ -139,5 +146,8 @@ def _fits(value: object, wanted: tuple[str, ...]) -> bool:
 def fitted(config: TrainingConfig) -> TrainingConfig:
     """Return a config in which fields that do not count have their defaults, as if they were not set."""
     none = {"warmup": 0.0}  # a default warm-up would stop the scheduler constant
-    away = {each.name: none.get(each.name, each.default) for each in TRAINING_FIELDS if not counts(config, each.name)}
-    return replace(config, **away)
+    idle = [each for each in TRAINING_FIELDS if not counts(config, each.name)]
+    away = {each.name: none.get(each.name, each.default) for each in idle if not each.is_part}
+    parts = {each.name for each in idle}
+    files = {part: file for part, file in config.model_files.items() if part not in parts}
+    return replace(config, **away, model_files=files)

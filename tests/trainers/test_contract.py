@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from lorads_core.base_models import BASE_MODEL_NAMES
+from lorads_core.base_models import base_model_names, model_parts
 from lorads_core.errors import TrainerError
 from lorads_core.model import TrainingConfig
-from lorads_core.networks import NETWORK_NAMES
+from lorads_core.networks import network_names
 from lorads_core.trainers import Subset, trainer, trainers
+from lorads_core.trainers.defaults import change_config
 from lorads_core.training_fields import ANY, TRAINING_FIELDS
 
 FOLDER, OUTPUT = Path("/exports/cat"), Path("/exports/cat-lora")
@@ -19,7 +20,8 @@ SUBSETS = (
 )
 # What a trainer cannot take at all; a test of its own holds it to that.
 WITHOUT_REGULARIZATION = {"comfyui"}
-FLUX = {"base_model": "flux", "clip_l": "/clip_l", "t5xxl": "/t5xxl", "ae": "/ae", "checkpoint": "/flux"}
+FILES = {"clip_l": "/clip_l", "t5xxl": "/t5xxl", "ae": "/ae"}
+FLUX = {"base_model": "flux", "model_files": FILES, "checkpoint": "/flux"}
 
 # What gives a field a meaning where its row's `when` does not say it, and a value where the rule below has none.
 CONTEXTS = {
@@ -45,7 +47,7 @@ VALUES = {
 def context(each):
     """Return the values of other fields with which a field counts."""
     found = dict(CONTEXTS.get(each.name, {}))
-    if "flux" in each.when.families and len(each.when.families) == 1:
+    if each.when.families == ("flux",):
         found |= FLUX
     for other, wanted in each.when.values.items():
         if getattr(TrainingConfig(), other) not in wanted:
@@ -60,7 +62,7 @@ def another(each):
     if each.kind == "number":
         return (each.default or 0.01) / 2 if each.high > 1 else (each.default or 0.02) * 2
     if each.kind == "choice":
-        return next(choice for choice in each.choices if choice != each.default)
+        return next(choice for choice in each.choices() if choice != each.default)
     values = {"flag": not each.default, "lines": ("a cat",), "file": "/other.safetensors"}
     return values[each.kind] if each.kind in values else (each.default or 3) + 1
 
@@ -93,14 +95,15 @@ def errors(each, config):
 
 
 def test_every_field_of_a_config_has_a_row():
-    rows = [each.name for each in TRAINING_FIELDS]
-    assert sorted(rows) == sorted({each.name for each in fields(TrainingConfig)} - {"automatic"})
+    rows = [each.name for each in TRAINING_FIELDS if not each.is_part]
+    assert sorted(rows) == sorted({each.name for each in fields(TrainingConfig)} - {"automatic", "model_files"})
+    assert {each.part for each in model_parts()} == {each.name for each in TRAINING_FIELDS if each.is_part}
 
 
 @pytest.mark.parametrize("field", TRAINING_FIELDS, ids=lambda each: each.name)
 def test_a_field_reaches_the_trainer_or_is_reported(each, field):
     before = replace(TrainingConfig(checkpoint="/base.safetensors"), **context(field))
-    after = replace(before, **{field.name: another(field)})
+    after = change_config(before, {field.name: another(field)})
     assert after != before
     new = told(each, after) ^ told(each, before)
     if errors(each, after):
@@ -110,19 +113,19 @@ def test_a_field_reaches_the_trainer_or_is_reported(each, field):
     assert reported or made(each, after) != made(each, before), f"{each.name} drops {field.name} in silence"
 
 
-@pytest.mark.parametrize("base", BASE_MODEL_NAMES)
+@pytest.mark.parametrize("base", base_model_names())
 def test_the_usual_config_is_refused_for_no_base_model(each, base):
     config = replace(TrainingConfig(**{**FLUX, "base_model": base}))
     assert errors(each, config) == []
 
 
-@pytest.mark.parametrize("network", NETWORK_NAMES)
-@pytest.mark.parametrize("base", BASE_MODEL_NAMES)
+@pytest.mark.parametrize("network", network_names())
+@pytest.mark.parametrize("base", base_model_names())
 def test_a_network_is_trained_or_refused_with_another_to_use(each, base, network):
     config = TrainingConfig(**{**FLUX, "base_model": base, "network": network})
     found = errors(each, config)
     if found:
-        assert all(any(name in message.lower() for name in NETWORK_NAMES) for message in found)
+        assert all(any(name in message.lower() for name in network_names()) for message in found)
     else:
         made(each, config)
 

@@ -7,7 +7,7 @@ import pytest
 
 from lorads_core.model import TrainingConfig
 from lorads_core.trainers import checks
-from lorads_core.trainers.defaults import change_config, make_config, stored_config
+from lorads_core.trainers.defaults import change_config, make_config
 
 
 def values(config):
@@ -53,13 +53,14 @@ def test_a_later_change_moves_only_what_is_still_automatic():
 
 
 def test_a_stored_config_is_read_back_as_it_was():
-    config = make_config({"sample_prompts": ("a cat",), "optimizer": "Prodigy"})
-    assert stored_config(json.loads(json.dumps(asdict(config)))) == config
+    config = make_config({"sample_prompts": ("a cat",), "optimizer": "Prodigy", "t5xxl": "/t5", "ae": ""})
+    assert config.model_files == {"t5xxl": "/t5"}
+    assert TrainingConfig.from_json(json.loads(json.dumps(asdict(config)))) == config
 
 
 def test_a_config_that_an_earlier_version_stored_keeps_its_values():
     old = asdict(replace(TrainingConfig(), optimizer="Prodigy", learning_rate=1e-4)) | {"gone_since": 1}
     del old["automatic"]
-    config = stored_config(old)
+    config = TrainingConfig.from_json(old)
     assert (config.learning_rate, config.automatic) == (1e-4, ())
     assert change_config(config, {"optimizer": "Lion"}).learning_rate == 1e-4

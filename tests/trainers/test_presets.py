@@ -11,14 +11,14 @@ from lorads_core.trainers.defaults import make_config
 from lorads_core.trainers.presets import PRESETS, counts, fitted
 from lorads_core.training_fields import TRAINING_FIELDS
 
-CASES = [(base, preset) for preset in PRESETS for base in BASE_MODELS if base.family in preset.families]
+CASES = [(base, preset) for preset in PRESETS for base in BASE_MODELS if base.family.name in preset.families]
 
 
 @pytest.mark.parametrize(("base", "preset"), CASES, ids=lambda each: each.name)
 def test_every_preset_is_trained_by_some_trainer_as_it_is(base, preset):
     config = fitted(make_config({"base_model": base.name, "checkpoint": "model.safetensors", **preset.values}))
-    files = {name: f"{name}.safetensors" for name in base.parts}
-    config = replace(config, **files)
+    files = {name: f"{name}.safetensors" for name in base.family.parts}
+    config = replace(config, model_files=files)
     subset = Subset("10_tom", 10, is_regularization=False, sizes=((1024, 1024),) * 8, trigger="tom")
     takes = [
         trainer.label
@@ -35,7 +35,7 @@ def test_what_does_not_count_is_as_if_it_was_not_said():
         config, base_model="pony", network="loha"
     )
     assert fitted(TrainingConfig(scheduler="constant")).warmup == 0
-    conditional = {each.name for each in TRAINING_FIELDS if each.when.families or each.when.values}
+    conditional = {each.name for each in TRAINING_FIELDS if not each.when.is_always}
     assert {name for name in conditional if counts(TrainingConfig(), name)} == {
         "v_prediction",
         "min_snr_gamma",
