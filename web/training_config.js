@@ -30,7 +30,7 @@ export function addForm(node, form) {
     }
     for (const [name, only] of Object.entries(form.only)) {
       const values = Object.entries(only.values);
-      const fits = values.every(([other, wanted]) => wanted.includes(String(widget(other)?.value)));
+      const fits = values.every(([other, wanted]) => isWanted(widget(other)?.value, wanted));
       show(widget(name), fits && only.families.includes(family()));
     }
   };
@@ -63,6 +63,14 @@ export function addForm(node, form) {
   }
   refresh();
   return refresh;
+}
+
+/**
+ * @param {unknown} value
+ * @param {string[]} wanted values as text; "*" is any that is not empty
+ */
+function isWanted(value, wanted) {
+  return wanted.includes("*") ? Boolean(value) : wanted.includes(String(value));
 }
 
 /**

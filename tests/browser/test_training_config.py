@@ -35,6 +35,8 @@ FORM = {
         "min_snr_gamma": {"families": ["sdxl"], "values": {}},
         "conv_dim": {"families": ["sdxl", "flux"], "values": {"network": ["locon", "loha"]}},
         "warmup": {"families": ["sdxl", "flux"], "values": {"scheduler": ["cosine"]}},
+        "sample_every_epochs": {"families": ["sdxl", "flux"], "values": {"sample_prompts": ["*"]}},
+        "keep_tokens": {"families": ["sdxl", "flux"], "values": {"shuffle_caption": ["true"]}},
     },
     "presets": [
         {"name": "usual", "families": ["sdxl", "flux"], "values": {"network_dim": 16, "scheduler": "cosine"}},
@@ -64,6 +66,18 @@ def test_only_what_counts_is_shown(node):
     assert node("node.size") == [300, 24 * 9], "as high as what is shown, as wide as before"
     node("put('base_model', 'flux'); put('scheduler', 'constant')")
     assert node("hidden()") == ["warmup", "min_snr_gamma"]
+
+
+def test_a_field_is_shown_once_the_text_or_the_switch_that_it_needs_is_set(node):
+    node(
+        "for (const [name, value] of [['sample_prompts', ''], ['sample_every_epochs', 1], ['shuffle_caption', false],"
+        " ['keep_tokens', 1]]) globalThis.node.widgets.push({ name, value, options: {} }); refresh()"
+    )
+    assert node("hidden()") == ["conv_dim", "clip_l", "sample_every_epochs", "keep_tokens"]
+    node("node.widgets.find((each) => each.name === 'sample_prompts').value = 'a cat'; refresh()")
+    assert node("hidden()") == ["conv_dim", "clip_l", "keep_tokens"]
+    node("node.widgets.find((each) => each.name === 'shuffle_caption').value = true; refresh()")
+    assert node("hidden()") == ["conv_dim", "clip_l"]
 
 
 def test_a_preset_fills_in_its_figures_for_the_base_model(node):
