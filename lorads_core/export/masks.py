@@ -34,7 +34,7 @@ def mask_of(picture: str) -> Path | None:
     return next((each for each in (*named, path.parent / _FOLDER / f"{path.stem}.png") if each.is_file()), None)
 
 
-def mask_marks(plan: ExportPlan) -> Iterator[str]:
+def mask_fingerprints(plan: ExportPlan) -> Iterator[str]:
     """Yield what tells a changed mask from its former self, for each picture that has one."""
     for item in _masked(plan):
         if (source := mask_of(item.image.record.path)) is not None:

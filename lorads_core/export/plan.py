@@ -14,7 +14,7 @@ from ..images.encode import ImagePolicy
 from ..model import Concept, Dataset, DatasetImage, Problem, TrainingConfig, Trigger
 from ..system.paths import slug
 from ..trainers import Schedule, Subset, trainer
-from .bucket_report import bucket_bars, named
+from .bucket_report import bucket_bars, name_images
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -116,7 +116,7 @@ def plan_export(dataset: Dataset, config: TrainingConfig, options: ExportOptions
     images = _placed(images, chosen.placements(config, subsets), schedule)
     bars = bucket_bars(chosen, config, subsets)
     return ExportPlan(
-        dataset, config, options, images, folders, schedule, tuple(named(problems, images, schedule, bars))
+        dataset, config, options, images, folders, schedule, tuple(name_images(problems, images, schedule, bars))
     )
 
 

@@ -15,7 +15,7 @@ from PIL import Image
 from ..errors import ExportError
 from ..system import files
 from .decode import decode
-from .files import DEFAULT_LIMITS, image_error, open_regular, shown, translated
+from .files import DEFAULT_LIMITS, image_error, open_regular, os_error_reason, printable_path
 from .png import encode_png
 
 if TYPE_CHECKING:
@@ -164,7 +164,7 @@ def save_image(image: Image.Image, target: Path, policy: ImagePolicy) -> None:
     Raises:
         ExportError: the target cannot be written.
     """
-    with replacing(target) as file:
+    with atomic_writer(target) as file:
         if policy.format == "png":
             file.writelines(encode_png(image))
         elif policy.format == "jpeg":
@@ -191,7 +191,7 @@ def copy_file(source: str | Path, target: Path, *, file_size: int, mtime_ns: int
     descriptor, found = open_regular(source)
     with os.fdopen(descriptor, "rb") as reader:
         _check_unchanged(source, found, file_size, mtime_ns)
-        with replacing(target) as writer:
+        with atomic_writer(target) as writer:
             copied = _copy(source, reader, writer, file_size)
             if copied != file_size:
                 raise image_error(source, "became shorter while it was copied: index its folder again.")
@@ -215,12 +215,12 @@ def link_file(source: str | Path, target: Path, *, file_size: int, mtime_ns: int
     except OSError as error:
         raise _write_error(target, error) from error
     try:
-        files.patiently(lambda: os.link(source, target))
+        files.retry_in_use(lambda: os.link(source, target))
     except OSError as error:
         if error.errno in _FULL:
             raise _write_error(target, error) from error
         raise ExportError(
-            f"{shown(source)} cannot be linked into {shown(target.parent)} ({files.reason(error)}): links need one"
+            f"{printable_path(source)} cannot be linked into {printable_path(target.parent)} ({files.file_error_reason(error)}): links need one"
             " drive that knows them. Export copies instead."
         ) from error
 
@@ -255,11 +255,11 @@ def _blocks(source: str | Path, reader: BinaryIO) -> Iterator[bytes]:
         while block := reader.read(_BLOCK):
             yield block
     except OSError as error:
-        raise translated(source, error) from error
+        raise os_error_reason(source, error) from error
 
 
 @contextmanager
-def replacing(target: Path) -> Generator[BinaryIO]:
+def atomic_writer(target: Path) -> Generator[BinaryIO]:
     """Give a new file to write to that takes the target's place when all went well, and goes away when not."""
     unfinished = target.parent / f".lorads-{uuid4().hex[:8]}"  # short: Windows takes paths of 259 characters
     try:
@@ -274,9 +274,9 @@ def replacing(target: Path) -> Generator[BinaryIO]:
 
 def _write_error(target: Path, error: OSError) -> ExportError:
     if error.errno in _FULL:
-        return ExportError(f"The disk of {shown(target.parent)} is full: free some space, then export again.")
+        return ExportError(f"The disk of {printable_path(target.parent)} is full: free some space, then export again.")
     if not target.parent.is_dir():
         return ExportError(
-            f"{shown(target)} cannot be written: its folder is not there. Make it, or choose another folder."
+            f"{printable_path(target)} cannot be written: its folder is not there. Make it, or choose another folder."
         )
-    return ExportError(f"{shown(target)} cannot be written: {files.reason(error)}.")
+    return ExportError(f"{printable_path(target)} cannot be written: {files.file_error_reason(error)}.")

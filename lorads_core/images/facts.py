@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from .exif import NO_EXIF, Exif, read_exif
 from .files import DEFAULT_LIMITS, image_error, read_file
 from .formats import read_header
-from .header import FaultError, Header
+from .header import Header, InvalidImageError
 from .icc import Profile, profile_of
 from .prompts import NO_PROMPTS, read_prompts
 from .xmp import read_orientation, read_rating
@@ -75,7 +75,7 @@ def read_facts(path: str | Path, *, limits: ImageLimits = DEFAULT_LIMITS) -> Ima
     data, found = read_file(path, limits)
     try:
         header = read_header(data, limits)
-    except FaultError as fault:
+    except InvalidImageError as fault:
         raise image_error(path, str(fault)) from fault
     exif = read_exif(header.exif) if header.exif else NO_EXIF
     orientation = orientation_of(header, exif)

@@ -22,7 +22,7 @@ STEP = "files"
 _CHUNK = 64
 
 
-def complete(
+def read_file_facts(
     records: Sequence[ImageRecord], minimum_side: int = 0, progress: Progress = no_progress
 ) -> tuple[list[ImageRecord], list[Problem]]:
     """Return the records with what their files say, in order; and one problem for each whose file is of no use.

@@ -99,7 +99,7 @@ class Host:
                 connection.execute(_PREPARE, self._limits | {"schemas": list(schemas)})
                 yield connection
         except psycopg.Error as error:
-            raise self._told(error, connected=connected) from error
+            raise self._library_error(error, connected=connected) from error
 
     @property
     def _limits(self) -> dict[str, str]:
@@ -108,7 +108,7 @@ class Host:
             "lock": str(int(1000 * self.lock_timeout)),
         }
 
-    def _told(self, error: psycopg.Error, *, connected: bool) -> LibraryError:
+    def _library_error(self, error: psycopg.Error, *, connected: bool) -> LibraryError:
         state = error.sqlstate or ""
         meaning = _BY_STATE.get(state) or _BY_STATE.get(state[:2])
         if connected and not state and isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError)):

@@ -19,9 +19,9 @@ from ..errors import LibraryError
 from ..store import model_tags as made_tags
 from ..store import tag_sets
 from ..store.images import bump_revision
-from ..system.files import reason
+from ..system.files import file_error_reason
 from ..tags import canonical
-from .sqlite_file import as_flag, as_float, as_integer, as_path, as_text, fingerprint, opened
+from .sqlite_file import as_flag, as_float, as_integer, as_path, as_text, fingerprint, open_sqlite
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -55,7 +55,7 @@ _NAMES = "Tag", "ImageTag", "Album", "AlbumImage"
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class SqliteSource:
     """A file, the library that its rows are kept under, and how its paths become those of this machine.
 
     ``paths`` tells that mapping from any other: with another one all rows are read again. ``patience`` is how many
@@ -70,7 +70,7 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class MirrorReport:
     """What reading the file met with: ``counts`` by what they count, and the tables and columns that it lacks.
 
     Counts: ``images`` (all rows), ``unavailable``, ``errors``, ``videos``, ``paths`` (that are no text, or too long),
@@ -84,7 +84,7 @@ class Tally:
     newest: str = ""
 
 
-def refresh(store: Store, source: Source) -> Tally:
+def refresh(store: Store, source: SqliteSource) -> MirrorReport:
     """Bring our rows up to date with the file, in one transaction; costs two looks at it where it has not changed.
 
     Raises:
@@ -111,7 +111,7 @@ class _Look(NamedTuple):
     settled: bool
 
 
-def _look(source: Source) -> _Look:
+def _look(source: SqliteSource) -> _Look:
     """Look at the file and at its write-ahead log, where the newest changes are."""
     what = f"Library {source.library!r}: the file {source.file}"
     try:
@@ -119,7 +119,7 @@ def _look(source: Source) -> _Look:
         log = fingerprint(source.file.with_name(f"{source.file.name}-wal"))
     except OSError as error:
         raise LibraryError(
-            f"{what} cannot be read ({reason(error)}): name the program's diffusion-toolkit.db."
+            f"{what} cannot be read ({file_error_reason(error)}): name the program's diffusion-toolkit.db."
         ) from error
     if main is None:
         raise LibraryError(
@@ -131,7 +131,7 @@ def _look(source: Source) -> _Look:
     return _Look(json.dumps([_RULES, str(source.file), source.paths, seen]), abs(age) > _COARSE)
 
 
-def _unchanged(connection: psycopg.Connection, library: str, look: _Look) -> Tally | None:
+def _unchanged(connection: psycopg.Connection, library: str, look: _Look) -> MirrorReport | None:
     """Return what the last reading met with, if the file still is as it was then."""
     row = connection.execute("SELECT mirrored FROM lorads.libraries WHERE library = %s", [library]).fetchone()
     if row is None or not row[0]:
@@ -140,13 +140,13 @@ def _unchanged(connection: psycopg.Connection, library: str, look: _Look) -> Tal
     if kept["mark"] != look.mark or not kept["settled"]:
         return None
     tally = kept["tally"]
-    return Tally(tally["counts"], tuple(tally["lacking"]), tally["oldest"], tally["newest"])
+    return MirrorReport(tally["counts"], tuple(tally["lacking"]), tally["oldest"], tally["newest"])
 
 
-def _mirror(connection: psycopg.Connection, source: Source, look: _Look) -> Tally:
+def _mirror(connection: psycopg.Connection, source: SqliteSource, look: _Look) -> MirrorReport:
     _refuse_an_index(connection, source.library)
     connection.execute(_ROOM)
-    with opened(source.file, source.library, source.patience) as file:
+    with open_sqlite(source.file, source.library, source.patience) as file:
         reading = _Reading(file, source)
         _copy(connection, "COPY mirror_images FROM STDIN", reading.images())
         _copy(connection, "COPY mirror_tags FROM STDIN", reading.tags())
@@ -155,7 +155,7 @@ def _mirror(connection: psycopg.Connection, source: Source, look: _Look) -> Tall
     counts["duplicates"] = connection.execute(_DROP_DUPLICATES).rowcount
     connection.execute("ANALYZE mirror_images, mirror_tags, mirror_albums")
     changes = sum(change(connection, source.library) for change in (_write_images, _write_tags, _write_albums))
-    tally = Tally(dict(counts), tuple(reading.lacking), _day(reading.oldest), _day(reading.newest))
+    tally = MirrorReport(dict(counts), tuple(reading.lacking), _day(reading.oldest), _day(reading.newest))
     kept = json.dumps({"mark": look.mark, "settled": look.settled, "tally": asdict(tally)})
     connection.execute(
         "INSERT INTO lorads.libraries (library, mirrored) VALUES (%s, %s)"
@@ -219,7 +219,7 @@ class _Row(NamedTuple):
 class _Reading:
     """One reading of the file; its figures are whole when all rows have been taken."""
 
-    def __init__(self, file: SqliteFile, source: Source) -> None:
+    def __init__(self, file: SqliteFile, source: SqliteSource) -> None:
         self.file = file
         self.local = source.local
         self.counts: Counter[str] = Counter()
@@ -402,7 +402,7 @@ def _write_images(connection: psycopg.Connection, library: str) -> int:
     # Nothing else of them goes by itself: vectors, prints and made tags are kept apart from the images.
     connection.execute("DELETE FROM lorads.vectors WHERE library = %s AND image_id = ANY(%s)", [library, gone])
     connection.execute("DELETE FROM lorads.prints WHERE library = %s AND image_id = ANY(%s)", [library, gone])
-    made_tags.forget_made(connection, library, gone)
+    made_tags.delete_model_tags(connection, library, gone)
     connection.execute(_STEP_ASIDE, name)
     return len(gone) + connection.execute(_IMAGES, name).rowcount
 

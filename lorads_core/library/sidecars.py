@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import CaptionError
 from ..model import Caption, Tag
-from ..system.files import reason
+from ..system.files import file_error_reason
 from ..tags import is_tag_list, parse_tag_list
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def _read_text(path: Path) -> str:
         with path.open("rb") as file:
             data = file.read(LARGEST + 1)
     except OSError as error:
-        raise CaptionError(f"{path} cannot be read: {reason(error)}.") from error
+        raise CaptionError(f"{path} cannot be read: {file_error_reason(error)}.") from error
     if len(data) > LARGEST:
         raise CaptionError(f"{path} has over {LARGEST:,} bytes, too long for a caption: shorten or remove it.")
     # Windows editors mark UTF-16 so; anything else must be UTF-8, guessing would write mojibake into captions.

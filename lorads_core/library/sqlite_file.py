@@ -62,7 +62,7 @@ class SqliteFile:
 
 
 @contextmanager
-def opened(path: Path, library: str, patience: float = 10.0) -> Generator[SqliteFile]:
+def open_sqlite(path: Path, library: str, patience: float = 10.0) -> Generator[SqliteFile]:
     """Open a file to be read in one transaction, waiting at most ``patience`` seconds for whoever writes to it.
 
     Raises:

@@ -83,7 +83,7 @@ def unscored(labels: Sequence[str], count: int, prompts: Sequence[str] = ()) -> 
     ]
 
 
-def scored(
+def score_pictures(
     found: Sequence[Score],
     pictures: NDArray[float32],
     training: NDArray[float32] | None = None,
@@ -159,7 +159,7 @@ def _mark(score: Score) -> str:
     return _CONTROL if score.is_control else ""
 
 
-def told(found: Sequence[Score]) -> str:
+def format_scores(found: Sequence[Score]) -> str:
     """Return scores as text, with a warning for what was learnt by heart."""
     lines = [", ".join(_lines(score)) for score in found]
     lines += [

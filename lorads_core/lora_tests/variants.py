@@ -63,7 +63,7 @@ def strengths(text: str) -> list[float]:
     return list(dict.fromkeys(found))
 
 
-def of_runs(runs: Sequence[Run], epochs: str) -> list[list[Candidate]]:
+def candidates_of_runs(runs: Sequence[Run], epochs: str) -> list[list[Candidate]]:
     """Return the LoRAs to test of each run; with several, labels say which run.
 
     Args:
@@ -108,7 +108,7 @@ def _epoch(run: Run, name: str) -> str:
     return name.rsplit("/", 1)[-1].removesuffix(_SUFFIX).removeprefix(run.name).strip("-_ ") or name
 
 
-def of_files(named: Iterable[tuple[str, Path]]) -> list[Candidate]:
+def candidates_of_files(named: Iterable[tuple[str, Path]]) -> list[Candidate]:
     """Return LoRAs by their names and files, such as one that ComfyUI's own trainer has saved.
 
     Raises:
@@ -159,7 +159,7 @@ def variants(
 def _controls(first: Candidate, loras: Sequence[Candidate], weight: float, prompt: str) -> Iterator[Variant]:
     said = prompt.replace(TRIGGER, first.trigger)
     yield Variant(BASE, said)
-    without = without_words(said, (lora.trigger for lora in loras))
+    without = remove_triggers(said, (lora.trigger for lora in loras))
     if without != _tidy(said):
         yield Variant(NO_TRIGGER, without, first.file, weight)
 
@@ -169,7 +169,7 @@ def trigger_of(run: Run) -> str:
     return files.read_order(run.folder).trigger
 
 
-def without_words(prompt: str, triggers: Iterable[str]) -> str:
+def remove_triggers(prompt: str, triggers: Iterable[str]) -> str:
     """Return a prompt without triggers (each one or more words by comma), and without the commas left over."""
     for word in dict.fromkeys(word for trigger in triggers for word in trigger.split(", ") if word):
         prompt = re.sub(rf"(?<!\w){re.escape(word)}(?!\w)", "", prompt, flags=re.IGNORECASE)

@@ -42,7 +42,7 @@ class Written:
     label: str
     keys: Sequence[ImageKey]
     was: str
-    steps: kept.NextSteps
+    steps: kept.UndoState
 
     @property
     def answer(self) -> str:
@@ -78,7 +78,7 @@ def write_edits(desk: Desk, dataset: UUID, body: Body) -> Written:
                 raise unknown(f"Image {key_word(missing)} is not in the dataset {view.dataset.name!r}: load it anew.")
             _check_unchanged(wanted, now)
             edit = Edit(label, tuple(Change(key, now[key], after) for key, (_, after) in wanted.items()))
-            kept.keep_edit(writing.connection, dataset, edit)
+            kept.save_edit(writing.connection, dataset, edit)
         return _written(desk, view, edit, writing)
 
 
@@ -120,15 +120,15 @@ class _Writing:
         kept.lock(connection, self._dataset)
         self.was = self.revision = self._revision()
         self.is_known = self.was == view.revision
-        self.steps = kept.NextSteps(None, None)
+        self.steps = kept.UndoState(None, None)
 
     def end(self) -> None:
         """Look what has come of it."""
         self.revision = self._revision()
-        self.steps = kept.next_steps(self.connection, self._dataset)
+        self.steps = kept.undo_state(self.connection, self._dataset)
 
     def _revision(self) -> str:
-        standing = datasets.standing(self.connection, self._dataset)
+        standing = datasets.dataset_state(self.connection, self._dataset)
         return standing.revision if standing else ""
 
 
@@ -169,7 +169,7 @@ def write_edit(desk: Desk, view: View, edit: Edit) -> Written:
         RefusedError: 409, the dataset was changed meanwhile by another program.
     """
     with _writing(desk, view) as writing:
-        kept.keep_edit(writing.connection, view.dataset.id, edit)
+        kept.save_edit(writing.connection, view.dataset.id, edit)
     return _written(desk, view, edit, writing)
 
 

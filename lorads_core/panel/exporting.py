@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..export.plan import ExportOptions
 from ..model import TrainingConfig
-from ..runs.read_export import kind_of
+from ..runs.read_export import speed_key
 from ..store import runs as kept_runs
 from ..system.paths import slug
 from ..trainers import trainer, trainers
@@ -77,7 +77,7 @@ def _buckets(plan: ExportPlan) -> list[dict[str, int]]:
 def _seconds(desk: Desk, name: str, config: TrainingConfig, steps: int | None) -> float | None:
     """Return how long a training takes by earlier ones of the kind on this machine; None where there were none."""
     with desk.store.connection() as connection:
-        speed = kept_runs.speed(connection, kind_of(name, config), socket.gethostname())
+        speed = kept_runs.median_speed(connection, speed_key(name, config), socket.gethostname())
     return speed.seconds_a_step * steps if speed and steps else None
 
 

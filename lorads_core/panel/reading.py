@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from ..model import ImageKey, Problem
     from ..runs.profile import Profile
-    from ..store.datasets import Listed
+    from ..store.datasets import DatasetSummary
     from .state import Desk
     from .view import Row, View
 
@@ -98,9 +98,9 @@ def dataset_list(desk: Desk) -> list[dict[str, Any]]:
     ]
 
 
-def _listed(desk: Desk) -> list[Listed]:
+def _listed(desk: Desk) -> list[DatasetSummary]:
     with desk.store.connection() as connection:
-        return datasets.draft_list(connection)
+        return datasets.list_datasets(connection)
 
 
 def look_ahead(desk: Desk) -> None:
@@ -114,7 +114,7 @@ def facts(desk: Desk, dataset: UUID) -> dict[str, Any]:
     """Return what there is to say of a dataset."""
     view = desk.view(dataset)
     with desk.store.connection() as connection:
-        steps = kept.next_steps(connection, dataset)
+        steps = kept.undo_state(connection, dataset)
     return dataset_facts(view, (steps.undo, steps.redo))
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from ..settings import Settings
     from ..store.connect import Store
-    from ..store.datasets import Standing
+    from ..store.datasets import DatasetState
     from .view import View
 
 _MOST_VIEWS = 4
@@ -90,14 +90,14 @@ class Desk:
         with lock:
             yield
 
-    def standing(self, dataset: UUID) -> Standing:
+    def standing(self, dataset: UUID) -> DatasetState:
         """Return how a dataset stands.
 
         Raises:
             RefusedError: 404, there is none.
         """
         with self.store.connection() as connection:
-            found = datasets.standing(connection, dataset)
+            found = datasets.dataset_state(connection, dataset)
         if found is None:
             self.forget(dataset)
             raise unknown(f"There is no dataset {dataset}: it was removed, or is another store's.")

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ..model import Caption, Dataset, DatasetImage, ImageKey, Problem
     from ..settings import Settings
     from ..store.connect import Store
-    from ..store.datasets import Standing
+    from ..store.datasets import DatasetState
 
 
 BUCKETS = "buckets"
@@ -64,7 +64,7 @@ class View:
         return [self.rows[key].text for key in keys if key in self.rows]
 
 
-def read_view(store: Store, settings: Settings, standing: Standing, rejected: frozenset[ImageKey]) -> View:
+def read_view(store: Store, settings: Settings, standing: DatasetState, rejected: frozenset[ImageKey]) -> View:
     """Return a dataset as it stands.
 
     Raises:
@@ -85,7 +85,7 @@ def read_view(store: Store, settings: Settings, standing: Standing, rejected: fr
     )
 
 
-def config_of(standing: Standing) -> TrainingConfig:
+def config_of(standing: DatasetState) -> TrainingConfig:
     """Return the training config of a dataset's last export, for the base model of its captions.
 
     It is the usual one where there was no export.
@@ -104,7 +104,7 @@ def config_mark(config: TrainingConfig) -> str:
     return f"{zlib.crc32(repr(config).encode()):08x}"
 
 
-def still(view: View, standing: Standing) -> View | None:
+def still(view: View, standing: DatasetState) -> View | None:
     """Return a view that is up to date: the same, or with the config of a newer export; None if more has changed."""
     config = config_of(standing)
     if view.revision != standing.revision or view.config.base_model != config.base_model:

@@ -92,7 +92,7 @@ _WINDOWS = {
 _TORN = re.compile(r"^(\[rank\d+\]:|E\d{4} .*?\])\s*")
 
 
-def reason(lines: Sequence[str], exit_code: int | None) -> str:
+def failure_reason(lines: Sequence[str], exit_code: int | None) -> str:
     """Return why a training ended, by its last lines and its exit code; never empty."""
     plain = [_TORN.sub("", line).strip() for line in lines]
     for each in _REASONS:

@@ -48,7 +48,7 @@ class LoraFile:
     path: Path
     tensors: Mapping[str, Mapping[str, Any]] = field(repr=False)
     metadata: Mapping[str, str] = field(repr=False)
-    begins: int  # byte where the tensors begin
+    data_start: int  # byte where the tensors begin
 
     @property
     def ranks(self) -> frozenset[int]:
@@ -81,15 +81,15 @@ def read_header(path: Path) -> LoraFile:
         TrainerError: it cannot be read, is no safetensors file, or is cut off.
     """
     try:
-        size, length, header = files.patiently(lambda: _head(path))
+        size, length, header = files.retry_in_use(lambda: _head(path))
     except OSError as error:
-        raise TrainerError(f"{path} cannot be read: {files.reason(error)}.") from error
+        raise TrainerError(f"{path} cannot be read: {files.file_error_reason(error)}.") from error
     if length > _LONGEST_HEADER or len(header) < length or not length:
         raise TrainerError(f"{path} is no safetensors file, or is cut off ({size:,} bytes).")
     lora = _parsed(path, header)
     ends = max((int(tensor["data_offsets"][1]) for tensor in lora.tensors.values()), default=0)
-    if size < lora.begins + ends:
-        raise TrainerError(f"{path} is cut off: {size:,} bytes of {lora.begins + ends:,}.")
+    if size < lora.data_start + ends:
+        raise TrainerError(f"{path} is cut off: {size:,} bytes of {lora.data_start + ends:,}.")
     return lora
 
 
@@ -118,18 +118,18 @@ def _is_sensible(tensor: Mapping[str, Any]) -> bool:
     return 0 <= begin <= end and all(side >= 0 for side in tensor["shape"]) and bool(tensor["dtype"])
 
 
-def no_numbers(lora: LoraFile) -> str:
+def find_nonfinite_tensor(lora: LoraFile) -> str:
     """Return the name of a tensor with an infinite value or one that is no number (NaN), empty where there is none.
 
     Types without such values, and 8-bit ones, are passed over.
     """
-    with files.patiently(lambda: lora.path.open("rb")) as file:
+    with files.retry_in_use(lambda: lora.path.open("rb")) as file:
         for name, tensor in lora.tensors.items():
             kind = _NO_NUMBERS.get(tensor["dtype"])
             if kind and math.prod(tensor["shape"]):
                 begin, end = tensor["data_offsets"]
-                file.seek(lora.begins + begin)
-                if any(_spoilt(chunk, *kind) for chunk in _chunks(file, end - begin)):
+                file.seek(lora.data_start + begin)
+                if any(_has_nonfinite(chunk, *kind) for chunk in _chunks(file, end - begin)):
                     return name
     return ""
 
@@ -140,7 +140,7 @@ def _chunks(file: Any, size: int) -> Iterator[bytes]:  # noqa: ANN401 - a file o
         size -= len(chunk)
 
 
-def _spoilt(chunk: bytes, width: int, exponent: int) -> bool:
+def _has_nonfinite(chunk: bytes, width: int, exponent: int) -> bool:
     import numpy as np  # noqa: PLC0415 - launching shall be light
 
     values = np.frombuffer(chunk, f"<u{width}", len(chunk) // width)
@@ -159,14 +159,14 @@ def write_copy(lora: LoraFile, target: Path, added: Mapping[str, str], *, withou
     metadata = {**lora.metadata, **metadata, **added}
     header = json.dumps({_METADATA: metadata, **lora.tensors}, ensure_ascii=False, separators=(",", ":")).encode()
     header += b" " * (-len(header) % 8)  # as safetensors aligns it
-    size = lora.path.stat().st_size - lora.begins + _LENGTH + len(header)
-    if target.is_file() and files.patiently(lambda: _head(target)) == (size, len(header), header):
+    size = lora.path.stat().st_size - lora.data_start + _LENGTH + len(header)
+    if target.is_file() and files.retry_in_use(lambda: _head(target)) == (size, len(header), header):
         return
     unfinished = target.with_name(f".{target.name}.new")
     try:
-        with files.patiently(lambda: lora.path.open("rb")) as source, unfinished.open("wb") as file:
+        with files.retry_in_use(lambda: lora.path.open("rb")) as source, unfinished.open("wb") as file:
             file.write(len(header).to_bytes(_LENGTH, "little") + header)
-            source.seek(lora.begins)
+            source.seek(lora.data_start)
             shutil.copyfileobj(source, file, _CHUNK)
             file.flush()
             os.fsync(file.fileno())

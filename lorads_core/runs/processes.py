@@ -83,7 +83,7 @@ def adopt_orphans() -> None:
             ctypes.CDLL(None, use_errno=True).prctl(_SUBREAPER, 1, 0, 0, 0)
 
 
-class Tree:
+class ProcessTree:
     """A trainer's process and all that it has started, also where its starter has ended or a session is its own."""
 
     def __init__(self, root: Process, *, with_own_children: bool) -> None:

@@ -231,12 +231,12 @@ def read_history(folder: Path) -> list[Point]:
         return []
 
 
-def wish_stop(folder: Path) -> None:
+def request_stop(folder: Path) -> None:
     """Ask the watcher to stop the training."""
     (folder / STOP).touch()
 
 
-def stop_is_wished(folder: Path) -> bool:
+def stop_requested(folder: Path) -> bool:
     """Say whether somebody has asked for it."""
     return os.path.exists(folder / STOP)  # noqa: PTH110 - a Path's own raises where it cannot look
 
@@ -244,7 +244,7 @@ def stop_is_wished(folder: Path) -> bool:
 def _write(path: Path, values: Mapping[str, object]) -> None:
     whole = path.with_suffix(".new")
     whole.write_text(json.dumps(values), encoding="utf-8")
-    files.patiently(lambda: os.replace(whole, path), _WRITE_PATIENCE)  # noqa: PTH105 - as in `files`
+    files.retry_in_use(lambda: os.replace(whole, path), _WRITE_PATIENCE)  # noqa: PTH105 - as in `files`
 
 
 def _read(path: Path) -> dict[str, Any] | None:
@@ -260,7 +260,7 @@ def _read(path: Path) -> dict[str, Any] | None:
     except UnicodeDecodeError:
         return {}
     except OSError as error:
-        raise UnreadableError(f"{path} cannot be read now: {files.reason(error)}.") from error
+        raise UnreadableError(f"{path} cannot be read now: {files.file_error_reason(error)}.") from error
     values: object = None
     with suppress(ValueError):
         values = json.loads(text)

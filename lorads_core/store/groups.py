@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import psycopg
 
 
-class Listed(NamedTuple):
+class GroupSummary(NamedTuple):
     """A group, how many images it has that are not missing, and whether it is only proposed."""
 
     group: Group
@@ -88,7 +88,7 @@ def delete(connection: psycopg.Connection, library: str, group: Group) -> bool:
     return found
 
 
-def listed(connection: psycopg.Connection, library: str) -> list[Listed]:
+def list_groups(connection: psycopg.Connection, library: str) -> list[GroupSummary]:
     """Return the groups of a library, each kind with the largest first."""
     rows = connection.execute(
         "SELECT kind, name, count(images.image_id), proposed FROM lorads.groups"
@@ -98,7 +98,7 @@ def listed(connection: psycopg.Connection, library: str) -> list[Listed]:
         " WHERE groups.library = %s GROUP BY kind, name, proposed ORDER BY kind, 3 DESC, name",
         [library],
     )
-    return [Listed(Group(kind, name), images, proposed) for kind, name, images, proposed in rows]
+    return [GroupSummary(Group(kind, name), images, proposed) for kind, name, images, proposed in rows]
 
 
 def propose(connection: psycopg.Connection, library: str, clusters: Mapping[str, Sequence[int]]) -> list[str]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy import bool_, float32, int64
     from numpy.typing import ArrayLike, NDArray
 
-MOST_DIMENSIONS = 4000
+MAX_DIMENSIONS = 4000
 """What pgvector 0.8 can index as halfvec."""
 
 CLIP_VIT_H = "clip-vit-h-14"
@@ -62,9 +62,9 @@ def prepare_space(connection: psycopg.Connection, library: str, space: Space) ->
     Raises:
         StoreError: the space is known with other dimensions, or has more than can be searched.
     """
-    if not 1 <= space.dimensions <= MOST_DIMENSIONS:
+    if not 1 <= space.dimensions <= MAX_DIMENSIONS:
         raise StoreError(
-            f"Vectors of {space.dimensions:,} dimensions ({space.name}) cannot be kept: {MOST_DIMENSIONS:,} at most."
+            f"Vectors of {space.dimensions:,} dimensions ({space.name}) cannot be kept: {MAX_DIMENSIONS:,} at most."
         )
     known = find_space(connection, space.name)
     if known is None:
@@ -137,7 +137,7 @@ def file_version(size: int, mtime_ns: int) -> int:
     return -(int.from_bytes(digest, "big") & _VERSION_BITS) - 1
 
 
-def at_length_one(vectors: ArrayLike) -> tuple[NDArray[float32], NDArray[bool_]]:
+def normalize(vectors: ArrayLike) -> tuple[NDArray[float32], NDArray[bool_]]:
     """Return vectors (n, dimensions) at length 1, and which of them (n) are sound: neither NaN, endless nor zero.
 
     Those that are not sound come back as zeros.
@@ -166,7 +166,7 @@ def write_vectors(
     Raises:
         StoreError: the vectors have another dimension than the space.
     """
-    wide, sound = at_length_one(vectors)
+    wide, sound = normalize(vectors)
     if wide.shape != (len(ids), space.dimensions):
         raise StoreError(
             f"{len(ids)} vectors of {space.dimensions} dimensions were expected for the space {space.name!r}, not"

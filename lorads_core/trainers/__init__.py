@@ -7,7 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from ..errors import TrainerError
-from ..plugins import parts
+from ..plugins import plugins
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -167,7 +167,7 @@ class Trainer(Protocol):
 @cache
 def trainers() -> dict[str, Trainer]:
     """Return every trainer by name."""
-    found: list[Trainer] = parts(__name__, __path__, "TRAINER")
+    found: list[Trainer] = plugins(__name__, __path__, "TRAINER")
     return {trainer.name: trainer for trainer in found}
 
 

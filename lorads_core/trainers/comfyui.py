@@ -11,7 +11,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from ..base_models import base_model
-from ..buckets import BucketRule, Placement, Size, place
+from ..buckets import BucketRule, Placement, Size, assign_bucket
 from ..model import Problem
 from ..networks import network
 from . import Schedule, Subset, Tick, Trainer, checks
@@ -228,7 +228,7 @@ def _placements(config: TrainingConfig, subsets: Sequence[Subset]) -> list[Place
 def _placement(size: Size, rule: BucketRule) -> Placement:
     fits = size[0] * size[1] <= rule.resolution**2
     cut = size[0] // 8 * 8, size[1] // 8 * 8  # by the VAE
-    return Placement(size, cut, size) if fits and min(cut) else place(size, rule)
+    return Placement(size, cut, size) if fits and min(cut) else assign_bucket(size, rule)
 
 
 def _subset_problems(config: TrainingConfig, subsets: Sequence[Subset]) -> Iterator[Problem]:

@@ -20,10 +20,10 @@ from ...store.vectors import find_table, read_vectors
 from ...system.command import command
 from .. import HostSpace, HostVectors, LibraryReport
 from ..filter import Relations
-from ..mirror import Source, refresh
+from ..mirror import SqliteSource, refresh
 from ..pathmap import literal, read_path_map
 from ..relational import RelationalLibrary
-from .index import counted, own_relations
+from .index import count_facts, own_relations
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from ...settings import LibraryProfile
     from ...store.connect import Store
     from .. import LibraryKind
-    from ..mirror import Tally
+    from ..mirror import MirrorReport
 
 _BATCH = 2000
 _SAMPLE = 200
@@ -71,7 +71,7 @@ class DiffusionToolkitFile(RelationalLibrary):
 
     store: Store
     name: str
-    source: Source
+    source: SqliteSource
     index: str
     named: bool
 
@@ -149,7 +149,7 @@ class DiffusionToolkitFile(RelationalLibrary):
         tally = self._refresh()
         vectors = [(f"vectors in {space.space}", f"{space.count:,}") for space in self.spaces()]
         with self.connection() as connection:
-            images, facts = counted(connection, relations)
+            images, facts = count_facts(connection, relations)
             paths = [path for (path,) in connection.execute(_SOME_PATHS, [self.name, _SAMPLE])]
             row = connection.execute(
                 sql.SQL("SELECT count(*) FROM ({}) AS pairs").format(_PAIRS), self._names
@@ -171,7 +171,7 @@ class DiffusionToolkitFile(RelationalLibrary):
             (*_problems_of(tally), *_missing(paths, here, self.name), *self._unindexed(images, indexed)),
         )
 
-    def _refresh(self) -> Tally:
+    def _refresh(self) -> MirrorReport:
         if self.index:
             self._check_index()
         return refresh(self.store, self.source)
@@ -241,7 +241,7 @@ def relations_with(library: str, index: str) -> Relations:
     )
 
 
-def _problems_of(tally: Tally) -> Iterator[Problem]:
+def _problems_of(tally: MirrorReport) -> Iterator[Problem]:
     """Say what the file lacks and what had to be left out of it."""
     costs = dict.fromkeys(_COSTS[name] for name in tally.lacking)
     if costs:
@@ -295,7 +295,7 @@ class DiffusionToolkitSqliteKind:
                 ' knows the same files, or write index = "" for none.'
             )
         paths = read_path_map(options.table("paths"))
-        source = Source(profile.name, file, paths.local, paths.key)
+        source = SqliteSource(profile.name, file, paths.local, paths.key)
         return DiffusionToolkitFile(store, profile.name, source, index, named=named)
 
 

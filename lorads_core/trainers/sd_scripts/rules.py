@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ...base_models import base_model
-from ...buckets import place
+from ...buckets import assign_bucket
 from ...model import Problem
 from ...networks import network
 from .. import checks
@@ -176,5 +176,5 @@ def subset_problems(config: TrainingConfig, subsets: Sequence[Subset]) -> Iterat
             f" training samples ({samples}). Use fewer, or more repeats.",
         )
     rule = bucket_rule(config)
-    placed = [place(size, rule) for subset in subsets for size in subset.sizes]
+    placed = [assign_bucket(size, rule) for subset in subsets for size in subset.sizes]
     yield from checks.size_problems(LABEL, placed, rule.step)

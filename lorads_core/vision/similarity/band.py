@@ -22,7 +22,7 @@ _WHOLE = 1e-4
 
 
 @dataclass(frozen=True, slots=True)
-class BandWish:
+class BandRequest:
     """The band as it is asked for: cosines from -1 to 1, or percentiles of the library's own similarities, 0 to 100.
 
     Raises:
@@ -62,7 +62,9 @@ class Band:
     guarded: bool = True
 
 
-def settle(wish: BandWish, library: NDArray[float32], own: NDArray[float32], own_nearest: NDArray[float32]) -> Band:
+def resolve_band(
+    wish: BandRequest, library: NDArray[float32], own: NDArray[float32], own_nearest: NDArray[float32]
+) -> Band:
     """Return the band to search.
 
     ``library`` are a library's similarities (n) to the set, ``own`` those of the training images (m), ``own_nearest``

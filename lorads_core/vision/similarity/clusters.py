@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy import float32, int64
     from numpy.typing import NDArray
 
-MOST_IMAGES = 20_000
+MAX_IMAGES = 20_000
 """More would take minutes: HDBSCAN's time grows with the square of their number."""
 
 _DIMENSIONS = 32  # of the principal components that are clustered; in more, all distances are alike
@@ -41,9 +41,9 @@ def propose(ids: NDArray[int64], vectors: NDArray[float32], smallest: int = 5) -
     """
     if smallest < 2:  # noqa: PLR2004 - one image is no group
         raise SettingsError(f"The smallest cluster has {smallest} images; give 2 or more.")
-    if len(ids) > MOST_IMAGES:
+    if len(ids) > MAX_IMAGES:
         raise LibraryError(
-            f"{len(ids):,} images are too many to cluster at once ({MOST_IMAGES:,} at most): choose some by folder,"
+            f"{len(ids):,} images are too many to cluster at once ({MAX_IMAGES:,} at most): choose some by folder,"
             " album, rating or tags, or some at random."
         )
     try:

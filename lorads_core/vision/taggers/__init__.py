@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from ..batches import Viewer
+from ..batches import PictureModel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .labels import Kind
 
 
-class Tagger(Viewer, Protocol):
+class Tagger(PictureModel, Protocol):
     """A model that says which tags a picture has, with the preprocessing that it was trained with."""
 
     @property
