@@ -11,6 +11,7 @@ from ..errors import LibraryError, SettingsError
 from ..model import ORDERS, Order
 from ..system.names import spellings
 from ..tags import canonical
+from .pathmap import is_windows_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -135,11 +136,19 @@ def _conditions(relations: Relations, wanted: DatasetFilter) -> tuple[sql.Compos
     return sql.SQL(" AND ").join(conditions), parameters
 
 
+def _separators(folder: str) -> tuple[str, ...]:
+    """Return a folder as it is, a Windows path also with either separator: people and programs write both."""
+    if not is_windows_path(folder):
+        return (folder,)
+    return tuple(dict.fromkeys((folder, folder.replace("/", "\\"), folder.replace("\\", "/"))))
+
+
 def _folder_condition(folders: Sequence[str]) -> _Condition:
     """A folder and all below it, as ranges of text: unlike a pattern, an index finds them. Unicode forms are alike."""
     parts: list[sql.Composable] = []
     parameters: dict[str, object] = {}
-    for n, spelled in enumerate(spelled for folder in folders for spelled in spellings(folder)):
+    separated = (either for folder in folders for either in _separators(folder))
+    for n, spelled in enumerate(spelled for folder in separated for spelled in spellings(folder)):
         plain = spelled.rstrip("/\\") or spelled
         parts.append(sql.SQL("folder = {}").format(sql.Placeholder(f"folder{n}")))
         parameters[f"folder{n}"] = plain

@@ -31,6 +31,11 @@ def literal(text: str) -> sql.Composable:
     return sql.SQL(" || chr(37) || ").join(map(sql.Literal, text.split("%")))
 
 
+def is_windows_path(path: str) -> bool:
+    """Return whether a path begins as Windows' absolute paths do: with a drive or as UNC."""
+    return _WINDOWS.match(path) is not None
+
+
 @dataclass(frozen=True, slots=True)
 class PathRule:
     """One folder of the library's, and what it is here; both without a separator at their end.
@@ -44,7 +49,7 @@ class PathRule:
     @property
     def of_windows(self) -> bool:
         """Whether the folder there is a Windows path."""
-        return _WINDOWS.match(self.there) is not None
+        return is_windows_path(self.there)
 
     @property
     def beginning(self) -> str:

@@ -236,13 +236,14 @@ def test_odd_paths_albums_and_clusters(database, add, ids, tmp_path, name):
     library = opened(database, tmp_path)
     for wanted in ({"folders": (f"{tmp_path}/{name}",)}, {"album": name}, {"cluster": name}):
         (image,) = library.find(DatasetFilter(**wanted))
-        assert (image.id, image.path) == (image_id, f"{tmp_path}/{name}/x.png")
+        assert (image.id, Path(image.path)) == (image_id, tmp_path / name / "x.png")
     assert set(library.groups([image])[image_id]) == {Group("album", name), Group("cluster", name)}
     assert ids
 
 
-def test_a_path_without_a_map_stays(database, ids):
-    found = opened(database).find(DatasetFilter(folders=(r"D:\Images\anna",)))
+@pytest.mark.parametrize("folder", [r"D:\Images\anna", "D:/Images/anna/", r"D:/Images\anna"])
+def test_a_path_without_a_map_stays_and_is_found_with_either_separator(database, ids, folder):
+    found = opened(database).find(DatasetFilter(folders=(folder,)))
     assert [image.path for image in found] == [toolkit.windows_path(f"anna/{n}.png") for n in ("1", "2", "3 (copy)")]
     assert ids
 

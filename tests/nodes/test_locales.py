@@ -1,185 +1,76 @@
-"""What locales/ say of every name and tooltip that nodes show, in the form that ComfyUI's frontend reads."""
+"""Translations in ``locales/`` as ComfyUI's frontend reads them: English is generated, the others may have gaps."""
 
 import json
 import re
 
 import pytest
 
-from .pack import ROOT, loaded
+from ..locales import LOCALES, TRANSLATIONS, current_schemas, english, flat, main, read, report
+from .pack import ROOT
 
-TRANSLATIONS = ("de", "es", "fr", "ja", "zh")
-# Words that are said so in that language too; every other text differs from the English one.
-SAME = {
-    "de": "album, buckets, checkpoint, clip, export, format, index, name, prompt, prompts, seed, tagger, trainer",
-    "es": "buckets, checkpoint, clip, prompt, prompts",
-    "fr": "album, buckets, checkpoint, clip, export, format, images, index, mode, position, prompt, prompts, scores, "
-    "seed, source",
-    "ja": "",
-    "zh": "",
-}
-# Titles of ComfyUI's own nodes: translations call them as ComfyUI does in that language.
-COMFYUIS_NODES = ("Load CLIP Vision", "Make Training Dataset", "Train LoRA", "Save LoRA", "KSampler")
-COMFYUIS_NODES += ("CLIP Text Encode", "VAE Decode")
-# What is typed as it stands, where neither its look nor a list of choices tells.
-TYPED = {
-    ("LoradsExportDataset", "background"): {"white"},
-    ("LoradsLoadTrainedLora", "epoch"): {"last"},
-    ("LoradsLoraVariants", "epochs"): {"last", "all"},
-}
-CODE = re.compile(
-    r"""
-      \[[\w.]+\] | \{\w+\}            # [trainers.NAME], {trigger}
-    | (?!e\.g)\.?[\w-]+(?:[./=]\w+)+ # lorads.toml, input/lorads, .txt=wd
-    | \#?\d+(?:[a-z]\w*)?            # 1024, #808080, 1girl
-    | [a-z0-9]+(?:_[a-z0-9]+)+        # max_side
-    | [A-Za-z]*[a-z][A-Z]\w*          # LoRA, ComfyUI
-    | [A-Z]{2,}[A-Za-z]*              # PNG
-    """,
-    re.VERBOSE,
-)
-
-
-@pytest.fixture(scope="module")
-def schemas(tmp_path_factory):
-    base = tmp_path_factory.mktemp("base")
-    (base / "lorads.toml").touch()
-    with loaded(base, base / "lorads.toml") as pack:
-        return {name: node.define_schema() for name, node in pack.nodes.items()}
-
-
-def read(language):
-    return json.loads((ROOT / "locales" / language / "nodeDefs.json").read_text(encoding="utf-8"))
-
-
-def key(name):
-    # The frontend looks for an id with its dots, as inputs of dynamic inputs have them, made underscores.
-    return name.replace(".", "_")
-
-
-def flat(said, path=()):
-    """Return every text by its path: node, (inputs or outputs, which one,) what it is."""
-    if isinstance(said, str):
-        return {path: said}
-    return {at: text for name, inner in said.items() for at, text in flat(inner, (*path, name)).items()}
-
-
-def named(each):
-    return {"name": each.display_name or each.id, "tooltip": each.tooltip}
-
-
-def test_english_is_what_schemas_say(schemas):
-    expected = {
-        name: {
-            "display_name": schema.display_name,
-            "description": schema.description,
-            "inputs": {key(each.id): named(each) for each in schema.inputs},
-            "outputs": {str(n): named(each) for n, each in enumerate(schema.outputs)},
-        }
-        for name, schema in schemas.items()
-    }
-    assert flat(read("en")) == flat(expected)
-    assert list(flat(read("en"))) == list(flat(expected)), "in another order"
-
-
-@pytest.mark.parametrize("language", TRANSLATIONS)
-def test_a_translation_says_all_that_english_says_and_no_more(language):
-    english, said = flat(read("en")), flat(read(language))
-    assert [path for path in english if not said.get(path)] == []
-    assert [path for path in said if path not in english] == []
-    assert list(said) == list(english), "in another order"
-
-
-@pytest.mark.parametrize("language", TRANSLATIONS)
-def test_a_translation_is_not_english(language):
-    english, said = flat(read("en")), flat(read(language))
-    left = {text for path, text in english.items() if said[path].casefold() == text.casefold()}
-    assert ", ".join(sorted(left)) == SAME[language]
-
-
-@pytest.mark.parametrize("language", TRANSLATIONS)
-def test_the_same_is_called_the_same_in_all_nodes(language):
-    english, said = flat(read("en")), flat(read(language))
-    words = {}
-    for path, text in english.items():
-        words.setdefault(text, set()).add(said[path])
-    assert {text: those for text, those in words.items() if len(those) > 1} == {}
-
-
-@pytest.mark.parametrize("language", TRANSLATIONS)
-def test_no_two_inputs_of_a_node_are_called_the_same(language):
-    for node, said in read(language).items():
-        names = [each["name"] for each in said["inputs"].values()]
-        assert len(set(names)) == len(names), node
-
-
-@pytest.mark.parametrize("language", TRANSLATIONS)
-def test_a_tooltip_keeps_what_is_typed_and_calls_nodes_and_inputs_as_they_are_shown(schemas, language):
-    english, said = read("en"), read(language)
-    lost = []
-    for node, schema in schemas.items():
-        for each in schema.inputs:
-            # A library's name, "pictures", is a word of sentences too.
-            choices = each.options.get("options", ()) if each.id != "library" else ()
-            typed = {choice for choice in choices if " " not in choice} | TYPED.get((node, each.id), set())
-            there = said[node]["inputs"][key(each.id)]["tooltip"]
-            wanted = meant(each.tooltip, english, said, node, typed)
-            lost += [f"{node}.{each.id}: {word}" for word in wanted if word not in there]
-        for n, each in enumerate(schema.outputs):
-            wanted = meant(each.tooltip, english, said, node)
-            lost += [f"{node}.{n}: {word}" for word in wanted if word not in said[node]["outputs"][str(n)]["tooltip"]]
-        wanted = meant(schema.description, english, said, node)
-        lost += [f"{node}: {word}" for word in wanted if word not in said[node]["description"]]
-    assert lost == []
-
-
-def meant(text, english, said, node, typed=()):
-    """Return the words that a translation of a text must hold."""
-    wanted = set()
-    for other, names in english.items():
-        if names["display_name"] in text:
-            text = text.replace(names["display_name"], "")
-            wanted.add(said[other]["display_name"])
-    for title in COMFYUIS_NODES:
-        text = text.replace(title, "")
-    inputs = said[node]["inputs"]
-    for word in CODE.findall(text):
-        # 12 MB is 12 Mo in French; a plural's s goes.
-        if word not in {"MB", ""}:
-            wanted.add(inputs[word]["name"] if word in inputs and "_" in word else re.sub(r"(?<=[A-Z])s$", "", word))
-    return wanted | {word for word in typed if re.search(rf"(?<![\w-]){re.escape(word)}(?![\w-])", text)}
-
-
-@pytest.mark.parametrize("language", ["en", *TRANSLATIONS])
-def test_names_are_plain_messages(language):
-    # The frontend shows tooltips as they stand, but compiles names and descriptions, where these have a meaning.
-    for path, text in flat(read(language)).items():
-        assert text == text.strip(), path
-        assert path[-1] == "tooltip" or not re.search(r"[{}@|$]", text), path
-
-
+LANGUAGES = ("en", *TRANSLATIONS)
+FILES = ("nodeDefs", "commands", "settings", "main")
 SCRIPT = (ROOT / "web" / "lorads.js").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("language", sorted(path.name for path in (ROOT / "locales").iterdir()))
-def test_commands_and_settings_are_there_in_every_language(language):
-    folder = ROOT / "locales" / language
-    said = {
-        name: json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
-        for name in ("commands", "settings", "main")
-    }
+def script_texts():
+    """Return the English commands, settings and categories as lorads.js has them, by file of ``locales/``."""
     commands = re.findall(r'id: "(LoRADS\.\w+)",\s+label: "([^"]+)"', SCRIPT)
     settings = re.findall(r'\("(LoRADS\.\w+\.\w+)"\),.*?\n +name: "([^"]+)",\n +tooltip: "([^"]+)"', SCRIPT, re.DOTALL)
-    assert list(said["commands"]) == [name.replace(".", "_") for name, _ in commands]
-    assert list(said["settings"]) == [name.replace(".", "_") for name, _, _ in settings]
-    pairs = [(said["commands"][name.replace(".", "_")]["label"], label) for name, label in commands]
-    for name, label, tooltip in settings:
-        found = said["settings"][name.replace(".", "_")]
-        pairs += [(found["name"], label), (found["tooltip"], tooltip)]
-    for shown, english in pairs:
-        assert (shown == english) == (language == "en"), shown
-    texts = set(re.findall(r'text: "([^"]+)"', SCRIPT))
-    assert set(said["settings"]["LoRADS_Panel_Opens"]["options"]) == texts
-    categories = {
+    choices = re.findall(r'text: "([^"]+)"', SCRIPT)
+    categories = [
         word for group in re.findall(r"category: \[([^\]]+)\]", SCRIPT) for word in re.findall('"([^"]+)"', group)
+    ]
+    return {
+        "commands": {(name.replace(".", "_"), "label"): label for name, label in commands},
+        "settings": {
+            (name.replace(".", "_"), key): text
+            for name, label, tooltip in settings
+            for key, text in (("name", label), ("tooltip", tooltip))
+        }
+        | {("LoRADS_Panel_Opens", "options", text): text for text in choices},
+        "main": {("settingsCategories", text): text for text in categories if text != "LoRADS"},
     }
-    assert set(said["main"]["settingsCategories"]) == categories - {"LoRADS"}
+
+
+def test_english_is_what_the_node_schemas_have():
+    assert read("en") == english(current_schemas()), "run python -m tests.locales --write"
+
+
+def test_english_is_what_the_script_of_the_page_has():
+    assert {name: flat(read("en", name)) for name in ("commands", "settings", "main")} == script_texts()
+
+
+@pytest.mark.parametrize("language", TRANSLATIONS)
+@pytest.mark.parametrize("name", FILES)
+def test_a_translation_has_no_text_that_english_lacks(language, name):
+    assert [path for path in flat(read(language, name)) if path not in flat(read("en", name))] == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_file_of_a_language_is_one_that_comfyui_reads_and_valid_json(language):
+    for path in (LOCALES / language).iterdir():
+        assert path.stem in FILES, path
+        assert isinstance(json.loads(path.read_text(encoding="utf-8")), dict), path
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_names_and_descriptions_have_no_message_syntax(language):
+    # The frontend shows tooltips as they stand, but compiles names and descriptions, where these characters act.
+    for path, text in flat(read(language)).items():
+        assert text == text.strip(), path
+        assert text, path
+        assert path[-1] == "tooltip" or not re.search(r"[{}@|$]", text), path
+
+
+def test_the_report_names_gaps_and_stale_texts_and_fails_for_neither():
+    source = {("A", "name"): "new", ("B", "name"): "same", ("C", "name"): "only English"}
+    translation = {("A", "name"): "neu", ("B", "name"): "gleich"}
+    checksums = {"A.name": "00000000", "B.name": "fc50f144"}
+    assert report(source, translation, checksums) == ([("C", "name")], [("A", "name")])
+
+
+def test_the_report_has_a_line_for_every_language(capsys):
+    main([])
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(":")[0] for line in lines if not line.startswith(" ")] == list(TRANSLATIONS)
