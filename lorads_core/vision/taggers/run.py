@@ -59,7 +59,8 @@ class TagReport:
         lacking = ", ".join(f"{number:,} {_REASONS[code]}" for code, number in counts.most_common())
         return (
             f"{self.library} by {self.source}: {self.tagged:,} tagged, {self.unchanged:,} tagged before,"
-            f" {self.already_tagged:,} with such tags of the library; without: {lacking or 'none'}; {self.seconds:.1f} s,"
+            f" {self.already_tagged:,} with such tags of the library;"
+            f" without: {lacking or 'none'}; {self.seconds:.1f} s,"
             f" {rate:,.1f} tagged a second"
         )
 
