@@ -1,4 +1,4 @@
-"""The README's table of what each trainer trains: made from the trainers themselves, and compared.
+"""The table of docs/trainers.md, what each trainer trains: made from the trainers themselves, and compared.
 
 Run this file to print the table.
 """
@@ -12,7 +12,7 @@ from lorads_core.model import TrainingConfig
 from lorads_core.networks import NETWORK_NAMES, NETWORKS
 from lorads_core.trainers import Subset, trainers
 
-README = Path(__file__).resolve().parents[2] / "README.md"
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "trainers.md"
 BEGIN, END = "<!-- trainers -->\n", "<!-- end of trainers -->"
 FILES = {"checkpoint": "black-forest-labs/FLUX.1-dev", "clip_l": "/c", "t5xxl": "/t", "ae": "/a"}
 TRAINING = Subset("10_cat", 10, is_regularization=False, sizes=((1216, 832), (832, 1216), (1024, 1024)))
@@ -66,8 +66,8 @@ def table():
     return "\n".join(lines) + "\n"
 
 
-def test_the_readme_says_what_each_trainer_trains():
-    text = README.read_text(encoding="utf-8")
+def test_the_page_of_trainers_says_what_each_trainer_trains():
+    text = PAGE.read_text(encoding="utf-8")
     assert text.partition(BEGIN)[2].partition(END)[0] == table()
 
 
