@@ -220,8 +220,8 @@ def link_file(source: str | Path, target: Path, *, file_size: int, mtime_ns: int
         if error.errno in _FULL:
             raise _write_error(target, error) from error
         raise ExportError(
-            f"{printable_path(source)} cannot be linked into {printable_path(target.parent)} ({files.file_error_reason(error)}): links need one"
-            " drive that knows them. Export copies instead."
+            f"{printable_path(source)} cannot be linked into {printable_path(target.parent)}"
+            f" ({files.file_error_reason(error)}): links need one drive that knows them. Export copies instead."
         ) from error
 
 

@@ -11,10 +11,8 @@ from PIL import Image, JpegImagePlugin
 
 from .gif import read_gif
 from .header import TRUNCATED, Header, InvalidImageError
-from .jpeg import JPEG_MAGIC as JPEG_MAGIC
-from .jpeg import read_jpeg
-from .png import PNG_MAGIC as PNG_MAGIC
-from .png import read_png
+from .jpeg import JPEG_MAGIC, read_jpeg
+from .png import PNG_MAGIC, read_png
 from .webp import is_webp, read_webp
 
 if TYPE_CHECKING:

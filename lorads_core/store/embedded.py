@@ -188,8 +188,8 @@ def _leave(cluster: Cluster, client: FileLock, path: Path) -> None:
 def _unusable(folder: Path, error: OSError) -> StoreError:
     where = f" ({error.filename})" if error.filename else ""
     return StoreError(
-        f"The embedded store's folder {folder} cannot be used: {files.file_error_reason(error)}{where}. Fix that, or choose"
-        " another folder for the embedded store in lorads.toml."
+        f"The embedded store's folder {folder} cannot be used: {files.file_error_reason(error)}{where}. Fix that, or"
+        " choose another folder for the embedded store in lorads.toml."
     )
 
 

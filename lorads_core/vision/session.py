@@ -104,8 +104,8 @@ class OnnxModel:
         answers = given.shape[0] if given.ndim else 1
         if answers != len(tensor):
             raise SettingsError(
-                f"The output {output} of {self.file} has the shape {format_shape(given.shape)} for {len(tensor)} pictures:"
-                " name another output, or export the model with a free batch size."
+                f"The output {output} of {self.file} has the shape {format_shape(given.shape)} for {len(tensor)}"
+                " pictures: name another output, or export the model with a free batch size."
             )
         return given[:count]
 
@@ -151,7 +151,8 @@ def _providers(table: Table, available: list[str]) -> list[str]:
     unknown = [name for name in listed if name not in available]
     if unknown:
         raise SettingsError(
-            f"{key_path(table, 'providers')}: this onnxruntime has no {', '.join(unknown)}; it has {', '.join(available)}."
+            f"{key_path(table, 'providers')}: this onnxruntime has no {', '.join(unknown)};"
+            f" it has {', '.join(available)}."
         )
     return listed or [name for name in (_CUDA, _CPU) if name in available]
 
@@ -174,11 +175,13 @@ def _picture_input(session: Session, file: Path) -> Port:
     if len(pictures) != 1 or len(inputs) != 1:
         raise SettingsError(
             f"The model {file} must take one batch of pictures (four dimensions) and nothing else; it takes"
-            f" {describe_ports(inputs)}. Of a model for pictures and text, take the part for pictures (vision_model.onnx)."
+            f" {describe_ports(inputs)}. Of a model for pictures and text, use the part for pictures"
+            " (vision_model.onnx)."
         )
     if pictures[0].type not in _DTYPES:
         raise SettingsError(
-            f"The model {file} takes {describe_ports(pictures)}; LoRADS feeds 32-bit and 16-bit floats: export it for those."
+            f"The model {file} takes {describe_ports(pictures)}; LoRADS feeds 32-bit and 16-bit floats:"
+            " export it for those."
         )
     return pictures[0]
 

@@ -59,8 +59,8 @@ class _Encoder:
             return flat[:, 0] if self.pool == "cls" else flat.mean(axis=1, dtype=np.float32)
         if flat.ndim != _VECTOR_RANK:
             raise SettingsError(
-                f"The output {self.output} of {self.model.file} has the shape {format_shape(given.shape)}, not a vector for"
-                " each picture: name another output, or set pool to cls or mean."
+                f"The output {self.output} of {self.model.file} has the shape {format_shape(given.shape)}, not a vector"
+                " for each picture: name another output, or set pool to cls or mean."
             )
         return flat
 
@@ -164,8 +164,8 @@ def _output(listed: Sequence[Port], named: str, preset: Preset, pool: Pool, file
     if named or len(chosen) != 1:
         fault = f"has no output {named!r}" if named else "leaves open which output holds one vector a picture"
         raise SettingsError(
-            f"The model {file} {fault}; it gives {describe_ports(listed)}. Set output to one of them (and pool to cls or mean"
-            " where it has three dimensions)."
+            f"The model {file} {fault}; it gives {describe_ports(listed)}. Set output to one of them (and pool to cls or"
+            " mean where it has three dimensions)."
         )
     return chosen[0]
 

@@ -82,7 +82,8 @@ class EmbedReport:
         lacking = ", ".join(f"{number:,} {_REASONS[code]}" for code, number in counts.most_common())
         return (
             f"{self.library} in {names}: {self.copied:,} copied from the library, {self.embedded:,} embedded,"
-            f" {self.unchanged:,} unchanged, {self.deleted:,} deleted; without: {lacking or 'none'}; {self.seconds:.1f} s,"
+            f" {self.unchanged:,} unchanged, {self.deleted:,} deleted"
+            f"; without: {lacking or 'none'}; {self.seconds:.1f} s,"
             f" {rate:,.1f} embedded a second"
         )
 

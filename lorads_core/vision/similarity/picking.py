@@ -33,7 +33,8 @@ class DiversityRules:
     """How unlike each other picks shall be.
 
     ``diversity`` is 0 (the best scores) to 1 (as different as possible); no candidate is picked whose cosine to an
-    earlier pick is ``max_similarity`` or more (1: no limit); at most ``per_group`` come from one named group (0: any number).
+    earlier pick is ``max_similarity`` or more (1: no limit); at most ``per_group`` come from one
+    named group (0: any number).
     """
 
     diversity: float = 0.3

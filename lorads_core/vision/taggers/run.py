@@ -39,8 +39,8 @@ _REASONS = {**REASONS, _NO_TAGS: "that the tagger gives no scores for"}
 class TagReport:
     """What became of the wanted images, in numbers of them.
 
-    ``tagged`` have new tags by the tagger, ``unchanged`` had its tags already,
-    ``already_tagged`` have tags of its kind from the library itself. ``problems`` has one for each image that could not be tagged.
+    ``tagged`` have new tags by the tagger, ``unchanged`` had its tags already, ``already_tagged`` have tags of its
+    kind from the library itself. ``problems`` has one for each image that could not be tagged.
     """
 
     library: str
