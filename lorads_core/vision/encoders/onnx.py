@@ -164,8 +164,8 @@ def _output(listed: Sequence[Port], named: str, preset: Preset, pool: Pool, file
     if named or len(chosen) != 1:
         fault = f"has no output {named!r}" if named else "leaves open which output holds one vector a picture"
         raise SettingsError(
-            f"The model {file} {fault}; it gives {describe_ports(listed)}. Set output to one of them (and pool to cls or"
-            " mean where it has three dimensions)."
+            f"The model {file} {fault}; it gives {describe_ports(listed)}. Set output to one of them (and pool to"
+            " cls or mean where it has three dimensions)."
         )
     return chosen[0]
 
