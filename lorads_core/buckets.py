@@ -1,6 +1,6 @@
 """Sizes and aspect buckets as sd-scripts makes them; pure geometry, no files.
 
-Terms: a *bucket* is a size in pixels (width, height) at which a batch is trained. A picture is *resized* (aspect kept)
+Terms: a *bucket* is a size in pixels (width, height) at which a batch is trained. A picture is *resized* (same aspect)
 until it covers its bucket, then *cropped* to it about the centre. The *area* of every bucket is at most the
 resolution's. Rules: sd-scripts v0.10.1, ``library/model_util.py`` ``make_bucket_resolutions`` and
 ``library/train_util.py`` ``BucketManager``.

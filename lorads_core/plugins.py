@@ -1,4 +1,4 @@
-"""What can be added to the house by one module: found by a scan of its folder, never listed; it knows no kind of it."""
+"""Plugins: constants of the modules of a package, found by a scan of its folder."""
 
 from __future__ import annotations
 

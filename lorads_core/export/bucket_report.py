@@ -1,4 +1,4 @@
-"""What becomes of an export's pictures in the trainer's buckets: who is blurred, cut or left out; it places none."""
+"""What becomes of an export's pictures in the trainer's buckets: which are blurred, cropped or left out."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ..buckets import Placement, Size
     from ..model import TrainingConfig
     from ..trainers import Schedule, Subset, Trainer
-    from .plan import PlannedImage
+    from .planned_image import PlannedImage
 
 _SMALL, _LONG = 256, 4.0  # pixels of the shorter side; long side over short side
 _NAMED = 3

@@ -1,4 +1,4 @@
-"""Where an export lies, where it is built, and what may not be in its way; it knows nothing of pictures.
+"""Folders of an export: its final one, the one it is built in, and the checks before one replaces the other.
 
 While it is built, it lies in ``<root>/.lorads/_<hash of its name>``; a folder under its own name is therefore always
 whole. The hash keeps paths short: Windows takes 259 characters.
@@ -112,7 +112,7 @@ class ExportFolders:
             return None
         manifest = read_manifest(self.final)
         if manifest is None:
-            raise ExportError(f"{self.final} is no export of LoRADS: choose another name, or move it away.")
+            raise ExportError(f"{self.final} is not an export of LoRADS: choose another name, or move it away.")
         if manifest["dataset"]["id"] != str(dataset.id):
             raise ExportError(
                 f"{self.final} holds another dataset, {manifest['dataset']['name']!r} (or one of another LoRADS store):"

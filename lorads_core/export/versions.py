@@ -1,4 +1,4 @@
-"""Versions of an export: what each was made of is kept, and how two of them differ; their pictures are not kept."""
+"""Versions of an export: their stored manifests, and the difference between two of them."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def read_current(folder: Path) -> Mapping[str, Any]:
     """
     manifest = read_manifest(folder)
     if manifest is None:
-        raise ExportError(f"{folder} is no export of LoRADS: give the folder of one.")
+        raise ExportError(f"{folder} is not an export of LoRADS: give the folder of one.")
     return manifest
 
 

@@ -26,7 +26,7 @@ from ..trainers import Schedule, Subset, trainer
 from .bucket_report import bucket_bars
 from .layout import MANIFEST_VERSION, ExportFolders
 from .masks import mask_fingerprints, unmasked, write_masks
-from .plan import ExportPlan, PlannedImage, subsets_of
+from .plan import ExportPlan, subsets_of
 from .versions import save_version
 from .write_image import WrittenImage, key_of, write_picture
 
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from ..buckets import Placement
     from ..plots.buckets import BucketBar
     from .plan import ExportOptions
+    from .planned_image import PlannedImage
 
 
 _KEY = 12

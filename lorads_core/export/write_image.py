@@ -21,7 +21,8 @@ from .budget import SHARED, needed
 
 if TYPE_CHECKING:
     from ..model import ImageRecord
-    from .plan import ExportOptions, PlannedImage
+    from .plan import ExportOptions
+    from .planned_image import PlannedImage
 
 _BLOCK = 1 << 20
 
@@ -58,7 +59,7 @@ def write_picture(
     """Write a picture into ``content``; one that cannot be read is a problem.
 
     ``former`` is the same picture in the version before, with that version's folder: it is taken over where that is
-    quicker than to make it anew.
+    quicker than to encode it again.
 
     Raises:
         ExportError: the target cannot be written, or not be linked.

@@ -49,7 +49,7 @@ def is_ready(facts: ImageFacts) -> bool:
 
 
 def not_ready_reason(facts: ImageFacts) -> str:
-    """Say why a file must be decoded and written anew, empty where it need not be.
+    """Say why a file must be decoded and re-encoded, empty where it need not be.
 
     No trainer converts profiles; sd-scripts and SimpleTuner turn nothing upright; alpha shows what lies beneath it.
     """

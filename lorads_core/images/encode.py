@@ -201,7 +201,7 @@ def copy_file(source: str | Path, target: Path, *, file_size: int, mtime_ns: int
 def link_file(source: str | Path, target: Path, *, file_size: int, mtime_ns: int) -> None:
     """Give a picture a second name instead of a copy; arguments as `copy_file`.
 
-    Whoever changes the file in place under one name changes it under the other too.
+    A program that changes the file in place under one name changes it under the other too.
 
     Raises:
         ImageError: the source cannot be read, or is not what was indexed.
@@ -250,7 +250,7 @@ def _copy(source: str | Path, reader: BinaryIO, writer: BinaryIO, size: int) -> 
 
 
 def _blocks(source: str | Path, reader: BinaryIO) -> Iterator[bytes]:
-    """Read the rest of a file; its faults are told apart from those of the file that it is copied to."""
+    """Read the rest of a file; its errors are distinguished from those of the file that it is copied to."""
     try:
         while block := reader.read(_BLOCK):
             yield block

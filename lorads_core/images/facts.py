@@ -1,4 +1,4 @@
-"""What there is to know of a picture file without decoding it, from one reading; it judges nothing."""
+"""What there is to know of a picture file without decoding it, from one reading."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class ImageFacts:
     ``format`` is the true one whatever the name says: png, jpeg, webp, gif, bmp, tiff, avif, jp2 and, with plugins,
     heif and jxl. ``width`` and ``height`` are pixels of the upright picture, ``orientation`` (1–8) is how the stored
     one lies. ``mode`` is in Pillow's words, ``bits`` are those of a channel. ``frames`` over 1: animated, or pages.
-    ``rating`` is 1–10 (two for each star) or None; ``marked_bad`` where somebody rejected it. ``profile`` says what
+    ``rating`` is 1–10 (two for each star) or None; ``marked_bad`` where a person rejected it. ``profile`` says what
     an embedded colour profile does.
     """
 
@@ -51,16 +51,6 @@ class ImageFacts:
     prompt: str
     negative_prompt: str
     prompt_source: str
-
-    @property
-    def has_icc(self) -> bool:
-        """Whether a colour profile is embedded, be it usable or not."""
-        return self.profile != "none"
-
-    @property
-    def icc_is_srgb(self) -> bool:
-        """Whether the embedded profile is sRGB: applying it would change nothing."""
-        return self.profile == "srgb"
 
 
 def read_facts(path: str | Path, *, limits: ImageLimits = DEFAULT_LIMITS) -> ImageFacts:
@@ -123,7 +113,7 @@ def upright_size(header: Header, orientation: int) -> tuple[int, int]:
 
 
 def _rating(header: Header, exif: Exif) -> tuple[int | None, bool]:
-    """Return the rating on our scale and whether somebody rejected it: XMP before EXIF, stars before percent."""
+    """Return the rating on our scale and whether a person rejected it: XMP before EXIF, stars before percent."""
     stars, percent = read_rating(header.xmp) if header.xmp else (None, None)
     if stars is None and exif.rating is not None:
         stars = float(exif.rating)

@@ -32,7 +32,7 @@ _REASONS = {
     errno.EACCES: "may not be read: give this user the right to read it.",
     errno.EPERM: "may not be read: give this user the right to read it.",
     errno.EISDIR: "is a folder: give a picture file.",
-    errno.ENXIO: "is no regular file: give a picture file.",  # a socket
+    errno.ENXIO: "is not a regular file: give a picture file.",  # a socket
     errno.ENAMETOOLONG: "has too long a name: rename it.",
     errno.ELOOP: "is a link that leads back to itself: remove it.",
     errno.EIO: "cannot be read from its disk: check the drive, or copy the file again.",

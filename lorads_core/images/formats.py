@@ -108,7 +108,7 @@ def format_of(data: bytes) -> str:
         raise InvalidImageError("is a web page that was saved under a picture's name: download the picture itself.")
     if start.startswith((b"<svg", b"<?xml")):
         raise InvalidImageError("is a drawing or other XML, not a picture of pixels: export it as PNG.")
-    raise InvalidImageError("is no picture of a known format: save it as PNG or JPEG, or leave it out.")
+    raise InvalidImageError("is not a picture of a known format: save it as PNG or JPEG, or leave it out.")
 
 
 def open_picture(data: bytes, kind: str) -> ImageFile.ImageFile:
@@ -118,7 +118,7 @@ def open_picture(data: bytes, kind: str) -> ImageFile.ImageFile:
     it tries formats that run other programs. The pixels must be within the limits already.
 
     Raises:
-        FaultError: there is no plugin for the format.
+        InvalidImageError: there is no plugin for the format.
         The exceptions in ``PILLOW_FAULTS``: the plugin refuses the bytes.
     """
     if kind == "jpeg":

@@ -1,4 +1,4 @@
-"""Pictures that came without a file, such as a graph's: kept as PNGs in a folder, each under a name of its content."""
+"""Pictures that came without a file, such as a graph's: written as PNGs into a folder, each named by its content."""
 
 from __future__ import annotations
 

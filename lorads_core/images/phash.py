@@ -1,4 +1,4 @@
-"""What a picture looks like in 64 bits: a perceptual hash that copies and resaves keep; it compares none."""
+"""Perceptual hash (pHash) of a picture: 64 bits that survive copies and resaves."""
 
 from __future__ import annotations
 

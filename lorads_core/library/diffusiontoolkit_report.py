@@ -1,4 +1,4 @@
-"""What a database of DiffusionToolkit has and lacks, in figures and problems; it only counts."""
+"""What a database of DiffusionToolkit has and lacks, in counts and problems."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def schema_problems(catalog: Catalog) -> Iterator[Problem]:
         )
     if not catalog.vectors:
         yield Problem(
-            "info", "no-vectors", "There are no vectors of images: have them computed here, by an embedder of yours."
+            "info", "no-vectors", "There are no vectors of images: have them computed here, with your own embedder."
         )
     for table in sorted(catalog.unreadable):
         yield Problem(

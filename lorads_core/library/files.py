@@ -1,4 +1,4 @@
-"""The files behind the records of a library that only knows of them: read when chosen, told of when missing."""
+"""Reads the picture files behind records of a library; a missing file is a problem."""
 
 from __future__ import annotations
 

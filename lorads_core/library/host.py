@@ -1,6 +1,6 @@
-"""The way to a server that is not ours: a short, read-only connection per question, its faults told as LibraryError.
+"""The way to a server that is not ours: a short, read-only connection per question, its errors raised as LibraryError.
 
-It knows no tables. Reading only is asked of each transaction; what truly protects a server is a role without rights.
+Each transaction is requested as read-only; what truly protects a server is a role without rights.
 """
 
 from __future__ import annotations

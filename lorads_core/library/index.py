@@ -1,4 +1,4 @@
-"""Indexing a folder into our own library: find, read and write what is new or changed; it changes no file."""
+"""Indexing a folder into our own library: find, read and write what is new or changed."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def index_folder(
 
     Args:
         store: where the index lives.
-        library: the name under which the images are kept.
+        library: the name under which the images are stored.
         folder: any folder that can be read.
         options: how to index.
         progress: called as ("index", done, total) with numbers of pictures.
@@ -258,7 +258,7 @@ class _Indexing:
         if not self.root.is_dir():
             raise LibraryError(
                 f"The folder {self.root} went away while it was indexed: connect its drive and index again;"
-                " what was read so far is kept."
+                " what was read so far is stored."
             ) from error
         if isinstance(error, FileNotFoundError):
             self._report("vanished", "The folder went away while it was indexed: index again.", folder)
@@ -317,7 +317,7 @@ class _Indexing:
             self._report("vanished", f"The file went away or cannot be read: {file_error_reason(error)}.", entry.path)
             return None
         if not stat.S_ISREG(found.st_mode):
-            self._report("no-file", "is no regular file and was left out.", entry.path)
+            self._report("no-file", "is not a regular file and was left out.", entry.path)
             return None
         beside, mark, online_only = self._beside(entry.name, folder)
         online_only = online_only or is_online_only(found)

@@ -1,7 +1,7 @@
 """Our copy of a DiffusionToolkit SQLite file, brought up to date before each question; the file is only read.
 
-The one query builder speaks PostgreSQL, so the file's images, tags and albums are kept as rows of our own tables, under
-the library's name and the file's ids. Names, types and habits are the program's as of 2026-01-06: RupertAvery's
+The one query builder speaks PostgreSQL, so the file's images, tags and albums are copied into rows of our own tables,
+under the library's name and the file's ids. Names, types and habits are the program's as of 2026-01-06: RupertAvery's
 DiffusionToolkit, Diffusion.Database/Models and DataStore.cs. It writes CustomTags nowhere, so they are not read; its
 dates are in a local time that it does not name, so they are shown and never compared with a file's.
 """
@@ -56,7 +56,7 @@ _NAMES = "Tag", "ImageTag", "Album", "AlbumImage"
 
 @dataclass(frozen=True, slots=True)
 class SqliteSource:
-    """A file, the library that its rows are kept under, and how its paths become those of this machine.
+    """A file, the library that its rows are stored under, and how its paths become those of this machine.
 
     ``paths`` tells that mapping from any other: with another one all rows are read again. ``patience`` is how many
     seconds to wait while the program writes.
@@ -88,7 +88,8 @@ def refresh(store: Store, source: SqliteSource) -> MirrorReport:
     """Bring our rows up to date with the file, in one transaction; costs two looks at it where it has not changed.
 
     Raises:
-        LibraryError: the file is missing, cannot be read or is no DiffusionToolkit's, or our own index has the name.
+        LibraryError: the file is missing, cannot be read or is not a DiffusionToolkit database, or our own index has
+            the name.
         StoreError: the store does not answer.
     """
     look = _look(source)
@@ -123,7 +124,8 @@ def _look(source: SqliteSource) -> _Look:
         ) from error
     if main is None:
         raise LibraryError(
-            f"{what} is not there: connect its drive, or mend `file` under [libraries.{source.library}] in lorads.toml."
+            f"{what} is not there: connect its drive, or correct `file` under [libraries.{source.library}] in"
+            " lorads.toml."
         )
     # An empty log comes and goes with whoever opens the file.
     seen = [main, log] if log and log[0] else [main]
@@ -227,8 +229,8 @@ class _Reading:
         columns = file.columns("Image")
         if not {"id", "path"} <= columns.keys():
             raise LibraryError(
-                f"Library {source.library!r}: {source.file} is no database of DiffusionToolkit: it has no table Image"
-                " with Id and Path. Name the program's diffusion-toolkit.db."
+                f"Library {source.library!r}: {source.file} is not a database of DiffusionToolkit: it has no table"
+                " Image with Id and Path. Name the program's diffusion-toolkit.db."
             )
         self.lacking = [f"Image.{name}" for name in _Row._fields if name.lower() not in columns]
         self.lacking += [name for name in _NAMES if not file.columns(name)]

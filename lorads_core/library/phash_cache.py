@@ -1,4 +1,4 @@
-"""The prints of images: from the store where their files are still the same, else read from the files and kept."""
+"""Perceptual hashes (pHash) of images: from the store where their files are unchanged, else computed and stored."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class HashReport:
 def image_hashes(store: Store, records: Sequence[ImageRecord], progress: Progress = no_progress) -> HashReport:
     """Return the prints of images of any libraries; one problem for each whose file cannot be read.
 
-    What was read is kept chunk by chunk, so that a run that is cut off goes on from there.
+    What was read is stored chunk by chunk, so that a run that is cut off goes on from there.
 
     Raises:
         StoreError: the store cannot be read or written.

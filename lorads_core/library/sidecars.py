@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LARGEST = 1_000_000
-"""Bytes; what is longer is no caption."""
+"""Bytes; what is longer is not a caption."""
 
 
 @dataclass(frozen=True, slots=True)
 class SidecarRule:
-    """Which source a sidecar's text is from, by suffix: as what it can be asked for later."""
+    """Which source a sidecar's text is from, by suffix: the name to request it by later."""
 
     sources: tuple[tuple[str, str], ...] = ((".txt", "sidecar"), (".caption", "joycaption"))
 

@@ -23,7 +23,7 @@ def real_folder(folder: Path) -> Path:
     """Return the real path of a folder that can be read, as the file system spells it.
 
     Raises:
-        LibraryError: it is missing, no folder, cannot be read, or has a name that is no text.
+        LibraryError: it is missing, no folder, cannot be read, or has a name that is not text.
     """
     if not is_text(str(folder)):
         raise LibraryError("The folder's name is not valid UTF-8: rename it.")

@@ -1,6 +1,6 @@
-"""Tests kept with the run that they are of, each whole in a folder of its own: a sheet and its scores; no database.
+"""Archive of a run's LoRA tests: each in a folder of its own, with a sheet and its scores.
 
-They lie in the run's folder under ``tests/0001/`` and so on. The newest hundred of a run are kept.
+They lie in the run's folder under ``tests/0001/`` and so on. The newest hundred of a run stay.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class TestInfo:
 
 @dataclass(frozen=True, slots=True)
 class SavedTest:
-    """A test as it was kept; ``version`` is the hash of the export's manifest, ``at`` is UTC."""
+    """A test as it was saved; ``version`` is the hash of the export's manifest, ``at`` is UTC."""
 
     folder: Path
     title: str
@@ -61,7 +61,7 @@ class SavedTest:
 
 
 def save_test(run: Run, picture: Image.Image, found: Sequence[Score], about: TestInfo) -> Path:
-    """Keep a test with its run, and return its folder; it appears when it is whole.
+    """Save a test with its run, and return its folder; it appears when it is whole.
 
     Raises:
         TrainerError: the run's folder is gone or cannot be written.
@@ -70,13 +70,13 @@ def save_test(run: Run, picture: Image.Image, found: Sequence[Score], about: Tes
     staging = tests / f".{uuid4().hex}"
     try:
         if not run.folder.is_dir():
-            raise TrainerError(f"The test cannot be kept: the run's folder {run.folder} is gone.")
+            raise TrainerError(f"The test cannot be saved: the run's folder {run.folder} is gone.")
         staging.mkdir(parents=True)
         save_png(picture, staging / SHEET)
         (staging / RESULTS).write_text(_results(run, found, about), encoding="utf-8")
         place = _published(staging, tests)
     except OSError as error:
-        raise TrainerError(f"The test cannot be kept in {tests}: {files.file_error_reason(error)}.") from error
+        raise TrainerError(f"The test cannot be saved in {tests}: {files.file_error_reason(error)}.") from error
     finally:
         files.remove_tree_if_possible(staging)
     with suppress(OSError):
@@ -101,7 +101,7 @@ def _results(run: Run, found: Sequence[Score], about: TestInfo) -> str:
 
 
 def _published(staging: Path, tests: Path) -> Path:
-    """Give a test the next number; where somebody else takes it first, the one after."""
+    """Give a test the next number; where another process takes it first, the one after."""
     for _ in range(_TRIES):
         last = _numbered(tests)
         place = tests / f"{int(last[-1].name) + 1 if last else 1:04}"
@@ -110,7 +110,7 @@ def _published(staging: Path, tests: Path) -> Path:
         except FileExistsError:
             continue
         return place
-    raise TrainerError(f"The test cannot be kept in {tests}: others are writing there all the time. Try again.")
+    raise TrainerError(f"The test cannot be saved in {tests}: others are writing there all the time. Try again.")
 
 
 def _numbered(tests: Path) -> list[Path]:

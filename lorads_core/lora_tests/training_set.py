@@ -1,4 +1,4 @@
-"""The vectors of a training set, to score pictures against: from the store, or made now; none is kept."""
+"""The vectors of a training set, to score pictures against: from the store, or computed now."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ def training_set(
     """Return the vectors of images in the encoder's space.
 
     What the library was embedded with by the same encoder is taken from the store. The rest is embedded as
-    ("training", done, total), and not kept: a test changes nothing that later queries would answer otherwise.
+    ("training", done, total), and not stored: a test changes nothing that later queries would answer otherwise.
 
     Raises:
-        LibraryError: a library cannot be asked.
+        LibraryError: a library cannot be queried.
         SettingsError: a library is not in the settings any more.
     """
     names: dict[str, dict[int, str]] = defaultdict(dict)

@@ -210,7 +210,7 @@ def _columns(counts: Counts) -> tuple[NDArray[float64], NDArray[float64]]:
 
 
 def _mark(axes: Axes, drawn: Sequence[int], limits: Sequence[int]) -> None:
-    """Mark limits where they are; where all are out of sight the first is told."""
+    """Mark limits where they are; where all are out of sight the first is named."""
     last = -math.inf
     for limit in drawn:
         axes.axvline(limit, color=_LIMIT, lw=1)

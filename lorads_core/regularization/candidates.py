@@ -1,4 +1,4 @@
-"""Candidates for regularization, the likest first: found by vectors, put through every exclusion; it picks none."""
+"""Candidates for regularization, the most similar first: found by vectors, filtered by every exclusion."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ GONE = "files that are missing, too small or cannot be read"
 
 
 class FileChecks:
-    """What the files say, read when they are first asked for."""
+    """Checks of candidates' files, read when first needed."""
 
     def __init__(self, store: Store, dataset: Dataset, rules: FinderRules, progress: Progress) -> None:
         self._store = store

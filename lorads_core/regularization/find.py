@@ -53,7 +53,7 @@ def find_regularization(
     rules: FinderRules,
     progress: Progress = no_progress,
 ) -> FinderResult:
-    """Add regularization images from ``library`` to a dataset, exactly as many as asked for or a problem that says why.
+    """Add regularization images from ``library`` to a dataset, exactly as many as requested or a problem that says why.
 
     ``libraries`` are those that the dataset's images are from, by name.
 
@@ -104,7 +104,7 @@ def _count(dataset: Dataset, rules: FinderRules) -> tuple[int, tuple[Problem, ..
     if asked <= most:
         return asked, ()
     message = (
-        f"{asked:,} regularization images were asked for, {most:,} are picked: a trainer shows as many of them as there"
+        f"{asked:,} regularization images were requested, {most:,} are picked: a trainer shows as many of them as there"
         f" are training images × repeats ({len(dataset.training):,} × {rules.repeats}), the rest never."
     )
     return most, (Problem("info", "regularization-capped", message),)

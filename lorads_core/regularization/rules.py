@@ -1,4 +1,4 @@
-"""What the Regularization Finder is asked for, and what it found; it looks nothing up."""
+"""Rules and result of the Regularization Finder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From the lines that a trainer prints to how far it is: step, loss, speed, history; it reads no process."""
+"""From the lines that a trainer prints to how far it is: step, loss, speed, history."""
 
 from __future__ import annotations
 

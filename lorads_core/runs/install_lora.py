@@ -28,7 +28,7 @@ _DEVELOPER_MODE = ", unless Windows' Developer Mode is on (Settings, System, For
 
 
 class InstalledLora(NamedTuple):
-    """A LoRA where ComfyUI finds it; ``message`` says what was done in another way than asked, mostly nothing."""
+    """A LoRA where ComfyUI finds it; ``message`` says what was done in another way than requested, mostly nothing."""
 
     file: Path
     message: str = ""
@@ -73,7 +73,7 @@ def install_lora(
         without_paths: leave out of the metadata where things lie on this machine.
 
     Raises:
-        TrainerError: the file is no whole LoRA, the folder cannot be written, or both a link and other metadata are
+        TrainerError: the file is not a whole LoRA, the folder cannot be written, or both a link and other metadata are
             wanted.
     """
     if link and without_paths:

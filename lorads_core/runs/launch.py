@@ -43,7 +43,7 @@ def launch(store: Store, profile: Profile, export: TrainableExport, *, again: bo
     """Return the run of an export: the one that goes on, the one that has ended well, or a new one.
 
     Args:
-        store: where runs are kept.
+        store: where runs are stored.
         profile: the installed trainer.
         export: what to train.
         again: train it also where it was trained already; it saves into a new folder.
@@ -118,8 +118,8 @@ def _check(profile: Profile, export: TrainableExport) -> None:
     if profile.is_remote and sys.platform == "win32":
         raise TrainerError(
             f"{profile.name!r} trains on another machine by ssh, where an export must have the very path that it has"
-            f" here, and {export.folder} is none of Linux: copy the export there and train it there, or run LoRADS in"
-            " WSL on a folder that both machines have under one path."
+            f" here, and {export.folder} is not a Linux folder: copy the export there and train it there, or run LoRADS"
+            " in WSL on a folder that both machines have under one path."
         )
     profile.check()
     trainer(profile.kind).command(export.config, export.folder, profile.accelerate)  # it may refuse the options
@@ -139,7 +139,7 @@ def _check_models(profile: Profile, export: TrainableExport) -> None:
         )
     if profile.is_remote:
         return
-    for file in filter(os.path.isabs, (config.checkpoint, config.clip_l, config.t5xxl, config.ae)):
+    for file in filter(os.path.isabs, (config.checkpoint, *config.model_files.values())):
         if not os.path.exists(file):  # noqa: PTH110 - Path's own may raise
             raise TrainerError(f"There is no model {file}: choose another in the training config, and export again.")
 

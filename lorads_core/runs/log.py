@@ -1,4 +1,4 @@
-"""What a trainer prints: split into lines, cleaned, and kept within bounds, however much it is."""
+"""What a trainer prints: split into lines, cleaned, and limited in size."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 HEAD = "log.txt"
 TAILS = ("log-end.txt", "log-end-before.txt")
-"""Written in turns: none is renamed, which Windows refuses while somebody reads it."""
+"""Written in turns: none is renamed, which Windows refuses while another program reads it."""
 _MOST = 4 * 1024**2  # bytes, of the beginning and of each of the two parts of the end
 _MOST_UNWRITTEN = 1024**2  # bytes that wait while a file cannot be written
 _LONGEST = 16_384  # characters of a line

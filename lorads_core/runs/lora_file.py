@@ -66,7 +66,7 @@ def read_lora(path: Path) -> LoraFile:
     """Read a LoRA's header and check that the file is whole.
 
     Raises:
-        TrainerError: it cannot be read, is no safetensors file, is cut off, or has no LoRA in it.
+        TrainerError: it cannot be read, is not a safetensors file, is cut off, or has no LoRA in it.
     """
     lora = read_header(path)
     if not lora.ranks:
@@ -78,14 +78,14 @@ def read_header(path: Path) -> LoraFile:
     """Read the header of a file that may be a LoRA of any kind, such as OFT, and check that the file is whole.
 
     Raises:
-        TrainerError: it cannot be read, is no safetensors file, or is cut off.
+        TrainerError: it cannot be read, is not a safetensors file, or is cut off.
     """
     try:
         size, length, header = files.retry_in_use(lambda: _head(path))
     except OSError as error:
         raise TrainerError(f"{path} cannot be read: {files.file_error_reason(error)}.") from error
     if length > _LONGEST_HEADER or len(header) < length or not length:
-        raise TrainerError(f"{path} is no safetensors file, or is cut off ({size:,} bytes).")
+        raise TrainerError(f"{path} is not a safetensors file, or is cut off ({size:,} bytes).")
     lora = _parsed(path, header)
     ends = max((int(tensor["data_offsets"][1]) for tensor in lora.tensors.values()), default=0)
     if size < lora.data_start + ends:
@@ -107,9 +107,9 @@ def _parsed(path: Path, header: bytes) -> LoraFile:
         metadata = {key: str(value) for key, value in said.items()}
         sensible = all(_is_sensible(tensor) for tensor in values.values())
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise TrainerError(f"{path} is no safetensors file: its header is damaged.") from error
+        raise TrainerError(f"{path} is not a safetensors file: its header is damaged.") from error
     if not sensible:
-        raise TrainerError(f"{path} is no safetensors file: its header is damaged.")
+        raise TrainerError(f"{path} is not a safetensors file: its header is damaged.")
     return LoraFile(path, values, metadata, _LENGTH + len(header))
 
 
@@ -119,7 +119,7 @@ def _is_sensible(tensor: Mapping[str, Any]) -> bool:
 
 
 def find_nonfinite_tensor(lora: LoraFile) -> str:
-    """Return the name of a tensor with an infinite value or one that is no number (NaN), empty where there is none.
+    """Return the name of a tensor with an infinite value or one that is NaN, empty where there is none.
 
     Types without such values, and 8-bit ones, are passed over.
     """
@@ -148,7 +148,7 @@ def _has_nonfinite(chunk: bytes, width: int, exponent: int) -> bool:
 
 
 def write_copy(lora: LoraFile, target: Path, added: Mapping[str, str], *, without_paths: bool) -> None:
-    """Write the same tensors with more metadata to a new file; without local paths, if asked.
+    """Write the same tensors with more metadata to a new file; without local paths, if requested.
 
     A copy that is there already stays as it is: ComfyUI may have it loaded, and Windows replaces no such file.
 

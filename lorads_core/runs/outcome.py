@@ -59,7 +59,7 @@ def determine_outcome(
         exit_code: the trainer's, None where nobody saw it.
         lines: the last lines that it printed.
         since: when it began, in seconds since 1970.
-        stopped: whether it was asked to stop.
+        stopped: whether a stop was requested.
     """
     loras = saved_loras(order, since)
     fault = _fault(order, loras)

@@ -39,7 +39,7 @@ class Profile:
     """An installed trainer: the values of its profile, checked for their form; `check` looks at the disk.
 
     ``accelerate`` are options of ``accelerate launch``; ``prefix`` is what starts the whole command, such as ``srun``;
-    ``stop_seconds`` is how long the trainer may take to end when it is asked to. Where the prefix is ssh, ``folder``
+    ``stop_seconds`` is how long the trainer may take to end when it is interrupted. Where the prefix is ssh, ``folder``
     and ``python`` are paths of the other machine, as they were written; exports and models must lie there under the
     paths that they have here, as on a shared drive.
     """
@@ -216,7 +216,7 @@ def _options(table: Table, where: str) -> tuple[str, ...]:
         if name in _CONFIGS:
             raise SettingsError(f"{where} accelerate: {name} is the training config's (processes, mixed precision).")
         if not _OPTION.fullmatch(name) or not isinstance(value, (str, int, float)):
-            raise SettingsError(f"{where} accelerate: {name} is no option with a plain value.")
+            raise SettingsError(f"{where} accelerate: {name} is not an option with a plain value.")
         if value is not False:
             words += [f"--{name}"] if value is True else [f"--{name}", str(value)]
     return tuple(words)

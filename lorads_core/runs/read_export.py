@@ -71,7 +71,7 @@ def read_export(folder: Path) -> TrainableExport:
         data = files.read_bytes(folder / MANIFEST)
         manifest = parsed_manifest(data.decode())
     except (FileNotFoundError, NotADirectoryError, UnicodeDecodeError) as error:
-        raise TrainerError(f"{folder} is no export of LoRADS: export a dataset first.") from error
+        raise TrainerError(f"{folder} is not an export of LoRADS: export a dataset first.") from error
     except OSError as error:
         raise TrainerError(f"{folder / MANIFEST} cannot be read: {files.file_error_reason(error)}.") from error
     if manifest is None or "training" not in manifest:
@@ -84,11 +84,6 @@ def read_export(folder: Path) -> TrainableExport:
             f"{folder} was edited since it was exported: {len(edited):,} files, e.g. {edited[0]}. Edit the dataset or"
             " the training config instead, and export again: a run is known by what was exported."
         )
-    return TrainableExport(folder, manifest, hashlib.sha256(data).hexdigest(), _config(manifest["config"]))
-
-
-def _config(values: Mapping[str, Any]) -> TrainingConfig:
-    known = {field.name for field in dataclasses.fields(TrainingConfig)}
-    kept: dict[str, Any] = {name: value for name, value in values.items() if name in known}
-    kept["sample_prompts"] = tuple(kept.get("sample_prompts", ()))
-    return TrainingConfig(**kept)
+    return TrainableExport(
+        folder, manifest, hashlib.sha256(data).hexdigest(), TrainingConfig.from_json(manifest["config"])
+    )

@@ -1,4 +1,4 @@
-"""How runs stand: looked up in their folders and processes, kept in the store, waited for, stopped."""
+"""How runs stand: looked up in their folders and processes, stored, waited for, stopped."""
 
 from __future__ import annotations
 
@@ -176,7 +176,7 @@ def wait(store: Store, run: Run, look: Callable[[Run], None] = lambda _run: None
 
 
 def stop(store: Store, run: Run) -> Run:
-    """Stop a training and return it when it has ended: gently, then hard, with all that it has started.
+    """Stop a training and return it when it has ended: SIGINT, then kill, with all that it has started.
 
     Raises:
         TrainerError: it has not ended in time, as on a machine that does not answer.

@@ -1,6 +1,6 @@
 """The watcher: a small process of its own that starts one trainer, drains what it prints, and sees it end.
 
-It outlives whoever launched it. It knows no store: what it sees it writes into the run's folder.
+It outlives the process that launched it, and writes what it sees into the run's folder.
 """
 
 from __future__ import annotations

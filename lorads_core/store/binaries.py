@@ -235,7 +235,7 @@ def _copy(package: Path, into: Path, account: Account | None) -> Path:
             files.remove_tree_if_possible(draft)
     if account and target.stat().st_uid not in (0, account.uid):
         raise StoreError(
-            f"{target} belongs to somebody else: its programs are not to be trusted. Remove it, or ask why."
+            f"{target} belongs to another user: its programs cannot be trusted. Remove it, or find out why it is there."
         )
     return target / _PACKAGE
 

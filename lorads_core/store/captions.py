@@ -1,4 +1,4 @@
-"""Captions that were set by edits: kept with their history, so that each can be taken back, byte for byte."""
+"""Caption edits with their undo history, stored so that each can be undone byte for byte."""
 
 from __future__ import annotations
 

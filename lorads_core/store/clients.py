@@ -29,7 +29,7 @@ class ServerLock:
         self._lock = FileLock(cluster.folder / "lock", cluster.account)
 
     def try_acquire(self) -> bool:
-        """Take it unless another has it; for whoever can come again."""
+        """Acquire it without waiting; return False if another process holds it."""
         return self._lock.acquire()
 
     def release(self) -> None:

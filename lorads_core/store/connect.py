@@ -1,4 +1,4 @@
-"""The way to the store's PostgreSQL: at most four connections, faults told as StoreError; it knows no tables."""
+"""Connection pool of the store's PostgreSQL: at most four connections, faults raised as StoreError."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _DEFAULTS = {
 class Store:
     """A reachable PostgreSQL and at most four connections to it; any thread may use it. Opened by ``Store.open``.
 
-    An embedded server that has died is started again when the next connection is asked for. ``patience`` is how many
+    An embedded server that has died is started again when the next connection is requested. ``patience`` is how many
     seconds to wait for a connection while others have them all.
     """
 

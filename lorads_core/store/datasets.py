@@ -1,4 +1,4 @@
-"""Datasets as they are kept: drafts, and what became of an export; captions that edits set are `captions`' matter."""
+"""Rows of datasets: drafts, their images, and what their last export was; edits of captions are in `captions`."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ class DraftImage:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A dataset as it is kept, its images in their order."""
+    """A dataset as it is stored, its images in their order."""
 
     id: UUID
     name: str

@@ -1,4 +1,4 @@
-"""Albums and clusters of a library: named sets of its images; it decides neither who may change them nor what is alike.
+"""Albums and clusters of a library: named sets of its images.
 
 A group has images or is not there. A cluster may be proposed by a program; as soon as a person names it, adds to it or
 takes from it, it is theirs, and no later proposal replaces it.
@@ -77,15 +77,6 @@ def rename(connection: psycopg.Connection, library: str, group: Group, name: str
             _delete(connection, library, group)
         bump_revision(connection, library)
         return len(_members(connection, library, renamed))
-
-
-def delete(connection: psycopg.Connection, library: str, group: Group) -> bool:
-    """Dissolve a group, its images stay in the library; return whether there was one."""
-    with connection.transaction():
-        found = _delete(connection, library, group)
-        if found:
-            bump_revision(connection, library)
-    return found
 
 
 def list_groups(connection: psycopg.Connection, library: str) -> list[GroupSummary]:

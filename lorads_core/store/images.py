@@ -1,4 +1,4 @@
-"""Rows of our own image index: images, tags and captions written in batches; it opens no picture."""
+"""Rows of our own image index: images, tags and captions, written in batches."""
 
 from __future__ import annotations
 
@@ -279,7 +279,7 @@ def _changed(connection: psycopg.Connection, library: str, count: int) -> int:
 
 
 def bump_revision(connection: psycopg.Connection, library: str) -> None:
-    """Count a change of the library up, so that whoever cached its answers asks again."""
+    """Count a change of the library up, so that cached answers become invalid."""
     connection.execute(
         "INSERT INTO lorads.libraries AS known (library, revision, indexed_at) VALUES (%s, 1, now())"
         " ON CONFLICT (library) DO UPDATE SET revision = known.revision + 1, indexed_at = now()",

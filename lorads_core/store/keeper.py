@@ -2,7 +2,7 @@
 
 A client that leaves stops the server itself if it was the last. One that is killed cannot: ComfyUI whose window is
 closed, whose process tree is ended by ComfyUI Desktop or Stability Matrix, that runs out of memory. PostgreSQL has no
-setting for that, so whoever starts a server starts a keeper too, which holds no client's lock.
+setting for that, so each process that starts a server starts a keeper too, which holds no client's lock.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Perceptual hashes as they are kept: by library and image, true as long as the file is the same; it reads no file."""
+"""Stored perceptual hashes (pHash) by library and image, valid as long as the file is the same."""
 
 from __future__ import annotations
 

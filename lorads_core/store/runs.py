@@ -1,4 +1,4 @@
-"""Runs as they are kept, one row each; what goes on in their folders and processes is the matter of `runs`."""
+"""Rows of runs, one each; their folders and processes are in the package `runs`."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Speed(NamedTuple):
 
 
 def insert_run(connection: psycopg.Connection, run: Run, kind: str) -> bool:
-    """Keep a new run, and say whether it is the only one of its export that goes on; if not, nothing is kept."""
+    """Insert a new run; return False, and insert nothing, if another run of its export is still going."""
     columns = ("dataset_id", "started_at", *(name for name in _UPDATED if name != "dataset_id"))
     values = {name: _value(run, name) for name in columns} | {"run_id": run.id, "kind": kind}
     query = sql.SQL(
@@ -48,7 +48,7 @@ def insert_run(connection: psycopg.Connection, run: Run, kind: str) -> bool:
 
 
 def update_run(connection: psycopg.Connection, run: Run) -> None:
-    """Keep what has become of a run; one that is over stays as it is."""
+    """Update a run's row; a run that is over stays as it is."""
     columns = [name for name in _UPDATED if name != "dataset_id"]
     query = sql.SQL("UPDATE lorads.runs SET {} WHERE run_id = %(id)s AND {}").format(
         sql.SQL(", ").join(sql.SQL("{} = {}").format(sql.Identifier(name), sql.Placeholder(name)) for name in columns),

@@ -1,4 +1,4 @@
-"""Image vectors in our store: written in bulk, read back as float32, each space apart; it searches nothing.
+"""Image vectors (embeddings) in our store: bulk COPY in, float32 out, one table per space.
 
 A space is what one image encoder gives: vectors of different spaces are never compared. All vectors lie at length 1, as
 16-bit floats.
@@ -64,7 +64,7 @@ def prepare_space(connection: psycopg.Connection, library: str, space: Space) ->
     """
     if not 1 <= space.dimensions <= MAX_DIMENSIONS:
         raise StoreError(
-            f"Vectors of {space.dimensions:,} dimensions ({space.name}) cannot be kept: {MAX_DIMENSIONS:,} at most."
+            f"Vectors of {space.dimensions:,} dimensions ({space.name}) cannot be stored: {MAX_DIMENSIONS:,} at most."
         )
     known = find_space(connection, space.name)
     if known is None:
@@ -161,7 +161,7 @@ def write_vectors(
 ) -> list[int]:
     """Keep vectors (n, dimensions) of images (n) in one transaction, in place of those that they had in this space.
 
-    Return the ids of those that are not sound (NaN, zero), which are not kept. `prepare_space` must have been called.
+    Return the ids of those that are not sound (NaN, zero), which are not stored. `prepare_space` must have been called.
 
     Raises:
         StoreError: the vectors have another dimension than the space.
@@ -307,5 +307,5 @@ def _all_at_once(
 
 
 def analyze(connection: psycopg.Connection, table: VectorTable) -> None:
-    """Have the server count the table anew after many rows came, so that it plans well."""
+    """Run ANALYZE on the table after many rows were added, so that the server plans well."""
     connection.execute(sql.SQL("ANALYZE {}").format(table.name))

@@ -1,4 +1,4 @@
-"""Log records of the core, shown to whoever waits: the first start of the embedded store takes some seconds."""
+"""Log records of the core, shown to the waiting user: the first start of the embedded store takes some seconds."""
 
 from __future__ import annotations
 

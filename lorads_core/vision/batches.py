@@ -86,8 +86,8 @@ def _nobody(_records: Sequence[ImageRecord]) -> Collection[int]:
 class BatchFeed:
     """One run; its numbers are read from one thread only.
 
-    ``known`` has the versions of the files that were looked at before: what has not changed is ``kept``. ``spare`` is
-    asked of some thousand records at a time which of them need not be looked at; these are ``spared``. ``write`` keeps
+    ``known`` has the versions of the files that were looked at before: what has not changed is counted. ``spare``
+    returns, for some thousand records at a time, which of them the model need not see. ``write`` stores
     what the model says of a batch, and returns what was wrong.
     """
 
@@ -130,7 +130,7 @@ class BatchFeed:
         self.progress(self.step, self.total, self.total)
 
     def _records(self, ids: Sequence[int]) -> Iterator[ImageRecord]:
-        """Yield the records of those images that somebody has to look at."""
+        """Yield the records of those images that the model has to see."""
         rest = iter(ids)
         while chunk := tuple(islice(rest, _CHUNK)):
             found = self.library.find(DatasetFilter(ids=chunk, exclude_marked_bad=False))
@@ -168,7 +168,7 @@ class BatchFeed:
             self.progress(self.step, self.done, self.total)
 
     def _write(self) -> None:
-        """Have the model look at what is ready, and have that kept."""
+        """Run the model on what is ready, and write its results."""
         batch, self.ready = self.ready, []
         if not batch:
             return

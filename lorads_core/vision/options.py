@@ -1,4 +1,4 @@
-"""A model's settings in ``lorads.toml`` as words and whole numbers; it knows none of them by name."""
+"""A model's settings in ``lorads.toml`` validated as choices and integers."""
 
 from __future__ import annotations
 

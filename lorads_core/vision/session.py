@@ -114,7 +114,7 @@ def open_model(table: Table, key: str, file: Path) -> OnnxModel:
     """Load a model with onnxruntime; ``key`` is the setting of ``table`` that names it.
 
     Raises:
-        SettingsError: onnxruntime or one of its providers is missing, or the file is no model for pictures.
+        SettingsError: onnxruntime or one of its providers is missing, or the file is not a model for pictures.
     """
     session, faults = _session(table, key, file)
     return OnnxModel(file, session, faults, _picture_input(session, file))
@@ -196,7 +196,7 @@ def match_input(asked: Preprocess, model: OnnxModel, table: Table) -> Preprocess
     """Return the preprocessing with layout and size as the model's input has them, where it says so.
 
     Raises:
-        SettingsError: the input is no square RGB picture, or a setting says otherwise than it.
+        SettingsError: the input is not a square RGB picture, or a setting says otherwise than it.
     """
     shape = model.picture.shape
     layout = layout_of(model) or asked.layout

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from lorads_core.errors import SettingsError
-from lorads_core.lora_tests.scores import format_scores, in_short, score_pictures, sheet, unscored
+from lorads_core.lora_tests.scores import format_scores, score_pictures, sheet, unscored
 from lorads_core.vision.similarity.likeness import memorised_from
 
 GREY = (228, 228, 224)
@@ -83,15 +83,3 @@ def colours_of_rows(picture):
 def test_the_strengths_of_a_lora_are_a_row_and_so_are_the_pictures_of_a_label(labels, each, rows):
     count = len(labels) * each
     assert colours_of_rows(sheet(pictures(count), unscored(labels, count), "")) == rows
-
-
-def test_a_test_in_short_has_the_controls_beside():
-    labels = ["base model", "without trigger", "last × 0.5", "last × 1"]
-    training = np.array([[1, 0, 0]], np.float32)
-    vectors = np.array([[0, 1, 0], [1, 1, 0], [1, 0, 0], [0, 0, 1]], np.float32)
-    found = score_pictures(unscored(labels, 4), vectors, training, ["x.png"])
-    assert in_short(found) == (
-        "2 pictures, like the training set 0.500 (base model 0.000, without trigger 0.707), drift 1.000,"
-        " 1 learnt by heart"
-    )
-    assert in_short(unscored(["a"], 1)) == "1 picture"

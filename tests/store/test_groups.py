@@ -98,14 +98,6 @@ def test_renaming_into_another_group_keeps_both(call, ids, members):
     assert [found.group for found in call(groups.list_groups)] == [ANNA]
 
 
-def test_deleting_leaves_the_images(call, ids, store):
-    call(groups.add, BEST, ids[:2])
-    assert call(groups.delete, BEST)
-    assert not call(groups.delete, BEST)
-    with store.connection() as connection:
-        assert connection.execute("SELECT count(*) FROM lorads.images").fetchone() == (6,)
-
-
 def test_an_image_that_goes_leaves_its_groups(call, ids, members, store):
     call(groups.add, BEST, ids[:2])
     with store.connection() as connection:
@@ -165,8 +157,6 @@ def test_each_change_counts_and_nothing_else_does(call, ids):
     assert moves(groups.remove, BEST, ids[:1]) == 1
     assert moves(groups.rename, BEST, "good") == 1
     assert moves(groups.rename, BEST, "good") == 0
-    assert moves(groups.delete, Group("album", "good")) == 1
-    assert moves(groups.delete, Group("album", "good")) == 0
     assert moves(groups.propose, {}) == 0
     assert moves(groups.propose, {"group 1": ids[:2]}) == 1
     assert moves(groups.propose, {}) == 1

@@ -1,4 +1,4 @@
-"""DiffusionToolkit on PostgreSQL as a library: its database is asked afresh each time, and never written to."""
+"""DiffusionToolkit on PostgreSQL as a library: its database is queried each time, read-only."""
 
 from __future__ import annotations
 
@@ -137,16 +137,16 @@ class DiffusionToolkitLibrary(RelationalLibrary):
     def _check(self, wanted: DatasetFilter) -> None:
         """Refuse what the database cannot tell, instead of finding nothing or everything."""
         catalog, readable = self.catalog, self.catalog.readable()
-        for asked, known, what in (
+        for requested, known, what in (
             (wanted.required_tags or wanted.excluded_tags, has_tags(catalog), "tags (no table image_tags)"),
             (wanted.minimum_rating is not None, catalog.has(IMAGE, "rating"), "ratings (no column image.rating)"),
             (wanted.album, has_albums(readable), "albums"),
             (wanted.cluster, has_clusters(readable), "clusters of faces"),
         ):
-            if asked and not known:
+            if requested and not known:
                 raise LibraryError(
-                    f"Library {self.name!r} has no {what}{self._rights()}, and cannot be asked for them: leave that out"
-                    " of the filter."
+                    f"Library {self.name!r} has no {what}{self._rights()}, and cannot be filtered by them: leave that"
+                    " out of the filter."
                 )
 
     def _rights(self) -> str:

@@ -46,7 +46,7 @@ _COSTS = {
     "Image.ForDeletion": "marks of bad images",
     "Image.Unavailable": "which files are gone",
     "Image.HasError": "which files cannot be read",
-    "Image.Type": "which files are videos (they are told by their suffix)",
+    "Image.Type": "which files are videos (they are recognised by their suffix)",
     "Image.Width": "sizes",
     "Image.Height": "sizes",
     "Image.Prompt": "prompts",
@@ -97,7 +97,7 @@ class DiffusionToolkitFile(RelationalLibrary):
         return [HostSpace(space, dimensions, count, origin) for space, dimensions, origin, count in found]
 
     def vector_versions(self, space: str) -> Mapping[int, int]:
-        """Return a number for each vector's row in our index: it changes when the vector is written anew."""
+        """Return a number for each vector's row in our index: it changes when the vector is rewritten."""
         self._refresh()
         with self.connection() as connection:
             return {image_id: version for image_id, _, version in self._held(connection, space)}
@@ -182,8 +182,8 @@ class DiffusionToolkitFile(RelationalLibrary):
         if found.get(self.index) or (self.named and self.index not in found):
             known = ", ".join(name for name, mirrored in found.items() if not mirrored) or "none"
             raise LibraryError(
-                f"Library {self.name!r}: there is no index {self.index!r} of ours; known are: {known}. Mend `index` of"
-                f" [libraries.{self.name}] in lorads.toml, index the pictures under that name first,"
+                f"Library {self.name!r}: there is no index {self.index!r} of ours; known are: {known}. Correct `index`"
+                f" of [libraries.{self.name}] in lorads.toml, index the pictures under that name first,"
                 ' or write index = "" for none.'
             )
 

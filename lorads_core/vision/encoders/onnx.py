@@ -1,4 +1,4 @@
-"""Image encoders as ONNX files: which output is the vector, and which space that is; it makes and downloads none."""
+"""Image encoders as ONNX files: which output is the vector, and which space that is."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ class OnnxEmbedder:
 def open_onnx(profile: EmbedderProfile) -> OnnxEmbedder:
     """Load a profile's model, find out how it is fed and what it gives, and try it on a blank picture.
 
-    Without ``space`` in the profile, vectors are kept under its name and a fingerprint of the model's files, the
+    Without ``space`` in the profile, vectors are stored under its name and a fingerprint of the model's files, the
     preprocessing and the output, so that what another model gives is never compared with them.
 
     Raises:
@@ -113,7 +113,7 @@ def open_onnx(profile: EmbedderProfile) -> OnnxEmbedder:
     if not 1 <= dimensions <= MAX_DIMENSIONS:
         raise SettingsError(
             f"The output {encoder.output} of {model.file} has {dimensions:,} numbers a picture; {MAX_DIMENSIONS:,} at"
-            " most can be kept: name another output."
+            " most can be stored: name another output."
         )
     return OnnxEmbedder(
         space=Space(

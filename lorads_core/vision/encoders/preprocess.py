@@ -1,4 +1,4 @@
-"""How image encoders want pictures: which presets there are; it runs none.
+"""Preprocessing presets of image encoders.
 
 Where the presets are from:
 
@@ -50,7 +50,7 @@ _IMAGENET_STD: Triple = (0.229, 0.224, 0.225)
 class Preset:
     """A family of encoders: its preprocessing, the names of the output to take (the best first), and how it is pooled.
 
-    ``space`` and ``dimensions`` are given where the vectors are known to be the same whoever computes them.
+    ``space`` and ``dimensions`` are given where the vectors are known to be the same whichever program computes them.
     """
 
     preprocess: Preprocess

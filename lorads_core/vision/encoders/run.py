@@ -1,11 +1,11 @@
-"""Bringing a library's vectors up to date: what it holds itself is copied, the rest is embedded; it searches nothing.
+"""Bringing a library's vectors up to date: what it holds itself is copied, the rest is embedded.
 
 How a vector in our store remembers what it is of, by its version (see `store.vectors`):
 
 - above 0: the library's own vector, and a number made of the library's version of it. It is copied again when that
-  version changes, deleted when the library has it no more, and never embedded anew: the library answers for it.
-- below 0: ours, and a fingerprint of the file's size and date. It is made anew when the file changes; where the library
-  comes to hold one itself, the library's takes its place.
+  version changes, deleted when the library has it no more, and never embedded here: the library answers for it.
+- below 0: ours, and a fingerprint of the file's size and date. It is recomputed when the file changes; where the
+  library comes to hold one itself, the library's takes its place.
 - 0: nothing is known of it; it counts as of another file.
 """
 
@@ -110,7 +110,7 @@ def embed_library(
         progress: called as ("adopt", done, total) and ("embed", done, total) with numbers of vectors and images.
 
     Raises:
-        LibraryError: the library cannot be asked.
+        LibraryError: the library cannot be queried.
         SettingsError: the encoder cannot be run.
         StoreError: the store cannot be written, or knows the space with other dimensions.
     """
@@ -155,7 +155,7 @@ def _not_copied(others: Iterable[HostSpace]) -> Iterator[Problem]:
 
 
 def _bump_and_analyze(store: Store, library: str, spaces: Iterable[str]) -> None:
-    """Have whoever asked before ask again, and the server plan with the new numbers."""
+    """Invalidate cached answers, and let the server plan with the new counts."""
     with store.connection() as connection:
         bump_revision(connection, library)
         for name in spaces:
@@ -246,7 +246,7 @@ class _Embedding:
         self.embedded = self.kept = 0
 
     def run(self, wanted: DatasetFilter, adopted: set[int]) -> None:
-        """Embed the wanted images; those ``adopted`` just now are not counted as kept."""
+        """Embed the wanted images; those ``adopted`` just now are not counted as unchanged."""
         with self.store.connection() as connection:
             prepare_space(connection, self.library.name, self.embedder.space)
             known = versions(connection, self.library.name, self.embedder.space.name)

@@ -23,7 +23,7 @@ _WHOLE = 1e-4
 
 @dataclass(frozen=True, slots=True)
 class BandRequest:
-    """The band as it is asked for: cosines from -1 to 1, or percentiles of the library's own similarities, 0 to 100.
+    """The band as requested: cosines from -1 to 1, or percentiles of the library's own similarities, 0 to 100.
 
     Raises:
         SettingsError: a bound is out of its range, or they are the wrong way round.
@@ -51,7 +51,7 @@ class Band:
     """The band as it is searched, in cosines.
 
     ``lowest`` and ``highest`` bound the likeness to the set, ``ceiling`` the likeness to any single training image.
-    ``lowered`` says that an upper bound is lower than was asked for, to keep the subject out; ``guarded`` is False
+    ``lowered`` says that an upper bound is lower than requested, to keep the subject out; ``guarded`` is False
     where the training images are too unlike each other for any bound to do that.
     """
 
@@ -87,7 +87,7 @@ def resolve_band(
 
 
 def _bound(own: NDArray[float32], asked: float) -> float:
-    """Return the upper bound that training images set, or the one asked for where theirs is higher.
+    """Return the upper bound that training images set, or the requested one where theirs is higher.
 
     In a small set one image that is unlike all others does not set it.
     """

@@ -93,7 +93,7 @@ class ImageFeatures:
 
 @dataclass(frozen=True, slots=True)
 class Duplicate:
-    """A near-duplicate by its place, and how like it is to the kept one; None where that is not known."""
+    """A near-duplicate by its index, and how similar it is to the best of its group; None where that is not known."""
 
     index: int
     bits: int | None
@@ -110,7 +110,7 @@ class DuplicateGroup:
 
 @dataclass(frozen=True, slots=True)
 class DuplicateReport:
-    """Groups of near-duplicates by place, and a problem for each image that another is kept for."""
+    """Groups of near-duplicates by index, and a problem for each image that has a better duplicate."""
 
     groups: tuple[DuplicateGroup, ...]
     problems: tuple[Problem, ...]
@@ -139,7 +139,7 @@ def _problem(records: Sequence[ImageRecord], kept: int, twin: Duplicate) -> Prob
 
 
 def find_duplicates(alike: ImageFeatures, order: Sequence[int] = ()) -> list[DuplicateGroup]:
-    """Return groups of near-duplicates, the group whose kept image comes first in the order first.
+    """Return groups of near-duplicates, the group whose best image comes first in the order first.
 
     Two images are near-duplicates by print alone where it is nearly the same, by vector where the print confirms it,
     and by vector alone only where a print is missing and the vectors are as good as equal.

@@ -26,7 +26,7 @@ class Tagger(PictureModel, Protocol):
 
     @property
     def source(self) -> str:
-        """What its tags are kept under: ``source:category`` is the source of each."""
+        """What its tags are stored under: ``source:category`` is the source of each."""
         ...
 
     def tag(self, pictures: Sequence[Image.Image]) -> list[tuple[Tag, ...] | None]:

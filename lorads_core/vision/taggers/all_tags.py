@@ -1,4 +1,4 @@
-"""All tags of images: a library's own, with those that were made here of the same files; it makes and merges none."""
+"""All tags of images: a library's own, with those made here of the same files."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def tags_of(store: Store, library: Library, images: Sequence[ImageRecord]) -> Ma
     Tags that were made here of a file that has changed since are left out.
 
     Raises:
-        LibraryError: the library cannot be asked.
+        LibraryError: the library cannot be queried.
         StoreError: the store does not answer.
     """
     found = dict(library.tags(images))

@@ -1,4 +1,4 @@
-"""WD taggers and JoyTag as ONNX files: how each wants its pictures, and what its numbers mean; it keeps no tags.
+"""WD taggers and JoyTag as ONNX files: how each wants its pictures, and what its outputs mean.
 
 Both show the model a square: the picture in the middle of a white one with the longer side, resized bicubically.
 
@@ -186,7 +186,7 @@ def _kind(table: Table, folder: Path) -> Kind:
 
 
 def _source(table: Table, kind: Kind) -> str:
-    """Return the name that the tags are kept under: what begins as the kind does is known as that tagger's."""
+    """Return the name that the tags are stored under: what begins as the kind does is known as that tagger's."""
     source = table.text("source") or kind
     if not source.startswith(kind) or any(sign in source for sign in ":+") or source != source.strip():
         raise SettingsError(

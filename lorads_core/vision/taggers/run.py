@@ -1,4 +1,4 @@
-"""Tagging a library's images that have no tags of a tagger's kind yet, and keeping what it says; it merges nothing.
+"""Tagging a library's images that have no tags of a tagger's kind yet, and storing the result.
 
 An image counts as tagged where the tagger has seen the file as it is now, or where the library has tags of that kind of
 tagger itself (`said_by`): from a sidecar, or from the program whose library it is.
@@ -88,7 +88,7 @@ def tag_library(
         again: tag all wanted images, whatever tags they have.
 
     Raises:
-        LibraryError: the library cannot be asked.
+        LibraryError: the library cannot be queried.
         SettingsError: the tagger cannot be run.
         StoreError: the store cannot be written.
     """
