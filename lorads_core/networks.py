@@ -13,8 +13,8 @@ class Network:
 
     ``convolutions`` says whether it changes convolution layers too, where the base model has some. ``without`` names
     the network that it is the same as where the base model has none, empty where it stays one of its own.
-    ``decomposed`` says whether magnitude and direction are trained apart (DoRA), ``kronecker`` whether it is a Kronecker
-    product (LoKr), which has a factor and can have full rank.
+    ``decomposed`` says whether magnitude and direction are trained apart (DoRA), ``kronecker`` whether it is a
+    Kronecker product (LoKr), which has a factor and can have full rank.
     """
 
     name: str
