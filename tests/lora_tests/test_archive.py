@@ -114,5 +114,5 @@ def test_a_run_whose_folder_is_gone_is_said_and_not_made_anew(run):
 
 def test_a_folder_that_cannot_be_written_is_said(run):
     (run.folder / "tests").write_text("a file in the way", encoding="utf-8")
-    with pytest.raises(TrainerError, match=r"cannot be kept in .*tests"):
+    with pytest.raises(TrainerError, match=r"cannot be saved in .*tests"):
         save_test(run, PICTURE, SCORES, TestInfo())
