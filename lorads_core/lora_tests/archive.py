@@ -34,7 +34,7 @@ _SCORE_FIELDS = frozenset(field.name for field in fields(Score))
 
 
 @dataclass(frozen=True, slots=True)
-class TestInfo:
+class ArchiveInfo:
     """What a test was made with: ``space`` names the image encoder, empty where nothing was scored.
 
     Likeness can be compared between tests of the same space and training set. ``graph`` is the ComfyUI graph that drew
@@ -60,7 +60,7 @@ class SavedTest:
     scores: tuple[Score, ...]
 
 
-def save_test(run: Run, picture: Image.Image, found: Sequence[Score], about: TestInfo) -> Path:
+def save_test(run: Run, picture: Image.Image, found: Sequence[Score], about: ArchiveInfo) -> Path:
     """Save a test with its run, and return its folder; it appears when it is whole.
 
     Raises:
@@ -85,7 +85,7 @@ def save_test(run: Run, picture: Image.Image, found: Sequence[Score], about: Tes
     return place
 
 
-def _results(run: Run, found: Sequence[Score], about: TestInfo) -> str:
+def _results(run: Run, found: Sequence[Score], about: ArchiveInfo) -> str:
     graph = about.graph if len(json.dumps(about.graph, default=str)) <= _LARGEST_GRAPH else None
     values = {
         "title": about.title,

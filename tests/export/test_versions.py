@@ -64,7 +64,7 @@ def test_what_is_no_version_is_refused(dataset, root, tmp_path):
         find_version(root, "Tom", "beef")
     with pytest.raises(ExportError, match="no version ''"):
         find_version(root, "Tom", "")
-    with pytest.raises(ExportError, match="is no export"):
+    with pytest.raises(ExportError, match="is not an export"):
         read_current(tmp_path)
     assert list_versions(root, "Jerry") == ()
 

@@ -76,7 +76,7 @@ def test_another_dimension_is_refused(connection, library, shape):
 def test_one_space_has_one_dimension_in_all_libraries(connection):
     with pytest.raises(StoreError, match="has 6 dimensions"):
         prepare_space(connection, "another", Space("clip", 8))
-    with pytest.raises(StoreError, match="cannot be kept"):
+    with pytest.raises(StoreError, match="cannot be stored"):
         prepare_space(connection, "another", Space("wide", 4001))
 
 
