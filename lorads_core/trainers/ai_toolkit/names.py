@@ -31,11 +31,14 @@ class Kind:
     guidance: float = 7.0
 
 
-KINDS: Mapping[str, Kind] = {
+FAMILIES: Mapping[str, Kind] = {
     "sd15": Kind("sd1", 16),
     "sdxl": Kind("sdxl", 16),
     "flux": Kind("flux", 32, tokens=512, diffusion=False, noise="flowmatch", guidance=4.0),
 }
+NETWORKS: Mapping[str, str] = {"lora": "lora", "locon": "lora", "lokr": "lokr"}
+"""The ``type`` of each network; that of the name locon is another library's, which convolutions in a lora are not."""
+REASONS: Mapping[str, str] = {"dora": "it saves DoRA in a form that ComfyUI does not read"}
 OPTIMIZERS: Mapping[str, str] = {
     "AdamW8bit": "adamw8bit",
     "AdamW": "adamw",
@@ -52,7 +55,7 @@ PRECISIONS: Mapping[str, str] = {"no": "fp32", "fp16": "fp16", "bf16": "bf16"}
 
 def kind(config: TrainingConfig) -> Kind:
     """Return the architecture of the config's base model."""
-    return KINDS[base_model(config.base_model).family.name]
+    return FAMILIES[base_model(config.base_model).family.name]
 
 
 def is_flux(config: TrainingConfig) -> bool:
@@ -61,8 +64,8 @@ def is_flux(config: TrainingConfig) -> bool:
 
 
 def has_convolutions(config: TrainingConfig) -> bool:
-    """Say whether the network changes convolutions, which Flux has not."""
-    return network(config.network).convolutions and not is_flux(config)
+    """Say whether the network changes convolutions."""
+    return network(config.network).convolutions and base_model(config.base_model).family.convolutions
 
 
 def in_8_bits(config: TrainingConfig) -> bool:

@@ -6,8 +6,9 @@ import json
 from typing import TYPE_CHECKING
 
 from ...captions.profiles import profile
+from ...networks import network
 from . import counting
-from .names import OPTIMIZERS, PRECISIONS, has_convolutions, in_8_bits, is_flux, kind
+from .names import NETWORKS, OPTIMIZERS, PRECISIONS, has_convolutions, in_8_bits, is_flux, kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -54,13 +55,16 @@ def _process(config: TrainingConfig, subsets: Sequence[Subset], folder: Path, ou
 
 
 def _network(config: TrainingConfig) -> Keys:
-    yield "type", "lora"  # that of the name locon is another library's
+    yield "type", NETWORKS[config.network]
     yield "linear", config.network_dim
     yield "linear_alpha", float(config.network_alpha)
     if has_convolutions(config):
         yield "conv", config.conv_dim
         yield "conv_alpha", float(config.conv_alpha)
-    if config.network_dropout:
+    if network(config.network).kronecker:
+        yield "lokr_full_rank", config.lokr_full_rank
+        yield "lokr_factor", config.lokr_factor or -1
+    elif config.network_dropout:
         yield "dropout", float(config.network_dropout)
 
 

@@ -10,7 +10,7 @@ from ...model import Problem
 from ...networks import network
 from .. import checks
 from .counting import placements
-from .names import LABEL, OPTIMIZERS, PRECISIONS, SCHEDULERS, in_8_bits, is_flux, kind
+from .names import FAMILIES, LABEL, NETWORKS, OPTIMIZERS, PRECISIONS, REASONS, SCHEDULERS, in_8_bits, is_flux, kind
 from .rendering import trains_text
 
 if TYPE_CHECKING:
@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     from .. import Subset
 
 
-def missing(home: Path | None) -> Iterator[str]:
+__all__ = ["FAMILIES", "NETWORKS", "REASONS"]
+
+
+def missing(config: TrainingConfig, home: Path | None) -> Iterator[str]:
     """Yield what speaks against the ai-toolkit in ``home``."""
     if home is None:
         return
@@ -31,12 +34,13 @@ def missing(home: Path | None) -> Iterator[str]:
     text = (home / "toolkit" / "config_modules.py").read_text(encoding="utf-8", errors="replace")
     if "prior_reg" not in text or "gradient_accumulation'" not in text:
         yield f"The {LABEL} in {home} knows neither prior_reg nor gradient_accumulation: update it."
+    if network(config.network).kronecker and "lokr_full_rank" not in text:
+        yield f"The {LABEL} in {home} has no LoKr: update it, or choose the network lora."
 
 
 def refusals(config: TrainingConfig) -> Iterator[str]:
     """Yield what ai-toolkit stops at, or would train something else with, in a settled config."""
     yield from _unknown(config)
-    yield from _network(config)
     yield from _captions(config)
     if trains_text(config) and config.text_encoder_learning_rate != config.learning_rate:
         yield (
@@ -61,16 +65,6 @@ def _unknown(config: TrainingConfig) -> Iterator[str]:
         yield from checks.unknown(LABEL, "scheduler", config.scheduler, SCHEDULERS)
     yield from checks.unknown(LABEL, "optimizer", config.optimizer, tuple(OPTIMIZERS))
     yield from checks.unknown(LABEL, "mixed precision", config.mixed_precision, tuple(PRECISIONS))
-
-
-def _network(config: TrainingConfig) -> Iterator[str]:
-    kinds = network(config.network)
-    if kinds.hadamard:
-        yield f"{LABEL} has no LoHa: choose the network lora{'' if is_flux(config) else ' or locon'}."
-    elif kinds.convolutions and is_flux(config):
-        yield "Flux has no convolutions, so that a LoCon of it is a LoRA: choose the network lora."
-    if kinds.decomposed:
-        yield f"{LABEL} saves DoRA in a form that ComfyUI does not read: choose the network lora."
 
 
 def _captions(config: TrainingConfig) -> Iterator[str]:
@@ -113,6 +107,8 @@ def lacks(config: TrainingConfig) -> dict[str, str]:
         found["noise_offset"] = "Flux is trained without one; it is left out."
         found["text_encoder_learning_rate"] = "Flux's text encoders stay as they are."
         found["network_alpha"] = "Flux gets one like the dim."
+    if network(config.network).kronecker:
+        found["network_dropout"] = "its LoKr has none; it is left out."
     if config.cache_text_encoder_outputs is False:
         found["cache_text_encoder_outputs"] = "it caches them only where that is asked for."
     if config.max_token_length != kind(config).tokens:
@@ -121,6 +117,11 @@ def lacks(config: TrainingConfig) -> dict[str, str]:
         files = ", ".join(config.model_files.values())
         found["model_files"] = f"it reads all parts from one folder or repository; {files} are left out."
     return found
+
+
+def needs(config: TrainingConfig) -> Iterator[str]:  # noqa: ARG001
+    """Yield nothing: all comes with it."""
+    yield from ()
 
 
 def notes(config: TrainingConfig, subsets: Sequence[Subset], asked: TrainingConfig) -> Iterator[Problem]:

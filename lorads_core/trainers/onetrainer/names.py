@@ -42,7 +42,7 @@ class Kind:
 
 _CONVOLUTIONS = "resnets,downsamplers,upsamplers"
 # SD 1.5's attention blocks begin and end with convolutions of one pixel, SDXL's do not.
-KINDS: Mapping[str, Kind] = {
+FAMILIES: Mapping[str, Kind] = {
     "sd15": Kind(
         "STABLE_DIFFUSION_15", "unet", ("text_encoder",), 8, "attentions", "transformer_blocks", _CONVOLUTIONS
     ),
@@ -55,13 +55,18 @@ KINDS: Mapping[str, Kind] = {
         tokens=0, guidance=3.5, sampler="EULER",
     ),
 }  # fmt: skip
+NETWORKS: Mapping[str, str] = {"lora": "LORA", "locon": "LORA", "loha": "LOHA", "lokr": "LOKR", "dora": "LORA"}
+"""The ``peft_type`` of each network; LoCon has more layers, DoRA is ``lora_decompose``."""
+REASONS: Mapping[str, str] = {}
+LINEAR_ONLY = frozenset({"LOHA"})
+"""Saved in four dimensions for convolutions, which ComfyUI's loader stops at; LoKr's are those of LyCORIS."""
 FLUX_REPOSITORY = "black-forest-labs/FLUX.1-dev"
 """Where a Flux checkpoint of one file takes its text encoders and its VAE from, as it has none."""
 
 
 def kind(config: TrainingConfig) -> Kind:
     """Return the type of the config's base model."""
-    return KINDS[base_model(config.base_model).family.name]
+    return FAMILIES[base_model(config.base_model).family.name]
 
 
 def is_flux(config: TrainingConfig) -> bool:
@@ -76,7 +81,7 @@ def layer_filter(config: TrainingConfig) -> str:
     convolutions: OneTrainer saves their factors with four dimensions, which ComfyUI's loader stops at.
     """
     chosen = network(config.network)
-    if chosen.hadamard:
+    if NETWORKS[config.network] in LINEAR_ONLY:
         return kind(config).linear
     if chosen.convolutions and kind(config).convolutions:
         return f"{kind(config).layers},{kind(config).convolutions}"

@@ -12,6 +12,7 @@ from ...captions.profiles import profile
 from ...networks import network
 from .names import (
     FLUX_REPOSITORY,
+    NETWORKS,
     OPTIMIZERS,
     PRECISIONS,
     SCHEDULERS,
@@ -132,10 +133,14 @@ def _learning_keys(config: TrainingConfig) -> Keys:
 
 def _network_keys(config: TrainingConfig) -> Keys:
     chosen = network(config.network)
-    yield "peft_type", "LOHA" if chosen.hadamard else "LORA"
+    yield "peft_type", NETWORKS[config.network]
     yield "lora_rank", config.network_dim
     yield "lora_alpha", float(config.network_alpha)
     yield "lora_decompose", chosen.decomposed
+    if chosen.kronecker:
+        yield "lokr_dim", config.network_dim
+        yield "lokr_decompose_factor", config.lokr_factor or -1
+        yield "lokr_full_matrix", config.lokr_full_rank
     yield "dropout_probability", float(config.network_dropout)  # of the network; each text encoder has one of captions
     yield "layer_filter", layer_filter(config)
     yield "layer_filter_preset", "custom"

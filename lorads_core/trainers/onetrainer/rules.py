@@ -10,7 +10,20 @@ from ...model import Problem
 from ...networks import network
 from .. import checks
 from .counting import batches_of, full_batch, placements, samples
-from .names import FLUX_REPOSITORY, LABEL, OPTIMIZERS, PRECISIONS, SCHEDULERS, caches_text, is_flux, kind
+from .names import (
+    FAMILIES,
+    FLUX_REPOSITORY,
+    LABEL,
+    LINEAR_ONLY,
+    NETWORKS,
+    OPTIMIZERS,
+    PRECISIONS,
+    REASONS,
+    SCHEDULERS,
+    caches_text,
+    is_flux,
+    kind,
+)
 from .rendering import NEWEST, OLDEST, VARIATIONS, image_variations, is_one_file_of_flux, text_variations
 
 if TYPE_CHECKING:
@@ -21,16 +34,21 @@ if TYPE_CHECKING:
     from ...model import TrainingConfig
     from .. import Subset
 
+__all__ = ["FAMILIES", "NETWORKS", "REASONS"]
 _VERSION = re.compile(r"config_version=(\d+)")
+
+
+def _settings_of(home: Path) -> str:
+    """Return the source of its config class, empty where there is none."""
+    try:
+        return (home / "modules" / "util" / "config" / "TrainConfig.py").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
 
 
 def version_in(home: Path) -> int | None:
     """Return the version of its config that the OneTrainer in ``home`` reads, None where there is none."""
-    try:
-        text = (home / "modules" / "util" / "config" / "TrainConfig.py").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return None
-    found = _VERSION.search(text)
+    found = _VERSION.search(_settings_of(home))
     return int(found[1]) if found else None
 
 
@@ -40,7 +58,7 @@ def version_of(home: Path | None) -> int:
     return NEWEST if version is None else min(max(version, OLDEST), NEWEST)
 
 
-def missing(home: Path | None) -> Iterator[str]:
+def missing(config: TrainingConfig, home: Path | None) -> Iterator[str]:
     """Yield what speaks against the OneTrainer in ``home``."""
     if home is None:
         return
@@ -52,6 +70,8 @@ def missing(home: Path | None) -> Iterator[str]:
             f"The {LABEL} in {home} reads configs of version {version} only, and version {OLDEST} is the oldest that is"
             " written: update it."
         )
+    elif network(config.network).kronecker and "lokr_dim" not in _settings_of(home):
+        yield f"The {LABEL} in {home} has no LoKr, which came in 2026-05: update it, or choose the network lora."
 
 
 def refusals(config: TrainingConfig) -> Iterator[str]:
@@ -59,8 +79,6 @@ def refusals(config: TrainingConfig) -> Iterator[str]:
     yield from _unknown(config)
     yield from _rates(config)
     yield from _caching(config)
-    if is_flux(config) and network(config.network).convolutions and not network(config.network).hadamard:
-        yield "Flux has no convolutions, so that a LoCon of it is a LoRA: choose the network lora."
     if config.resolution <= kind(config).step:
         label, step = base_model(config.base_model).label, kind(config).step
         yield f"At a resolution of {config.resolution}, {label} has buckets without height: use more than {step}."
@@ -153,9 +171,11 @@ def cuts(config: TrainingConfig) -> Iterator[Problem]:
         yield _lacking(f"{LABEL} reads the first {tokens} tokens of a caption: keep captions short, the trigger first.")
 
 
-def notes(config: TrainingConfig, subsets: Sequence[Subset]) -> Iterator[Problem]:
+def notes(config: TrainingConfig, subsets: Sequence[Subset], asked: TrainingConfig) -> Iterator[Problem]:
     """Yield what OneTrainer does another way than others, for a settled config without errors."""
-    if network(config.network).hadamard and kind(config).convolutions:
+    if not asked.max_token_length:
+        yield from cuts(config)
+    if NETWORKS[config.network] in LINEAR_ONLY and kind(config).convolutions:
         yield _lacking(
             f"{LABEL} saves LoHa's convolutions in a form that ComfyUI does not read: they are left out. Choose the"
             " network locon for convolutions."

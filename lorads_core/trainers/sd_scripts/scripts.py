@@ -39,27 +39,45 @@ class Script:
 
 # Flux's assert_extra_args calls that of train_network.py first: 64, though its own asks for 32 only. The call_unet of
 # train_network.py drops `indices`, so that SD 1.5's prior has the size of the whole batch.
-SCRIPTS: dict[str, Script] = {
+FAMILIES: dict[str, Script] = {
     "sd15": Script("train_network.py", "networks.lora", 64, 1, caches_text=False, preserves_mixed=False),
     "sdxl": Script("sdxl_train_network.py", "networks.lora", 32, 2),
     "flux": Script("flux_train_network.py", "networks.lora_flux", 64, 1, diffusion=False),
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Module:
+    """How a network is made: ``algo`` is LyCORIS' name of it, empty where the script's own module makes it."""
+
+    algo: str = ""
+    args: tuple[str, ...] = ()
+
+
+# networks.lora would drop in silence what makes a network LoHa, LoKr or DoRA. sd-scripts from 0.11 on has a module of
+# its own for LoKr (networks.lokr), of SDXL and Anima only and without a switch for full rank.
+NETWORKS: dict[str, Module] = {
+    "lora": Module(),
+    "locon": Module(),
+    "loha": Module("loha"),
+    "lokr": Module("lokr"),
+    "dora": Module("lora", ("dora_wd=True",)),
+}
+
+
 def script(config: TrainingConfig) -> Script:
     """Return the script that trains the config's base model."""
-    return SCRIPTS[base_model(config.base_model).family.name]
+    return FAMILIES[base_model(config.base_model).family.name]
 
 
 def uses_lycoris(config: TrainingConfig) -> bool:
-    """Say whether the network is made by LyCORIS: networks.lora would drop what makes it LoHa or DoRA in silence."""
-    kind = network(config.network)
-    return kind.hadamard or kind.decomposed
+    """Say whether the network is made by LyCORIS."""
+    return bool(NETWORKS[config.network].algo)
 
 
 def has_convolutions(config: TrainingConfig) -> bool:
-    """Say whether the network changes convolutions, which Flux has not."""
-    return network(config.network).convolutions and base_model(config.base_model).family.name != "flux"
+    """Say whether the network changes convolutions."""
+    return network(config.network).convolutions and base_model(config.base_model).family.convolutions
 
 
 def in_8_bits(config: TrainingConfig) -> bool:
@@ -75,19 +93,21 @@ def in_8_bits(config: TrainingConfig) -> bool:
 
 def network_args(config: TrainingConfig, folder: Path | None = None) -> Iterator[str]:
     """Yield the ``network_args`` of a settled config, each a ``key=value``; ``folder`` is that of the config files."""
-    kind = network(config.network)
-    if kind.hadamard:
-        yield "algo=loha"
-    elif kind.decomposed:
-        yield "algo=lora"
-        yield "dora_wd=True"
+    module, kind = NETWORKS[config.network], network(config.network)
+    if module.algo:
+        yield f"algo={module.algo}"
+    yield from module.args
+    if kind.kronecker:
+        yield f"factor={config.lokr_factor or -1}"
+        if config.lokr_full_rank:
+            yield "full_matrix=True"
     if uses_lycoris(config):
         preset = preset_of(config)
         yield f"preset={(folder or Path()) / preset if preset == PRESET_FILE else preset}"
     if has_convolutions(config):
         yield f"conv_dim={config.conv_dim}"
         yield f"conv_alpha={config.conv_alpha:g}"
-    if kind.hadamard and in_8_bits(config):
+    if module.algo and not kind.decomposed and in_8_bits(config):
         yield "bypass_mode=True"  # else it adds to the weights themselves, which 8 bits do not allow
 
 

@@ -33,13 +33,16 @@ class Kind:
 
 
 _CONVOLUTIONS = ("ResnetBlock2D", "Downsample2D", "Upsample2D")
-KINDS: Mapping[str, Kind] = {
+FAMILIES: Mapping[str, Kind] = {
     "sd15": Kind("sd1x", ("Transformer2DModel",), _CONVOLUTIONS),
     "sdxl": Kind("sdxl", ("Transformer2DModel",), _CONVOLUTIONS),
     "flux": Kind(
         "flux", ("FluxTransformerBlock", "FluxSingleTransformerBlock"), tokens=512, diffusion=False, guidance=3.5
     ),
 }
+NETWORKS: Mapping[str, str] = {"lora": "lora", "locon": "lora", "loha": "loha", "lokr": "lokr", "dora": "lora"}
+"""LyCORIS' name of each network; LoCon has more layers, DoRA is ``dora_wd``."""
+REASONS: Mapping[str, str] = {}
 FLUX_REPOSITORY = "black-forest-labs/FLUX.1-dev"
 """Where a Flux checkpoint of one file takes its text encoders and its VAE from, as it has none."""
 
@@ -69,7 +72,7 @@ PRECISIONS = ("no", "fp16", "bf16")
 
 def kind(config: TrainingConfig) -> Kind:
     """Return the family of the config's base model."""
-    return KINDS[base_model(config.base_model).family.name]
+    return FAMILIES[base_model(config.base_model).family.name]
 
 
 def is_flux(config: TrainingConfig) -> bool:
@@ -100,7 +103,7 @@ def lycoris(config: TrainingConfig) -> Iterator[tuple[str, object]]:
     number (``init_trainable_peft_adapter``).
     """
     chosen = network(config.network)
-    yield "algo", "loha" if chosen.hadamard else "lora"
+    yield "algo", NETWORKS[config.network]
     yield "multiplier", 1.0
     yield "linear_dim", config.network_dim
     yield "linear_alpha", int(config.network_alpha)
@@ -111,7 +114,10 @@ def lycoris(config: TrainingConfig) -> Iterator[tuple[str, object]]:
         yield "conv_alpha", float(config.conv_alpha)
     if chosen.decomposed:
         yield "dora_wd", True
-    if config.network_dropout:
+    if chosen.kronecker:
+        yield "factor", config.lokr_factor or -1
+        yield "full_matrix", config.lokr_full_rank
+    elif config.network_dropout:
         yield "dropout", float(config.network_dropout)
     if in_8_bits(config):
         yield "bypass_mode", True  # else it adds to the weights themselves, which 8 bits do not allow

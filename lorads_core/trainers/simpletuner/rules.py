@@ -10,7 +10,20 @@ from ...model import Problem
 from ...networks import network
 from .. import checks
 from .counting import full_step, pictures_by_bucket, placements
-from .names import FLUX_REPOSITORY, LABEL, OPTIMIZERS, PRECISIONS, SCHEDULERS, STEP, in_8_bits, is_flux, kind
+from .names import (
+    FAMILIES,
+    FLUX_REPOSITORY,
+    LABEL,
+    NETWORKS,
+    OPTIMIZERS,
+    PRECISIONS,
+    REASONS,
+    SCHEDULERS,
+    STEP,
+    in_8_bits,
+    is_flux,
+    kind,
+)
 from .rendering import VARIATIONS, is_one_file_of_flux
 
 if TYPE_CHECKING:
@@ -25,6 +38,7 @@ OLDEST = (4, 7)
 METRICS = (4, 8)
 """From this version on it writes its progress to a file."""
 
+__all__ = ["FAMILIES", "NETWORKS", "REASONS"]
 _VERSION = re.compile(r"""^__version__ = ["'](\d+)\.(\d+)""", re.MULTILINE)
 _PLACES = ("simpletuner", "*/lib/python3*/site-packages/simpletuner", "*/Lib/site-packages/simpletuner")
 
@@ -45,7 +59,7 @@ def writes_metrics(home: Path | None) -> bool:
     return version is None or version >= METRICS
 
 
-def missing(home: Path | None) -> Iterator[str]:
+def missing(config: TrainingConfig, home: Path | None) -> Iterator[str]:  # noqa: ARG001
     """Yield what speaks against the SimpleTuner in ``home``."""
     if home is None:
         return
@@ -86,8 +100,6 @@ def _unknown(config: TrainingConfig) -> Iterator[str]:
 
 def _network(config: TrainingConfig) -> Iterator[str]:
     kinds = network(config.network)
-    if is_flux(config) and kinds.convolutions and not kinds.hadamard:
-        yield "Flux has no convolutions, so that a LoCon of it is a LoRA: choose the network lora."
     if config.network_alpha != int(config.network_alpha) or config.network_alpha < 1:
         yield (
             f"{LABEL} reads the alpha as a whole number, and {config.network_alpha:g} is none: use"
@@ -135,6 +147,8 @@ def lacks(config: TrainingConfig) -> dict[str, str]:
     }
     if config.bucket_step == STEP:
         del found["bucket_step"]
+    if network(config.network).kronecker:
+        found["network_dropout"] = "LyCORIS' LoKr has none; it is left out."
     if not kind(config).diffusion:
         found["min_snr_gamma"] = "flow matching has no signal-to-noise weights; it is left out."
         found["noise_offset"] = "Flux is trained without one; it is left out."
