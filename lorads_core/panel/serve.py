@@ -52,7 +52,7 @@ async def serve(surroundings: Surroundings, port: int, ready: Callable[[str], No
     if not 0 <= port <= _LAST_PORT:
         raise SettingsError(f"There is no port {port}: give one up to {_LAST_PORT}, or 0 for one that is free.")
     if not (WEB / "panel").is_dir():
-        raise SettingsError(f"The panel's page is not in {WEB}: run LoRADS from its own folder (git clone).")
+        raise SettingsError(f"The panel's page is not in {WEB}: install LoRADS again, or clone it again.")
     try:
         listening = socket.create_server((HOST, port))
     except OSError as error:
