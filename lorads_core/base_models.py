@@ -1,39 +1,162 @@
-"""The base models that LoRADS knows, one row each; combos, captions and trainers read this table."""
+"""Base models and model families: the tables that combos, captions, trainers, panel and docs read, one row each.
+
+A *family* has one architecture, and so one way to be trained; its facts are attributes of its row. A *base model* is a
+checkpoint of a family with what differs: name, caption profile, own resolution. Users add rows in ``lorads.toml``.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from .errors import SettingsError
 
-Family = Literal["sd15", "sdxl", "flux"]
-"""What has one architecture, and so one way to be trained."""
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+Objective = Literal["noise", "flow"]
+"""What a step predicts: the noise (or its velocity) of a diffusion model, or the flow of a rectified-flow model."""
+
+TokenizerName = Literal["clip", "t5"]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFile:
+    """A file that a family needs besides its checkpoint.
+
+    ``part`` is its key in `TrainingConfig.model_files`, on the command line and on the node; ``folders`` are
+    ComfyUI's folders that hold it (``folder_paths.py``), the first one first.
+    """
+
+    part: str
+    label: str
+    folders: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """A model architecture.
+
+    ``convolutions`` says whether its denoiser has convolution layers besides those at its ends. ``files`` are needed
+    besides the checkpoint, which lies in ``folders`` of ComfyUI. ``text_encoders`` are named as in ComfyUI.
+    ``token_limits`` are the caption lengths that trainers can be set to, the default first. A checkpoint is recognised
+    by ``signature``, names of tensors that only this family has (any of them, with or without ComfyUI's prefix).
+    ``lora_prefixes`` begin the keys of a LoRA that ComfyUI loads for it (``comfy/lora.py``), kohya's form first.
+    """
+
+    name: str
+    label: str
+    objective: Objective
+    convolutions: bool
+    resolution: int
+    text_encoders: tuple[str, ...]
+    tokenizer: TokenizerName
+    token_limits: tuple[int, ...]
+    signature: tuple[str, ...]
+    lora_prefixes: tuple[str, ...]
+    files: tuple[ModelFile, ...] = ()
+    folders: tuple[str, ...] = ("checkpoints",)
+
+    @property
+    def is_diffusion(self) -> bool:
+        """Whether it predicts noise: v-prediction, Min-SNR and noise offset mean something only then."""
+        return self.objective == "noise"
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The keys of its files in `TrainingConfig.model_files`."""
+        return tuple(file.part for file in self.files)
+
+
+_TEXT_ENCODERS = ("text_encoders",)  # ComfyUI maps its former name, clip, to it (``folder_paths.map_legacy``)
+_CLIP = (75, 150, 225)  # sd-scripts v0.10.1, --max_token_length: chunks of CLIP's 77 less its two marks
+_T5 = (512,)  # FLUX.1 dev; sd-scripts v0.10.1, flux_train_utils.py, --t5xxl_max_token_length
+_PREFIX = "model.diffusion_model."
+"""Stands before the denoiser's tensors in a checkpoint of all parts (``comfy/model_detection.py``)."""
+
+FAMILIES: tuple[Family, ...] = (
+    Family(
+        "sd15", "SD 1.5", "noise", convolutions=True, resolution=512,
+        text_encoders=("clip_l",), tokenizer="clip", token_limits=_CLIP,
+        signature=("cond_stage_model.transformer.text_model.embeddings.token_embedding.weight",),
+        lora_prefixes=("lora_unet_", "lora_te_", "lora_te1_", "unet.", "text_encoder.", "diffusion_model."),
+    ),
+    Family(
+        "sdxl", "SDXL", "noise", convolutions=True, resolution=1024,
+        text_encoders=("clip_l", "clip_g"), tokenizer="clip", token_limits=_CLIP,
+        signature=("conditioner.embedders.1.model.ln_final.weight", "label_emb.0.0.weight"),
+        lora_prefixes=("lora_unet_", "lora_te1_", "lora_te2_", "unet.", "text_encoder.", "diffusion_model."),
+    ),
+    Family(
+        "flux", "Flux", "flow", convolutions=False, resolution=1024,
+        text_encoders=("clip_l", "t5xxl"), tokenizer="t5", token_limits=_T5,
+        signature=("double_blocks.0.img_attn.norm.key_norm.scale",),
+        lora_prefixes=("lora_unet_", "lora_te1_", "transformer.", "lora_transformer_", "diffusion_model."),
+        files=(
+            ModelFile("clip_l", "Flux's small text encoder", _TEXT_ENCODERS),
+            ModelFile("t5xxl", "Flux's large text encoder", _TEXT_ENCODERS),
+            ModelFile("ae", "Flux's autoencoder", ("vae",)),
+        ),
+        folders=("diffusion_models", "checkpoints"),
+    ),
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class BaseModel:
-    """A base model: ``family`` says which of a trainer's scripts trains it, ``resolution`` is its own, in pixels.
+    """A base model of a family.
 
-    ``parts`` are the fields of a training config that name files besides the checkpoint, without which it is not whole.
-    How its captions are written stands in `captions.profiles`.
+    ``resolution`` is its own, in pixels. ``captions`` names the base model whose caption profile it has, empty for
+    one of its own. ``v_prediction`` and ``checkpoint`` hold where a training config says nothing else.
     """
 
     name: str
     label: str
     family: Family
     resolution: int
-    parts: tuple[str, ...] = ()
+    captions: str = ""
+    v_prediction: bool = False
+    checkpoint: str = ""
+
+
+def family(name: str) -> Family:
+    """Return the family called ``name``.
+
+    Raises:
+        SettingsError: there is none; the message names those there are.
+    """
+    for each in FAMILIES:
+        if each.name == name:
+            return each
+    raise SettingsError(f"There is no model family {name!r}; known are: {', '.join(each.name for each in FAMILIES)}.")
 
 
 BASE_MODELS: tuple[BaseModel, ...] = (
-    BaseModel("sdxl", "SDXL 1.0", "sdxl", 1024),
-    BaseModel("illustrious", "Illustrious XL", "sdxl", 1024),
-    BaseModel("pony", "Pony Diffusion V6 XL", "sdxl", 1024),
-    BaseModel("sd15", "Stable Diffusion 1.5", "sd15", 512),
-    BaseModel("flux", "FLUX.1 dev", "flux", 1024, ("clip_l", "t5xxl", "ae")),
+    BaseModel("sdxl", "SDXL 1.0", family("sdxl"), 1024),
+    BaseModel("illustrious", "Illustrious XL", family("sdxl"), 1024),
+    BaseModel("pony", "Pony Diffusion V6 XL", family("sdxl"), 1024),
+    BaseModel("sd15", "Stable Diffusion 1.5", family("sd15"), 512),
+    BaseModel("flux", "FLUX.1 dev", family("flux"), 1024),
 )
-BASE_MODEL_NAMES = tuple(base.name for base in BASE_MODELS)
+"""The shipped rows; `base_models` returns the user's too."""
+
+_of_user: tuple[BaseModel, ...] = ()
+
+
+def add_base_models(rows: Iterable[BaseModel]) -> None:
+    """Make the user's base models known to this process, in the place of those that were added before."""
+    global _of_user  # noqa: PLW0603 - one table for the process, as the shipped rows are; set when settings are read
+    _of_user = tuple(rows)
+
+
+def base_models() -> tuple[BaseModel, ...]:
+    """Return all base models: the shipped ones, then the user's."""
+    return (*BASE_MODELS, *_of_user)
+
+
+def base_model_names() -> tuple[str, ...]:
+    """Return the names of all base models, as combos and the command line offer them."""
+    return tuple(base.name for base in base_models())
 
 
 def base_model(name: str) -> BaseModel:
@@ -42,7 +165,28 @@ def base_model(name: str) -> BaseModel:
     Raises:
         SettingsError: there is none; the message names those there are.
     """
-    for base in BASE_MODELS:
+    for base in base_models():
         if base.name == name:
             return base
-    raise SettingsError(f"There is no base model {name!r}; known are: {', '.join(BASE_MODEL_NAMES)}.")
+    raise SettingsError(
+        f"There is no base model {name!r}; known are: {', '.join(base_model_names())}. Add [base_models.{name}] to"
+        " lorads.toml for one of your own."
+    )
+
+
+def model_parts() -> tuple[ModelFile, ...]:
+    """Return the files that any family needs besides its checkpoint, each part once."""
+    return tuple({file.part: file for each in FAMILIES for file in each.files}.values())
+
+
+def checkpoint_folders() -> tuple[str, ...]:
+    """Return ComfyUI's folders that hold checkpoints of any family, each once."""
+    return tuple(dict.fromkeys(folder for each in FAMILIES for folder in each.folders))
+
+
+def recognised(tensors: Collection[str]) -> Family | None:
+    """Return the family of a checkpoint by the names of its tensors; None where no row knows them."""
+    for each in FAMILIES:
+        if any(name in tensors or _PREFIX + name in tensors for name in each.signature):
+            return each
+    return None

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, get_args
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -204,8 +204,9 @@ class Dataset:
 class TrainingConfig:
     """How to train, in the field's words and apart from any trainer.
 
-    ``checkpoint`` is the base model's file as the trainer's machine sees it, empty while it is not chosen; so are
-    ``clip_l``, ``t5xxl`` and ``ae``, which Flux has besides. A 0 stands for what is usual, see `trainers.checks`:
+    ``checkpoint`` is the base model's file as the trainer's machine sees it, empty while it is not chosen;
+    ``model_files`` are those that its family needs besides, by part (`base_models.Family.files`), without empty ones.
+    A 0 stands for the default, see `trainers.checks`:
     ``resolution`` (the base model's own), ``max_bucket_side`` (twice that), ``conv_dim`` and ``conv_alpha`` (as the
     network's), ``max_token_length`` (the longest). None leaves it to the trainer or the base model: ``weight_decay``,
     ``fp8_base`` (the base model's weights in 8 bits), ``cache_text_encoder_outputs`` (wherever it is allowed).
@@ -218,9 +219,7 @@ class TrainingConfig:
 
     base_model: str = "sdxl"
     checkpoint: str = ""
-    clip_l: str = ""
-    t5xxl: str = ""
-    ae: str = ""
+    model_files: Mapping[str, str] = field(default_factory=dict[str, str], hash=False)
     v_prediction: bool = False
     network: str = "lora"
     network_dim: int = 16
@@ -266,6 +265,21 @@ class TrainingConfig:
     sample_every_epochs: int = 1
     save_every_epochs: int = 1
     seed: int = 42
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> TrainingConfig:
+        """Return a config that was stored as JSON by this version or an older one; unknown keys are passed over.
+
+        Before 0.2 the model files were fields of their own, as three keys beside the others.
+        """
+        found = {each.name: values[each.name] for each in fields(cls) if each.name in values}
+        found["sample_prompts"] = tuple(values.get("sample_prompts", ()))
+        once = {part: values[part] for part in _ONCE_FIELDS if values.get(part)}
+        found["model_files"] = {**once, **values.get("model_files", {})}
+        return cls(**found)
+
+
+_ONCE_FIELDS = ("clip_l", "t5xxl", "ae")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The kinds of network that a LoRA can be, one row each; which module of a trainer makes one is its own matter."""
+"""Network types (LoRA, LoCon, LoHa, LoKr, DoRA): one row each; how a trainer makes one is the trainer's matter."""
 
 from __future__ import annotations
 
@@ -9,26 +9,39 @@ from .errors import SettingsError
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """A kind of network beside the weights that it changes.
+    """A network type.
 
-    ``convolutions`` says whether it changes convolution layers too, ``hadamard`` whether it is a product of two
-    low-rank matrices (LoHa) instead of one, ``decomposed`` whether magnitude and direction are learnt apart (DoRA).
+    ``convolutions`` says whether it changes convolution layers too, where the base model has some. ``without`` names
+    the network that it is the same as where the base model has none, empty where it stays one of its own.
+    ``decomposed`` says whether magnitude and direction are learnt apart (DoRA), ``kronecker`` whether it is a Kronecker
+    product (LoKr), which has a factor and can have full rank.
     """
 
     name: str
     label: str
     convolutions: bool = False
+    without: str = ""
     hadamard: bool = False
     decomposed: bool = False
+    kronecker: bool = False
 
 
 NETWORKS: tuple[Network, ...] = (
     Network("lora", "LoRA"),
-    Network("locon", "LoCon", convolutions=True),
+    Network("locon", "LoCon", convolutions=True, without="lora"),
     Network("loha", "LoHa", convolutions=True, hadamard=True),
     Network("dora", "DoRA", decomposed=True),
 )
-NETWORK_NAMES = tuple(network.name for network in NETWORKS)
+
+
+def networks() -> tuple[Network, ...]:
+    """Return all network types."""
+    return NETWORKS
+
+
+def network_names() -> tuple[str, ...]:
+    """Return the names of all network types, as combos and the command line offer them."""
+    return tuple(each.name for each in networks())
 
 
 def network(name: str) -> Network:
@@ -37,7 +50,7 @@ def network(name: str) -> Network:
     Raises:
         SettingsError: there is none; the message names those there are.
     """
-    for each in NETWORKS:
+    for each in networks():
         if each.name == name:
             return each
-    raise SettingsError(f"There is no network {name!r}; known are: {', '.join(NETWORK_NAMES)}.")
+    raise SettingsError(f"There is no network {name!r}; known are: {', '.join(network_names())}.")

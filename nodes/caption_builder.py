@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from comfy_api.latest import io, ui
 
-from ..lorads_core.base_models import BASE_MODELS
+from ..lorads_core.base_models import base_model_names
 from ..lorads_core.captions.sources import source_names
 from ..lorads_core.problems import told_as_text
 from . import core, host
@@ -56,7 +56,7 @@ class CaptionBuilder(io.ComfyNode):
                 ),
                 io.Combo.Input(
                     "base_model",
-                    options=[base.name for base in BASE_MODELS],
+                    options=list(base_model_names()),
                     tooltip="Decides how a tagger's rating is spelt, the order of tags, and what is told as a problem.",
                 ),
                 io.Combo.Input(

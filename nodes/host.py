@@ -33,9 +33,6 @@ if TYPE_CHECKING:
     from ..lorads_core.model import Progress, Run
     from ..lorads_core.store.connect import Store
 
-CHECKPOINTS = ("checkpoints", "diffusion_models")
-TEXT_ENCODERS = ("text_encoders",)
-VAES = ("vae",)
 EXPORTS = "lorads"
 MANIFEST = "manifest.json"
 _NOT_IN_NAMES = frozenset("/\\\0")

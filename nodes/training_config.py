@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from comfy_api.latest import io
 
-from ..lorads_core.base_models import BASE_MODELS
+from ..lorads_core.base_models import base_model_names, base_models, checkpoint_folders, model_parts
 from ..lorads_core.model import MaskedLoss, RegularizationMethod, TrainingConfig
-from ..lorads_core.networks import NETWORKS
+from ..lorads_core.networks import network_names
 from ..lorads_core.trainers.checks import USUAL_OPTIMIZERS, USUAL_SCHEDULERS
 from ..lorads_core.trainers.presets import ONLY, PRESETS, fitted, preset_values
 from . import host
 from .sockets import CATEGORY, ConfigSocket
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 _DEFAULT = TrainingConfig()
 _PRECISIONS = ("bf16", "fp16", "no")
@@ -89,17 +89,13 @@ class TrainingConfigNode(io.ComfyNode):
         mixed_precision: str,
         save_every_epochs: int,
         sample_prompts: str,
-        clip_l: str,
-        t5xxl: str,
-        ae: str,
+        **model_files: str,
     ) -> io.NodeOutput:
         """Put the figures together."""
         config = TrainingConfig(
             base_model=base_model,
-            checkpoint="" if checkpoint == _LATER else host.model_path(host.CHECKPOINTS, checkpoint),
-            clip_l="" if clip_l == _NONE else host.model_path(host.TEXT_ENCODERS, clip_l),
-            t5xxl="" if t5xxl == _NONE else host.model_path(host.TEXT_ENCODERS, t5xxl),
-            ae="" if ae == _NONE else host.model_path(host.VAES, ae),
+            checkpoint="" if checkpoint == _LATER else host.model_path(checkpoint_folders(), checkpoint),
+            model_files=_chosen_files(model_files),
             v_prediction=v_prediction,
             network=network,
             network_dim=network_dim,
@@ -145,7 +141,7 @@ def _form() -> dict[str, Any]:
         {"name": each.name, "families": each.families, "values": preset_values(each), "source": each.source}
         for each in PRESETS
     ]
-    return {"families": {base.name: base.family for base in BASE_MODELS}, "only": only, "presets": presets}
+    return {"families": {base.name: base.family.name for base in base_models()}, "only": only, "presets": presets}
 
 
 def _usual() -> Sequence[io.Input]:
@@ -158,13 +154,13 @@ def _usual() -> Sequence[io.Input]:
         ),
         io.Combo.Input(
             "base_model",
-            options=[base.name for base in BASE_MODELS],
+            options=list(base_model_names()),
             tooltip="Kind of base model: decides the trainer's script and how captions are written.",
             extra_dict={"lorads": _form()},
         ),
         io.Combo.Input(
             "checkpoint",
-            options=[_LATER, *host.model_names(host.CHECKPOINTS)],
+            options=[_LATER, *host.model_names(checkpoint_folders())],
             tooltip="The base model's file, from ComfyUI's checkpoints and diffusion models.",
         ),
         io.Int.Input("network_dim", default=_DEFAULT.network_dim, min=1, max=1024, tooltip="Rank of the LoRA."),
@@ -205,7 +201,7 @@ def _network() -> Sequence[io.Input]:
     return [
         io.Combo.Input(
             "network",
-            options=[each.name for each in NETWORKS],
+            options=list(network_names()),
             default=_DEFAULT.network,
             tooltip="Kind of network: LoRA for most; LoCon and LoHa change convolutions too; DoRA learns finer.",
         ),
@@ -392,14 +388,18 @@ def _running() -> Sequence[io.Input]:
 
 
 def _model_files() -> Sequence[io.Input]:
-    encoders = [_NONE, *host.model_names(host.TEXT_ENCODERS)]
     return [
-        io.Combo.Input("clip_l", options=encoders, tooltip="Flux's small text encoder.", advanced=True),
-        io.Combo.Input("t5xxl", options=encoders, tooltip="Flux's large text encoder.", advanced=True),
         io.Combo.Input(
-            "ae", options=[_NONE, *host.model_names(host.VAES)], tooltip="Flux's autoencoder.", advanced=True
-        ),
+            file.part, options=[_NONE, *host.model_names(file.folders)], tooltip=f"{file.label}.", advanced=True
+        )
+        for file in model_parts()
     ]
+
+
+def _chosen_files(chosen: Mapping[str, str]) -> dict[str, str]:
+    """Return the path of each model file that a widget names."""
+    folders = {file.part: file.folders for file in model_parts()}
+    return {part: host.model_path(folders[part], name) for part, name in chosen.items() if name not in ("", _NONE)}
 
 
 def _rate(name: str, default: float, lowest: float, tooltip: str, *, advanced: bool = False) -> io.Input:

@@ -49,7 +49,7 @@ def examine(settings_file: Path | None = None) -> Iterator[Finding]:
     try:
         settings = load_settings(settings_file)
     except LoradsError as error:
-        yield Finding("settings", "error", str(error), "Mend the file; lorads.toml is described in the README.")
+        yield Finding("settings", "error", str(error), "Fix the file; docs/settings.md describes lorads.toml.")
         return
     where = str(settings.source) if settings.source else f"none (looked for {settings_path()}); defaults are used"
     yield Finding("settings", "good", where)

@@ -159,7 +159,7 @@ def _add_choosing(commands: Commands, run: Run) -> None:
 
 
 def _add_captions(commands: Commands, run: Run) -> None:
-    from ..base_models import BASE_MODEL_NAMES  # noqa: PLC0415 - words of the tables, read when they are shown
+    from ..base_models import base_model_names  # noqa: PLC0415 - the tables are read when they are shown
     from .caption_options import add_edit_words  # noqa: PLC0415
 
     captions = _command(
@@ -176,9 +176,10 @@ def _add_captions(commands: Commands, run: Run) -> None:
         "say what is wrong with the captions of a dataset, and mend it",
         "lorads lint tomcat --base-model illustrious\n  lorads lint tomcat --fix duplicate-tags --apply",
     )
+    bases = f"{', '.join(base_model_names())}, or one of lorads.toml (default: %(default)s)"
     for command in (captions, lint):
         command.add_argument("name", type=_text, metavar="DATASET")
-        command.add_argument("--base-model", choices=BASE_MODEL_NAMES, default="sdxl")
+        command.add_argument("--base-model", default="sdxl", metavar="NAME", help=bases)
         command.add_argument("--show", type=int, default=12, metavar="N", help="so many (default: %(default)s)")
         _vocabulary_word(command)
     captions.add_argument("--plain", action="store_true", help="every path and caption, with a tab between")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..base_models import BASE_MODEL_NAMES
+from ..base_models import base_model_names, model_parts
 from ..model import TrainingConfig
-from ..networks import NETWORK_NAMES
+from ..networks import network_names
 
 if TYPE_CHECKING:
     import argparse
@@ -15,14 +15,12 @@ if TYPE_CHECKING:
     Words = argparse._ArgumentGroup  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
 
 _PREFIX = "training_"
+_FILE = "model_file_"
 _USUAL = TrainingConfig()
 
 # field, what stands for its value, what it is
 _FIELDS: tuple[tuple[str, str, str], ...] = (
     ("checkpoint", "FILE", "the base model's file"),
-    ("clip_l", "FILE", "Flux's small text encoder"),
-    ("t5xxl", "FILE", "Flux's large text encoder"),
-    ("ae", "FILE", "Flux's autoencoder"),
     ("network_dim", "N", "rank of the network (default: %(default)s)"),
     ("network_alpha", "X", "it counts alpha / dim (default: %(default)s)"),
     ("conv_dim", "N", "rank in convolutions, of locon and loha (default: as the network's)"),
@@ -67,8 +65,11 @@ _SWITCHES: tuple[tuple[str, str], ...] = (
 
 def add_training_words(group: Words, text: Callable[[str], str]) -> None:
     """Add the words; ``text`` turns a word of the command line into text, or refuses it."""
-    _add(group, "base_model", choices=BASE_MODEL_NAMES, default=_USUAL.base_model)
-    _add(group, "network", choices=NETWORK_NAMES, default=_USUAL.network)
+    bases = f"{', '.join(base_model_names())}, or one of lorads.toml (default: %(default)s)"
+    _add(group, "base_model", type=text, default=_USUAL.base_model, metavar="NAME", help=bases)
+    _add(group, "network", choices=network_names(), default=_USUAL.network)
+    for file in model_parts():
+        _add(group, f"{_FILE}{file.part}", option=file.part, type=text, default="", metavar="FILE", help=file.label)
     for field, metavar, summary in _FIELDS:
         default: str | float = getattr(_USUAL, field)
         kind = text if isinstance(default, str) else type(default)
@@ -82,14 +83,17 @@ def add_training_words(group: Words, text: Callable[[str], str]) -> None:
     )  # fmt: skip
 
 
-def _add(group: Words, field: str, **how: Any) -> None:  # noqa: ANN401 - argparse's own
-    word = "training-seed" if field == "seed" else field.replace("_", "-")  # --seed is that of the order random
+def _add(group: Words, field: str, option: str = "", **how: Any) -> None:  # noqa: ANN401 - argparse's own
+    word = (option or field).replace("_", "-")
+    word = "training-seed" if field == "seed" else word  # --seed is that of the order random
     group.add_argument(f"--{word}", dest=f"{_PREFIX}{field}", **how)
 
 
 def training_config(options: argparse.Namespace) -> TrainingConfig:
     """Return the training config that the words make."""
-    return TrainingConfig(**dict(_given(options)))
+    given = dict(_given(options))
+    files = {name.removeprefix(_FILE): given.pop(name) for name in [*given] if name.startswith(_FILE)}
+    return TrainingConfig(**given, model_files={part: file for part, file in files.items() if file})
 
 
 def _given(options: argparse.Namespace) -> Iterator[tuple[str, Any]]:

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 _USUAL_IMAGES = "original"
 # What names files on the server is chosen in the graph or on the command line, never by a request.
-_FILES = frozenset({"checkpoint", "clip_l", "t5xxl", "ae"})
+_FILES = frozenset({"checkpoint", "model_files"})
 _NOT_IN_NAMES = frozenset("/\\\0")
 
 

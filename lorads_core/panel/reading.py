@@ -6,14 +6,14 @@ from collections import Counter
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from ..base_models import BASE_MODELS
+from ..base_models import base_models
 from ..captions.analysis import analyse
 from ..captions.profiles import profile
 from ..captions.sources import BY_HAND, sources
 from ..captions.tables import ALIASES
 from ..errors import LoradsError, SettingsError
 from ..model import Dataset
-from ..networks import NETWORKS
+from ..networks import networks
 from ..runs.profile import read_profile
 from ..store import captions as kept
 from ..store import datasets
@@ -52,9 +52,9 @@ def session(desk: Desk, version: str) -> dict[str, Any]:
         "can_launch": bool(launchable(desk)),
         "base_models": [
             {"name": base.name, "label": base.label, "token_limit": profile(base.name).limits[0]}
-            for base in BASE_MODELS
+            for base in base_models()
         ],
-        "networks": [{"name": each.name, "label": each.label} for each in NETWORKS],
+        "networks": [{"name": each.name, "label": each.label} for each in networks()],
         "trainers": [{"name": name, "label": trainers()[name].label} for name in _usual_first(trainers())],
         "trainer_profiles": [
             {"name": each.name, "label": f"{each.name} ({trainers()[each.kind].label})"} for each in launchable(desk)

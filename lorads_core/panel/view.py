@@ -90,13 +90,8 @@ def config_of(standing: Standing) -> TrainingConfig:
 
     It is the usual one where there was no export.
     """
-    known = {each.name for each in dataclasses.fields(TrainingConfig)}
-    kept = {name: value for name, value in standing.config.items() if name in known}
-    if "sample_prompts" in kept:
-        kept["sample_prompts"] = tuple(kept["sample_prompts"])
-    if standing.base_model:
-        kept["base_model"] = standing.base_model
-    return TrainingConfig(**kept)
+    config = TrainingConfig.from_json(standing.config)
+    return dataclasses.replace(config, base_model=standing.base_model) if standing.base_model else config
 
 
 def config_mark(config: TrainingConfig) -> str:

@@ -139,7 +139,7 @@ def _check_models(profile: Profile, export: Trainable) -> None:
         )
     if profile.is_remote:
         return
-    for file in filter(os.path.isabs, (config.checkpoint, config.clip_l, config.t5xxl, config.ae)):
+    for file in filter(os.path.isabs, (config.checkpoint, *config.model_files.values())):
         if not os.path.exists(file):  # noqa: PTH110 - Path's own may raise
             raise TrainerError(f"There is no model {file}: choose another in the training config, and export again.")
 

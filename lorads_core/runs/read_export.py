@@ -84,11 +84,4 @@ def read_export(folder: Path) -> Trainable:
             f"{folder} was edited since it was exported: {len(edited):,} files, e.g. {edited[0]}. Edit the dataset or"
             " the training config instead, and export again: a run is known by what was exported."
         )
-    return Trainable(folder, manifest, hashlib.sha256(data).hexdigest(), _config(manifest["config"]))
-
-
-def _config(values: Mapping[str, Any]) -> TrainingConfig:
-    known = {field.name for field in dataclasses.fields(TrainingConfig)}
-    kept: dict[str, Any] = {name: value for name, value in values.items() if name in known}
-    kept["sample_prompts"] = tuple(kept.get("sample_prompts", ()))
-    return TrainingConfig(**kept)
+    return Trainable(folder, manifest, hashlib.sha256(data).hexdigest(), TrainingConfig.from_json(manifest["config"]))

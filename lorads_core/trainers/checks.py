@@ -7,11 +7,11 @@ from dataclasses import fields, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, get_args
 
-from ..base_models import BASE_MODEL_NAMES, base_model
+from ..base_models import base_model, base_model_names
 from ..captions.profiles import profile
 from ..errors import TrainerError
 from ..model import MaskedLoss, Problem, RegularizationMethod, TrainingConfig
-from ..networks import NETWORK_NAMES, network
+from ..networks import network, network_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -79,14 +79,14 @@ def settled(config: TrainingConfig) -> TrainingConfig:
 def refusals(config: TrainingConfig) -> Iterator[str]:
     """Yield what no trainer can make sense of, of a config that may come from anywhere."""
     words: tuple[tuple[str, str, Sequence[str]], ...] = (
-        ("base model", config.base_model, BASE_MODEL_NAMES),
-        ("network", config.network, NETWORK_NAMES),
+        ("base model", config.base_model, base_model_names()),
+        ("network", config.network, network_names()),
         ("masked loss", config.masked_loss, get_args(MaskedLoss)),
         ("regularization method", config.regularization_method, get_args(RegularizationMethod)),
     )
     for what, value, known in words:
         yield from unknown("LoRADS", what, value, known)
-    if config.base_model not in BASE_MODEL_NAMES:
+    if config.base_model not in base_model_names():
         return
     config = settled(config)
     yield from _out_of_range(config)
@@ -124,7 +124,7 @@ def _contradictions(config: TrainingConfig) -> Iterator[str]:
             f"The longest caption is {config.max_token_length} tokens, which {base_model(config.base_model).label} has"
             f" not: choose one of {', '.join(map(str, limits))}."
         )
-    if config.v_prediction and base_model(config.base_model).family == "flux":
+    if config.v_prediction and base_model(config.base_model).family.name == "flux":
         yield "Flux matches flows and predicts no velocity: turn v-prediction off."
     if not all(prompt.strip() for prompt in config.sample_prompts):
         yield "A sample prompt is empty: write it, or take it out."
@@ -138,7 +138,7 @@ def doubts(config: TrainingConfig) -> Iterator[str]:
             " rate: use the dim, or half of it."
         )
     kind = network(config.network)
-    if config.conv_dim and not (kind.convolutions and base_model(config.base_model).family != "flux"):
+    if config.conv_dim and not (kind.convolutions and base_model(config.base_model).family.name != "flux"):
         yield "The convolution dim is not used, as this network changes no convolutions: choose locon, or set it to 0."
     if config.optimizer.startswith(("Prodigy", "DAdapt")) and config.learning_rate < _SELF_TAUGHT_RATE:
         yield f"{config.optimizer} finds its rate itself: a learning rate of {config.learning_rate:g} slows it; use 1."
@@ -150,7 +150,7 @@ def doubts(config: TrainingConfig) -> Iterator[str]:
 
 
 def not_in_trainer(trainer: str, config: TrainingConfig, lacks: Mapping[str, str]) -> Iterator[Problem]:
-    """Yield a warning for each field that was set and that the trainer lacks.
+    """Yield a warning for each field that was set and that the trainer lacks, and for files of another family.
 
     ``lacks`` gives for each such field what is done instead, as an end of the sentence.
     """
@@ -158,6 +158,15 @@ def not_in_trainer(trainer: str, config: TrainingConfig, lacks: Mapping[str, str
         if field.name in lacks and getattr(config, field.name) != getattr(_DEFAULT, field.name):
             name = field.name.replace("_", " ")
             yield Problem("warning", "not-in-trainer", f"{trainer} has no {name}: {lacks[field.name]}")
+    yield from _other_files(config)
+
+
+def _other_files(config: TrainingConfig) -> Iterator[Problem]:
+    """Yield the model files that the base model's family has no use for."""
+    base = base_model(config.base_model)
+    for part, file in config.model_files.items():
+        if part not in base.family.parts:
+            yield Problem("warning", "not-in-trainer", f"{base.label} needs no {part}: {file} is left out.")
 
 
 def size_problems(trainer: str, placed: Sequence[Placement], step: int) -> Iterator[Problem]:

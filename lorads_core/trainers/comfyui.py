@@ -115,7 +115,7 @@ class ComfyTrainer:
             "folder": str(folder),
             "output": str(output),
             "prefix": f"loras/{name}",
-            "models": [file for file in (config.checkpoint, config.clip_l, config.t5xxl, config.ae) if file],
+            "models": [file for file in (config.checkpoint, *config.model_files.values()) if file],
             "TrainLoraNode": {
                 "batch_size": config.batch_size,
                 "grad_accumulation_steps": config.gradient_accumulation_steps,
@@ -179,7 +179,7 @@ def _refusals(config: TrainingConfig) -> Iterator[str]:
 
 
 def _is_flux(config: TrainingConfig) -> bool:
-    return base_model(config.base_model).family == "flux"
+    return base_model(config.base_model).family.name == "flux"
 
 
 def _notes(config: TrainingConfig) -> Iterator[Problem]:

@@ -5,34 +5,46 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
-from ..base_models import base_model
+from ..base_models import FAMILIES, Family, base_model, model_parts
 from ..model import TrainingConfig
+from ..networks import networks
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from ..base_models import Family
+    from collections.abc import Callable, Mapping
 
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """Figures that belong together: ``values`` are fields of a training config, ``source`` is where they come from."""
+    """Settings that belong together, for all base models of some families (all of them where none is named).
+
+    ``values`` are fields of a training config, ``source`` is where they come from.
+    """
 
     name: str
-    families: tuple[Family, ...]
+    named: tuple[str, ...]
     values: Mapping[str, Any]
     source: str
+
+    @property
+    def families(self) -> tuple[str, ...]:
+        """The names of the families that it is for."""
+        return self.named or tuple(each.name for each in FAMILIES)
 
 
 @dataclass(frozen=True, slots=True)
 class Only:
-    """When a field of a training config counts: for these families, and with these values of other fields."""
+    """When a field of a training config counts: for families of which ``fits`` is true, and with these other values."""
 
-    families: tuple[Family, ...] = ("sd15", "sdxl", "flux")
+    fits: Callable[[Family], bool] = lambda _: True
     values: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
 
+    @property
+    def families(self) -> tuple[str, ...]:
+        """The names of the families that the field counts for."""
+        return tuple(each.name for each in FAMILIES if self.fits(each))
 
-_ALL: tuple[Family, ...] = ("sdxl", "sd15", "flux")
+
+_ALL = ()
 _SLOWLY = ("cosine", "constant_with_warmup", "linear", "cosine_with_restarts", "polynomial")
 
 PRESETS: tuple[Preset, ...] = (
@@ -102,21 +114,30 @@ PRESETS: tuple[Preset, ...] = (
     ),
 )
 
+
+def _is_diffusion(family: Family) -> bool:
+    return family.is_diffusion
+
+
+def _has(part: str) -> Callable[[Family], bool]:
+    return lambda family: part in family.parts
+
+
 ONLY: Mapping[str, Only] = {
-    "clip_l": Only(("flux",)),
-    "t5xxl": Only(("flux",)),
-    "ae": Only(("flux",)),
-    "v_prediction": Only(("sd15", "sdxl")),
-    "min_snr_gamma": Only(("sd15", "sdxl")),
-    "noise_offset": Only(("sd15", "sdxl")),
-    "conv_dim": Only(values={"network": ("locon", "loha")}),
+    **{file.part: Only(_has(file.part)) for file in model_parts()},
+    "v_prediction": Only(_is_diffusion),
+    "min_snr_gamma": Only(_is_diffusion),
+    "noise_offset": Only(_is_diffusion),
+    "conv_dim": Only(values={"network": tuple(each.name for each in networks() if each.convolutions)}),
     "warmup": Only(values={"scheduler": _SLOWLY}),
 }
-"""What does not count always. Flow matching predicts a velocity by itself, and Min-SNR and noise offset are of noise
+"""What does not count always; a part stands for its file in ``model_files``.
+
+Flow matching predicts a velocity by itself, and Min-SNR and noise offset are of noise
 schedules that it does not have (sd-scripts 0.10.1, ``flux_train_network.py``)."""
 
 # These are a user's own: a preset leaves them as they are.
-_OWN = frozenset({"base_model", "checkpoint", "clip_l", "t5xxl", "ae", "sample_prompts", "seed"})
+_OWN = frozenset({"base_model", "checkpoint", "model_files", "sample_prompts", "seed"})
 
 
 def preset_values(preset: Preset) -> dict[str, Any]:
@@ -129,12 +150,14 @@ def counts(config: TrainingConfig, name: str) -> bool:
     """Tell whether a field of a config counts, as its other fields stand."""
     only = ONLY.get(name, Only())
     fits = all(getattr(config, other) in wanted for other, wanted in only.values.items())
-    return fits and base_model(config.base_model).family in only.families
+    return fits and only.fits(base_model(config.base_model).family)
 
 
 def fitted(config: TrainingConfig) -> TrainingConfig:
     """Return a config in which fields that do not count are as if nothing was said of them."""
     nothing = {"warmup": 0.0}
     usual = TrainingConfig()
-    away = {name: nothing.get(name, getattr(usual, name)) for name in ONLY if not counts(config, name)}
-    return replace(config, **away)
+    idle = {name for name in ONLY if not counts(config, name)}
+    away = {each.name: nothing.get(each.name, getattr(usual, each.name)) for each in fields(usual) if each.name in idle}
+    files = {part: file for part, file in config.model_files.items() if part not in idle}
+    return replace(config, **away, model_files=files)

@@ -27,7 +27,7 @@ def test_without_words_it_is_the_usual_config():
         (("--shuffle-caption",), "shuffle_caption", True),
         (("--training-seed", "7"), "seed", 7),
         (("--masked-loss", "alpha"), "masked_loss", "alpha"),
-        (("--t5xxl", "/models/t5.safetensors"), "t5xxl", "/models/t5.safetensors"),
+        (("--t5xxl", "/models/t5.safetensors"), "model_files", {"t5xxl": "/models/t5.safetensors"}),
     ],
 )
 def test_a_word_makes_its_field(words, field, value):

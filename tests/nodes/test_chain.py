@@ -211,7 +211,7 @@ def test_an_export_may_be_named_by_its_dataset(pack):
 
 def test_a_training_config_holds_what_its_widgets_say(pack, base):
     usual = call(pack, "LoradsTrainingConfig").args[0]
-    assert (usual.checkpoint, usual.clip_l, usual.resolution, usual.sample_prompts) == ("", "", 0, ())
+    assert (usual.checkpoint, usual.model_files, usual.resolution, usual.sample_prompts) == ("", {}, 0, ())
     config = call(
         pack,
         "LoradsTrainingConfig",
@@ -226,9 +226,11 @@ def test_a_training_config_holds_what_its_widgets_say(pack, base):
     ).args[0]
     models = base / "models"
     assert config.checkpoint == str(models / "diffusion_models" / "a model of diffusion_models.safetensors")
-    assert config.clip_l == str(models / "text_encoders" / "a model of text_encoders.safetensors")
-    assert config.ae == str(models / "vae" / "a model of vae.safetensors")
-    assert (config.network, config.masked_loss, config.t5xxl) == ("dora", "alpha", "")
+    assert config.model_files == {
+        "clip_l": str(models / "text_encoders" / "a model of text_encoders.safetensors"),
+        "ae": str(models / "vae" / "a model of vae.safetensors"),
+    }
+    assert (config.network, config.masked_loss) == ("dora", "alpha")
     assert (config.scheduler, config.warmup) == ("constant", 0), "constant goes without a warm-up"
     assert config.sample_prompts == ("a cat", "a dog")
 

@@ -7,9 +7,9 @@ caption in front; and with lycoris-lora 4.1.3 and models of the real layout, a n
 
 from pathlib import Path
 
-from lorads_core.base_models import BASE_MODEL_NAMES
+from lorads_core.base_models import base_model_names
 from lorads_core.model import TrainingConfig
-from lorads_core.networks import NETWORK_NAMES
+from lorads_core.networks import network_names
 from lorads_core.trainers import Subset
 
 GOLDEN = Path(__file__).parent / "golden" / "sd_scripts"
@@ -24,9 +24,11 @@ PICTURES = {
 OTHERS = ((1024, 1024), (3000, 2000), (512, 768), (768, 512), (900, 900))
 FILES = {
     "checkpoint": "/models/base.safetensors",
-    "clip_l": "/models/clip_l.safetensors",
-    "t5xxl": "/models/t5xxl.safetensors",
-    "ae": "/models/ae.safetensors",
+    "model_files": {
+        "clip_l": "/models/clip_l.safetensors",
+        "t5xxl": "/models/t5xxl.safetensors",
+        "ae": "/models/ae.safetensors",
+    },
 }
 
 VARIANTS = {
@@ -64,8 +66,8 @@ def _config(**changes):
 
 
 def _cases():
-    for base in BASE_MODEL_NAMES:
-        for network in NETWORK_NAMES:
+    for base in base_model_names():
+        for network in network_names():
             if (base, network) != ("flux", "locon"):
                 config = _config(base_model=base, network=network)
                 yield f"{base} {network}", config, "wide", True

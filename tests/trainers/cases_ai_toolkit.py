@@ -9,7 +9,7 @@ saves (the choice of batches in ``BaseSDTrainProcess.run``, run with numbers for
 
 from pathlib import Path
 
-from lorads_core.base_models import BASE_MODEL_NAMES
+from lorads_core.base_models import base_model_names
 from lorads_core.model import TrainingConfig
 from lorads_core.trainers import Subset
 
@@ -60,7 +60,7 @@ def _config(base_model, **changes):
 
 
 def _cases():
-    for base in BASE_MODEL_NAMES:
+    for base in base_model_names():
         for network in NETWORKS:
             if (base, network) != ("flux", "locon"):
                 config = _config(base, network=network)

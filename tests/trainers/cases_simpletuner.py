@@ -7,9 +7,9 @@ asked for, and the steps of whole trainings without their model.
 
 from pathlib import Path
 
-from lorads_core.base_models import BASE_MODEL_NAMES
+from lorads_core.base_models import base_model_names
 from lorads_core.model import TrainingConfig
-from lorads_core.networks import NETWORK_NAMES
+from lorads_core.networks import network_names
 from lorads_core.trainers import Subset
 
 GOLDEN = Path(__file__).parent / "golden" / "simpletuner"
@@ -60,8 +60,8 @@ def _config(**changes):
 
 
 def _cases():
-    for base in BASE_MODEL_NAMES:
-        for network in NETWORK_NAMES:
+    for base in base_model_names():
+        for network in network_names():
             if (base, network) != ("flux", "locon"):
                 config = _config(base_model=base, network=network)
                 yield f"{base} {network}", config, "wide", True

@@ -1,12 +1,13 @@
 """What every trainer asks of a config: figures in range, words that exist, nothing that contradicts itself."""
 
-from dataclasses import fields, replace
+import json
+from dataclasses import asdict, fields, replace
 
 import pytest
 
-from lorads_core.base_models import BASE_MODEL_NAMES
+from lorads_core.base_models import base_model_names
 from lorads_core.model import TrainingConfig
-from lorads_core.trainers import checks
+from lorads_core.trainers import checks, trainers
 
 CONFIG = TrainingConfig()
 
@@ -15,7 +16,7 @@ def refused(**change):
     return " ".join(checks.refusals(replace(CONFIG, **change)))
 
 
-@pytest.mark.parametrize("base", BASE_MODEL_NAMES)
+@pytest.mark.parametrize("base", base_model_names())
 def test_the_usual_config_is_refused_for_no_base_model(base):
     config = replace(CONFIG, base_model=base)
     assert list(checks.refusals(config)) == []
@@ -86,3 +87,18 @@ def test_only_what_was_set_is_reported_as_lacking():
     (problem,) = checks.not_in_trainer("X", config, lacks)
     assert (problem.severity, problem.code) == ("warning", "not-in-trainer")
     assert problem.message == "X has no flip aug: mirror the images yourself."
+
+
+def test_a_file_that_the_family_has_no_use_for_is_reported():
+    config = TrainingConfig(base_model="pony", model_files={"ae": "/models/ae.safetensors"})
+    for each in trainers().values():
+        messages = [problem.message for problem in checks.not_in_trainer(each.label, config, {})]
+        assert "Pony Diffusion V6 XL needs no ae: /models/ae.safetensors is left out." in messages, each.name
+
+
+def test_a_config_of_an_older_version_keeps_its_model_files():
+    stored = {"base_model": "flux", "clip_l": "/clip_l", "t5xxl": "", "ae": "/ae", "gone": 1, "sample_prompts": ["a"]}
+    config = TrainingConfig.from_json(stored)
+    assert config.model_files == {"clip_l": "/clip_l", "ae": "/ae"}
+    assert config.sample_prompts == ("a",)
+    assert TrainingConfig.from_json(json.loads(json.dumps(asdict(config)))) == config

@@ -1,4 +1,4 @@
-"""The README's table of what each trainer trains: made from the trainers themselves, and compared.
+"""The table of docs/trainers.md, what each trainer trains: made from the trainers themselves, and compared.
 
 Run this file to print the table.
 """
@@ -9,15 +9,15 @@ import pytest
 
 from lorads_core.base_models import BASE_MODELS
 from lorads_core.model import TrainingConfig
-from lorads_core.networks import NETWORK_NAMES, NETWORKS
+from lorads_core.networks import network_names, networks
 from lorads_core.trainers import Subset, trainers
 
-README = Path(__file__).resolve().parents[2] / "README.md"
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "trainers.md"
 BEGIN, END = "<!-- trainers -->\n", "<!-- end of trainers -->"
-FILES = {"checkpoint": "black-forest-labs/FLUX.1-dev", "clip_l": "/c", "t5xxl": "/t", "ae": "/a"}
+FILES = {"checkpoint": "black-forest-labs/FLUX.1-dev", "model_files": {"clip_l": "/c", "t5xxl": "/t", "ae": "/a"}}
 TRAINING = Subset("10_cat", 10, is_regularization=False, sizes=((1216, 832), (832, 1216), (1024, 1024)))
 OTHERS = Subset("1_regularization", 1, is_regularization=True, sizes=((1024, 1024), (832, 1216)))
-FAMILIES = {family: [base for base in BASE_MODELS if base.family == family] for family in ("sd15", "sdxl", "flux")}
+FAMILIES = {family: [base for base in BASE_MODELS if base.family.name == family] for family in ("sd15", "sdxl", "flux")}
 NAMES = {"sd15": "SD 1.5", "sdxl": "SDXL, Illustrious, Pony", "flux": "Flux"}
 
 
@@ -56,7 +56,7 @@ def table():
         "|---|" + "---|" * len(known),
     ]
     for family, name in NAMES.items():
-        for network in NETWORKS:
+        for network in networks():
             cells = [cell(each, family, network.name) for each in known]
             lines.append(f"| {name}: {network.label} | " + " | ".join(cells) + " |")
     for method, name in (("prior", "learnt beside"), ("preservation", "output preserved")):
@@ -66,14 +66,14 @@ def table():
     return "\n".join(lines) + "\n"
 
 
-def test_the_readme_says_what_each_trainer_trains():
-    text = README.read_text(encoding="utf-8")
+def test_the_page_of_trainers_says_what_each_trainer_trains():
+    text = PAGE.read_text(encoding="utf-8")
     assert text.partition(BEGIN)[2].partition(END)[0] == table()
 
 
 @pytest.mark.parametrize("name", trainers())
 @pytest.mark.parametrize("base", BASE_MODELS, ids=lambda base: base.name)
-@pytest.mark.parametrize("network", NETWORK_NAMES)
+@pytest.mark.parametrize("network", network_names())
 @pytest.mark.parametrize("others", [True, False])
 def test_a_refused_combination_names_what_to_use(name, base, network, others):
     trainer = trainers()[name]

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from lorads_core.base_models import BASE_MODEL_NAMES
+from lorads_core.base_models import base_model_names
 from lorads_core.errors import TrainerError
 from lorads_core.model import TrainingConfig
-from lorads_core.networks import NETWORK_NAMES
+from lorads_core.networks import network_names
 from lorads_core.trainers import Subset, trainer, trainers
 
 FOLDER, OUTPUT = Path("/exports/cat"), Path("/exports/cat-lora")
@@ -18,15 +18,14 @@ SUBSETS = (
 )
 # What a trainer cannot take at all; a test of its own holds it to that.
 WITHOUT_REGULARIZATION = {"comfyui"}
-FLUX = {"base_model": "flux", "clip_l": "/clip_l", "t5xxl": "/t5xxl", "ae": "/ae", "checkpoint": "/flux"}
+FILES = {"clip_l": "/clip_l", "t5xxl": "/t5xxl", "ae": "/ae"}
+FLUX = {"base_model": "flux", "model_files": FILES, "checkpoint": "/flux"}
 
 # Every field with another value than its usual one, and with what gives it a meaning.
 CHANGES = {
     "base_model": ({}, "sd15"),
     "checkpoint": ({}, "/other.safetensors"),
-    "clip_l": (FLUX, "/other"),
-    "t5xxl": (FLUX, "/other"),
-    "ae": (FLUX, "/other"),
+    "model_files": (FLUX, FILES | {"t5xxl": "/other"}),
     "v_prediction": ({}, True),
     "network": ({}, "locon"),
     "network_dim": ({}, 24),
@@ -119,19 +118,19 @@ def test_a_field_reaches_the_trainer_or_is_reported(each, field):
     assert reported or made(each, after) != made(each, before), f"{each.name} drops {field} in silence"
 
 
-@pytest.mark.parametrize("base", BASE_MODEL_NAMES)
+@pytest.mark.parametrize("base", base_model_names())
 def test_the_usual_config_is_refused_for_no_base_model(each, base):
     config = replace(TrainingConfig(**{**FLUX, "base_model": base}))
     assert errors(each, config) == []
 
 
-@pytest.mark.parametrize("network", NETWORK_NAMES)
-@pytest.mark.parametrize("base", BASE_MODEL_NAMES)
+@pytest.mark.parametrize("network", network_names())
+@pytest.mark.parametrize("base", base_model_names())
 def test_a_network_is_trained_or_refused_with_another_to_use(each, base, network):
     config = TrainingConfig(**{**FLUX, "base_model": base, "network": network})
     found = errors(each, config)
     if found:
-        assert all(any(name in message.lower() for name in NETWORK_NAMES) for message in found)
+        assert all(any(name in message.lower() for name in network_names()) for message in found)
     else:
         made(each, config)
 

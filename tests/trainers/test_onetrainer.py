@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lorads_core.base_models import BASE_MODEL_NAMES
+from lorads_core.base_models import base_model_names
 from lorads_core.model import TrainingConfig
 from lorads_core.trainers import Schedule, Subset, Tick, trainer, trainers
 from lorads_core.trainers.onetrainer import counting
@@ -54,7 +54,7 @@ def test_the_scan_finds_it():
     assert trainers()["onetrainer"].label == "OneTrainer"
 
 
-@pytest.mark.parametrize("base_model", BASE_MODEL_NAMES)
+@pytest.mark.parametrize("base_model", base_model_names())
 def test_defaults_are_neither_refused_nor_doubted(base_model):
     assert messages("error", but(base_model=base_model)) == ""
     assert messages("warning", but(base_model=base_model)) == ""
@@ -298,9 +298,8 @@ def test_a_resolution_of_64_is_refused_as_it_divides_by_a_side_of_zero():
         ({"bucket_step": 32}, "bucket step"),
         ({"bucket_no_upscale": True}, "bucket no upscale"),
         ({"network": "locon", "conv_dim": 4}, "conv dim"),
-        ({"base_model": "flux", "t5xxl": "/models/t5.safetensors"}, "t5xxl"),
+        ({"base_model": "flux", "model_files": {"t5xxl": "/models/t5.safetensors"}}, "model files"),
         ({"base_model": "flux", "min_snr_gamma": 5.0}, "min snr gamma"),
-        ({"ae": "/models/ae.safetensors"}, "ae"),
         ({"max_token_length": 225}, "max token length"),
         ({"cache_text_encoder_outputs": False}, "cache text encoder outputs"),
     ],
@@ -317,7 +316,7 @@ def test_a_convolution_dim_like_the_networks_own_is_no_lack():
 def test_every_field_of_the_config_is_written_or_told():
     """A field that changes neither the file nor what is said would be dropped in silence."""
     changed = {
-        "base_model": "sd15", "checkpoint": "/b.safetensors", "clip_l": "/c", "t5xxl": "/t", "ae": "/a",
+        "base_model": "sd15", "checkpoint": "/b.safetensors", "model_files": {"clip_l": "/c"},
         "v_prediction": True, "network": "dora", "network_dim": 8, "network_alpha": 4.0, "conv_dim": 4,
         "conv_alpha": 2.0, "network_dropout": 0.1, "resolution": 768, "batch_size": 3,
         "gradient_accumulation_steps": 2, "processes": 2, "epochs": 3, "repeats": 2, "regularization_repeats": 2,

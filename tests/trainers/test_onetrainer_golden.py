@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from lorads_core.base_models import BASE_MODEL_NAMES
+from lorads_core.base_models import base_model_names
 from lorads_core.model import TrainingConfig
-from lorads_core.networks import NETWORK_NAMES
+from lorads_core.networks import network_names
 from lorads_core.trainers import Subset, trainer
 
 ONETRAINER = trainer("onetrainer")
@@ -87,7 +87,7 @@ def config_of(base_model, network, variant):
 
 
 def combinations():
-    for base_model, network, variant in itertools.product(BASE_MODEL_NAMES, NETWORK_NAMES, VARIANTS):
+    for base_model, network, variant in itertools.product(base_model_names(), network_names(), VARIANTS):
         if base_model == "flux" and (network == "locon" or variant == "velocity"):
             continue  # both are refused
         yield base_model, network, variant

@@ -9,14 +9,14 @@ from lorads_core.model import TrainingConfig
 from lorads_core.trainers import Subset, trainers
 from lorads_core.trainers.presets import ONLY, PRESETS, counts, fitted, preset_values
 
-CASES = [(base, preset) for preset in PRESETS for base in BASE_MODELS if base.family in preset.families]
+CASES = [(base, preset) for preset in PRESETS for base in BASE_MODELS if base.family.name in preset.families]
 
 
 @pytest.mark.parametrize(("base", "preset"), CASES, ids=lambda each: each.name)
 def test_every_preset_is_trained_by_some_trainer_as_it_is(base, preset):
     config = fitted(TrainingConfig(base_model=base.name, checkpoint="model.safetensors", **preset_values(preset)))
-    files = {name: f"{name}.safetensors" for name in base.parts}
-    config = replace(config, **files)
+    files = {name: f"{name}.safetensors" for name in base.family.parts}
+    config = replace(config, model_files=files)
     subset = Subset("10_tom", 10, is_regularization=False, sizes=((1024, 1024),) * 8, trigger="tom")
     takes = [
         trainer.label

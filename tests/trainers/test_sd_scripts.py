@@ -181,11 +181,11 @@ def test_what_it_lacks_for_a_model_is_reported_and_left_out():
     sd15 = dataclasses.replace(CONFIG, base_model="sd15", cache_text_encoder_outputs=True)
     assert "no cache text encoder outputs" in messages(sd15, severity="warning")
     assert "cache_text_encoder_outputs" not in files(sd15)[0]
-    assert "clip_l" not in files(dataclasses.replace(CONFIG, clip_l="/clip"))[0]
+    assert "clip_l" not in files(dataclasses.replace(CONFIG, model_files={"clip_l": "/clip"}))[0]
 
 
 def test_flux_without_its_other_files_is_said():
-    flux = dataclasses.replace(CONFIG, base_model="flux", clip_l="/models/clip_l.safetensors")
+    flux = dataclasses.replace(CONFIG, base_model="flux", model_files={"clip_l": "/models/clip_l.safetensors"})
     assert "--t5xxl FILE --ae FILE" in messages(flux, severity="warning")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ...base_models import Family, base_model
+from ...base_models import base_model
 from ...networks import network
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class Kind:
     guidance: float = 7.0
 
 
-KINDS: Mapping[Family, Kind] = {
+KINDS: Mapping[str, Kind] = {
     "sd15": Kind("sd1", 16),
     "sdxl": Kind("sdxl", 16),
     "flux": Kind("flux", 32, tokens=512, diffusion=False, noise="flowmatch", guidance=4.0),
@@ -52,12 +52,12 @@ PRECISIONS: Mapping[str, str] = {"no": "fp32", "fp16": "fp16", "bf16": "bf16"}
 
 def kind(config: TrainingConfig) -> Kind:
     """Return the architecture of the config's base model."""
-    return KINDS[base_model(config.base_model).family]
+    return KINDS[base_model(config.base_model).family.name]
 
 
 def is_flux(config: TrainingConfig) -> bool:
     """Say whether the base model matches flows, and comes in several files."""
-    return base_model(config.base_model).family == "flux"
+    return base_model(config.base_model).family.name == "flux"
 
 
 def has_convolutions(config: TrainingConfig) -> bool:

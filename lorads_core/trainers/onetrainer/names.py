@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ...base_models import Family, base_model
+from ...base_models import base_model
 from ...networks import network
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class Kind:
 
 _CONVOLUTIONS = "resnets,downsamplers,upsamplers"
 # SD 1.5's attention blocks begin and end with convolutions of one pixel, SDXL's do not.
-KINDS: Mapping[Family, Kind] = {
+KINDS: Mapping[str, Kind] = {
     "sd15": Kind(
         "STABLE_DIFFUSION_15", "unet", ("text_encoder",), 8, "attentions", "transformer_blocks", _CONVOLUTIONS
     ),
@@ -61,12 +61,12 @@ FLUX_REPOSITORY = "black-forest-labs/FLUX.1-dev"
 
 def kind(config: TrainingConfig) -> Kind:
     """Return the type of the config's base model."""
-    return KINDS[base_model(config.base_model).family]
+    return KINDS[base_model(config.base_model).family.name]
 
 
 def is_flux(config: TrainingConfig) -> bool:
     """Say whether the base model matches flows, and comes in several files."""
-    return base_model(config.base_model).family == "flux"
+    return base_model(config.base_model).family.name == "flux"
 
 
 def layer_filter(config: TrainingConfig) -> str:

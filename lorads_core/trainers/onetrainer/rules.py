@@ -128,8 +128,9 @@ def lacks(config: TrainingConfig) -> dict[str, str]:
         found |= {key: instead for key in ("conv_dim", "conv_alpha") if _differs(config, key)}
     if is_flux(config):
         found["min_snr_gamma"] = "flow matching has no signal-to-noise weights; it is left out."
-    where = "it reads all parts from one folder or repository" if is_flux(config) else "only Flux has it"
-    found |= {part: f"{where}; {getattr(config, part)} is left out." for part in ("clip_l", "t5xxl", "ae")}
+    if is_flux(config):
+        files = ", ".join(config.model_files.values())
+        found["model_files"] = f"it reads all parts from one folder or repository; {files} are left out."
     if _is_cut(config):
         found["max_token_length"] = f"it reads the first {kind(config).tokens} tokens of a caption."
     if config.cache_text_encoder_outputs is False and caches_text(config):

@@ -82,7 +82,7 @@ def _training_keys(config: TrainingConfig, folder: Path, output: Path, name: str
         yield "fp8_base", True
     yield "gradient_checkpointing", config.gradient_checkpointing
     yield "sdpa", True
-    if base_model(config.base_model).family == "sdxl":
+    if base_model(config.base_model).family.name == "sdxl":
         yield "no_half_vae", True  # SDXL's own VAE overflows in half precision
     yield "cache_latents", config.cache_latents
     if config.masked_loss == "sidecar":
@@ -95,10 +95,10 @@ def _training_keys(config: TrainingConfig, folder: Path, output: Path, name: str
 def _model_keys(config: TrainingConfig) -> Keys:
     if config.checkpoint:
         yield "pretrained_model_name_or_path", config.checkpoint
-    for part in base_model(config.base_model).parts:
-        if path := getattr(config, part):
+    for part in base_model(config.base_model).family.parts:
+        if path := config.model_files.get(part):
             yield part, path
-    if base_model(config.base_model).family == "flux":
+    if base_model(config.base_model).family.name == "flux":
         yield from _FLUX.items()
     if config.v_prediction:
         yield "v_parameterization", True
@@ -145,7 +145,7 @@ def _text_encoder_keys(config: TrainingConfig) -> Keys:
         yield "network_train_unet_only", True
     if caches_text(config):
         yield "cache_text_encoder_outputs", True
-    if base_model(config.base_model).family == "flux":
+    if base_model(config.base_model).family.name == "flux":
         yield "t5xxl_max_token_length", config.max_token_length
     elif config.max_token_length > _SHORTEST_CLIP:
         yield "max_token_length", config.max_token_length

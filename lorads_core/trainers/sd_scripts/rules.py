@@ -36,7 +36,7 @@ def refusals(config: TrainingConfig) -> Iterator[str]:
     yield from _caching(config)
     yield from _precision(config)
     yield from _preservation(config)
-    if base_model(config.base_model).family == "flux" and config.network == "locon":
+    if base_model(config.base_model).family.name == "flux" and config.network == "locon":
         yield "Flux has no convolutions, so that a LoCon of it is a LoRA: choose the network lora."
     step = script(config).step
     if config.bucket_step % step or not 1 <= config.bucket_step <= config.resolution:
@@ -109,7 +109,7 @@ def doubts(config: TrainingConfig) -> Iterator[str]:
             "No base model is chosen, so training_config.toml names none: start the trainer with"
             " --pretrained_model_name_or_path and its file."
         )
-    unnamed = [part for part in base_model(config.base_model).parts if not getattr(config, part)]
+    unnamed = [part for part in base_model(config.base_model).family.parts if not config.model_files.get(part)]
     if unnamed:
         label, options = base_model(config.base_model).label, " ".join(f"--{part} FILE" for part in unnamed)
         yield f"{label} needs more files than its checkpoint: choose them, or start the trainer with {options}."
@@ -138,10 +138,7 @@ def lacks(config: TrainingConfig) -> dict[str, str]:
         found["noise_offset"] = "Flux is trained without one; it is left out."
     if not chosen.caches_text and config.cache_text_encoder_outputs:
         found["cache_text_encoder_outputs"] = "SD 1.5's text encoder is cheap and runs along."
-    if base_model(config.base_model).family == "flux":
-        return found
-    unused = "only Flux has it; it is left out."
-    return found | dict.fromkeys(("clip_l", "t5xxl", "ae"), unused)
+    return found
 
 
 # The pictures

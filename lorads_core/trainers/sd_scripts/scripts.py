@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...base_models import Family, base_model
+from ...base_models import base_model
 from ...networks import network
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Script:
 
 # Flux's assert_extra_args calls that of train_network.py first: 64, though its own asks for 32 only. The call_unet of
 # train_network.py drops `indices`, so that SD 1.5's prior has the size of the whole batch.
-SCRIPTS: dict[Family, Script] = {
+SCRIPTS: dict[str, Script] = {
     "sd15": Script("train_network.py", "networks.lora", 64, 1, caches_text=False, preserves_mixed=False),
     "sdxl": Script("sdxl_train_network.py", "networks.lora", 32, 2),
     "flux": Script("flux_train_network.py", "networks.lora_flux", 64, 1, diffusion=False),
@@ -48,7 +48,7 @@ SCRIPTS: dict[Family, Script] = {
 
 def script(config: TrainingConfig) -> Script:
     """Return the script that trains the config's base model."""
-    return SCRIPTS[base_model(config.base_model).family]
+    return SCRIPTS[base_model(config.base_model).family.name]
 
 
 def uses_lycoris(config: TrainingConfig) -> bool:
@@ -59,7 +59,7 @@ def uses_lycoris(config: TrainingConfig) -> bool:
 
 def has_convolutions(config: TrainingConfig) -> bool:
     """Say whether the network changes convolutions, which Flux has not."""
-    return network(config.network).convolutions and base_model(config.base_model).family != "flux"
+    return network(config.network).convolutions and base_model(config.base_model).family.name != "flux"
 
 
 def in_8_bits(config: TrainingConfig) -> bool:
@@ -69,7 +69,7 @@ def in_8_bits(config: TrainingConfig) -> bool:
     """
     if config.fp8_base is not None:
         return config.fp8_base
-    usual = base_model(config.base_model).family == "flux" and config.mixed_precision != "no"
+    usual = base_model(config.base_model).family.name == "flux" and config.mixed_precision != "no"
     return usual and not network(config.network).decomposed
 
 
@@ -99,7 +99,7 @@ def preset_of(config: TrainingConfig) -> str:
     """
     if not has_convolutions(config):
         return "attn-mlp"
-    return PRESET_FILE if base_model(config.base_model).family == "sd15" else "full"
+    return PRESET_FILE if base_model(config.base_model).family.name == "sd15" else "full"
 
 
 PRESET: dict[str, object] = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ...base_models import Family, base_model
+from ...base_models import base_model
 from ...networks import network
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class Kind:
 
 
 _CONVOLUTIONS = ("ResnetBlock2D", "Downsample2D", "Upsample2D")
-KINDS: Mapping[Family, Kind] = {
+KINDS: Mapping[str, Kind] = {
     "sd15": Kind("sd1x", ("Transformer2DModel",), _CONVOLUTIONS),
     "sdxl": Kind("sdxl", ("Transformer2DModel",), _CONVOLUTIONS),
     "flux": Kind(
@@ -69,12 +69,12 @@ PRECISIONS = ("no", "fp16", "bf16")
 
 def kind(config: TrainingConfig) -> Kind:
     """Return the family of the config's base model."""
-    return KINDS[base_model(config.base_model).family]
+    return KINDS[base_model(config.base_model).family.name]
 
 
 def is_flux(config: TrainingConfig) -> bool:
     """Say whether the base model matches flows, and comes in several files."""
-    return base_model(config.base_model).family == "flux"
+    return base_model(config.base_model).family.name == "flux"
 
 
 def has_convolutions(config: TrainingConfig) -> bool:

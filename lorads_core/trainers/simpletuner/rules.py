@@ -140,8 +140,10 @@ def lacks(config: TrainingConfig) -> dict[str, str]:
         found["noise_offset"] = "Flux is trained without one; it is left out."
     if config.max_token_length != kind(config).tokens:
         found["max_token_length"] = f"it reads the first {kind(config).tokens} tokens of a caption."
-    where = "it reads all parts from one folder or repository" if is_flux(config) else "only Flux has it"
-    return found | {part: f"{where}; {getattr(config, part)} is left out." for part in ("clip_l", "t5xxl", "ae")}
+    if is_flux(config):
+        files = ", ".join(config.model_files.values())
+        found["model_files"] = f"it reads all parts from one folder or repository; {files} are left out."
+    return found
 
 
 def notes(config: TrainingConfig, subsets: Sequence[Subset], asked: TrainingConfig) -> Iterator[Problem]:
