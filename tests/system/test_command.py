@@ -120,7 +120,7 @@ def test_a_copy_that_its_launcher_runs_names_the_launcher_again(monkeypatch):
 @pytest.mark.parametrize(
     ("is_installed", "wanted"),
     [(True, ["lorads[onnx]"]), (False, ["onnxruntime"])],
-    ids=["installed", "ComfyUI's copy"],
+    ids=["installed", "a pack"],
 )
 def test_an_extra_is_named_where_pip_knows_it_and_its_packages_elsewhere(monkeypatch, is_installed, wanted):
     monkeypatch.setattr(commands, "_is_of_this_copy", lambda: is_installed)
