@@ -67,7 +67,7 @@ _SWITCHES: tuple[tuple[str, str], ...] = (
 
 def add_training_words(group: Words, text: Callable[[str], str]) -> None:
     """Add the words; ``text`` turns a word of the command line into text, or refuses it."""
-    bases = f"{', '.join(base_model_names())}, or one of lorads.toml (default: %(default)s)"
+    bases = f"{', '.join(base_model_names())} (default: %(default)s)"
     _add(group, "base_model", type=text, default=_USUAL.base_model, metavar="NAME", help=bases)
     _add(group, "network", choices=network_names(), default=_USUAL.network)
     for file in model_parts():
