@@ -107,7 +107,7 @@ class BaseModel:
     """A base model of a family.
 
     ``resolution`` is its own, in pixels. ``captions`` names the base model whose caption profile it has, empty for
-    one of its own. ``v_prediction`` and ``checkpoint`` hold where a training config says nothing else.
+    one of its own.
     """
 
     name: str
@@ -115,8 +115,6 @@ class BaseModel:
     family: Family
     resolution: int
     captions: str = ""
-    v_prediction: bool = False
-    checkpoint: str = ""
 
 
 def family(name: str) -> Family:

@@ -273,7 +273,7 @@ class TrainingConfig:
     def from_json(cls, values: Mapping[str, Any]) -> TrainingConfig:
         """Return a config that was stored as JSON by this version or an older one; unknown keys are passed over.
 
-        Before 0.2 the model files were fields of their own, as three keys beside the others.
+        Until 2026-11 the model files were fields of their own, as three keys beside the others.
         """
         found = {each.name: values[each.name] for each in fields(cls) if each.name in values}
         found["sample_prompts"] = tuple(values.get("sample_prompts", ()))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from dataclasses import fields, replace
 from functools import lru_cache
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Protocol, get_args
 
 from ..base_models import base_model, base_model_names
@@ -116,6 +117,26 @@ def problems(
         found += rules.notes(ready, subsets, config)
         found += rules.subset_problems(ready, subsets)
     return found
+
+
+def is_diffusion(config: TrainingConfig) -> bool:
+    """Say whether the base model is trained by noise prediction; the others match flows."""
+    return base_model(config.base_model).family.is_diffusion
+
+
+def is_denoiser_alone(config: TrainingConfig) -> bool:
+    """Say whether the checkpoint, one file, holds no more than the denoiser; else it is a folder or repository."""
+    return bool(base_model(config.base_model).family.files) and (
+        not config.checkpoint or PurePath(config.checkpoint).suffix == ".safetensors"
+    )
+
+
+def lacks_model_files(config: TrainingConfig) -> dict[str, str]:
+    """Return what `Rules.lacks` says of the family's files where a trainer reads all parts from one place."""
+    if not base_model(config.base_model).family.files:
+        return {}
+    files = ", ".join(config.model_files.values())
+    return {"model_files": f"it reads all parts from one folder or repository; {files} are left out."}
 
 
 def _untrained(rules: Rules, config: TrainingConfig) -> Iterator[str]:

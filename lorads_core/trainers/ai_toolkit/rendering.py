@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from ...captions.profiles import profile
 from ...networks import network
+from .. import checks
 from . import counting
-from .names import NETWORKS, OPTIMIZERS, PRECISIONS, has_convolutions, in_8_bits, is_flux, kind
+from .names import NETWORKS, OPTIMIZERS, PRECISIONS, has_convolutions, in_8_bits, kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -107,9 +108,9 @@ def _train(config: TrainingConfig, planned: Schedule) -> Keys:
     yield "gradient_checkpointing", config.gradient_checkpointing
     yield "noise_scheduler", kind(config).noise
     yield "reg_weight", float(config.prior_loss_weight)
-    if config.min_snr_gamma and kind(config).diffusion:
+    if config.min_snr_gamma and checks.is_diffusion(config):
         yield "min_snr_gamma", float(config.min_snr_gamma)
-    if config.noise_offset and kind(config).diffusion:
+    if config.noise_offset and checks.is_diffusion(config):
         yield "noise_offset", float(config.noise_offset)
     if config.cache_text_encoder_outputs:
         yield "cache_text_embeddings", True
@@ -119,7 +120,7 @@ def _train(config: TrainingConfig, planned: Schedule) -> Keys:
 
 def trains_text(config: TrainingConfig) -> bool:
     """Say whether the text encoders are trained, which Flux's are not."""
-    return bool(config.text_encoder_learning_rate) and not is_flux(config)
+    return bool(config.text_encoder_learning_rate) and checks.is_diffusion(config)
 
 
 def _scheduler(config: TrainingConfig, planned: Schedule) -> Keys:

@@ -10,7 +10,7 @@ from ...model import Problem
 from ...networks import network
 from .. import checks
 from .counting import placements
-from .names import FAMILIES, LABEL, NETWORKS, OPTIMIZERS, PRECISIONS, REASONS, SCHEDULERS, in_8_bits, is_flux, kind
+from .names import FAMILIES, LABEL, NETWORKS, OPTIMIZERS, PRECISIONS, REASONS, SCHEDULERS, in_8_bits, kind
 from .rendering import trains_text
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def refusals(config: TrainingConfig) -> Iterator[str]:
         yield f"{LABEL} is started with one process here: set the number of processes to 1."
     if in_8_bits(config) and config.mixed_precision == "no":
         yield "A base model in 8 bits needs mixed precision: choose bf16, or turn fp8 off."
-    if is_flux(config) and PurePath(config.checkpoint).suffix == ".safetensors":
+    if base_model(config.base_model).family.files and PurePath(config.checkpoint).suffix == ".safetensors":
         yield (
             f"{LABEL} takes Flux as a folder of all parts, or as a repository, and no single file: choose"
             " black-forest-labs/FLUX.1-dev as the checkpoint."
@@ -81,7 +81,7 @@ def doubts(config: TrainingConfig) -> Iterator[str]:
     """Yield what ai-toolkit trains, though hardly as it is meant."""
     if not config.checkpoint:
         yield f"No base model is chosen, at which {LABEL} stops: choose its file, or name it in the config."
-    if is_flux(config) and config.network_alpha != config.network_dim:
+    if not checks.is_diffusion(config) and config.network_alpha != config.network_dim:
         yield (
             f"{LABEL} trains Flux with an alpha like the dim ({config.network_dim}), and leaves"
             f" {config.network_alpha:g} out: that multiplies the learning rate by"
@@ -100,9 +100,9 @@ def lacks(config: TrainingConfig) -> dict[str, str]:
         "bucket_no_upscale": "it enlarges nothing anyway.",
         "keep_tokens": "it shuffles no captions here.",
     }
-    if config.fp8_base and kind(config).diffusion:
+    if config.fp8_base and checks.is_diffusion(config):
         found["fp8_base"] = "only Flux can be held in 8 bits; this one is trained as it is."
-    if not kind(config).diffusion:
+    if not checks.is_diffusion(config):
         found["min_snr_gamma"] = "flow matching has no signal-to-noise weights; it is left out."
         found["noise_offset"] = "Flux is trained without one; it is left out."
         found["text_encoder_learning_rate"] = "Flux's text encoders stay as they are."
@@ -113,9 +113,7 @@ def lacks(config: TrainingConfig) -> dict[str, str]:
         found["cache_text_encoder_outputs"] = "it caches them only where that is asked for."
     if config.max_token_length != kind(config).tokens:
         found["max_token_length"] = f"it reads the first {kind(config).tokens} tokens of a caption."
-    if is_flux(config):
-        files = ", ".join(config.model_files.values())
-        found["model_files"] = f"it reads all parts from one folder or repository; {files} are left out."
+    found |= checks.lacks_model_files(config)
     return found
 
 

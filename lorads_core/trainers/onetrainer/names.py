@@ -24,7 +24,9 @@ class Kind:
     ``convolutions`` and ``linear`` are filters of the denoiser's layers, by parts of their names: those that LoRA
     changes elsewhere too, those that LoCon changes besides, and those of the first that are no convolutions at all.
     The first ``trained_encoders`` text encoders can be trained. ``tokens`` are all that is read of a caption, 0 where
-    the config says it.
+    the config says it. ``precision`` is how the denoiser is held where the config says nothing, empty as all else.
+    ``repository`` has the text encoders and the VAE for a checkpoint of the denoiser alone. ``keys`` are more of the
+    denoiser's section.
     """
 
     model_type: str
@@ -36,6 +38,9 @@ class Kind:
     convolutions: str = ""
     trained_encoders: int = 1
     tokens: int = 75
+    precision: str = ""
+    repository: str = ""
+    keys: Mapping[str, object] = field(default_factory=dict[str, object])
     guidance: float = 7.0
     sampler: str = "EULER_A"
 
@@ -52,7 +57,8 @@ FAMILIES: Mapping[str, Kind] = {
     ),
     "flux": Kind(
         "FLUX_DEV_1", "transformer", ("text_encoder", "text_encoder_2"), 64, "transformer_block", "transformer_block",
-        tokens=0, guidance=3.5, sampler="EULER",
+        tokens=0, precision="NFLOAT_4", repository="black-forest-labs/FLUX.1-dev", keys={"guidance_scale": 1.0},
+        guidance=3.5, sampler="EULER",
     ),
 }  # fmt: skip
 NETWORKS: Mapping[str, str] = {"lora": "LORA", "locon": "LORA", "loha": "LOHA", "lokr": "LOKR", "dora": "LORA"}
@@ -60,18 +66,11 @@ NETWORKS: Mapping[str, str] = {"lora": "LORA", "locon": "LORA", "loha": "LOHA", 
 REASONS: Mapping[str, str] = {}
 LINEAR_ONLY = frozenset({"LOHA"})
 """Saved in four dimensions for convolutions, which ComfyUI's loader stops at; LoKr's are those of LyCORIS."""
-FLUX_REPOSITORY = "black-forest-labs/FLUX.1-dev"
-"""Where a Flux checkpoint of one file takes its text encoders and its VAE from, as it has none."""
 
 
 def kind(config: TrainingConfig) -> Kind:
     """Return the type of the config's base model."""
     return FAMILIES[base_model(config.base_model).family.name]
-
-
-def is_flux(config: TrainingConfig) -> bool:
-    """Say whether the base model matches flows, and comes in several files."""
-    return base_model(config.base_model).family.name == "flux"
 
 
 def layer_filter(config: TrainingConfig) -> str:
@@ -130,11 +129,12 @@ def denoiser_precision(config: TrainingConfig) -> str:
     """Return how the denoiser's weights are held: Flux in 4 bits where nothing is said, as in OneTrainer's preset."""
     if config.fp8_base:
         return "FLOAT_8"
-    if config.fp8_base is None and is_flux(config):
-        return "NFLOAT_4"
+    if config.fp8_base is None and kind(config).precision:
+        return kind(config).precision
     return PRECISIONS[config.mixed_precision]
 
 
 def caches_text(config: TrainingConfig) -> bool:
     """Say whether outputs of text encoders are cached: wherever latents are and one is not trained."""
-    return config.cache_latents and not (config.text_encoder_learning_rate and not is_flux(config))
+    all_trained = len(kind(config).text_encoders) == kind(config).trained_encoders
+    return config.cache_latents and not (config.text_encoder_learning_rate and all_trained)

@@ -12,7 +12,6 @@ from .. import checks
 from .counting import batches_of, full_batch, placements, samples
 from .names import (
     FAMILIES,
-    FLUX_REPOSITORY,
     LABEL,
     LINEAR_ONLY,
     NETWORKS,
@@ -21,10 +20,9 @@ from .names import (
     REASONS,
     SCHEDULERS,
     caches_text,
-    is_flux,
     kind,
 )
-from .rendering import NEWEST, OLDEST, VARIATIONS, image_variations, is_one_file_of_flux, text_variations
+from .rendering import NEWEST, OLDEST, VARIATIONS, image_variations, text_variations
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -119,15 +117,16 @@ def _caching(config: TrainingConfig) -> Iterator[str]:
 def doubts(config: TrainingConfig) -> Iterator[str]:
     """Yield what OneTrainer trains, though hardly as it is meant."""
     if not config.checkpoint:
-        key = "transformer.model_name" if is_flux(config) else "base_model_name"
+        key = f"{kind(config).denoiser}.model_name" if kind(config).repository else "base_model_name"
         yield (f"No base model is chosen, so the config names none: start {LABEL} with --config-value {key}=FILE.")
 
 
 def needs(config: TrainingConfig) -> Iterator[str]:
     """Yield what is needed besides the files that are named."""
-    if is_one_file_of_flux(config):
+    if checks.is_denoiser_alone(config):
         yield (
-            f"{LABEL} takes Flux's text encoders and VAE from {FLUX_REPOSITORY} at Hugging Face: accept its licence"
+            f"{LABEL} takes {base_model(config.base_model).family.label}'s text encoders and VAE from"
+            f" {kind(config).repository} at Hugging Face: accept its licence"
             f" there, and give {LABEL} a token; or choose a folder of all parts as the checkpoint."
         )
 
@@ -144,11 +143,9 @@ def lacks(config: TrainingConfig) -> dict[str, str]:
     if network(config.network).convolutions:
         instead = "convolutions get those of the network."
         found |= {key: instead for key in ("conv_dim", "conv_alpha") if _differs(config, key)}
-    if is_flux(config):
+    if not checks.is_diffusion(config):
         found["min_snr_gamma"] = "flow matching has no signal-to-noise weights; it is left out."
-    if is_flux(config):
-        files = ", ".join(config.model_files.values())
-        found["model_files"] = f"it reads all parts from one folder or repository; {files} are left out."
+    found |= checks.lacks_model_files(config)
     if _is_cut(config):
         found["max_token_length"] = f"it reads the first {kind(config).tokens} tokens of a caption."
     if config.cache_text_encoder_outputs is False and caches_text(config):

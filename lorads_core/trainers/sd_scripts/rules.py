@@ -134,7 +134,7 @@ def lacks(config: TrainingConfig) -> dict[str, str]:
     chosen, found = script(config), dict[str, str]()
     if uses_lycoris(config):
         found["network_dropout"] = f"LyCORIS has none for {network(config.network).label}; it is left out."
-    if not chosen.diffusion:
+    if not checks.is_diffusion(config):
         found["min_snr_gamma"] = "flow matching has no signal-to-noise weights; it is left out."
         found["noise_offset"] = "Flux is trained without one; it is left out."
     if not chosen.caches_text and config.cache_text_encoder_outputs:

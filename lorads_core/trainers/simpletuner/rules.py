@@ -12,7 +12,6 @@ from .. import checks
 from .counting import full_step, pictures_by_bucket, placements
 from .names import (
     FAMILIES,
-    FLUX_REPOSITORY,
     LABEL,
     NETWORKS,
     OPTIMIZERS,
@@ -21,10 +20,9 @@ from .names import (
     SCHEDULERS,
     STEP,
     in_8_bits,
-    is_flux,
     kind,
 )
-from .rendering import VARIATIONS, is_one_file_of_flux
+from .rendering import VARIATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -83,7 +81,7 @@ def refusals(config: TrainingConfig) -> Iterator[str]:
     if config.cache_latents and config.random_crop:
         yield "Random cropping cannot be learnt from cached latents: turn it off."
     gamma = config.min_snr_gamma
-    if kind(config).diffusion and gamma != int(gamma):
+    if checks.is_diffusion(config) and gamma != int(gamma):
         yield f"{LABEL} takes whole numbers as min SNR gamma only, and {gamma:g} is none: use {round(gamma) or 1}."
     if in_8_bits(config) and config.mixed_precision == "no":
         yield "A base model in 8 bits needs mixed precision: choose bf16, or turn fp8 off."
@@ -119,9 +117,10 @@ def doubts(config: TrainingConfig) -> Iterator[str]:
 
 def needs(config: TrainingConfig) -> Iterator[str]:
     """Yield what is needed besides the files that are named."""
-    if is_one_file_of_flux(config):
+    if checks.is_denoiser_alone(config):
         yield (
-            f"{LABEL} takes Flux's text encoders and VAE from {FLUX_REPOSITORY} at Hugging Face: accept its licence"
+            f"{LABEL} takes {base_model(config.base_model).family.label}'s text encoders and VAE from"
+            f" {kind(config).repository} at Hugging Face: accept its licence"
             " there, and log in (hf auth login); or choose a folder of all parts as the checkpoint."
         )
     elif config.checkpoint.lower().endswith(".safetensors"):
@@ -149,14 +148,12 @@ def lacks(config: TrainingConfig) -> dict[str, str]:
         del found["bucket_step"]
     if network(config.network).kronecker:
         found["network_dropout"] = "LyCORIS' LoKr has none; it is left out."
-    if not kind(config).diffusion:
+    if not checks.is_diffusion(config):
         found["min_snr_gamma"] = "flow matching has no signal-to-noise weights; it is left out."
         found["noise_offset"] = "Flux is trained without one; it is left out."
     if config.max_token_length != kind(config).tokens:
         found["max_token_length"] = f"it reads the first {kind(config).tokens} tokens of a caption."
-    if is_flux(config):
-        files = ", ".join(config.model_files.values())
-        found["model_files"] = f"it reads all parts from one folder or repository; {files} are left out."
+    found |= checks.lacks_model_files(config)
     return found
 
 
