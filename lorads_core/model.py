@@ -208,7 +208,8 @@ class TrainingConfig:
     ``model_files`` are those that its family needs besides, by part (`base_models.Family.files`), without empty ones.
     A 0 stands for the default, see `trainers.checks`:
     ``resolution`` (the base model's own), ``max_bucket_side`` (twice that), ``conv_dim`` and ``conv_alpha`` (as the
-    network's), ``max_token_length`` (the longest). None leaves it to the trainer or the base model: ``weight_decay``,
+    network's), ``max_token_length`` (the longest), ``lokr_factor`` (chosen
+    for each layer). None leaves it to the trainer or the base model: ``weight_decay``,
     ``fp8_base`` (the base model's weights in 8 bits), ``cache_text_encoder_outputs`` (wherever it is allowed).
 
     ``warmup`` is a share of all steps. A ``text_encoder_learning_rate`` of 0 leaves the text encoders alone.
@@ -227,6 +228,8 @@ class TrainingConfig:
     conv_dim: int = 0
     conv_alpha: float = 0.0
     network_dropout: float = 0.0
+    lokr_factor: int = 0
+    lokr_full_rank: bool = False
     resolution: int = 0
     batch_size: int = 2
     gradient_accumulation_steps: int = 1
@@ -270,7 +273,7 @@ class TrainingConfig:
     def from_json(cls, values: Mapping[str, Any]) -> TrainingConfig:
         """Return a config that was stored as JSON by this version or an older one; unknown keys are passed over.
 
-        Before 0.2 the model files were fields of their own, as three keys beside the others.
+        Until 2026-11 the model files were fields of their own, as three keys beside the others.
         """
         found = {each.name: values[each.name] for each in fields(cls) if each.name in values}
         found["sample_prompts"] = tuple(values.get("sample_prompts", ()))

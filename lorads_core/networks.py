@@ -21,7 +21,6 @@ class Network:
     label: str
     convolutions: bool = False
     without: str = ""
-    hadamard: bool = False
     decomposed: bool = False
     kronecker: bool = False
 
@@ -29,7 +28,8 @@ class Network:
 NETWORKS: tuple[Network, ...] = (
     Network("lora", "LoRA"),
     Network("locon", "LoCon", convolutions=True, without="lora"),
-    Network("loha", "LoHa", convolutions=True, hadamard=True),
+    Network("loha", "LoHa", convolutions=True),
+    Network("lokr", "LoKr", convolutions=True, kronecker=True),
     Network("dora", "DoRA", decomposed=True),
 )
 

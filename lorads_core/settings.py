@@ -127,7 +127,7 @@ class LibraryProfile:
 
 @dataclass(frozen=True, slots=True)
 class EmbedderProfile:
-    """An image encoder by name, with what `embedding` wants to know of it."""
+    """An image encoder by name, with what `vision.encoders` wants to know of it."""
 
     name: str
     options: Table = field(default_factory=Table)
@@ -135,7 +135,7 @@ class EmbedderProfile:
 
 @dataclass(frozen=True, slots=True)
 class TaggerProfile:
-    """A tagger by name, with what `tagging` wants to know of it."""
+    """A tagger by name, with what `vision.taggers` wants to know of it."""
 
     name: str
     options: Table = field(default_factory=Table)

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 OURS = "(ours)"
 THRESHOLDS = (
-    ("wd_threshold", 0.35, "Least confidence of a WD tagger's tags."),
-    ("wd_character_threshold", 0.85, "Least confidence of a WD tagger's characters."),
-    ("joytag_threshold", 0.4, "Least confidence of JoyTag's tags."),
+    ("wd_threshold", 0.35, "Minimum confidence of a WD tagger's tags."),
+    ("wd_character_threshold", 0.85, "Minimum confidence of a WD tagger's characters."),
+    ("joytag_threshold", 0.4, "Minimum confidence of JoyTag's tags."),
 )
 
 
@@ -45,19 +45,19 @@ class CaptionBuilder(io.ComfyNode):
                     "fallback",
                     default="",
                     placeholder="joycaption, prompt",
-                    tooltip="Sources to try, in this order, for pictures that the source has nothing for.",
+                    tooltip="Sources to try, in this order, for images without a caption from the source.",
                 ),
-                io.String.Input("trigger", default="", tooltip="The word that shall call the concept."),
+                io.String.Input("trigger", default="", tooltip="Trigger word that activates the concept."),
                 io.Combo.Input(
                     "position",
                     options=["prepend", "append", "none"],
                     default="prepend",
-                    tooltip="Where the trigger stands in training captions. Regularization captions never have it.",
+                    tooltip="Position of the trigger in training captions. Regularization captions never contain it.",
                 ),
                 io.Combo.Input(
                     "base_model",
                     options=list(base_model_names()),
-                    tooltip="Decides how a tagger's rating is spelt, the order of tags, and what is told as a problem.",
+                    tooltip="Decides how rating tags are written, the order of tags, and what counts as a problem.",
                 ),
                 io.Combo.Input(
                     "vocabulary",
@@ -66,12 +66,17 @@ class CaptionBuilder(io.ComfyNode):
                     tooltip="Aliases, implications and categories of tags. Add vocabularies in lorads.toml.",
                     advanced=True,
                 ),
-                io.String.Input("leave_out", default="", tooltip="Tags that no caption gets, by comma.", advanced=True),
+                io.String.Input(
+                    "leave_out",
+                    default="",
+                    tooltip="Tags to leave out of all captions (comma-separated).",
+                    advanced=True,
+                ),
                 io.String.Input(
                     "bind",
                     default="",
                     placeholder="blue eyes, long hair",
-                    tooltip="Traits that the trigger is to stand for, by comma: training captions leave them unsaid.",
+                    tooltip="Traits that the trigger stands for (comma-separated); training captions omit them.",
                     advanced=True,
                 ),
                 *(
@@ -80,8 +85,8 @@ class CaptionBuilder(io.ComfyNode):
                 ),
             ],
             outputs=[
-                DatasetSocket.Output("dataset", "dataset", tooltip="The captioned dataset, also kept as a draft."),
-                io.String.Output("problems", "problems", tooltip="What to look at before training."),
+                DatasetSocket.Output("dataset", "dataset", tooltip="The captioned dataset, also saved as a draft."),
+                io.String.Output("problems", "problems", tooltip="Problems to check before training."),
                 io.Image.Output("picture", "picture", tooltip="What captions are made of: tags, lengths, sources."),
             ],
             has_intermediate_output=True,

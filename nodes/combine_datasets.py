@@ -54,7 +54,7 @@ class CombineDatasets(io.ComfyNode):
             ],
             outputs=[
                 DatasetSocket.Output("dataset", "dataset", tooltip="The combined dataset, also kept as a draft."),
-                io.String.Output("problems", "problems", tooltip="What to look at before training."),
+                io.String.Output("problems", "problems", tooltip="Problems to check before training."),
             ],
             has_intermediate_output=True,
         )

@@ -40,7 +40,7 @@ def _answering(name: str) -> Callable[[web.Request], Awaitable[web.StreamRespons
 
 @cache
 def _panel() -> Panel:
-    around = core.state.Surroundings(
+    around = core.state.PanelContext(
         "comfyui", host.settings, host.store, host.export_root, core.thumbnails.cache_folder(), host.free_memory
     )
-    return core.routes.Panel(core.state.Desk(around))
+    return core.routes.Panel(core.state.PanelState(around))

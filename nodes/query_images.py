@@ -40,11 +40,15 @@ class QueryImages(io.ComfyNode):
                 io.String.Input(
                     "name",
                     default="my dataset",
-                    tooltip="The dataset's name: your edited captions are kept under it. Not used with add_to.",
+                    tooltip="The dataset's name: your edited captions are saved under it. Not used with add_to.",
                 ),
-                io.String.Input("required_tags", default="", tooltip="Only pictures with all of these tags, by comma."),
-                io.String.Input("excluded_tags", default="", tooltip="No pictures with any of these tags, by comma."),
-                io.Int.Input("minimum_rating", default=0, min=0, max=10, tooltip="Lowest rating, 0 to 10; 0 for any."),
+                io.String.Input(
+                    "required_tags", default="", tooltip="Only images with all of these tags (comma-separated)."
+                ),
+                io.String.Input(
+                    "excluded_tags", default="", tooltip="Exclude images with any of these tags (comma-separated)."
+                ),
+                io.Int.Input("minimum_rating", default=0, min=0, max=10, tooltip="Minimum rating, 0 to 10; 0 for any."),
                 io.Boolean.Input("exclude_marked_bad", default=True, tooltip="Leave out pictures marked as bad."),
                 io.Int.Input(
                     "minimum_side", default=512, min=0, max=16384, tooltip="Pixels of the shorter side; 0 for any."
@@ -53,7 +57,10 @@ class QueryImages(io.ComfyNode):
                     "maximum_images", default=0, min=0, max=1_000_000, tooltip="Take at most this many; 0 for all."
                 ),
                 io.Combo.Input(
-                    "order", options=list(ORDERS), default="path", tooltip="Order; decides what a maximum keeps."
+                    "order",
+                    options=list(ORDERS),
+                    default="path",
+                    tooltip="Sort order; decides which images a maximum selects.",
                 ),
                 io.Int.Input(
                     "seed",
@@ -61,12 +68,12 @@ class QueryImages(io.ComfyNode):
                     min=0,
                     max=2**53,
                     control_after_generate=False,
-                    tooltip="Of the order random.",
+                    tooltip="Seed of the random order.",
                     advanced=True,
                 ),
                 io.String.Input("cluster", default="", tooltip="Only this cluster (person, group).", advanced=True),
                 io.String.Input("album", default="", tooltip="Only this album.", advanced=True),
-                io.String.Input("ids", default="", tooltip="Only these image ids, by comma.", advanced=True),
+                io.String.Input("ids", default="", tooltip="Only these image ids (comma-separated).", advanced=True),
                 LibrarySocket.Input(
                     "index",
                     optional=True,

@@ -114,7 +114,7 @@ class RegularizationFinder(io.ComfyNode):
             outputs=[
                 DatasetSocket.Output("dataset", "dataset", tooltip="The dataset with its regularization pictures."),
                 io.Image.Output(
-                    "histogram", "histogram", tooltip="How the library lies to the dataset, with the band."
+                    "histogram", "histogram", tooltip="Similarity of the library to the dataset, with the band."
                 ),
                 io.Image.Output("sheet", "sheet", tooltip="The picks on one sheet, each with its reason."),
                 io.String.Output("summary", "summary", tooltip="What was found, how, and what was passed over."),

@@ -26,6 +26,7 @@ _FIELDS: tuple[tuple[str, str, str], ...] = (
     ("conv_dim", "N", "rank in convolutions, of locon and loha (default: as the network's)"),
     ("conv_alpha", "X", "the same for alpha"),
     ("network_dropout", "0-0.9", "share of the network that a step leaves out"),
+    ("lokr_factor", "N", "factor of lokr's smaller matrix (default: chosen for each layer)"),
     ("resolution", "PIXELS", "side of a square picture (default: the base model's own)"),
     ("batch_size", "N", "images per step (default: %(default)s)"),
     ("gradient_accumulation_steps", "N", "batches that make one step (default: %(default)s)"),
@@ -56,6 +57,7 @@ _FIELDS: tuple[tuple[str, str, str], ...] = (
 
 _SWITCHES: tuple[tuple[str, str], ...] = (
     ("v_prediction", "the base model predicts velocity, e.g. NoobAI v-pred"),
+    ("lokr_full_rank", "train lokr's larger matrix whole; dim and alpha do not count then"),
     ("shuffle_caption", "shuffle tags; trigger, counts and characters stay in front"),
     ("caption_variants", "lines of a caption are variants, one is taken at random"),
     ("flip_aug", "mirror half of the images"),
@@ -65,7 +67,7 @@ _SWITCHES: tuple[tuple[str, str], ...] = (
 
 def add_training_words(group: Words, text: Callable[[str], str]) -> None:
     """Add the words; ``text`` turns a word of the command line into text, or refuses it."""
-    bases = f"{', '.join(base_model_names())}, or one of lorads.toml (default: %(default)s)"
+    bases = f"{', '.join(base_model_names())} (default: %(default)s)"
     _add(group, "base_model", type=text, default=_USUAL.base_model, metavar="NAME", help=bases)
     _add(group, "network", choices=network_names(), default=_USUAL.network)
     for file in model_parts():

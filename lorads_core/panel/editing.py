@@ -1,4 +1,4 @@
-"""Captions written by the page: edits, undo, redo, rejection; each is in the store before it is answered."""
+"""Write requests of the panel: edits, undo, redo, rejection; each is committed before it is answered."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING
 
 from ..errors import CaptionError
 from ..model import Caption, Change, Edit
-from ..store import captions as kept
-from ..store import datasets
+from ..store import captions, datasets
 from ..store.rejected import reject_images
 from ..tags import one_line, safe_text
-from .params import key_word
-from .responses import RefusedError, dumps, unknown, wrong
-from .view import changed, with_rejection
+from .params import format_key
+from .responses import RefusedError, bad_request, dumps, not_found
+from .view import with_captions, with_rejection
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
@@ -24,25 +23,25 @@ if TYPE_CHECKING:
 
     from ..model import ImageKey
     from .params import Body
-    from .state import Desk
+    from .state import PanelState
     from .view import View
 
 BY_HAND = "custom"
-_LONGEST_LABEL = 200
+_MAX_LABEL = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
-    """What was written: the view as it is then, the revision ``was`` before, and what can be undone and redone.
+class WriteResult:
+    """The result of a write: the view after it, the revision before it (``was``), and what can be undone and redone.
 
-    A page that shows another revision than that has missed what others wrote.
+    A page that shows a revision other than ``was`` has missed another client's edits.
     """
 
     view: View
     label: str
     keys: Sequence[ImageKey]
     was: str
-    steps: kept.UndoState
+    steps: captions.UndoState
 
     @property
     def answer(self) -> str:
@@ -59,37 +58,41 @@ class Written:
         return f'{facts[:-1]},"rows":[{",".join(self.view.rows_of(self.keys))}]}}'
 
 
-def write_edits(desk: Desk, dataset: UUID, body: Body) -> Written:
-    """Keep captions that a person wrote.
+def write_edits(state: PanelState, dataset: UUID, body: Body) -> WriteResult:
+    """Store captions edited by the user.
 
     Raises:
-        RefusedError: 400 a text is empty; 404 an image is not in the dataset; 409 a caption is another by now, with all
-            that are; nothing was written.
+        RefusedError: 400 a text is empty; 404 an image is not in the dataset; 409 a caption has changed meanwhile;
+            nothing was written.
     """
-    body.only("label", "changes")
-    label = safe_text(body.text("label", "Edit a caption"))[:_LONGEST_LABEL] or "Edit a caption"
-    wanted = dict(_wanted(each) for each in body.tables("changes"))
-    with desk.alone(dataset):
-        view = desk.view(dataset)
-        with _writing(desk, view) as writing:
-            now = kept.captions_of(writing.connection, dataset, list(wanted))
+    body.allow_only("label", "changes")
+    label = safe_text(body.text("label", "Edit a caption"))[:_MAX_LABEL] or "Edit a caption"
+    wanted = dict(_requested_change(each) for each in body.objects("changes"))
+    with state.locked(dataset):
+        view = state.view(dataset)
+        with _transaction(state, view) as writing:
+            now = captions.captions_of(writing.connection, dataset, list(wanted))
             missing = next((key for key in wanted if key not in now or key not in view.rows), None)
             if missing:
-                raise unknown(f"Image {key_word(missing)} is not in the dataset {view.dataset.name!r}: load it anew.")
+                raise not_found(
+                    f"Image {format_key(missing)} is not in the dataset {view.dataset.name!r}: reload the page."
+                )
             _check_unchanged(wanted, now)
             edit = Edit(label, tuple(Change(key, now[key], after) for key, (_, after) in wanted.items()))
-            kept.save_edit(writing.connection, dataset, edit)
-        return _written(desk, view, edit, writing)
+            captions.save_edit(writing.connection, dataset, edit)
+        return _written(state, view, edit, writing)
 
 
-def _wanted(change: Body) -> tuple[ImageKey, tuple[str | None, Caption | None]]:
-    change.only("key", "before", "after")
-    key, before, after = change.key("key"), change.text_or_nothing("before"), change.text_or_nothing("after")
+def _requested_change(change: Body) -> tuple[ImageKey, tuple[str | None, Caption | None]]:
+    change.allow_only("key", "before", "after")
+    key, before, after = change.key("key"), change.text_or_none("before"), change.text_or_none("after")
     if after is None:
         return key, (before, None)
     text = safe_text(after)
     if not one_line(text):
-        raise wrong(f"The caption of {key_word(key)} is empty, at which trainers stop: write one, or reject the image.")
+        raise bad_request(
+            f"The caption of {format_key(key)} is empty, at which trainers stop: write one, or reject the image."
+        )
     return key, (before, Caption(text, BY_HAND, edited=True, fixed=True))
 
 
@@ -97,35 +100,34 @@ def _check_unchanged(
     wanted: Mapping[ImageKey, tuple[str | None, Caption | None]], now: Mapping[ImageKey, Caption | None]
 ) -> None:
     conflicts = [
-        {"key": key_word(key), "theirs": theirs.text if theirs else None, "source": theirs.source if theirs else ""}
+        {"key": format_key(key), "theirs": theirs.text if theirs else None, "source": theirs.source if theirs else ""}
         for key, (before, _) in wanted.items()
         if (theirs.text if (theirs := now[key]) else None) != before
     ]
     if conflicts:
         count = "1 caption was" if len(conflicts) == 1 else f"{len(conflicts):,} captions were"
-        message = f"{count} changed meanwhile, in another tab or by the graph: nothing was written; look at both texts."
+        message = f"{count} changed meanwhile, in another tab or by the graph. Nothing was saved; compare them."
         raise RefusedError(409, "conflict", message, {"conflicts": conflicts})
 
 
-class _Writing:
-    """A transaction that changes a dataset; when it has ended, ``revision`` and ``steps`` are what it has led to.
+class _Transaction:
+    """A transaction that changes a dataset; after it, ``revision`` and ``steps`` hold the result.
 
-    ``was`` is the revision that it found, when nobody else could write any more; ``is_known`` says whether the view was
-    of that one.
+    ``was`` is the revision at its start, under the dataset's lock; ``is_known`` is true if the view shows that one.
     """
 
     def __init__(self, connection: psycopg.Connection, view: View) -> None:
         self.connection = connection
         self._dataset = view.dataset.id
-        kept.lock(connection, self._dataset)
+        captions.lock(connection, self._dataset)
         self.was = self.revision = self._revision()
         self.is_known = self.was == view.revision
-        self.steps = kept.UndoState(None, None)
+        self.steps = captions.UndoState(None, None)
 
     def end(self) -> None:
-        """Look what has come of it."""
+        """Read the revision and the undo steps after the change."""
         self.revision = self._revision()
-        self.steps = kept.undo_state(self.connection, self._dataset)
+        self.steps = captions.undo_state(self.connection, self._dataset)
 
     def _revision(self) -> str:
         standing = datasets.dataset_state(self.connection, self._dataset)
@@ -133,82 +135,82 @@ class _Writing:
 
 
 @contextmanager
-def _writing(desk: Desk, view: View) -> Generator[_Writing]:
-    """Give a transaction in which nobody else changes the view's dataset; a text that is another by now ends it.
+def _transaction(state: PanelState, view: View) -> Generator[_Transaction]:
+    """Open a transaction that holds the dataset's lock; a caption that has changed meanwhile rolls it back.
 
     Raises:
         RefusedError: 409.
     """
     try:
-        with desk.store.connection() as connection, connection.transaction():
-            writing = _Writing(connection, view)
+        with state.store.connection() as connection, connection.transaction():
+            writing = _Transaction(connection, view)
             yield writing
             writing.end()
     except CaptionError as error:
         raise RefusedError(409, "conflict", str(error)) from error
 
 
-def _shown(desk: Desk, view: View, now: Callable[[], View], writing: _Writing) -> View:
-    """Keep the view as it is after a write, and tell the pages that are open."""
+def _publish(state: PanelState, view: View, now: Callable[[], View], writing: _Transaction) -> View:
+    """Store the view after a write, and notify the open pages."""
     dataset = view.dataset.id
-    shown = desk.keep(now()) if writing.is_known else desk.view(dataset)
-    desk.events.tell(dataset, {"kind": "edited", "revision": writing.revision})
+    shown = state.remember(now()) if writing.is_known else state.view(dataset)
+    state.events.publish(dataset, {"kind": "edited", "revision": writing.revision})
     return shown
 
 
-def _written(desk: Desk, view: View, edit: Edit, writing: _Writing) -> Written:
+def _written(state: PanelState, view: View, edit: Edit, writing: _Transaction) -> WriteResult:
     after = {change.image: change.after for change in edit.changes if change.image in view.rows}
-    shown = _shown(desk, view, lambda: changed(view, writing.revision, after), writing)
-    return Written(shown, edit.label, list(after), writing.was, writing.steps)
+    shown = _publish(state, view, lambda: with_captions(view, writing.revision, after), writing)
+    return WriteResult(shown, edit.label, list(after), writing.was, writing.steps)
 
 
-def write_edit(desk: Desk, view: View, edit: Edit) -> Written:
-    """Keep an edit that was worked out from a view; call it `Desk.alone`.
+def write_edit(state: PanelState, view: View, edit: Edit) -> WriteResult:
+    """Store an edit computed from a view; the caller holds `PanelState.locked`.
 
     Raises:
         RefusedError: 409, the dataset was changed meanwhile by another program.
     """
-    with _writing(desk, view) as writing:
-        kept.save_edit(writing.connection, view.dataset.id, edit)
-    return _written(desk, view, edit, writing)
+    with _transaction(state, view) as writing:
+        captions.save_edit(writing.connection, view.dataset.id, edit)
+    return _written(state, view, edit, writing)
 
 
-def step(desk: Desk, dataset: UUID, *, back: bool) -> Written:
-    """Take the newest edit back, or do again what was taken back last.
+def undo_or_redo(state: PanelState, dataset: UUID, *, back: bool) -> WriteResult:
+    """Undo the newest edit, or redo the edit undone last.
 
     Raises:
-        RefusedError: 409, there is nothing, or a caption was changed since by something else than an edit.
+        RefusedError: 409, there is nothing to undo or redo, or a caption has changed since other than by an edit.
     """
-    with desk.alone(dataset):
-        view = desk.view(dataset)
-        with _writing(desk, view) as writing:
-            edit = (kept.undo if back else kept.redo)(writing.connection, dataset)
+    with state.locked(dataset):
+        view = state.view(dataset)
+        with _transaction(state, view) as writing:
+            edit = (captions.undo if back else captions.redo)(writing.connection, dataset)
         if edit is None:
-            what = "take back" if back else "do again"
+            what = "undo" if back else "redo"
             raise RefusedError(409, "nothing", f"There is nothing to {what} in {view.dataset.name!r}.")
-        return _written(desk, view, edit, writing)
+        return _written(state, view, edit, writing)
 
 
-def reject(desk: Desk, dataset: UUID, body: Body) -> Written:
-    """Reject images, or take them back.
+def reject(state: PanelState, dataset: UUID, body: Body) -> WriteResult:
+    """Reject images, or restore rejected ones.
 
     Raises:
         RefusedError: 404, one is not in the dataset.
     """
-    body.only("keys", "rejected")
+    body.allow_only("keys", "rejected")
     keys, rejected = body.keys("keys"), body.flag("rejected")
-    with desk.alone(dataset):
-        view = desk.view(dataset)
-        known(view, keys)
-        with _writing(desk, view) as writing:
+    with state.locked(dataset):
+        view = state.view(dataset)
+        check_images(view, keys)
+        with _transaction(state, view) as writing:
             reject_images(writing.connection, dataset, keys, rejected=rejected)
-        now = _shown(desk, view, lambda: with_rejection(view, writing.revision, keys, rejected=rejected), writing)
+        now = _publish(state, view, lambda: with_rejection(view, writing.revision, keys, rejected=rejected), writing)
         what = "image" if len(keys) == 1 else "images"
-        label = f"{'Reject' if rejected else 'Take back'} {len(keys):,} {what}"
-        return Written(now, label, keys, writing.was, writing.steps)
+        label = f"{'Reject' if rejected else 'Restore'} {len(keys):,} {what}"
+        return WriteResult(now, label, keys, writing.was, writing.steps)
 
 
-def known(view: View, keys: Iterable[ImageKey]) -> None:
+def check_images(view: View, keys: Iterable[ImageKey]) -> None:
     """Refuse images that are not in a dataset.
 
     Raises:
@@ -216,4 +218,4 @@ def known(view: View, keys: Iterable[ImageKey]) -> None:
     """
     strange = next((key for key in keys if key not in view.rows), None)
     if strange:
-        raise unknown(f"Image {key_word(strange)} is not in the dataset {view.dataset.name!r}: load it anew.")
+        raise not_found(f"Image {format_key(strange)} is not in the dataset {view.dataset.name!r}: reload the page.")

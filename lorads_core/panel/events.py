@@ -1,4 +1,4 @@
-"""What happens, told to the pages that listen: Server-Sent Events; it keeps no history."""
+"""Server-Sent Events: publishes changes to the open pages; there is no history."""
 
 from __future__ import annotations
 
@@ -15,71 +15,71 @@ if TYPE_CHECKING:
 
 Event = Mapping[str, object]
 
-MOST_LISTENERS = 64
-_MOST_WAITING = 256  # events; a page that is so far behind starts anew
+MAX_SUBSCRIBERS = 64
+_MAX_WAITING = 256  # events; a page that is further behind reloads
 
 
 @dataclass(eq=False, slots=True)
-class Listener:
-    """A page that listens for a dataset; None in its queue is the end."""
+class Subscriber:
+    """An open page subscribed to a dataset; None in its queue ends the stream."""
 
     dataset: UUID
     loop: asyncio.AbstractEventLoop
-    queue: asyncio.Queue[Event | None] = field(default_factory=lambda: asyncio.Queue(_MOST_WAITING))
+    queue: asyncio.Queue[Event | None] = field(default_factory=lambda: asyncio.Queue(_MAX_WAITING))
 
     def put(self, event: Event | None) -> None:
-        """Take an event, in the loop's own thread; of a page that reads nothing the oldest are dropped."""
+        """Add an event, in the event loop's thread; a full queue drops the oldest."""
         if self.queue.full():
             self.queue.get_nowait()
         self.queue.put_nowait(event)
 
 
 class Events:
-    """All pages that listen."""
+    """The subscribers: all open pages."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._listeners: set[Listener] = set()
+        self._listeners: set[Subscriber] = set()
 
-    def listen(self, dataset: UUID) -> Listener:
-        """Begin to listen; called in an event loop.
+    def subscribe(self, dataset: UUID) -> Subscriber:
+        """Subscribe to a dataset; called in an event loop.
 
         Raises:
-            RefusedError: 429, too many do.
+            RefusedError: 429, too many pages are open.
         """
-        listener = Listener(dataset, asyncio.get_running_loop())
+        listener = Subscriber(dataset, asyncio.get_running_loop())
         with self._lock:
-            if len(self._listeners) >= MOST_LISTENERS:
-                raise RefusedError(429, "busy", f"{MOST_LISTENERS} pages listen already: close some tabs.")
+            if len(self._listeners) >= MAX_SUBSCRIBERS:
+                raise RefusedError(429, "busy", f"{MAX_SUBSCRIBERS} pages are open already: close some tabs.")
             self._listeners.add(listener)
         return listener
 
-    def listened_for(self) -> frozenset[UUID]:
-        """Return the datasets that pages listen for."""
+    def subscribed_datasets(self) -> frozenset[UUID]:
+        """Return the datasets that pages are subscribed to."""
         with self._lock:
             return frozenset(each.dataset for each in self._listeners)
 
-    def leave(self, listener: Listener) -> None:
-        """Listen no more."""
+    def unsubscribe(self, listener: Subscriber) -> None:
+        """Unsubscribe."""
         with self._lock:
             self._listeners.discard(listener)
 
-    def tell(self, dataset: UUID | None, event: Event) -> None:
-        """Tell all who listen for a dataset, from any thread; None: whatever they listen for."""
+    def publish(self, dataset: UUID | None, event: Event) -> None:
+        """Send an event to the subscribers of a dataset, from any thread; None: to all of them."""
         with self._lock:
             wanted = [each for each in self._listeners if dataset in {None, each.dataset}]
         for listener in wanted:
             _put(listener, event)
 
     def close(self) -> None:
-        """End all listening."""
+        """End all streams."""
         with self._lock:
             listeners, self._listeners = self._listeners, set()
         for listener in listeners:
             _put(listener, None)
 
 
-def _put(listener: Listener, event: Event | None) -> None:
+def _put(listener: Subscriber, event: Event | None) -> None:
     try:
         listener.loop.call_soon_threadsafe(listener.put, event)
     except RuntimeError:  # its loop has ended

@@ -1,4 +1,4 @@
-"""What an export of a dataset would be, told to the page; exports and trainings as jobs."""
+"""Export and training requests of the panel: the summary before an export, and both as jobs."""
 
 from __future__ import annotations
 
@@ -10,17 +10,16 @@ from typing import TYPE_CHECKING, Any
 from ..export.plan import ExportOptions
 from ..model import TrainingConfig
 from ..runs.read_export import speed_key
-from ..store import runs as kept_runs
+from ..store.runs import median_speed
 from ..system.paths import slug
 from ..trainers import trainer, trainers
-from ..workflow import captions as captioning
-from ..workflow import dataset as build
-from ..workflow import training
+from ..workflow import captions, training
+from ..workflow import dataset as dataset_workflow
 from ..workflow.parse import image_policy_word
 from .jobs import Outcome
-from .planning import USUAL_TRAINER, planned
+from .planning import DEFAULT_TRAINER, plan_for
 from .reading import as_problems, launchable
-from .responses import RefusedError, wrong
+from .responses import RefusedError, bad_request
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,29 +30,29 @@ if TYPE_CHECKING:
     from ..model import Progress
     from .jobs import Job
     from .params import Body
-    from .state import Desk
+    from .state import PanelState
     from .view import View
 
-_USUAL_IMAGES = "original"
-# What names files on the server is chosen in the graph or on the command line, never by a request.
+_DEFAULT_IMAGES = "original"
+# Files on the server are chosen in the graph or on the command line, never by a request.
 _FILES = frozenset({"checkpoint", "model_files"})
 _NOT_IN_NAMES = frozenset("/\\\0")
 
 
-def summary(desk: Desk, dataset: UUID, query: Mapping[str, str]) -> dict[str, Any]:
-    """Return what an export of a dataset would be; where the trainer refuses the config, its steps are null.
+def summary(state: PanelState, dataset: UUID, query: Mapping[str, str]) -> dict[str, Any]:
+    """Return the summary of an export before it is written; the steps are null if the trainer refuses the config.
 
     Raises:
         RefusedError: 400, there is no such trainer.
     """
-    view = desk.view(dataset)
-    name = _trainer(query.get("trainer", USUAL_TRAINER))
-    made = desk.made(view, f"summary {name}", lambda: _summary(desk, view, name))
-    return made | {"seconds": _seconds(desk, name, view.config, made["total_steps"])}
+    view = state.view(dataset)
+    name = _trainer(query.get("trainer", DEFAULT_TRAINER))
+    made = state.cached(view, f"summary {name}", lambda: _summary(state, view, name))
+    return made | {"seconds": _seconds(state, name, view.config, made["total_steps"])}
 
 
-def _summary(desk: Desk, view: View, name: str) -> dict[str, Any]:
-    plan = planned(desk, view, name)
+def _summary(state: PanelState, view: View, name: str) -> dict[str, Any]:
+    plan = plan_for(state, view, name)
     dataset, schedule = plan.dataset, plan.schedule
     return {
         "training": len(dataset.training),
@@ -74,16 +73,16 @@ def _buckets(plan: ExportPlan) -> list[dict[str, int]]:
     return [{"width": width, "height": height, "count": count} for (width, height), count in found]
 
 
-def _seconds(desk: Desk, name: str, config: TrainingConfig, steps: int | None) -> float | None:
-    """Return how long a training takes by earlier ones of the kind on this machine; None where there were none."""
-    with desk.store.connection() as connection:
-        speed = kept_runs.median_speed(connection, speed_key(name, config), socket.gethostname())
+def _seconds(state: PanelState, name: str, config: TrainingConfig, steps: int | None) -> float | None:
+    """Estimate the training time in seconds from earlier runs of this kind on this machine; None without any."""
+    with state.store.connection() as connection:
+        speed = median_speed(connection, speed_key(name, config), socket.gethostname())
     return speed.seconds_a_step * steps if speed and steps else None
 
 
 def _trainer(name: str) -> str:
     if name not in trainers():
-        raise wrong(f"There is no trainer {name!r:.40}; known are: {', '.join(trainers())}.")
+        raise bad_request(f"There is no trainer {name!r:.40}; known trainers: {', '.join(trainers())}.")
     return name
 
 
@@ -91,52 +90,52 @@ def _folder(view: View) -> str:
     return slug(view.dataset.name, "dataset")
 
 
-def export(desk: Desk, dataset: UUID, body: Body) -> Job:
-    """Have a dataset exported.
+def export(state: PanelState, dataset: UUID, body: Body) -> Job:
+    """Start an export job.
 
     Raises:
-        RefusedError: 403, the server does not allow it; 400, a value is wrong; 429, too many wait.
+        RefusedError: 403, disabled on the server; 400, an invalid value; 429, too many jobs are waiting.
     """
-    if not desk.settings.panel.export:
-        raise RefusedError(403, "forbidden", "Exports from the panel are off: the server's lorads.toml says so.")
-    body.only("trainer", "folder", "images", "config")
-    view = desk.view(dataset)
-    wish = _wish(desk, view, body, _trainer(body.text("trainer", USUAL_TRAINER)))
-    return desk.jobs.start("export", dataset, lambda progress: _exported(desk, wish, progress).outcome)
+    if not state.settings.panel.export:
+        raise RefusedError(403, "forbidden", "Exports from the panel are disabled in the server's lorads.toml.")
+    body.allow_only("trainer", "folder", "images", "config")
+    view = state.view(dataset)
+    request = _export_request(state, view, body, _trainer(body.text("trainer", DEFAULT_TRAINER)))
+    return state.jobs.start("export", dataset, lambda progress: _run_export(state, request, progress).outcome)
 
 
-def train(desk: Desk, dataset: UUID, body: Body) -> Job:
-    """Have a dataset exported and its training begun.
+def train(state: PanelState, dataset: UUID, body: Body) -> Job:
+    """Start a job that exports a dataset and launches its training.
 
     Raises:
-        RefusedError: 403, the server does not allow it; 400, a value is wrong; 429, too many wait.
+        RefusedError: 403, disabled on the server; 400, an invalid value; 429, too many jobs are waiting.
     """
-    body.only("profile", "folder", "images", "config")
+    body.allow_only("profile", "folder", "images", "config")
     name = body.text("profile")
-    chosen = next((each for each in launchable(desk) if each.name == name), None)
+    chosen = next((each for each in launchable(state) if each.name == name), None)
     if chosen is None:
-        how = "from_comfyui = true in its profile" if desk.around.where == "comfyui" else "train = true under [panel]"
+        how = "from_comfyui = true in its profile" if state.context.where == "comfyui" else "train = true under [panel]"
         raise RefusedError(
             403,
             "forbidden",
-            f"The panel may not start {name!r:.40}: the server's owner allows it by {how} in lorads.toml.",
+            f"The panel may not launch {name!r:.40}: to allow it, set {how} in the server's lorads.toml.",
         )
-    wish = _wish(desk, desk.view(dataset), body, chosen.kind)
+    request = _export_request(state, state.view(dataset), body, chosen.kind)
 
     def work(progress: Progress) -> Outcome:
-        made = _exported(desk, wish, progress)
+        made = _run_export(state, request, progress)
         progress("train", 0, 1)
-        desk.around.make_room()
-        run = training.train(desk.store, chosen, made.result.export.folder)
+        state.context.make_room()
+        run = training.train(state.store, chosen, made.result.export.folder)
         message = f"{run.name} is {run.state}."
         return Outcome(message, {"run": str(run.id), "manifest_hash": run.manifest_hash})
 
-    return desk.jobs.start("export", dataset, work)
+    return state.jobs.start("export", dataset, work)
 
 
 @dataclass(frozen=True, slots=True)
-class _Wish:
-    """An export that was asked for."""
+class _ExportRequest:
+    """An export request with validated values."""
 
     dataset: str
     options: ExportOptions
@@ -144,58 +143,64 @@ class _Wish:
     config: TrainingConfig
 
 
-def _wish(desk: Desk, view: View, body: Body, name: str) -> _Wish:
+def _export_request(state: PanelState, view: View, body: Body, name: str) -> _ExportRequest:
     folder = body.text("folder", "").strip()
     if folder in {".", ".."} or _NOT_IN_NAMES & set(folder):
-        raise wrong(f"{folder!r:.80} is no name for an export's folder: give one without slashes, e.g. my_lora.")
-    images = body.text("images", _USUAL_IMAGES)
+        raise bad_request(f"{folder!r:.80} is not a valid folder name: use one without slashes, e.g. my_lora.")
+    images = body.text("images", _DEFAULT_IMAGES)
     link = images == "link"
-    policy = image_policy_word(_USUAL_IMAGES if images in {"copy", "link"} else images)
-    options = ExportOptions(name, policy, link, home=training.home_of(desk.settings, name))
-    config = _config(view.config, body.table("config"))
-    build.check_config(config, name, options.home)
-    return _Wish(view.dataset.name, options, folder, config)
+    policy = image_policy_word(_DEFAULT_IMAGES if images in {"copy", "link"} else images)
+    options = ExportOptions(name, policy, link, home=training.home_of(state.settings, name))
+    config = _config(view.config, body.object("config"))
+    dataset_workflow.check_config(config, name, options.home)
+    return _ExportRequest(view.dataset.name, options, folder, config)
 
 
 def _config(known: TrainingConfig, given: Body) -> TrainingConfig:
-    """Return a config with some figures changed; each must be of the kind that it was."""
-    usual = TrainingConfig()
-    names = [each.name for each in dataclasses.fields(usual) if each.name not in _FILES]
-    given.only(*names)
-    return dataclasses.replace(known, **{name: _figure(getattr(usual, name), given, name) for name in given.values})
+    """Return a config with some fields changed; each value must have the type of its default."""
+    defaults = TrainingConfig()
+    names = [each.name for each in dataclasses.fields(defaults) if each.name not in _FILES]
+    given.allow_only(*names)
+    return dataclasses.replace(
+        known, **{name: _field_value(getattr(defaults, name), given, name) for name in given.values}
+    )
 
 
-def _figure(usual: object, given: Body, name: str) -> object:
-    if isinstance(usual, bool):
+def _field_value(default: object, given: Body, name: str) -> object:
+    if isinstance(default, bool):
         return given.flag(name)
-    if isinstance(usual, str):
+    if isinstance(default, str):
         return given.text(name)
-    if isinstance(usual, tuple):
+    if isinstance(default, tuple):
         return tuple(given.texts(name))
-    return given.figure(name, whole=isinstance(usual, int))
+    return given.number(name, whole=isinstance(default, int))
 
 
 @dataclass(frozen=True, slots=True)
-class _Made:
+class _ExportOutcome:
     result: ExportResult
 
     @property
     def outcome(self) -> Outcome:
-        """What the page gets of it."""
+        """The result that the page receives."""
         exported = self.result.export
         return Outcome(
             f"{exported.training_images + exported.regularization_images:,} images written to {exported.name}.",
             {
                 "folder": str(exported.folder),
                 "manifest_hash": exported.manifest_hash,
-                "summary": build.summary(self.result),
+                "summary": dataset_workflow.summary(self.result),
                 "problems": as_problems(exported.problems),
             },
         )
 
 
-def _exported(desk: Desk, wish: _Wish, progress: Progress) -> _Made:
-    """Export a dataset as it stands when its turn has come."""
-    found = captioning.draft(desk.store, desk.settings, wish.dataset)
-    root = desk.around.exports()
-    return _Made(build.export(desk.store, found.dataset, wish.config, wish.options, root, wish.folder, progress))
+def _run_export(state: PanelState, request: _ExportRequest, progress: Progress) -> _ExportOutcome:
+    """Export the dataset's current draft."""
+    found = captions.draft(state.store, state.settings, request.dataset)
+    root = state.context.exports()
+    return _ExportOutcome(
+        dataset_workflow.export(
+            state.store, found.dataset, request.config, request.options, root, request.folder, progress
+        )
+    )

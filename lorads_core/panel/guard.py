@@ -1,8 +1,8 @@
-"""Who may ask: the checks of Host, origin, token and content type, over headers alone; ComfyUI makes none of them.
+"""Request checks against DNS rebinding and CSRF: Host, origin, token and content type; ComfyUI makes none of them.
 
-A name of an attacker's can be made to lead to 127.0.0.1 (DNS rebinding), and then passes every check of origin: so
-only localhost, bare addresses, which nobody can rebind, and the names in ``lorads.toml`` are answered at all. That is
-the rule of Vite 6 (``server.allowedHosts``).
+An attacker can make a domain resolve to 127.0.0.1 (DNS rebinding); it then passes every origin check. So only
+localhost, IP addresses, which cannot be rebound, and the names in ``lorads.toml`` are accepted, as in Vite 6
+(``server.allowedHosts``).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _USUAL_PORTS = {"http": "80", "https": "443"}
 
 
 def check_host(headers: Mapping[str, str], allowed: Collection[str]) -> None:
-    """Refuse a Host that is neither localhost, nor a bare address, nor among the ``allowed`` names.
+    """Refuse a Host header that is not localhost, an IP address or one of the ``allowed`` names.
 
     Raises:
         RefusedError: 403.
@@ -37,8 +37,8 @@ def check_host(headers: Mapping[str, str], allowed: Collection[str]) -> None:
     raise RefusedError(
         403,
         "host",
-        f"The panel does not answer under the name {named!r:.80}: open it as 127.0.0.1 or by the server's address, or"
-        " add the name to hosts under [panel] in lorads.toml.",
+        f"The panel does not answer under the name {named!r:.80}: open it as 127.0.0.1 or by the server's IP address,"
+        " or add the name to hosts under [panel] in lorads.toml.",
     )
 
 
@@ -51,9 +51,9 @@ def _is_address(name: str) -> bool:
 
 
 def check_site(headers: Mapping[str, str], *, opening: bool = False) -> None:
-    """Refuse what another site has the browser do; what is no browser says nothing of sites and needs the token.
+    """Refuse cross-site requests; clients that are not browsers send no Sec-Fetch-Site and need the token.
 
-    ``opening`` lets a person come from anywhere, as by a link to the page.
+    ``opening`` allows a navigation from another site, such as a link to the page.
 
     Raises:
         RefusedError: 403.
@@ -79,9 +79,9 @@ def _is_same(origin: str, host: str) -> bool:
 
 
 def check_writing(headers: Mapping[str, str], content_type: str, token: str) -> None:
-    """Refuse a writing request that is no JSON, or lacks the token that the session hands out.
+    """Refuse a write request that is not JSON or lacks the session's token.
 
-    A form of another site can send neither: browsers ask first, and are not answered.
+    A form on another site can send neither: browsers send a CORS preflight first, which is not answered.
 
     Raises:
         RefusedError: 415 or 403.
@@ -93,5 +93,5 @@ def check_writing(headers: Mapping[str, str], content_type: str, token: str) -> 
     given = headers.get(TOKEN, "")
     if not hmac.compare_digest(given.encode(errors="replace"), token.encode()):
         raise RefusedError(
-            403, "token", f"The token is missing, or another session's: fetch the session and send its {TOKEN}."
+            403, "token", f"The token is missing or from another session: fetch the session and send its {TOKEN}."
         )

@@ -1,4 +1,4 @@
-"""Work that takes longer than an answer may: queued, done one after another by a thread, looked at by id."""
+"""Background jobs: queued, run one after another by a worker thread, polled by id."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID, uuid4
 
 from ..errors import LoradsError
-from .responses import RefusedError, unknown
+from .responses import RefusedError, not_found
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,18 +22,18 @@ if TYPE_CHECKING:
 
 JobState = Literal["waiting", "running", "done", "failed"]
 
-_MOST_KEPT = 100
-_MOST_WAITING = 20
+_MAX_JOBS = 100
+_MAX_WAITING = 20
 _log = logging.getLogger(__name__)
 
 
 class CancelledError(Exception):
-    """The server ends; what was being done goes on from there another time."""
+    """The server is shutting down; the work resumes from here when it is started again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of a job: a sentence, and a value for the page."""
+    """The result of a job: a message, and a value for the page."""
 
     message: str
     result: object = None
@@ -41,7 +41,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """How a job stands; ``result`` is there when it is done."""
+    """The status of a job; ``result`` is set when it is done."""
 
     id: UUID
     dataset: UUID | None
@@ -54,13 +54,13 @@ class Job:
 
     @property
     def values(self) -> dict[str, Any]:
-        """What the page gets."""
+        """The values that the page receives."""
         names = ("state", "step", "done", "total", "message", "result")
         return {name: getattr(self, name) for name in names}
 
 
 class Jobs:
-    """All jobs of this server; a lane does its own one after another."""
+    """The job queue of this server; each lane runs its jobs one after another."""
 
     def __init__(self, events: Events) -> None:
         self._events = events
@@ -70,22 +70,22 @@ class Jobs:
         self._closed = threading.Event()
 
     def start(self, lane: str, dataset: UUID | None, work: Callable[[Progress], Outcome]) -> Job:
-        """Have work done; it is given a progress, which raises when the server ends.
+        """Queue work; it receives a progress callback, which raises when the server shuts down.
 
         Raises:
-            RefusedError: 429, too many wait.
+            RefusedError: 429, too many jobs are waiting.
         """
         with self._lock:
             waiting = sum(job.state == "waiting" for job in self._jobs.values())
-            if waiting >= _MOST_WAITING:
-                raise RefusedError(429, "busy", f"{waiting} jobs are waiting already: let them end first.")
+            if waiting >= _MAX_WAITING:
+                raise RefusedError(429, "busy", f"{waiting} jobs are waiting already: wait until some are done.")
             job = Job(uuid4(), dataset)
             self._jobs[job.id] = job
-            while len(self._jobs) > _MOST_KEPT:
+            while len(self._jobs) > _MAX_JOBS:
                 self._jobs.popitem(last=False)
             if lane not in self._lanes:
                 self._lanes[lane] = queue.Queue()
-                # An export that is cut off goes on from there: the server need not wait for it at its end.
+                # An interrupted export resumes, so the server need not wait for it when it shuts down.
                 threading.Thread(
                     target=self._work, args=[self._lanes[lane]], name=f"lorads-{lane}", daemon=True
                 ).start()
@@ -96,16 +96,16 @@ class Jobs:
         """Return a job by its id.
 
         Raises:
-            RefusedError: 404, there is none, or it was long ago.
+            RefusedError: 404, there is no such job, or it is too old.
         """
         try:
             with self._lock:
                 return self._jobs[UUID(word)]
         except (ValueError, KeyError):
-            raise unknown(f"There is no job {word!r:.80}: it ended long ago, or with the server.") from None
+            raise not_found(f"There is no job {word!r:.80}: it is too old, or the server was restarted.") from None
 
     def close(self) -> None:
-        """Cancel what goes on at its next step."""
+        """Cancel running jobs at their next step."""
         self._closed.set()
 
     def _work(self, lane: queue.Queue[tuple[Job, Callable[[Progress], Outcome]]]) -> None:
@@ -124,12 +124,12 @@ class Jobs:
         try:
             outcome = work(progress)
         except CancelledError:
-            self._show(job.id, state="failed", message="The server was ended: start it again, it goes on from there.")
+            self._show(job.id, state="failed", message="The server was shut down. Start this again to resume.")
         except (LoradsError, RefusedError) as error:
             self._show(job.id, state="failed", message=str(error))
-        except Exception:  # noqa: BLE001 - whatever it was, the page must hear of it
+        except Exception:  # noqa: BLE001 - the page shows every failure
             _log.exception("A job of the panel failed")
-            self._show(job.id, state="failed", message="LoRADS failed at this; the server's log says why.")
+            self._show(job.id, state="failed", message="Internal error of LoRADS; see the server log for the cause.")
         else:
             self._show(job.id, state="done", message=outcome.message, result=outcome.result)
 
@@ -139,5 +139,5 @@ class Jobs:
             if before is None:
                 return
             job = self._jobs[job_id] = dataclasses.replace(before, **now)
-        told = {name: value for name, value in job.values.items() if name != "result"}
-        self._events.tell(job.dataset, {"kind": "job", "job": str(job_id), **told})
+        status = {name: value for name, value in job.values.items() if name != "result"}
+        self._events.publish(job.dataset, {"kind": "job", "job": str(job_id), **status})

@@ -1,57 +1,57 @@
-"""Values of a request's body, path and query, each checked where it is read; it knows no dataset."""
+"""Request parameters of the panel: values of body, path and query, validated where they are read."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
 
-from .responses import unknown, wrong
+from .responses import bad_request, not_found
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from ..model import ImageKey
 
-LONGEST_TEXT = 20_000
-"""Characters of a caption, or of any other text."""
-MOST_KEYS = 200_000
-_LONGEST_KEY = 300
-_LARGEST_ID = 2**63 - 1
+MAX_TEXT = 20_000
+"""Maximum length of a caption or any other string, in characters."""
+MAX_KEYS = 200_000
+_MAX_KEY_LENGTH = 300
+_MAX_ID = 2**63 - 1
 
 
 def image_key(word: str) -> ImageKey:
-    """Return the image that ``library:number`` names.
+    """Parse an image key, ``library:number``.
 
     Raises:
-        RefusedError: 404, it is not of that form; nothing else is a key, and no path is ever looked up.
+        RefusedError: 404, it does not have that form; a path is never a key.
     """
     library, _, number = word.rpartition(":")
-    if len(word) <= _LONGEST_KEY and library and number.isascii() and number.isdecimal() and "\0" not in library:
+    if len(word) <= _MAX_KEY_LENGTH and library and number.isascii() and number.isdecimal() and "\0" not in library:
         image_id = int(number)
-        if image_id <= _LARGEST_ID:
+        if image_id <= _MAX_ID:
             return library, image_id
-    raise unknown(f"There is no image {word!r:.80}: a key is library:number, as the rows have it.")
+    raise not_found(f"There is no image {word!r:.80}: a key is library:number, as in the rows.")
 
 
-def key_word(key: ImageKey) -> str:
-    """Return an image's key as the page has it."""
+def format_key(key: ImageKey) -> str:
+    """Format an image key as ``library:number``."""
     return f"{key[0]}:{key[1]}"
 
 
 def dataset_id(word: str) -> UUID:
-    """Return a dataset's id.
+    """Parse a dataset's UUID.
 
     Raises:
-        RefusedError: 404, it is none.
+        RefusedError: 404, it is not a UUID.
     """
     return _uuid(word, "dataset")
 
 
 def run_id(word: str) -> UUID:
-    """Return a run's id.
+    """Parse a run's UUID.
 
     Raises:
-        RefusedError: 404, it is none.
+        RefusedError: 404, it is not a UUID.
     """
     return _uuid(word, "run")
 
@@ -60,103 +60,105 @@ def _uuid(word: str, what: str) -> UUID:
     try:
         return UUID(word)
     except ValueError:
-        raise unknown(f"There is no {what} {word!r:.80}: ask for the list of them.") from None
+        raise not_found(f"There is no {what} {word!r:.80}: choose one from the list.") from None
 
 
 def number(query: Mapping[str, str], name: str, default: int, lowest: int, highest: int) -> int:
-    """Return a whole number of a query.
+    """Return an integer query parameter.
 
     Raises:
-        RefusedError: 400, it is none, or out of bounds.
+        RefusedError: 400, it is not an integer, or out of range.
     """
     word = query.get(name)
     if word is None:
         return default
     if word.isascii() and word.isdecimal() and len(word) < 20 and lowest <= int(word) <= highest:  # noqa: PLR2004 - digits
         return int(word)
-    raise wrong(f"{name} is {word!r:.40}: give a whole number from {lowest} to {highest}.")
+    raise bad_request(f"{name} is {word!r:.40}: it must be an integer from {lowest} to {highest}.")
 
 
 class Body:
-    """A JSON object of a request; what is read from it is what it should be, or refused by its name.
+    """A JSON object of a request, with typed getters that name an invalid field.
 
-    Every method raises RefusedError (400) for a value of the wrong kind.
+    Every method raises RefusedError (400) for a value of the wrong type.
     """
 
     def __init__(self, values: Mapping[str, Any], where: str = "") -> None:
         self.values = values
         self._where = where
 
-    def only(self, *known: str) -> Body:
-        """Return itself; other names than these are refused."""
-        strange = next((name for name in self.values if name not in known), None)
-        if strange is not None:
-            raise wrong(f"{self._where}{strange!r:.40} is not known here; known are: {', '.join(known) or 'none'}.")
+    def allow_only(self, *known: str) -> Body:
+        """Return itself; raise for any field not listed."""
+        unexpected = next((name for name in self.values if name not in known), None)
+        if unexpected is not None:
+            raise bad_request(
+                f"{self._where}{unexpected!r:.40} is not a known field; known fields: {', '.join(known) or 'none'}."
+            )
         return self
 
     def text(self, name: str, default: str | None = None) -> str:
-        """Return a text; without a default it must be there."""
+        """Return a string; required if there is no default."""
         value = self.values.get(name, default)
-        if isinstance(value, str) and len(value) <= LONGEST_TEXT and "\0" not in value:
+        if isinstance(value, str) and len(value) <= MAX_TEXT and "\0" not in value:
             return value
-        raise self._wrong(name, f"a text of at most {LONGEST_TEXT:,} characters")
+        raise self._wrong(name, f"a string of at most {MAX_TEXT:,} characters")
 
-    def text_or_nothing(self, name: str) -> str | None:
-        """Return a text, or None for null; it must be there."""
+    def text_or_none(self, name: str) -> str | None:
+        """Return a string, or None for null; required."""
         if name in self.values and self.values[name] is None:
             return None
         return self.text(name)
 
     def flag(self, name: str, *, default: bool | None = None) -> bool:
-        """Return true or false; without a default it must be there."""
+        """Return a boolean; required if there is no default."""
         value = self.values.get(name, default)
         if isinstance(value, bool):
             return value
         raise self._wrong(name, "true or false")
 
-    def figure(self, name: str, *, whole: bool = False) -> float:
-        """Return a number, a whole one where it must be."""
+    def number(self, name: str, *, whole: bool = False) -> float:
+        """Return a number; with ``whole`` an integer."""
         value = self.values.get(name)
         if isinstance(value, (int,) if whole else (int, float)) and not isinstance(value, bool):
             return value
-        raise self._wrong(name, "a whole number" if whole else "a number")
+        raise self._wrong(name, "an integer" if whole else "a number")
 
     def texts(self, name: str) -> list[str]:
-        """Return a list of texts, of at least one."""
+        """Return a non-empty list of strings."""
         value = self.values.get(name)
         items = cast("list[object]", value) if isinstance(value, list) else []
-        if items and len(items) <= MOST_KEYS and all(isinstance(each, str) and _is_plain(each) for each in items):
+        if items and len(items) <= MAX_KEYS and all(isinstance(each, str) and _is_plain(each) for each in items):
             return cast("list[str]", items)
-        raise self._wrong(name, "a list of texts, not empty")
+        raise self._wrong(name, "a non-empty list of strings")
 
     def key(self, name: str) -> ImageKey:
-        """Return the image that it names."""
+        """Return an image key."""
         return image_key(self.text(name))
 
     def keys(self, name: str) -> list[ImageKey]:
-        """Return the images that a list names, each once."""
+        """Return a list of image keys without duplicates."""
         return list(dict.fromkeys(image_key(each) for each in self.texts(name)))
 
-    def table(self, name: str) -> Body:
-        """Return an object in it, empty where there is none."""
+    def object(self, name: str) -> Body:
+        """Return a nested object, empty if it is missing."""
         value = self.values.get(name, {})
         if isinstance(value, dict):
             return Body(cast("dict[str, Any]", value), f"{self._where}{name}.")
         raise self._wrong(name, "an object")
 
-    def tables(self, name: str) -> Iterator[Body]:
-        """Yield the objects of a list of at least one."""
+    def objects(self, name: str) -> Iterator[Body]:
+        """Yield the objects of a non-empty list."""
         value = self.values.get(name)
         items = cast("list[object]", value) if isinstance(value, list) else []
-        if not items or len(items) > MOST_KEYS or not all(isinstance(each, dict) for each in items):
-            raise self._wrong(name, "a list of objects, not empty")
+        if not items or len(items) > MAX_KEYS or not all(isinstance(each, dict) for each in items):
+            raise self._wrong(name, "a non-empty list of objects")
         for place, each in enumerate(cast("list[dict[str, Any]]", items)):
             yield Body(each, f"{self._where}{name}[{place}].")
 
     def _wrong(self, name: str, wanted: str) -> Exception:
-        what = "is not" if name in self.values else "is missing: it must be"
-        return wrong(f"{self._where}{name} {what} {wanted}.")
+        what = "must be" if name in self.values else "is missing; it must be"
+        return bad_request(f"{self._where}{name} {what} {wanted}.")
 
 
 def _is_plain(text: str) -> bool:
-    return len(text) <= LONGEST_TEXT and "\0" not in text
+    return len(text) <= MAX_TEXT and "\0" not in text

@@ -1,4 +1,4 @@
-"""What a trainer would make of a dataset as it stands: planned once for each revision, nothing is written."""
+"""Export plans for the panel: computed once for each revision of a dataset, nothing is written."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from ..buckets import Size
     from ..export.plan import ExportPlan
     from ..model import ImageKey
-    from .state import Desk
+    from .state import PanelState
     from .view import View
 
-USUAL_TRAINER = "sd-scripts"
+DEFAULT_TRAINER = "sd-scripts"
 
 
-def kept_images(view: View) -> Dataset:
+def accepted_images(view: View) -> Dataset:
     """Return a dataset without its rejected images; it may be empty."""
     dataset = view.dataset
     training_images, others = (
@@ -33,24 +33,24 @@ def kept_images(view: View) -> Dataset:
     )
 
 
-def planned(desk: Desk, view: View, name: str = USUAL_TRAINER) -> ExportPlan:
-    """Return the plan of an export for a trainer, pictures in their own sizes."""
+def plan_for(state: PanelState, view: View, name: str = DEFAULT_TRAINER) -> ExportPlan:
+    """Return the plan of an export for a trainer, with images in their original size."""
 
     def plan() -> ExportPlan:
-        options = ExportOptions(name, home=training.home_of(desk.settings, name))
-        return plan_export(kept_images(view), view.config, options)
+        options = ExportOptions(name, home=training.home_of(state.settings, name))
+        return plan_export(accepted_images(view), view.config, options)
 
-    return desk.made(view, f"plan {name}", plan)
+    return state.cached(view, f"plan {name}", plan)
 
 
-def image_buckets(desk: Desk, view: View) -> Mapping[ImageKey, Size]:
-    """Return the buckets of the images that are trained; of none where the trainer refuses the config.
+def image_buckets(state: PanelState, view: View) -> Mapping[ImageKey, Size]:
+    """Return the bucket of each trained image; empty if the trainer refuses the config.
 
-    The words of captions do not change them: they stay with the view over edits, which a plan does not. It waits for
-    the thinker, and is called in any thread but that one.
+    Caption edits do not change buckets, so they are cached across edits, unlike a plan. It waits for the CPU pool:
+    never call it from a thread of that pool.
     """
-    if BUCKETS in view.made:
-        return view.made[BUCKETS]
-    plan = desk.thinker.submit(planned, desk, view).result()
+    if BUCKETS in view.cache:
+        return view.cache[BUCKETS]
+    plan = state.cpu_pool.submit(plan_for, state, view).result()
     found = {item.image.key: item.placement.bucket for item in plan.images if item.placement and not item.dropped}
-    return desk.made(view, BUCKETS, lambda: found) if plan.schedule else found
+    return state.cached(view, BUCKETS, lambda: found) if plan.schedule else found

@@ -1,4 +1,4 @@
-"""Trainings as the page sees them: listed, looked into, stopped."""
+"""Training runs for the panel: list, details, samples, stop."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import TrainerError
 from ..workflow import training
 from .jobs import Outcome
-from .responses import unknown
+from .responses import not_found
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -16,19 +16,19 @@ if TYPE_CHECKING:
 
     from ..model import Progress, Run
     from .jobs import Job
-    from .state import Desk
+    from .state import PanelState
 
 _LOG_LINES = 200
-_MOST_POINTS = 1000
+_MAX_POINTS = 1000
 
 
-def run_list(desk: Desk, dataset: UUID | None) -> list[dict[str, Any]]:
-    """Return the newest runs, the newest first."""
-    return [run_values(each) for each in training.runs(desk.store, dataset)]
+def run_list(state: PanelState, dataset: UUID | None) -> list[dict[str, Any]]:
+    """Return the latest runs, newest first."""
+    return [run_json(each) for each in training.runs(state.store, dataset)]
 
 
-def run_values(run: Run) -> dict[str, Any]:
-    """Return what the page gets of a run."""
+def run_json(run: Run) -> dict[str, Any]:
+    """Return a run as JSON values."""
     return {
         "id": str(run.id),
         "name": run.name,
@@ -49,51 +49,51 @@ def run_values(run: Run) -> dict[str, Any]:
     }
 
 
-def run(desk: Desk, run_id: UUID) -> dict[str, Any]:
-    """Return all there is to see of a run."""
-    found = _run(desk, run_id)
+def run(state: PanelState, run_id: UUID) -> dict[str, Any]:
+    """Return a run with its loss history, log, samples and LoRA files."""
+    found = _run(state, run_id)
     points = training.history(found.folder)
     return {
-        **run_values(found),
-        "history": [[each.step, each.loss, each.learning_rate] for each in _thinned(points)],
+        **run_json(found),
+        "history": [[each.step, each.loss, each.learning_rate] for each in _downsample(points)],
         "log": "\n".join(training.log_tail(found, _LOG_LINES)),
         "samples": [file.name for file in training.samples(found)],
         "loras": list(found.loras),
     }
 
 
-def _thinned(points: Iterable[Any]) -> list[Any]:
-    """Return at most so many points as a plot can show, the last among them."""
+def _downsample(points: Iterable[Any]) -> list[Any]:
+    """Return at most as many points as a plot can show, including the last."""
     listed = [each for each in points if each.loss is not None]
-    apart = -(-len(listed) // _MOST_POINTS) or 1
+    apart = -(-len(listed) // _MAX_POINTS) or 1
     return listed[::-1][::apart][::-1]
 
 
-def sample(desk: Desk, run_id: UUID, name: str) -> Path:
-    """Return a picture that a trainer drew, by its name among those that the run shows.
+def sample(state: PanelState, run_id: UUID, name: str) -> Path:
+    """Return the file of a sample image by its name.
 
     Raises:
-        RefusedError: 404, there is none of that name.
+        RefusedError: 404, there is no such sample.
     """
-    for file in training.samples(_run(desk, run_id)):
+    for file in training.samples(_run(state, run_id)):
         if file.name == name:
             return file
-    raise unknown(f"The run has no sample {name!r:.80}: load it anew.")
+    raise not_found(f"The run has no sample {name!r:.80}: reload the page.")
 
 
-def stop(desk: Desk, run_id: UUID) -> Job:
-    """Have a training stopped."""
-    found = _run(desk, run_id)
+def stop(state: PanelState, run_id: UUID) -> Job:
+    """Start a job that stops a training run."""
+    found = _run(state, run_id)
 
     def work(_progress: Progress) -> Outcome:
-        ended = training.stop(desk.store, found)
-        return Outcome(f"{ended.name} is {ended.state}.", run_values(ended))
+        ended = training.stop(state.store, found)
+        return Outcome(f"{ended.name} is {ended.state}.", run_json(ended))
 
-    return desk.jobs.start("stop", found.dataset_id, work)
+    return state.jobs.start("stop", found.dataset_id, work)
 
 
-def _run(desk: Desk, run_id: UUID) -> Run:
+def _run(state: PanelState, run_id: UUID) -> Run:
     try:
-        return training.run_by_id(desk.store, run_id)
+        return training.run_by_id(state.store, run_id)
     except TrainerError as error:
-        raise unknown(str(error)) from error
+        raise not_found(str(error)) from error

@@ -1,4 +1,4 @@
-"""The panel as a page of its own: served on this machine alone, until it is interrupted."""
+"""The panel as a standalone web server (``lorads panel``), on localhost only."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from ..errors import SettingsError
 from .api_spec import PREFIX
 from .reading import look_ahead
 from .routes import WEB, Panel
-from .state import Desk
+from .state import PanelState
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .state import Surroundings
+    from .state import PanelContext
 
 HOST = "127.0.0.1"
 _LAST_PORT = 65_535
-_TURNS = 10  # of the loop; what is accepted or closed has gone all its ways after three or four
-_PATIENCE = 1.0  # seconds for what is being answered when it ends
+_TURNS = 10  # of the event loop; accepting and closing take three or four
+_PATIENCE = 1.0  # seconds for open requests at shutdown
 
 
-def application(desk: Desk) -> web.Application:
-    """Return the panel with its page as an application of aiohttp."""
-    panel = Panel(desk)
+def application(state: PanelState) -> web.Application:
+    """Return the panel and its page as an aiohttp application."""
+    panel = Panel(state)
     found = web.Application()
     found.add_routes([*panel.routes(), *panel.page()])
 
     async def close(_application: web.Application) -> None:
-        desk.close()
+        state.close()
 
     async def finish(_application: web.Application) -> None:
         await asyncio.to_thread(panel.finish)
@@ -43,35 +43,35 @@ def application(desk: Desk) -> web.Application:
     return found
 
 
-async def serve(surroundings: Surroundings, port: int, ready: Callable[[str], None]) -> None:
-    """Serve the panel until this is cancelled; ``ready`` is told its address.
+async def serve(context: PanelContext, port: int, ready: Callable[[str], None]) -> None:
+    """Serve the panel until cancelled; ``ready`` is called with its URL.
 
     Raises:
-        SettingsError: the port is taken or none, or the page's files are not there.
+        SettingsError: the port is in use or invalid, or the page's files are missing.
     """
     if not 0 <= port <= _LAST_PORT:
-        raise SettingsError(f"There is no port {port}: give one up to {_LAST_PORT}, or 0 for one that is free.")
+        raise SettingsError(f"{port} is not a valid port: use one up to {_LAST_PORT}, or 0 for a free one.")
     if not (WEB / "panel").is_dir():
-        raise SettingsError(f"The panel's page is not in {WEB}: run LoRADS from its own folder (git clone).")
+        raise SettingsError(f"The panel's page is not in {WEB}: install LoRADS again, or clone it again.")
     try:
         listening = socket.create_server((HOST, port))
     except OSError as error:
-        raise SettingsError(f"Port {port} of {HOST} cannot be used ({error.strerror}): give another.") from error
+        raise SettingsError(f"Port {port} of {HOST} cannot be used ({error.strerror}): choose another.") from error
     with listening:
-        desk = Desk(surroundings)
-        runner = web.AppRunner(application(desk), shutdown_timeout=_PATIENCE, access_log=None)
+        state = PanelState(context)
+        runner = web.AppRunner(application(state), shutdown_timeout=_PATIENCE, access_log=None)
         await runner.setup()
         try:
             await web.SockSite(runner, listening).start()
             ready(f"http://{HOST}:{listening.getsockname()[1]}{PREFIX}/")
-            desk.threads.submit(look_ahead, desk)
+            state.store_pool.submit(look_ahead, state)
             await asyncio.Event().wait()
         finally:
             await _end(runner, listening)
 
 
 async def _end(runner: web.AppRunner, listening: socket.socket) -> None:
-    """Accept nobody any more, and close what is open; asyncio leaves open what it has just accepted (Python 3.11)."""
+    """Stop accepting and close all connections; asyncio leaves just accepted ones open (Python 3.11)."""
     with suppress(NotImplementedError):  # Windows' loop
         asyncio.get_running_loop().remove_reader(listening)
     await _turns()
@@ -79,7 +79,7 @@ async def _end(runner: web.AppRunner, listening: socket.socket) -> None:
     await runner.cleanup()
     for transport in transports:
         if transport:
-            transport.abort()  # its reader may be gone, and it would wait for it
+            transport.abort()  # close() would wait for a reader that may be gone
     await _turns()
 
 

@@ -1,4 +1,4 @@
-"""What the panel's routes share: the store, opened late, views of datasets, the token, threads; it answers nothing."""
+"""Shared state of the panel: the lazily opened store, cached views of datasets, the token, thread pools."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from ..store import datasets
 from ..store.rejected import rejected_images
 from .events import Events
 from .jobs import Jobs
-from .responses import unknown
+from .responses import not_found
 from .thumbnails import Thumbnails
-from .view import read_view, still
+from .view import build_view, reuse_if_current
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -29,21 +29,21 @@ if TYPE_CHECKING:
     from ..store.datasets import DatasetState
     from .view import View
 
-_MOST_VIEWS = 4
-_STORE_THREADS = 3  # the store lends four connections, and nodes may want one
+_MAX_VIEWS = 4
+_STORE_THREADS = 3  # the store's pool has four connections, and nodes may need one
 _PICTURE_THREADS = min(4, os.cpu_count() or 1)
 
 
-def _nothing() -> None:
+def _do_nothing() -> None:
     pass
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What the panel stands in, asked when it is first needed.
+class PanelContext:
+    """The panel's environment: settings, store and folders, each resolved at first use.
 
-    ``thumbnails`` is the folder of their cache, ``exports`` that of all exports; ``make_room`` is called before a
-    training starts.
+    ``thumbnails`` is the thumbnail cache folder, ``exports`` the root of all exports; ``make_room`` frees GPU memory
+    before a training starts.
     """
 
     where: Literal["comfyui", "page"]
@@ -51,22 +51,22 @@ class Surroundings:
     store: Callable[[], Store]
     exports: Callable[[], Path]
     thumbnails: Path
-    make_room: Callable[[], None] = field(default=_nothing)
+    make_room: Callable[[], None] = field(default=_do_nothing)
 
 
-class Desk:
-    """The panel's state; its methods may be called from any thread, and wait."""
+class PanelState:
+    """The panel's state; its methods are thread-safe, and may block."""
 
-    def __init__(self, surroundings: Surroundings) -> None:
-        self.around = surroundings
+    def __init__(self, context: PanelContext) -> None:
+        self.context = context
         self.token = secrets.token_urlsafe(32)
         self.events = Events()
         self.jobs = Jobs(self.events)
-        self.thumbnails = Thumbnails(surroundings.thumbnails)
-        self.threads = ThreadPoolExecutor(_STORE_THREADS, "lorads-panel")
-        self.painters = ThreadPoolExecutor(_PICTURE_THREADS, "lorads-thumbnails")
-        # One alone: what is worked out of a whole dataset takes the processor, and edits must not wait for it.
-        self.thinker = ThreadPoolExecutor(1, "lorads-thinker")
+        self.thumbnails = Thumbnails(context.thumbnails)
+        self.store_pool = ThreadPoolExecutor(_STORE_THREADS, "lorads-panel")
+        self.image_pool = ThreadPoolExecutor(_PICTURE_THREADS, "lorads-thumbnails")
+        # One thread: results over a whole dataset are CPU-bound, and edits must not wait for them.
+        self.cpu_pool = ThreadPoolExecutor(1, "lorads-cpu")
         self.ended = threading.Event()
         self._lock = threading.Lock()
         self._locks: dict[UUID, threading.RLock] = {}
@@ -75,93 +75,93 @@ class Desk:
     @property
     def settings(self) -> Settings:
         """The server's settings."""
-        return self.around.settings()
+        return self.context.settings()
 
     @property
     def store(self) -> Store:
         """Our store."""
-        return self.around.store()
+        return self.context.store()
 
     @contextmanager
-    def alone(self, dataset: UUID) -> Generator[None]:
-        """Keep other requests of a dataset that would work out or change its view waiting."""
+    def locked(self, dataset: UUID) -> Generator[None]:
+        """Hold the lock of a dataset, so that only one request builds or changes its view."""
         with self._lock:
             lock = self._locks.setdefault(dataset, threading.RLock())
         with lock:
             yield
 
     def standing(self, dataset: UUID) -> DatasetState:
-        """Return how a dataset stands.
+        """Return a dataset's current revision, config and name.
 
         Raises:
-            RefusedError: 404, there is none.
+            RefusedError: 404, there is no such dataset.
         """
         with self.store.connection() as connection:
             found = datasets.dataset_state(connection, dataset)
         if found is None:
-            self.forget(dataset)
-            raise unknown(f"There is no dataset {dataset}: it was removed, or is another store's.")
+            self.drop_view(dataset)
+            raise not_found(f"There is no dataset {dataset}: it was removed, or belongs to another store.")
         return found
 
     def view(self, dataset: UUID) -> View:
-        """Return a dataset as it stands.
+        """Return the current view of a dataset, from the cache if nothing has changed.
 
         Raises:
-            RefusedError: 404, there is none.
+            RefusedError: 404, there is no such dataset.
             LoradsError: it cannot be read.
         """
-        with self.alone(dataset):
+        with self.locked(dataset):
             standing = self.standing(dataset)
             with self.store.connection() as connection:
                 rejected = rejected_images(connection, dataset)
             known = self._views.get(dataset)
-            found = still(known, standing) if known else None
-            return self.keep(found or read_view(self.store, self.settings, standing, rejected))
+            found = reuse_if_current(known, standing) if known else None
+            return self.remember(found or build_view(self.store, self.settings, standing, rejected))
 
-    def keep(self, view: View) -> View:
-        """Keep a view, and let go of those that were not asked for lately."""
+    def remember(self, view: View) -> View:
+        """Cache a view; the least recently used ones are dropped."""
         with self._lock:
             self._views[view.dataset.id] = view
             self._views.move_to_end(view.dataset.id)
-            while len(self._views) > _MOST_VIEWS:
+            while len(self._views) > _MAX_VIEWS:
                 self._views.popitem(last=False)
         return view
 
-    def forget(self, dataset: UUID) -> None:
-        """Let go of a view."""
+    def drop_view(self, dataset: UUID) -> None:
+        """Drop a view from the cache."""
         with self._lock:
             self._views.pop(dataset, None)
 
-    def made(self, view: View, name: str, make: Callable[[], Any]) -> Any:  # noqa: ANN401 - as it is made
-        """Return what was worked out of a view under a name, made where it is not there yet.
+    def cached(self, view: View, name: str, make: Callable[[], Any]) -> Any:  # noqa: ANN401 - any JSON value
+        """Return a result computed from a view by its name, computed at first use.
 
-        Nothing is locked meanwhile: a view never changes, so that an edit need not wait. What takes long is asked for
-        in the ``thinker``'s thread, where nobody makes the same at the same time.
+        It takes no lock: a view is immutable, so edits need not wait. Slow results are computed in the ``cpu_pool``,
+        whose single thread computes nothing twice.
         """
-        if name not in view.made:
-            view.made[name] = make()
-        return view.made[name]
+        if name not in view.cache:
+            view.cache[name] = make()
+        return view.cache[name]
 
-    def kept(self, dataset: UUID) -> View | None:
-        """Return a dataset's view as it was last asked for; it may have changed since."""
+    def last_view(self, dataset: UUID) -> View | None:
+        """Return the cached view of a dataset, which may be outdated; None if there is none."""
         with self._lock:
             return self._views.get(dataset)
 
     def open_views(self) -> list[View]:
-        """Return the views that are kept."""
+        """Return the cached views."""
         with self._lock:
             return list(self._views.values())
 
     def close(self) -> None:
-        """End what goes on; the store is its owner's."""
+        """Shut down jobs, events and pools; the store is closed by its owner."""
         self.ended.set()
         self.jobs.close()
         self.events.close()
-        self.threads.shutdown(wait=False, cancel_futures=True)
-        self.painters.shutdown(wait=False, cancel_futures=True)
-        self.thinker.shutdown(wait=False, cancel_futures=True)
+        self.store_pool.shutdown(wait=False, cancel_futures=True)
+        self.image_pool.shutdown(wait=False, cancel_futures=True)
+        self.cpu_pool.shutdown(wait=False, cancel_futures=True)
 
     def finish(self) -> None:
-        """Wait, after `close`, for what is still being answered; jobs are not waited for."""
-        for each in (self.threads, self.painters, self.thinker):
+        """Wait, after `close`, for open requests; not for jobs."""
+        for each in (self.store_pool, self.image_pool, self.cpu_pool):
             each.shutdown(wait=True)

@@ -1,4 +1,4 @@
-"""Small pictures for a browser: made from the originals, kept in a folder that stays within bounds."""
+"""Thumbnails: made from the originals, cached in a folder of limited size."""
 
 from __future__ import annotations
 
@@ -24,27 +24,27 @@ if TYPE_CHECKING:
 
 SIDES = (128, 256, 384, 512, 768, 1024)
 LARGE = 2048
-_MOST_BYTES = 1024**3
-_KEPT_SHARE = 0.8  # of the bound, when it was passed
+_MAX_BYTES = 1024**3
+_EVICT_TO = 0.8  # share of the size limit that is left after an eviction
 _LARGE_FROM = 768
-_VERSION = "1"  # of how they are made
+_VERSION = "1"  # of the encoding; part of the cache key
 
 
 def cache_folder() -> Path:
-    """Return where thumbnails are kept: in the user's folder of caches."""
-    from platformdirs import user_cache_path  # noqa: PLC0415 - of those who show pictures
+    """Return the thumbnail cache folder, in the user's cache directory."""
+    from platformdirs import user_cache_path  # noqa: PLC0415 - only for the panel
 
     return user_cache_path("lorads", appauthor=False) / "thumbnails"
 
 
-def side_of(wanted: int) -> int:
-    """Return the side that a thumbnail is made at: few, so that a stranger cannot fill the cache with all numbers."""
+def thumbnail_side(wanted: int) -> int:
+    """Return the thumbnail size for a requested size: one of a few, so that a client cannot fill the cache with all."""
     return next((side for side in SIDES if side >= wanted), SIDES[-1])
 
 
 @dataclass(frozen=True, slots=True)
-class Small:
-    """A picture as a browser gets it; ``mark`` is another one when the original or the size is."""
+class EncodedImage:
+    """An encoded image for the browser; ``etag`` changes with the original and the size."""
 
     data: bytes
     content_type: str
@@ -52,27 +52,27 @@ class Small:
 
 
 class Thumbnails:
-    """The cache; any thread may use it."""
+    """The thumbnail cache; thread-safe."""
 
-    def __init__(self, folder: Path, most_bytes: int = _MOST_BYTES) -> None:
+    def __init__(self, folder: Path, most_bytes: int = _MAX_BYTES) -> None:
         self._folder = folder
         self._most = most_bytes
         self._lock = threading.Lock()
         self._bytes: int | None = None
 
     def mark(self, path: str, side: int) -> str:
-        """Return the mark of a picture at a size.
+        """Return the ETag of an image at a size.
 
         Raises:
-            ImageError: it is gone, may not be read, or is no regular file.
+            ImageError: it is missing, not readable, or not a regular file.
         """
         descriptor, found = open_regular(path)
         os.close(descriptor)
         words = (_VERSION, path, found.st_size, found.st_mtime_ns, side)
         return hashlib.sha256("\0".join(map(str, words)).encode(errors="surrogatepass")).hexdigest()[:40]
 
-    def picture(self, path: str, side: int) -> Small:
-        """Return a picture of which the longer side is at most ``side``, from the cache where it is there.
+    def picture(self, path: str, side: int) -> EncodedImage:
+        """Return an image with its longer side at most ``side`` pixels, from the cache if it is there.
 
         Raises:
             ImageError: it cannot be read.
@@ -83,12 +83,12 @@ class Thumbnails:
         try:
             data = file.read_bytes()
         except OSError:
-            data = _encoded(path, side, content_type)
+            data = _encode(path, side, content_type)
             self._put(file, data)
-        return Small(data, content_type, mark)
+        return EncodedImage(data, content_type, mark)
 
     def _put(self, file: Path, data: bytes) -> None:
-        # Without a cache it is slower and no worse: a full disk must not take the pictures away.
+        # A full disk makes the panel slower, but must not make its images fail.
         with suppress(OSError, ExportError):
             file.parent.mkdir(parents=True, exist_ok=True)
             with atomic_writer(file) as unfinished:
@@ -102,16 +102,16 @@ class Thumbnails:
             else:
                 self._bytes += added
             if self._bytes > self._most:
-                self._bytes = self._swept()
+                self._bytes = self._evict()
 
-    def _swept(self) -> int:
-        """Remove the oldest, and return how many bytes are left."""
+    def _evict(self) -> int:
+        """Remove the oldest files; return how many bytes are left."""
         files = sorted(self._files())
         left = sum(size for _, size, _ in files)
         for _, size, path in files:
-            if left <= self._most * _KEPT_SHARE:
+            if left <= self._most * _EVICT_TO:
                 break
-            if remove_if_possible(path):  # one that is just being sent stays until the next time
+            if remove_if_possible(path):  # a file that is being sent stays (Windows)
                 left -= size
         return left
 
@@ -124,9 +124,9 @@ class Thumbnails:
                         yield found.st_mtime, found.st_size, entry.path
 
 
-def _encoded(path: str, side: int, content_type: str) -> bytes:
-    image = decode(path, first_frame=True, shrink_to=lambda width, height: _within(width, height, side))
-    size = _within(*image.size, side)
+def _encode(path: str, side: int, content_type: str) -> bytes:
+    image = decode(path, first_frame=True, shrink_to=lambda width, height: _fit_within(width, height, side))
+    size = _fit_within(*image.size, side)
     if size != image.size:
         image = image.resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0)
     file = BytesIO()
@@ -136,10 +136,10 @@ def _encoded(path: str, side: int, content_type: str) -> bytes:
         else:
             image.convert("RGB").save(file, "JPEG", quality=90)
     except OSError as error:
-        raise ImageError(f"{path} cannot be shown in the browser ({error}): save it anew.") from error
+        raise ImageError(f"{path} cannot be shown in the browser ({error}): save it again.") from error
     return file.getvalue()
 
 
-def _within(width: int, height: int, side: int) -> tuple[int, int]:
+def _fit_within(width: int, height: int, side: int) -> tuple[int, int]:
     scale = min(1.0, side / max(width, height))
     return max(1, round(width * scale)), max(1, round(height * scale))

@@ -1,4 +1,4 @@
-"""A dataset as the panel shows it: worked out once for each revision, then changed row by row; it writes nothing."""
+"""Dataset views: a dataset as the panel shows it, computed once for each revision, then updated row by row."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..captions.lint import LintRules, looked_at
 from ..model import TrainingConfig
 from ..workflow.captions import draft
 from ..workflow.parse import caption_settings
-from .params import key_word
+from .params import format_key
 from .responses import dumps
 
 if TYPE_CHECKING:
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 
 
 BUCKETS = "buckets"
-"""The name under which a view keeps the buckets of its images."""
+"""The cache key of the buckets of a view's images."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """An image of the dataset: ``values`` are what the page gets, ``text`` the same as JSON."""
+    """An image of the dataset: ``values`` as the page receives them, ``text`` the same as JSON."""
 
     image: DatasetImage
     is_training: bool
@@ -43,10 +43,10 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A dataset at a revision: all of its images, rejected ones too, and their rows in order.
+    """A dataset at a revision: all images, including rejected ones, and their rows in order.
 
-    ``problems`` are images that have gone from their library. ``config`` says how it was trained last, ``captions`` how
-    captions are written for the base model of that.
+    ``problems`` are images missing from their library. ``config`` is that of the last export, ``captions`` the caption
+    settings for its base model.
     """
 
     dataset: Dataset
@@ -56,16 +56,16 @@ class View:
     rejected: frozenset[ImageKey]
     problems: tuple[Problem, ...]
     rows: Mapping[ImageKey, Row]
-    made: dict[str, Any] = field(default_factory=dict[str, Any], compare=False)
-    """What else was worked out of this revision, by name."""
+    cache: dict[str, Any] = field(default_factory=dict[str, Any], compare=False)
+    """Further results computed from this revision, by name."""
 
     def rows_of(self, keys: Iterable[ImageKey]) -> list[str]:
-        """Return the rows of images as JSON; what is not in the dataset at present is left out."""
+        """Return the rows of images as JSON; images missing from the dataset are left out."""
         return [self.rows[key].text for key in keys if key in self.rows]
 
 
-def read_view(store: Store, settings: Settings, standing: DatasetState, rejected: frozenset[ImageKey]) -> View:
-    """Return a dataset as it stands.
+def build_view(store: Store, settings: Settings, standing: DatasetState, rejected: frozenset[ImageKey]) -> View:
+    """Build the view of a dataset from the store.
 
     Raises:
         LibraryError: a library of its images cannot be read.
@@ -86,34 +86,34 @@ def read_view(store: Store, settings: Settings, standing: DatasetState, rejected
 
 
 def config_of(standing: DatasetState) -> TrainingConfig:
-    """Return the training config of a dataset's last export, for the base model of its captions.
+    """Return the training config of a dataset's last export, with the base model of its captions.
 
-    It is the usual one where there was no export.
+    Without an export it is the default config.
     """
     config = TrainingConfig.from_json(standing.config)
     return dataclasses.replace(config, base_model=standing.base_model) if standing.base_model else config
 
 
 def config_mark(config: TrainingConfig) -> str:
-    """Return a text that is another for another config."""
+    """Return a checksum of a config."""
     return f"{zlib.crc32(repr(config).encode()):08x}"
 
 
-def still(view: View, standing: DatasetState) -> View | None:
-    """Return a view that is up to date: the same, or with the config of a newer export; None if more has changed."""
+def reuse_if_current(view: View, standing: DatasetState) -> View | None:
+    """Return the view if it is current, with the config of a newer export; None if more has changed."""
     config = config_of(standing)
     if view.revision != standing.revision or view.config.base_model != config.base_model:
         return None
-    return view if view.config == config else dataclasses.replace(view, config=config, made={})
+    return view if view.config == config else dataclasses.replace(view, config=config, cache={})
 
 
-def changed(view: View, revision: str, captions: Mapping[ImageKey, Caption | None]) -> View:
-    """Return a view in which some captions are others; only their rows are worked out anew."""
-    dataset = _with_captions(view.dataset, captions)
-    subset = _part(dataset, captions.keys())
+def with_captions(view: View, revision: str, captions: Mapping[ImageKey, Caption | None]) -> View:
+    """Return a view with some captions changed; only their rows are computed again."""
+    dataset = _replace_captions(view.dataset, captions)
+    subset = _subset(dataset, captions.keys())
     rows = {**view.rows, **_Rows(view.captions).rows(subset, view.rejected)}
-    made = {BUCKETS: view.made[BUCKETS]} if BUCKETS in view.made and _same_are_captioned(view, captions) else {}
-    return dataclasses.replace(view, dataset=dataset, revision=revision, rows=rows, made=made)
+    cache = {BUCKETS: view.cache[BUCKETS]} if BUCKETS in view.cache and _same_are_captioned(view, captions) else {}
+    return dataclasses.replace(view, dataset=dataset, revision=revision, rows=rows, cache=cache)
 
 
 def _same_are_captioned(view: View, captions: Mapping[ImageKey, Caption | None]) -> bool:
@@ -121,16 +121,16 @@ def _same_are_captioned(view: View, captions: Mapping[ImageKey, Caption | None])
 
 
 def with_rejection(view: View, revision: str, keys: Iterable[ImageKey], *, rejected: bool) -> View:
-    """Return a view in which some images are rejected, or are not any more."""
+    """Return a view with some images rejected or restored."""
     wanted = frozenset(keys)
     now = view.rejected | wanted if rejected else view.rejected - wanted
     rows = dict(view.rows)
     for key in wanted & rows.keys():
         rows[key] = _row(rows[key].image, rows[key].values | {"rejected": rejected}, rows[key].is_training)
-    return dataclasses.replace(view, revision=revision, rejected=now, rows=rows, made={})
+    return dataclasses.replace(view, revision=revision, rejected=now, rows=rows, cache={})
 
 
-def _with_captions(dataset: Dataset, captions: Mapping[ImageKey, Caption | None]) -> Dataset:
+def _replace_captions(dataset: Dataset, captions: Mapping[ImageKey, Caption | None]) -> Dataset:
     training, regularization = (
         tuple(
             dataclasses.replace(image, caption=captions[image.key]) if image.key in captions else image
@@ -141,7 +141,7 @@ def _with_captions(dataset: Dataset, captions: Mapping[ImageKey, Caption | None]
     return dataclasses.replace(dataset, training=training, regularization=regularization)
 
 
-def _part(dataset: Dataset, keys: Iterable[ImageKey]) -> Dataset:
+def _subset(dataset: Dataset, keys: Iterable[ImageKey]) -> Dataset:
     """Return a dataset with only these of its images."""
     wanted = frozenset(keys)
     training, regularization = (
@@ -159,19 +159,19 @@ class _Rows:
     def rows(self, dataset: Dataset, rejected: frozenset[ImageKey]) -> dict[ImageKey, Row]:
         """Return the rows of a dataset's images by their keys, in order.
 
-        They tell of each caption by itself; what captions have in common is told with the dataset's problems.
+        A row has the problems of its own caption; problems across captions are among the dataset's.
         """
-        made: dict[ImageKey, Row] = {}
-        for place, each in enumerate(looked_at(dataset, self._rules)):
-            key, is_training = each.image.key, place < len(dataset.training)
+        rows: dict[ImageKey, Row] = {}
+        for index, each in enumerate(looked_at(dataset, self._rules)):
+            key, is_training = each.image.key, index < len(dataset.training)
             values = self._values(each, is_training=is_training) | {"rejected": key in rejected}
-            made[key] = _row(each.image, values, is_training)
-        return made
+            rows[key] = _row(each.image, values, is_training)
+        return rows
 
     def _values(self, looked: Looked, *, is_training: bool) -> dict[str, Any]:
         image, record, caption = looked.image, looked.image.record, looked.image.caption
         return {
-            "key": key_word(image.key),
+            "key": format_key(image.key),
             "set": "training" if is_training else "regularization",
             "concept": image.concept,
             "file": file_name(record.path),
@@ -194,12 +194,12 @@ def _row(image: DatasetImage, values: dict[str, Any], is_training: bool) -> Row:
 
 
 def file_name(path: str) -> str:
-    """Return a file's name without its folder, whichever system wrote the path."""
-    return os.path.basename(path.replace("\\", "/"))  # noqa: PTH119 - a Path would take three times as long
+    """Return the file name of a path of any operating system."""
+    return os.path.basename(path.replace("\\", "/"))  # noqa: PTH119 - three times as fast as a Path
 
 
 def dataset_facts(view: View, steps: tuple[str | None, str | None]) -> dict[str, Any]:
-    """Return what the page gets of a dataset; ``steps`` are what can be undone and redone."""
+    """Return a dataset as JSON values; ``steps`` are the labels of the edits that can be undone and redone."""
     dataset = view.dataset
     return {
         "id": str(dataset.id),

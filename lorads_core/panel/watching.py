@@ -1,4 +1,4 @@
-"""What changes without the panel, told to the pages that listen: trainings, and datasets that a graph works on."""
+"""Polls the store for changes made outside the panel (runs, datasets) and publishes them as events."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ..errors import LoradsError
 from ..store import datasets
 from ..workflow import training
-from .running import run_values
+from .running import run_json
 from .view import config_mark, config_of
 
 if TYPE_CHECKING:
@@ -16,71 +16,71 @@ if TYPE_CHECKING:
 
     from ..store.datasets import DatasetState
     from .events import Event
-    from .state import Desk
+    from .state import PanelState
 
-_EVERY = 2.0  # seconds
+_INTERVAL = 2.0  # seconds between polls
 
 
-def edited(standing: DatasetState) -> Event:
-    """Return the event that tells how a dataset stands; a page that shows it so has nothing to do."""
+def edited_event(standing: DatasetState) -> Event:
+    """Return the event with a dataset's current revision; a page that shows it ignores the event."""
     return {"kind": "edited", "revision": standing.revision, "config": config_mark(config_of(standing))}
 
 
 class Watch:
-    """Looks every other second, as long as any page listens."""
+    """Polls every two seconds while any page is open."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, state: PanelState) -> None:
+        self._state = state
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
     def begin(self) -> None:
-        """Watch from now on, unless it does so already."""
+        """Start polling, unless it runs already."""
         with self._lock:
             if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._watch, name="lorads-watch", daemon=True)
                 self._thread.start()
 
     def finish(self) -> None:
-        """Wait for its last look, after the desk has been closed."""
+        """Wait for the last poll, after the state was closed."""
         with self._lock:
             thread = self._thread
         if thread:
             thread.join()
 
     def _watch(self) -> None:
-        told: dict[UUID | None, Event] = {}
-        while listened := self._listened_for():
-            seen = self._look(listened)
+        published: dict[UUID | None, Event] = {}
+        while watched := self._datasets_or_end():
+            seen = self._poll(watched)
             for about, event in seen.items():
-                if told.get(about) != event:
-                    # A run may be of no dataset, and pages list those of all.
-                    self._desk.events.tell(about if about in listened else None, event)
-            told = seen
-            if self._desk.ended.wait(_EVERY):
+                if published.get(about) != event:
+                    # A run may have no dataset, and pages list all runs.
+                    self._state.events.publish(about if about in watched else None, event)
+            published = seen
+            if self._state.ended.wait(_INTERVAL):
                 return
 
-    def _listened_for(self) -> frozenset[UUID]:
-        """Return the datasets of pages that listen; where there are none, this thread is not the watch any more."""
+    def _datasets_or_end(self) -> frozenset[UUID]:
+        """Return the datasets with open pages; without any, this thread ends."""
         with self._lock:
-            found = self._desk.events.listened_for()
+            found = self._state.events.subscribed_datasets()
             if not found:
                 self._thread = None
             return found
 
-    def _look(self, listened: frozenset[UUID]) -> dict[UUID | None, Event]:
-        """Return what there is to tell: of each run and dataset, and which datasets there are.
+    def _poll(self, watched: frozenset[UUID]) -> dict[UUID | None, Event]:
+        """Return the current events: of each run and dataset, and the list of datasets.
 
-        It is nothing while the store is away; pages find that out by what they ask.
+        Empty while the store cannot be reached; pages notice that by their own requests.
         """
-        store = self._desk.store
+        store = self._state.store
         try:
             seen: dict[UUID | None, Event] = {
-                run.id: {"kind": "run", "run": run_values(run)} for run in training.runs(store)
+                run.id: {"kind": "run", "run": run_json(run)} for run in training.runs(store)
             }
             with store.connection() as connection:
-                standings = {each: datasets.dataset_state(connection, each) for each in listened}
+                standings = {each: datasets.dataset_state(connection, each) for each in watched}
                 seen[None] = {"kind": "datasets", "names": datasets.dataset_names(connection)}
         except LoradsError:
             return {}
-        return seen | {each: edited(standing) for each, standing in standings.items() if standing}
+        return seen | {each: edited_event(standing) for each, standing in standings.items() if standing}

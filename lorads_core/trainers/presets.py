@@ -123,12 +123,16 @@ def _has(part: str) -> Callable[[Family], bool]:
     return lambda family: part in family.parts
 
 
+_KRONECKER = tuple(each.name for each in networks() if each.kronecker)
+
 ONLY: Mapping[str, Only] = {
     **{file.part: Only(_has(file.part)) for file in model_parts()},
     "v_prediction": Only(_is_diffusion),
     "min_snr_gamma": Only(_is_diffusion),
     "noise_offset": Only(_is_diffusion),
     "conv_dim": Only(values={"network": tuple(each.name for each in networks() if each.convolutions)}),
+    "lokr_factor": Only(values={"network": _KRONECKER}),
+    "lokr_full_rank": Only(values={"network": _KRONECKER}),
     "warmup": Only(values={"scheduler": _SLOWLY}),
 }
 """What does not count always; a part stands for its file in ``model_files``.

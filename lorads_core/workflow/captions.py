@@ -1,4 +1,4 @@
-"""A dataset's captions from its draft on: built, linted, edited, taken back, combined; `build` tells the rest."""
+"""A dataset's captions: built, linted, edited, undone, combined; `workflow.dataset` does the rest."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A dataset's training from its export on: launched, looked at, stopped, its LoRA offered; `build` tells the rest."""
+"""A dataset's training: launched, watched, stopped, its LoRA offered; `workflow.dataset` does the rest."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from lorads_core.library.filter import DatasetFilter
 from lorads_core.panel.serve import serve
-from lorads_core.panel.state import Surroundings
+from lorads_core.panel.state import PanelContext
 from lorads_core.settings import PanelSettings, Settings, Table, TrainerProfile
 from lorads_core.store import captions as kept
 from lorads_core.workflow import captions as captioning
@@ -78,8 +78,8 @@ def make_dataset(store, settings, folder):
 class Served:
     """The panel's server in a thread of its own; ``away`` ends it, and another is then started at its port."""
 
-    def __init__(self, surroundings):
-        self._surroundings = surroundings
+    def __init__(self, context):
+        self._surroundings = context
         self.url = ""
         self.away = True
         self.start()
@@ -122,7 +122,7 @@ class World:
         profile = TrainerProfile("standin", Table(options, "trainers.standin."))
         self.settings = Settings(trainers=(profile,), panel=PanelSettings(**{"train": True, **panel}))
         around = (lambda: self.settings, lambda: store, lambda: folder / "exports", folder / "thumbnails")
-        self.server = Served(Surroundings("page", *around))
+        self.server = Served(PanelContext("page", *around))
 
     @property
     def url(self):

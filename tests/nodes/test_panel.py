@@ -147,7 +147,7 @@ def test_a_trainer_that_the_server_allows_no_graph_is_not_started_from_the_panel
     ["", "import server; server.PromptServer.instance = None", "import server; del server.PromptServer.instance"],
 )
 def test_loading_costs_nothing_of_the_panel_and_needs_no_server(before):
-    heavy = ["psycopg", "PIL", "lorads_pack.lorads_core.panel.routes", "lorads_pack.lorads_core.panel.desk"]
+    heavy = ["psycopg", "PIL", "lorads_pack.lorads_core.panel.routes", "lorads_pack.lorads_core.panel.state"]
     command = [sys.executable, "-c", LOAD.format(before=before, heavy=heavy), str(ROOT / "__init__.py")]
     environment = {"PYTHONPATH": str(FAKE)}
     ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)

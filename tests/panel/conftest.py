@@ -16,7 +16,7 @@ from lorads_core.cli.demo import SAMPLES
 from lorads_core.library.filter import DatasetFilter
 from lorads_core.library.index import IndexOptions
 from lorads_core.panel.serve import serve
-from lorads_core.panel.state import Surroundings
+from lorads_core.panel.state import PanelContext
 from lorads_core.settings import PanelSettings, Settings, load_settings
 from lorads_core.workflow import captions as captioning
 from lorads_core.workflow import dataset as build
@@ -127,12 +127,12 @@ def make_panel(store, tmp_path):
             found.append(urlsplit(address).port)
             ready.set()
 
-        surroundings = Surroundings(where, lambda: settings, lambda: store, lambda: exports, tmp_path / "thumbnails")
+        context = PanelContext(where, lambda: settings, lambda: store, lambda: exports, tmp_path / "thumbnails")
         task = []
 
         def run():
             asyncio.set_event_loop(loop)
-            task.append(loop.create_task(serve(surroundings, 0, told)))
+            task.append(loop.create_task(serve(context, 0, told)))
             with suppress(asyncio.CancelledError):
                 loop.run_until_complete(task[0])
             loop.close()

@@ -89,7 +89,7 @@ def test_ten_megabytes_are_too_much(panel, dataset):
         with socket.create_connection(("127.0.0.1", panel.port), timeout=20) as connection:
             connection.sendall((head + length + "\r\n").encode())
             sent = whole if "Length" in length else b"%x\r\n%b\r\n0\r\n\r\n" % (len(whole), whole)
-            with suppress(BrokenPipeError, ConnectionResetError):  # it was refused before it was read
+            with suppress(BrokenPipeError, ConnectionResetError):  # it was error_response before it was read
                 connection.sendall(sent)
             assert connection.recv(100).startswith(b"HTTP/1.1 413 ")
 
@@ -141,30 +141,34 @@ def test_rows_out_of_bounds(panel, dataset, query):
 @pytest.mark.parametrize(
     ("action", "body", "said"),
     [
-        ("edits", {"changes": []}, "changes is not a list of objects, not empty"),
+        ("edits", {"changes": []}, "changes must be a non-empty list of objects"),
         ("edits", {"changes": [{"key": "pictures:1", "before": None}]}, "changes[0].after is missing"),
-        ("edits", {"changes": [{"key": "pictures:1", "before": 5, "after": "x"}]}, "before is not a text"),
+        ("edits", {"changes": [{"key": "pictures:1", "before": 5, "after": "x"}]}, "before must be a string"),
         ("edits", {"changes": [{"key": "pictures:1", "before": None, "after": " \n"}]}, "is empty"),
         ("edits", {"changes": [{"key": "pictures:1", "before": None, "after": "x" * 30_000}]}, "at most 20,000"),
-        ("edits", {"changes": [{"key": "pictures:1", "before": None, "after": "a\u0000b"}]}, "after is not a text"),
-        ("edits", {"changes": 5, "more": 1}, "'more' is not known here"),
-        ("undo", {"why": 1}, "'why' is not known here"),
+        ("edits", {"changes": [{"key": "pictures:1", "before": None, "after": "a\u0000b"}]}, "after must be a string"),
+        ("edits", {"changes": 5, "more": 1}, "'more' is not a known field"),
+        ("undo", {"why": 1}, "'why' is not a known field"),
         ("bulk", {"operation": "drop", "arguments": {}}, "There is no operation 'drop'"),
-        ("bulk", {"operation": "sort", "arguments": {"x": 1}}, "arguments.'x' is not known here"),
-        ("bulk", {"operation": "sort", "keys": []}, "keys is not a list of texts, not empty"),
-        ("bulk", {"operation": "remove_tags", "arguments": {"tags": [5]}}, "tags is not a list of texts"),
+        ("bulk", {"operation": "sort", "arguments": {"x": 1}}, "arguments.'x' is not a known field"),
+        ("bulk", {"operation": "sort", "keys": []}, "keys must be a non-empty list of strings"),
+        ("bulk", {"operation": "remove_tags", "arguments": {"tags": [5]}}, "tags must be a non-empty list of strings"),
         ("bulk", {"operation": "find_replace", "arguments": {"find": "(", "regex": True}}, "("),
         ("bulk", {"operation": "add_tags", "arguments": {"tags": ["a"], "place": "middle"}}, "place is 'middle'"),
         ("bulk", {"operation": "replace_tag", "arguments": {"old": "a, b", "new": "c"}}, "is not one tag"),
         ("bulk", {"operation": "apply_source", "arguments": {"source": "nobody"}}, "nobody"),
-        ("reject", {"keys": ["pictures:1"], "rejected": "yes"}, "rejected is not true or false"),
+        ("reject", {"keys": ["pictures:1"], "rejected": "yes"}, "rejected must be true or false"),
         ("export", {"trainer": "nobody"}, "There is no trainer 'nobody'"),
-        ("export", {"trainer": "sd-scripts", "folder": "../x"}, "is no name for an export's folder"),
-        ("export", {"trainer": "sd-scripts", "folder": ".."}, "is no name for an export's folder"),
+        ("export", {"trainer": "sd-scripts", "folder": "../x"}, "is not a valid folder name"),
+        ("export", {"trainer": "sd-scripts", "folder": ".."}, "is not a valid folder name"),
         ("export", {"trainer": "sd-scripts", "images": "max_side=-1"}, "no size"),
-        ("export", {"trainer": "sd-scripts", "config": {"checkpoint": "/etc/passwd"}}, "'checkpoint' is not known"),
-        ("export", {"trainer": "sd-scripts", "config": {"epochs": "3"}}, "epochs is not a whole number"),
-        ("export", {"trainer": "sd-scripts", "config": {"epochs": 2.5}}, "epochs is not a whole number"),
+        (
+            "export",
+            {"trainer": "sd-scripts", "config": {"checkpoint": "/etc/passwd"}},
+            "'checkpoint' is not a known field",
+        ),
+        ("export", {"trainer": "sd-scripts", "config": {"epochs": "3"}}, "epochs must be an integer"),
+        ("export", {"trainer": "sd-scripts", "config": {"epochs": 2.5}}, "epochs must be an integer"),
         ("export", {"trainer": "sd-scripts", "config": {"network": "magic"}}, "magic"),
         ("export", {"trainer": "sd-scripts", "config": {"epochs": -3}}, "epochs"),
     ],

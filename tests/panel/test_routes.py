@@ -127,9 +127,9 @@ def test_an_edit_is_kept_and_taken_back_by_another_panel(panel, make_panel, data
 def test_two_who_edit_the_same_caption_get_both_texts(panel, make_panel, dataset, rows):
     row = rows()[0]
     edit(make_panel(), dataset, row, "theirs")
-    refused = edit(panel, dataset, row, "mine", 409)
-    assert refused["error"]["code"] == "conflict"
-    assert refused["conflicts"] == [{"key": row["key"], "theirs": "theirs", "source": "custom"}]
+    error_response = edit(panel, dataset, row, "mine", 409)
+    assert error_response["error"]["code"] == "conflict"
+    assert error_response["conflicts"] == [{"key": row["key"], "theirs": "theirs", "source": "custom"}]
     assert rows()[0]["text"] == "theirs"
 
 

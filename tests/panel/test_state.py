@@ -14,12 +14,12 @@ from PIL import Image
 
 from lorads_core.errors import ExportError, ImageError
 from lorads_core.panel import editing, planning
-from lorads_core.panel.events import MOST_LISTENERS, Events
+from lorads_core.panel.events import MAX_SUBSCRIBERS, Events
 from lorads_core.panel.jobs import Jobs, Outcome
-from lorads_core.panel.params import Body, key_word
+from lorads_core.panel.params import Body, format_key
 from lorads_core.panel.responses import RefusedError
 from lorads_core.panel.serve import serve
-from lorads_core.panel.state import Desk, Surroundings
+from lorads_core.panel.state import PanelContext, PanelState
 from lorads_core.panel.thumbnails import Thumbnails
 from lorads_core.settings import Settings
 
@@ -27,28 +27,28 @@ PATIENCE = 20  # seconds, for what must end
 
 
 @pytest.fixture
-def surroundings(store, tmp_path):
+def context(store, tmp_path):
     settings = Settings()
-    return Surroundings("page", lambda: settings, lambda: store, lambda: tmp_path, tmp_path / "thumbnails")
+    return PanelContext("page", lambda: settings, lambda: store, lambda: tmp_path, tmp_path / "thumbnails")
 
 
 @pytest.fixture
-def desk(surroundings):
-    found = Desk(surroundings)
+def state(context):
+    found = PanelState(context)
     yield found
     found.close()
 
 
-def write(desk, dataset, text, place=0):
+def write(state, dataset, text, place=0):
     """Write a caption as the page does."""
-    view = desk.view(dataset)
+    view = state.view(dataset)
     row = list(view.rows.values())[place]
-    change = {"key": key_word(row.image.key), "before": row.values["text"], "after": text}
-    return editing.write_edits(desk, dataset, Body({"changes": [change]}))
+    change = {"key": format_key(row.image.key), "before": row.values["text"], "after": text}
+    return editing.write_edits(state, dataset, Body({"changes": [change]}))
 
 
-def test_an_edit_does_not_wait_for_what_is_worked_out_of_the_dataset(desk, dataset):
-    view = desk.view(dataset)
+def test_an_edit_does_not_wait_for_what_is_worked_out_of_the_dataset(state, dataset):
+    view = state.view(dataset)
     begun, go_on = threading.Event(), threading.Event()
 
     def long_work():
@@ -56,35 +56,35 @@ def test_an_edit_does_not_wait_for_what_is_worked_out_of_the_dataset(desk, datas
         assert go_on.wait(PATIENCE)
         return "made of the old captions"
 
-    made = desk.thinker.submit(desk.made, view, "something", long_work)
+    made = state.cpu_pool.submit(state.cached, view, "something", long_work)
     assert begun.wait(PATIENCE)
-    written = desk.threads.submit(write, desk, dataset, "oldlandmark, now").result(PATIENCE)
+    written = state.store_pool.submit(write, state, dataset, "oldlandmark, now").result(PATIENCE)
     go_on.set()
     assert made.result(PATIENCE) == "made of the old captions"
     assert written.view.rows_of(written.keys)[0].count("oldlandmark, now") == 1
-    assert "something" not in desk.view(dataset).made, "what was made of a former revision is not kept for this one"
+    assert "something" not in state.view(dataset).cache, "what was made of a former revision is not kept for this one"
 
 
-def test_buckets_stay_over_edits_and_not_over_what_changes_them(desk, dataset):
-    found = planning.image_buckets(desk, desk.view(dataset))
+def test_buckets_stay_over_edits_and_not_over_what_changes_them(state, dataset):
+    found = planning.image_buckets(state, state.view(dataset))
     assert len(found) == 12
-    assert planning.image_buckets(desk, write(desk, dataset, "oldlandmark, other words").view) is found
-    view = write(desk, dataset, None).view
-    assert len(planning.image_buckets(desk, view)) == 11, "an image without a caption is not exported"
-    view = editing.step(desk, dataset, back=True).view
+    assert planning.image_buckets(state, write(state, dataset, "oldlandmark, other words").view) is found
+    view = write(state, dataset, None).view
+    assert len(planning.image_buckets(state, view)) == 11, "an image without a caption is not exported"
+    view = editing.undo_or_redo(state, dataset, back=True).view
     key = next(iter(view.rows))
-    assert key in planning.image_buckets(desk, view)
-    rejected = editing.reject(desk, dataset, Body({"keys": [key_word(key)], "rejected": True}))
-    assert key not in planning.image_buckets(desk, rejected.view)
+    assert key in planning.image_buckets(state, view)
+    rejected = editing.reject(state, dataset, Body({"keys": [format_key(key)], "rejected": True}))
+    assert key not in planning.image_buckets(state, rejected.view)
 
 
-def test_only_a_few_views_are_kept(desk, dataset):
-    desk.view(dataset)
-    assert [view.dataset.id for view in desk.open_views()] == [dataset]
+def test_only_a_few_views_are_kept(state, dataset):
+    state.view(dataset)
+    assert [view.dataset.id for view in state.open_views()] == [dataset]
     with pytest.raises(RefusedError, match="There is no dataset"):
-        desk.view(uuid4())
-    desk.forget(dataset)
-    assert desk.open_views() == []
+        state.view(uuid4())
+    state.drop_view(dataset)
+    assert state.open_views() == []
 
 
 def weights(folder):
@@ -187,7 +187,7 @@ def test_a_job_says_how_it_goes_and_what_came_of_it(jobs):
     [
         (ExportError("The disk is full: make room."), "The disk is full: make room."),
         (RefusedError(400, "request", "It is wrong."), "It is wrong."),
-        (ZeroDivisionError("a secret"), "LoRADS failed at this; the server's log says why."),
+        (ZeroDivisionError("a secret"), "Internal error of LoRADS; see the server log for the cause."),
     ],
 )
 def test_a_job_that_fails_says_so_and_the_next_one_is_done(jobs, error, message):
@@ -230,26 +230,26 @@ def test_only_so_many_jobs_wait(jobs):
     assert begun.wait(PATIENCE)
     for _ in range(20):
         jobs.start("lane", None, lambda _: Outcome("later"))
-    with pytest.raises(RefusedError, match="20 jobs are waiting") as refused:
+    with pytest.raises(RefusedError, match="20 jobs are waiting") as error_response:
         jobs.start("lane", None, lambda _: Outcome("one too many"))
-    assert refused.value.status == 429
+    assert error_response.value.status == 429
     go_on.set()
 
 
 @pytest.mark.parametrize("word", ["", "x", "../x", "6f1c9d4e-2b7a-4c1e-9d55-0a1b2c3d4e5f"])
 def test_a_job_that_is_not_there(jobs, word):
-    with pytest.raises(RefusedError, match="There is no job") as refused:
+    with pytest.raises(RefusedError, match="There is no job") as error_response:
         jobs.job(word)
-    assert refused.value.status == 404
+    assert error_response.value.status == 404
 
 
 def test_listeners_hear_of_their_dataset_alone_and_of_the_end():
     async def listen():
         events, mine, others = Events(), uuid4(), uuid4()
-        listener = events.listen(mine)
-        await asyncio.to_thread(events.tell, others, {"kind": "edited"})
-        await asyncio.to_thread(events.tell, mine, {"kind": "mine"})
-        await asyncio.to_thread(events.tell, None, {"kind": "everybody's"})
+        listener = events.subscribe(mine)
+        await asyncio.to_thread(events.publish, others, {"kind": "edited"})
+        await asyncio.to_thread(events.publish, mine, {"kind": "mine"})
+        await asyncio.to_thread(events.publish, None, {"kind": "everybody's"})
         heard = [await asyncio.wait_for(listener.queue.get(), PATIENCE) for _ in range(2)]
         events.close()
         return [*heard, await asyncio.wait_for(listener.queue.get(), PATIENCE)]
@@ -260,9 +260,9 @@ def test_listeners_hear_of_their_dataset_alone_and_of_the_end():
 def test_a_page_that_reads_nothing_loses_the_oldest_and_takes_no_more_room():
     async def listen():
         events, dataset = Events(), uuid4()
-        listener = events.listen(dataset)
+        listener = events.subscribe(dataset)
         for number in range(1000):
-            events.tell(dataset, {"number": number})
+            events.publish(dataset, {"number": number})
         await asyncio.sleep(0)  # what was told is put in now
         kept = []
         with suppress(asyncio.QueueEmpty):
@@ -276,17 +276,17 @@ def test_a_page_that_reads_nothing_loses_the_oldest_and_takes_no_more_room():
 def test_only_so_many_pages_listen():
     async def listen():
         events = Events()
-        listeners = [events.listen(uuid4()) for _ in range(MOST_LISTENERS)]
-        with pytest.raises(RefusedError, match="close some tabs") as refused:
-            events.listen(uuid4())
-        events.leave(listeners[0])
-        events.listen(uuid4())
-        return refused.value.status
+        listeners = [events.subscribe(uuid4()) for _ in range(MAX_SUBSCRIBERS)]
+        with pytest.raises(RefusedError, match="close some tabs") as error_response:
+            events.subscribe(uuid4())
+        events.unsubscribe(listeners[0])
+        events.subscribe(uuid4())
+        return error_response.value.status
 
     assert asyncio.run(listen()) == 429
 
 
-def test_who_comes_just_as_the_server_ends_is_not_left_waiting(surroundings):
+def test_who_comes_just_as_the_server_ends_is_not_left_waiting(context):
     clients = []
 
     async def served():
@@ -295,7 +295,7 @@ def test_who_comes_just_as_the_server_ends_is_not_left_waiting(surroundings):
             clients.extend(socket.create_connection(("127.0.0.1", port), PATIENCE) for _ in range(5))
             asyncio.get_running_loop().call_soon(task.cancel)
 
-        task = asyncio.create_task(serve(surroundings, 0, told))
+        task = asyncio.create_task(serve(context, 0, told))
         with suppress(asyncio.CancelledError):
             await task
 

@@ -145,8 +145,8 @@ def test_steps_of_an_export_are_told_while_it_goes_on(panel, dataset):
 @pytest.mark.parametrize("profile", ["nobody", "", "../local", "local\n"])
 def test_a_profile_that_the_server_has_not(training_panel, dataset, profile):
     panel = training_panel()
-    refused = panel.post(f"datasets/{dataset}/train", {"profile": profile}, 403)
-    assert refused["error"]["code"] == "forbidden"
+    error_response = panel.post(f"datasets/{dataset}/train", {"profile": profile}, 403)
+    assert error_response["error"]["code"] == "forbidden"
 
 
 @pytest.mark.parametrize("folder", ["..", ".", "a/b", "a\\b", "/tmp/x", "~/x/.."])
@@ -154,6 +154,6 @@ def test_nothing_is_written_outside_the_folder_of_exports(training_panel, datase
     panel = training_panel()
     before = sorted(path for path in tmp_path.rglob("*") if "thumbnails" not in path.parts)
     for action, body in (("export", {}), ("train", {"profile": "local"})):
-        refused = panel.post(f"datasets/{dataset}/{action}", {**body, "folder": folder}, 400)
-        assert refused["error"]["code"] == "request"
+        error_response = panel.post(f"datasets/{dataset}/{action}", {**body, "folder": folder}, 400)
+        assert error_response["error"]["code"] == "request"
     assert sorted(path for path in tmp_path.rglob("*") if "thumbnails" not in path.parts) == before

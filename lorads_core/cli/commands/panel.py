@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from ...panel.serve import serve
-from ...panel.state import Surroundings
+from ...panel.state import PanelContext
 from ...panel.thumbnails import cache_folder
 from ...settings import load_settings
 from ...workflow.dataset import open_store
@@ -46,11 +46,11 @@ def _panel(options: argparse.Namespace, screen: Screen) -> int:
             threading.Thread(target=webbrowser.open, args=[address], daemon=True).start()
 
     with open_store(settings) as store:
-        surroundings = Surroundings(
+        context = PanelContext(
             "page", lambda: settings, lambda: store, lambda: root_of(options, settings).resolve(), cache_folder()
         )
         with suppress(KeyboardInterrupt):  # the usual end: what was written is in the store
-            asyncio.run(serve(surroundings, options.port, ready))
+            asyncio.run(serve(context, options.port, ready))
     return 0
 
 
