@@ -49,7 +49,7 @@ from lorads_core.workflow.dataset import open_store
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from lorads_core.regularization.rules import Found
+    from lorads_core.regularization.rules import FinderResult
     from lorads_core.store.connect import Store
 
 DIMENSIONS = 1024
@@ -149,7 +149,9 @@ def training_of(world: World, subject: int) -> np.ndarray:
     return np.random.default_rng(1).permutation(members)[:TRAINING]
 
 
-def finder(store: Store, library: IndexedLibrary, ids: np.ndarray, way: search.Way = "auto") -> Callable[[], Found]:
+def finder(
+    store: Store, library: IndexedLibrary, ids: np.ndarray, way: search.Way = "auto"
+) -> Callable[[], FinderResult]:
     """Find regularization images for training images, as the node and the command do."""
     records = library.find(DatasetFilter(ids=tuple(ids.tolist())))
     dataset = Dataset(uuid.uuid4(), "benchmark", library.name, tuple(DatasetImage(record) for record in records))

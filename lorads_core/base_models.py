@@ -1,7 +1,7 @@
 """Base models and model families: the tables that combos, captions, trainers, panel and docs read, one row each.
 
 A *family* has one architecture, and so one way to be trained; its facts are attributes of its row. A *base model* is a
-checkpoint of a family with what differs: name, caption profile, own resolution. Users add rows in ``lorads.toml``.
+checkpoint of a family with what differs: name, caption profile, own resolution.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from .errors import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection
 
 Objective = Literal["noise", "flow"]
 """What a step predicts: the noise (or its velocity) of a diffusion model, or the flow of a rectified-flow model."""
@@ -107,7 +107,7 @@ class BaseModel:
     """A base model of a family.
 
     ``resolution`` is its own, in pixels. ``captions`` names the base model whose caption profile it has, empty for
-    one of its own. ``v_prediction`` and ``checkpoint`` hold where a training config says nothing else.
+    one of its own.
     """
 
     name: str
@@ -115,8 +115,6 @@ class BaseModel:
     family: Family
     resolution: int
     captions: str = ""
-    v_prediction: bool = False
-    checkpoint: str = ""
 
 
 def family(name: str) -> Family:
@@ -138,20 +136,11 @@ BASE_MODELS: tuple[BaseModel, ...] = (
     BaseModel("sd15", "Stable Diffusion 1.5", family("sd15"), 512),
     BaseModel("flux", "FLUX.1 dev", family("flux"), 1024),
 )
-"""The shipped rows; `base_models` returns the user's too."""
-
-_of_user: tuple[BaseModel, ...] = ()
-
-
-def add_base_models(rows: Iterable[BaseModel]) -> None:
-    """Make the user's base models known to this process, in the place of those that were added before."""
-    global _of_user  # noqa: PLW0603 - one table for the process, as the shipped rows are; set when settings are read
-    _of_user = tuple(rows)
 
 
 def base_models() -> tuple[BaseModel, ...]:
-    """Return all base models: the shipped ones, then the user's."""
-    return (*BASE_MODELS, *_of_user)
+    """Return all base models."""
+    return BASE_MODELS
 
 
 def base_model_names() -> tuple[str, ...]:
@@ -168,10 +157,7 @@ def base_model(name: str) -> BaseModel:
     for base in base_models():
         if base.name == name:
             return base
-    raise SettingsError(
-        f"There is no base model {name!r}; known are: {', '.join(base_model_names())}. Add [base_models.{name}] to"
-        " lorads.toml for one of your own."
-    )
+    raise SettingsError(f"There is no base model {name!r}; known are: {', '.join(base_model_names())}.")
 
 
 def model_parts() -> tuple[ModelFile, ...]:

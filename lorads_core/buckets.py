@@ -1,6 +1,6 @@
 """Sizes and aspect buckets as sd-scripts makes them; pure geometry, no files.
 
-Terms: a *bucket* is a size in pixels (width, height) at which a batch is trained. A picture is *resized* (aspect kept)
+Terms: a *bucket* is a size in pixels (width, height) at which a batch is trained. A picture is *resized* (same aspect)
 until it covers its bucket, then *cropped* to it about the centre. The *area* of every bucket is at most the
 resolution's. Rules: sd-scripts v0.10.1, ``library/model_util.py`` ``make_bucket_resolutions`` and
 ``library/train_util.py`` ``BucketManager``.
@@ -75,12 +75,12 @@ def bucket_sizes(rule: BucketRule) -> tuple[Size, ...]:
 
 
 @lru_cache(maxsize=65536)
-def place(picture: Size, rule: BucketRule) -> Placement:
+def assign_bucket(picture: Size, rule: BucketRule) -> Placement:
     """Return the bucket of a picture of the given upright size (both sides at least 1)."""
-    return _place_shrinking(picture, rule) if rule.no_upscale else _place_nearest(picture, rule)
+    return _assign_shrinking(picture, rule) if rule.no_upscale else _assign_nearest(picture, rule)
 
 
-def _place_nearest(picture: Size, rule: BucketRule) -> Placement:
+def _assign_nearest(picture: Size, rule: BucketRule) -> Placement:
     width, height = picture
     aspect = width / height
     sizes = bucket_sizes(rule)
@@ -90,7 +90,7 @@ def _place_nearest(picture: Size, rule: BucketRule) -> Placement:
     return Placement(picture, bucket, (int(width * scale + 0.5), int(height * scale + 0.5)))
 
 
-def _place_shrinking(picture: Size, rule: BucketRule) -> Placement:
+def _assign_shrinking(picture: Size, rule: BucketRule) -> Placement:
     resized = picture
     if picture[0] * picture[1] > rule.resolution * rule.resolution:
         resized = _shrunk(picture[0] / picture[1], rule)

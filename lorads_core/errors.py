@@ -15,7 +15,7 @@ Foreign errors are translated once, at the border, with ``from``. ValueError and
 
 
 class LoradsError(Exception):
-    """A fault that the user can mend; ``exit_code`` is what the command line leaves with."""
+    """An error that the user can fix; ``exit_code`` is what the command line leaves with."""
 
     exit_code = 1
 

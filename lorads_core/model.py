@@ -21,7 +21,7 @@ Decision = Literal["bind", "keep"]
 MaskedLoss = Literal["none", "alpha", "sidecar"]
 """Where a training image's mask is: nowhere, in its alpha channel, or in a file of its own."""
 RegularizationMethod = Literal["prior", "preservation"]
-"""What regularization images are for: to be learnt beside the training images, or (differential output preservation)
+"""What regularization images are for: to be learned beside the training images, or (differential output preservation)
 to be drawn by the LoRA as the base model alone draws them."""
 
 RunState = Literal["starting", "running", "completed", "failed", "cancelled", "lost"]
@@ -43,7 +43,7 @@ def no_progress(_step: str, _done: int, _total: int) -> None:
 class Problem:
     """Something a user should know about: ``code`` is stable, ``message`` says what to do, ``subject`` names a file.
 
-    ``image`` is the image that it is about, and ``fix`` what would mend it, where one is known.
+    ``image`` is the image that it is about, and ``fix`` how to fix it, where one is known.
     """
 
     severity: Severity
@@ -67,7 +67,7 @@ class Tag:
 class Caption:
     """A caption and where it came from; ``edited`` means a person wrote it and nothing may overwrite it unasked.
 
-    ``fixed`` means that an edit, of one caption or of many, has set it: it is not built anew from its source.
+    ``fixed`` means that an edit, of one caption or of many, has set it: it is not rebuilt from its source.
     """
 
     text: str
@@ -88,7 +88,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """A change of captions as a value: ``label`` says what it does; it can be looked at, applied, kept and undone."""
+    """A change of captions as a value: ``label`` says what it does; it can be previewed, applied, stored and undone."""
 
     label: str
     changes: tuple[Change, ...]
@@ -208,7 +208,8 @@ class TrainingConfig:
     ``model_files`` are those that its family needs besides, by part (`base_models.Family.files`), without empty ones.
     A 0 stands for the default, see `trainers.checks`:
     ``resolution`` (the base model's own), ``max_bucket_side`` (twice that), ``conv_dim`` and ``conv_alpha`` (as the
-    network's), ``max_token_length`` (the longest). None leaves it to the trainer or the base model: ``weight_decay``,
+    network's), ``max_token_length`` (the longest), ``lokr_factor`` (chosen
+    for each layer). None leaves it to the trainer or the base model: ``weight_decay``,
     ``fp8_base`` (the base model's weights in 8 bits), ``cache_text_encoder_outputs`` (wherever it is allowed).
 
     ``warmup`` is a share of all steps. A ``text_encoder_learning_rate`` of 0 leaves the text encoders alone.
@@ -229,6 +230,8 @@ class TrainingConfig:
     conv_dim: int = 0
     conv_alpha: float = 0.0
     network_dropout: float = 0.0
+    lokr_factor: int = 0
+    lokr_full_rank: bool = False
     resolution: int = 0
     batch_size: int = 2
     gradient_accumulation_steps: int = 1
@@ -273,7 +276,7 @@ class TrainingConfig:
     def from_json(cls, values: Mapping[str, Any]) -> TrainingConfig:
         """Return a config that was stored as JSON by this version or an older one; unknown keys are passed over.
 
-        Before 0.2 the model files were fields of their own, as three keys beside the others.
+        Until 2026-11 the model files were fields of their own, as three keys beside the others.
         """
         found = {each.name: values[each.name] for each in fields(cls) if each.name in values}
         found["sample_prompts"] = tuple(values.get("sample_prompts", ()))

@@ -13,16 +13,17 @@ class Network:
 
     ``convolutions`` says whether it changes convolution layers too, where the base model has some. ``without`` names
     the network that it is the same as where the base model has none, empty where it stays one of its own.
-    ``decomposed`` says whether magnitude and direction are learnt apart (DoRA), ``kronecker`` whether it is a Kronecker
-    product (LoKr), which has a factor and can have full rank.
+    ``decomposed`` says whether magnitude and direction are trained apart (DoRA), ``hadamard`` whether it is a Hadamard
+    product of two (LoHa), whose rank is up to the square of its dim, ``kronecker`` whether it is a Kronecker product
+    (LoKr), which has a factor and can have full rank.
     """
 
     name: str
     label: str
     convolutions: bool = False
     without: str = ""
-    hadamard: bool = False
     decomposed: bool = False
+    hadamard: bool = False
     kronecker: bool = False
 
 
@@ -30,6 +31,7 @@ NETWORKS: tuple[Network, ...] = (
     Network("lora", "LoRA"),
     Network("locon", "LoCon", convolutions=True, without="lora"),
     Network("loha", "LoHa", convolutions=True, hadamard=True),
+    Network("lokr", "LoKr", convolutions=True, kronecker=True),
     Network("dora", "DoRA", decomposed=True),
 )
 

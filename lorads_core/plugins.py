@@ -1,4 +1,4 @@
-"""What can be added to the house by one module: found by a scan of its folder, never listed; it knows no kind of it."""
+"""Plugins: constants of the modules of a package, found by a scan of its folder."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-def parts(package: str, path: Iterable[str], constant: str) -> list[Any]:
+def plugins(package: str, path: Iterable[str], constant: str) -> list[Any]:
     """Return the ``constant`` of every module of a package that has one, in the order of their names.
 
     A module without it is ground that the others stand on. ``package`` and ``path`` are the package's ``__name__`` and

@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from .model import Problem
 
 _RANK = {severity: rank for rank, severity in enumerate(get_args(Severity))}
-MOST = 8
-"""So many of one kind are told in full."""
+MAX_PER_KIND = 8
+"""So many problems of one kind are listed in full, so that a list stays readable."""
 
 
-def told(problems: Iterable[Problem], most: int = MOST) -> list[tuple[Severity, str]]:
+def problem_lines(problems: Iterable[Problem], most: int = MAX_PER_KIND) -> list[tuple[Severity, str]]:
     """Return lines with their severity; of each kind at most ``most``, then how many more there are."""
     kinds: dict[tuple[int, str], list[Problem]] = {}
     for problem in problems:
@@ -31,12 +31,12 @@ def told(problems: Iterable[Problem], most: int = MOST) -> list[tuple[Severity, 
     return lines
 
 
-def told_as_text(problems: Iterable[Problem], most: int = MOST) -> str:
+def format_problems(problems: Iterable[Problem], most: int = MAX_PER_KIND) -> str:
     """Return the lines as one text, each with its severity in front."""
-    return "\n".join(f"{severity}: {line}" for severity, line in told(problems, most))
+    return "\n".join(f"{severity}: {line}" for severity, line in problem_lines(problems, most))
 
 
-def counts(problems: Iterable[Problem]) -> str:
+def severity_counts(problems: Iterable[Problem]) -> str:
     """Return how many there are of each severity, e.g. ``2 errors, 1 warning``; empty where there are none."""
     found = Counter(problem.severity for problem in problems)
     words = {"error": "error", "warning": "warning", "info": "note"}

@@ -110,7 +110,7 @@ class Table:
         try:
             return true_path(self.source.parent / found)
         except (OSError, RuntimeError, ValueError) as error:  # a device of Windows, a pipe, a NUL character
-            raise SettingsError(f"{self.source}: {text!r} is no path of a file or folder ({error}).") from error
+            raise SettingsError(f"{self.source}: {text!r} is not a path of a file or folder ({error}).") from error
 
     def _name(self, key: str) -> str:
         return f"{self.source}: {self.where}{key}"
@@ -127,7 +127,7 @@ class LibraryProfile:
 
 @dataclass(frozen=True, slots=True)
 class EmbedderProfile:
-    """An image encoder by name, with what `embedding` wants to know of it."""
+    """An image encoder by name, with what `vision.encoders` wants to know of it."""
 
     name: str
     options: Table = field(default_factory=Table)
@@ -135,7 +135,7 @@ class EmbedderProfile:
 
 @dataclass(frozen=True, slots=True)
 class TaggerProfile:
-    """A tagger by name, with what `tagging` wants to know of it."""
+    """A tagger by name, with what `vision.taggers` wants to know of it."""
 
     name: str
     options: Table = field(default_factory=Table)
@@ -173,7 +173,7 @@ class PanelSettings:
 class Settings:
     """All that the server's owner decides; nothing in it can be set from a workflow.
 
-    ``dsn`` is None for the embedded store; it may hold a password and is kept out of ``repr``.
+    ``dsn`` is None for the embedded store; it may hold a password and is left out of ``repr``.
     """
 
     source: Path | None = None
@@ -291,7 +291,9 @@ def load_settings(path: Path | None = None) -> Settings:
             return Settings()
         raise SettingsError(f"There is no settings file {wanted}: make it, or unset {ENVIRONMENT_VARIABLE}.") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{wanted} cannot be read ({error}): mend its rights or its encoding (UTF-8).") from error
+        raise SettingsError(
+            f"{wanted} cannot be read ({error}): check its permissions and its encoding (UTF-8)."
+        ) from error
     try:
         return _parse(tomllib.loads(text), wanted)
     except tomllib.TOMLDecodeError as error:
@@ -327,7 +329,7 @@ def _panel(table: Table) -> PanelSettings:
     hosts = tuple(host.strip().rstrip(".").lower() for host in table.texts("hosts"))
     wrong = next((host for host in hosts if not _HOST.fullmatch(host)), None)
     if wrong is not None:
-        raise SettingsError(f"{table.source}: {wrong!r} in panel.hosts is no host name: write e.g. studio.local.")
+        raise SettingsError(f"{table.source}: {wrong!r} in panel.hosts is not a host name: write e.g. studio.local.")
     return PanelSettings(hosts, export=table.flag("export", default=True), train=table.flag("train"))
 
 

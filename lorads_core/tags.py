@@ -1,4 +1,4 @@
-r"""How a tag is spelt: one canonical spelling inside, plain for training text, escaped for ComfyUI prompts; pure.
+r"""Spelling of tags: one canonical spelling inside, plain for training text, escaped for ComfyUI prompts; pure.
 
 A canonical tag is lower case, in NFC, without commas, line ends, separators of trainers or invisible characters. It
 has a backslash neither before a bracket nor at its end (but for ``/\``), so that lists of tags read back as written.
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 LONGEST = 200
-"""Characters; what is longer is no tag (and too long for an index)."""
+"""Characters; what is longer is not a tag (and too long for an index)."""
 
 LONGEST_RAW = 5 * LONGEST
 """Characters, with escapes and stray spaces; nothing longer is looked at, nor worth a place in a cache."""
@@ -151,15 +151,10 @@ def render_training(tags: Iterable[str]) -> str:
     return ", ".join(filter(None, map(_canonical, tags)))
 
 
-def render_prompt(tags: Iterable[str]) -> str:
-    r"""Return tags as a ComfyUI prompt, where brackets would be weights.
+def escape_prompt(text: str) -> str:
+    r"""Return training text as a ComfyUI prompt: ``\(`` and ``\)`` for brackets, which would be weights there.
 
-    Only ``\(`` and ``\)`` are escapes there (ComfyUI 0.3, comfy/sd1_clip.py, escape_important): a backslash of a tag
+    Only these two are escapes there (ComfyUI 0.3, comfy/sd1_clip.py, escape_important): a backslash of a tag
     stays single.
     """
-    return escape_prompt(render_training(tags))
-
-
-def escape_prompt(text: str) -> str:
-    r"""Return training text as a ComfyUI prompt: ``\(`` and ``\)`` for brackets, which would be weights there."""
     return _BRACKET.sub(r"\\\g<0>", text)

@@ -140,6 +140,7 @@ def _part(file: ModelFile, *, added: bool = False) -> TrainingField:
 # ``flux_train_network.py``).
 _NOISE = When(lambda family: family.is_diffusion)
 _CONVOLUTIONS = When(values={"network": tuple(each.name for each in networks() if each.convolutions)})
+_KRONECKER = When(values={"network": tuple(each.name for each in networks() if each.kronecker)})
 # sd-scripts stops at a warm-up with the scheduler constant.
 _WARMED_UP = When(values={"scheduler": tuple(name for name in SCHEDULERS if name != "constant")})
 _FIRST_PARTS = ("clip_l", "t5xxl", "ae")  # their inputs stand before those that were added later
@@ -320,6 +321,14 @@ TRAINING_FIELDS: tuple[TrainingField, ...] = (
     TrainingField(
         "cache_text_encoder_outputs", "switch", "running", "Encode each caption once, before training: faster, and"
         " frees the text encoders' memory.", unset="on wherever captions stay the same", added=True,
+    ),
+    TrainingField(
+        "lokr_factor", "whole", "network", "Factor of LoKr's smaller matrix: a larger one makes a smaller file.",
+        0, 1024, 1, label="LoKr factor", zero="chosen for each layer", when=_KRONECKER, added=True,
+    ),
+    TrainingField(
+        "lokr_full_rank", "flag", "network", "Train LoKr's larger matrix whole; dim and alpha do not count then.",
+        when=_KRONECKER, added=True,
     ),
     *(_part(file, added=True) for file in model_parts() if file.part not in _FIRST_PARTS),
 )  # fmt: skip

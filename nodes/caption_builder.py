@@ -8,7 +8,7 @@ from comfy_api.latest import io, ui
 
 from ..lorads_core.base_models import base_model_names
 from ..lorads_core.captions.sources import source_names
-from ..lorads_core.problems import told_as_text
+from ..lorads_core.problems import format_problems
 from . import core, host
 from .sockets import CATEGORY, DatasetSocket
 
@@ -122,7 +122,7 @@ class CaptionBuilder(io.ComfyNode):
             source, core.parse.names(fallback), trigger, position, base_model, wishes, known
         )
         result = core.captions.caption(host.store(), host.settings(), dataset, settings, host.progress())
-        problems = told_as_text(result.problems)
+        problems = format_problems(result.problems)
         text = "\n".join(filter(None, (result.sentence, result.offer, problems)))
         picture = host.image(core.plots.caption_picture(result.dataset, result.analysis, settings.profile.limits))
         shown = {**ui.PreviewText(text).as_dict(), "lorads_dataset": [str(result.dataset.id)]}

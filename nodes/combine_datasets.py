@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from comfy_api.latest import io, ui
 
-from ..lorads_core.problems import told_as_text
+from ..lorads_core.problems import format_problems
 from . import core, host
 from .sockets import CATEGORY, DatasetSocket
 
@@ -78,6 +78,6 @@ class CombineDatasets(io.ComfyNode):
         """Combine the datasets and keep the result as a draft."""
         datasets = [each for each in (first, second, third, fourth) if each is not None]
         result = core.captions.combine(host.store(), datasets, name, repeats, balanced=balance)
-        problems = told_as_text(result.problems)
+        problems = format_problems(result.problems)
         text = "\n".join([*result.sentences, problems]).strip()
         return io.NodeOutput(result.dataset, problems, ui=ui.PreviewText(text))

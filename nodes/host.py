@@ -50,7 +50,7 @@ def settings() -> Settings:
 @cache
 def store() -> Store:
     """Return our store, opened by the first node that needs it and closed with ComfyUI."""
-    with notices.shown_by(_notice):
+    with notices.show_notices(_notice):
         opened = core.dataset.open_store(settings())
     atexit.register(opened.close)
     return opened

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from comfy_api.latest import io, ui
 
-from ..lorads_core.problems import told_as_text
+from ..lorads_core.problems import format_problems
 from . import core, host, trained
 from .sockets import CATEGORY, LibraryFolder, LibrarySocket
 
@@ -130,7 +130,7 @@ class IndexImages(io.ComfyNode):
             embedded = embed_folder(library[0], report.folder, clip_vision[0])
             sentences.append(embedded.sentence)
             problems += embedded.problems
-        told = told_as_text(problems)
+        told = format_problems(problems)
         return io.NodeOutput(
             LibraryFolder(library[0], report.folder),
             report.found,
@@ -142,7 +142,7 @@ class IndexImages(io.ComfyNode):
 def _kept(folder: str, images: Sequence[torch.Tensor], captions: Sequence[str]) -> Path:
     """Return the folder under ComfyUI's input folder in which a graph's pictures were kept."""
     place = host.kept_folder(folder)
-    core.graph_images.keep_pictures(
+    core.graph_images.save_graph_images(
         place, [each for batch in images for each in trained.pictures(batch)], captions, host.progress()
     )
     return place

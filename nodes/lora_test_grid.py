@@ -69,7 +69,7 @@ class LoraTestGrid(io.ComfyNode):
         picture = core.scores.sheet(pictures, found, title[0])
         kept = "Not kept: no run is wired."
         if run:
-            about = core.archive.About(title[0], dataset[0].name if dataset else "", space, cls.hidden.prompt)
-            kept = f"Kept in {core.archive.keep(run[0], picture, found, about)}"
-        said = "\n".join(filter(None, (core.scores.told(found), unread, kept)))
+            about = core.archive.ArchiveInfo(title[0], dataset[0].name if dataset else "", space, cls.hidden.prompt)
+            kept = f"Kept in {core.archive.save_test(run[0], picture, found, about)}"
+        said = "\n".join(filter(None, (core.scores.format_scores(found), unread, kept)))
         return io.NodeOutput(host.image(picture), said, ui=host.shown(said, picture))

@@ -105,9 +105,9 @@ def _names(loras: str) -> list[str]:
 
 
 def _sources(runs: Sequence[Run], epochs: str, names: Sequence[str]) -> list[list[Candidate]]:
-    sources = core.variants.of_runs(runs, epochs)
+    sources = core.variants.candidates_of_runs(runs, epochs)
     if names:
-        sources.append(core.variants.of_files((name, trained.lora_file(name)) for name in names))
+        sources.append(core.variants.candidates_of_files((name, trained.lora_file(name)) for name in names))
     if not sources:
         raise SettingsError("Nothing to test: wire a run from Launch Trainer, or name files in loras.")
     return sources

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from comfy_api.latest import io
 
 from ..lorads_core.model import ORDERS
-from ..lorads_core.problems import told_as_text
+from ..lorads_core.problems import format_problems
 from . import core, host
 from .sockets import CATEGORY, DatasetSocket, LibraryFolder, LibrarySocket
 
@@ -140,7 +140,7 @@ class QueryImages(io.ComfyNode):
 
 
 def _shown(queried: Queried, chosen: Sequence[DatasetImage], what: str) -> io.NodeOutput:
-    lines = [f"{len(chosen)} {what} images", told_as_text(queried.problems)]
+    lines = [f"{len(chosen)} {what} images", format_problems(queried.problems)]
     shown = host.shown("\n".join(lines).strip(), core.plots.thumbnails(chosen))
     return io.NodeOutput(queried.dataset, len(chosen), ui=shown)
 

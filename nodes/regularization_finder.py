@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from comfy_api.latest import io
 
-from ..lorads_core.problems import told_as_text
+from ..lorads_core.problems import format_problems
 from . import core, host
 from .sockets import CATEGORY, DatasetSocket
 
@@ -150,7 +150,7 @@ class RegularizationFinder(io.ComfyNode):
         """Find regularization pictures for the dataset."""
         rules = core.rules.FinderRules(
             count=count,
-            band=core.band.BandWish(minimum_similarity, maximum_similarity, unit),
+            band=core.band.BandRequest(minimum_similarity, maximum_similarity, unit),
             mode=mode,
             wanted=core.filters.DatasetFilter(
                 required_tags=core.parse.tags(required_tags),
@@ -158,7 +158,7 @@ class RegularizationFinder(io.ComfyNode):
                 minimum_rating=minimum_rating or None,
             ),
             quality=quality,
-            spread=core.picking.Spread(diversity=diversity, per_group=per_cluster),
+            diversity=core.picking.DiversityRules(diversity=diversity, per_group=per_cluster),
             exclude_clusters=exclude_clusters,
             exclude_characters=exclude_characters,
             compare_pictures=compare_pictures,
@@ -169,7 +169,7 @@ class RegularizationFinder(io.ComfyNode):
 def _found(dataset: Dataset, library: str, rules: FinderRules) -> io.NodeOutput:
     source = core.dataset.open_library(host.store(), host.settings(), library)
     found = core.dataset.find_regularization(host.store(), host.settings(), dataset, source, rules, host.progress())
-    lines = [found.sentence, told_as_text(found.problems)]
+    lines = [found.sentence, format_problems(found.problems)]
     lines += [f"passed over: {number:,} {reason}" for reason, number in found.passed_over.items()]
     summary = "\n".join(filter(None, lines))
     picks = found.dataset.regularization[len(dataset.regularization) :]

@@ -119,7 +119,7 @@ def scored(
     vectors = encoder.embed([encoder.fit(each) for each in drawn])
     unread = f"{known.unread:,} training images could not be read: nothing was compared with them."
     return (
-        core.scores.scored(found, vectors, known.vectors, known.names),
+        core.scores.score_pictures(found, vectors, known.vectors, known.names),
         encoder.space.name,
         unread if known.unread else "",
     )

@@ -21,7 +21,14 @@ from PIL import Image
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from lorads_core.store.binaries import Binaries, find_binaries, give, make_folders, server_account, write_private
+from lorads_core.store.binaries import (
+    Binaries,
+    change_owner,
+    find_binaries,
+    make_folders,
+    server_account,
+    write_private,
+)
 from lorads_core.store.connect import Store
 from lorads_core.store.embedded import attach
 from lorads_core.store.migrations import migrate
@@ -196,7 +203,7 @@ def make_server(make_folder):
         with (folder / "data" / "postgresql.conf").open("a") as file:
             file.write(f"port = {server.port}\nlisten_addresses = '127.0.0.1'\nunix_socket_directories = ''\n")
             file.write("fsync = off\nshared_buffers = 16MB\n" + "".join(f"{setting}\n" for setting in settings))
-        give(folder / "data" / "postgresql.conf", account)
+        change_owner(folder / "data" / "postgresql.conf", account)
         server.start()
         servers.append(server)
         return server

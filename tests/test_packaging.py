@@ -1,5 +1,6 @@
 """What the ecosystem reads of us: requirements, versions, commands in the README."""
 
+import json
 import re
 import sys
 from pathlib import Path
@@ -44,11 +45,28 @@ def test_one_version():
 
 
 def test_the_readme_has_the_two_commands():
-    for name, ends in (("demo", ".venv/bin/lorads demo"), ("test", ".venv/bin/python -m tests")):
+    for name, ends in (("demo", ".venv/bin/lorads demo"), ("test", ".venv/bin/python -m tests --with-browser")):
         found = re.search(rf"<!-- {name} command -->\n```sh\n(.+)\n```\n", README)
         assert found, name
         assert found[1].startswith("python3 -m venv .venv && .venv/bin/pip install")
         assert found[1].endswith(ends)
+
+
+def test_checks_before_a_commit_are_of_the_versions_that_the_tests_install():
+    hooks = (ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8")
+    pinned = dict(each.split("==") for each in PROJECT["optional-dependencies"]["test"] if "==" in each)
+    biome = json.loads((ROOT / "package.json").read_text(encoding="utf-8"))["devDependencies"]["@biomejs/biome"]
+    assert re.findall(r"ruff-pre-commit\n    rev: v(\S+)", hooks) == [pinned["ruff"]]
+    assert re.findall(r"biomejs/pre-commit\n    rev: v(\S+)", hooks) == [biome]
+    assert re.findall(r"@biomejs/biome@([\d.]+)", hooks) == [biome]
+
+
+CHECKERS = {"basedpyright", "hypothesis", "import-linter", "playwright", "pytest", "pytest-xdist", "ruff"}
+
+
+def test_checkers_are_pinned():
+    pinned = {each.split("==")[0] for each in PROJECT["optional-dependencies"]["test"] if "==" in each}
+    assert pinned == CHECKERS
 
 
 def test_continuous_integration_runs_the_demo_of_the_readme_on_windows_and_macos():

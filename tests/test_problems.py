@@ -1,7 +1,7 @@
 """Problems as lines."""
 
 from lorads_core.model import Problem
-from lorads_core.problems import counts, told, told_as_text
+from lorads_core.problems import format_problems, problem_lines, severity_counts
 
 FOUND = [
     Problem("info", "hint", "Look."),
@@ -11,7 +11,7 @@ FOUND = [
 
 
 def test_the_worst_come_first_and_of_many_the_first_few():
-    lines = told(FOUND, 2)
+    lines = problem_lines(FOUND, 2)
     assert lines == [
         ("error", "/p/x.png is gone."),
         ("warning", "/p/0.png: Write one."),
@@ -22,10 +22,10 @@ def test_the_worst_come_first_and_of_many_the_first_few():
 
 
 def test_as_text():
-    assert told_as_text(FOUND[:1]) == "info: Look."
-    assert told_as_text([]) == ""
+    assert format_problems(FOUND[:1]) == "info: Look."
+    assert format_problems([]) == ""
 
 
 def test_counts():
-    assert counts(FOUND) == "1 error, 12 warnings, 1 note"
-    assert counts([]) == ""
+    assert severity_counts(FOUND) == "1 error, 12 warnings, 1 note"
+    assert severity_counts([]) == ""

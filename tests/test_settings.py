@@ -110,7 +110,7 @@ def test_a_path_that_the_system_will_not_look_at_is_named(settings_file, monkeyp
 
     path = settings_file("[roots]\nexports = 'con'")
     monkeypatch.setattr(Path, "resolve", resolve)
-    with pytest.raises(SettingsError, match="'con' is no path of a file or folder"):
+    with pytest.raises(SettingsError, match="'con' is not a path of a file or folder"):
         load_settings(path)
 
 

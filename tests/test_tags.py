@@ -11,15 +11,20 @@ from lorads_core.tags import (
     KAOMOJI,
     LONGEST,
     canonical,
+    escape_prompt,
     is_prose,
     is_score,
     is_tag_list,
     one_line,
     parse_tag_list,
-    render_prompt,
     render_training,
     safe_text,
 )
+
+
+def prompt_of(tags):
+    return escape_prompt(render_training(tags))
+
 
 # Text of the kind that breaks things: separators, escapes, faces, marks that combine or turn the direction of writing.
 NASTY = st.lists(
@@ -96,7 +101,7 @@ def test_a_list():
 def test_plain_for_training_and_escaped_for_prompts():
     tags = ["hatsune miku (vocaloid)", "^_^"]
     assert render_training(tags) == "hatsune miku (vocaloid), ^_^"
-    assert render_prompt(tags) == r"hatsune miku \(vocaloid\), ^_^"
+    assert prompt_of(tags) == r"hatsune miku \(vocaloid\), ^_^"
 
 
 @pytest.mark.parametrize(
@@ -129,7 +134,7 @@ def test_canonical_is_stable_and_cannot_break_a_file(text):
 def test_render_parse_render_is_stable(texts):
     tags = [tag for tag in dict.fromkeys(map(canonical, texts)) if tag]
     assert parse_tag_list(render_training(tags)) == tags
-    assert parse_tag_list(render_prompt(tags)) == tags
+    assert parse_tag_list(prompt_of(tags)) == tags
 
 
 def test_kaomoji_are_those_of_the_specification():
@@ -198,7 +203,7 @@ def test_lists_are_read_with_commas_lines_and_escapes():
 
 
 def test_prompts_are_escaped():
-    assert render_prompt(["ganyu (genshin impact)", "(o)_(o)", "\\m/"]) == (
+    assert prompt_of(["ganyu (genshin impact)", "(o)_(o)", "\\m/"]) == (
         r"ganyu \(genshin impact\), \(o\)_\(o\), " + "\\m/"
     )
 
@@ -243,7 +248,7 @@ def test_what_is_rendered_is_parsed_back(tags):
     wanted = parse_tag_list(render_training(tags))
     assert wanted == list(dict.fromkeys(filter(None, map(canonical, tags))))
     assert parse_tag_list(render_training(wanted)) == wanted
-    assert parse_tag_list(render_prompt(wanted)) == wanted
+    assert parse_tag_list(prompt_of(wanted)) == wanted
     assert all(wanted)
 
 

@@ -19,9 +19,9 @@ from .tag_list import without_parts
 from .vocabulary import SHIPPED
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator
 
-    from ..model import Dataset, DatasetImage, Decision, ImageKey
+    from ..model import Dataset, DatasetImage, ImageKey
     from .features import Part
     from .inherent import Kind
     from .vocabulary import Vocabulary
@@ -91,11 +91,6 @@ def offers(dataset: Dataset, vocabulary: Vocabulary = SHIPPED, share: float = OF
 
 def _one_each(dataset: Dataset) -> Iterable[DatasetImage]:
     return {image.concept: image for image in dataset.training}.values()
-
-
-def undecided(traits: Iterable[Trait], decisions: Mapping[str, Decision]) -> tuple[Trait, ...]:
-    """Return the traits of a concept that nobody has decided on; ``decisions`` are those of the concept, by tag."""
-    return tuple(trait for trait in traits if trait.tag not in decisions)
 
 
 def prune(

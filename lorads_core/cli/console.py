@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
-from ..problems import MOST, told
+from ..problems import MAX_PER_KIND, problem_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Sequence
@@ -112,9 +112,9 @@ class Screen:
         """Say why a command ends without its result."""
         self.err.print(f"[bold red]error:[/] {escape(message)}")
 
-    def problems(self, problems: Iterable[Problem], most: int = MOST) -> None:
+    def problems(self, problems: Iterable[Problem], most: int = MAX_PER_KIND) -> None:
         """List problems, those of one kind together and the first few of each kind in full."""
-        for severity, line in told(problems, most):
+        for severity, line in problem_lines(problems, most):
             self.err.print(f"  [{_STYLES[severity]}]{severity}[/] {escape(line)}")
 
     def findings(self, findings: Iterable[Finding]) -> list[Finding]:

@@ -195,7 +195,7 @@ def _trainers(settings: Settings) -> Iterator[Finding]:
         name = f"trainer {named.name}"
         try:
             from ..model import TrainingConfig  # noqa: PLC0415 - as above
-            from ..runs.profile import modules, read_profile  # noqa: PLC0415
+            from ..runs.profile import missing_modules, read_profile  # noqa: PLC0415
             from ..trainers import trainer  # noqa: PLC0415
 
             profile = read_profile(named)
@@ -205,7 +205,7 @@ def _trainers(settings: Settings) -> Iterator[Finding]:
                 continue
             faults = trainer(profile.kind).problems(TrainingConfig(), (), profile.home)
             said = [each.message for each in faults if each.severity == "error" and each.code == "config"]
-            version, missing = modules(profile)
+            version, missing = missing_modules(profile)
         except ImportError as error:
             yield Finding(name, "error", f"It cannot be opened: {error}.", "Install what is missing (above).")
         except LoradsError as error:

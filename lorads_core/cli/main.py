@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     screen = Screen()
     try:
-        with _ended_in_order(), notices.shown_by(screen.notice):
+        with _ended_in_order(), notices.show_notices(screen.notice):
             command: Callable[[argparse.Namespace, Screen], int] = options.command
             return command(options, screen)
     except LoradsError as error:

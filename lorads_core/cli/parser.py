@@ -176,7 +176,7 @@ def _add_captions(commands: Commands, run: Run) -> None:
         "say what is wrong with the captions of a dataset, and mend it",
         "lorads lint tomcat --base-model illustrious\n  lorads lint tomcat --fix duplicate-tags --apply",
     )
-    bases = f"{', '.join(base_model_names())}, or one of lorads.toml (default: %(default)s)"
+    bases = f"{', '.join(base_model_names())} (default: %(default)s)"
     for command in (captions, lint):
         command.add_argument("name", type=_text, metavar="DATASET")
         command.add_argument("--base-model", default="sdxl", metavar="NAME", help=bases)

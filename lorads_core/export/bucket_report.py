@@ -1,4 +1,4 @@
-"""What becomes of an export's pictures in the trainer's buckets: who is blurred, cut or left out; it places none."""
+"""What becomes of an export's pictures in the trainer's buckets: which are blurred, cropped or left out."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from ..buckets import Placement, Size
     from ..model import TrainingConfig
     from ..trainers import Schedule, Subset, Trainer
-    from .plan import PlannedImage
+    from .planned_image import PlannedImage
 
 _SMALL, _LONG = 256, 4.0  # pixels of the shorter side; long side over short side
 _NAMED = 3
 _BY_NUMBER = frozenset({"upscaled", "cropped", "dropped"})
 
 
-def named(
+def name_images(
     told: Iterable[Problem], images: Sequence[PlannedImage], schedule: Schedule, bars: Sequence[BucketBar]
 ) -> list[Problem]:
     """Return a trainer's problems, with the names of placed pictures where it could but give their number.
@@ -34,13 +34,13 @@ def named(
     if any(item.policy.kind == "bucket" for item in images):
         kinds.add("cropped")
     kept = [problem for problem in problems if problem.code not in _BY_NUMBER]
-    kept += (problem for problem in _placed(images, schedule) if problem.code in kinds)
+    kept += (problem for problem in _bucket_problems(images, schedule) if problem.code in kinds)
     if schedule.rest != "dropped" and all(problem.code != "small-bucket" for problem in kept):
         kept += _small_buckets(bars, schedule)
     return kept
 
 
-def _placed(images: Sequence[PlannedImage], schedule: Schedule) -> Iterator[Problem]:
+def _bucket_problems(images: Sequence[PlannedImage], schedule: Schedule) -> Iterator[Problem]:
     """Yield what pictures suffer, one problem a kind, each with the worst of them and with what to do."""
     yield from _upscaled([item for item in images if _scale(item) >= UPSCALED_TOO_MUCH])
     yield from _cropped([item for item in images if _cropped_share(item) >= CROPPED_TOO_MUCH])
@@ -135,7 +135,7 @@ def _size(size: Size) -> str:
     return f"{size[0]}×{size[1]}"
 
 
-def placing_facts(placements: Sequence[Placement]) -> list[tuple[str, str]]:
+def bucket_facts(placements: Sequence[Placement]) -> list[tuple[str, str]]:
     """Return what becomes of pictures on their way into their buckets, as names and figures."""
     upscaled = [item.scale for item in placements if item.upscaled]
     cropped = [item.cropped for item in placements if item.cropped]

@@ -1,4 +1,4 @@
-"""Memory shared by all threads that encode pictures: a very large one waits until others are done; it measures none."""
+"""Memory shared by all threads that encode pictures: a very large one waits until others are done."""
 
 from __future__ import annotations
 

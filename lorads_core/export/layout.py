@@ -1,4 +1,4 @@
-"""Where an export lies, where it is built, and what may not be in its way; it knows nothing of pictures.
+"""Folders of an export: its final one, the one it is built in, and the checks before one replaces the other.
 
 While it is built, it lies in ``<root>/.lorads/_<hash of its name>``; a folder under its own name is therefore always
 whole. The hash keeps paths short: Windows takes 259 characters.
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock, Timeout
 
 from ..errors import ExportError
-from ..images.files import shown
+from ..images.files import printable_path
 from ..model import Problem
 from ..system import files
 from ..system.links import walk
@@ -42,14 +42,16 @@ _CACHE_NAMES = ("aspect_ratio_bucket_*.json", ".aitk_size.json")
 _CACHE_FOLDERS = frozenset({"cache", "_latent_cache", "_t_e_cache", "_clip_vision_cache"})
 
 
-class Place:
+class ExportFolders:
     """The folders of one export: its final place, where it is built, and where older versions wait meanwhile."""
 
     def __init__(self, root: Path, name: str) -> None:
         try:
             self.root = true_path(root.expanduser())
         except (OSError, RuntimeError, ValueError) as error:
-            raise ExportError(f"{shown(root)} can be no folder of exports ({error}): name another one.") from error
+            raise ExportError(
+                f"{printable_path(root)} can be no folder of exports ({error}): name another one."
+            ) from error
         self.name = name
         self.final = self.root / name
         self.trained = self.root / f"{name}{OUTPUT}"
@@ -110,7 +112,7 @@ class Place:
             return None
         manifest = read_manifest(self.final)
         if manifest is None:
-            raise ExportError(f"{self.final} is no export of LoRADS: choose another name, or move it away.")
+            raise ExportError(f"{self.final} is not an export of LoRADS: choose another name, or move it away.")
         if manifest["dataset"]["id"] != str(dataset.id):
             raise ExportError(
                 f"{self.final} holds another dataset, {manifest['dataset']['name']!r} (or one of another LoRADS store):"
@@ -165,7 +167,7 @@ class Place:
         except OSError as error:
             raise ExportError(
                 f"The new version of {self.final} could not be put in its place, and the one before it lies in {old}"
-                f" for now: {files.reason(error)}. The next export puts it back."
+                f" for now: {files.file_error_reason(error)}. The next export puts it back."
             ) from error
 
     def clear(self) -> tuple[Problem, ...]:
@@ -178,7 +180,7 @@ class Place:
             "Remains of an older version are open in another program (Explorer, a viewer, a terminal) and could not be"
             " removed: close them there; the next export removes them."
         )
-        return tuple(Problem("info", "leftover", message, shown(path)) for path in left)
+        return tuple(Problem("info", "leftover", message, printable_path(path)) for path in left)
 
     def _remove_olds(self) -> None:
         """Remove older versions, their manifests first: what lacks one is never put back. What is in use stays."""
@@ -228,7 +230,7 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError, UnicodeDecodeError):
         return None
     except OSError as error:
-        raise ExportError(f"{folder / MANIFEST} cannot be read: {files.reason(error)}.") from error
+        raise ExportError(f"{folder / MANIFEST} cannot be read: {files.file_error_reason(error)}.") from error
 
 
 def parsed_manifest(text: str) -> dict[str, Any] | None:

@@ -16,7 +16,8 @@ from ..trainers import trainer
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from .plan import ExportPlan, PlannedImage
+    from .plan import ExportPlan
+    from .planned_image import PlannedImage
     from .write_image import WrittenImage
 
 _SUFFIXES = ("-masklabel.png", "_mask.png")
@@ -34,7 +35,7 @@ def mask_of(picture: str) -> Path | None:
     return next((each for each in (*named, path.parent / _FOLDER / f"{path.stem}.png") if each.is_file()), None)
 
 
-def mask_marks(plan: ExportPlan) -> Iterator[str]:
+def mask_fingerprints(plan: ExportPlan) -> Iterator[str]:
     """Yield what tells a changed mask from its former self, for each picture that has one."""
     for item in _masked(plan):
         if (source := mask_of(item.image.record.path)) is not None:
@@ -83,4 +84,4 @@ def _mask(picture: str, size: tuple[int, int]) -> Image.Image:
     try:
         return decode(source).convert("L").resize(size, Image.Resampling.BILINEAR)
     except ImageError as error:
-        raise ExportError(f"The mask of {picture} cannot be used, mend or delete it: {error}") from error
+        raise ExportError(f"The mask of {picture} cannot be used, fix or delete it: {error}") from error

@@ -1,4 +1,4 @@
-"""What an export would be: which pictures under which names, and what speaks against it; no file is touched."""
+"""What an export would be: which pictures under which names, and its problems; no file is touched."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from ..images.encode import ImagePolicy
 from ..model import Concept, Dataset, DatasetImage, Problem, TrainingConfig, Trigger
 from ..system.paths import slug
 from ..trainers import Schedule, Subset, trainer
-from .bucket_report import bucket_bars, named
+from .bucket_report import bucket_bars, name_images
+from .planned_image import PlannedImage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -31,7 +32,7 @@ class ExportOptions:
     """How to write: for which trainer, pictures by which policy, with how many threads (0: one per processor).
 
     ``link`` gives files that would be copied a second name instead, where the drive is the same: quick and small, but
-    whoever changes one changes the library's too. ``home`` is where the trainer is installed, None where that is not
+    a change of one changes the library's file too. ``home`` is where the trainer is installed, None where that is not
     known: its version decides on formats.
     """
 
@@ -48,26 +49,6 @@ class ExportOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class PlannedImage:
-    """One picture of a plan: where it goes (folder and stem; the suffix follows from what it is) and its caption.
-
-    ``text`` is the caption as the trainer wants it in a file; ``policy`` how the picture is written. ``placement`` is
-    where the trainer puts the picture as it is written (before a bucket policy crops it), None in a plan that cannot be
-    carried out; one that is ``dropped`` is never trained on.
-    """
-
-    image: DatasetImage
-    folder: str
-    stem: str
-    caption: str
-    is_regularization: bool
-    text: str
-    policy: ImagePolicy
-    placement: Placement | None = None
-    dropped: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class Folder:
     """One folder of an export: the pictures of a concept, or the regularization pictures."""
 
@@ -80,7 +61,7 @@ class Folder:
 
 @dataclass(frozen=True, slots=True)
 class ExportPlan:
-    """What would be written, and what speaks against it; ``folders`` are one a concept, then regularization's."""
+    """What would be written, and its problems; ``folders`` are one a concept, then regularization's."""
 
     dataset: Dataset
     config: TrainingConfig
@@ -98,7 +79,7 @@ def plan_export(dataset: Dataset, config: TrainingConfig, options: ExportOptions
 
     Raises:
         TrainerError: there is no such trainer.
-        ExportError: masks in the alpha channel are asked for, in a format that has none.
+        ExportError: masks in the alpha channel are requested, in a format that has none.
     """
     options = options or ExportOptions()
     folders = _folders(dataset, config)
@@ -116,7 +97,7 @@ def plan_export(dataset: Dataset, config: TrainingConfig, options: ExportOptions
     images = _placed(images, chosen.placements(config, subsets), schedule)
     bars = bucket_bars(chosen, config, subsets)
     return ExportPlan(
-        dataset, config, options, images, folders, schedule, tuple(named(problems, images, schedule, bars))
+        dataset, config, options, images, folders, schedule, tuple(name_images(problems, images, schedule, bars))
     )
 
 
@@ -143,7 +124,7 @@ def _placed(
 
 
 def _caption_problems(dataset: Dataset, config: TrainingConfig) -> Iterator[Problem]:
-    """Yield what is wrong with captions because of the config; all else was told where they were built."""
+    """Yield what is wrong with captions because of the config; all else was reported where they were built."""
     rules = LintRules(
         profile(config.base_model),
         flip_aug=config.flip_aug,

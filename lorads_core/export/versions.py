@@ -1,4 +1,4 @@
-"""Versions of an export: what each was made of is kept, and how two of them differ; their pictures are not kept."""
+"""Versions of an export: their stored manifests, and the difference between two of them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ExportError
-from ..images.encode import replacing
+from ..images.encode import atomic_writer
 from ..model import Problem
 from ..system import files
 from ..system.paths import STAGING
@@ -71,21 +71,21 @@ def _listed(what: str, lines: tuple[str, ...] | list[str]) -> Iterator[str]:
         yield f"{what}s: {len(lines) - _LISTED:,} more"
 
 
-def keep_version(root: Path, name: str, digest: str, manifest: str) -> tuple[Problem, ...]:
+def save_version(root: Path, name: str, digest: str, manifest: str) -> tuple[Problem, ...]:
     """Keep what a version is made of, beside the exports; where that cannot be written, the version is not listed."""
     folder = _folder(root, name)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with replacing(folder / f"{digest}.json") as file:
+        with atomic_writer(folder / f"{digest}.json") as file:
             file.write(manifest.encode())
     except (OSError, ExportError) as error:
-        said = files.reason(error) if isinstance(error, OSError) else str(error).rstrip(".")
+        said = files.file_error_reason(error) if isinstance(error, OSError) else str(error).rstrip(".")
         message = f"The export is whole, but could not be added to the list of its versions: {said}."
         return (Problem("warning", "version", message, str(folder)),)
     return ()
 
 
-def versions(root: Path, name: str) -> tuple[Version, ...]:
+def list_versions(root: Path, name: str) -> tuple[Version, ...]:
     """Return the versions of an export that are known, the newest first.
 
     Raises:
@@ -99,13 +99,13 @@ def versions(root: Path, name: str) -> tuple[Version, ...]:
     return tuple(sorted(found, key=lambda version: (-version.written, version.hash)))
 
 
-def version(root: Path, name: str, wanted: str) -> Mapping[str, Any]:
+def find_version(root: Path, name: str, wanted: str) -> Mapping[str, Any]:
     """Return the manifest of the version whose hash begins with ``wanted``.
 
     Raises:
         ExportError: there is none, more than one, or it cannot be read.
     """
-    known = versions(root, name)
+    known = list_versions(root, name)
     found = [each for each in known if each.hash.startswith(wanted.lower())] if wanted else []
     if len(found) != 1:
         raise ExportError(
@@ -119,10 +119,10 @@ def _read(file: Path) -> str:
     try:
         return files.read_bytes(file).decode(errors="replace")
     except OSError as error:
-        raise ExportError(f"{file} cannot be read: {files.reason(error)}.") from error
+        raise ExportError(f"{file} cannot be read: {files.file_error_reason(error)}.") from error
 
 
-def present(folder: Path) -> Mapping[str, Any]:
+def read_current(folder: Path) -> Mapping[str, Any]:
     """Return the manifest of an export as it lies there.
 
     Raises:
@@ -130,11 +130,11 @@ def present(folder: Path) -> Mapping[str, Any]:
     """
     manifest = read_manifest(folder)
     if manifest is None:
-        raise ExportError(f"{folder} is no export of LoRADS: give the folder of one.")
+        raise ExportError(f"{folder} is not an export of LoRADS: give the folder of one.")
     return manifest
 
 
-def difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> Difference:
+def compare(old: Mapping[str, Any], new: Mapping[str, Any]) -> Difference:
     """Return how the version of one manifest differs from that of another; images are known by library and id."""
     before, after = _by_source(old), _by_source(new)
     both = [key for key in after if key in before]

@@ -18,16 +18,16 @@ from typing import TYPE_CHECKING, Any
 
 from .. import __version__
 from ..errors import ExportError
-from ..images.files import shown
+from ..images.files import printable_path
 from ..model import Export, Problem, Progress, no_progress
-from ..system.files import SHORTEN, is_too_long, read_text, reason
+from ..system.files import SHORTEN, file_error_reason, is_too_long, read_text
 from ..system.paths import MANIFEST, slug
 from ..trainers import Schedule, Subset, trainer
 from .bucket_report import bucket_bars
-from .layout import MANIFEST_VERSION, Place
-from .masks import mask_marks, unmasked, write_masks
-from .plan import ExportPlan, PlannedImage, subsets_of
-from .versions import keep_version
+from .layout import MANIFEST_VERSION, ExportFolders
+from .masks import mask_fingerprints, unmasked, write_masks
+from .plan import ExportPlan, subsets_of
+from .versions import save_version
 from .write_image import WrittenImage, key_of, write_picture
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from ..buckets import Placement
     from ..plots.buckets import BucketBar
     from .plan import ExportOptions
+    from .planned_image import PlannedImage
 
 
 _KEY = 12
@@ -86,7 +87,7 @@ def write_export(
     errors = [problem.message for problem in plan.problems if problem.severity == "error"]
     if errors:
         raise ExportError(" ".join(errors))
-    place = Place(root, slug(name or plan.dataset.name, "dataset"))
+    place = ExportFolders(root, slug(name or plan.dataset.name, "dataset"))
     with _translated(place.final), place.locked():
         place.recover()
         before = place.check(plan.dataset)
@@ -103,7 +104,7 @@ def write_export(
         place.publish()
         # From here on the new version is in its place, whatever happens.
         left = place.clear()
-        unknown = keep_version(place.root, place.name, _hash(text), text)
+        unknown = save_version(place.root, place.name, _hash(text), text)
     result = _result(plan, place, written, (*plan.problems, *problems), text)
     return _with_problems(result, (*long_paths(place.final, result.files.values()), *left, *unknown))
 
@@ -135,11 +136,13 @@ def _translated(folder: Path) -> Generator[None]:
             raise ExportError(
                 f"The disk of {folder} is full: free some space and export again; it goes on where it stopped."
             ) from error
-        raise ExportError(f"{shown(error.filename or folder)} cannot be written: {reason(error)}.") from error
+        raise ExportError(
+            f"{printable_path(error.filename or folder)} cannot be written: {file_error_reason(error)}."
+        ) from error
 
 
 def _write_images(
-    plan: ExportPlan, place: Place, before: Mapping[str, Any] | None, progress: Progress
+    plan: ExportPlan, place: ExportFolders, before: Mapping[str, Any] | None, progress: Progress
 ) -> tuple[list[tuple[PlannedImage, WrittenImage]], list[Problem]]:
     """Write every picture that is not already there; return those that are there now, and why others are not."""
     done = _read_journal(place)
@@ -177,7 +180,7 @@ def _pool(threads: int) -> Generator[ThreadPoolExecutor]:
 def _in_order(
     pool: ThreadPoolExecutor,
     plan: ExportPlan,
-    place: Place,
+    place: ExportFolders,
     done: Mapping[str, WrittenImage],
     former: Mapping[str, WrittenImage],
 ) -> Iterator[tuple[PlannedImage, WrittenImage | Problem]]:
@@ -198,7 +201,7 @@ def _in_order(
         yield item, future.result()
 
 
-def _read_journal(place: Place) -> dict[str, WrittenImage]:
+def _read_journal(place: ExportFolders) -> dict[str, WrittenImage]:
     """Return what an earlier run has finished; a line that was cut off in the writing counts for nothing."""
     done: dict[str, WrittenImage] = {}
     if place.journal.exists():
@@ -221,7 +224,7 @@ def _as_written(row: Mapping[str, Any]) -> WrittenImage:
 
 def _write_rest(
     plan: ExportPlan,
-    place: Place,
+    place: ExportFolders,
     written: Sequence[tuple[PlannedImage, WrittenImage]],
     masks: Sequence[str],
     problems: Sequence[Problem],
@@ -240,7 +243,9 @@ def _write_rest(
     return text
 
 
-def _texts(plan: ExportPlan, place: Place, written: Sequence[tuple[PlannedImage, WrittenImage]]) -> dict[str, str]:
+def _texts(
+    plan: ExportPlan, place: ExportFolders, written: Sequence[tuple[PlannedImage, WrittenImage]]
+) -> dict[str, str]:
     """Return every text file of the export but the manifest."""
     captions = {Path(image.file).with_suffix(".txt").as_posix(): item.text for item, image in written}
     configs = trainer(plan.options.trainer).files(
@@ -249,7 +254,7 @@ def _texts(plan: ExportPlan, place: Place, written: Sequence[tuple[PlannedImage,
     return captions | dict(configs)
 
 
-def _output(plan: ExportPlan, place: Place) -> Path:
+def _output(plan: ExportPlan, place: ExportFolders) -> Path:
     """Return where a training of this version saves: never where another version's LoRAs are."""
     return place.trained / _plan_key(plan)[:_KEY]
 
@@ -259,7 +264,7 @@ def _written_subsets(plan: ExportPlan, written: Sequence[tuple[PlannedImage, Wri
     return subsets_of(plan.folders, [(item, (image.width, image.height)) for item, image in written])
 
 
-def _already_there(plan: ExportPlan, place: Place, manifest: Mapping[str, Any]) -> ExportResult | None:
+def _already_there(plan: ExportPlan, place: ExportFolders, manifest: Mapping[str, Any]) -> ExportResult | None:
     """Return the result of an earlier export where this plan would write the very same again."""
     if manifest["plan"] != _plan_key(plan) or manifest["left_out"]:
         return None
@@ -288,14 +293,14 @@ def _plan_key(plan: ExportPlan) -> str:
         str(plan.options.home or ""),
         repr(dataclasses.astuple(plan.config)),
         *(f"{key_of(item, plan.options)} {item.text}" for item in plan.images),
-        *mask_marks(plan),
+        *mask_fingerprints(plan),
     ]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
 def _result(
     plan: ExportPlan,
-    place: Place,
+    place: ExportFolders,
     written: Sequence[tuple[PlannedImage, WrittenImage]],
     problems: tuple[Problem, ...],
     manifest: str,
@@ -330,7 +335,7 @@ def _hash(text: str) -> str:
 
 def _manifest(
     plan: ExportPlan,
-    place: Place,
+    place: ExportFolders,
     written: Sequence[tuple[PlannedImage, WrittenImage]],
     problems: Sequence[Problem],
 ) -> dict[str, Any]:

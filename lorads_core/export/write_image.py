@@ -21,7 +21,8 @@ from .budget import SHARED, needed
 
 if TYPE_CHECKING:
     from ..model import ImageRecord
-    from .plan import ExportOptions, PlannedImage
+    from .plan import ExportOptions
+    from .planned_image import PlannedImage
 
 _BLOCK = 1 << 20
 
@@ -58,7 +59,7 @@ def write_picture(
     """Write a picture into ``content``; one that cannot be read is a problem.
 
     ``former`` is the same picture in the version before, with that version's folder: it is taken over where that is
-    quicker than to make it anew.
+    quicker than to encode it again.
 
     Raises:
         ExportError: the target cannot be written, or not be linked.
@@ -68,7 +69,7 @@ def write_picture(
     try:
         if item.policy.kind == "original" and _is_ready(record):
             return _written_as_it_is(item, options, content)
-        if former and _taken_over(*former, content):
+        if former and _reused(*former, content):
             return former[1]
         target = content / item.folder / f"{item.stem}{item.policy.suffix}"
         with SHARED.of(needed(record, item.policy)):
@@ -100,7 +101,7 @@ def _written(target: Path, content: Path, width: int, height: int, digest: str) 
     return WrittenImage(target.relative_to(content).as_posix(), width, height, target.stat().st_size, digest)
 
 
-def _taken_over(folder: Path, written: WrittenImage, content: Path) -> bool:
+def _reused(folder: Path, written: WrittenImage, content: Path) -> bool:
     """Give a picture of the version before a second name here, if it still is what was written then."""
     source, target = folder / written.file, content / written.file
     if not written.is_in(folder) or _digest(source) != written.hash:

@@ -10,9 +10,9 @@ from PIL import Image
 
 from .exif import read_exif
 from .facts import is_sideways, orientation_of, upright_size
-from .files import DEFAULT_LIMITS, image_error, read_file, shown
+from .files import DEFAULT_LIMITS, image_error, printable_path, read_file
 from .formats import PILLOW_FAULTS, open_picture, read_header
-from .header import FaultError
+from .header import InvalidImageError
 from .icc import profile_of, to_srgb
 
 if TYPE_CHECKING:
@@ -45,11 +45,11 @@ _PARTS = (8, 4, 2)  # what libjpeg decodes at
 
 def is_ready(facts: ImageFacts) -> bool:
     """Say whether trainers read a file right as it stands, so that it may be copied byte for byte."""
-    return not unready(facts)
+    return not not_ready_reason(facts)
 
 
-def unready(facts: ImageFacts) -> str:
-    """Say why a file must be decoded and written anew, empty where it need not be.
+def not_ready_reason(facts: ImageFacts) -> str:
+    """Say why a file must be decoded and re-encoded, empty where it need not be.
 
     No trainer converts profiles; sd-scripts and SimpleTuner turn nothing upright; alpha shows what lies beneath it.
     """
@@ -103,7 +103,7 @@ def decode(
         _report_profile(path, header)
         orientation = orientation_of(header, read_exif(header.exif))
         colours, alpha = _split(_pixels(data, header, _draft_size(header, orientation, shrink_to, exact=exact)))
-    except FaultError as fault:
+    except InvalidImageError as fault:
         raise image_error(path, str(fault)) from fault
     flat = _with_alpha(to_srgb(colours, header.icc).convert("RGB"), alpha, background, keep_alpha=keep_alpha)
     if header.format != "tiff" and orientation in _UPRIGHT:  # Pillow turns TIFF itself
@@ -114,12 +114,12 @@ def decode(
 
 def _check_frames(header: Header, *, first_frame: bool) -> None:
     if header.frames > 1 and not first_frame:
-        raise FaultError(f"holds {header.frames} frames: choose one and save it, or allow the first frame.")
+        raise InvalidImageError(f"holds {header.frames} frames: choose one and save it, or allow the first frame.")
 
 
 def _report_profile(path: str | Path, header: Header) -> None:
     if profile_of(header.icc, header.mode) == "unusable":
-        _log.warning("%s has a colour profile that cannot be used; its colours are read as sRGB.", shown(path))
+        _log.warning("%s has a colour profile that cannot be used; its colours are read as sRGB.", printable_path(path))
 
 
 def _draft_size(
@@ -151,7 +151,7 @@ def _pixels(data: bytes, header: Header, draft_size: tuple[int, int] | None) -> 
             image.seek(1)  # the picture beside an APNG's animation may be quite another one
         image.load()
     except PILLOW_FAULTS as error:
-        raise FaultError(
+        raise InvalidImageError(
             f"is damaged and cannot be decoded ({error}): copy it again from where it came from, or delete it."
         ) from error
     return image
@@ -162,7 +162,7 @@ def _split(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
     if image.mode.startswith("I"):
         return _from_deep(image)
     if image.mode == "F":
-        raise FaultError("has pixels in floating point, whose white is not known: save it as PNG or JPEG.")
+        raise InvalidImageError("has pixels in floating point, whose white is not known: save it as PNG or JPEG.")
     has_alpha = "transparency" in image.info or image.mode in {"LA", "PA", "RGBA", "La", "RGBa"}
     if has_alpha:
         image = image.convert("LA" if image.mode in _GREY else "RGBA")
@@ -172,14 +172,16 @@ def _split(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
     try:
         return image.convert("L" if image.mode == "1" else "RGB"), None
     except ValueError as error:
-        raise FaultError(f"has colours ({image.mode}) that cannot be converted: save it as PNG or JPEG.") from error
+        raise InvalidImageError(
+            f"has colours ({image.mode}) that cannot be converted: save it as PNG or JPEG."
+        ) from error
 
 
 def _from_deep(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
     """Scale grey of 16 bits to 8, where Pillow's own conversion would clip it to white."""
     levels = np.asarray(image).astype(np.int64)
     if levels.min() < 0 or levels.max() > _MAX_16:
-        raise FaultError("has pixels of 32 bits, whose white is not known: save it as PNG or JPEG.")
+        raise InvalidImageError("has pixels of 32 bits, whose white is not known: save it as PNG or JPEG.")
     grey = Image.fromarray(((levels * 255 + _MAX_16 // 2) // _MAX_16).astype(np.uint8))
     transparent = image.info.get("transparency")
     if not isinstance(transparent, int):

@@ -15,7 +15,7 @@ from PIL import Image
 from ..errors import ExportError
 from ..system import files
 from .decode import decode
-from .files import DEFAULT_LIMITS, image_error, open_regular, shown, translated
+from .files import DEFAULT_LIMITS, image_error, open_regular, os_error_reason, printable_path
 from .png import encode_png
 
 if TYPE_CHECKING:
@@ -164,7 +164,7 @@ def save_image(image: Image.Image, target: Path, policy: ImagePolicy) -> None:
     Raises:
         ExportError: the target cannot be written.
     """
-    with replacing(target) as file:
+    with atomic_writer(target) as file:
         if policy.format == "png":
             file.writelines(encode_png(image))
         elif policy.format == "jpeg":
@@ -191,7 +191,7 @@ def copy_file(source: str | Path, target: Path, *, file_size: int, mtime_ns: int
     descriptor, found = open_regular(source)
     with os.fdopen(descriptor, "rb") as reader:
         _check_unchanged(source, found, file_size, mtime_ns)
-        with replacing(target) as writer:
+        with atomic_writer(target) as writer:
             copied = _copy(source, reader, writer, file_size)
             if copied != file_size:
                 raise image_error(source, "became shorter while it was copied: index its folder again.")
@@ -201,7 +201,7 @@ def copy_file(source: str | Path, target: Path, *, file_size: int, mtime_ns: int
 def link_file(source: str | Path, target: Path, *, file_size: int, mtime_ns: int) -> None:
     """Give a picture a second name instead of a copy; arguments as `copy_file`.
 
-    Whoever changes the file in place under one name changes it under the other too.
+    A program that changes the file in place under one name changes it under the other too.
 
     Raises:
         ImageError: the source cannot be read, or is not what was indexed.
@@ -215,13 +215,13 @@ def link_file(source: str | Path, target: Path, *, file_size: int, mtime_ns: int
     except OSError as error:
         raise _write_error(target, error) from error
     try:
-        files.patiently(lambda: os.link(source, target))
+        files.retry_in_use(lambda: os.link(source, target))
     except OSError as error:
         if error.errno in _FULL:
             raise _write_error(target, error) from error
         raise ExportError(
-            f"{shown(source)} cannot be linked into {shown(target.parent)} ({files.reason(error)}): links need one"
-            " drive that knows them. Export copies instead."
+            f"{printable_path(source)} cannot be linked into {printable_path(target.parent)}"
+            f" ({files.file_error_reason(error)}): links need one drive that knows them. Export copies instead."
         ) from error
 
 
@@ -250,16 +250,16 @@ def _copy(source: str | Path, reader: BinaryIO, writer: BinaryIO, size: int) -> 
 
 
 def _blocks(source: str | Path, reader: BinaryIO) -> Iterator[bytes]:
-    """Read the rest of a file; its faults are told apart from those of the file that it is copied to."""
+    """Read the rest of a file; its errors are distinguished from those of the file that it is copied to."""
     try:
         while block := reader.read(_BLOCK):
             yield block
     except OSError as error:
-        raise translated(source, error) from error
+        raise os_error_reason(source, error) from error
 
 
 @contextmanager
-def replacing(target: Path) -> Generator[BinaryIO]:
+def atomic_writer(target: Path) -> Generator[BinaryIO]:
     """Give a new file to write to that takes the target's place when all went well, and goes away when not."""
     unfinished = target.parent / f".lorads-{uuid4().hex[:8]}"  # short: Windows takes paths of 259 characters
     try:
@@ -274,9 +274,9 @@ def replacing(target: Path) -> Generator[BinaryIO]:
 
 def _write_error(target: Path, error: OSError) -> ExportError:
     if error.errno in _FULL:
-        return ExportError(f"The disk of {shown(target.parent)} is full: free some space, then export again.")
+        return ExportError(f"The disk of {printable_path(target.parent)} is full: free some space, then export again.")
     if not target.parent.is_dir():
         return ExportError(
-            f"{shown(target)} cannot be written: its folder is not there. Make it, or choose another folder."
+            f"{printable_path(target)} cannot be written: its folder is not there. Make it, or choose another folder."
         )
-    return ExportError(f"{shown(target)} cannot be written: {files.reason(error)}.")
+    return ExportError(f"{printable_path(target)} cannot be written: {files.file_error_reason(error)}.")

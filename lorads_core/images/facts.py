@@ -1,4 +1,4 @@
-"""What there is to know of a picture file without decoding it, from one reading; it judges nothing."""
+"""What there is to know of a picture file without decoding it, from one reading."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from .exif import NO_EXIF, Exif, read_exif
 from .files import DEFAULT_LIMITS, image_error, read_file
 from .formats import read_header
-from .header import FaultError, Header
+from .header import Header, InvalidImageError
 from .icc import Profile, profile_of
 from .prompts import NO_PROMPTS, read_prompts
 from .xmp import read_orientation, read_rating
@@ -30,7 +30,7 @@ class ImageFacts:
     ``format`` is the true one whatever the name says: png, jpeg, webp, gif, bmp, tiff, avif, jp2 and, with plugins,
     heif and jxl. ``width`` and ``height`` are pixels of the upright picture, ``orientation`` (1–8) is how the stored
     one lies. ``mode`` is in Pillow's words, ``bits`` are those of a channel. ``frames`` over 1: animated, or pages.
-    ``rating`` is 1–10 (two for each star) or None; ``marked_bad`` where somebody rejected it. ``profile`` says what
+    ``rating`` is 1–10 (two for each star) or None; ``marked_bad`` where a person rejected it. ``profile`` says what
     an embedded colour profile does.
     """
 
@@ -52,16 +52,6 @@ class ImageFacts:
     negative_prompt: str
     prompt_source: str
 
-    @property
-    def has_icc(self) -> bool:
-        """Whether a colour profile is embedded, be it usable or not."""
-        return self.profile != "none"
-
-    @property
-    def icc_is_srgb(self) -> bool:
-        """Whether the embedded profile is sRGB: applying it would change nothing."""
-        return self.profile == "srgb"
-
 
 def read_facts(path: str | Path, *, limits: ImageLimits = DEFAULT_LIMITS) -> ImageFacts:
     """Read a picture file once, check that it is whole, and say what it is; safe to call from many threads.
@@ -75,7 +65,7 @@ def read_facts(path: str | Path, *, limits: ImageLimits = DEFAULT_LIMITS) -> Ima
     data, found = read_file(path, limits)
     try:
         header = read_header(data, limits)
-    except FaultError as fault:
+    except InvalidImageError as fault:
         raise image_error(path, str(fault)) from fault
     exif = read_exif(header.exif) if header.exif else NO_EXIF
     orientation = orientation_of(header, exif)
@@ -123,7 +113,7 @@ def upright_size(header: Header, orientation: int) -> tuple[int, int]:
 
 
 def _rating(header: Header, exif: Exif) -> tuple[int | None, bool]:
-    """Return the rating on our scale and whether somebody rejected it: XMP before EXIF, stars before percent."""
+    """Return the rating on our scale and whether a person rejected it: XMP before EXIF, stars before percent."""
     stars, percent = read_rating(header.xmp) if header.xmp else (None, None)
     if stars is None and exif.rating is not None:
         stars = float(exif.rating)

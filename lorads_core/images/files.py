@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..errors import ImageError
+from ..system.files import file_error_reason as said
 from ..system.files import is_in_use
-from ..system.files import reason as said
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,14 +32,14 @@ _REASONS = {
     errno.EACCES: "may not be read: give this user the right to read it.",
     errno.EPERM: "may not be read: give this user the right to read it.",
     errno.EISDIR: "is a folder: give a picture file.",
-    errno.ENXIO: "is no regular file: give a picture file.",  # a socket
+    errno.ENXIO: "is not a regular file: give a picture file.",  # a socket
     errno.ENAMETOOLONG: "has too long a name: rename it.",
     errno.ELOOP: "is a link that leads back to itself: remove it.",
     errno.EIO: "cannot be read from its disk: check the drive, or copy the file again.",
 }
 
 
-def shown(path: str | Path) -> str:
+def printable_path(path: str | Path) -> str:
     """Return a path that can be printed and stored whatever is in it: line breaks and broken Unicode are escaped."""
     text = str(path)
     return text if text.isprintable() else text.encode("unicode_escape", "backslashreplace").decode("ascii")
@@ -47,10 +47,10 @@ def shown(path: str | Path) -> str:
 
 def image_error(path: str | Path, what: str) -> ImageError:
     """Make the error of one picture; ``what`` goes on after its name and says what to do."""
-    return ImageError(f"{shown(path)} {what}")
+    return ImageError(f"{printable_path(path)} {what}")
 
 
-def translated(path: str | Path, error: OSError) -> ImageError:
+def os_error_reason(path: str | Path, error: OSError) -> ImageError:
     """Say in a sentence why the system does not give a file out."""
     if hasattr(error, "winerror") and is_in_use(error):  # Windows says EACCES of a file that is in use, too
         return image_error(path, f"cannot be read: {said(error)}.")
@@ -71,7 +71,7 @@ def open_regular(path: str | Path) -> tuple[int, os.stat_result]:
     except OSError as error:
         # Windows says "permission denied" of a folder.
         is_folder = os.path.isdir(path)  # noqa: PTH112 - a Path would be built for each of many files
-        raise translated(path, IsADirectoryError(errno.EISDIR, "") if is_folder else error) from error
+        raise os_error_reason(path, IsADirectoryError(errno.EISDIR, "") if is_folder else error) from error
     except ValueError as error:  # a NUL in the name
         raise image_error(path, "has a name that no file can have: rename it.") from error
     found = os.fstat(descriptor)
@@ -101,7 +101,7 @@ def read_file(path: str | Path, limits: ImageLimits = DEFAULT_LIMITS) -> tuple[b
         try:
             data = file.read(found.st_size + 1)
         except OSError as error:
-            raise translated(path, error) from error
+            raise os_error_reason(path, error) from error
     if len(data) != found.st_size:
         raise image_error(path, "changed while it was read: try again when it is finished.")
     return data, found

@@ -10,11 +10,9 @@ from typing import TYPE_CHECKING
 from PIL import Image, JpegImagePlugin
 
 from .gif import read_gif
-from .header import TRUNCATED, FaultError, Header
-from .jpeg import MAGIC as JPEG_MAGIC
-from .jpeg import read_jpeg
-from .png import MAGIC as PNG_MAGIC
-from .png import read_png
+from .header import TRUNCATED, Header, InvalidImageError
+from .jpeg import JPEG_MAGIC, read_jpeg
+from .png import PNG_MAGIC, read_png
 from .webp import is_webp, read_webp
 
 if TYPE_CHECKING:
@@ -82,7 +80,7 @@ def read_header(data: bytes, limits: ImageLimits) -> Header:
     header = _READERS[kind](data) if kind in _READERS else _pillow_header(data, kind)
     pixels = header.width * header.height
     if pixels > limits.max_pixels:
-        raise FaultError(
+        raise InvalidImageError(
             f"has {header.width} × {header.height} pixels, over the limit of {limits.max_pixels / 1e6:.0f} million:"
             " make it smaller, or raise the limit."
         )
@@ -104,13 +102,13 @@ def format_of(data: bytes) -> str:
         if kind := _BRANDS.get(data[8:12]):
             is_avif = kind == "heif" and b"avif" in data[16 : int.from_bytes(data[:4], "big")]
             return "avif" if is_avif else kind
-        raise FaultError("is a video, not a picture: leave it out.")
+        raise InvalidImageError("is a video, not a picture: leave it out.")
     start = data[:512].lstrip(b"\xef\xbb\xbf \r\n\t").lower()
     if start.startswith((b"<!doctype html", b"<html", b"<head")):
-        raise FaultError("is a web page that was saved under a picture's name: download the picture itself.")
+        raise InvalidImageError("is a web page that was saved under a picture's name: download the picture itself.")
     if start.startswith((b"<svg", b"<?xml")):
-        raise FaultError("is a drawing or other XML, not a picture of pixels: export it as PNG.")
-    raise FaultError("is no picture of a known format: save it as PNG or JPEG, or leave it out.")
+        raise InvalidImageError("is a drawing or other XML, not a picture of pixels: export it as PNG.")
+    raise InvalidImageError("is not a picture of a known format: save it as PNG or JPEG, or leave it out.")
 
 
 def open_picture(data: bytes, kind: str) -> ImageFile.ImageFile:
@@ -120,7 +118,7 @@ def open_picture(data: bytes, kind: str) -> ImageFile.ImageFile:
     it tries formats that run other programs. The pixels must be within the limits already.
 
     Raises:
-        FaultError: there is no plugin for the format.
+        InvalidImageError: there is no plugin for the format.
         The exceptions in ``PILLOW_FAULTS``: the plugin refuses the bytes.
     """
     if kind == "jpeg":
@@ -130,7 +128,9 @@ def open_picture(data: bytes, kind: str) -> ImageFile.ImageFile:
     if _PLUGINS[kind] not in Image.OPEN:
         Image.init()
     if _PLUGINS[kind] not in Image.OPEN:
-        raise FaultError(f"is a picture of format {kind}, which this Pillow cannot read: save it as PNG or JPEG.")
+        raise InvalidImageError(
+            f"is a picture of format {kind}, which this Pillow cannot read: save it as PNG or JPEG."
+        )
     factory, _ = Image.OPEN[_PLUGINS[kind]]
     return factory(BytesIO(data), "")
 
@@ -153,7 +153,7 @@ def _pillow_header(data: bytes, kind: str) -> Header:
             xmp=_bytes(info.get("xmp")),
         )
     except PILLOW_FAULTS as error:
-        raise FaultError(f"is a damaged {kind} picture ({error}): copy it again, or delete it.") from error
+        raise InvalidImageError(f"is a damaged {kind} picture ({error}): copy it again, or delete it.") from error
 
 
 def _check_length(data: bytes, kind: str, image: ImageFile.ImageFile) -> None:
@@ -166,12 +166,12 @@ def _check_length(data: bytes, kind: str, image: ImageFile.ImageFile) -> None:
                 size = int.from_bytes(data[position + 8 : position + 16], "big")
             position += max(8, size) if size else len(data) - position
         if position > len(data):
-            raise FaultError(TRUNCATED)
+            raise InvalidImageError(TRUNCATED)
     elif kind == "bmp" and image.tile and image.tile[0][0] == "raw":
         _, _, offset, arguments = image.tile[0]
         stride = int(arguments[1]) if isinstance(arguments, tuple) else 0
         if offset + stride * image.height > len(data):
-            raise FaultError(TRUNCATED)
+            raise InvalidImageError(TRUNCATED)
 
 
 def _bits(image: ImageFile.ImageFile) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .header import TRUNCATED, FaultError, Header, damaged
+from .header import TRUNCATED, Header, InvalidImageError, damaged_error
 
 _EXTENSION, _FRAME, _END = 0x21, 0x2C, 0x3B
 _CONTROL = 0xF9
@@ -19,7 +19,7 @@ def read_gif(data: bytes) -> Header:
     """
     width, height = int.from_bytes(data[6:8], "little"), int.from_bytes(data[8:10], "little")
     if not width or not height:
-        raise damaged("a size of 0")
+        raise damaged_error("a size of 0")
     position = 13 + _table_size(_byte(data, 10))
     frames, has_alpha = 0, False
     while position < len(data):
@@ -36,13 +36,13 @@ def read_gif(data: bytes) -> Header:
         else:
             position += 1  # junk, which decoders skip
     if not frames:
-        raise FaultError(TRUNCATED)
+        raise InvalidImageError(TRUNCATED)
     return Header("gif", width, height, "P", has_alpha=has_alpha, frames=frames)
 
 
 def _byte(data: bytes, position: int) -> int:
     if position >= len(data):
-        raise FaultError(TRUNCATED)
+        raise InvalidImageError(TRUNCATED)
     return data[position]
 
 

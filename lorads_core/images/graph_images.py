@@ -1,4 +1,4 @@
-"""Pictures that came without a file, such as a graph's: kept as PNGs in a folder, each under a name of its content."""
+"""Pictures that came without a file, such as a graph's: written as PNGs into a folder, each named by its content."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from ..errors import ExportError
-from ..system.files import reason
-from .encode import ImagePolicy, replacing, save_image
+from ..system.files import file_error_reason
+from .encode import ImagePolicy, atomic_writer, save_image
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _NAME = 16  # hexadecimal digits
 
 
-def keep_pictures(
+def save_graph_images(
     folder: Path, pictures: Sequence[Image.Image], captions: Sequence[str], progress: Progress
 ) -> list[Path]:
     """Write pictures into a folder, each with its caption in a text file of its name; what is there stays.
@@ -41,14 +41,16 @@ def keep_pictures(
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ExportError(f"{folder.name} cannot be made as a folder for pictures: {reason(error)}.") from error
+        raise ExportError(
+            f"{folder.name} cannot be made as a folder for pictures: {file_error_reason(error)}."
+        ) from error
     kept: list[Path] = []
     for number, picture in enumerate(pictures):
         file = folder / f"{_name(picture)}.png"
         if not file.exists():
             save_image(picture, file, ImagePolicy("normalised"))
         if captions:
-            with replacing(file.with_suffix(".txt")) as text:
+            with atomic_writer(file.with_suffix(".txt")) as text:
                 text.write(captions[number].strip().encode())
         kept.append(file)
         progress("pictures", number + 1, len(pictures))

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-class FaultError(Exception):
+class InvalidImageError(Exception):
     """Bytes that are no sound picture; the text goes on after the file's name. It never leaves this package."""
 
 
@@ -42,6 +42,6 @@ class Header:
 TRUNCATED = "is cut off (truncated): copy it again from where it came from, or delete it."
 
 
-def damaged(where: str) -> FaultError:
+def damaged_error(where: str) -> InvalidImageError:
     """Make the fault of a file whose content is broken at ``where``."""
-    return FaultError(f"is damaged ({where}): copy it again from where it came from, or delete it.")
+    return InvalidImageError(f"is damaged ({where}): copy it again from where it came from, or delete it.")

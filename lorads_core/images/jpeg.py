@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from .header import TRUNCATED, FaultError, Header, damaged
+from .header import TRUNCATED, Header, InvalidImageError, damaged_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-MAGIC = b"\xff\xd8\xff"
+JPEG_MAGIC = b"\xff\xd8\xff"
 
 _EOI, _SOS = 0xD9, 0xDA
 _METADATA = frozenset({0xE1, 0xE2})
@@ -64,7 +64,7 @@ def strip_jpeg(data: bytes) -> Iterator[bytes | memoryview]:
             break
         end = max(position + 2 + int.from_bytes(data[position + 2 : position + 4], "big"), position + 2)
         if end > len(data):
-            raise FaultError(TRUNCATED)
+            raise InvalidImageError(TRUNCATED)
         if marker not in _PRIVATE:
             yield view[position:end]
         position = end
@@ -76,7 +76,7 @@ def _end(data: bytes, position: int) -> int:
     while True:
         found = _MARKER.search(data, position)
         if not found:
-            raise FaultError(TRUNCATED)
+            raise InvalidImageError(TRUNCATED)
         position = found.end()
         if data[position - 1] == _EOI:
             return position
@@ -90,10 +90,10 @@ def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
         position = _next_marker(data, position)
         marker = data[position + 1]
         if marker == _EOI:
-            raise damaged("no pixels in it")
+            raise damaged_error("no pixels in it")
         end = position + 2 + int.from_bytes(data[position + 2 : position + 4], "big")
         if end > len(data):
-            raise FaultError(TRUNCATED)
+            raise InvalidImageError(TRUNCATED)
         if marker == _SOS:
             break
         if marker in _SOF or marker in _METADATA:
@@ -102,7 +102,7 @@ def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
     # Within a scan, 0xFF is always followed by 0 or a restart: an end found there is the end. Looked for from behind,
     # where it stands but for a few bytes that some programs add.
     if data.rfind(b"\xff\xd9", end) < 0:
-        raise FaultError(TRUNCATED)
+        raise InvalidImageError(TRUNCATED)
 
 
 def _next_marker(data: bytes, position: int) -> int:
@@ -110,7 +110,7 @@ def _next_marker(data: bytes, position: int) -> int:
     while True:
         position = data.find(b"\xff", position)
         if position < 0 or position + 4 > len(data):
-            raise FaultError(TRUNCATED)
+            raise InvalidImageError(TRUNCATED)
         marker = data[position + 1]
         if marker == 0xFF:  # noqa: PLR2004 - any number of them may stand before a marker
             position += 1
@@ -122,13 +122,13 @@ def _next_marker(data: bytes, position: int) -> int:
 
 def _frame(content: bytes) -> tuple[int, int, str]:
     if len(content) < 6:  # noqa: PLR2004 - precision, height, width, components
-        raise damaged("no frame header")
+        raise damaged_error("no frame header")
     bits, channels = content[0], content[5]
     if bits != 8 or channels not in _MODES:  # noqa: PLR2004 - all that Pillow reads
-        raise FaultError(f"is a JPEG of {channels} × {bits} bits, which cannot be read: save it as PNG.")
+        raise InvalidImageError(f"is a JPEG of {channels} × {bits} bits, which cannot be read: save it as PNG.")
     height, width = int.from_bytes(content[1:3], "big"), int.from_bytes(content[3:5], "big")
     if not width or not height:
-        raise damaged("a size of 0")
+        raise damaged_error("a size of 0")
     return width, height, _MODES[channels]
 
 

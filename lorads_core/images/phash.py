@@ -1,4 +1,4 @@
-"""What a picture looks like in 64 bits: a perceptual hash that copies and resaves keep; it compares none."""
+"""Perceptual hash (pHash) of a picture: 64 bits that survive copies and resaves."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SIDE = 128  # decoded at least so large: the hash itself looks at 32 × 32
 _FLAT = 4.0  # standard deviation of the brightness (0-255), below which there is nothing to compare
 
 
-def read_print(path: str | Path) -> int | None:
+def read_phash(path: str | Path) -> int | None:
     """Return a picture's pHash (imagehash: DCT of 32 × 32, the 64 lowest frequencies) as a signed 64-bit number.
 
     None for a picture of one colour: its hash would be noise, and that of any other such picture might be the same.

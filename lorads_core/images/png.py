@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .header import TRUNCATED, FaultError, Header, damaged
+from .header import TRUNCATED, Header, InvalidImageError, damaged_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     from PIL import Image
 
-MAGIC = b"\x89PNG\r\n\x1a\n"
+PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 _IEND = b"\0\0\0\0IEND\xaeB`\x82"
 _METADATA = frozenset({b"tEXt", b"zTXt", b"iTXt", b"eXIf", b"tIME"})
 
@@ -62,7 +62,7 @@ def strip_png(data: bytes) -> Iterator[bytes | memoryview]:
     Raises:
         FaultError: truncated or damaged.
     """
-    yield MAGIC
+    yield PNG_MAGIC
     for kind, chunk in _chunks(data):
         if kind not in _METADATA:
             yield chunk
@@ -72,18 +72,18 @@ def strip_png(data: bytes) -> Iterator[bytes | memoryview]:
 def _chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
     """Yield each chunk (length, kind, content, checksum) after checking it, IEND not included."""
     view = memoryview(data)
-    position = len(MAGIC)
+    position = len(PNG_MAGIC)
     while True:
         if position + 12 > len(data):
-            raise FaultError(TRUNCATED)
+            raise InvalidImageError(TRUNCATED)
         length, kind = struct.unpack_from(">I4s", data, position)
         if not kind.isalpha():
-            raise damaged("no chunk where one should be")
+            raise damaged_error("no chunk where one should be")
         end = position + 12 + length
         if end > len(data):
-            raise FaultError(TRUNCATED)
+            raise InvalidImageError(TRUNCATED)
         if zlib.crc32(view[position + 4 : end - 4]) != int.from_bytes(view[end - 4 : end], "big"):
-            raise damaged(f"wrong checksum of its {kind.decode('ascii')} chunk")
+            raise damaged_error(f"wrong checksum of its {kind.decode('ascii')} chunk")
         if kind == b"IEND":
             return
         yield kind, view[position:end]
@@ -105,7 +105,7 @@ class _Reader:
 
     def take(self, kind: bytes, content: memoryview) -> None:
         if self.ihdr is None and kind != b"IHDR":
-            raise damaged("no IHDR chunk")
+            raise damaged_error("no IHDR chunk")
         if take := _TAKERS.get(kind):
             take(self, content)
 
@@ -113,9 +113,9 @@ class _Reader:
         try:
             width, height, bits, colours = struct.unpack_from(">IIBB", content)
         except struct.error as error:
-            raise damaged("short IHDR chunk") from error
+            raise damaged_error("short IHDR chunk") from error
         if (bits, colours) not in _MODES or not width or not height:
-            raise damaged("impossible IHDR chunk")
+            raise damaged_error("impossible IHDR chunk")
         self.ihdr = (width, height, bits, colours)
 
     def take_idat(self, _content: memoryview) -> None:
@@ -155,12 +155,12 @@ class _Reader:
     def _text(self, key: bytes, value: bytes) -> None:
         self.text_size += len(value)
         if self.text_size > _MAX_TEXTS:
-            raise FaultError("holds over 64 MiB of text: save it again without its texts.")
+            raise InvalidImageError("holds over 64 MiB of text: save it again without its texts.")
         self.texts.setdefault(key.decode("latin-1"), _decoded(value))
 
     def header(self) -> Header:
         if self.ihdr is None or not self.has_pixels:
-            raise damaged("no pixels in it")
+            raise damaged_error("no pixels in it")
         width, height, bits, colours = self.ihdr
         frames = self.frames + self.has_default_image if self.frames else 1
         texts = self.texts
@@ -202,7 +202,7 @@ def _inflated(data: bytes) -> bytes:
     except zlib.error:
         return b""  # as Pillow does: a broken text spoils no picture
     if inflater.unconsumed_tail:
-        raise FaultError("holds a packed text or profile of over 1 MiB: save it again without its texts.")
+        raise InvalidImageError("holds a packed text or profile of over 1 MiB: save it again without its texts.")
     return text
 
 
@@ -231,7 +231,7 @@ def encode_png(image: Image.Image) -> Iterator[bytes]:
     channels = {"L": 1, "RGB": 3, "RGBA": 4}[image.mode]
     rows = np.asarray(image).reshape(image.height, -1)
     colours = {1: 0, 3: 2, 4: _ALPHA}[channels]
-    yield MAGIC + _chunk(b"IHDR", struct.pack(">IIBBBBB", image.width, image.height, 8, colours, 0, 0, 0))
+    yield PNG_MAGIC + _chunk(b"IHDR", struct.pack(">IIBBBBB", image.width, image.height, 8, colours, 0, 0, 0))
     packer = zlib.compressobj(1, zlib.DEFLATED, 15, 9, zlib.Z_RLE)
     step = max(1, _STRIP // rows.shape[1])
     for top in range(0, image.height, step):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from .encode import replacing
+from .encode import atomic_writer
 from .files import DEFAULT_LIMITS, image_error, read_file
 from .formats import format_of
-from .header import FaultError
+from .header import InvalidImageError
 from .jpeg import strip_jpeg
 from .png import strip_png
 from .webp import strip_webp
@@ -50,9 +50,9 @@ def copy_stripped(
     digest = hashlib.sha256()
     try:
         pieces = list(_STRIPPED[format_of(data)](data))
-    except FaultError as fault:
+    except InvalidImageError as fault:
         raise image_error(source, str(fault)) from fault
-    with replacing(target) as file:
+    with atomic_writer(target) as file:
         for piece in pieces:
             digest.update(piece)
             file.write(piece)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .header import TRUNCATED, FaultError, Header, damaged
+from .header import TRUNCATED, Header, InvalidImageError, damaged_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,7 +32,7 @@ def read_webp(data: bytes) -> Header:
     width, height, has_alpha = _canvas(chunks)
     flags = chunks[b"VP8X"][0] if b"VP8X" in chunks else 0
     if not frames and not chunks.keys() & {b"VP8 ", b"VP8L"}:
-        raise damaged("no pixels in it")
+        raise damaged_error("no pixels in it")
     return Header(
         "webp",
         width,
@@ -67,12 +67,12 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
     view = memoryview(data)
     end = 8 + int.from_bytes(data[4:8], "little")
     if end > len(data):
-        raise FaultError(TRUNCATED)
+        raise InvalidImageError(TRUNCATED)
     position = 12
     while position + 8 <= end:
         length = int.from_bytes(view[position + 4 : position + 8], "little")
         if position + 8 + length > end:
-            raise FaultError(TRUNCATED)
+            raise InvalidImageError(TRUNCATED)
         yield data[position : position + 4], view[position + 8 : position + 8 + length]
         position += 8 + length + length % 2
 
@@ -92,4 +92,4 @@ def _canvas(chunks: dict[bytes, memoryview]) -> tuple[int, int, bool]:
         width, height = int.from_bytes(lossy[6:8], "little") & 0x3FFF, int.from_bytes(lossy[8:10], "little") & 0x3FFF
         if width and height:
             return width, height, False
-    raise damaged("no header of a frame")
+    raise damaged_error("no header of a frame")

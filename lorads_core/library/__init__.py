@@ -68,13 +68,13 @@ class TagCount(NamedTuple):
 class Library(Protocol):
     """A place where images are known, with what is known of them.
 
-    Each method raises LibraryError where the library is gone, is not what it should be, or does not know what it is
-    asked for, and StoreError where our own store does not answer.
+    Each method raises LibraryError where the library is gone, is not what it should be, or does not know what is
+    requested, and StoreError where our own store does not answer.
     """
 
     @property
     def name(self) -> str:
-        """The library's name in ``lorads.toml``, kept in every record that comes from it."""
+        """The library's name in ``lorads.toml``, stored in every record that comes from it."""
         ...
 
     def find(self, wanted: DatasetFilter) -> list[ImageRecord]:
@@ -98,7 +98,7 @@ class Library(Protocol):
         ...
 
     def tag_counts(self, ids: Sequence[int]) -> Sequence[TagCount]:
-        """Return how many of these images have each tag, whoever gave it, the most frequent first."""
+        """Return how many of these images have each tag, whatever its source, the most frequent first."""
         ...
 
     def groups(self, images: Sequence[ImageRecord]) -> Mapping[int, Sequence[Group]]:

@@ -1,4 +1,4 @@
-"""What a foreign database turns out to have: schemas, tables, columns, vectors, indexes; it reads no row of a table."""
+"""What a foreign database turns out to have: schemas, tables, columns, vectors, indexes; from the system catalogs."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class Catalog:
     usable: bool = True
 
     def has(self, table: str, *columns: str) -> bool:
-        """Tell whether a table is there with all these columns, whoever may read it."""
+        """Tell whether a table is there with all these columns, readable or not."""
         return table in self.columns and self.columns[table].issuperset(columns)
 
     def readable(self) -> Catalog:

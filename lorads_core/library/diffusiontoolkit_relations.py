@@ -1,4 +1,4 @@
-"""DiffusionToolkit's tables in PostgreSQL as our relations, and what each lack costs; it composes SQL and runs none.
+"""DiffusionToolkit's tables in PostgreSQL as our relations, and what each lack costs; composed SQL.
 
 After LSDJesus/DiffusionToolkit of January 2026 (PostgreSQLMigrations_V1_Schema.sql) and the generations before it:
 what a database lacks gives nothing. Not used are ``image.custom_tags`` (free text of a person, without a rule for what

@@ -1,4 +1,4 @@
-"""What a database of DiffusionToolkit has and lacks, in figures and problems; it only counts."""
+"""What a database of DiffusionToolkit has and lacks, in counts and problems."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _SAMPLE = 200
 _FEW = 0.5  # of the files that were looked for
 
 
-def left_out(connection: psycopg.Connection, catalog: Catalog) -> list[tuple[str, str]]:
+def excluded_rows(connection: psycopg.Connection, catalog: Catalog) -> list[tuple[str, str]]:
     """Return how many rows there are, and why some are none of our images."""
     query = sql.SQL(
         "SELECT count(*), count(*) FILTER (WHERE {}), count(*) FILTER (WHERE {}), count(*) FILTER (WHERE {}) FROM image"
@@ -63,7 +63,7 @@ def sizes_and_vectors(connection: psycopg.Connection, catalog: Catalog) -> list[
     return facts
 
 
-def lacks(catalog: Catalog) -> Iterator[Problem]:
+def schema_problems(catalog: Catalog) -> Iterator[Problem]:
     """Say what the tables do not have, and what that costs."""
     for known, what, tables in (
         (has_tags(catalog), "tags", "image_tags"),
@@ -85,7 +85,7 @@ def lacks(catalog: Catalog) -> Iterator[Problem]:
         )
     if not catalog.vectors:
         yield Problem(
-            "info", "no-vectors", "There are no vectors of images: have them computed here, by an embedder of yours."
+            "info", "no-vectors", "There are no vectors of images: have them computed here, with your own embedder."
         )
     for table in sorted(catalog.unreadable):
         yield Problem(

@@ -29,7 +29,7 @@ _NAMED = re.compile(r"diffusiontoolkit:(.+):([0-9]{1,5})", re.DOTALL)
 _OF_TEXT = re.compile(r"prompt|caption|tags|bge|t5|clip_[lg]_")
 
 
-class Held(NamedTuple):
+class VectorColumns(NamedTuple):
     """A space by name, and the columns that hold its vectors: where several do, the first that is filled counts."""
 
     space: str
@@ -66,7 +66,7 @@ def _space(column: str, dimensions: int) -> str:
     return f"diffusiontoolkit:{column}:{dimensions}"
 
 
-def find_held(catalog: Catalog, space: str) -> Held | None:
+def find_vector_columns(catalog: Catalog, space: str) -> VectorColumns | None:
     """Return what may hold vectors of a space, None where nothing can."""
     named = _NAMED.fullmatch(space)
     if space == CLIP_VIT_H:
@@ -77,7 +77,7 @@ def find_held(catalog: Catalog, space: str) -> Held | None:
         return None
     by_name = {column.name: column for column in catalog.vectors if column.dimensions in (0, dimensions)}
     columns = tuple(by_name[name] for name in names if name in by_name and _space(name, dimensions) == space)
-    return Held(space, dimensions, columns) if columns else None
+    return VectorColumns(space, dimensions, columns) if columns else None
 
 
 def read_spaces(connection: psycopg.Connection, catalog: Catalog) -> list[HostSpace]:
@@ -86,7 +86,7 @@ def read_spaces(connection: psycopg.Connection, catalog: Catalog) -> list[HostSp
     for column in catalog.vectors:
         for dimensions in [column.dimensions] if column.dimensions else _dimensions(connection, column):
             names[_space(column.name, dimensions)] = None
-    spaces = [held for name in names if (held := find_held(catalog, name))]
+    spaces = [held for name in names if (held := find_vector_columns(catalog, name))]
     if not spaces:
         return []
     query = sql.SQL("SELECT {} FROM image WHERE NOT {}").format(
@@ -104,7 +104,7 @@ def _dimensions(connection: psycopg.Connection, column: VectorColumn) -> Iterabl
     return [int(dimensions) for (dimensions,) in connection.execute(query)]
 
 
-def read_versions(connection: psycopg.Connection, catalog: Catalog, held: Held) -> dict[int, int]:
+def read_versions(connection: psycopg.Connection, catalog: Catalog, held: VectorColumns) -> dict[int, int]:
     """Return of each image that has a vector the transaction that wrote its row, by image id."""
     query = sql.SQL("SELECT id, xmin::text::bigint FROM image WHERE NOT {} AND {} IS NOT NULL").format(
         is_left_out(catalog), held.expression
@@ -112,7 +112,9 @@ def read_versions(connection: psycopg.Connection, catalog: Catalog, held: Held) 
     return dict(connection.execute(query, binary=True).fetchall())
 
 
-def read_batch(connection: psycopg.Connection, catalog: Catalog, held: Held, ids: Sequence[int]) -> HostVectors:
+def read_batch(
+    connection: psycopg.Connection, catalog: Catalog, held: VectorColumns, ids: Sequence[int]
+) -> HostVectors:
     """Return the vectors of these images, as they are; images without one are left out."""
     import numpy as np  # noqa: PLC0415 - most uses of a library ask for no vectors
     from pgvector.psycopg import register_vector  # noqa: PLC0415 - as above

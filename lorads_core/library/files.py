@@ -1,4 +1,4 @@
-"""The files behind the records of a library that only knows of them: read when chosen, told of when missing."""
+"""Reads the picture files behind records of a library; a missing file is a problem."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ STEP = "files"
 _CHUNK = 64
 
 
-def complete(
+def read_file_facts(
     records: Sequence[ImageRecord], minimum_side: int = 0, progress: Progress = no_progress
 ) -> tuple[list[ImageRecord], list[Problem]]:
     """Return the records with what their files say, in order; and one problem for each whose file is of no use.

@@ -1,6 +1,6 @@
-"""The way to a server that is not ours: a short, read-only connection per question, its faults told as LibraryError.
+"""The way to a server that is not ours: a short, read-only connection per question, its errors raised as LibraryError.
 
-It knows no tables. Reading only is asked of each transaction; what truly protects a server is a role without rights.
+Each transaction is requested as read-only; what truly protects a server is a role without rights.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ class Host:
                 connection.execute(_PREPARE, self._limits | {"schemas": list(schemas)})
                 yield connection
         except psycopg.Error as error:
-            raise self._told(error, connected=connected) from error
+            raise self._library_error(error, connected=connected) from error
 
     @property
     def _limits(self) -> dict[str, str]:
@@ -108,7 +108,7 @@ class Host:
             "lock": str(int(1000 * self.lock_timeout)),
         }
 
-    def _told(self, error: psycopg.Error, *, connected: bool) -> LibraryError:
+    def _library_error(self, error: psycopg.Error, *, connected: bool) -> LibraryError:
         state = error.sqlstate or ""
         meaning = _BY_STATE.get(state) or _BY_STATE.get(state[:2])
         if connected and not state and isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError)):

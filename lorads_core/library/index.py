@@ -1,4 +1,4 @@
-"""Indexing a folder into our own library: find, read and write what is new or changed; it changes no file."""
+"""Indexing a folder into our own library: find, read and write what is new or changed."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING
 from ..errors import CaptionError, ImageError, LibraryError
 from ..images.decode import is_ready
 from ..images.facts import read_facts
-from ..images.files import shown
+from ..images.files import printable_path
 from ..model import Caption, Problem, Progress, Tag, no_progress
 from ..store import images as rows
-from ..system.files import reason
+from ..system.files import file_error_reason
 from ..system.links import is_link, is_online_only, true_stat
 from ..system.paths import MANIFEST
 from .respelling import KnownFolders, respell_files
 from .sidecars import SidecarRule, read_sidecar
-from .walk import SUFFIXES, count_pictures, is_left_out, is_text, real_folder, suffix_of
+from .walk import SUFFIXES, count_pictures, is_own_output, is_text, real_folder, suffix_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -99,7 +99,7 @@ def index_folder(
 
     Args:
         store: where the index lives.
-        library: the name under which the images are kept.
+        library: the name under which the images are stored.
         folder: any folder that can be read.
         options: how to index.
         progress: called as ("index", done, total) with numbers of pictures.
@@ -202,7 +202,7 @@ class _Indexing:
             if not listed:
                 continue
             names = [entry.name for entry in listed]
-            if is_left_out(path, names):
+            if is_own_output(path, names):
                 if MANIFEST in names:
                     self._report("export", "is an export of LoRADS and was left out.", path, "info")
                 continue
@@ -258,13 +258,13 @@ class _Indexing:
         if not self.root.is_dir():
             raise LibraryError(
                 f"The folder {self.root} went away while it was indexed: connect its drive and index again;"
-                " what was read so far is kept."
+                " what was read so far is stored."
             ) from error
         if isinstance(error, FileNotFoundError):
             self._report("vanished", "The folder went away while it was indexed: index again.", folder)
             return
         self.unreadable.append(folder)
-        self._report("unreadable-folder", f"The folder cannot be read: {reason(error)}.", folder)
+        self._report("unreadable-folder", f"The folder cannot be read: {file_error_reason(error)}.", folder)
 
     # Reading
 
@@ -283,7 +283,7 @@ class _Indexing:
         for entry in folder.pictures:
             file = self._look(entry, folder)
             before = gone.pop(file.path, None) if file else None
-            if file is None or not self._is_to_be_read(file, before, back):
+            if file is None or not self._needs_reading(file, before, back):
                 self._advance(1)
                 continue
             if before:
@@ -294,7 +294,7 @@ class _Indexing:
                 self._submit(executor)
         self._mark(back, [file.image_id for file in gone.values() if not file.missing])
 
-    def _is_to_be_read(self, file: _File, before: rows.KnownFile | None, back: list[int]) -> bool:
+    def _needs_reading(self, file: _File, before: rows.KnownFile | None, back: list[int]) -> bool:
         """Say whether a file is new or changed and may be read; one that is back unchanged goes to ``back``."""
         if before and (before.file_size, before.mtime_ns, before.sidecars) == (file.size, file.mtime_ns, file.mark):
             self.unchanged += 1
@@ -314,10 +314,10 @@ class _Indexing:
         try:
             found = true_stat(entry)
         except OSError as error:
-            self._report("vanished", f"The file went away or cannot be read: {reason(error)}.", entry.path)
+            self._report("vanished", f"The file went away or cannot be read: {file_error_reason(error)}.", entry.path)
             return None
         if not stat.S_ISREG(found.st_mode):
-            self._report("no-file", "is no regular file and was left out.", entry.path)
+            self._report("no-file", "is not a regular file and was left out.", entry.path)
             return None
         beside, mark, online_only = self._beside(entry.name, folder)
         online_only = online_only or is_online_only(found)
@@ -360,12 +360,12 @@ class _Indexing:
                     self._count(outcome.row)
                     self.batch.append(outcome.row)
                 else:
-                    self._spoilt(outcome.path)
+                    self._mark_unreadable(outcome.path)
                 self._advance(1)
             if len(self.batch) >= _BATCH:
                 self._write()
 
-    def _spoilt(self, path: str) -> None:
+    def _mark_unreadable(self, path: str) -> None:
         """Offer a file no longer that could be read before."""
         image_id = self.known_ids.pop(path, None)
         if image_id is not None:
@@ -388,7 +388,7 @@ class _Indexing:
     def _mark(self, back: list[int], gone: list[int]) -> None:
         if back or gone:
             with self.store.connection() as connection:
-                rows.mark_found(connection, self.library, back)
+                rows.clear_missing(connection, self.library, back)
                 self.missing += rows.mark_missing(connection, self.library, gone)
 
     def _mark_folders(self) -> None:
@@ -430,7 +430,7 @@ class _Indexing:
             self._report("online-only", message, self.online_only[0])
 
     def _report(self, code: str, message: str, path: str, severity: Severity = "warning") -> None:
-        self.problems.append(Problem(severity, code, message, shown(path)))
+        self.problems.append(Problem(severity, code, message, printable_path(path)))
 
 
 def _read_all(files: list[_File], rule: SidecarRule) -> list[_Outcome]:
@@ -445,7 +445,7 @@ def _read(file: _File, rule: SidecarRule) -> _Outcome:
     try:
         facts = read_facts(file.path)
     except ImageError as error:
-        return _Outcome(file.path, None, (Problem("error", "unreadable", str(error), shown(file.path)),))
+        return _Outcome(file.path, None, (Problem("error", "unreadable", str(error), printable_path(file.path)),))
     tags: list[Tag] = []
     captions: list[Caption] = []
     problems: list[Problem] = []
@@ -453,7 +453,7 @@ def _read(file: _File, rule: SidecarRule) -> _Outcome:
         try:
             found_tags, found_captions = read_sidecar(Path(path), rule.source(suffix))
         except CaptionError as error:
-            problems.append(Problem("warning", "sidecar", str(error), shown(path)))
+            problems.append(Problem("warning", "sidecar", str(error), printable_path(path)))
             continue
         tags += found_tags
         captions += found_captions

@@ -1,7 +1,7 @@
 """Our copy of a DiffusionToolkit SQLite file, brought up to date before each question; the file is only read.
 
-The one query builder speaks PostgreSQL, so the file's images, tags and albums are kept as rows of our own tables, under
-the library's name and the file's ids. Names, types and habits are the program's as of 2026-01-06: RupertAvery's
+The one query builder speaks PostgreSQL, so the file's images, tags and albums are copied into rows of our own tables,
+under the library's name and the file's ids. Names, types and habits are the program's as of 2026-01-06: RupertAvery's
 DiffusionToolkit, Diffusion.Database/Models and DataStore.cs. It writes CustomTags nowhere, so they are not read; its
 dates are in a local time that it does not name, so they are shown and never compared with a file's.
 """
@@ -19,9 +19,9 @@ from ..errors import LibraryError
 from ..store import model_tags as made_tags
 from ..store import tag_sets
 from ..store.images import bump_revision
-from ..system.files import reason
+from ..system.files import file_error_reason
 from ..tags import canonical
-from .sqlite_file import as_flag, as_float, as_integer, as_path, as_text, fingerprint, opened
+from .sqlite_file import as_flag, as_float, as_integer, as_path, as_text, fingerprint, open_sqlite
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -55,8 +55,8 @@ _NAMES = "Tag", "ImageTag", "Album", "AlbumImage"
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
-    """A file, the library that its rows are kept under, and how its paths become those of this machine.
+class SqliteSource:
+    """A file, the library that its rows are stored under, and how its paths become those of this machine.
 
     ``paths`` tells that mapping from any other: with another one all rows are read again. ``patience`` is how many
     seconds to wait while the program writes.
@@ -70,7 +70,7 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class MirrorReport:
     """What reading the file met with: ``counts`` by what they count, and the tables and columns that it lacks.
 
     Counts: ``images`` (all rows), ``unavailable``, ``errors``, ``videos``, ``paths`` (that are no text, or too long),
@@ -84,11 +84,12 @@ class Tally:
     newest: str = ""
 
 
-def refresh(store: Store, source: Source) -> Tally:
+def refresh(store: Store, source: SqliteSource) -> MirrorReport:
     """Bring our rows up to date with the file, in one transaction; costs two looks at it where it has not changed.
 
     Raises:
-        LibraryError: the file is missing, cannot be read or is no DiffusionToolkit's, or our own index has the name.
+        LibraryError: the file is missing, cannot be read or is not a DiffusionToolkit database, or our own index has
+            the name.
         StoreError: the store does not answer.
     """
     look = _look(source)
@@ -111,7 +112,7 @@ class _Look(NamedTuple):
     settled: bool
 
 
-def _look(source: Source) -> _Look:
+def _look(source: SqliteSource) -> _Look:
     """Look at the file and at its write-ahead log, where the newest changes are."""
     what = f"Library {source.library!r}: the file {source.file}"
     try:
@@ -119,11 +120,12 @@ def _look(source: Source) -> _Look:
         log = fingerprint(source.file.with_name(f"{source.file.name}-wal"))
     except OSError as error:
         raise LibraryError(
-            f"{what} cannot be read ({reason(error)}): name the program's diffusion-toolkit.db."
+            f"{what} cannot be read ({file_error_reason(error)}): name the program's diffusion-toolkit.db."
         ) from error
     if main is None:
         raise LibraryError(
-            f"{what} is not there: connect its drive, or mend `file` under [libraries.{source.library}] in lorads.toml."
+            f"{what} is not there: connect its drive, or correct `file` under [libraries.{source.library}] in"
+            " lorads.toml."
         )
     # An empty log comes and goes with whoever opens the file.
     seen = [main, log] if log and log[0] else [main]
@@ -131,7 +133,7 @@ def _look(source: Source) -> _Look:
     return _Look(json.dumps([_RULES, str(source.file), source.paths, seen]), abs(age) > _COARSE)
 
 
-def _unchanged(connection: psycopg.Connection, library: str, look: _Look) -> Tally | None:
+def _unchanged(connection: psycopg.Connection, library: str, look: _Look) -> MirrorReport | None:
     """Return what the last reading met with, if the file still is as it was then."""
     row = connection.execute("SELECT mirrored FROM lorads.libraries WHERE library = %s", [library]).fetchone()
     if row is None or not row[0]:
@@ -140,13 +142,13 @@ def _unchanged(connection: psycopg.Connection, library: str, look: _Look) -> Tal
     if kept["mark"] != look.mark or not kept["settled"]:
         return None
     tally = kept["tally"]
-    return Tally(tally["counts"], tuple(tally["lacking"]), tally["oldest"], tally["newest"])
+    return MirrorReport(tally["counts"], tuple(tally["lacking"]), tally["oldest"], tally["newest"])
 
 
-def _mirror(connection: psycopg.Connection, source: Source, look: _Look) -> Tally:
+def _mirror(connection: psycopg.Connection, source: SqliteSource, look: _Look) -> MirrorReport:
     _refuse_an_index(connection, source.library)
     connection.execute(_ROOM)
-    with opened(source.file, source.library, source.patience) as file:
+    with open_sqlite(source.file, source.library, source.patience) as file:
         reading = _Reading(file, source)
         _copy(connection, "COPY mirror_images FROM STDIN", reading.images())
         _copy(connection, "COPY mirror_tags FROM STDIN", reading.tags())
@@ -155,7 +157,7 @@ def _mirror(connection: psycopg.Connection, source: Source, look: _Look) -> Tall
     counts["duplicates"] = connection.execute(_DROP_DUPLICATES).rowcount
     connection.execute("ANALYZE mirror_images, mirror_tags, mirror_albums")
     changes = sum(change(connection, source.library) for change in (_write_images, _write_tags, _write_albums))
-    tally = Tally(dict(counts), tuple(reading.lacking), _day(reading.oldest), _day(reading.newest))
+    tally = MirrorReport(dict(counts), tuple(reading.lacking), _day(reading.oldest), _day(reading.newest))
     kept = json.dumps({"mark": look.mark, "settled": look.settled, "tally": asdict(tally)})
     connection.execute(
         "INSERT INTO lorads.libraries (library, mirrored) VALUES (%s, %s)"
@@ -219,7 +221,7 @@ class _Row(NamedTuple):
 class _Reading:
     """One reading of the file; its figures are whole when all rows have been taken."""
 
-    def __init__(self, file: SqliteFile, source: Source) -> None:
+    def __init__(self, file: SqliteFile, source: SqliteSource) -> None:
         self.file = file
         self.local = source.local
         self.counts: Counter[str] = Counter()
@@ -227,8 +229,8 @@ class _Reading:
         columns = file.columns("Image")
         if not {"id", "path"} <= columns.keys():
             raise LibraryError(
-                f"Library {source.library!r}: {source.file} is no database of DiffusionToolkit: it has no table Image"
-                " with Id and Path. Name the program's diffusion-toolkit.db."
+                f"Library {source.library!r}: {source.file} is not a database of DiffusionToolkit: it has no table"
+                " Image with Id and Path. Name the program's diffusion-toolkit.db."
             )
         self.lacking = [f"Image.{name}" for name in _Row._fields if name.lower() not in columns]
         self.lacking += [name for name in _NAMES if not file.columns(name)]
@@ -402,7 +404,7 @@ def _write_images(connection: psycopg.Connection, library: str) -> int:
     # Nothing else of them goes by itself: vectors, prints and made tags are kept apart from the images.
     connection.execute("DELETE FROM lorads.vectors WHERE library = %s AND image_id = ANY(%s)", [library, gone])
     connection.execute("DELETE FROM lorads.prints WHERE library = %s AND image_id = ANY(%s)", [library, gone])
-    made_tags.forget_made(connection, library, gone)
+    made_tags.delete_model_tags(connection, library, gone)
     connection.execute(_STEP_ASIDE, name)
     return len(gone) + connection.execute(_IMAGES, name).rowcount
 

@@ -150,7 +150,7 @@ def read_path_map(table: Table) -> PathMap:
         rule = PathRule(_stripped(there), _here(table, there))
         if not (_WINDOWS.match(there) or there.startswith("/")):
             raise SettingsError(
-                f"{table.source}: [{table.where.rstrip('.')}] has {there!r}, which is no absolute path: write the"
+                f"{table.source}: [{table.where.rstrip('.')}] has {there!r}, which is not an absolute path: write the"
                 f" folder as the library writes it, e.g. {_EXAMPLE}, Windows paths in 'single quotes'."
             )
         if rule.beginning in rules:

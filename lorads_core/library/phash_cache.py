@@ -1,4 +1,4 @@
-"""The prints of images: from the store where their files are still the same, else read from the files and kept."""
+"""Perceptual hashes (pHash) of images: from the store where their files are unchanged, else computed and stored."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import ImageError
-from ..images.files import shown, translated
-from ..images.phash import read_print
+from ..images.files import os_error_reason, printable_path
+from ..images.phash import read_phash
 from ..model import Problem, no_progress
-from ..store.phash import KnownPrint, known_prints, write_prints
+from ..store.phash import StoredHash, read_hashes, write_hashes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +30,7 @@ ImageKey = tuple[str, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Prints:
+class HashReport:
     """Prints by library and image id; ``flat`` pictures have none that would mean anything, ``problems`` no file."""
 
     by_key: dict[ImageKey, int] = field(default_factory=dict[ImageKey, int])
@@ -38,10 +38,10 @@ class Prints:
     problems: list[Problem] = field(default_factory=list[Problem])
 
 
-def prints(store: Store, records: Sequence[ImageRecord], progress: Progress = no_progress) -> Prints:
+def image_hashes(store: Store, records: Sequence[ImageRecord], progress: Progress = no_progress) -> HashReport:
     """Return the prints of images of any libraries; one problem for each whose file cannot be read.
 
-    What was read is kept chunk by chunk, so that a run that is cut off goes on from there.
+    What was read is stored chunk by chunk, so that a run that is cut off goes on from there.
 
     Raises:
         StoreError: the store cannot be read or written.
@@ -49,7 +49,7 @@ def prints(store: Store, records: Sequence[ImageRecord], progress: Progress = no
     by_library: defaultdict[str, list[ImageRecord]] = defaultdict(list)
     for record in records:
         by_library[record.library].append(record)
-    found = Prints()
+    found = HashReport()
     done = 0
     with ThreadPoolExecutor(min(16, os.cpu_count() or 2)) as pool:
         for library, of_library in by_library.items():
@@ -61,38 +61,40 @@ def prints(store: Store, records: Sequence[ImageRecord], progress: Progress = no
     return found
 
 
-def _chunk(store: Store, library: str, chunk: Sequence[ImageRecord], pool: ThreadPoolExecutor, found: Prints) -> None:
+def _chunk(
+    store: Store, library: str, chunk: Sequence[ImageRecord], pool: ThreadPoolExecutor, found: HashReport
+) -> None:
     with store.connection() as connection:
-        known = known_prints(connection, library, [record.id for record in chunk])
-    fresh: dict[int, KnownPrint] = {}
+        known = read_hashes(connection, library, [record.id for record in chunk])
+    fresh: dict[int, StoredHash] = {}
     before = [known.get(record.id) for record in chunk]
     for record, outcome in zip(chunk, pool.map(_read, chunk, before), strict=True):
         key = library, record.id
         if isinstance(outcome, Problem):
             found.problems.append(outcome)
             continue
-        if outcome.print == _FLAT:
+        if outcome.phash == _FLAT:
             found.flat.add(key)
         else:
-            found.by_key[key] = outcome.print
+            found.by_key[key] = outcome.phash
         if outcome is not known.get(record.id):
             fresh[record.id] = outcome
     if fresh:
         with store.connection() as connection:
-            write_prints(connection, library, fresh)
+            write_hashes(connection, library, fresh)
 
 
-def _read(record: ImageRecord, known: KnownPrint | None) -> KnownPrint | Problem:
+def _read(record: ImageRecord, known: StoredHash | None) -> StoredHash | Problem:
     """Return the print of a picture, or why there is none; run in a worker thread, so nothing is raised."""
     try:
         there = Path(record.path).stat()
         if known and (known.path, known.file_size, known.mtime_ns) == (record.path, there.st_size, there.st_mtime_ns):
             return known
-        value = read_print(record.path)
+        value = read_phash(record.path)
     except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: a path that no system could have
-        return Problem("warning", "missing-file", _MISSING, shown(record.path))
+        return Problem("warning", "missing-file", _MISSING, printable_path(record.path))
     except OSError as error:
-        return Problem("warning", "unreadable", str(translated(record.path, error)), shown(record.path))
+        return Problem("warning", "unreadable", str(os_error_reason(record.path, error)), printable_path(record.path))
     except ImageError as error:
-        return Problem("warning", "unreadable", str(error), shown(record.path))
-    return KnownPrint(record.path, there.st_size, there.st_mtime_ns, _FLAT if value is None else value)
+        return Problem("warning", "unreadable", str(error), printable_path(record.path))
+    return StoredHash(record.path, there.st_size, there.st_mtime_ns, _FLAT if value is None else value)

@@ -1,4 +1,4 @@
-"""A library whose images, tags, captions and groups are relations of a PostgreSQL: how each question is asked of them.
+"""A library whose images, tags, captions and groups are relations of a PostgreSQL: one query per question.
 
 Every kind of library is one of these; it says where its relations are and how to reach them, nothing more.
 """
@@ -113,7 +113,7 @@ class RelationalLibrary:
             return dict(connection.execute(query, [list(ids)]).fetchall())
 
     def tag_counts(self, ids: Sequence[int]) -> Sequence[TagCount]:
-        """Return how many of these images have each tag, whoever gave it, the most frequent first."""
+        """Return how many of these images have each tag, whatever its source, the most frequent first."""
         query = sql.SQL(
             "SELECT tag, count(DISTINCT image_id), bool_or(source LIKE '%%:character') FROM ({}) AS tags"
             " WHERE image_id = ANY(%s) GROUP BY tag ORDER BY 2 DESC, 1"

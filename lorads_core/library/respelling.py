@@ -1,4 +1,4 @@
-"""Known images whose path is spelled anew: other case or Unicode form (NFC, NFD) of the same file; none is doubled.
+"""Renames of known images whose path has another spelling now: case or Unicode form (NFC, NFD) of the same file.
 
 An index made as ``~/pictures`` is brought to ``~/Pictures`` where the file system takes both for one folder.
 """

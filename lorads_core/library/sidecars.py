@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING
 
 from ..errors import CaptionError
 from ..model import Caption, Tag
-from ..system.files import reason
+from ..system.files import file_error_reason
 from ..tags import is_tag_list, parse_tag_list
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 LARGEST = 1_000_000
-"""Bytes; what is longer is no caption."""
+"""Bytes; what is longer is not a caption."""
 
 
 @dataclass(frozen=True, slots=True)
 class SidecarRule:
-    """Which source a sidecar's text is from, by suffix: as what it can be asked for later."""
+    """Which source a sidecar's text is from, by suffix: the name to request it by later."""
 
     sources: tuple[tuple[str, str], ...] = ((".txt", "sidecar"), (".caption", "joycaption"))
 
@@ -56,7 +56,7 @@ def _read_text(path: Path) -> str:
         with path.open("rb") as file:
             data = file.read(LARGEST + 1)
     except OSError as error:
-        raise CaptionError(f"{path} cannot be read: {reason(error)}.") from error
+        raise CaptionError(f"{path} cannot be read: {file_error_reason(error)}.") from error
     if len(data) > LARGEST:
         raise CaptionError(f"{path} has over {LARGEST:,} bytes, too long for a caption: shorten or remove it.")
     # Windows editors mark UTF-16 so; anything else must be UTF-8, guessing would write mojibake into captions.

@@ -1,4 +1,4 @@
-"""SQLite files of other programs: opened to be read while those write, their faults told, their values made safe.
+"""SQLite files of other programs: opened read-only while those write, with errors translated and values validated.
 
 It knows no table by name. SQLite's columns hold whatever was put into them, in whatever encoding: so each value is
 looked at when it is read.
@@ -30,7 +30,7 @@ _LARGEST_FLOAT = 3e38  # of PostgreSQL's type real
 
 # By what SQLite says; its texts are the same in every version since 3.7, and Python 3.10 gives nothing else.
 _FAULTS = (
-    ("not a database", "is no SQLite database, or is encrypted: name the program's own file"),
+    ("not a database", "is not an SQLite database, or is encrypted: name the program's own file"),
     ("malformed", "is damaged: let the program restore a backup of it"),
     ("locked", "is being written to by another program, and stays so: try again when that has finished"),
     ("unable to open", "cannot be opened: give this user the right to read it and its folder"),
@@ -62,8 +62,8 @@ class SqliteFile:
 
 
 @contextmanager
-def opened(path: Path, library: str, patience: float = 10.0) -> Generator[SqliteFile]:
-    """Open a file to be read in one transaction, waiting at most ``patience`` seconds for whoever writes to it.
+def open_sqlite(path: Path, library: str, patience: float = 10.0) -> Generator[SqliteFile]:
+    """Open a file to read it in one transaction, waiting at most ``patience`` seconds while others write to it.
 
     Raises:
         LibraryError: the file is no database, is encrypted, damaged or locked, or cannot be opened or read.
@@ -133,12 +133,12 @@ def fingerprint(path: Path) -> tuple[int, int] | None:
     except FileNotFoundError:
         return None
     if not stat.S_ISREG(facts.st_mode):
-        raise IsADirectoryError("it is no file")
+        raise IsADirectoryError("it is not a file")
     return facts.st_size, facts.st_mtime_ns
 
 
 def as_text(value: object) -> str:
-    """Return a value as text that PostgreSQL takes: without NUL, with a mark for what is no UTF-8; empty for None."""
+    """Return a value as text that PostgreSQL takes: without NUL, with a mark for what is not UTF-8; empty for None."""
     if not value and value != 0:
         return ""
     text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
@@ -146,7 +146,7 @@ def as_text(value: object) -> str:
 
 
 def as_path(value: object, longest: int) -> str:
-    """Return a path, empty where it is none that can be kept: no UTF-8, with a NUL, too long in bytes."""
+    """Return a path, empty where it cannot be stored: not UTF-8, with a NUL, too long in bytes."""
     if not isinstance(value, bytes) or b"\0" in value or len(value) > longest:
         return ""
     try:

@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from ..errors import LibraryError
-from ..images.files import shown
+from ..images.files import printable_path
 from ..system.files import read_text
 from ..system.links import is_link, walk
 from ..system.names import true_path
@@ -23,7 +23,7 @@ def real_folder(folder: Path) -> Path:
     """Return the real path of a folder that can be read, as the file system spells it.
 
     Raises:
-        LibraryError: it is missing, no folder, cannot be read, or has a name that is no text.
+        LibraryError: it is missing, no folder, cannot be read, or has a name that is not text.
     """
     if not is_text(str(folder)):
         raise LibraryError("The folder's name is not valid UTF-8: rename it.")
@@ -34,7 +34,7 @@ def real_folder(folder: Path) -> Path:
         raise LibraryError(f"The folder {folder} cannot be reached: give this user the right to read it.") from error
     except (OSError, RuntimeError, ValueError) as error:
         raise LibraryError(
-            f"The folder {shown(folder)} is not there: check the spelling, or connect its drive."
+            f"The folder {printable_path(folder)} is not there: check the spelling, or connect its drive."
         ) from error
     if not is_folder:
         raise LibraryError(f"{folder} is a file: give the folder that holds it.")
@@ -62,10 +62,10 @@ def count_pictures(root: str) -> int:
     return count
 
 
-def is_left_out(folder: str, names: list[str]) -> bool:
+def is_own_output(folder: str, names: list[str]) -> bool:
     """Tell our own exports, where they are built and what is trained from them: copies of what is indexed elsewhere."""
     name = os.path.basename(folder)  # noqa: PTH119 - a Path for each of many folders is slow
-    if name == STAGING or (name.endswith(OUTPUT) and is_left_out(folder.removesuffix(OUTPUT), [MANIFEST])):
+    if name == STAGING or (name.endswith(OUTPUT) and is_own_output(folder.removesuffix(OUTPUT), [MANIFEST])):
         return True
     return MANIFEST in names and _is_manifest(Path(folder, MANIFEST))
 
@@ -95,7 +95,7 @@ def folder_mark(folder: Path) -> str:
     """
     mark = hashlib.sha256()
     for base, below, files in walk(real_folder(folder)):
-        if is_left_out(base, files):
+        if is_own_output(base, files):
             below.clear()
             continue
         below.sort()

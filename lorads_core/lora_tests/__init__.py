@@ -1,1 +1,1 @@
-"""A trained LoRA put to the test: what is drawn with it, how that is scored and laid out, and what is kept of it."""
+"""A trained LoRA put to the test: what is drawn with it, how that is scored and laid out, and the stored results."""

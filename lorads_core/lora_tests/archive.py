@@ -1,6 +1,6 @@
-"""Tests kept with the run that they are of, each whole in a folder of its own: a sheet and its scores; no database.
+"""Archive of a run's LoRA tests: each in a folder of its own, with a sheet and its scores.
 
-They lie in the run's folder under ``tests/0001/`` and so on. The newest hundred of a run are kept.
+They lie in the run's folder under ``tests/0001/`` and so on. The newest hundred of a run stay.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _SCORE_FIELDS = frozenset(field.name for field in fields(Score))
 
 
 @dataclass(frozen=True, slots=True)
-class About:
+class ArchiveInfo:
     """What a test was made with: ``space`` names the image encoder, empty where nothing was scored.
 
     Likeness can be compared between tests of the same space and training set. ``graph`` is the ComfyUI graph that drew
@@ -48,8 +48,8 @@ class About:
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
-    """A test as it was kept; ``version`` is the hash of the export's manifest, ``at`` is UTC."""
+class SavedTest:
+    """A test as it was saved; ``version`` is the hash of the export's manifest, ``at`` is UTC."""
 
     folder: Path
     title: str
@@ -60,8 +60,8 @@ class Trial:
     scores: tuple[Score, ...]
 
 
-def keep(run: Run, picture: Image.Image, found: Sequence[Score], about: About) -> Path:
-    """Keep a test with its run, and return its folder; it appears when it is whole.
+def save_test(run: Run, picture: Image.Image, found: Sequence[Score], about: ArchiveInfo) -> Path:
+    """Save a test with its run, and return its folder; it appears when it is whole.
 
     Raises:
         TrainerError: the run's folder is gone or cannot be written.
@@ -70,13 +70,13 @@ def keep(run: Run, picture: Image.Image, found: Sequence[Score], about: About) -
     staging = tests / f".{uuid4().hex}"
     try:
         if not run.folder.is_dir():
-            raise TrainerError(f"The test cannot be kept: the run's folder {run.folder} is gone.")
+            raise TrainerError(f"The test cannot be saved: the run's folder {run.folder} is gone.")
         staging.mkdir(parents=True)
         save_png(picture, staging / SHEET)
         (staging / RESULTS).write_text(_results(run, found, about), encoding="utf-8")
         place = _published(staging, tests)
     except OSError as error:
-        raise TrainerError(f"The test cannot be kept in {tests}: {files.reason(error)}.") from error
+        raise TrainerError(f"The test cannot be saved in {tests}: {files.file_error_reason(error)}.") from error
     finally:
         files.remove_tree_if_possible(staging)
     with suppress(OSError):
@@ -85,7 +85,7 @@ def keep(run: Run, picture: Image.Image, found: Sequence[Score], about: About) -
     return place
 
 
-def _results(run: Run, found: Sequence[Score], about: About) -> str:
+def _results(run: Run, found: Sequence[Score], about: ArchiveInfo) -> str:
     graph = about.graph if len(json.dumps(about.graph, default=str)) <= _LARGEST_GRAPH else None
     values = {
         "title": about.title,
@@ -101,7 +101,7 @@ def _results(run: Run, found: Sequence[Score], about: About) -> str:
 
 
 def _published(staging: Path, tests: Path) -> Path:
-    """Give a test the next number; where somebody else takes it first, the one after."""
+    """Give a test the next number; where another process takes it first, the one after."""
     for _ in range(_TRIES):
         last = _numbered(tests)
         place = tests / f"{int(last[-1].name) + 1 if last else 1:04}"
@@ -110,7 +110,7 @@ def _published(staging: Path, tests: Path) -> Path:
         except FileExistsError:
             continue
         return place
-    raise TrainerError(f"The test cannot be kept in {tests}: others are writing there all the time. Try again.")
+    raise TrainerError(f"The test cannot be saved in {tests}: others are writing there all the time. Try again.")
 
 
 def _numbered(tests: Path) -> list[Path]:
@@ -119,7 +119,7 @@ def _numbered(tests: Path) -> list[Path]:
     return sorted(found, key=lambda each: int(each.name))
 
 
-def kept(run: Run) -> list[Trial]:
+def list_tests(run: Run) -> list[SavedTest]:
     """Return the tests of a run, the newest first; one that cannot be read is left out."""
     tests = run.folder / _TESTS
     if not tests.is_dir():
@@ -128,7 +128,7 @@ def kept(run: Run) -> list[Trial]:
     return [trial for trial in found if trial]
 
 
-def _read(folder: Path) -> Trial | None:
+def _read(folder: Path) -> SavedTest | None:
     try:
         values = cast("dict[str, Any]", json.loads(files.read_text(folder / RESULTS)))
         scores = tuple(_score(each) for each in values["scores"])
@@ -136,7 +136,7 @@ def _read(folder: Path) -> Trial | None:
         texts = {name: str(values[name]) for name in ("title", "dataset", "version", "space")}
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return Trial(folder=folder, at=at, scores=scores, **texts)
+    return SavedTest(folder=folder, at=at, scores=scores, **texts)
 
 
 def _score(values: dict[str, Any]) -> Score:

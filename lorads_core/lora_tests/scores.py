@@ -1,10 +1,9 @@
-"""How the pictures of a test do: scored by their vectors, laid out on a sheet, told in words; nothing is kept here."""
+"""Scores of a LoRA test's pictures by their vectors, and the sheet and text that show them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from itertools import groupby
-from statistics import fmean
 from typing import TYPE_CHECKING
 
 from ..errors import SettingsError
@@ -83,7 +82,7 @@ def unscored(labels: Sequence[str], count: int, prompts: Sequence[str] = ()) -> 
     ]
 
 
-def scored(
+def score_pictures(
     found: Sequence[Score],
     pictures: NDArray[float32],
     training: NDArray[float32] | None = None,
@@ -159,8 +158,8 @@ def _mark(score: Score) -> str:
     return _CONTROL if score.is_control else ""
 
 
-def told(found: Sequence[Score]) -> str:
-    """Return scores as text, with a warning for what was learnt by heart."""
+def format_scores(found: Sequence[Score]) -> str:
+    """Return scores as text, with a warning for what was memorised."""
     lines = [", ".join(_lines(score)) for score in found]
     lines += [
         f"warning: {score.name} is all but the training image {score.nearest} ({score.nearest_cosine:.3f}): train"
@@ -169,26 +168,3 @@ def told(found: Sequence[Score]) -> str:
         if score.is_memorised and score.label != BASE
     ]
     return "\n".join(lines)
-
-
-def in_short(found: Sequence[Score]) -> str:
-    """Return what a test says of its LoRAs in one line, so that tests can be compared: means, the controls' beside."""
-    tested = [score for score in found if not score.is_control]
-    parts = [f"{len(tested)} picture{'s' if len(tested) != 1 else ''}"]
-    if mean := _mean([score.likeness for score in tested]):
-        beside = [
-            f"{control} {of_control}"
-            for control in CONTROLS
-            if (of_control := _mean([score.likeness for score in found if score.label == control]))
-        ]
-        parts.append(f"like the training set {mean}" + (f" ({', '.join(beside)})" if beside else ""))
-    if mean := _mean([score.drift for score in tested]):
-        parts.append(f"drift {mean}")
-    if learnt := sum(score.is_memorised for score in tested):
-        parts.append(f"{learnt} learnt by heart")
-    return ", ".join(parts)
-
-
-def _mean(values: Sequence[float | None]) -> str:
-    known = [value for value in values if value is not None]
-    return f"{fmean(known):.3f}" if known else ""

@@ -1,4 +1,4 @@
-"""The vectors of a training set, to score pictures against: from the store, or made now; none is kept."""
+"""The vectors of a training set, to score pictures against: from the store, or computed now."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from ..model import no_progress
 from ..store.vectors import find_table, read_vectors
-from ..vision.batches import Feed
+from ..vision.batches import BatchFeed
 from ..workflow.dataset import open_library
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ..model import DatasetImage, Problem, Progress
     from ..settings import Settings
     from ..store.connect import Store
-    from ..vision.batches import Fitted
+    from ..vision.batches import PreparedImage
     from ..vision.encoders import Embedder
 
 
@@ -44,10 +44,10 @@ def training_set(
     """Return the vectors of images in the encoder's space.
 
     What the library was embedded with by the same encoder is taken from the store. The rest is embedded as
-    ("training", done, total), and not kept: a test changes nothing that later queries would answer otherwise.
+    ("training", done, total), and not stored: a test changes nothing that later queries would answer otherwise.
 
     Raises:
-        LibraryError: a library cannot be asked.
+        LibraryError: a library cannot be queried.
         SettingsError: a library is not in the settings any more.
     """
     names: dict[str, dict[int, str]] = defaultdict(dict)
@@ -84,11 +84,11 @@ def _embedded(
     made: list[int] = []
     vectors: list[NDArray[float32]] = []
 
-    def take(batch: Sequence[Fitted]) -> Sequence[Problem]:
+    def take(batch: Sequence[PreparedImage]) -> Sequence[Problem]:
         made.extend(each.image_id for each in batch)
         vectors.append(encoder.embed([each.picture for each in batch]))
         return ()
 
     if ids:
-        Feed(open_library(store, settings, library), encoder, "training", progress, {}, take).run(ids)
+        BatchFeed(open_library(store, settings, library), encoder, "training", progress, {}, take).run(ids)
     return made, vectors

@@ -63,12 +63,12 @@ def strengths(text: str) -> list[float]:
     return list(dict.fromkeys(found))
 
 
-def of_runs(runs: Sequence[Run], epochs: str) -> list[list[Candidate]]:
+def candidates_of_runs(runs: Sequence[Run], epochs: str) -> list[list[Candidate]]:
     """Return the LoRAs to test of each run; with several, labels say which run.
 
     Args:
         runs: the same one twice counts once.
-        epochs: ``last``, ``all``, or parts of file names by comma.
+        epochs: ``last``, ``all``, or comma-separated parts of file names.
 
     Raises:
         TrainerError: a run has no LoRA yet, or none of that name.
@@ -108,11 +108,11 @@ def _epoch(run: Run, name: str) -> str:
     return name.rsplit("/", 1)[-1].removesuffix(_SUFFIX).removeprefix(run.name).strip("-_ ") or name
 
 
-def of_files(named: Iterable[tuple[str, Path]]) -> list[Candidate]:
+def candidates_of_files(named: Iterable[tuple[str, Path]]) -> list[Candidate]:
     """Return LoRAs by their names and files, such as one that ComfyUI's own trainer has saved.
 
     Raises:
-        TrainerError: a file is no whole safetensors file.
+        TrainerError: a file is not a whole safetensors file.
     """
     return [Candidate(file, name.removesuffix(_SUFFIX), _trigger_in(file)) for name, file in dict(named).items()]
 
@@ -152,25 +152,25 @@ def variants(
         for weight in weights
     ]
     if len(found) > _MOST:
-        raise SettingsError(f"That are {len(found)} pictures: choose fewer epochs or strengths, {_MOST} at most.")
+        raise SettingsError(f"There are {len(found)} pictures: choose fewer epochs or strengths, {_MOST} at most.")
     return found
 
 
 def _controls(first: Candidate, loras: Sequence[Candidate], weight: float, prompt: str) -> Iterator[Variant]:
     said = prompt.replace(TRIGGER, first.trigger)
     yield Variant(BASE, said)
-    without = without_words(said, (lora.trigger for lora in loras))
+    without = remove_triggers(said, (lora.trigger for lora in loras))
     if without != _tidy(said):
         yield Variant(NO_TRIGGER, without, first.file, weight)
 
 
 def trigger_of(run: Run) -> str:
-    """Return the words that call what a run has trained, by comma."""
+    """Return the trigger words of a run, comma-separated."""
     return files.read_order(run.folder).trigger
 
 
-def without_words(prompt: str, triggers: Iterable[str]) -> str:
-    """Return a prompt without triggers (each one or more words by comma), and without the commas left over."""
+def remove_triggers(prompt: str, triggers: Iterable[str]) -> str:
+    """Return a prompt without triggers (each one or more comma-separated words), and without the commas left over."""
     for word in dict.fromkeys(word for trigger in triggers for word in trigger.split(", ") if word):
         prompt = re.sub(rf"(?<!\w){re.escape(word)}(?!\w)", "", prompt, flags=re.IGNORECASE)
     return _tidy(prompt)
@@ -185,7 +185,7 @@ def check_file(file: Path) -> None:
     """Refuse a LoRA file that is cut off; of other formats than safetensors nothing is known before it is loaded.
 
     Raises:
-        TrainerError: it is no whole safetensors file.
+        TrainerError: it is not a whole safetensors file.
     """
     if file.suffix.lower() == _SUFFIX:
         read_header(file)

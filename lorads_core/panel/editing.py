@@ -41,7 +41,7 @@ class WriteResult:
     label: str
     keys: Sequence[ImageKey]
     was: str
-    steps: captions.NextSteps
+    steps: captions.UndoState
 
     @property
     def answer(self) -> str:
@@ -79,7 +79,7 @@ def write_edits(state: PanelState, dataset: UUID, body: Body) -> WriteResult:
                 )
             _check_unchanged(wanted, now)
             edit = Edit(label, tuple(Change(key, now[key], after) for key, (_, after) in wanted.items()))
-            captions.keep_edit(writing.connection, dataset, edit)
+            captions.save_edit(writing.connection, dataset, edit)
         return _written(state, view, edit, writing)
 
 
@@ -122,15 +122,15 @@ class _Transaction:
         captions.lock(connection, self._dataset)
         self.was = self.revision = self._revision()
         self.is_known = self.was == view.revision
-        self.steps = captions.NextSteps(None, None)
+        self.steps = captions.UndoState(None, None)
 
     def end(self) -> None:
         """Read the revision and the undo steps after the change."""
         self.revision = self._revision()
-        self.steps = captions.next_steps(self.connection, self._dataset)
+        self.steps = captions.undo_state(self.connection, self._dataset)
 
     def _revision(self) -> str:
-        standing = datasets.standing(self.connection, self._dataset)
+        standing = datasets.dataset_state(self.connection, self._dataset)
         return standing.revision if standing else ""
 
 
@@ -171,7 +171,7 @@ def write_edit(state: PanelState, view: View, edit: Edit) -> WriteResult:
         RefusedError: 409, the dataset was changed meanwhile by another program.
     """
     with _transaction(state, view) as writing:
-        captions.keep_edit(writing.connection, view.dataset.id, edit)
+        captions.save_edit(writing.connection, view.dataset.id, edit)
     return _written(state, view, edit, writing)
 
 

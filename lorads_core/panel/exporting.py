@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..export.plan import ExportOptions
-from ..runs.read_export import kind_of
-from ..store.runs import speed as recorded_speed
+from ..runs.read_export import speed_key
+from ..store.runs import median_speed
 from ..system.paths import slug
 from ..trainers import trainer, trainers
 from ..trainers.defaults import change_config
@@ -75,7 +75,7 @@ def _buckets(plan: ExportPlan) -> list[dict[str, int]]:
 def _seconds(state: PanelState, name: str, config: TrainingConfig, steps: int | None) -> float | None:
     """Estimate the training time in seconds from earlier runs of this kind on this machine; None without any."""
     with state.store.connection() as connection:
-        speed = recorded_speed(connection, kind_of(name, config), socket.gethostname())
+        speed = median_speed(connection, speed_key(name, config), socket.gethostname())
     return speed.seconds_a_step * steps if speed and steps else None
 
 

@@ -16,7 +16,7 @@ from ..model import Dataset
 from ..networks import networks
 from ..runs.profile import read_profile
 from ..store import datasets
-from ..store.captions import image_history, next_steps
+from ..store.captions import image_history, undo_state
 from ..system.command import command
 from ..tags import canonical
 from ..trainers import trainers
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from ..model import ImageKey, Problem
     from ..runs.profile import Profile
-    from ..store.datasets import Listed
+    from ..store.datasets import DatasetSummary
     from .state import PanelState
     from .view import Row, View
 
@@ -98,9 +98,9 @@ def dataset_list(state: PanelState) -> list[dict[str, Any]]:
     ]
 
 
-def _listed(state: PanelState) -> list[Listed]:
+def _listed(state: PanelState) -> list[DatasetSummary]:
     with state.store.connection() as connection:
-        return datasets.draft_list(connection)
+        return datasets.list_datasets(connection)
 
 
 def look_ahead(state: PanelState) -> None:
@@ -114,7 +114,7 @@ def facts(state: PanelState, dataset: UUID) -> dict[str, Any]:
     """Return the facts of a dataset."""
     view = state.view(dataset)
     with state.store.connection() as connection:
-        steps = next_steps(connection, dataset)
+        steps = undo_state(connection, dataset)
     return dataset_facts(view, (steps.undo, steps.redo))
 
 

@@ -36,7 +36,9 @@ if TYPE_CHECKING:
 
     Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-WEB = Path(__file__).resolve().parents[2] / "web"
+_PACKAGE = Path(__file__).resolve().parents[1]
+_INSTALLED = _PACKAGE / "_web"  # where a wheel has it (pyproject.toml); a clone has web/ where ComfyUI wants it
+WEB = _INSTALLED if _INSTALLED.is_dir() else _PACKAGE.parent / "web"
 _PAGE = "panel/index.html"
 _TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css"}  # Windows' registry may say otherwise
 _BEAT = 15.0  # seconds between keep-alive comments, so that a page notices a dead connection

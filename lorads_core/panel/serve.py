@@ -52,7 +52,7 @@ async def serve(context: PanelContext, port: int, ready: Callable[[str], None]) 
     if not 0 <= port <= _LAST_PORT:
         raise SettingsError(f"{port} is not a valid port: use one up to {_LAST_PORT}, or 0 for a free one.")
     if not (WEB / "panel").is_dir():
-        raise SettingsError(f"The panel's page is not in {WEB}: run LoRADS from its own folder (git clone).")
+        raise SettingsError(f"The panel's page is not in {WEB}: install LoRADS again, or clone it again.")
     try:
         listening = socket.create_server((HOST, port))
     except OSError as error:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from ..settings import Settings
     from ..store.connect import Store
-    from ..store.datasets import Standing
+    from ..store.datasets import DatasetState
     from .view import View
 
 _MAX_VIEWS = 4
@@ -90,14 +90,14 @@ class PanelState:
         with lock:
             yield
 
-    def standing(self, dataset: UUID) -> Standing:
+    def standing(self, dataset: UUID) -> DatasetState:
         """Return a dataset's current revision, config and name.
 
         Raises:
             RefusedError: 404, there is no such dataset.
         """
         with self.store.connection() as connection:
-            found = datasets.standing(connection, dataset)
+            found = datasets.dataset_state(connection, dataset)
         if found is None:
             self.drop_view(dataset)
             raise not_found(f"There is no dataset {dataset}: it was removed, or belongs to another store.")

@@ -14,7 +14,7 @@ from PIL import Image
 
 from ..errors import ExportError, ImageError
 from ..images.decode import decode
-from ..images.encode import replacing
+from ..images.encode import atomic_writer
 from ..images.files import open_regular
 from ..system.files import remove_if_possible
 
@@ -91,7 +91,7 @@ class Thumbnails:
         # A full disk makes the panel slower, but must not make its images fail.
         with suppress(OSError, ExportError):
             file.parent.mkdir(parents=True, exist_ok=True)
-            with replacing(file) as unfinished:
+            with atomic_writer(file) as unfinished:
                 unfinished.write(data)
             self._account(len(data))
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ..model import Caption, Dataset, DatasetImage, ImageKey, Problem
     from ..settings import Settings
     from ..store.connect import Store
-    from ..store.datasets import Standing
+    from ..store.datasets import DatasetState
 
 
 BUCKETS = "buckets"
@@ -65,7 +65,7 @@ class View:
         return [self.rows[key].text for key in keys if key in self.rows]
 
 
-def build_view(store: Store, settings: Settings, standing: Standing, rejected: frozenset[ImageKey]) -> View:
+def build_view(store: Store, settings: Settings, standing: DatasetState, rejected: frozenset[ImageKey]) -> View:
     """Build the view of a dataset from the store.
 
     Raises:
@@ -86,7 +86,7 @@ def build_view(store: Store, settings: Settings, standing: Standing, rejected: f
     )
 
 
-def config_of(standing: Standing) -> TrainingConfig:
+def config_of(standing: DatasetState) -> TrainingConfig:
     """Return the training config of a dataset's last export, with the base model of its captions.
 
     Without an export it is the default config.
@@ -100,7 +100,7 @@ def config_mark(config: TrainingConfig) -> str:
     return f"{zlib.crc32(repr(config).encode()):08x}"
 
 
-def reuse_if_current(view: View, standing: Standing) -> View | None:
+def reuse_if_current(view: View, standing: DatasetState) -> View | None:
     """Return the view if it is current, with the config of a newer export; None if more has changed."""
     config = config_of(standing)
     if view.revision != standing.revision or view.config.base_model != config.base_model:

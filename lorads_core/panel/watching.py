@@ -14,14 +14,14 @@ from .view import config_mark, config_of
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from ..store.datasets import Standing
+    from ..store.datasets import DatasetState
     from .events import Event
     from .state import PanelState
 
 _INTERVAL = 2.0  # seconds between polls
 
 
-def edited_event(standing: Standing) -> Event:
+def edited_event(standing: DatasetState) -> Event:
     """Return the event with a dataset's current revision; a page that shows it ignores the event."""
     return {"kind": "edited", "revision": standing.revision, "config": config_mark(config_of(standing))}
 
@@ -79,8 +79,8 @@ class Watch:
                 run.id: {"kind": "run", "run": run_json(run)} for run in training.runs(store)
             }
             with store.connection() as connection:
-                standings = {each: datasets.standing(connection, each) for each in watched}
-                seen[None] = {"kind": "datasets", "names": datasets.draft_names(connection)}
+                standings = {each: datasets.dataset_state(connection, each) for each in watched}
+                seen[None] = {"kind": "datasets", "names": datasets.dataset_names(connection)}
         except LoradsError:
             return {}
         return seen | {each: edited_event(standing) for each, standing in standings.items() if standing}

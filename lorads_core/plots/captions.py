@@ -46,7 +46,7 @@ _EASTERN = (
 )  # fmt: skip
 
 
-class Tag(NamedTuple):
+class TagBar(NamedTuple):
     """A tag, and how many captions of each set hold it."""
 
     name: str
@@ -54,7 +54,7 @@ class Tag(NamedTuple):
     regularization: int
 
 
-class Source(NamedTuple):
+class SourceBar(NamedTuple):
     """A source of captions, and how many of each set come from it."""
 
     name: str
@@ -64,12 +64,12 @@ class Source(NamedTuple):
 
 def caption_plot(
     *,
-    tags: Sequence[Tag],
+    tags: Sequence[TagBar],
     tagged: tuple[int, int],
     lengths: tuple[Counts, Counts],
     unit: str,
     limits: Sequence[int],
-    sources: Sequence[Source],
+    sources: Sequence[SourceBar],
     title: str,
 ) -> Image.Image:
     """Return a picture of 1200 × 800 pixels; of each pair the first is the training images', the second the others'.
@@ -120,7 +120,7 @@ def _text(figure: Figure, x: float, y: float, words: str, size: float, colour: s
 # Tags
 
 
-def _tags(axes: Axes, tags: Sequence[Tag], tagged: tuple[int, int], known: int) -> None:
+def _tags(axes: Axes, tags: Sequence[TagBar], tagged: tuple[int, int], known: int) -> None:
     _bare(axes)
     _heading(axes, f"the {len(tags)} most frequent of {known:,} tags" if known > len(tags) else "tags")
     if not tags or not any(tagged):
@@ -210,7 +210,7 @@ def _columns(counts: Counts) -> tuple[NDArray[float64], NDArray[float64]]:
 
 
 def _mark(axes: Axes, drawn: Sequence[int], limits: Sequence[int]) -> None:
-    """Mark limits where they are; where all are out of sight the first is told."""
+    """Mark limits where they are; where all are out of sight the first is named."""
     last = -math.inf
     for limit in drawn:
         axes.axvline(limit, color=_LIMIT, lw=1)
@@ -242,7 +242,7 @@ def _sentences(lengths: tuple[Counts, Counts], drawn: Sequence[int]) -> str:
 # Sources
 
 
-def _sources(axes: Axes, sources: Sequence[Source]) -> None:
+def _sources(axes: Axes, sources: Sequence[SourceBar]) -> None:
     _bare(axes)
     _heading(axes, "where captions come from")
     if not sources:
@@ -252,7 +252,7 @@ def _sources(axes: Axes, sources: Sequence[Source]) -> None:
     if len(sources) > _MOST_SOURCES:
         rest = sources[_MOST_SOURCES - 1 :]
         name = f"{len(rest)} others"
-        shown[-1] = Source(name, sum(each.training for each in rest), sum(each.regularization for each in rest))
+        shown[-1] = SourceBar(name, sum(each.training for each in rest), sum(each.regularization for each in rest))
     totals = sum(each.training for each in sources), sum(each.regularization for each in sources)
     _pairs(axes, [(each.training, each.regularization) for each in shown], totals, _MOST_SOURCES)
     _names(axes, [each.name for each in shown], _SOURCE_WIDTH)

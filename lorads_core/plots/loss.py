@@ -23,7 +23,7 @@ _SMOOTHED_OVER = 25  # such a part of the points is one time constant
 _SHOWN = 0.995  # of the losses: a single spike shall not press the rest flat
 
 
-class Course(NamedTuple):
+class LossPoint(NamedTuple):
     """A training at a step; None where it has said nothing."""
 
     step: int
@@ -31,7 +31,7 @@ class Course(NamedTuple):
     learning_rate: float | None
 
 
-def loss_plot(courses: Sequence[Course], total_steps: int, title: str, note: str = "") -> Image.Image:
+def loss_plot(courses: Sequence[LossPoint], total_steps: int, title: str, note: str = "") -> Image.Image:
     """Return a picture of 900 × 450 pixels: the loss as it was said and smoothed, above it the learning rate."""
     from matplotlib.figure import Figure  # noqa: PLC0415 - heavy
 

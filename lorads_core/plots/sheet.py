@@ -13,8 +13,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from ..errors import ImageError
 from ..images.decode import decode
-from ..images.encode import replacing
-from ..images.files import shown
+from ..images.encode import atomic_writer
+from ..images.files import printable_path
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -85,7 +85,7 @@ def _thumbnail(source: str | Image.Image | None, size: int) -> Image.Image | str
     try:
         picture = decode(source, first_frame=True, shrink_to=shrink_to) if isinstance(source, str) else source
     except ImageError as error:
-        return f"It {str(error).removeprefix(shown(str(source))).strip()}"
+        return f"It {str(error).removeprefix(printable_path(str(source))).strip()}"
     return picture.resize(shrink_to(*picture.size), Image.Resampling.LANCZOS, reducing_gap=3.0)
 
 
@@ -155,5 +155,5 @@ def save_png(picture: Image.Image, path: Path) -> None:
     Raises:
         ExportError: the folder is not there or cannot be written, or the disk is full.
     """
-    with replacing(path) as file:
+    with atomic_writer(path) as file:
         picture.save(file, "PNG")

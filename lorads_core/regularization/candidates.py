@@ -1,4 +1,4 @@
-"""Candidates for regularization, the likest first: found by vectors, put through every exclusion; it picks none."""
+"""Candidates for regularization, the most similar first: found by vectors, filtered by every exclusion."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ..store.connect import Store
     from ..store.search import Hits
     from .rules import FinderRules
-    from .training_profile import Study
+    from .training_profile import TrainingProfile
 
 _FIRST_HITS = 10_000
 _MORE = 8
@@ -51,12 +51,12 @@ class Candidate:
 
 
 @dataclass
-class Pool:
+class CandidatePool:
     """Candidates as far as they have been looked at; `fill` looks at more."""
 
     store: Store
     library: Library
-    study: Study
+    profile: TrainingProfile
     rules: FinderRules
     dataset: Dataset
     candidates: list[Candidate] = field(default_factory=list[Candidate])
@@ -67,7 +67,7 @@ class Pool:
         images = (*self.dataset.training, *self.dataset.regularization)
         self._taken = {image.record.id for image in images if image.record.library == self.library.name}
         self._known = _Known.of([image.record for image in self.dataset.training])
-        excluded = (*self.rules.wanted.excluded_tags, *self.study.subject_tags)
+        excluded = (*self.rules.wanted.excluded_tags, *self.profile.subject_tags)
         self._wanted = replace(self.rules.wanted, excluded_tags=excluded, maximum_images=None, order="path")
         self.hits, self._blocks = self._search()
 
@@ -85,16 +85,16 @@ class Pool:
         few = self._few()
         with self.store.connection() as connection:
             if few is not None:
-                hits = search.nearest_among(connection, self.study.table, self.study.centres, few)
-                self.passed_over[FILTER] += self.study.total - len(hits.ids)
+                hits = search.nearest_among(connection, self.profile.table, self.profile.centres, few)
+                self.passed_over[FILTER] += self.profile.total - len(hits.ids)
             else:
                 hits = self._nearest(self._rank_of_band() + _FIRST_HITS)
         return hits, self._in_blocks(hits)
 
     def _rank_of_band(self) -> int:
         """Return about how many images are more like the training set than the band, which a search meets first."""
-        above = self.study.library >= self.study.band.highest
-        return int(_MARGIN * above.mean() * self.study.total) if len(above) else 0
+        above = self.profile.library >= self.profile.band.highest
+        return int(_MARGIN * above.mean() * self.profile.total) if len(above) else 0
 
     def _few(self) -> list[int] | None:
         """Return the ids of all that pass the filter where they are few: then no search can pass by them."""
@@ -106,7 +106,7 @@ class Pool:
     def _nearest(self, limit: int) -> Hits:
         with self.store.connection() as connection:
             return search.nearest(
-                connection, self.study.table, self.study.centres, limit, self.study.total, self.rules.way
+                connection, self.profile.table, self.profile.centres, limit, self.profile.total, self.rules.way
             )
 
     def _in_blocks(self, hits: Hits) -> Iterator[tuple[NDArray[int64], NDArray[float32]]]:
@@ -130,10 +130,10 @@ class Pool:
     def _within(self, near: NDArray[float32]) -> NDArray[np.bool_]:
         if self.rules.mode == "nearest":  # the cosine to a centre says little of that to the nearest image
             return np.ones(len(near), bool)
-        return (near >= self.study.band.lowest) & (near < self.study.band.highest)
+        return (near >= self.profile.band.lowest) & (near < self.profile.band.highest)
 
     def _past(self, lowest: float) -> bool:
-        return self.rules.mode == "centres" and lowest < self.study.band.lowest
+        return self.rules.mode == "centres" and lowest < self.profile.band.lowest
 
     def _sift(self, ids: NDArray[int64], near: NDArray[float32]) -> None:
         """Put a block through the exclusions; the vectors first, as most fall by them."""
@@ -144,7 +144,7 @@ class Pool:
         if self.rules.exclude_same_settings:
             self._keep(similarities, {i for i in similarities if not self._known.knows(records[i])}, SAME_FILE)
         clusters = self._clusters([records[i] for i in similarities])
-        others = {i for i in similarities if not clusters.get(i, set()) & self.study.clusters}
+        others = {i for i in similarities if not clusters.get(i, set()) & self.profile.clusters}
         self._keep(similarities, others, SAME_CLUSTER)
         self.candidates += [
             Candidate(records[i], like, vectors[i], min(clusters.get(i, set()), default=""))
@@ -169,9 +169,9 @@ class Pool:
         In mode "nearest" the similarities become those to the nearest training image.
         """
         with self.store.connection() as connection:
-            ids, vectors = store_vectors.read_vectors(connection, self.study.table, list(similarities))
-        band = self.study.band
-        nearest = similarity(vectors, self.study.vectors)
+            ids, vectors = store_vectors.read_vectors(connection, self.profile.table, list(similarities))
+        band = self.profile.band
+        nearest = similarity(vectors, self.profile.vectors)
         within = np.ones(len(ids), bool)
         if self.rules.mode == "nearest":
             within = (nearest >= band.lowest) & (nearest < band.highest)

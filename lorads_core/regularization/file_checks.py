@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..library.files import complete
-from ..library.phash_cache import prints
+from ..library.files import read_file_facts
+from ..library.phash_cache import image_hashes
 from ..model import Problem
-from ..vision.similarity.duplicates import SAME_PICTURE, nearest_prints
+from ..vision.similarity.duplicates import SAME_PICTURE, nearest_hashes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,8 +25,8 @@ SAME_PICTURE_AS = "the same picture as a training image or another pick"
 GONE = "files that are missing, too small or cannot be read"
 
 
-class Looks:
-    """What the files say, read when they are first asked for."""
+class FileChecks:
+    """Checks of candidates' files, read when first needed."""
 
     def __init__(self, store: Store, dataset: Dataset, rules: FinderRules, progress: Progress) -> None:
         self._store = store
@@ -49,19 +49,19 @@ class Looks:
         gone = {record.id: GONE for record in records if self._records[record.id] is None}
         if not self._rules.compare_pictures:
             return gone
-        self._look([record for record in records if record.id not in gone and record.id not in self._prints])
+        self._check_files([record for record in records if record.id not in gone and record.id not in self._prints])
         there = [record.id for record in records if self._prints.get(record.id) is not None]
         values = np.array([self._prints[image_id] for image_id in there], np.int64)
-        same = (nearest_prints(values, self._of_dataset()) <= SAME_PICTURE) | _like_former(values)
+        same = (nearest_hashes(values, self._of_dataset()) <= SAME_PICTURE) | _like_former(values)
         return gone | {image_id: SAME_PICTURE_AS for image_id, is_same in zip(there, same, strict=True) if is_same}
 
     def _find(self, records: Sequence[ImageRecord]) -> None:
-        found, _ = complete(records, self._rules.wanted.minimum_side, self._progress)
+        found, _ = read_file_facts(records, self._rules.wanted.minimum_side, self._progress)
         there = {record.id: record for record in found if _is_file(record.path)}
         self._records |= {record.id: there.get(record.id) for record in records}
 
-    def _look(self, records: Sequence[ImageRecord]) -> None:
-        found = prints(self._store, records, self._progress)
+    def _check_files(self, records: Sequence[ImageRecord]) -> None:
+        found = image_hashes(self._store, records, self._progress)
         for record in records:
             key = record.library, record.id
             if key in found.by_key or key in found.flat:
@@ -71,7 +71,7 @@ class Looks:
 
     def _of_dataset(self) -> NDArray[np.int64]:
         if self._own is None:
-            found = prints(self._store, self._known, self._progress)
+            found = image_hashes(self._store, self._known, self._progress)
             self._own = np.array(list(found.by_key.values()), np.int64)
             blind = len(self._known) - len(found.by_key)
             if blind:
@@ -94,5 +94,5 @@ def _like_former(values: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Say of each print (n) whether it is of the same picture as one before it."""
     like = np.zeros(len(values), bool)
     for n in range(1, len(values)):
-        like[n] = nearest_prints(values[n : n + 1], values[:n][~like[:n]])[0] <= SAME_PICTURE
+        like[n] = nearest_hashes(values[n : n + 1], values[:n][~like[:n]])[0] <= SAME_PICTURE
     return like

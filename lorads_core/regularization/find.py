@@ -12,10 +12,10 @@ from ..errors import LibraryError
 from ..model import DatasetImage, Problem, no_progress
 from ..vision.similarity.band import share_within
 from ..vision.similarity.picking import Candidates, Picker, scores
-from .candidates import Pool
-from .file_checks import Looks
-from .rules import Found, Likeness
-from .training_profile import study
+from .candidates import CandidatePool
+from .file_checks import FileChecks
+from .rules import FinderResult, LibrarySimilarity
+from .training_profile import profile_training_set
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ..store.connect import Store
     from .candidates import Candidate
     from .rules import FinderRules
-    from .training_profile import Study
+    from .training_profile import TrainingProfile
 
 _POOL = 4  # candidates for each pick, to choose among
 _SMALLEST_POOL = 500
@@ -52,8 +52,8 @@ def find_regularization(
     libraries: Mapping[str, Library],
     rules: FinderRules,
     progress: Progress = no_progress,
-) -> Found:
-    """Add regularization images from ``library`` to a dataset, exactly as many as asked for or a problem that says why.
+) -> FinderResult:
+    """Add regularization images from ``library`` to a dataset, exactly as many as requested or a problem that says why.
 
     ``libraries`` are those that the dataset's images are from, by name.
 
@@ -63,9 +63,9 @@ def find_regularization(
     if not dataset.training:
         raise LibraryError("The dataset has no training images to find others for: query some first.")
     count, capped = _count(dataset, rules)
-    known = study(store, library, dataset, libraries, rules)
-    pool = Pool(store, library, known, rules, dataset)
-    looks = Looks(store, dataset, rules, progress)
+    known = profile_training_set(store, library, dataset, libraries, rules)
+    pool = CandidatePool(store, library, known, rules, dataset)
+    looks = FileChecks(store, dataset, rules, progress)
     wanted = max(_POOL * count, _SMALLEST_POOL)
     while True:
         pool.fill(wanted)
@@ -78,11 +78,11 @@ def find_regularization(
         raise LibraryError(_nothing(known, passed_over))
     found = tuple(DatasetImage(looks.record(pick.candidate.record), reason=_reason(pick, known)) for pick in picks)
     near = np.array([pick.candidate.similarity for pick in picks], np.float32)
-    return Found(
+    return FinderResult(
         dataset=replace(dataset, regularization=(*dataset.regularization, *found)),
         picked=len(picks),
         wanted=count,
-        likeness=Likeness(known.library, known.own, near, known.band),
+        similarity=LibrarySimilarity(known.library, known.own, near, known.band),
         hits=pool.hits,
         passed_over={reason: number for reason, number in passed_over.most_common() if number},
         space=known.table.space.name,
@@ -104,13 +104,13 @@ def _count(dataset: Dataset, rules: FinderRules) -> tuple[int, tuple[Problem, ..
     if asked <= most:
         return asked, ()
     message = (
-        f"{asked:,} regularization images were asked for, {most:,} are picked: a trainer shows as many of them as there"
+        f"{asked:,} regularization images were requested, {most:,} are picked: a trainer shows as many of them as there"
         f" are training images × repeats ({len(dataset.training):,} × {rules.repeats}), the rest never."
     )
     return most, (Problem("info", "regularization-capped", message),)
 
 
-def _pick(pool: Pool, count: int, looks: Looks) -> tuple[list[_Pick], Counter[str]]:
+def _pick(pool: CandidatePool, count: int, looks: FileChecks) -> tuple[list[_Pick], Counter[str]]:
     """Return up to ``count`` picks whose pictures stand up to a look, and why others were refused."""
     candidates = _as_candidates(pool)
     refused: dict[int, str] = {}
@@ -122,13 +122,13 @@ def _pick(pool: Pool, count: int, looks: Looks) -> tuple[list[_Pick], Counter[st
         refused |= more
 
 
-def _as_candidates(pool: Pool) -> Candidates:
+def _as_candidates(pool: CandidatePool) -> Candidates:
     found = pool.candidates
     near = np.array([candidate.similarity for candidate in found], np.float32)
     vectors = np.stack([candidate.vector for candidate in found]) if found else np.zeros((0, 0), np.float32)
     quality = _quality([candidate.record for candidate in found])
     return Candidates(
-        scores(pool.study.band, near, quality, pool.rules.quality),
+        scores(pool.profile.band, near, quality, pool.rules.quality),
         vectors,
         [candidate.cluster for candidate in found],
     )
@@ -146,9 +146,9 @@ def _quality(records: Sequence[ImageRecord]) -> NDArray[float32]:
 
 
 def _pick_once(
-    pool: Pool, candidates: Candidates, count: int, refused: Mapping[int, str]
+    pool: CandidatePool, candidates: Candidates, count: int, refused: Mapping[int, str]
 ) -> tuple[list[_Pick], Counter[str]]:
-    picker = Picker(candidates, pool.rules.spread, pool.study.former)
+    picker = Picker(candidates, pool.rules.diversity, pool.profile.former)
     for place, candidate in enumerate(pool.candidates):
         if candidate.record.id in refused:
             picker.refuse(place)
@@ -159,7 +159,7 @@ def _pick_once(
     return picks, Counter({TWINS: picker.twins, FILLED: picker.filled})
 
 
-def _reason(pick: _Pick, known: Study) -> str:
+def _reason(pick: _Pick, known: TrainingProfile) -> str:
     record = pick.candidate.record
     said = [f"similarity {pick.candidate.similarity:.2f} ({known.band.lowest:.2f}–{known.band.highest:.2f})"]
     if record.rating is not None:
@@ -173,14 +173,14 @@ def _reason(pick: _Pick, known: Study) -> str:
     return ", ".join(said)
 
 
-def _subject(known: Study) -> tuple[Problem, ...]:
+def _subject(known: TrainingProfile) -> tuple[Problem, ...]:
     said = [*(f"tag {tag}" for tag in known.subject_tags), *(f"cluster {name}" for name in sorted(known.clusters))]
     if not said:
         return ()
     return (Problem("info", "subject", f"Left out with the training images' subject: {', '.join(said)}."),)
 
 
-def _unguarded(known: Study) -> tuple[Problem, ...]:
+def _unguarded(known: TrainingProfile) -> tuple[Problem, ...]:
     if known.band.guarded:
         return ()
     message = (
@@ -190,18 +190,18 @@ def _unguarded(known: Study) -> tuple[Problem, ...]:
     return (Problem("warning", "unguarded", message),)
 
 
-def _fewer(picked: int, wanted: int, known: Study, passed_over: Mapping[str, int]) -> tuple[Problem, ...]:
+def _fewer(picked: int, wanted: int, known: TrainingProfile, passed_over: Mapping[str, int]) -> tuple[Problem, ...]:
     if picked == wanted:
         return ()
     message = f"{picked:,} of {wanted:,} regularization images were found. {_why(known, passed_over)}"
     return (Problem("warning", "few-regularization", message),)
 
 
-def _nothing(known: Study, passed_over: Mapping[str, int]) -> str:
+def _nothing(known: TrainingProfile, passed_over: Mapping[str, int]) -> str:
     return f"No regularization image was found. {_why(known, passed_over)}"
 
 
-def _why(known: Study, passed_over: Mapping[str, int]) -> str:
+def _why(known: TrainingProfile, passed_over: Mapping[str, int]) -> str:
     """Return where the images of the library are lost, and what to change."""
     lost = "; ".join(f"{number:,} {reason}" for reason, number in Counter(passed_over).most_common() if number)
     if not len(known.library):

@@ -1,4 +1,4 @@
-"""What the Regularization Finder is asked for, and what it found; it looks nothing up."""
+"""Rules and result of the Regularization Finder."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 from ..errors import SettingsError
 from ..library.filter import DatasetFilter
-from ..store.search import WAYS, Way
-from ..vision.similarity.band import BandWish
-from ..vision.similarity.picking import Spread
+from ..store.search import SEARCH_WAYS, Way
+from ..vision.similarity.band import BandRequest
+from ..vision.similarity.picking import DiversityRules
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,11 +40,11 @@ class FinderRules:
     """
 
     count: int | None = None
-    band: BandWish = field(default_factory=BandWish)
+    band: BandRequest = field(default_factory=BandRequest)
     mode: Mode = "centres"
     wanted: DatasetFilter = field(default_factory=DatasetFilter)
     quality: float = 0.3
-    spread: Spread = field(default_factory=Spread)
+    diversity: DiversityRules = field(default_factory=DiversityRules)
     exclude_clusters: bool = True
     exclude_characters: bool = True
     exclude_same_settings: bool = True
@@ -58,19 +58,23 @@ class FinderRules:
             raise SettingsError(f"{self.count} regularization images cannot be found; ask for 1 or more.")
         if self.repeats < 1:
             raise SettingsError(f"The repeats are {self.repeats}; give 1 or more.")
-        for name, known, value in (("mode", MODES, self.mode), ("search", WAYS, self.way)):
+        for name, known, value in (("mode", MODES, self.mode), ("search", SEARCH_WAYS, self.way)):
             if value not in known:
                 raise SettingsError(f"There is no {name} {value!r}; known are: {', '.join(known)}.")
-        shares = (("quality", self.quality), ("diversity", self.spread.diversity), ("twin", self.spread.twin))
+        shares = (
+            ("quality", self.quality),
+            ("diversity", self.diversity.diversity),
+            ("twin", self.diversity.max_similarity),
+        )
         for name, share in shares:
             if not 0 <= share <= 1:
                 raise SettingsError(f"The {name} is {share}; give a number from 0 to 1.")
-        if self.spread.per_group < 0:
-            raise SettingsError(f"The most per cluster is {self.spread.per_group}; give 0 for any number, or more.")
+        if self.diversity.per_group < 0:
+            raise SettingsError(f"The most per cluster is {self.diversity.per_group}; give 0 for any number, or more.")
 
 
 @dataclass(frozen=True, slots=True)
-class Likeness:
+class LibrarySimilarity:
     """How a library lies to a training set, and the band that was searched.
 
     All are cosines: of a sample of the library (n), of the training images to each other (m), of the picks (k).
@@ -83,7 +87,7 @@ class Likeness:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FinderResult:
     """A dataset with its regularization images, each with its reason, and how they were found.
 
     ``passed_over`` counts candidates by why they were not taken.
@@ -92,7 +96,7 @@ class Found:
     dataset: Dataset
     picked: int
     wanted: int
-    likeness: Likeness
+    similarity: LibrarySimilarity
     hits: Hits
     passed_over: Mapping[str, int]
     space: str
@@ -101,7 +105,7 @@ class Found:
     @property
     def sentence(self) -> str:
         """What was found, and how."""
-        band = self.likeness.band
+        band = self.similarity.band
         lowered = ", its upper bound lowered to keep the subject out" if band.lowered else ""
         return (
             f"{self.picked:,} of {self.wanted:,} regularization images, similarity {band.lowest:.2f} to"

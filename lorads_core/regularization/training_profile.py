@@ -40,7 +40,7 @@ _FEWEST_WITH_TAG = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Study:
+class TrainingProfile:
     """A training set as it is compared with others.
 
     ``vectors`` (n, d) are those of its images that have one, ``former`` (j, d) those of its regularization images so
@@ -61,9 +61,9 @@ class Study:
     problems: tuple[Problem, ...]
 
 
-def study(
+def profile_training_set(
     store: Store, library: Library, dataset: Dataset, libraries: Mapping[str, Library], rules: FinderRules
-) -> Study:
+) -> TrainingProfile:
     """Look at a dataset's training images; ``libraries`` are those that its images are from, by name.
 
     Raises:
@@ -82,7 +82,7 @@ def study(
     nearest = _nearest_other(vectors)
     own = nearest if rules.mode == "nearest" else own_similarity(vectors, found)
     by_library = _by_library(dataset.training)
-    return Study(
+    return TrainingProfile(
         table=table,
         total=total,
         vectors=vectors,
@@ -90,7 +90,7 @@ def study(
         centres=found,
         own=own,
         library=near,
-        band=bands.settle(rules.band, near, own, nearest),
+        band=bands.resolve_band(rules.band, near, own, nearest),
         subject_tags=_subject_tags(library, libraries, by_library, ids[others], rules),
         clusters=_clusters(library, by_library.get(library.name, ())) if rules.exclude_clusters else frozenset(),
         problems=problems,

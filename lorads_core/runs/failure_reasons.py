@@ -35,18 +35,20 @@ _REASONS = (
     _reason(r"No space left on device|ENOSPC", "The disk is full: make room, and launch again."),
     _reason(
         r"(?:ModuleNotFoundError|ImportError): No module named '?([\w.]+)'?",
-        "The Python of the trainer has no module {0}: install the trainer's requirements into it, or mend `python` in"
-        " its profile.",
+        "The Python of the trainer has no module {0}: install the trainer's requirements into it, or correct `python`"
+        " in its profile.",
     ),
     _reason(
         r"can't open file '?([^']+?)'?: \[Errno 2\]",
-        "There is no {0}: mend the trainer's `folder` in its profile.",
+        "There is no {0}: correct the trainer's `folder` in its profile.",
     ),
     _reason(
         r"(?:FileNotFoundError|OSError).*?No such file or directory:? '?([^']+)'?|FileNotFoundError: (.+)",
         "A file is missing: {0}",
     ),
-    _reason(r"(?:Permission denied|PermissionError).*?'([^']+)'", "{0} may not be read or written: mend its rights."),
+    _reason(
+        r"(?:Permission denied|PermissionError).*?'([^']+)'", "{0} may not be read or written: check its permissions."
+    ),
     _reason(
         r"bitsandbytes.{0,80}(?:not installed|not found|No module|without GPU|CUDA Setup failed)|No bitsandbytes",
         "bitsandbytes is missing or does not work in the trainer's Python: install it, or choose the optimizer AdamW.",
@@ -92,7 +94,7 @@ _WINDOWS = {
 _TORN = re.compile(r"^(\[rank\d+\]:|E\d{4} .*?\])\s*")
 
 
-def reason(lines: Sequence[str], exit_code: int | None) -> str:
+def failure_reason(lines: Sequence[str], exit_code: int | None) -> str:
     """Return why a training ended, by its last lines and its exit code; never empty."""
     plain = [_TORN.sub("", line).strip() for line in lines]
     for each in _REASONS:

@@ -1,4 +1,4 @@
-"""From the lines that a trainer prints to how far it is: step, loss, speed, history; it reads no process."""
+"""From the lines that a trainer prints to how far it is: step, loss, speed, history."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Follower:
         self.rate: float | None = None
         self.points: list[Point] = []
 
-    def go_on(self, status: Status, points: list[Point]) -> None:
+    def resume(self, status: Status, points: list[Point]) -> None:
         """Begin where an earlier watcher was cut off; the time between is in no speed."""
         self.step, self.epoch, self.points = status.step, status.epoch, points
         self._began = time.monotonic() - (points[-1].seconds if points else 0)

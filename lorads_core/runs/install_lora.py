@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from .. import __version__
 from ..errors import TrainerError
-from ..system.files import reason
+from ..system.files import file_error_reason
 from ..system.paths import slug
 from .lora_file import read_lora, write_copy
 
@@ -27,14 +27,14 @@ _COPIED = "It was copied: no link can be made between these two drives"
 _DEVELOPER_MODE = ", unless Windows' Developer Mode is on (Settings, System, For developers)"
 
 
-class Offered(NamedTuple):
-    """A LoRA where ComfyUI finds it; ``message`` says what was done in another way than asked, mostly nothing."""
+class InstalledLora(NamedTuple):
+    """A LoRA where ComfyUI finds it; ``message`` says what was done in another way than requested, mostly nothing."""
 
     file: Path
     message: str = ""
 
 
-def chosen(run: Run, epoch: str = "") -> Path:
+def find_lora(run: Run, epoch: str = "") -> Path:
     """Return a LoRA file of a run: the final one, or the one of which a part of the name is given.
 
     Raises:
@@ -50,7 +50,7 @@ def chosen(run: Run, epoch: str = "") -> Path:
     return run.output / named[-1]
 
 
-def offer(
+def install_lora(
     run: Run,
     file: Path,
     folder: Path,
@@ -59,7 +59,7 @@ def offer(
     trigger: str = "",
     link: bool = False,
     without_paths: bool = False,
-) -> Offered:
+) -> InstalledLora:
     """Put a LoRA of a run into a folder of LoRAs, and return where; what lies there under its name stays.
 
     Args:
@@ -73,7 +73,7 @@ def offer(
         without_paths: leave out of the metadata where things lie on this machine.
 
     Raises:
-        TrainerError: the file is no whole LoRA, the folder cannot be written, or both a link and other metadata are
+        TrainerError: the file is not a whole LoRA, the folder cannot be written, or both a link and other metadata are
             wanted.
     """
     if link and without_paths:
@@ -84,14 +84,14 @@ def offer(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if link and (linked := _linked(file, _target(folder, stem, file, None))):
-            return Offered(linked)
+            return InstalledLora(linked)
         target = _target(folder, stem, file, added)
         write_copy(lora, target, added, without_paths=without_paths)
     except OSError as error:
-        raise TrainerError(f"The LoRA cannot be written to {folder}: {reason(error)}.") from error
+        raise TrainerError(f"The LoRA cannot be written to {folder}: {file_error_reason(error)}.") from error
     if not link:
-        return Offered(target)
-    return Offered(target, f"{_COPIED}{_DEVELOPER_MODE if sys.platform == 'win32' else ''}.")
+        return InstalledLora(target)
+    return InstalledLora(target, f"{_COPIED}{_DEVELOPER_MODE if sys.platform == 'win32' else ''}.")
 
 
 def _about(run: Run, file: Path, trigger: str) -> dict[str, str]:

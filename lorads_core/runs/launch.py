@@ -18,13 +18,13 @@ from uuid import UUID, uuid4
 from ..errors import TrainerError
 from ..model import Run
 from ..store import runs as kept
-from ..system.files import reason
+from ..system.files import file_error_reason
 from ..system.paths import RUNS, STAGING
 from ..trainers import trainer
 from . import run_folder as files
 from .output import configs_of, make_output
-from .profile import secrets_of
-from .state import failed, refreshed, start_watcher
+from .profile import secret_names
+from .state import failed_run, refresh_run, start_watcher
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,17 +33,17 @@ if TYPE_CHECKING:
 
     from ..store.connect import Store
     from .profile import Profile
-    from .read_export import Trainable
+    from .read_export import TrainableExport
 
 _CONFIGS = "config"
 """In a run's folder: copies of the export's configs that name an output of its own."""
 
 
-def launch(store: Store, profile: Profile, export: Trainable, *, again: bool = False) -> Run:
+def launch(store: Store, profile: Profile, export: TrainableExport, *, again: bool = False) -> Run:
     """Return the run of an export: the one that goes on, the one that has ended well, or a new one.
 
     Args:
-        store: where runs are kept.
+        store: where runs are stored.
         profile: the installed trainer.
         export: what to train.
         again: train it also where it was trained already; it saves into a new folder.
@@ -53,45 +53,45 @@ def launch(store: Store, profile: Profile, export: Trainable, *, again: bool = F
         SettingsError: the trainer is not where its profile says.
     """
     with store.connection() as connection:
-        there = found(connection, export)
+        there = existing_run(connection, export)
     if there and not (again and there.is_over):
         return there
     _check(profile, export)
     run = _new_run(profile, export)
     with store.connection() as connection:
-        if not kept.begin(connection, run, export.kind):
+        if not kept.insert_run(connection, run, export.speed_key):
             return _alive(connection, export)
     # From here on everybody knows of it: nobody else starts a second one.
     try:
-        run, configs = _placed(run, export)
+        run, configs = _prepare_folders(run, export)
         order, environment = _order(profile, export, run.output, configs)
         with store.connection() as connection:
-            kept.change(connection, run)
+            kept.update_run(connection, run)
         files.write_order(run.folder, order)
         start_watcher(run.folder, {"environment": environment})
     except (OSError, TrainerError) as error:
         with suppress(OSError):
             if run.folder.is_dir() and not files.claim(run.folder):
                 return run  # its watcher is at it all the same
-        why = f"{error.filename}: {reason(error)}." if isinstance(error, OSError) else str(error)
+        why = f"{error.filename}: {file_error_reason(error)}." if isinstance(error, OSError) else str(error)
         message = f"The training could not be started: {why}"
         with store.connection() as connection:
-            kept.change(connection, failed(run, message))
+            kept.update_run(connection, failed_run(run, message))
         raise TrainerError(message) from error
     return run
 
 
-def _placed(run: Run, export: Trainable) -> tuple[Run, Path]:
+def _prepare_folders(run: Run, export: TrainableExport) -> tuple[Run, Path]:
     """Make the folders of a run; return it with its output, and where the configs lie that name that."""
     run.folder.mkdir(parents=True)
     output = make_output(export.output)
     return dataclasses.replace(run, output=output), configs_of(export, output, run.folder / _CONFIGS)
 
 
-def found(connection: psycopg.Connection, export: Trainable) -> Run | None:
+def existing_run(connection: psycopg.Connection, export: TrainableExport) -> Run | None:
     """Return the run of an export that goes on or has ended well, None where there is none."""
-    for run in kept.runs_of(connection, export.manifest_hash):
-        now = refreshed(connection, run)
+    for run in kept.runs_of_export(connection, export.manifest_hash):
+        now = refresh_run(connection, run)
         if not now.is_over or (now.state == "completed" and _is_there(now)):
             return now
     return None
@@ -101,14 +101,14 @@ def _is_there(run: Run) -> bool:
     return bool(run.loras) and (run.output / run.loras[-1]).is_file()
 
 
-def _alive(connection: psycopg.Connection, export: Trainable) -> Run:
-    for run in kept.runs_of(connection, export.manifest_hash):
+def _alive(connection: psycopg.Connection, export: TrainableExport) -> Run:
+    for run in kept.runs_of_export(connection, export.manifest_hash):
         if not run.is_over:
             return run
     raise TrainerError("The training was begun and ended by another program just now: launch it again.")
 
 
-def _check(profile: Profile, export: Trainable) -> None:
+def _check(profile: Profile, export: TrainableExport) -> None:
     if profile.kind != export.trainer:
         wanted, has = trainer(export.trainer).label, trainer(profile.kind).label
         raise TrainerError(
@@ -118,8 +118,8 @@ def _check(profile: Profile, export: Trainable) -> None:
     if profile.is_remote and sys.platform == "win32":
         raise TrainerError(
             f"{profile.name!r} trains on another machine by ssh, where an export must have the very path that it has"
-            f" here, and {export.folder} is none of Linux: copy the export there and train it there, or run LoRADS in"
-            " WSL on a folder that both machines have under one path."
+            f" here, and {export.folder} is not a Linux folder: copy the export there and train it there, or run LoRADS"
+            " in WSL on a folder that both machines have under one path."
         )
     profile.check()
     trainer(profile.kind).command(export.config, export.folder, profile.accelerate)  # it may refuse the options
@@ -130,7 +130,7 @@ def _check(profile: Profile, export: Trainable) -> None:
     _check_models(profile, export)
 
 
-def _check_models(profile: Profile, export: Trainable) -> None:
+def _check_models(profile: Profile, export: TrainableExport) -> None:
     """Refuse to start what would stop after a minute of loading, for want of a file."""
     config = export.config
     if not config.checkpoint:
@@ -144,7 +144,7 @@ def _check_models(profile: Profile, export: Trainable) -> None:
             raise TrainerError(f"There is no model {file}: choose another in the training config, and export again.")
 
 
-def _new_run(profile: Profile, export: Trainable) -> Run:
+def _new_run(profile: Profile, export: TrainableExport) -> Run:
     manifest = export.manifest
     run_id = uuid4()
     return Run(
@@ -163,7 +163,9 @@ def _new_run(profile: Profile, export: Trainable) -> Run:
     )
 
 
-def _order(profile: Profile, export: Trainable, output: Path, configs: Path) -> tuple[files.Order, dict[str, str]]:
+def _order(
+    profile: Profile, export: TrainableExport, output: Path, configs: Path
+) -> tuple[files.Order, dict[str, str]]:
     """Return what to start, and with which environment."""
     chosen = trainer(profile.kind)
     training = export.manifest["training"]
@@ -180,7 +182,7 @@ def _order(profile: Profile, export: Trainable, output: Path, configs: Path) -> 
         epochs=training["epochs"],
         trigger=", ".join(export.triggers),
         reports=str(reports) if reports else "",
-        masked=secrets_of(environment),
+        masked=secret_names(environment),
         grace=profile.stop_seconds,
     )
     return order, environment

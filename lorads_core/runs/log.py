@@ -1,4 +1,4 @@
-"""What a trainer prints: split into lines, cleaned, and kept within bounds, however much it is."""
+"""What a trainer prints: split into lines, cleaned, and limited in size."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from ..system.files import READ_PATIENCE, patiently
+from ..system.files import READ_PATIENCE, retry_in_use
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 HEAD = "log.txt"
 TAILS = ("log-end.txt", "log-end-before.txt")
-"""Written in turns: none is renamed, which Windows refuses while somebody reads it."""
+"""Written in turns: none is renamed, which Windows refuses while another program reads it."""
 _MOST = 4 * 1024**2  # bytes, of the beginning and of each of the two parts of the end
 _MOST_UNWRITTEN = 1024**2  # bytes that wait while a file cannot be written
 _LONGEST = 16_384  # characters of a line
@@ -34,7 +34,7 @@ class Lines:
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._rest = ""
 
-    def fed(self, chunk: bytes, *, last: bool = False) -> list[tuple[str, bool]]:
+    def feed(self, chunk: bytes, *, last: bool = False) -> list[tuple[str, bool]]:
         """Return the lines that a chunk completes; a line without end is cut where it gets too long."""
         pieces = _END.split((self._rest + self._decoder.decode(chunk, last)).replace("\r\n", "\n"))
         *whole, self._rest = pieces
@@ -65,7 +65,7 @@ class Log:
 
     def write(self, lines: Iterable[tuple[str, bool]]) -> None:
         """Write lines, as `Lines` gives them."""
-        text = "".join(f"{line}\n" for line in self._kept(lines))
+        text = "".join(f"{line}\n" for line in self._without_progress(lines))
         data = self._unwritten + text.encode(errors="replace")
         if not data:
             return
@@ -83,7 +83,7 @@ class Log:
         self._bar_at = 0.0
         self.write([("", True)])
 
-    def _kept(self, lines: Iterable[tuple[str, bool]]) -> list[str]:
+    def _without_progress(self, lines: Iterable[tuple[str, bool]]) -> list[str]:
         kept: list[str] = []
         for line, stays in lines:
             if not stays:
@@ -127,6 +127,6 @@ def _last_bytes(path: Path, most: int) -> bytes:
             return file.read(most)
 
     try:
-        return patiently(read, READ_PATIENCE)
+        return retry_in_use(read, READ_PATIENCE)
     except OSError:
         return b""

@@ -48,7 +48,7 @@ class LoraFile:
     path: Path
     tensors: Mapping[str, Mapping[str, Any]] = field(repr=False)
     metadata: Mapping[str, str] = field(repr=False)
-    begins: int  # byte where the tensors begin
+    data_start: int  # byte where the tensors begin
 
     @property
     def ranks(self) -> frozenset[int]:
@@ -66,7 +66,7 @@ def read_lora(path: Path) -> LoraFile:
     """Read a LoRA's header and check that the file is whole.
 
     Raises:
-        TrainerError: it cannot be read, is no safetensors file, is cut off, or has no LoRA in it.
+        TrainerError: it cannot be read, is not a safetensors file, is cut off, or has no LoRA in it.
     """
     lora = read_header(path)
     if not lora.ranks:
@@ -78,18 +78,18 @@ def read_header(path: Path) -> LoraFile:
     """Read the header of a file that may be a LoRA of any kind, such as OFT, and check that the file is whole.
 
     Raises:
-        TrainerError: it cannot be read, is no safetensors file, or is cut off.
+        TrainerError: it cannot be read, is not a safetensors file, or is cut off.
     """
     try:
-        size, length, header = files.patiently(lambda: _head(path))
+        size, length, header = files.retry_in_use(lambda: _head(path))
     except OSError as error:
-        raise TrainerError(f"{path} cannot be read: {files.reason(error)}.") from error
+        raise TrainerError(f"{path} cannot be read: {files.file_error_reason(error)}.") from error
     if length > _LONGEST_HEADER or len(header) < length or not length:
-        raise TrainerError(f"{path} is no safetensors file, or is cut off ({size:,} bytes).")
+        raise TrainerError(f"{path} is not a safetensors file, or is cut off ({size:,} bytes).")
     lora = _parsed(path, header)
     ends = max((int(tensor["data_offsets"][1]) for tensor in lora.tensors.values()), default=0)
-    if size < lora.begins + ends:
-        raise TrainerError(f"{path} is cut off: {size:,} bytes of {lora.begins + ends:,}.")
+    if size < lora.data_start + ends:
+        raise TrainerError(f"{path} is cut off: {size:,} bytes of {lora.data_start + ends:,}.")
     return lora
 
 
@@ -107,9 +107,9 @@ def _parsed(path: Path, header: bytes) -> LoraFile:
         metadata = {key: str(value) for key, value in said.items()}
         sensible = all(_is_sensible(tensor) for tensor in values.values())
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise TrainerError(f"{path} is no safetensors file: its header is damaged.") from error
+        raise TrainerError(f"{path} is not a safetensors file: its header is damaged.") from error
     if not sensible:
-        raise TrainerError(f"{path} is no safetensors file: its header is damaged.")
+        raise TrainerError(f"{path} is not a safetensors file: its header is damaged.")
     return LoraFile(path, values, metadata, _LENGTH + len(header))
 
 
@@ -118,18 +118,18 @@ def _is_sensible(tensor: Mapping[str, Any]) -> bool:
     return 0 <= begin <= end and all(side >= 0 for side in tensor["shape"]) and bool(tensor["dtype"])
 
 
-def no_numbers(lora: LoraFile) -> str:
-    """Return the name of a tensor with an infinite value or one that is no number (NaN), empty where there is none.
+def find_nonfinite_tensor(lora: LoraFile) -> str:
+    """Return the name of a tensor with an infinite value or one that is NaN, empty where there is none.
 
     Types without such values, and 8-bit ones, are passed over.
     """
-    with files.patiently(lambda: lora.path.open("rb")) as file:
+    with files.retry_in_use(lambda: lora.path.open("rb")) as file:
         for name, tensor in lora.tensors.items():
             kind = _NO_NUMBERS.get(tensor["dtype"])
             if kind and math.prod(tensor["shape"]):
                 begin, end = tensor["data_offsets"]
-                file.seek(lora.begins + begin)
-                if any(_spoilt(chunk, *kind) for chunk in _chunks(file, end - begin)):
+                file.seek(lora.data_start + begin)
+                if any(_has_nonfinite(chunk, *kind) for chunk in _chunks(file, end - begin)):
                     return name
     return ""
 
@@ -140,7 +140,7 @@ def _chunks(file: Any, size: int) -> Iterator[bytes]:  # noqa: ANN401 - a file o
         size -= len(chunk)
 
 
-def _spoilt(chunk: bytes, width: int, exponent: int) -> bool:
+def _has_nonfinite(chunk: bytes, width: int, exponent: int) -> bool:
     import numpy as np  # noqa: PLC0415 - launching shall be light
 
     values = np.frombuffer(chunk, f"<u{width}", len(chunk) // width)
@@ -148,7 +148,7 @@ def _spoilt(chunk: bytes, width: int, exponent: int) -> bool:
 
 
 def write_copy(lora: LoraFile, target: Path, added: Mapping[str, str], *, without_paths: bool) -> None:
-    """Write the same tensors with more metadata to a new file; without local paths, if asked.
+    """Write the same tensors with more metadata to a new file; without local paths, if requested.
 
     A copy that is there already stays as it is: ComfyUI may have it loaded, and Windows replaces no such file.
 
@@ -159,14 +159,14 @@ def write_copy(lora: LoraFile, target: Path, added: Mapping[str, str], *, withou
     metadata = {**lora.metadata, **metadata, **added}
     header = json.dumps({_METADATA: metadata, **lora.tensors}, ensure_ascii=False, separators=(",", ":")).encode()
     header += b" " * (-len(header) % 8)  # as safetensors aligns it
-    size = lora.path.stat().st_size - lora.begins + _LENGTH + len(header)
-    if target.is_file() and files.patiently(lambda: _head(target)) == (size, len(header), header):
+    size = lora.path.stat().st_size - lora.data_start + _LENGTH + len(header)
+    if target.is_file() and files.retry_in_use(lambda: _head(target)) == (size, len(header), header):
         return
     unfinished = target.with_name(f".{target.name}.new")
     try:
-        with files.patiently(lambda: lora.path.open("rb")) as source, unfinished.open("wb") as file:
+        with files.retry_in_use(lambda: lora.path.open("rb")) as source, unfinished.open("wb") as file:
             file.write(len(header).to_bytes(_LENGTH, "little") + header)
-            source.seek(lora.begins)
+            source.seek(lora.data_start)
             shutil.copyfileobj(source, file, _CHUNK)
             file.flush()
             os.fsync(file.fileno())

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import TrainerError
-from .failure_reasons import reason
-from .lora_file import no_numbers, read_lora
+from .failure_reasons import failure_reason
+from .lora_file import find_nonfinite_tensor, read_lora
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,7 +27,7 @@ class Outcome(NamedTuple):
     loras: tuple[str, ...]
 
 
-def saved(order: Order, since: float) -> tuple[str, ...]:
+def saved_loras(order: Order, since: float) -> tuple[str, ...]:
     """Return the LoRA files that are there by now, in the order of saving; those older than ``since`` are another's."""
     output = Path(order.output)
     found: list[str] = []
@@ -49,7 +49,9 @@ def _is_of(file: Path, since: float) -> bool:
         return False
 
 
-def judge(order: Order, exit_code: int | None, lines: Sequence[str], *, since: float, stopped: bool = False) -> Outcome:
+def determine_outcome(
+    order: Order, exit_code: int | None, lines: Sequence[str], *, since: float, stopped: bool = False
+) -> Outcome:
     """Return what came of a training.
 
     Args:
@@ -57,9 +59,9 @@ def judge(order: Order, exit_code: int | None, lines: Sequence[str], *, since: f
         exit_code: the trainer's, None where nobody saw it.
         lines: the last lines that it printed.
         since: when it began, in seconds since 1970.
-        stopped: whether it was asked to stop.
+        stopped: whether a stop was requested.
     """
-    loras = saved(order, since)
+    loras = saved_loras(order, since)
     fault = _fault(order, loras)
     if exit_code == 0 and not fault:
         return Outcome("completed", "", loras)
@@ -70,7 +72,7 @@ def judge(order: Order, exit_code: int | None, lines: Sequence[str], *, since: f
     if exit_code is None:
         rest = f"and {fault}" if fault else f"though {loras[-1]} is there and sound."
         return Outcome("lost", f"Nobody saw how the trainer ended, {rest}", loras)
-    return Outcome("failed", reason(lines, exit_code), loras)
+    return Outcome("failed", failure_reason(lines, exit_code), loras)
 
 
 def _fault(order: Order, loras: Sequence[str]) -> str:
@@ -81,7 +83,7 @@ def _fault(order: Order, loras: Sequence[str]) -> str:
         return f"there is no {final} of this training in {order.output}."
     try:
         lora = read_lora(Path(order.output) / name)
-        spoilt = no_numbers(lora)
+        spoilt = find_nonfinite_tensor(lora)
     except (TrainerError, OSError) as error:
         return f"its LoRA is not sound: {error}"
     if order.rank not in lora.ranks:

@@ -18,7 +18,7 @@ from ..system import files
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from .read_export import Trainable
+    from .read_export import TrainableExport
 
 _CONFIGS = frozenset({".toml", ".json"})
 
@@ -44,7 +44,7 @@ def _is_free(folder: Path) -> bool:
     return True
 
 
-def configs_of(export: Trainable, output: Path, folder: Path) -> Path:
+def configs_of(export: TrainableExport, output: Path, folder: Path) -> Path:
     """Return where the config files lie that name ``output``: in the export, or copied into ``folder`` with that name.
 
     Only the files that name an output are copied; they name the others by whole paths.

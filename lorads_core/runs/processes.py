@@ -56,13 +56,13 @@ def _found(process: Process) -> psutil.Process | None:
 
 
 def stoppable(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return a trainer's environment in which it can be asked to end.
+    """Return a trainer's environment in which it can be interrupted.
 
     Windows can send nothing but Ctrl-Break to one group of processes (GenerateConsoleCtrlEvent: "CTRL_C_EVENT … cannot
     be limited to a specific process group"), and that ends a Python on the spot. So each Python of the trainer imports
     ``at_start/sitecustomize.py``, which makes it a KeyboardInterrupt: OneTrainer saves at that (``scripts/train.py``);
     sd-scripts ends, as it does at Ctrl-C anywhere. A Python that ignores PYTHONPATH (one with a ``._pth`` file, or
-    ``-I``) ends at once. Intel's Fortran runtime, which comes with some builds of NumPy and SciPy, must be told not to
+    ``-I``) ends at once. Intel's Fortran runtime, which comes with some builds of NumPy and SciPy, must be set not to
     end the process itself.
 
     https://learn.microsoft.com/windows/console/generateconsolectrlevent
@@ -83,7 +83,7 @@ def adopt_orphans() -> None:
             ctypes.CDLL(None, use_errno=True).prctl(_SUBREAPER, 1, 0, 0, 0)
 
 
-class Tree:
+class ProcessTree:
     """A trainer's process and all that it has started, also where its starter has ended or a session is its own."""
 
     def __init__(self, root: Process, *, with_own_children: bool) -> None:
@@ -109,7 +109,7 @@ class Tree:
                 self._seen[identity(child.pid)] = None
 
     def end(self, grace: float) -> None:
-        """End them all: asked, told, killed."""
+        """End them all: SIGINT, then SIGTERM, then kill."""
         for sent, seconds in ((GENTLE, grace), (FIRM, grace / 3)):
             if self._send(sent) and self._gone_within(seconds):
                 return

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, cast
 
 from ..errors import SettingsError, TrainerError
 from ..model import TrainingConfig
-from ..system.files import reason
+from ..system.files import file_error_reason
 from ..trainers import trainer, trainers
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Profile:
     """An installed trainer: the values of its profile, checked for their form; `check` looks at the disk.
 
     ``accelerate`` are options of ``accelerate launch``; ``prefix`` is what starts the whole command, such as ``srun``;
-    ``stop_seconds`` is how long the trainer may take to end when it is asked to. Where the prefix is ssh, ``folder``
+    ``stop_seconds`` is how long the trainer may take to end when it is interrupted. Where the prefix is ssh, ``folder``
     and ``python`` are paths of the other machine, as they were written; exports and models must lie there under the
     paths that they have here, as on a shared drive.
     """
@@ -93,7 +93,7 @@ class Profile:
         try:
             entries = os.listdir(self.folder)  # noqa: PTH208 - it is to be readable, no more
         except OSError as error:
-            raise SettingsError(f"{where} folder {self.folder} cannot be read: {reason(error)}.") from error
+            raise SettingsError(f"{where} folder {self.folder} cannot be read: {file_error_reason(error)}.") from error
         if not entries:
             raise SettingsError(f"{where} folder {self.folder} is empty: install the trainer there, or name another.")
         if not os.path.isfile(self.python):  # noqa: PTH113 - a Path's own raises without rights
@@ -107,7 +107,7 @@ def startable() -> list[str]:
     return [name for name, each in trainers().items() if each.command(TrainingConfig(), Path())]
 
 
-def secrets_of(environment: Mapping[str, str]) -> tuple[str, ...]:
+def secret_names(environment: Mapping[str, str]) -> tuple[str, ...]:
     """Return the names of those environment variables whose values nobody shall read in a log."""
     return tuple(name for name in environment if _SECRET.search(name))
 
@@ -142,7 +142,7 @@ def read_profile(named: TrainerProfile) -> Profile:
     return profile
 
 
-def home_of(settings: Settings, kind: str) -> Path | None:
+def trainer_folder(settings: Settings, kind: str) -> Path | None:
     """Return the folder of the installed trainer of a kind, None where there is none here, or several.
 
     Raises:
@@ -216,7 +216,7 @@ def _options(table: Table, where: str) -> tuple[str, ...]:
         if name in _CONFIGS:
             raise SettingsError(f"{where} accelerate: {name} is the training config's (processes, mixed precision).")
         if not _OPTION.fullmatch(name) or not isinstance(value, (str, int, float)):
-            raise SettingsError(f"{where} accelerate: {name} is no option with a plain value.")
+            raise SettingsError(f"{where} accelerate: {name} is not an option with a plain value.")
         if value is not False:
             words += [f"--{name}"] if value is True else [f"--{name}", str(value)]
     return tuple(words)
@@ -230,7 +230,7 @@ def _environment(table: Table, where: str) -> dict[str, str]:
     return cast("dict[str, str]", dict(values))
 
 
-def modules(profile: Profile, names: Sequence[str] = ("torch", "accelerate")) -> tuple[str, list[str]]:
+def missing_modules(profile: Profile, names: Sequence[str] = ("torch", "accelerate")) -> tuple[str, list[str]]:
     """Return the version of the trainer's Python, and which of these modules it has not; nothing is imported.
 
     Raises:

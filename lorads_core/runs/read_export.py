@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Trainable:
+class TrainableExport:
     """An export as it lies there, looked through: what is needed to train it."""
 
     folder: Path
@@ -45,12 +45,12 @@ class Trainable:
         return tuple(word for word in words if word)
 
     @property
-    def kind(self) -> str:
+    def speed_key(self) -> str:
         """What trains at one speed on one machine."""
-        return kind_of(self.trainer, self.config)
+        return speed_key(self.trainer, self.config)
 
 
-def kind_of(trainer: str, config: TrainingConfig) -> str:
+def speed_key(trainer: str, config: TrainingConfig) -> str:
     """Return what trains at one speed on one machine: what of a config decides how long a step takes."""
     config = settled(config)
     parts = (
@@ -61,7 +61,7 @@ def kind_of(trainer: str, config: TrainingConfig) -> str:
     return "/".join(map(str, parts))
 
 
-def read_export(folder: Path) -> Trainable:
+def read_export(folder: Path) -> TrainableExport:
     """Return what is needed to train an export.
 
     Raises:
@@ -71,9 +71,9 @@ def read_export(folder: Path) -> Trainable:
         data = files.read_bytes(folder / MANIFEST)
         manifest = parsed_manifest(data.decode())
     except (FileNotFoundError, NotADirectoryError, UnicodeDecodeError) as error:
-        raise TrainerError(f"{folder} is no export of LoRADS: export a dataset first.") from error
+        raise TrainerError(f"{folder} is not an export of LoRADS: export a dataset first.") from error
     except OSError as error:
-        raise TrainerError(f"{folder / MANIFEST} cannot be read: {files.reason(error)}.") from error
+        raise TrainerError(f"{folder / MANIFEST} cannot be read: {files.file_error_reason(error)}.") from error
     if manifest is None or "training" not in manifest:
         raise TrainerError(f"{folder} was exported by an older LoRADS, or its manifest is damaged: export it again.")
     gone = [file for file in manifest["files"] if not (folder / file).is_file()]
@@ -84,4 +84,6 @@ def read_export(folder: Path) -> Trainable:
             f"{folder} was edited since it was exported: {len(edited):,} files, e.g. {edited[0]}. Edit the dataset or"
             " the training config instead, and export again: a run is known by what was exported."
         )
-    return Trainable(folder, manifest, hashlib.sha256(data).hexdigest(), TrainingConfig.from_json(manifest["config"]))
+    return TrainableExport(
+        folder, manifest, hashlib.sha256(data).hexdigest(), TrainingConfig.from_json(manifest["config"])
+    )

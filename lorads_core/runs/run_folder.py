@@ -31,10 +31,10 @@ STOP = "stop"
 LOCK = "watcher.lock"
 """Locked by the watcher for as long as it lives."""
 TRAINER = "trainer.json"
-"""Made by the one who starts the trainer, before that; whoever finds it there starts none."""
+"""Created by the process that starts the trainer, before that; a process that finds it starts none."""
 FAULTS = "watcher.txt"
 GRACE = 15.0
-"""Seconds that a trainer has to end when it is asked to, if its profile says nothing else."""
+"""Seconds that a trainer has to end when it is interrupted, if its profile says nothing else."""
 _WRITE_PATIENCE = 0.5  # seconds: a status that cannot be written now is written at the next turn
 
 
@@ -65,7 +65,7 @@ class Order:
     ``checkpoints`` are names in ``output``, as `Trainer.checkpoints` gives them; ``rank`` is the network dim that the
     final one must have; ``trigger`` are the words that call it. ``reports`` is the trainer's own file of progress.
     ``masked`` names the environment variables whose values are in no log; ``grace`` is how many seconds the trainer
-    has to end when it is asked to.
+    has to end when it is interrupted.
     """
 
     trainer: str
@@ -178,7 +178,7 @@ def _changed(path: Path) -> float:
 def claim(folder: Path) -> bool:
     """Become the only one who may start the trainer of a run; return whether nobody was before.
 
-    Whoever gives a run up as never started claims it too: what is late then starts nothing.
+    A process that gives a run up as never started claims it too: what is late then starts nothing.
 
     Raises:
         OSError: the folder cannot be written.
@@ -231,20 +231,20 @@ def read_history(folder: Path) -> list[Point]:
         return []
 
 
-def wish_stop(folder: Path) -> None:
+def request_stop(folder: Path) -> None:
     """Ask the watcher to stop the training."""
     (folder / STOP).touch()
 
 
-def stop_is_wished(folder: Path) -> bool:
-    """Say whether somebody has asked for it."""
+def stop_requested(folder: Path) -> bool:
+    """Return whether a stop was requested."""
     return os.path.exists(folder / STOP)  # noqa: PTH110 - a Path's own raises where it cannot look
 
 
 def _write(path: Path, values: Mapping[str, object]) -> None:
     whole = path.with_suffix(".new")
     whole.write_text(json.dumps(values), encoding="utf-8")
-    files.patiently(lambda: os.replace(whole, path), _WRITE_PATIENCE)  # noqa: PTH105 - as in `files`
+    files.retry_in_use(lambda: os.replace(whole, path), _WRITE_PATIENCE)  # noqa: PTH105 - as in `files`
 
 
 def _read(path: Path) -> dict[str, Any] | None:
@@ -260,7 +260,7 @@ def _read(path: Path) -> dict[str, Any] | None:
     except UnicodeDecodeError:
         return {}
     except OSError as error:
-        raise UnreadableError(f"{path} cannot be read now: {files.reason(error)}.") from error
+        raise UnreadableError(f"{path} cannot be read now: {files.file_error_reason(error)}.") from error
     values: object = None
     with suppress(ValueError):
         values = json.loads(text)

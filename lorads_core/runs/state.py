@@ -1,4 +1,4 @@
-"""How runs stand: looked up in their folders and processes, kept in the store, waited for, stopped."""
+"""How runs stand: looked up in their folders and processes, stored, waited for, stopped."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from ..errors import ExportError, TrainerError
 from ..store import runs as kept
 from ..system.command import command
 from ..system.detached import python_command, start_detached
-from ..system.files import patiently, reason
+from ..system.files import file_error_reason, retry_in_use
 from . import run_folder as files
 from .log import tail
-from .outcome import Outcome, judge
+from .outcome import Outcome, determine_outcome
 from .processes import alive
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def start_watcher(folder: Path, words: Mapping[str, Any]) -> None:
         start_detached(watcher, cwd=folder, faults=faults, given=json.dumps(words).encode())
 
 
-def refreshed(connection: psycopg.Connection, run: Run) -> Run:
+def refresh_run(connection: psycopg.Connection, run: Run) -> Run:
     """Return a run as it stands now, and keep that.
 
     One whose watcher was cut off gets another, or its end is judged by what is there. What cannot be read just now says
@@ -66,7 +66,7 @@ def refreshed(connection: psycopg.Connection, run: Run) -> Run:
     except (files.UnreadableError, OSError):
         return run
     if now != run:
-        kept.change(connection, now)
+        kept.update_run(connection, now)
     return now
 
 
@@ -79,7 +79,7 @@ def _seen(run: Run) -> Run:
         status = files.read_status(run.folder) or status  # its last word may have come just now
         if status.ended is None:
             return _without_watcher(run, status)
-    return _as_told(run, status) if status.watcher else run
+    return _with_status(run, status) if status.watcher else run
 
 
 def _is_old(run: Run) -> bool:
@@ -96,7 +96,7 @@ def _without_status(run: Run) -> Run:
         run.folder.mkdir(parents=True, exist_ok=True)
     is_ours = not files.is_watched(run.folder) and files.claim(run.folder)
     if is_ours:
-        return failed(run, f"It was never started: {_fault(run.folder) or 'who launched it was ended'}.")
+        return failed_run(run, f"It was never started: {_fault(run.folder) or 'who launched it was ended'}.")
     # A watcher keeps its lock from before it claims the run until it ends.
     return run if files.is_watched(run.folder) else _without_watcher(run, files.rebuilt_status(run.folder))
 
@@ -115,12 +115,12 @@ def _without_watcher(run: Run, status: Status) -> Run:
         if now - _attached.get(run.folder, -_ATTACH_AGAIN) >= _ATTACH_AGAIN:
             _attached[run.folder] = now
             start_watcher(run.folder, {"attach": True})
-        return _as_told(run, status)
+        return _with_status(run, status)
     outcome = _judged(run, status)
     ended = dataclasses.replace(
         status, state=outcome.state, message=outcome.message, loras=outcome.loras, ended=status.at
     )
-    return _as_told(run, ended)
+    return _with_status(run, ended)
 
 
 def _judged(run: Run, status: Status) -> Outcome:
@@ -130,17 +130,17 @@ def _judged(run: Run, status: Status) -> Outcome:
         raise
     except TrainerError as error:
         return Outcome("lost", f"Nobody saw how the trainer ended. {error}", status.loras)
-    stopped = files.stop_is_wished(run.folder)
-    return judge(order, None, tail(run.folder), since=status.started, stopped=stopped)
+    stopped = files.stop_requested(run.folder)
+    return determine_outcome(order, None, tail(run.folder), since=status.started, stopped=stopped)
 
 
-def _as_told(run: Run, status: Status) -> Run:
+def _with_status(run: Run, status: Status) -> Run:
     names = ("state", "message", "loras", "step", "total_steps", "epoch", "loss", "seconds_a_step", "exit_code")
     ended = datetime.fromtimestamp(status.ended, timezone.utc) if status.ended else None
     return dataclasses.replace(run, ended_at=ended, **{name: getattr(status, name) for name in names})
 
 
-def failed(run: Run, message: str) -> Run:
+def failed_run(run: Run, message: str) -> Run:
     """Return a run that has ended before it began."""
     return _ended(run, "failed", message)
 
@@ -149,15 +149,15 @@ def _ended(run: Run, state: RunState, message: str) -> Run:
     return dataclasses.replace(run, state=state, message=message, ended_at=datetime.now(timezone.utc))
 
 
-def check_untrained(store: Store, folder: Path) -> None:
+def check_not_training(store: Store, folder: Path) -> None:
     """Refuse to change an export from which a trainer reads just now.
 
     Raises:
         ExportError: it is being trained.
     """
     with store.connection() as connection:
-        for run in kept.alive(connection, folder.name):
-            if run.folder.parents[2] == folder.parent and not refreshed(connection, run).is_over:
+        for run in kept.live_runs(connection, folder.name):
+            if run.folder.parents[2] == folder.parent and not refresh_run(connection, run).is_over:
                 raise ExportError(
                     f"{folder} is being trained ({run.id}), from these very files: wait for it, stop it"
                     f" ({command('stop', run.name)}), or export under another name."
@@ -168,7 +168,7 @@ def wait(store: Store, run: Run, look: Callable[[Run], None] = lambda _run: None
     """Return a run when it is over; ``look`` is called with how it stands, and may raise to wait no more."""
     while True:
         with store.connection() as connection:
-            run = refreshed(connection, run)
+            run = refresh_run(connection, run)
         look(run)
         if run.is_over:
             return run
@@ -176,25 +176,27 @@ def wait(store: Store, run: Run, look: Callable[[Run], None] = lambda _run: None
 
 
 def stop(store: Store, run: Run) -> Run:
-    """Stop a training and return it when it has ended: gently, then hard, with all that it has started.
+    """Stop a training and return it when it has ended: SIGINT, then kill, with all that it has started.
 
     Raises:
         TrainerError: it has not ended in time, as on a machine that does not answer.
     """
     with store.connection() as connection:
-        run = refreshed(connection, run)
+        run = refresh_run(connection, run)
     if run.is_over:
         return run
     if not run.folder.is_dir():
         raise TrainerError(f"The folder of the run is gone ({run.folder}): end its trainer by hand.")
     try:
-        patiently(lambda: files.wish_stop(run.folder))
+        retry_in_use(lambda: files.request_stop(run.folder))
     except OSError as error:
-        raise TrainerError(f"{run.folder} cannot be written: {reason(error)}. The training goes on.") from error
+        raise TrainerError(
+            f"{run.folder} cannot be written: {file_error_reason(error)}. The training goes on."
+        ) from error
     deadline = time.monotonic() + _grace(run.folder) * 4 / 3 + _HARD_END
     while time.monotonic() < deadline:
         with store.connection() as connection:
-            run = refreshed(connection, run)
+            run = refresh_run(connection, run)
         if run.is_over:
             return run
         time.sleep(_LOOK / 2)

@@ -1,6 +1,6 @@
 """The watcher: a small process of its own that starts one trainer, drains what it prints, and sees it end.
 
-It outlives whoever launched it. It knows no store: what it sees it writes into the run's folder.
+It outlives the process that launched it, and writes what it sees into the run's folder.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from . import run_folder as files
 from .failure_reasons import signed
 from .follow import Follower
 from .log import Lines, Log, tail
-from .outcome import judge, saved
-from .processes import Tree, adopt_orphans, alive, identity, stoppable
+from .outcome import determine_outcome, saved_loras
+from .processes import ProcessTree, adopt_orphans, alive, identity, stoppable
 from .run_folder import Order, Status
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _LOOK = 0.25  # seconds between two looks at the trainer
-_TELL = 1.0  # seconds between two statuses
+_STATUS_SECONDS = 1.0  # seconds between two statuses
 _COUNT = 2.0  # seconds between two looks for what it has started
 _DRAINED = 5.0  # seconds for the last words of a trainer that has ended
 _CHUNK = 65_536
@@ -58,7 +58,7 @@ class Watcher:
 
     def start(self, environment: Mapping[str, str]) -> None:
         """Start the trainer and watch it to its end."""
-        self._tell()
+        self._write_status()
         # Whoever ignores Ctrl-C passes that on to what it starts: the trainer must hear it.
         signal.signal(signal.SIGINT, signal.default_int_handler)
         try:
@@ -77,8 +77,8 @@ class Watcher:
             return
         trainer = identity(process.pid)
         self._status = dataclasses.replace(self._status, state="running", trainer=trainer)
-        self._tell()
-        tree = Tree(trainer, with_own_children=True)
+        self._write_status()
+        tree = ProcessTree(trainer, with_own_children=True)
         drain = threading.Thread(target=self._drain, args=[process.stdout], daemon=True)
         drain.start()
         stopped = self._watch(tree, lambda: process.poll() is None)
@@ -86,36 +86,38 @@ class Watcher:
         self._log.close()
         self._judge(process.wait(), stopped=stopped)
 
-    def go_on(self, former: Status) -> None:
+    def resume(self, former: Status) -> None:
         """Watch a trainer whose watcher was cut off: what it prints is lost, how it ends is seen by its files."""
         self._status = dataclasses.replace(former, watcher=self._status.watcher)
-        self._follower.go_on(former, files.read_history(self._folder))
-        self._tell()
+        self._follower.resume(former, files.read_history(self._folder))
+        self._write_status()
         trainer = former.trainer
-        stopped = trainer is not None and self._watch(Tree(trainer, with_own_children=False), lambda: alive(trainer))
+        stopped = trainer is not None and self._watch(
+            ProcessTree(trainer, with_own_children=False), lambda: alive(trainer)
+        )
         self._judge(None, stopped=stopped)
 
-    def _watch(self, tree: Tree, runs: Any) -> bool:  # noqa: ANN401 - says whether the first process still runs
+    def _watch(self, tree: ProcessTree, runs: Any) -> bool:  # noqa: ANN401 - says whether the first process still runs
         """Look at the trainer until it and all that it has started are gone; say whether it was stopped."""
         while runs() or tree.living():
-            if files.stop_is_wished(self._folder):
+            if files.stop_requested(self._folder):
                 tree.end(self._order.grace)
                 return True
             now = time.monotonic()
             if now - self._counted > _COUNT:
                 self._counted = now
                 tree.living()
-            if now - self._told > _TELL:
-                self._tell()
+            if now - self._told > _STATUS_SECONDS:
+                self._write_status()
             time.sleep(_LOOK)
-        return files.stop_is_wished(self._folder)
+        return files.stop_requested(self._folder)
 
     def _drain(self, output: Any) -> None:  # noqa: ANN401 - the reading end of a pipe
         """Read all that is printed, as fast as it comes: a full pipe would stop the trainer."""
         lines = Lines()
         while chunk := os.read(output.fileno(), _CHUNK):
-            self._take(lines.fed(chunk))
-        self._take(lines.fed(b"", last=True))
+            self._take(lines.feed(chunk))
+        self._take(lines.feed(b"", last=True))
 
     def _take(self, lines: list[tuple[str, bool]]) -> None:
         if self._secrets:
@@ -124,7 +126,7 @@ class Watcher:
             self._follower.read(text for text, _ in lines)
         self._log.write(lines)
 
-    def _tell(self) -> None:
+    def _write_status(self) -> None:
         """Write how it stands; what cannot be written just now is written at the next turn."""
         self._told = time.monotonic()
         with self._lock:
@@ -133,7 +135,7 @@ class Watcher:
             if self._status.trainer and self._follower.points:
                 self._status = self._follower.status(self._status)
             points = list(self._follower.points)
-        loras = saved(self._order, self._status.started)
+        loras = saved_loras(self._order, self._status.started)
         self._status = dataclasses.replace(self._status, at=time.time(), loras=loras)
         try:
             if self._status.trainer and not self._is_noted:
@@ -146,9 +148,9 @@ class Watcher:
             self._told = 0.0
 
     def _judge(self, exit_code: int | None, *, stopped: bool) -> None:
-        self._tell()
+        self._write_status()
         lines = tail(self._folder)
-        outcome = judge(self._order, exit_code, lines, since=self._status.started, stopped=stopped)
+        outcome = determine_outcome(self._order, exit_code, lines, since=self._status.started, stopped=stopped)
         code = None if exit_code is None else signed(exit_code)
         self._status = dataclasses.replace(self._status, loras=outcome.loras, exit_code=code)
         self._end(outcome.state, outcome.message)
@@ -159,11 +161,11 @@ class Watcher:
             self._status, state=state, message=message, ended=time.time(), at=time.time()
         )
         for tries in itertools.count(1):
-            if self._is_heard():
+            if self._write_final_status():
                 return
             time.sleep(min(tries, _LONGEST_PAUSE))
 
-    def _is_heard(self) -> bool:
+    def _write_final_status(self) -> bool:
         try:
             files.write_status(self._folder, self._status)
         except FileNotFoundError:  # somebody has removed the run's folder: there is nobody to tell
@@ -190,7 +192,7 @@ class _Reports:
                 self._place = file.tell()
         except OSError:
             return []
-        return [text for text, _ in self._lines.fed(chunk)]
+        return [text for text, _ in self._lines.feed(chunk)]
 
 
 def main(folder: Path, words: Mapping[str, Any]) -> None:
@@ -210,7 +212,7 @@ def _watch(folder: Path, words: Mapping[str, Any]) -> None:
     if words.get("attach"):
         former = files.read_status(folder)
         if former and former.ended is None:
-            watcher.go_on(former)
+            watcher.resume(former)
     elif files.claim(folder):
         watcher.start(environment)
 

@@ -1,1 +1,1 @@
-"""Our own PostgreSQL: reaching it, its tables and what is asked of them; libraries of others are read elsewhere."""
+"""Our own PostgreSQL: reaching it, its tables and queries; foreign libraries are in `library`."""

@@ -15,7 +15,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from ..errors import StoreError
 from ..system import files
-from .binaries import give
+from .binaries import change_owner
 from .clients import binaries_of
 from .embedded import attach
 from .server_log import last_fault
@@ -62,7 +62,7 @@ def restore_backup(folder: Path | None, file: Path) -> None:
         draft = attached.folder / f".backup-{uuid.uuid4().hex}"
         try:
             _copy(file, draft)
-            give(draft, attached.cluster.account)
+            change_owner(draft, attached.cluster.account)
             _run(attached, "pg_restore", "--single-transaction", "--exit-on-error", "--no-owner", str(draft))
         finally:
             files.remove(draft)
@@ -79,7 +79,7 @@ def _copy(source: Path, target: Path) -> None:
         shutil.copyfile(source, unfinished)
         files.replace(unfinished, target)
     except OSError as error:
-        raise StoreError(f"{target} cannot be written: {files.reason(error)}.") from error
+        raise StoreError(f"{target} cannot be written: {files.file_error_reason(error)}.") from error
     finally:
         files.remove(unfinished)
 

@@ -36,7 +36,7 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
-class Finished:
+class ProgramResult:
     """How a program ended, and what it said."""
 
     code: int
@@ -51,14 +51,16 @@ class Binaries:
     account: Account | None
     major: str
 
-    def run(self, program: str, *arguments: str, cwd: Path, environment: Mapping[str, str] | None = None) -> Finished:
+    def run(
+        self, program: str, *arguments: str, cwd: Path, environment: Mapping[str, str] | None = None
+    ) -> ProgramResult:
         """Run one of PostgreSQL's programs to its end, with more variables if given; only an OSError is raised."""
         return run_as(self.account, [str(self.folder / program), *arguments], cwd, environment)
 
 
 def run_as(
     account: Account | None, command: list[str], cwd: Path, environment: Mapping[str, str] | None = None
-) -> Finished:
+) -> ProgramResult:
     """Run a command without input, as ``account`` or as ourselves, and return what it said.
 
     Of our own environment it gets what libpq and PostgreSQL do not read; ``environment`` is added.
@@ -83,7 +85,7 @@ def run_as(
             creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
         )
         output.seek(0)
-        return Finished(ended.returncode, output.read().decode(errors="replace"))
+        return ProgramResult(ended.returncode, output.read().decode(errors="replace"))
 
 
 def server_account(*folders: Path) -> Account | None:
@@ -111,7 +113,7 @@ def server_account(*folders: Path) -> Account | None:
     )
 
 
-def give(path: Path, account: Account | None) -> None:
+def change_owner(path: Path, account: Account | None) -> None:
     """Make ``account`` the owner of a file or folder that we have just made."""
     if sys.platform != "win32" and account:
         os.chown(path, account.uid, account.gid, follow_symlinks=False)
@@ -128,7 +130,7 @@ def make_private(folder: Path, account: Account | None) -> None:
         folder.mkdir(exist_ok=True)
     else:
         folder.mkdir(mode=0o700, exist_ok=True)
-    give(folder, account)
+    change_owner(folder, account)
 
 
 def write_private(path: Path, text: str, account: Account | None) -> None:
@@ -137,7 +139,7 @@ def write_private(path: Path, text: str, account: Account | None) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
     with os.fdopen(os.open(path, flags, 0o600), "w", encoding="utf-8", newline="\n") as file:
         file.write(text)
-    give(path, account)
+    change_owner(path, account)
 
 
 def make_folders(folder: Path, account: Account | None) -> None:
@@ -233,7 +235,7 @@ def _copy(package: Path, into: Path, account: Account | None) -> Path:
             files.remove_tree_if_possible(draft)
     if account and target.stat().st_uid not in (0, account.uid):
         raise StoreError(
-            f"{target} belongs to somebody else: its programs are not to be trusted. Remove it, or ask why."
+            f"{target} belongs to another user: its programs cannot be trusted. Remove it, or find out why it is there."
         )
     return target / _PACKAGE
 

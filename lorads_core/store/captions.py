@@ -1,4 +1,4 @@
-"""Captions that were set by edits: kept with their history, so that each can be taken back, byte for byte."""
+"""Caption edits with their undo history, stored so that each can be undone byte for byte."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class EditRecord:
     """An edit of the history: ``changes`` is how many captions it changed."""
 
     id: int
@@ -31,7 +31,7 @@ class Kept:
     made_at: datetime
 
 
-def edits(connection: psycopg.Connection) -> int:
+def count_edits(connection: psycopg.Connection) -> int:
     """Return how often captions were edited, in all datasets."""
     row = connection.execute("SELECT coalesce(sum(caption_revision), 0) FROM lorads.lora_datasets").fetchone()
     return int(row[0]) if row else 0
@@ -70,10 +70,10 @@ def edit_caption(connection: psycopg.Connection, dataset: UUID, image: ImageKey,
         before, source, by_hand, fixed = row
         former = None if before is None else Caption(before, source or "", edited=fixed and by_hand, fixed=fixed)
         after = Caption(text, "custom", edited=True, fixed=True)
-        keep_edit(connection, dataset, Edit("Write a caption", (Change(image, former, after),)))
+        save_edit(connection, dataset, Edit("Write a caption", (Change(image, former, after),)))
 
 
-def keep_edit(connection: psycopg.Connection, dataset: UUID, edit: Edit) -> None:
+def save_edit(connection: psycopg.Connection, dataset: UUID, edit: Edit) -> None:
     """Keep what an edit has changed, and the edit itself; those that were undone before can no more be redone.
 
     Raises:
@@ -108,24 +108,24 @@ def redo(connection: psycopg.Connection, dataset: UUID) -> Edit | None:
     return _step(connection, dataset, backwards=False)
 
 
-def history(connection: psycopg.Connection, dataset: UUID, limit: int = 50) -> list[Kept]:
+def history(connection: psycopg.Connection, dataset: UUID, limit: int = 50) -> list[EditRecord]:
     """Return the newest edits of a dataset, the newest first."""
     rows = connection.execute(
         "SELECT edit_id, label, jsonb_array_length(changes), undone, made_at FROM lorads.caption_edits"
         " WHERE dataset_id = %s ORDER BY edit_id DESC LIMIT %s",
         [dataset, limit],
     )
-    return [Kept(*row) for row in rows]
+    return [EditRecord(*row) for row in rows]
 
 
-class NextSteps(NamedTuple):
+class UndoState(NamedTuple):
     """The labels of the edits that would be undone and redone next, None where there is none."""
 
     undo: str | None
     redo: str | None
 
 
-def next_steps(connection: psycopg.Connection, dataset: UUID) -> NextSteps:
+def undo_state(connection: psycopg.Connection, dataset: UUID) -> UndoState:
     """Return what can be taken back, and what can be done again."""
     row = connection.execute(
         "SELECT (SELECT label FROM lorads.caption_edits WHERE dataset_id = %(dataset)s AND NOT undone"
@@ -133,10 +133,10 @@ def next_steps(connection: psycopg.Connection, dataset: UUID) -> NextSteps:
         " (SELECT label FROM lorads.caption_edits WHERE dataset_id = %(dataset)s AND undone ORDER BY edit_id LIMIT 1)",
         {"dataset": dataset},
     ).fetchone()
-    return NextSteps(*row) if row else NextSteps(None, None)
+    return UndoState(*row) if row else UndoState(None, None)
 
 
-class Past(NamedTuple):
+class ImageEdit(NamedTuple):
     """What an edit did to one image's caption."""
 
     label: str
@@ -146,7 +146,7 @@ class Past(NamedTuple):
     after: Caption | None
 
 
-_PAST = """
+_IMAGE_EDITS = """
 SELECT label, made_at, undone, change FROM (
     SELECT * FROM lorads.caption_edits WHERE dataset_id = %(dataset)s ORDER BY edit_id DESC LIMIT %(looked_at)s
 ) AS newest, jsonb_array_elements(changes) AS change
@@ -157,15 +157,15 @@ ORDER BY edit_id DESC LIMIT %(limit)s
 
 def image_history(
     connection: psycopg.Connection, dataset: UUID, image: ImageKey, limit: int = 50, looked_at: int = 500
-) -> list[Past]:
+) -> list[ImageEdit]:
     """Return what the newest edits of a dataset did to an image's caption, the newest first.
 
     ``looked_at`` bounds how many edits are looked through.
     """
     values = {"dataset": dataset, "image": Jsonb([list(image)]), "limit": limit, "looked_at": looked_at}
-    rows = connection.execute(_PAST, values)
+    rows = connection.execute(_IMAGE_EDITS, values)
     changes = ((label, made_at, undone, _from_json(change)) for label, made_at, undone, change in rows)
-    return [Past(label, made_at, undone, each.before, each.after) for label, made_at, undone, each in changes]
+    return [ImageEdit(label, made_at, undone, each.before, each.after) for label, made_at, undone, each in changes]
 
 
 _NOW = """

@@ -28,16 +28,16 @@ class ServerLock:
         self._folder = cluster.folder
         self._lock = FileLock(cluster.folder / "lock", cluster.account)
 
-    def take_now(self) -> bool:
-        """Take it unless another has it; for whoever can come again."""
-        return self._lock.take()
+    def try_acquire(self) -> bool:
+        """Acquire it without waiting; return False if another process holds it."""
+        return self._lock.acquire()
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         """Give it back."""
-        self._lock.let_go()
+        self._lock.release()
 
     def __enter__(self) -> None:
-        if not self._lock.take(_LOCK_SECONDS):
+        if not self._lock.acquire(_LOCK_SECONDS):
             raise StoreError(
                 f"Another program has been starting the embedded store in {self._folder} for {_LOCK_SECONDS} s:"
                 " look what it is doing, end it, and try again."
@@ -46,7 +46,7 @@ class ServerLock:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.let_go()
+        self.release()
 
 
 def client_folder(cluster: Cluster) -> Path:
@@ -61,9 +61,9 @@ def is_used(cluster: Cluster) -> bool:
     """
     for path in client_folder(cluster).iterdir():
         lock = FileLock(path)
-        if not lock.take():
+        if not lock.acquire():
             return True
-        lock.let_go()
+        lock.release()
         with suppress(OSError):  # a virus scanner may have it open: it is nobody's, and goes next time
             path.unlink()
     return False

@@ -1,4 +1,4 @@
-"""One PostgreSQL data folder and its server: initdb, start and stop by pg_ctl; who needs it is not asked here."""
+"""One PostgreSQL data folder and its server: initdb, start and stop by pg_ctl; clients are counted in `clients`."""
 
 from __future__ import annotations
 

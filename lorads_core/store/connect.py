@@ -1,4 +1,4 @@
-"""The way to the store's PostgreSQL: at most four connections, faults told as StoreError; it knows no tables."""
+"""Connection pool of the store's PostgreSQL: at most four connections, faults raised as StoreError."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-__all__ = ["MOST_CONNECTIONS", "Store", "describe", "parse_dsn", "translate"]
+__all__ = ["MAX_CONNECTIONS", "Store", "describe", "parse_dsn", "translate"]
 
-MOST_CONNECTIONS = 4
+MAX_CONNECTIONS = 4
 # A pool of its own goes on trying a dead server until the time is up; so it gets little, then we look for ourselves.
 _QUICK_SECONDS = 0.5
 # What a DSN does not say. A network that has gone away is noticed after a minute instead of two hours.
@@ -39,7 +39,7 @@ _DEFAULTS = {
 class Store:
     """A reachable PostgreSQL and at most four connections to it; any thread may use it. Opened by ``Store.open``.
 
-    An embedded server that has died is started again when the next connection is asked for. ``patience`` is how many
+    An embedded server that has died is started again when the next connection is requested. ``patience`` is how many
     seconds to wait for a connection while others have them all.
     """
 
@@ -139,7 +139,7 @@ class Store:
                     self._conninfo,
                     kwargs=self._options(),
                     min_size=0,
-                    max_size=MOST_CONNECTIONS,
+                    max_size=MAX_CONNECTIONS,
                     open=False,
                     check=ConnectionPool.check_connection,
                     name="lorads",

@@ -1,4 +1,4 @@
-"""Datasets as they are kept: drafts, and what became of an export; captions that edits set are `captions`' matter."""
+"""Rows of datasets: drafts, their images, and what their last export was; edits of captions are in `captions`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ..model import Dataset, Export, ImageKey, TrainingConfig
 
 
-def dataset_id(connection: psycopg.Connection, name: str, library: str) -> UUID:
+def ensure_dataset(connection: psycopg.Connection, name: str, library: str) -> UUID:
     """Return the id of the dataset called ``name``, which is made as an empty draft where there is none yet.
 
     Of several at once that ask for a new name, all get the same.
@@ -125,7 +125,7 @@ class DraftImage:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A dataset as it is kept, its images in their order."""
+    """A dataset as it is stored, its images in their order."""
 
     id: UUID
     name: str
@@ -147,7 +147,7 @@ def load_draft(connection: psycopg.Connection, name: str) -> Draft:
         [name],
     ).fetchone()
     if row is None:
-        known = ", ".join(draft_names(connection)) or "none yet"
+        known = ", ".join(dataset_names(connection)) or "none yet"
         raise CaptionError(f"There is no dataset {name!r}; there are: {known}.")
     dataset, library, word, position, concepts = row
     return Draft(
@@ -160,7 +160,7 @@ def load_draft(connection: psycopg.Connection, name: str) -> Draft:
     )
 
 
-def draft_names(connection: psycopg.Connection) -> list[str]:
+def dataset_names(connection: psycopg.Connection) -> list[str]:
     """Return the names of all datasets."""
     return [name for (name,) in connection.execute("SELECT name FROM lorads.lora_datasets ORDER BY name")]
 
@@ -177,7 +177,7 @@ def _draft_images(connection: psycopg.Connection, dataset: UUID) -> Iterator[Dra
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class DatasetSummary:
     """A dataset in a list: how many images it has, how many are rejected, how many captions people wrote."""
 
     id: UUID
@@ -202,13 +202,13 @@ GROUP BY sets.dataset_id ORDER BY sets.updated_at DESC, sets.name
 """
 
 
-def draft_list(connection: psycopg.Connection) -> list[Listed]:
+def list_datasets(connection: psycopg.Connection) -> list[DatasetSummary]:
     """Return the datasets that have images, the one that changed last first."""
-    return [Listed(*row) for row in connection.execute(_LIST)]
+    return [DatasetSummary(*row) for row in connection.execute(_LIST)]
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class DatasetState:
     """How a dataset stands: ``revision`` is another text after every change of it; ``config`` is of its last export."""
 
     name: str
@@ -217,17 +217,17 @@ class Standing:
     config: Mapping[str, Any]
 
 
-def standing(connection: psycopg.Connection, dataset: UUID) -> Standing | None:
+def dataset_state(connection: psycopg.Connection, dataset: UUID) -> DatasetState | None:
     """Return how a dataset stands, None where there is none of that id."""
     row = connection.execute(
         "SELECT name, draft_revision || '.' || caption_revision, base_model, config FROM lorads.lora_datasets"
         " WHERE dataset_id = %s",
         [dataset],
     ).fetchone()
-    return Standing(*row) if row else None
+    return DatasetState(*row) if row else None
 
 
-def keep_base_model(connection: psycopg.Connection, dataset: UUID, base_model: str) -> None:
+def save_base_model(connection: psycopg.Connection, dataset: UUID, base_model: str) -> None:
     """Remember which base model a dataset's captions are written for."""
     connection.execute("UPDATE lorads.lora_datasets SET base_model = %s WHERE dataset_id = %s", [base_model, dataset])
 

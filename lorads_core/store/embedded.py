@@ -28,7 +28,7 @@ from . import cluster as clusters
 from .binaries import make_folders, make_private, server_account
 from .clients import ServerLock, binaries_of, client_folder, stop_if_unused
 from .keeper import ensure_keeper
-from .locks import FileLock, forget_all
+from .locks import FileLock, close_inherited_locks
 from .postmaster import Cluster, conninfo, running
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ _BREAKS_SHELL = {False: re.compile(r'["$`\\\n]'), True: re.compile(r"%[^%]+%")}
 
 
 def _forget_all() -> None:
-    forget_all()
+    close_inherited_locks()
     _attached.clear()
 
 
@@ -143,13 +143,13 @@ def _attach(folder: Path) -> Attached:
     path = clients / f"{os.getpid()}-{uuid.uuid4().hex}"
     client = FileLock(path, account)
     with ServerLock(cluster):
-        client.take()
+        client.acquire()
         try:
             postmaster = clusters.ensure_running(cluster, partial(binaries_of, cluster))
             ensure_keeper(cluster)
             return Attached(cluster, client, path, conninfo(cluster, postmaster))
         except BaseException:
-            client.let_go()
+            client.release()
             path.unlink(missing_ok=True)
             raise
 
@@ -178,7 +178,7 @@ def _named_for_postgres(folder: Path) -> Path:
 
 def _leave(cluster: Cluster, client: FileLock, path: Path) -> None:
     with ServerLock(cluster):
-        client.let_go()
+        client.release()
         with suppress(OSError):  # a virus scanner may have it open: whoever leaves next removes it
             path.unlink()
         if not stop_if_unused(cluster):
@@ -188,8 +188,8 @@ def _leave(cluster: Cluster, client: FileLock, path: Path) -> None:
 def _unusable(folder: Path, error: OSError) -> StoreError:
     where = f" ({error.filename})" if error.filename else ""
     return StoreError(
-        f"The embedded store's folder {folder} cannot be used: {files.reason(error)}{where}. Fix that, or choose"
-        " another folder for the embedded store in lorads.toml."
+        f"The embedded store's folder {folder} cannot be used: {files.file_error_reason(error)}{where}. Fix that, or"
+        " choose another folder for the embedded store in lorads.toml."
     )
 
 

@@ -1,4 +1,4 @@
-"""What psycopg and PostgreSQL report, told as one StoreError that says what to do; nothing is tried again here."""
+"""Errors of psycopg and PostgreSQL translated into a StoreError that says what to do."""
 
 from __future__ import annotations
 

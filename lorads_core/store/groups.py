@@ -1,4 +1,4 @@
-"""Albums and clusters of a library: named sets of its images; it decides neither who may change them nor what is alike.
+"""Albums and clusters of a library: named sets of its images.
 
 A group has images or is not there. A cluster may be proposed by a program; as soon as a person names it, adds to it or
 takes from it, it is theirs, and no later proposal replaces it.
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import psycopg
 
 
-class Listed(NamedTuple):
+class GroupSummary(NamedTuple):
     """A group, how many images it has that are not missing, and whether it is only proposed."""
 
     group: Group
@@ -79,16 +79,7 @@ def rename(connection: psycopg.Connection, library: str, group: Group, name: str
         return len(_members(connection, library, renamed))
 
 
-def delete(connection: psycopg.Connection, library: str, group: Group) -> bool:
-    """Dissolve a group, its images stay in the library; return whether there was one."""
-    with connection.transaction():
-        found = _delete(connection, library, group)
-        if found:
-            bump_revision(connection, library)
-    return found
-
-
-def listed(connection: psycopg.Connection, library: str) -> list[Listed]:
+def list_groups(connection: psycopg.Connection, library: str) -> list[GroupSummary]:
     """Return the groups of a library, each kind with the largest first."""
     rows = connection.execute(
         "SELECT kind, name, count(images.image_id), proposed FROM lorads.groups"
@@ -98,7 +89,7 @@ def listed(connection: psycopg.Connection, library: str) -> list[Listed]:
         " WHERE groups.library = %s GROUP BY kind, name, proposed ORDER BY kind, 3 DESC, name",
         [library],
     )
-    return [Listed(Group(kind, name), images, proposed) for kind, name, images, proposed in rows]
+    return [GroupSummary(Group(kind, name), images, proposed) for kind, name, images, proposed in rows]
 
 
 def propose(connection: psycopg.Connection, library: str, clusters: Mapping[str, Sequence[int]]) -> list[str]:

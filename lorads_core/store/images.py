@@ -1,4 +1,4 @@
-"""Rows of our own image index: images, tags and captions written in batches; it opens no picture."""
+"""Rows of our own image index: images, tags and captions, written in batches."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def write_images(
         if files:  # a vector or a tag that is of another picture is worse than none
             delete_stale(connection, library, files)
             made_tags.delete_stale(connection, library, files)
-        _forget(connection, library, ids, sources)
+        _delete_facts(connection, library, ids, sources)
         _insert_tags(connection, library, rows, ids)
         _insert_captions(connection, library, rows, ids)
         tag_sets.refresh(connection, library, ids)
@@ -153,7 +153,7 @@ def _upsert(connection: psycopg.Connection, library: str, rows: Sequence[ImageRo
     return [by_path[row.path] for row in rows]
 
 
-def _forget(connection: psycopg.Connection, library: str, ids: list[int], sources: Sequence[str]) -> None:
+def _delete_facts(connection: psycopg.Connection, library: str, ids: list[int], sources: Sequence[str]) -> None:
     where = [library, ids, list(sources)]
     connection.execute(
         "DELETE FROM lorads.tags WHERE library = %s AND image_id = ANY(%s) AND source = ANY(%s)",
@@ -199,7 +199,7 @@ def _insert_captions(
         )
 
 
-def rate(connection: psycopg.Connection, library: str, ids: Sequence[int], rating: int | None) -> int:
+def set_rating(connection: psycopg.Connection, library: str, ids: Sequence[int], rating: int | None) -> int:
     """Give images a rating of 0-10, or take it away; it stays when their files are read again. Return how many changed.
 
     Ids that the library does not know are left out.
@@ -217,7 +217,7 @@ def rate(connection: psycopg.Connection, library: str, ids: Sequence[int], ratin
     )
 
 
-def mark(connection: psycopg.Connection, library: str, ids: Sequence[int], *, bad: bool) -> int:
+def set_marked_bad(connection: psycopg.Connection, library: str, ids: Sequence[int], *, bad: bool) -> int:
     """Mark images as bad or as good; the mark stays when their files are read again. Return how many changed.
 
     Ids that the library does not know are left out.
@@ -259,7 +259,7 @@ def mark_folders_missing(connection: psycopg.Connection, library: str, folders: 
     )
 
 
-def mark_found(connection: psycopg.Connection, library: str, image_ids: Sequence[int]) -> int:
+def clear_missing(connection: psycopg.Connection, library: str, image_ids: Sequence[int]) -> int:
     """Note that files which were missing are back, unchanged. Return how many."""
     return _changed(
         connection,
@@ -279,7 +279,7 @@ def _changed(connection: psycopg.Connection, library: str, count: int) -> int:
 
 
 def bump_revision(connection: psycopg.Connection, library: str) -> None:
-    """Count a change of the library up, so that whoever cached its answers asks again."""
+    """Count a change of the library up, so that cached answers become invalid."""
     connection.execute(
         "INSERT INTO lorads.libraries AS known (library, revision, indexed_at) VALUES (%s, 1, now())"
         " ON CONFLICT (library) DO UPDATE SET revision = known.revision + 1, indexed_at = now()",

@@ -2,7 +2,7 @@
 
 A client that leaves stops the server itself if it was the last. One that is killed cannot: ComfyUI whose window is
 closed, whose process tree is ended by ComfyUI Desktop or Stability Matrix, that runs out of memory. PostgreSQL has no
-setting for that, so whoever starts a server starts a keeper too, which holds no client's lock.
+setting for that, so each process that starts a server starts a keeper too, which holds no client's lock.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ def ensure_keeper(cluster: Cluster) -> None:
         OSError: it cannot be started.
     """
     lock = _lock_of(cluster)
-    if not lock.take():
+    if not lock.acquire():
         return
-    lock.let_go()
+    lock.release()
     faults = cluster.folder / "keeper.log"
     write_private(faults, "", cluster.account)
     with faults.open("ab") as file:
@@ -54,10 +54,10 @@ class Keeper:
         self._lock = _lock_of(cluster)
         self._unused_since: float | None = None
 
-    def keep(self, pause: Callable[[float], None] = time.sleep) -> None:
+    def run(self, pause: Callable[[float], None] = time.sleep) -> None:
         """Look once a second until the server has been stopped: by its last client, or from here."""
         try:
-            if not self._lock.take(_HANDOVER):  # another keeper is at work
+            if not self._lock.acquire(_HANDOVER):  # another keeper is at work
                 return
             pause(_LOOK)
             while self._look():
@@ -65,23 +65,23 @@ class Keeper:
         except FileNotFoundError:  # the store was removed
             return
         finally:
-            self._lock.let_go()
+            self._lock.release()
 
     def _look(self) -> bool:
         """Stop the server if it is time; return whether there is one to look after."""
         server = ServerLock(self._cluster)
-        if not server.take_now():  # somebody comes or leaves
+        if not server.try_acquire():  # somebody comes or leaves
             self._unused_since = None
             return True
         try:
             found = running(self._cluster)
             if found is None or not found.ours:
-                self._lock.let_go()  # while nobody can start a server and take this keeper for its own
+                self._lock.release()  # while nobody can start a server and take this keeper for its own
                 return False
             self._stop_in_time()
             return True
         finally:
-            server.let_go()
+            server.release()
 
     def _stop_in_time(self) -> None:
         now = time.monotonic()
@@ -101,4 +101,4 @@ def _lock_of(cluster: Cluster) -> FileLock:
 def main() -> None:
     """Keep the server of the folder that is the last argument."""
     folder = Path(sys.argv[-1])
-    Keeper(Cluster(folder, server_account(folder / "data", folder))).keep()
+    Keeper(Cluster(folder, server_account(folder / "data", folder))).run()

@@ -8,7 +8,7 @@ import time
 import weakref
 from typing import TYPE_CHECKING
 
-from .binaries import give
+from .binaries import change_owner
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,14 +51,14 @@ class FileLock:
         """Whether we hold it."""
         return self._file is not None
 
-    def take(self, seconds: float = 0) -> bool:
+    def acquire(self, seconds: float = 0) -> bool:
         """Lock the file, made where it is missing; return False if another still holds it after ``seconds``."""
         deadline = time.monotonic() + seconds
         new = not self._path.exists()
         file = os.open(self._path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
         try:
             if new:
-                give(self._path, self._account)
+                change_owner(self._path, self._account)
             while not _lock(file):
                 if time.monotonic() >= deadline:
                     return False
@@ -70,14 +70,14 @@ class FileLock:
                 os.close(file)
         return True
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         """Unlock the file and leave it there; harmless if it is not held."""
         if self._file is not None:
             file, self._file = self._file, None
             _unlock(file)
             os.close(file)
 
-    def forget(self) -> None:
+    def close_inherited(self) -> None:
         """Close our copy of a lock that a fork has handed down, without unlocking it."""
         if self._file is not None:
             file, self._file = self._file, None
@@ -95,7 +95,7 @@ def _lock(file: int) -> bool:
     return True
 
 
-def forget_all() -> None:
+def close_inherited_locks() -> None:
     """Close our copies of all locks in a forked child, where they are the parent's."""
     for lock in list(_held):
-        lock.forget()
+        lock.close_inherited()

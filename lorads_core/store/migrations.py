@@ -1,9 +1,9 @@
 """Numbered, forward-only changes of our schema `lorads`; each runs once, in one transaction, under an advisory lock.
 
-What is kept to, so that the same tables can sit on one desktop, on a managed server or spread over a Citus cluster:
+Rules, so that the same tables can sit on one desktop, on a managed server or spread over a Citus cluster:
 every key begins with the column that a cluster would distribute by (``library`` or ``dataset_id``); foreign keys stay
 among tables distributed alike; ``libraries``, ``spaces`` and ``lora_datasets`` are small enough to be copied to every
-node; nothing points into somebody else's tables: a dataset's images are kept as library, id, path and hash.
+node; nothing refers to tables of another program: a dataset's images are stored as library, id, path and hash.
 """
 
 from __future__ import annotations

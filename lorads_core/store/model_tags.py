@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _MARK = ":general"
 
 
-class Made(NamedTuple):
+class ModelTags(NamedTuple):
     """The tags that a tagger made of an image, with their scores; ``version`` is that of the file that it saw.
 
     ``filtered`` are those of them that filters shall see; only images of our own index can have any.
@@ -38,7 +38,7 @@ class Made(NamedTuple):
     filtered: Sequence[Tag] = ()
 
 
-class Kept(NamedTuple):
+class StoredTags(NamedTuple):
     """The tags of an image under one source, and their scores (n); ``version`` is that of the file they are of."""
 
     source: str
@@ -47,7 +47,7 @@ class Kept(NamedTuple):
     scores: Sequence[float]
 
 
-def made_versions(connection: psycopg.Connection, library: str, tagger: str) -> dict[int, int]:
+def tagged_versions(connection: psycopg.Connection, library: str, tagger: str) -> dict[int, int]:
     """Return the version of each file of a library that a tagger has seen, by image id."""
     rows = connection.execute(
         "SELECT image_id, version FROM lorads.made_tags WHERE library = %s AND source = %s", [library, tagger + _MARK]
@@ -55,13 +55,13 @@ def made_versions(connection: psycopg.Connection, library: str, tagger: str) -> 
     return dict(rows.fetchall())
 
 
-def made_sources(connection: psycopg.Connection, library: str) -> set[str]:
+def model_tag_sources(connection: psycopg.Connection, library: str) -> set[str]:
     """Return the sources of all tags that were made here for a library."""
     rows = connection.execute("SELECT DISTINCT source FROM lorads.made_tags WHERE library = %s", [library])
     return {source for (source,) in rows}
 
 
-def made_counts(connection: psycopg.Connection, library: str) -> list[tuple[str, int]]:
+def tagger_counts(connection: psycopg.Connection, library: str) -> list[tuple[str, int]]:
     """Return which taggers have seen images of a library, and how many."""
     rows = connection.execute(
         "SELECT source, count(*) FROM lorads.made_tags WHERE library = %s AND right(source, %s) = %s"
@@ -71,9 +71,9 @@ def made_counts(connection: psycopg.Connection, library: str) -> list[tuple[str,
     return [(source.removesuffix(_MARK), count) for source, count in rows]
 
 
-def read_made(connection: psycopg.Connection, library: str, ids: Sequence[int]) -> dict[int, list[Kept]]:
+def read_model_tags(connection: psycopg.Connection, library: str, ids: Sequence[int]) -> dict[int, list[StoredTags]]:
     """Return what was made of these images, by image id, of whatever files they were then."""
-    found: defaultdict[int, list[Kept]] = defaultdict(list)
+    found: defaultdict[int, list[StoredTags]] = defaultdict(list)
     rows = connection.execute(
         "SELECT image_id, source, version, tags, scores FROM lorads.made_tags"
         " WHERE library = %s AND image_id = ANY(%s) ORDER BY image_id, source",
@@ -81,15 +81,15 @@ def read_made(connection: psycopg.Connection, library: str, ids: Sequence[int]) 
         binary=True,
     )
     for image_id, *kept in rows:
-        found[image_id].append(Kept(*kept))
+        found[image_id].append(StoredTags(*kept))
     return dict(found)
 
 
-def write_made(connection: psycopg.Connection, library: str, tagger: str, made: Sequence[Made]) -> None:
+def write_model_tags(connection: psycopg.Connection, library: str, tagger: str, made: Sequence[ModelTags]) -> None:
     """Keep what a tagger made of images in one transaction, in place of what it made of them before."""
     ids = [each.image_id for each in made]
     with connection.transaction(), connection.cursor() as cursor:
-        connection.execute(_forgetting("starts_with(old.source, %(head)s)"), _which(library, ids, f"{tagger}:"))
+        connection.execute(_delete_statement("starts_with(old.source, %(head)s)"), _which(library, ids, f"{tagger}:"))
         cursor.executemany(
             "INSERT INTO lorads.made_tags AS known (library, image_id, source, version, tags, scores)"
             " VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (library, image_id, source) DO UPDATE SET"
@@ -100,7 +100,7 @@ def write_made(connection: psycopg.Connection, library: str, tagger: str, made: 
         tag_sets.refresh(connection, library, ids)
 
 
-def _rows(tagger: str, made: Made) -> list[tuple[int, str, int, list[str], list[float]]]:
+def _rows(tagger: str, made: ModelTags) -> list[tuple[int, str, int, list[str], list[float]]]:
     filtered = set(made.filtered)
     by_source: dict[str, list[Tag]] = {tagger + _MARK: []}
     for tag in made.tags:
@@ -113,7 +113,7 @@ def _rows(tagger: str, made: Made) -> list[tuple[int, str, int, list[str], list[
     ]
 
 
-def _insert_tags(connection: psycopg.Connection, library: str, made: Sequence[Made]) -> None:
+def _insert_tags(connection: psycopg.Connection, library: str, made: Sequence[ModelTags]) -> None:
     rows = [(each.image_id, tag.source, tag.text, tag.confidence) for each in made for tag in each.filtered]
     connection.execute(
         "INSERT INTO lorads.tags (library, image_id, source, tag, confidence)"
@@ -126,21 +126,21 @@ def delete_stale(connection: psycopg.Connection, library: str, files: Sequence[t
     """Forget what was made of other files than these (image id, size, mtime_ns) are; sets of tags are not renewed."""
     versions = [file_version(size, mtime_ns) for _, size, mtime_ns in files]
     connection.execute(
-        _forgetting("old.version <> file.version"),
+        _delete_statement("old.version <> file.version"),
         _which(library, [image_id for image_id, _, _ in files]) | {"versions": versions},
     )
 
 
-def forget_made(connection: psycopg.Connection, library: str, ids: Sequence[int]) -> None:
+def delete_model_tags(connection: psycopg.Connection, library: str, ids: Sequence[int]) -> None:
     """Forget all that was made of these images; sets of tags are not renewed."""
-    connection.execute(_forgetting("true"), _which(library, ids))
+    connection.execute(_delete_statement("true"), _which(library, ids))
 
 
 def _which(library: str, ids: Sequence[int], head: str = "") -> dict[str, object]:
     return {"library": library, "ids": list(ids), "head": head, "versions": list[int]()}
 
 
-def _forgetting(condition: LiteralString) -> sql.Composed:
+def _delete_statement(condition: LiteralString) -> sql.Composed:
     """Return a statement that deletes rows of images, and what stands in lorads.tags by them."""
     return sql.SQL(
         "WITH gone AS (DELETE FROM lorads.made_tags AS old"

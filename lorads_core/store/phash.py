@@ -1,4 +1,4 @@
-"""Perceptual hashes as they are kept: by library and image, true as long as the file is the same; it reads no file."""
+"""Stored perceptual hashes (pHash) by library and image, valid as long as the file is the same."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ if TYPE_CHECKING:
     import psycopg
 
 
-class KnownPrint(NamedTuple):
+class StoredHash(NamedTuple):
     """A picture's print, and the file it was read from."""
 
     path: str
     file_size: int
     mtime_ns: int
-    print: int
+    phash: int
 
 
-def known_prints(connection: psycopg.Connection, library: str, ids: Sequence[int]) -> dict[int, KnownPrint]:
+def read_hashes(connection: psycopg.Connection, library: str, ids: Sequence[int]) -> dict[int, StoredHash]:
     """Return what prints there are of these images, by image id."""
     rows = connection.execute(
         "SELECT image_id, path, file_size, mtime_ns, print FROM lorads.prints"
@@ -27,15 +27,15 @@ def known_prints(connection: psycopg.Connection, library: str, ids: Sequence[int
         [library, list(ids)],
         binary=True,
     )
-    return {image_id: KnownPrint(*known) for image_id, *known in rows}
+    return {image_id: StoredHash(*known) for image_id, *known in rows}
 
 
-def write_prints(connection: psycopg.Connection, library: str, prints: dict[int, KnownPrint]) -> None:
+def write_hashes(connection: psycopg.Connection, library: str, prints: dict[int, StoredHash]) -> None:
     """Keep prints of images, in place of former ones."""
     connection.execute(
         "INSERT INTO lorads.prints (library, image_id, path, file_size, mtime_ns, print)"
         " SELECT %s, * FROM unnest(%s::bigint[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[])"
         " ON CONFLICT (library, image_id) DO UPDATE SET path = EXCLUDED.path, file_size = EXCLUDED.file_size,"
         " mtime_ns = EXCLUDED.mtime_ns, print = EXCLUDED.print",
-        [library, list(prints), *([getattr(known, name) for known in prints.values()] for name in KnownPrint._fields)],
+        [library, list(prints), *([getattr(known, name) for known in prints.values()] for name in StoredHash._fields)],
     )

@@ -1,4 +1,4 @@
-"""The running PostgreSQL server of a data folder: found by its postmaster.pid, told from others, reached by libpq."""
+"""The running PostgreSQL server of a data folder: found by its postmaster.pid, identified, reached by libpq."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def _pid_file_lines(cluster: Cluster) -> list[str]:
 
 
 def _serves(pid: int, started: int, data: Path) -> bool:
-    """Whether this process is a live postmaster on this folder, and not a zombie or whoever got its number after it."""
+    """Whether this process is a live postmaster on this folder, not a zombie or a later process with the same id."""
     try:
         process = psutil.Process(pid)
         if process.status() == psutil.STATUS_ZOMBIE:

@@ -1,4 +1,4 @@
-"""Runs as they are kept, one row each; what goes on in their folders and processes is the matter of `runs`."""
+"""Rows of runs, one each; their folders and processes are in the package `runs`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _FIELDS = tuple(field.name for field in dataclasses.fields(Run))
 # What a run is, and what may become of it.
-_KEPT = tuple(name for name in _FIELDS if name not in {"id", "started_at"})
+_UPDATED = tuple(name for name in _FIELDS if name not in {"id", "started_at"})
 _COLUMNS = sql.SQL(", ").join(sql.Identifier("run_id" if name == "id" else name) for name in _FIELDS)
 _LIVE = sql.SQL("state IN ('starting', 'running')")
 
@@ -32,9 +32,9 @@ class Speed(NamedTuple):
     runs: int
 
 
-def begin(connection: psycopg.Connection, run: Run, kind: str) -> bool:
-    """Keep a new run, and say whether it is the only one of its export that goes on; if not, nothing is kept."""
-    columns = ("dataset_id", "started_at", *(name for name in _KEPT if name != "dataset_id"))
+def insert_run(connection: psycopg.Connection, run: Run, kind: str) -> bool:
+    """Insert a new run; return False, and insert nothing, if another run of its export is still going."""
+    columns = ("dataset_id", "started_at", *(name for name in _UPDATED if name != "dataset_id"))
     values = {name: _value(run, name) for name in columns} | {"run_id": run.id, "kind": kind}
     query = sql.SQL(
         "INSERT INTO lorads.runs (run_id, kind, {columns}) VALUES (%(run_id)s, %(kind)s,"
@@ -47,9 +47,9 @@ def begin(connection: psycopg.Connection, run: Run, kind: str) -> bool:
     return connection.execute(query, values).rowcount == 1
 
 
-def change(connection: psycopg.Connection, run: Run) -> None:
-    """Keep what has become of a run; one that is over stays as it is."""
-    columns = [name for name in _KEPT if name != "dataset_id"]
+def update_run(connection: psycopg.Connection, run: Run) -> None:
+    """Update a run's row; a run that is over stays as it is."""
+    columns = [name for name in _UPDATED if name != "dataset_id"]
     query = sql.SQL("UPDATE lorads.runs SET {} WHERE run_id = %(id)s AND {}").format(
         sql.SQL(", ").join(sql.SQL("{} = {}").format(sql.Identifier(name), sql.Placeholder(name)) for name in columns),
         _LIVE,
@@ -57,30 +57,30 @@ def change(connection: psycopg.Connection, run: Run) -> None:
     connection.execute(query, {name: _value(run, name) for name in columns} | {"id": run.id})
 
 
-def run(connection: psycopg.Connection, run_id: UUID) -> Run | None:
+def get_run(connection: psycopg.Connection, run_id: UUID) -> Run | None:
     """Return a run by its id."""
     found = _runs(connection, sql.SQL("WHERE run_id = %s"), [run_id])
     return found[0] if found else None
 
 
-def runs_of(connection: psycopg.Connection, manifest_hash: str) -> list[Run]:
+def runs_of_export(connection: psycopg.Connection, manifest_hash: str) -> list[Run]:
     """Return the runs of an export, the newest first."""
     return _runs(connection, sql.SQL("WHERE manifest_hash = %s"), [manifest_hash])
 
 
-def alive(connection: psycopg.Connection, name: str) -> list[Run]:
+def live_runs(connection: psycopg.Connection, name: str) -> list[Run]:
     """Return the runs of exports called ``name`` that went on when they were looked at last."""
     return _runs(connection, sql.SQL("WHERE name = %s AND {}").format(_LIVE), [name])
 
 
-def newest(connection: psycopg.Connection, dataset: UUID | None = None, limit: int = 50) -> list[Run]:
+def newest_runs(connection: psycopg.Connection, dataset: UUID | None = None, limit: int = 50) -> list[Run]:
     """Return the newest runs, of one dataset or of all, the newest first."""
     if dataset is None:
         return _runs(connection, sql.SQL(""), [], limit)
     return _runs(connection, sql.SQL("WHERE dataset_id = %s"), [dataset], limit)
 
 
-def called(connection: psycopg.Connection, word: str) -> Run:
+def find_run(connection: psycopg.Connection, word: str) -> Run:
     """Return the run that a person means: by the first letters of its id, or the newest of a name.
 
     Raises:
@@ -97,7 +97,7 @@ def called(connection: psycopg.Connection, word: str) -> Run:
     raise TrainerError(f"There is no run {word!r}: {command('runs')} lists them.")
 
 
-def speed(connection: psycopg.Connection, kind: str, host: str) -> Speed | None:
+def median_speed(connection: psycopg.Connection, kind: str, host: str) -> Speed | None:
     """Return how fast runs of a kind went on a machine, None where none has ended well there."""
     row = connection.execute(
         "SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY seconds_a_step), count(*) FROM"

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .vectors import VectorTable
 
 Way = Literal["auto", "exact", "index"]
-WAYS: tuple[Way, ...] = get_args(Way)
+SEARCH_WAYS: tuple[Way, ...] = get_args(Way)
 
 # Rows times distances to each that a search may cost before an index is worth its loss: about two seconds on two cores.
 _MOST_WORK = 12_000_000

@@ -1,4 +1,4 @@
-"""All tags of an image in one row, for queries by several tags; it knows nothing that lorads.tags does not."""
+"""All tags of an image in one row, derived from lorads.tags, for queries by several tags."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a person decided on the inborn traits of a dataset's concepts; it changes no caption."""
+"""Decisions of a person on the inborn traits of a dataset's concepts, by tag."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Image vectors in our store: written in bulk, read back as float32, each space apart; it searches nothing.
+"""Image vectors (embeddings) in our store: bulk COPY in, float32 out, one table per space.
 
 A space is what one image encoder gives: vectors of different spaces are never compared. All vectors lie at length 1, as
 16-bit floats.
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy import bool_, float32, int64
     from numpy.typing import ArrayLike, NDArray
 
-MOST_DIMENSIONS = 4000
+MAX_DIMENSIONS = 4000
 """What pgvector 0.8 can index as halfvec."""
 
 CLIP_VIT_H = "clip-vit-h-14"
@@ -62,9 +62,9 @@ def prepare_space(connection: psycopg.Connection, library: str, space: Space) ->
     Raises:
         StoreError: the space is known with other dimensions, or has more than can be searched.
     """
-    if not 1 <= space.dimensions <= MOST_DIMENSIONS:
+    if not 1 <= space.dimensions <= MAX_DIMENSIONS:
         raise StoreError(
-            f"Vectors of {space.dimensions:,} dimensions ({space.name}) cannot be kept: {MOST_DIMENSIONS:,} at most."
+            f"Vectors of {space.dimensions:,} dimensions ({space.name}) cannot be stored: {MAX_DIMENSIONS:,} at most."
         )
     known = find_space(connection, space.name)
     if known is None:
@@ -137,7 +137,7 @@ def file_version(size: int, mtime_ns: int) -> int:
     return -(int.from_bytes(digest, "big") & _VERSION_BITS) - 1
 
 
-def at_length_one(vectors: ArrayLike) -> tuple[NDArray[float32], NDArray[bool_]]:
+def normalize(vectors: ArrayLike) -> tuple[NDArray[float32], NDArray[bool_]]:
     """Return vectors (n, dimensions) at length 1, and which of them (n) are sound: neither NaN, endless nor zero.
 
     Those that are not sound come back as zeros.
@@ -161,12 +161,12 @@ def write_vectors(
 ) -> list[int]:
     """Keep vectors (n, dimensions) of images (n) in one transaction, in place of those that they had in this space.
 
-    Return the ids of those that are not sound (NaN, zero), which are not kept. `prepare_space` must have been called.
+    Return the ids of those that are not sound (NaN, zero), which are not stored. `prepare_space` must have been called.
 
     Raises:
         StoreError: the vectors have another dimension than the space.
     """
-    wide, sound = at_length_one(vectors)
+    wide, sound = normalize(vectors)
     if wide.shape != (len(ids), space.dimensions):
         raise StoreError(
             f"{len(ids)} vectors of {space.dimensions} dimensions were expected for the space {space.name!r}, not"
@@ -307,5 +307,5 @@ def _all_at_once(
 
 
 def analyze(connection: psycopg.Connection, table: VectorTable) -> None:
-    """Have the server count the table anew after many rows came, so that it plans well."""
+    """Run ANALYZE on the table after many rows were added, so that the server plans well."""
     connection.execute(sql.SQL("ANALYZE {}").format(table.name))

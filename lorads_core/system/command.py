@@ -28,6 +28,16 @@ def command(*words: str) -> str:
     return quoted([*_program(), *words])
 
 
+def install_command(extra: str, *packages: str) -> str:
+    """Return pip's command line that installs an optional extra of LoRADS, for the Python that runs it.
+
+    An installed LoRADS has extras by name; ComfyUI's copy of the pack is no package that pip knows, so that there the
+    extra's ``packages`` are named.
+    """
+    wanted = [f"lorads[{extra}]"] if _is_of_this_copy() and _is_known_to_pip() else packages
+    return quoted([sys.executable, "-m", "pip", "install", *wanted])
+
+
 @cache
 def _program() -> tuple[str, ...]:
     # By its full name: for a bare one Windows looks into the current folder first, where the pack's lorads.bat may be.
@@ -50,6 +60,17 @@ def _is_of_this_copy() -> bool:
 
     spec = importlib.util.find_spec("lorads_core")
     return bool(spec and spec.origin and Path(spec.origin).resolve().parent == _ROOT / "lorads_core")
+
+
+def _is_known_to_pip() -> bool:
+    """Whether pip installed lorads into this Python, so that an extra of it has a name here."""
+    import importlib.metadata  # noqa: PLC0415 - for messages alone
+
+    try:
+        importlib.metadata.version("lorads")
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True
 
 
 def quoted(words: list[str]) -> str:

@@ -1,4 +1,4 @@
-"""Processes that outlive whoever starts them, also where a whole process tree or job is ended.
+"""Detached processes, which outlive the process that starts them, also where a whole process tree or job is ended.
 
 ComfyUI Desktop and Stability Matrix end ComfyUI with all its descendants, found by the ids of parents; some terminals
 end all processes of a session or of a Windows job. So a detached process is started by a short-lived one in between,

@@ -61,7 +61,7 @@ def is_in_use(error: OSError) -> bool:
     return isinstance(error, PermissionError) or error.errno in _BUSY
 
 
-def reason(error: OSError) -> str:
+def file_error_reason(error: OSError) -> str:
     """Return why an operation on a file failed, as the end of a sentence without a full stop, with what to do.
 
     What the system says of a file that is in use ("Access is denied", "[WinError 32]") sends people to the wrong place.
@@ -93,7 +93,7 @@ def replace(source: Name, target: Name) -> None:
         OSError: it cannot be moved, after `PATIENCE` seconds where another program holds one of the two; both are as
             they were.
     """
-    patiently(lambda: os.replace(source, target))  # noqa: PTH105 - on every system, and whatever kind of path it is
+    retry_in_use(lambda: os.replace(source, target))  # noqa: PTH105 - on every system, and whatever kind of path it is
 
 
 def rename(source: Name, target: Name) -> None:
@@ -110,7 +110,7 @@ def rename(source: Name, target: Name) -> None:
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), os.fspath(target))
         os.rename(source, target)  # noqa: PTH104 - as above
 
-    patiently(move)
+    retry_in_use(move)
 
 
 def remove(file: Name) -> None:
@@ -120,7 +120,7 @@ def remove(file: Name) -> None:
         OSError: it cannot be removed, after `PATIENCE` seconds where another program has it open.
     """
     with suppress(FileNotFoundError):
-        patiently(lambda: _unlink(file))
+        retry_in_use(lambda: _unlink(file))
 
 
 def remove_if_possible(file: Name) -> bool:
@@ -137,7 +137,7 @@ def remove_folder(folder: Name) -> None:
         OSError: it cannot be removed, after `PATIENCE` seconds where another program holds it.
     """
     with suppress(FileNotFoundError):
-        patiently(lambda: os.rmdir(folder))  # noqa: PTH106 - as above
+        retry_in_use(lambda: os.rmdir(folder))  # noqa: PTH106 - as above
 
 
 def remove_tree(folder: Path) -> None:
@@ -147,7 +147,7 @@ def remove_tree(folder: Path) -> None:
         OSError: something in it cannot be removed, after `PATIENCE` seconds where another program has it open. What
             could be removed is gone.
     """
-    patiently(lambda: _rmtree(folder))
+    retry_in_use(lambda: _rmtree(folder))
 
 
 def remove_tree_if_possible(folder: Path) -> bool:
@@ -164,7 +164,7 @@ def read_bytes(file: Path) -> bytes:
         FileNotFoundError: there is none.
         OSError: it cannot be read, after `READ_PATIENCE` seconds where it is being replaced all the time.
     """
-    return patiently(file.read_bytes, READ_PATIENCE)
+    return retry_in_use(file.read_bytes, READ_PATIENCE)
 
 
 def read_text(file: Path) -> str:
@@ -176,7 +176,7 @@ def read_text(file: Path) -> str:
     return read_bytes(file).decode("utf-8")
 
 
-def patiently(operation: Callable[[], Result], seconds: float = PATIENCE) -> Result:
+def retry_in_use(operation: Callable[[], Result], seconds: float = PATIENCE) -> Result:
     """Return what an operation on files returns, tried again with growing pauses while another program is in its way.
 
     Raises:

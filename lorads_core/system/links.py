@@ -18,7 +18,7 @@ _DATALESS = 0x40000000  # SF_DATALESS of macOS' sys/stat.h: iCloud, and OneDrive
 
 
 class Entry(Protocol):
-    """What is asked of an `os.DirEntry`."""
+    """The part of `os.DirEntry` that is used."""
 
     @property
     def path(self) -> str:

@@ -1,4 +1,4 @@
-"""Log records of the core, shown to whoever waits: the first start of the embedded store takes some seconds."""
+"""Log records of the core, shown to the waiting user: the first start of the embedded store takes some seconds."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class _Notices(logging.Handler):
 
 
 @contextmanager
-def shown_by(show: Callable[[str], None]) -> Generator[None]:
+def show_notices(show: Callable[[str], None]) -> Generator[None]:
     """Call ``show`` with the message of each record of level INFO or above that the core logs meanwhile."""
     handler, level = _Notices(show), _core.level
     _core.addHandler(handler)

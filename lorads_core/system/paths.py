@@ -9,7 +9,7 @@ import unicodedata
 from pathlib import Path, PureWindowsPath
 
 from ..errors import SettingsError
-from .files import reason
+from .files import file_error_reason
 from .names import true_path
 
 MANIFEST = "manifest.json"
@@ -79,5 +79,5 @@ def _looked_at(path: Path, what: str) -> Path:
     try:
         return true_path(path)
     except (OSError, RuntimeError, ValueError) as error:
-        said = reason(error) if isinstance(error, OSError) else str(error)
+        said = file_error_reason(error) if isinstance(error, OSError) else str(error)
         raise SettingsError(f"{what} cannot be looked at ({said}): give a plain folder name.") from error

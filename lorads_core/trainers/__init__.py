@@ -7,10 +7,10 @@ from functools import cache
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from ..errors import TrainerError
-from ..plugins import parts
+from ..plugins import plugins
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
     from ..buckets import Placement, Size
@@ -86,6 +86,21 @@ class Trainer(Protocol):
     @property
     def label(self) -> str:
         """What people call it."""
+        ...
+
+    @property
+    def families(self) -> Collection[str]:
+        """The names of the model families that it trains; all others are refused."""
+        ...
+
+    @property
+    def networks(self) -> Collection[str]:
+        """The names of the networks that it trains; all others are refused."""
+        ...
+
+    @property
+    def same(self) -> Mapping[str, str]:
+        """Networks that it trains just as another one, name to name."""
         ...
 
     def problems(self, config: TrainingConfig, subsets: Sequence[Subset], home: Path | None = None) -> list[Problem]:
@@ -167,7 +182,7 @@ class Trainer(Protocol):
 @cache
 def trainers() -> dict[str, Trainer]:
     """Return every trainer by name."""
-    found: list[Trainer] = parts(__name__, __path__, "TRAINER")
+    found: list[Trainer] = plugins(__name__, __path__, "TRAINER")
     return {trainer.name: trainer for trainer in found}
 
 

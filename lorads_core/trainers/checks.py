@@ -5,7 +5,8 @@ from __future__ import annotations
 import difflib
 from dataclasses import fields, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, get_args
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Protocol, get_args
 
 from ..base_models import base_model, base_model_names
 from ..captions.profiles import profile
@@ -13,12 +14,15 @@ from ..errors import TrainerError
 from ..model import MaskedLoss, Problem, RegularizationMethod, TrainingConfig
 from ..networks import network, network_names
 from ..training_fields import TRAINING_FIELDS
+from . import trainers
 from .defaults import is_adaptive
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from ..buckets import Placement
+    from . import Subset
 
 UPSCALED_TOO_MUCH = 2.0
 CROPPED_TOO_MUCH = 0.1
@@ -30,6 +34,101 @@ HIGHEST_HADAMARD_DIM = 32
 _SELF_TAUGHT_RATE = 0.1
 _DEFAULT = TrainingConfig()
 _NUMBERS = ("whole", "number")
+
+
+DISTINCT: Mapping[str, str] = {}
+"""A trainer's `Trainer.same` where it trains no two networks alike."""
+
+
+class Rules(Protocol):
+    """The module ``rules`` of a trainer: what it trains, and what it would stop at, ignore or do badly.
+
+    ``FAMILIES`` and ``NETWORKS`` are closed: what is not in them is refused, with the reason in ``REASONS`` if any.
+    All functions take a settled config, `notes` also the one before.
+    """
+
+    @property
+    def LABEL(self) -> str: ...  # noqa: N802, D102 - a constant of the module
+
+    @property
+    def FAMILIES(self) -> Mapping[str, object]: ...  # noqa: N802, D102
+
+    @property
+    def NETWORKS(self) -> Mapping[str, object]: ...  # noqa: N802, D102
+
+    @property
+    def REASONS(self) -> Mapping[str, str]: ...  # noqa: N802, D102
+
+    def refusals(self, config: TrainingConfig, /) -> Iterator[str]: ...  # noqa: D102
+
+    def missing(self, config: TrainingConfig, home: Path | None, /) -> Iterator[str]: ...  # noqa: D102
+
+    def doubts(self, config: TrainingConfig, /) -> Iterator[str]: ...  # noqa: D102
+
+    def lacks(self, config: TrainingConfig, /) -> Mapping[str, str]: ...  # noqa: D102
+
+    def needs(self, config: TrainingConfig, /) -> Iterator[str]: ...  # noqa: D102
+
+    def notes(  # noqa: D102
+        self, config: TrainingConfig, subsets: Sequence[Subset], asked: TrainingConfig, /
+    ) -> Iterator[Problem]: ...
+
+    def subset_problems(self, config: TrainingConfig, subsets: Sequence[Subset], /) -> Iterator[Problem]: ...  # noqa: D102
+
+
+def problems(
+    rules: Rules, config: TrainingConfig, subsets: Sequence[Subset], home: Path | None = None
+) -> list[Problem]:
+    """Return all that a trainer would refuse, ignore or do badly; see `Trainer.problems`."""
+    if senseless := list(refusals(config)) or list(_untrained(rules, config)):
+        return [Problem("error", "config", message) for message in senseless]
+    ready = settled(config)
+    found = [Problem("error", "config", message) for message in (*rules.refusals(ready), *rules.missing(ready, home))]
+    found += [Problem("warning", "config", message) for message in (*doubts(config), *rules.doubts(ready))]
+    found += not_in_trainer(rules.LABEL, config, rules.lacks(ready))
+    found += [Problem("info", "needs", message) for message in rules.needs(ready)]
+    if all(problem.severity != "error" for problem in found):
+        found += rules.notes(ready, subsets, config)
+        found += rules.subset_problems(ready, subsets)
+    return found
+
+
+def is_diffusion(config: TrainingConfig) -> bool:
+    """Say whether the base model is trained by noise prediction; the others match flows."""
+    return base_model(config.base_model).family.is_diffusion
+
+
+def is_denoiser_alone(config: TrainingConfig) -> bool:
+    """Say whether the checkpoint, one file, holds no more than the denoiser; else it is a folder or repository."""
+    return bool(base_model(config.base_model).family.files) and (
+        not config.checkpoint or PurePath(config.checkpoint).suffix == ".safetensors"
+    )
+
+
+def lacks_model_files(config: TrainingConfig) -> dict[str, str]:
+    """Return what `Rules.lacks` says of the family's files where a trainer reads all parts from one place."""
+    if not base_model(config.base_model).family.files:
+        return {}
+    files = ", ".join(config.model_files.values())
+    return {"model_files": f"it reads all parts from one folder or repository; {files} are left out."}
+
+
+def _untrained(rules: Rules, config: TrainingConfig) -> Iterator[str]:
+    """Yield what is not in a trainer's closed tables, with the trainers that have it in theirs."""
+    base, kind = base_model(config.base_model), network(config.network)
+    if base.family.name not in rules.FAMILIES:
+        able = [each.label for each in trainers().values() if base.family.name in each.families]
+        yield f"{rules.LABEL} does not train {base.label}{_able(able)}, or choose another base model."
+    if kind.name not in rules.NETWORKS:
+        able = [each.label for each in trainers().values() if kind.name in each.networks]
+        reason = rules.REASONS.get(kind.name, "")
+        why = f" ({reason})" if reason else ""
+        instead = ", ".join(rules.NETWORKS)
+        yield f"{rules.LABEL} does not train {kind.label}{why}{_able(able)}, or choose one of the networks {instead}."
+
+
+def _able(labels: Sequence[str]) -> str:
+    return f": choose one of the trainers {', '.join(labels)}" if labels else ", and no trainer does: leave it"
 
 
 @lru_cache(maxsize=64)
@@ -99,8 +198,16 @@ def _contradictions(config: TrainingConfig) -> Iterator[str]:
             f"The longest caption is {config.max_token_length} tokens, which {base_model(config.base_model).label} has"
             f" not: choose one of {', '.join(map(str, limits))}."
         )
-    if config.v_prediction and base_model(config.base_model).family.name == "flux":
-        yield "Flux matches flows and predicts no velocity: turn v-prediction off."
+    family = base_model(config.base_model).family
+    if config.v_prediction and not family.is_diffusion:
+        yield f"{family.label} matches flows and predicts no velocity: turn v-prediction off."
+    kind = network(config.network) if config.network in network_names() else None
+    if kind and kind.without and not family.convolutions:
+        same = network(kind.without)
+        yield (
+            f"{family.label} has no convolutions, so that a {kind.label} of it is a {same.label}: choose the network"
+            f" {same.name}."
+        )
     if not all(prompt.strip() for prompt in config.sample_prompts):
         yield "A sample prompt is empty: write it, or take it out."
 
@@ -113,8 +220,10 @@ def doubts(config: TrainingConfig) -> Iterator[str]:
             " rate: use the dim, or half of it."
         )
     kind = network(config.network)
-    if config.conv_dim and not (kind.convolutions and base_model(config.base_model).family.name != "flux"):
+    if config.conv_dim and not (kind.convolutions and base_model(config.base_model).family.convolutions):
         yield "The convolution dim is not used, as this network changes no convolutions: choose locon, or set it to 0."
+    if (config.lokr_factor or config.lokr_full_rank) and not kind.kronecker:
+        yield f"The factor and full rank are LoKr's, and {kind.label} has none: choose the network lokr, or unset them."
     if is_adaptive(config.optimizer) and config.learning_rate < _SELF_TAUGHT_RATE:
         yield f"{config.optimizer} finds its rate itself: a learning rate of {config.learning_rate:g} slows it; use 1."
     if kind.hadamard and config.network_dim > HIGHEST_HADAMARD_DIM:

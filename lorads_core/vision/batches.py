@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from ..errors import ImageError
 from ..images.decode import decode
-from ..images.files import shown, translated
+from ..images.files import os_error_reason, printable_path
 from ..library.filter import DatasetFilter
 from ..model import Problem
 from ..store.vectors import file_version
@@ -31,7 +31,7 @@ _STRIDE = 64  # images that need no work, for each word of progress
 _AHEAD = 2  # batches that are decoded ahead of the model
 
 
-class Viewer(Protocol):
+class PictureModel(Protocol):
     """A model that looks at pictures, as much of it as a feed needs.
 
     Pictures are made fit by the threads that decode them, so that never more than a few lie in memory at full size.
@@ -47,7 +47,7 @@ class Viewer(Protocol):
         ...
 
 
-class Fitted(NamedTuple):
+class PreparedImage(NamedTuple):
     """An image that is ready for the model; ``version`` is that of the file that its picture is of."""
 
     image_id: int
@@ -63,12 +63,12 @@ def wanted_ids(library: Library, wanted: DatasetFilter) -> list[int]:
     return [record.id for record in library.find(wanted)]  # the first ones, not any
 
 
-def version_of(record: ImageRecord) -> int:
+def record_version(record: ImageRecord) -> int:
     """Return the version of the file that a record was made of, 0 where the record does not know its file."""
     return file_version(record.file_size, record.mtime_ns) if record.mtime_ns else 0
 
 
-def version_there(path: str) -> int:
+def current_version(path: str) -> int:
     """Return the version of the file that is there now.
 
     Raises:
@@ -83,22 +83,22 @@ def _nobody(_records: Sequence[ImageRecord]) -> Collection[int]:
     return ()
 
 
-class Feed:
+class BatchFeed:
     """One run; its numbers are read from one thread only.
 
-    ``known`` has the versions of the files that were looked at before: what has not changed is ``kept``. ``spare`` is
-    asked of some thousand records at a time which of them need not be looked at; these are ``spared``. ``write`` keeps
+    ``known`` has the versions of the files that were looked at before: what has not changed is counted. ``spare``
+    returns, for some thousand records at a time, which of them the model need not see. ``write`` stores
     what the model says of a batch, and returns what was wrong.
     """
 
     def __init__(
         self,
         library: Library,
-        viewer: Viewer,
+        viewer: PictureModel,
         step: str,
         progress: Progress,
         known: Mapping[int, int],
-        write: Callable[[Sequence[Fitted]], Sequence[Problem]],
+        write: Callable[[Sequence[PreparedImage]], Sequence[Problem]],
         spare: Callable[[Sequence[ImageRecord]], Collection[int]] = _nobody,
     ) -> None:
         self.library = library
@@ -110,8 +110,8 @@ class Feed:
         self.spare = spare
         self.problems: list[Problem] = []
         self.kept = self.spared = self.done = self.total = 0
-        self.waiting: deque[Future[Fitted | Problem | None]] = deque()
-        self.ready: list[Fitted] = []
+        self.waiting: deque[Future[PreparedImage | Problem | None]] = deque()
+        self.ready: list[PreparedImage] = []
 
     def run(self, ids: Sequence[int], done: int = 0) -> None:
         """Show these images to the model; ``done`` more count as done already."""
@@ -130,7 +130,7 @@ class Feed:
         self.progress(self.step, self.total, self.total)
 
     def _records(self, ids: Sequence[int]) -> Iterator[ImageRecord]:
-        """Yield the records of those images that somebody has to look at."""
+        """Yield the records of those images that the model has to see."""
         rest = iter(ids)
         while chunk := tuple(islice(rest, _CHUNK)):
             found = self.library.find(DatasetFilter(ids=chunk, exclude_marked_bad=False))
@@ -144,14 +144,14 @@ class Feed:
 
     def _is_known(self, record: ImageRecord) -> bool:
         """Tell a file that is as its library last saw it: there is no need to look at it."""
-        version = version_of(record)
+        version = record_version(record)
         return version != 0 and version == self.known.get(record.id)
 
     def _drain(self, most: int) -> None:
         """Take what the threads give, in order, until at most ``most`` are under way."""
         while len(self.waiting) > most:
             outcome = self.waiting.popleft().result()
-            if isinstance(outcome, Fitted):
+            if isinstance(outcome, PreparedImage):
                 self.ready.append(outcome)
                 if len(self.ready) == self.viewer.batch_size:
                     self._write()
@@ -168,7 +168,7 @@ class Feed:
             self.progress(self.step, self.done, self.total)
 
     def _write(self) -> None:
-        """Have the model look at what is ready, and have that kept."""
+        """Run the model on what is ready, and write its results."""
         batch, self.ready = self.ready, []
         if not batch:
             return
@@ -177,13 +177,13 @@ class Feed:
         self.progress(self.step, self.done, self.total)
 
 
-def _read(record: ImageRecord, known: int, viewer: Viewer) -> Fitted | Problem | None:
+def _read(record: ImageRecord, known: int, viewer: PictureModel) -> PreparedImage | Problem | None:
     """Return a picture as the model wants it, None where it has seen the same file; run in a worker thread."""
     try:
-        version = version_there(record.path)
+        version = current_version(record.path)
         if version == known:
             return None
-        return Fitted(record.id, record.path, version, viewer.fit(decode(record.path, first_frame=True)))
+        return PreparedImage(record.id, record.path, version, viewer.fit(decode(record.path, first_frame=True)))
     except (FileNotFoundError, NotADirectoryError):
         return problem(
             GONE,
@@ -191,11 +191,11 @@ def _read(record: ImageRecord, known: int, viewer: Viewer) -> Fitted | Problem |
             f"The file is not there: index its folder again, or map its folder in [libraries.{record.library}.paths].",
         )
     except OSError as error:
-        return problem(UNREADABLE, record.path, str(translated(record.path, error)))
+        return problem(UNREADABLE, record.path, str(os_error_reason(record.path, error)))
     except ImageError as error:
         return problem(UNREADABLE, record.path, str(error))
 
 
 def problem(code: str, path: str, message: str) -> Problem:
     """Return what is wrong with one image."""
-    return Problem("warning", code, message, shown(path))
+    return Problem("warning", code, message, printable_path(path))

@@ -1,4 +1,4 @@
-"""A model's settings in ``lorads.toml`` as words and whole numbers; it knows none of them by name."""
+"""A model's settings in ``lorads.toml`` validated as choices and integers."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ def choice(table: Table, key: str, default: str, known: Sequence[str]) -> str:
     value = table.text(key, default)
     if value not in known:
         listed = ", ".join(word for word in known if word)
-        raise SettingsError(f"{place(table, key)} is {value!r}; known are: {listed}.")
+        raise SettingsError(f"{key_path(table, key)} is {value!r}; known are: {listed}.")
     return value
 
 
-def whole(table: Table, key: str, default: int, lowest: int, highest: int) -> int:
+def integer(table: Table, key: str, default: int, lowest: int, highest: int) -> int:
     """Return a whole number within bounds, both of them allowed.
 
     Raises:
@@ -33,10 +33,10 @@ def whole(table: Table, key: str, default: int, lowest: int, highest: int) -> in
     """
     value = table.number(key, default, lowest, highest)
     if value != int(value):
-        raise SettingsError(f"{place(table, key)} must be a whole number.")
+        raise SettingsError(f"{key_path(table, key)} must be a whole number.")
     return int(value)
 
 
-def place(table: Table, key: str) -> str:
+def key_path(table: Table, key: str) -> str:
     """Return where a setting stands."""
     return f"{table.source}: {table.where}{key}"

@@ -1,4 +1,4 @@
-"""Pictures as models want them: sized, cut or padded, normalised, laid out; it knows no model and runs none."""
+"""Pictures as models want them: sized, cut or padded, normalised, laid out."""
 
 from __future__ import annotations
 

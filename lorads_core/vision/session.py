@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 import numpy as np
 
 from ..errors import SettingsError
-from .options import place
+from ..system.command import install_command
+from .options import key_path
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 SETTINGS = ("batch_size", "providers")
-MOST_AT_ONCE = 4096
+MAX_BATCH_SIZE = 4096
 _CPU, _CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 _DTYPES: dict[str, type[float32 | float16]] = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
 _COLOURS_AT: dict[Layout, int] = {"nchw": 1, "nhwc": 3}
@@ -104,8 +105,8 @@ class OnnxModel:
         answers = given.shape[0] if given.ndim else 1
         if answers != len(tensor):
             raise SettingsError(
-                f"The output {output} of {self.file} has the shape {shown(given.shape)} for {len(tensor)} pictures:"
-                " name another output, or export the model with a free batch size."
+                f"The output {output} of {self.file} has the shape {format_shape(given.shape)} for {len(tensor)}"
+                " pictures: name another output, or export the model with a free batch size."
             )
         return given[:count]
 
@@ -114,7 +115,7 @@ def open_model(table: Table, key: str, file: Path) -> OnnxModel:
     """Load a model with onnxruntime; ``key`` is the setting of ``table`` that names it.
 
     Raises:
-        SettingsError: onnxruntime or one of its providers is missing, or the file is no model for pictures.
+        SettingsError: onnxruntime or one of its providers is missing, or the file is not a model for pictures.
     """
     session, faults = _session(table, key, file)
     return OnnxModel(file, session, faults, _picture_input(session, file))
@@ -126,8 +127,8 @@ def _session(table: Table, key: str, file: Path) -> tuple[Session, tuple[type[Ex
         native = cast("Any", import_module("onnxruntime.capi.onnxruntime_pybind11_state"))
     except ImportError as error:
         raise SettingsError(
-            f"{table.source}: [{table.where.rstrip('.')}] needs onnxruntime ({error}): pip install lorads[onnx], or"
-            " onnxruntime-gpu for NVIDIA cards."
+            f"{table.source}: [{table.where.rstrip('.')}] needs onnxruntime ({error}): "
+            f"{install_command('onnx', 'onnxruntime')} (for NVIDIA cards: onnxruntime-gpu)."
         ) from error
     # They have no class in common but Exception; which there are depends on the version.
     kinds = (kind for kind in cast("dict[str, object]", vars(native)).values() if isinstance(kind, type))
@@ -139,7 +140,7 @@ def _session(table: Table, key: str, file: Path) -> tuple[Session, tuple[type[Ex
         session = cast("Session", runtime.InferenceSession(str(file), options, providers=wanted))
     except faults as error:
         raise SettingsError(
-            f"{place(table, key)}: {file} cannot be loaded as an ONNX model: {_brief(error)} Export or copy it"
+            f"{key_path(table, key)}: {file} cannot be loaded as an ONNX model: {_brief(error)} Export or copy it"
             " again, with the .data file beside it where it has one."
         ) from error
     _check_providers(table, wanted, session.get_providers())
@@ -151,7 +152,8 @@ def _providers(table: Table, available: list[str]) -> list[str]:
     unknown = [name for name in listed if name not in available]
     if unknown:
         raise SettingsError(
-            f"{place(table, 'providers')}: this onnxruntime has no {', '.join(unknown)}; it has {', '.join(available)}."
+            f"{key_path(table, 'providers')}: this onnxruntime has no {', '.join(unknown)};"
+            f" it has {', '.join(available)}."
         )
     return listed or [name for name in (_CUDA, _CPU) if name in available]
 
@@ -162,7 +164,9 @@ def _check_providers(table: Table, wanted: list[str], running: list[str]) -> Non
     if not lost:
         return
     if table.texts("providers"):
-        raise SettingsError(f"{place(table, 'providers')}: {lost} cannot be started: check its driver and libraries.")
+        raise SettingsError(
+            f"{key_path(table, 'providers')}: {lost} cannot be started: check its driver and libraries."
+        )
     _log.warning("onnxruntime cannot start %s: images are looked at by the processor, which is slow.", lost)
 
 
@@ -172,11 +176,13 @@ def _picture_input(session: Session, file: Path) -> Port:
     if len(pictures) != 1 or len(inputs) != 1:
         raise SettingsError(
             f"The model {file} must take one batch of pictures (four dimensions) and nothing else; it takes"
-            f" {ports(inputs)}. Of a model for pictures and text, take the part for pictures (vision_model.onnx)."
+            f" {describe_ports(inputs)}. Of a model for pictures and text, use the part for pictures"
+            " (vision_model.onnx)."
         )
     if pictures[0].type not in _DTYPES:
         raise SettingsError(
-            f"The model {file} takes {ports(pictures)}; LoRADS feeds 32-bit and 16-bit floats: export it for those."
+            f"The model {file} takes {describe_ports(pictures)}; LoRADS feeds 32-bit and 16-bit floats:"
+            " export it for those."
         )
     return pictures[0]
 
@@ -187,36 +193,42 @@ def layout_of(model: OnnxModel) -> Layout | None:
     return found[0] if len(found) == 1 else None
 
 
-def fitted(asked: Preprocess, model: OnnxModel, table: Table) -> Preprocess:
+def match_input(asked: Preprocess, model: OnnxModel, table: Table) -> Preprocess:
     """Return the preprocessing with layout and size as the model's input has them, where it says so.
 
     Raises:
-        SettingsError: the input is no square RGB picture, or a setting says otherwise than it.
+        SettingsError: the input is not a square RGB picture, or a setting says otherwise than it.
     """
     shape = model.picture.shape
     layout = layout_of(model) or asked.layout
     if "layout" in table.values and layout != asked.layout:
-        raise SettingsError(f"{place(table, 'layout')} is {asked.layout}; the model takes {ports([model.picture])}.")
+        raise SettingsError(
+            f"{key_path(table, 'layout')} is {asked.layout}; the model takes {describe_ports([model.picture])}."
+        )
     sides = shape[2:] if layout == "nchw" else shape[1:3]
     fixed = {side for side in sides if isinstance(side, int) and side > 0}
     colours = shape[_COLOURS_AT[layout]]
     if len(fixed) > 1 or (isinstance(colours, int) and colours > 0 and colours != _COLOURS):
-        raise SettingsError(f"The model {model.file} takes {ports([model.picture])}, which are no square RGB pictures.")
+        raise SettingsError(
+            f"The model {model.file} takes {describe_ports([model.picture])}, which are no square RGB pictures."
+        )
     size = fixed.pop() if fixed else asked.size
     if "size" in table.values and size != asked.size:
-        raise SettingsError(f"{place(table, 'size')} is {asked.size}; the model takes {ports([model.picture])}.")
+        raise SettingsError(
+            f"{key_path(table, 'size')} is {asked.size}; the model takes {describe_ports([model.picture])}."
+        )
     to = asked.resize_to
     if 0 < to < size:
         to = 0
     return replace(asked, layout=layout, size=size, resize_to=to)
 
 
-def ports(listed: Sequence[Port]) -> str:
+def describe_ports(listed: Sequence[Port]) -> str:
     """Return inputs or outputs with their shapes and types, to be shown."""
-    return ", ".join(f"{port.name} {shown(port.shape)} {port.type.removeprefix('tensor')}" for port in listed)
+    return ", ".join(f"{port.name} {format_shape(port.shape)} {port.type.removeprefix('tensor')}" for port in listed)
 
 
-def shown(shape: Sequence[Dimension]) -> str:
+def format_shape(shape: Sequence[Dimension]) -> str:
     """Return a shape as people write it."""
     return "[" + " × ".join("?" if number is None else str(number) for number in shape) + "]"
 

@@ -1,4 +1,4 @@
-"""A dataset's captions from its draft on: built, linted, edited, taken back, combined; `build` tells the rest."""
+"""A dataset's captions: built, linted, edited, undone, combined; `workflow.dataset` does the rest."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def caption(
     captioned, report = caption_dataset(dataset, materials, captions, progress)
     with store.connection() as connection:
         datasets.save_draft(connection, captioned)
-        datasets.keep_base_model(connection, dataset.id, captions.profile.base)
+        datasets.save_base_model(connection, dataset.id, captions.profile.base)
     whole, captioned = captioned, without_rejected(captioned, rejected)
     left_out = len(whole.images) - len(captioned.images)
     counts = report.counts if not left_out else _counts(captioned)
@@ -207,7 +207,7 @@ def keep_edit(store: Store, dataset: Dataset, edit: Edit) -> Dataset:
     """
     done = edits.applied(dataset, edit)
     with store.connection() as connection:
-        kept_captions.keep_edit(connection, dataset.id, edit)
+        kept_captions.save_edit(connection, dataset.id, edit)
     return done
 
 
@@ -223,7 +223,7 @@ def redo_edit(store: Store, dataset: Dataset) -> Edit | None:
         return kept_captions.redo(connection, dataset.id)
 
 
-def edit_history(store: Store, dataset: Dataset) -> list[kept_captions.Kept]:
+def edit_history(store: Store, dataset: Dataset) -> list[kept_captions.EditRecord]:
     """Return the newest edits of a dataset, the newest first."""
     with store.connection() as connection:
         return kept_captions.history(connection, dataset.id)
@@ -337,7 +337,7 @@ def combine(
     if not name.strip() or name in {each.name for each in datasets_}:
         raise SettingsError(f"The combined dataset cannot be called {name!r}: give it a name of its own.")
     with store.connection() as connection:
-        dataset_id = datasets.dataset_id(connection, name, datasets_[0].library if datasets_ else "")
+        dataset_id = datasets.ensure_dataset(connection, name, datasets_[0].library if datasets_ else "")
         fixed = kept_captions.fixed_captions(connection, dataset_id)
         rejected = rejected_images(connection, dataset_id)
     combined = concepts.combine(datasets_, dataset_id, name)
@@ -373,4 +373,4 @@ def _tags(store: Store, settings: Settings, images: Sequence[DatasetImage]) -> d
 def edits_mark(store: Store) -> str:
     """Return a text that changes whenever a caption was edited in any dataset."""
     with store.connection() as connection:
-        return str(kept_captions.edits(connection))
+        return str(kept_captions.count_edits(connection))

@@ -43,13 +43,13 @@ class Judging:
         """Rate the wanted images 0-10, or take their rating away; return how many changed."""
         ids = self._library.ids(wanted)
         with self._store.connection() as connection:
-            return rows.rate(connection, self._library.name, ids, rating)
+            return rows.set_rating(connection, self._library.name, ids, rating)
 
     def mark(self, wanted: DatasetFilter, *, bad: bool) -> int:
         """Mark the wanted images as bad or as good; return how many changed."""
         ids = self._library.ids(wanted)
         with self._store.connection() as connection:
-            return rows.mark(connection, self._library.name, ids, bad=bad)
+            return rows.set_marked_bad(connection, self._library.name, ids, bad=bad)
 
     def gather(self, group: Group, wanted: DatasetFilter, *, remove: bool = False) -> int:
         """Put the wanted images into a group, which is made where there is none, or take them out; return how many."""
@@ -67,7 +67,9 @@ class Judging:
         """
         new = _name(kind, new)
         with self._store.connection() as connection:
-            if not any(found.group == Group(kind, name) for found in groups.listed(connection, self._library.name)):
+            if not any(
+                found.group == Group(kind, name) for found in groups.list_groups(connection, self._library.name)
+            ):
                 raise LibraryError(f"Library {self._library.name!r} has no {kind} {name!r}.")
             groups.rename(connection, self._library.name, Group(kind, name), new)
 
@@ -76,7 +78,7 @@ class Judging:
         with self._store.connection() as connection:
             return [
                 (found.group.name, f"{found.images:,} images{', proposed' if found.proposed else ''}")
-                for found in groups.listed(connection, self._library.name)
+                for found in groups.list_groups(connection, self._library.name)
                 if found.group.kind == kind
             ]
 
@@ -126,7 +128,7 @@ def propose_clusters(
     """
     Judging(store, library)  # says so where the library is somebody else's
     with store.connection() as connection:
-        named = [each.group.name for each in groups.listed(connection, library.name) if _is_named(each)]
+        named = [each.group.name for each in groups.list_groups(connection, library.name) if _is_named(each)]
     taken = {image_id for name in named for image_id in library.ids(DatasetFilter(cluster=name))}
     ids = [image_id for image_id in library.ids(wanted) if image_id not in taken]
     with store.connection() as connection:
@@ -147,7 +149,7 @@ def propose_clusters(
     return ClusterReport(len(ids), len(proposed), sum(len(each.ids) for each in proposed), _without(ids, len(found)))
 
 
-def _is_named(listed: groups.Listed) -> bool:
+def _is_named(listed: groups.GroupSummary) -> bool:
     return listed.group.kind == "cluster" and not listed.proposed
 
 

@@ -8,24 +8,24 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..errors import LibraryError, SettingsError, TrainerError
-from ..export.bucket_report import placing_facts
+from ..export.bucket_report import bucket_facts
 from ..export.plan import plan_export
 from ..export.write import write_export
 from ..library import kinds
-from ..library.files import complete
+from ..library.files import read_file_facts
 from ..library.filter import DatasetFilter
 from ..library.index import IndexOptions, IndexReport, index_folder
 from ..library.kinds.index import IndexedLibrary, IndexKind
 from ..model import Dataset, DatasetImage, Problem, Progress, TrainingConfig, no_progress
-from ..problems import told_as_text
+from ..problems import format_problems
 from ..regularization import find as finder
-from ..runs.read_export import kind_of
-from ..runs.state import check_untrained
+from ..runs.read_export import speed_key
+from ..runs.state import check_not_training
 from ..store import datasets, runs
 from ..store import images as rows
 from ..store.connect import Store
 from ..store.migrations import migrate
-from ..store.model_tags import made_counts
+from ..store.model_tags import tagger_counts
 from ..store.search import build_index
 from ..store.vectors import coverage, tables_of
 from ..trainers import trainer
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from ..export.write import ExportResult
     from ..library import Library, LibraryReport
     from ..model import ImageRecord
-    from ..regularization.rules import FinderRules, Found
+    from ..regularization.rules import FinderResult, FinderRules
     from ..settings import Settings
     from ..vision.encoders.run import EmbedReport
     from ..vision.taggers.run import TagReport
@@ -111,7 +111,7 @@ def look_into(store: Store, settings: Settings, name: str) -> LibraryReport:
         return report
     with store.connection() as connection:
         held = [(f"our vectors in {known.space.name}", known.images) for known in coverage(connection, name)]
-        held += [(f"tagged here by {tagger}", images) for tagger, images in made_counts(connection, name)]
+        held += [(f"tagged here by {tagger}", images) for tagger, images in tagger_counts(connection, name)]
     ours = tuple((what, f"{images:,} of {report.images:,}") for what, images in held)
     return dataclasses.replace(report, facts=(*report.facts, *ours))
 
@@ -142,7 +142,7 @@ def query(
         )
     records, problems = _with_files(library, found, wanted, progress)
     with store.connection() as connection:
-        dataset_id = datasets.dataset_id(connection, name, library.name)
+        dataset_id = datasets.ensure_dataset(connection, name, library.name)
     images = tuple(DatasetImage(record) for record in records)
     return Queried(Dataset(dataset_id, name, library.name, images), problems)
 
@@ -150,7 +150,7 @@ def query(
 def _with_files(
     library: Library, found: Sequence[ImageRecord], wanted: DatasetFilter, progress: Progress
 ) -> tuple[list[ImageRecord], tuple[Problem, ...]]:
-    records, problems = complete(found, wanted.minimum_side, progress)
+    records, problems = read_file_facts(found, wanted.minimum_side, progress)
     if not records:
         first = f"{problems[0].subject}: {problems[0].message}"
         raise LibraryError(
@@ -237,7 +237,7 @@ def find_regularization(
     library: Library,
     rules: FinderRules,
     progress: Progress = no_progress,
-) -> Found:
+) -> FinderResult:
     """Add regularization images that look like the dataset and do not show its subject; see `finder.find`."""
     names = {library.name, *(image.record.library for image in dataset.training)}
     libraries = {name: open_library(store, settings, name) for name in names} | {library.name: library}
@@ -273,10 +273,10 @@ def export(
     How long its training will take is known from earlier ones of the kind on this machine.
     """
     plan = plan_export(dataset, config, options)
-    result = write_export(plan, root, name, progress, guard=lambda folder: check_untrained(store, folder))
+    result = write_export(plan, root, name, progress, guard=lambda folder: check_not_training(store, folder))
     with store.connection() as connection:
         datasets.mark_exported(connection, result.export, config, result.files)
-        speed = runs.speed(connection, kind_of(options.trainer, config), socket.gethostname())
+        speed = runs.median_speed(connection, speed_key(options.trainer, config), socket.gethostname())
     return dataclasses.replace(result, seconds_a_step=speed.seconds_a_step if speed else None)
 
 
@@ -291,7 +291,7 @@ def summary(result: ExportResult) -> list[tuple[str, str]]:
             f"{exported.regularization_images:,}, of which {schedule.regularization_used:,} used",
         ),
         ("Buckets", f"{len(schedule.buckets)} (images with repeats: {buckets})"),
-        *placing_facts(result.placements),
+        *bucket_facts(result.placements),
         ("Steps per epoch", f"{schedule.steps_per_epoch:,}"),
         ("Total steps", f"{schedule.total_steps:,} in {schedule.epochs} epochs"),
         ("Estimated time", _estimate(result)),
@@ -323,4 +323,4 @@ def _listed(names: Sequence[str]) -> str:
 def summary_text(result: ExportResult) -> str:
     """Return the summary and the problems of an export, a line each."""
     lines = [f"{name}: {value}" for name, value in summary(result)]
-    return "\n".join([str(result.export.folder), *lines, told_as_text(result.export.problems)]).strip()
+    return "\n".join([str(result.export.folder), *lines, format_problems(result.export.problems)]).strip()

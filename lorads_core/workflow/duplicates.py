@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..library.phash_cache import prints
+from ..library.phash_cache import image_hashes
 from ..model import no_progress
 from ..store.vectors import find_table, read_vectors, tables_of
-from ..vision.similarity.duplicates import Alike, report
+from ..vision.similarity.duplicates import ImageFeatures, duplicate_report
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,17 +35,17 @@ class WithoutDuplicates:
 def without_duplicates(store: Store, dataset: Dataset, progress: Progress = no_progress) -> WithoutDuplicates:
     """Find near-duplicates among a dataset's training images, by their files and, where there are, their vectors."""
     records = [image.record for image in dataset.training]
-    found = prints(store, records, progress)
+    found = image_hashes(store, records, progress)
     values = [found.by_key.get((record.library, record.id)) for record in records]
     vectors, has_vector = _vectors(store, records)
-    alike = Alike(
+    alike = ImageFeatures(
         vectors,
         has_vector,
         np.array([value or 0 for value in values], np.int64),
         np.array([value is not None for value in values], bool),
     )
-    told = report(records, alike)
-    left_out = tuple(records[twin.place] for group in told.groups for twin in group.others)
+    told = duplicate_report(records, alike)
+    left_out = tuple(records[twin.index] for group in told.groups for twin in group.duplicates)
     gone = {(record.library, record.id) for record in left_out}
     training = tuple(image for image in dataset.training if (image.record.library, image.record.id) not in gone)
     return WithoutDuplicates(replace(dataset, training=training), left_out, (*found.problems, *told.problems))

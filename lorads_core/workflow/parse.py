@@ -21,7 +21,7 @@ from ..library.sidecars import SidecarRule
 from ..library.walk import SUFFIXES
 from ..model import Position, Trigger
 from ..tags import parse_tag_list
-from ..vision.similarity.band import BandWish
+from ..vision.similarity.band import BandRequest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -150,7 +150,7 @@ def image_policy_word(word: str, wishes: ImageWishes | None = None) -> ImagePoli
     return image_policy(kind, int(size or 0), wishes)
 
 
-def band_wish(similarities: str, percentiles: str) -> BandWish:
+def band_wish(similarities: str, percentiles: str) -> BandRequest:
     """Return the band written as ``0.5-0.85``, in similarities or else in percentiles of the library's own.
 
     Raises:
@@ -159,11 +159,11 @@ def band_wish(similarities: str, percentiles: str) -> BandWish:
     if similarities and percentiles:
         raise SettingsError("The band is given twice: write it in similarities or in percentiles, not in both.")
     if not similarities and not percentiles:
-        return BandWish()
+        return BandRequest()
     bounds = _BAND.fullmatch((similarities or percentiles).strip())
     if not bounds:
         raise SettingsError(f"{similarities or percentiles!r} is no band: write e.g. 0.5-0.85, or percentiles 60-95.")
-    return BandWish(float(bounds[1]), float(bounds[2]), "percentile" if percentiles else "similarity")
+    return BandRequest(float(bounds[1]), float(bounds[2]), "percentile" if percentiles else "similarity")
 
 
 @dataclass(frozen=True, slots=True)

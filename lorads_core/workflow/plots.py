@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from ..captions.analysis import analyse
 from ..plots.buckets import bucket_plot
-from ..plots.captions import Source, Tag, caption_plot
+from ..plots.captions import SourceBar, TagBar, caption_plot
 from ..plots.histogram import similarity_histogram
-from ..plots.loss import Course, loss_plot
+from ..plots.loss import LossPoint, loss_plot
 from ..plots.sheet import Cell, contact_sheet
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ..captions.analysis import Analysis, CaptionSet, Lengths
     from ..export.write import ExportResult
     from ..model import Dataset, DatasetImage, Run
-    from ..regularization.rules import Found
+    from ..regularization.rules import FinderResult
     from ..runs.run_folder import Point
 
 _FEW = 24
@@ -54,9 +54,9 @@ def _cell(image: DatasetImage) -> Cell:
     return Cell(record.path, (f"{record.id}: {record.width}×{record.height}{rating}", *reason))
 
 
-def histogram(found: Found, name: str) -> Image.Image:
+def histogram(found: FinderResult, name: str) -> Image.Image:
     """Return how a library lies to the dataset called ``name``, with the band and the picks."""
-    likeness = found.likeness
+    likeness = found.similarity
     return similarity_histogram(
         library=likeness.library,
         training=likeness.training,
@@ -85,7 +85,7 @@ def caption_picture(dataset: Dataset, analysis: Analysis | None = None, limits: 
     training, regularization = found.training, found.regularization
     unit = "characters" if training.lengths.tokens is None else "tokens"
     return caption_plot(
-        tags=[Tag(each.tag, each.training, each.regularization) for each in found.tags],
+        tags=[TagBar(each.tag, each.training, each.regularization) for each in found.tags],
         tagged=(training.tagged, regularization.tagged),
         lengths=(_lengths(training.lengths), _lengths(regularization.lengths)),
         unit=unit,
@@ -99,17 +99,17 @@ def _lengths(lengths: Lengths) -> Sequence[tuple[int, int]]:
     return (lengths.tokens or lengths.characters).counts
 
 
-def _sources(training: CaptionSet, regularization: CaptionSet) -> list[Source]:
+def _sources(training: CaptionSet, regularization: CaptionSet) -> list[SourceBar]:
     """Return the sources of both sets, and what has no caption as one of them."""
     first, second = dict(training.sources), dict(regularization.sources)
     names = sorted(first.keys() | second.keys(), key=lambda name: (-first.get(name, 0), -second.get(name, 0), name))
-    found = [Source(name, first.get(name, 0), second.get(name, 0)) for name in names]
+    found = [SourceBar(name, first.get(name, 0), second.get(name, 0)) for name in names]
     without = training.images - training.captions, regularization.images - regularization.captions
-    return [*found, Source("no caption", *without)] if any(without) else found
+    return [*found, SourceBar("no caption", *without)] if any(without) else found
 
 
 def loss_picture(run: Run, points: Sequence[Point]) -> Image.Image:
     """Return the course of a training: its loss and learning rate over the steps."""
-    courses = [Course(point.step, point.loss, point.learning_rate) for point in points]
+    courses = [LossPoint(point.step, point.loss, point.learning_rate) for point in points]
     note = f"{run.state}, step {run.step:,} of {run.total_steps:,}"
     return loss_plot(courses, run.total_steps, f"Training of {run.name}", note)

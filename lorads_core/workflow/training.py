@@ -1,4 +1,4 @@
-"""A dataset's training from its export on: launched, looked at, stopped, its LoRA offered; `build` tells the rest."""
+"""A dataset's training: launched, watched, stopped, its LoRA offered; `workflow.dataset` does the rest."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..runs import launch as launching
 from ..runs import profile as profiles
 from ..runs import run_folder as files
 from ..runs import state
-from ..runs.install_lora import Offered, chosen, offer
+from ..runs.install_lora import InstalledLora, find_lora, install_lora
 from ..runs.log import tail
 from ..runs.lora_file import read_lora
 from ..runs.read_export import read_export
@@ -96,7 +96,7 @@ def known_run(store: Store, export: Path) -> Run | None:
         TrainerError: it is no whole export.
     """
     with store.connection() as connection:
-        return launching.found(connection, read_export(export))
+        return launching.existing_run(connection, read_export(export))
 
 
 def exported(root: Path, name: str) -> Path:
@@ -114,7 +114,7 @@ def exported(root: Path, name: str) -> Path:
 def runs(store: Store, dataset: UUID | None = None) -> list[Run]:
     """Return the newest runs as they stand now, the newest first."""
     with store.connection() as connection:
-        return [state.refreshed(connection, run) for run in kept.newest(connection, dataset)]
+        return [state.refresh_run(connection, run) for run in kept.newest_runs(connection, dataset)]
 
 
 def run_called(store: Store, word: str) -> Run:
@@ -124,7 +124,7 @@ def run_called(store: Store, word: str) -> Run:
         TrainerError: there is none.
     """
     with store.connection() as connection:
-        return state.refreshed(connection, kept.called(connection, word))
+        return state.refresh_run(connection, kept.find_run(connection, word))
 
 
 def run_by_id(store: Store, run_id: UUID) -> Run:
@@ -134,13 +134,13 @@ def run_by_id(store: Store, run_id: UUID) -> Run:
         TrainerError: there is none.
     """
     with store.connection() as connection:
-        run = kept.run(connection, run_id)
+        run = kept.get_run(connection, run_id)
         if run is None:
             raise TrainerError(f"There is no run {run_id}: it is another store's.")
-        return state.refreshed(connection, run)
+        return state.refresh_run(connection, run)
 
 
-home_of = profiles.home_of
+home_of = profiles.trainer_folder
 wait = state.wait
 stop = state.stop
 history = files.read_history
@@ -168,13 +168,13 @@ def lora(run: Run, epoch: str = "") -> Path:
     Raises:
         TrainerError: there is none yet, or it is not whole.
     """
-    return read_lora(chosen(run, epoch)).path
+    return read_lora(find_lora(run, epoch)).path
 
 
 def offer_lora(
     run: Run, folder: Path, *, name: str = "", epoch: str = "", link: bool = False, without_paths: bool = False
-) -> Offered:
-    """Put a LoRA of a run into a folder of LoRAs, with its trigger and where it is from; see `offer`."""
-    file = chosen(run, epoch)
+) -> InstalledLora:
+    """Put a LoRA of a run into a folder of LoRAs, with its trigger and where it is from; see `install_lora`."""
+    file = find_lora(run, epoch)
     trigger = files.read_order(run.folder).trigger
-    return offer(run, file, folder, name=name, trigger=trigger, link=link, without_paths=without_paths)
+    return install_lora(run, file, folder, name=name, trigger=trigger, link=link, without_paths=without_paths)

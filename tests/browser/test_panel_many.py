@@ -68,7 +68,7 @@ def test_a_bulk_edit_is_previewed_done_and_undone(panel):
     panel.page.keyboard.press("Shift+ArrowDown")
     panel.page.keyboard.press("Shift+ArrowDown")
     panel.page.get_by_role("button", name="Bulk edit").click()
-    panel.page.get_by_label("Tags several by comma").fill("evening, lamp")
+    panel.page.get_by_label("Tags comma-separated").fill("evening, lamp")
     panel.page.get_by_text("3 captions change").wait_for()
     assert panel.page.locator(".example ins").first.inner_text().strip() == "evening, lamp,"
     assert panel.world.texts() == before, "a preview writes nothing"
@@ -87,7 +87,7 @@ def test_a_bulk_edit_leaves_what_a_person_wrote_unless_told(panel):
     panel.page.get_by_role("button", name="Bulk edit").click()
     panel.page.get_by_label("What").select_option("remove_tags")
     panel.page.get_by_label("Where").select_option("all")
-    panel.page.get_by_label("Tags several by comma").fill("hat")
+    panel.page.get_by_label("Tags comma-separated").fill("hat")
     others = len(set(panel.world.having("hat")) - {0})
     panel.page.get_by_text(f"{others} captions change").wait_for()
     panel.page.get_by_label("Leave captions alone that a person has edited").uncheck()

@@ -7,7 +7,12 @@ from hypothesis import strategies as st
 from lorads_core.captions import merge as merging
 from lorads_core.captions.merge import MergeRules, merge
 from lorads_core.model import Tag
-from lorads_core.tags import canonical, parse_tag_list, render_prompt, render_training
+from lorads_core.tags import canonical, escape_prompt, parse_tag_list, render_training
+
+
+def prompt_of(tags):
+    return escape_prompt(render_training(tags))
+
 
 RULES = MergeRules(ratings="plain")
 ODD = [
@@ -85,4 +90,4 @@ def test_render_parse_render_is_stable(texts):
     line = render_training(texts)
     assert render_training(parse_tag_list(line)) == render_training(dict.fromkeys(parse_tag_list(line)))
     assert parse_tag_list(render_training(parse_tag_list(line))) == parse_tag_list(line)
-    assert parse_tag_list(render_prompt(parse_tag_list(line))) == parse_tag_list(line)
+    assert parse_tag_list(prompt_of(parse_tag_list(line))) == parse_tag_list(line)

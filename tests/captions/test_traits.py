@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lorads_core.captions.inherent import inherent
-from lorads_core.captions.traits import Trait, offers, prune, undecided
+from lorads_core.captions.traits import Trait, offers, prune
 from lorads_core.captions.vocabulary import SHIPPED, Vocabulary
 from lorads_core.errors import CaptionError
 from lorads_core.model import Caption, Concept, Dataset, DatasetImage, ImageRecord, Trigger
@@ -114,11 +114,6 @@ def test_each_concept_has_its_own_traits():
     other = replace(ours, training=(*training, image(4, "red hair, c", "y"), image(5, "red hair, d", "y")))
     edit = prune(other, {"red hair"}, concept="x")
     assert pruned(edit) == {1: "a", 2: "b"}
-
-
-def test_undecided_are_those_without_a_decision():
-    traits = (Trait("blonde hair", 4, 4, "hair"), Trait("blue eyes", 3, 4, "eyes"))
-    assert undecided(traits, {"blonde hair": "keep"}) == traits[1:]
 
 
 def test_pruning_takes_whole_tags_out_of_training_captions_alone():

@@ -205,7 +205,7 @@ def test_filter_bulk_rejection_and_undo_in_comfyui_by_keys(comfy, page, comfy_st
     page.keyboard.press("Control+a")
     panel.get_by_text(f"{with_castle} images selected").wait_for()
     panel.get_by_role("button", name="Bulk edit").press("Enter")
-    panel.get_by_label("Tags several by comma").fill("stronghold")
+    panel.get_by_label("Tags comma-separated").fill("stronghold")
     panel.get_by_role("button", name=f"Change {with_castle} captions").press("Enter")
     until(page, lambda: sum("stronghold" in text for text in texts(comfy_store, name)) == with_castle)
     panel.locator(".notice").get_by_role("button", name="Undo").press("Enter")

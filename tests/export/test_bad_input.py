@@ -95,7 +95,7 @@ def test_without_captions_there_is_nothing_to_train_on(picture, root):
 
 def test_the_source_folder_is_no_place_for_an_export(picture, tmp_path):
     dataset = dataset_of(dataset_image(1, picture("tom/one.png", (1024, 1024)), "tom"))
-    with pytest.raises(ExportError, match="is no export of LoRADS"):
+    with pytest.raises(ExportError, match="is not an export of LoRADS"):
         write_export(plan_export(dataset, CONFIG), tmp_path, "tom")
     assert files(tmp_path / "tom") == ["one.png"]
 

@@ -6,12 +6,12 @@ from uuid import uuid4
 
 import pytest
 
-from lorads_core.export.bucket_report import placing_facts
+from lorads_core.export.bucket_report import bucket_facts
 from lorads_core.export.plan import ExportOptions, plan_export
 from lorads_core.export.write import write_export
 from lorads_core.images.encode import ImagePolicy
 from lorads_core.model import Caption, Dataset, DatasetImage, ImageRecord, TrainingConfig
-from lorads_core.problems import told_as_text
+from lorads_core.problems import format_problems
 from lorads_core.trainers import Subset, trainer, trainers
 
 from .conftest import dataset_image
@@ -116,7 +116,7 @@ def test_what_a_bucket_policy_cuts_off_is_told_too():
 
 def test_problems_of_a_thousand_images_are_a_few_lines():
     plan = plan_export(dataset_of(*[(200, 2000)] * 500, *[(100, 100)] * 500), CONFIG)
-    assert len(told_as_text(plan.problems).splitlines()) <= 3
+    assert len(format_problems(plan.problems).splitlines()) <= 3
 
 
 @pytest.mark.parametrize("name", trainers())
@@ -168,8 +168,8 @@ def test_the_manifest_says_what_becomes_of_each_picture(picture, root):
 def test_facts_are_figures_of_all_pictures():
     subset = Subset("1_tom", 1, is_regularization=False, sizes=((1024, 1024), (700, 500), (10_000, 1000)))
     placed = trainer("sd-scripts").placements(CONFIG, [subset])
-    assert placing_facts(placed) == [
+    assert bucket_facts(placed) == [
         ("Enlarged", "1 image, up to 1.7-fold"),
         ("Cropped", "2 images, up to 20.0%, of all 8.1%"),
     ]
-    assert placing_facts(placed[:1]) == [("Enlarged", "no image"), ("Cropped", "no image")]
+    assert bucket_facts(placed[:1]) == [("Enlarged", "no image"), ("Cropped", "no image")]

@@ -9,9 +9,9 @@ from uuid import uuid4
 import pytest
 
 from lorads_core.errors import ExportError
-from lorads_core.export.layout import Place, read_manifest
+from lorads_core.export.layout import ExportFolders, read_manifest
 from lorads_core.export.plan import plan_export
-from lorads_core.export.versions import versions
+from lorads_core.export.versions import list_versions
 from lorads_core.export.write import long_paths, write_export
 from lorads_core.images.encode import ImagePolicy
 from lorads_core.system import files as ground
@@ -70,7 +70,9 @@ def test_a_picture_of_the_old_version_that_is_open_stops_the_new_one(faulty, dat
 def test_a_picture_of_the_new_version_that_is_open_brings_the_old_one_back_at_once(faulty, dataset, fewer, root):
     export(dataset, root)
     before = content(root / "Tom")
-    faulty.refuse("rename", matching=f"*/{Place(root, 'Tom').content.name}")  # a virus scanner looks at what is new
+    faulty.refuse(
+        "rename", matching=f"*/{ExportFolders(root, 'Tom').content.name}"
+    )  # a virus scanner looks at what is new
     with pytest.raises(ExportError, match="open in another program"):
         export(fewer, root)
     assert content(root / "Tom") == before
@@ -83,15 +85,15 @@ def test_an_old_version_that_cannot_be_put_back_is_named_and_comes_back_with_the
 ):
     export(dataset, root)
     before = content(root / "Tom")
-    place = Place(root, "Tom")
+    place = ExportFolders(root, "Tom")
     old = place.content.with_name(f"{place.content.name}-old1")
     faulty.refuse("rename", matching=f"*/{place.content.name}")
 
-    def put_back(self, old, real=Place._put_back):
+    def put_back(self, old, real=ExportFolders._put_back):
         faulty.refuse("rename", matching=f"*/{old.name}")
         real(self, old)
 
-    monkeypatch.setattr(Place, "_put_back", put_back)
+    monkeypatch.setattr(ExportFolders, "_put_back", put_back)
     with pytest.raises(ExportError, match="The next export puts it back") as refusal:
         export(fewer, root)
     assert str(old) in str(refusal.value)
@@ -146,8 +148,8 @@ def test_a_version_that_cannot_be_listed_is_a_problem_of_a_whole_export(faulty, 
     result = export(dataset, root)
     (problem,) = (problem for problem in result.export.problems if problem.code == "version")
     assert "The export is whole" in problem.message
-    assert in_its_place(Place(root, "Tom"))
-    assert versions(root, "Tom") == ()
+    assert in_its_place(ExportFolders(root, "Tom"))
+    assert list_versions(root, "Tom") == ()
 
 
 @pytest.mark.parametrize("operation", ["unlink", "link", "write"])
@@ -169,7 +171,7 @@ def test_pictures_taken_over_survive_refusals(faulty, dataset, fewer, root, oper
 def test_an_interruption_between_the_two_renames_brings_the_old_version_back(dataset, fewer, root, monkeypatch):
     export(dataset, root)
     before = content(root / "Tom")
-    place = Place(root, "Tom")
+    place = ExportFolders(root, "Tom")
     real = ground.rename
 
     def interrupted(source, target):
@@ -209,7 +211,7 @@ def test_an_export_that_was_cut_off_in_the_former_layout_goes_on(dataset, root):
 
     with pytest.raises(KeyboardInterrupt):
         write_export(plan_export(dataset, CONFIG), root, progress=stop)
-    place, former = Place(root, "Tom"), former_layout(root, "Tom")
+    place, former = ExportFolders(root, "Tom"), former_layout(root, "Tom")
     place.content.rename(former / "content")
     place.journal.rename(former / "journal.jsonl")
     inodes = {path.name: path.stat().st_ino for path in (former / "content").rglob("*.png")}
@@ -237,13 +239,16 @@ def test_paths_without_room_for_a_trainers_caches_are_a_warning_on_windows(monke
 
 
 def test_an_export_is_built_in_a_shorter_path_than_it_ends_in(tmp_path):
-    place = Place(tmp_path, "a-dataset-of-a-very-long-name-as-slugs-may-have")
+    place = ExportFolders(tmp_path, "a-dataset-of-a-very-long-name-as-slugs-may-have")
     assert len(str(place.content)) < len(str(place.final))
-    assert Place(tmp_path, "Tom").content != Place(tmp_path, "tom").content or sys.platform in {"win32", "darwin"}
+    assert ExportFolders(tmp_path, "Tom").content != ExportFolders(tmp_path, "tom").content or sys.platform in {
+        "win32",
+        "darwin",
+    }
 
 
 @pytest.mark.parametrize("platform", ["win32", "darwin"])
 def test_names_that_are_one_folder_are_built_in_one_place(tmp_path, monkeypatch, platform):
     monkeypatch.setattr("lorads_core.export.layout.true_path", lambda path: path)
     monkeypatch.setattr(sys, "platform", platform)
-    assert Place(tmp_path, "Tom").content == Place(tmp_path, "tom").content
+    assert ExportFolders(tmp_path, "Tom").content == ExportFolders(tmp_path, "tom").content

@@ -119,7 +119,7 @@ def test_masks_go_when_they_are_not_wanted_any_more(dataset, root):
 
 def test_a_mask_that_cannot_be_read_is_one_clear_error(dataset, root):
     mask(dataset, 1).write_bytes(b"no picture")
-    with pytest.raises(ExportError, match=r"The mask of .*2\.png cannot be used, mend or delete it"):
+    with pytest.raises(ExportError, match=r"The mask of .*2\.png cannot be used, fix or delete it"):
         written(alone(dataset), root, SIDECAR)
 
 

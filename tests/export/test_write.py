@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from lorads_core.errors import ExportError
-from lorads_core.export.layout import Place, read_manifest
+from lorads_core.export.layout import ExportFolders, read_manifest
 from lorads_core.export.plan import ExportOptions, plan_export
 from lorads_core.export.write import write_export
 from lorads_core.images.encode import ImagePolicy
@@ -132,7 +132,7 @@ def test_a_damaged_manifest_is_no_export(dataset, root, key):
 
 
 def test_folders_of_an_earlier_attempt_are_not_published(dataset, root):
-    (Place(root, "Tom").content / "5_tom").mkdir(parents=True)
+    (ExportFolders(root, "Tom").content / "5_tom").mkdir(parents=True)
     export(dataset, root)
     assert sorted(path.name for path in (root / "Tom").iterdir() if path.is_dir()) == ["10_tom", "1_regularization"]
 
@@ -290,7 +290,9 @@ def test_a_read_only_folder(dataset, root):
 
 def test_a_version_moved_aside_by_a_run_that_died_comes_back(dataset, root):
     export(dataset, root)
-    (root / "Tom").rename(Place(root, "Tom").content.with_name(f"{Place(root, 'Tom').content.name}-old1"))
+    (root / "Tom").rename(
+        ExportFolders(root, "Tom").content.with_name(f"{ExportFolders(root, 'Tom').content.name}-old1")
+    )
     for image in dataset.training:
         Path(image.record.path).unlink()
     with pytest.raises(ExportError):
@@ -326,7 +328,7 @@ def test_kill_in_the_middle_then_the_next_run_completes(picture, tmp_path, root)
                 process.kill()
                 break
     assert not (root / "many").exists()
-    place = Place(root, "many")
+    place = ExportFolders(root, "many")
     journal = place.journal.read_text().splitlines()
     assert len(journal) >= 20
     inodes = {path.name: path.stat().st_ino for path in place.content.rglob("*.png")}

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, ImageFile
 
 from lorads_core.errors import ImageError
-from lorads_core.images.decode import decode, is_ready, unready
+from lorads_core.images.decode import decode, is_ready, not_ready_reason
 from lorads_core.images.facts import read_facts
 from lorads_core.images.files import ImageLimits
 
@@ -94,7 +94,7 @@ def test_wide_gamuts_become_srgb(file, kind, xyz, curve):
     options = {"WEBP": {"lossless": True}, "AVIF": {"quality": 100, "subsampling": "4:4:4"}}.get(kind, {})
     path = file(saved(stored, kind, icc_profile=rgb_profile(xyz, curve), **options))
     assert psnr(decode(path), scene()) > (40 if kind == "AVIF" else 50)
-    assert "profile" in unready(read_facts(path)) or kind in {"TIFF", "AVIF"}
+    assert "profile" in not_ready_reason(read_facts(path)) or kind in {"TIFF", "AVIF"}
 
 
 def test_transparency_does_not_keep_colours_from_being_converted(file):
@@ -160,7 +160,7 @@ def test_16_bit_colours_keep_their_upper_bits(file):
     rows = b"".join(b"\0" + deep[start : start + 960] for start in range(0, len(deep), 960))
     path = file(png(header_chunk(160, 120, 16, 2), chunk(b"IDAT", zlib.compress(rows))))
     assert (np.asarray(decode(path)) == scene()).all()
-    assert unready(read_facts(path)) == "it has 16 bits a channel"
+    assert not_ready_reason(read_facts(path)) == "it has 16 bits a channel"
 
 
 def test_transparent_16_bit_grey(file):
@@ -331,5 +331,5 @@ def test_many_threads_decode_alike(file):
 )
 def test_ready(file, kind, image, options, reason):
     facts = read_facts(file(saved(image, kind, **options)))
-    assert unready(facts) == reason
+    assert not_ready_reason(facts) == reason
     assert is_ready(facts) == (not reason)

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from lorads_core.buckets import BucketRule, place
+from lorads_core.buckets import BucketRule, assign_bucket
 from lorads_core.errors import ExportError, ImageError
 from lorads_core.images.decode import decode, is_ready
 from lorads_core.images.encode import SUFFIXES, ImagePolicy, copy_file, fit, save_image, write_image
@@ -57,7 +57,7 @@ def test_sizes_keep_aspect_and_limit_and_never_grow(width, height, size, kind):
     ],
 )
 def test_a_bucket_is_covered_and_cropped_about_the_centre(size, written):
-    policy = ImagePolicy("bucket", bucket=place(size, BucketRule(max_side=2048)).bucket)
+    policy = ImagePolicy("bucket", bucket=assign_bucket(size, BucketRule(max_side=2048)).bucket)
     image = Image.new("RGB", size, (255, 0, 0))
     middle = Image.new("RGB", (max(1, size[0] // 4), max(1, size[1] // 4)), (0, 255, 0))
     image.paste(middle, ((size[0] - middle.width) // 2, (size[1] - middle.height) // 2))

@@ -8,7 +8,7 @@ from PIL import Image
 from lorads_core.errors import ExportError, ImageError
 from lorads_core.images.encode import ImagePolicy, copy_file, link_file, save_image, write_image
 from lorads_core.images.facts import read_facts
-from lorads_core.images.graph_images import keep_pictures
+from lorads_core.images.graph_images import save_graph_images
 from lorads_core.model import no_progress
 from lorads_core.panel.thumbnails import Thumbnails
 from lorads_core.plots.sheet import save_png
@@ -85,14 +85,14 @@ def test_a_source_that_is_in_use_is_said_so(faulty, picture, monkeypatch):
 
 
 def test_captions_of_a_graphs_pictures_survive_refusals(faulty, tmp_path):
-    (file,) = keep_pictures(tmp_path, [NEW], ["before"], no_progress)
+    (file,) = save_graph_images(tmp_path, [NEW], ["before"], no_progress)
     faulty.refuse("replace", matching="*.txt")
     with pytest.raises(ExportError, match=r"\.txt cannot be written: .*open in another program"):
-        keep_pictures(tmp_path, [NEW], ["after"], no_progress)
+        save_graph_images(tmp_path, [NEW], ["after"], no_progress)
     assert file.with_suffix(".txt").read_text() == "before"
     faulty.allow()
     faulty.refuse("replace", times=2)
-    keep_pictures(tmp_path, [NEW], ["after"], no_progress)
+    save_graph_images(tmp_path, [NEW], ["after"], no_progress)
     assert file.with_suffix(".txt").read_text() == "after"
 
 

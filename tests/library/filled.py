@@ -113,8 +113,8 @@ def fill_index(place):
         place.run(rows.mark_missing, "shelf", [image_id])
 
     changes = {
-        "rating": lambda image_id: place.run(rows.rate, "shelf", [image_id], 2),
-        "mark": lambda image_id: place.run(rows.mark, "shelf", [image_id], bad=True),
+        "rating": lambda image_id: place.run(rows.set_rating, "shelf", [image_id], 2),
+        "mark": lambda image_id: place.run(rows.set_marked_bad, "shelf", [image_id], bad=True),
         "album": lambda image_id: place.run(groups.add, "shelf", Group("album", "new"), [image_id]),
         "gone": forget,
     }

@@ -11,7 +11,7 @@ import pytest
 from lorads_core.captions.merge import MergeRules, said_by
 from lorads_core.captions.sources import CaptionMaterial, source
 from lorads_core.errors import LibraryError
-from lorads_core.library.files import complete
+from lorads_core.library.files import read_file_facts
 from lorads_core.library.filter import ORDERS, DatasetFilter
 from lorads_core.library.kinds import kinds
 from lorads_core.model import Group, Tag
@@ -199,7 +199,7 @@ def test_records_say_of_their_files_what_is_true_or_nothing(filled):
 
 def test_records_are_completed_from_their_files(filled):
     found = filled.library.find(ALL)
-    whole, problems = complete(found)
+    whole, problems = read_file_facts(found)
     assert problems == []
     for before, after in zip(found, whole, strict=True):
         assert (after.id, after.width, after.height) == (before.id, before.width, before.height)

@@ -208,11 +208,11 @@ def test_the_file_is_not_written_to(old, file):
 READ_ONLY = """
 import os, sys
 from pathlib import Path
-from lorads_core.library.sqlite_file import opened
+from lorads_core.library.sqlite_file import open_sqlite
 os.setgroups([])
 os.setgid(65534)
 os.setuid(65534)
-with opened(Path(sys.argv[1]), "old") as file:
+with open_sqlite(Path(sys.argv[1]), "old") as file:
     print(len(list(file.rows("Image", ("Id",)))))
 """
 
@@ -269,8 +269,8 @@ def cut_off(file):
         (Path.mkdir, "name the program's diffusion-toolkit.db"),
         (Path.touch, "no database of DiffusionToolkit"),
         pytest.param(getattr(os, "mkfifo", None), "name the program's diffusion-toolkit.db", marks=pytest.mark.posix),
-        (no_database, "is no SQLite database, or is encrypted"),
-        (encrypted, "is no SQLite database, or is encrypted"),
+        (no_database, "is not an SQLite database, or is encrypted"),
+        (encrypted, "is not an SQLite database, or is encrypted"),
         (another_program, "no database of DiffusionToolkit"),
         (damaged, "is damaged"),
         (cut_off, "is damaged"),

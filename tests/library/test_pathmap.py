@@ -117,7 +117,7 @@ def test_maps_are_told_apart():
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        ({"Images": "/mnt"}, "'Images', which is no absolute path"),
+        ({"Images": "/mnt"}, "'Images', which is not an absolute path"),
         ({"": "/mnt"}, "no absolute path"),
         ({r"D:\Images": ""}, "does not say where"),
         ({r"D:\Images": 3}, "must be text"),

@@ -12,11 +12,11 @@ from PIL import Image, ImageOps
 from lorads_core.cli.demo import SAMPLES
 from lorads_core.errors import ImageError
 from lorads_core.images.decode import decode
-from lorads_core.images.phash import read_print
+from lorads_core.images.phash import read_phash
 from lorads_core.library.filter import DatasetFilter
 from lorads_core.library.index import index_folder
 from lorads_core.library.kinds.index import IndexedLibrary
-from lorads_core.library.phash_cache import prints
+from lorads_core.library.phash_cache import image_hashes
 from lorads_core.model import Dataset, DatasetImage
 from lorads_core.vision.similarity.duplicates import SAME_PICTURE
 from lorads_core.workflow.duplicates import without_duplicates
@@ -32,7 +32,7 @@ def apart(a, b):
 
 @pytest.fixture(scope="module")
 def photographs():
-    return {path.stem: read_print(path) for path in PHOTOGRAPHS}
+    return {path.stem: read_phash(path) for path in PHOTOGRAPHS}
 
 
 def test_other_pictures_have_other_prints(photographs):
@@ -56,7 +56,7 @@ def test_resaves_and_small_edits_keep_it(photographs, edit, quality, tmp_path):
     far = []
     for path in PHOTOGRAPHS:
         EDITS[edit](decode(path)).save(tmp_path / "edited.jpg", quality=quality)
-        far.append(apart(read_print(tmp_path / "edited.jpg"), photographs[path.stem]))
+        far.append(apart(read_phash(tmp_path / "edited.jpg"), photographs[path.stem]))
     assert sorted(far)[int(0.95 * len(far))] <= SAME_PICTURE
     assert max(far) <= SAME_PICTURE + 4
 
@@ -67,25 +67,25 @@ def test_how_it_lies_in_the_file_does_not_matter(tmp_path):
         exif = Image.Exif()
         exif[0x0112] = 6
         picture.rotate(90, expand=True).save(tmp_path / "turned.jpg", exif=exif, quality=95)
-    assert apart(read_print(tmp_path / "turned.jpg"), read_print(path)) <= 2
+    assert apart(read_phash(tmp_path / "turned.jpg"), read_phash(path)) <= 2
 
 
 @pytest.mark.parametrize("path", PHOTOGRAPHS[::4], ids=lambda path: path.stem)
 def test_decoding_in_small_changes_two_bits_at_most(path):
     whole = np.packbits(phash(decode(path)).hash.ravel()).tobytes()
-    assert apart(read_print(path), int.from_bytes(whole, "big", signed=True)) <= 2
+    assert apart(read_phash(path), int.from_bytes(whole, "big", signed=True)) <= 2
 
 
 @pytest.mark.parametrize("colour", [(0, 0, 0), (255, 255, 255), (10, 200, 30)])
 def test_a_picture_of_one_colour_has_none(tmp_path, colour):
     Image.new("RGB", (100, 80), colour).save(tmp_path / "flat.png")
-    assert read_print(tmp_path / "flat.png") is None
+    assert read_phash(tmp_path / "flat.png") is None
 
 
 def test_a_broken_file_is_an_error(tmp_path):
     (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 no picture")
     with pytest.raises(ImageError):
-        read_print(tmp_path / "broken.jpg")
+        read_phash(tmp_path / "broken.jpg")
 
 
 @pytest.fixture
@@ -103,30 +103,30 @@ def shelf(store, library, tmp_path):
 def test_prints_are_read_once_and_kept(store, shelf, library):
     records = shelf.find(DatasetFilter())
     told = []
-    found = prints(store, records, lambda *step: told.append(step))
+    found = image_hashes(store, records, lambda *step: told.append(step))
     assert len(found.by_key) == 4
     assert {Path(record.path).name for record in records if (library, record.id) in found.flat} == {"flat.png"}
     assert told == [("prints", 5, 5)]
     with store.connection() as connection:
         connection.execute("UPDATE lorads.prints SET print = 1 WHERE print <> 0")
-    again = prints(store, records)
+    again = image_hashes(store, records)
     assert set(again.by_key.values()) == {1}
     assert again.flat == found.flat
 
 
 def test_flat_pictures_are_kept_too(store, shelf):
-    prints(store, shelf.find(DatasetFilter()))
+    image_hashes(store, shelf.find(DatasetFilter()))
     with store.connection() as connection:
         connection.execute("UPDATE lorads.prints SET print = 7 WHERE print = 0")
-    assert not prints(store, shelf.find(DatasetFilter())).flat  # it was not read again
+    assert not image_hashes(store, shelf.find(DatasetFilter())).flat  # it was not read again
 
 
 def test_a_changed_file_is_read_again_and_a_missing_one_told(store, shelf, library):
     records = shelf.find(DatasetFilter())
-    before = prints(store, records).by_key
+    before = image_hashes(store, records).by_key
     shutil.copy(PHOTOGRAPHS[5], records[1].path)
     Path(records[2].path).unlink()
-    found = prints(store, records)
+    found = image_hashes(store, records)
     assert found.by_key[library, records[1].id] != before[library, records[1].id]
     assert [(problem.code, problem.subject) for problem in found.problems] == [("missing-file", records[2].path)]
 

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from lorads_core.errors import TrainerError
-from lorads_core.lora_tests.archive import About, keep, kept
+from lorads_core.lora_tests.archive import ArchiveInfo, list_tests, save_test
 from lorads_core.lora_tests.scores import Score
 from lorads_core.model import Run
 
@@ -25,12 +25,12 @@ def run(tmp_path):
 
 
 def test_a_test_is_read_as_it_was_kept(run):
-    folder = keep(run, PICTURE, SCORES, About("mine", "cats", "clip-x", {"3": {"inputs": {"seed": 7}}}))
+    folder = save_test(run, PICTURE, SCORES, ArchiveInfo("mine", "cats", "clip-x", {"3": {"inputs": {"seed": 7}}}))
     assert folder == run.folder / "tests" / "0001"
     assert {file.name for file in folder.iterdir()} == {"sheet.png", "results.json"}
     with Image.open(folder / "sheet.png") as sheet:
         assert sheet.size == (20, 10)
-    (trial,) = kept(run)
+    (trial,) = list_tests(run)
     assert (trial.title, trial.dataset, trial.version, trial.space) == ("mine", "cats", "abcdef", "clip-x")
     assert list(trial.scores) == SCORES
     assert trial.at.utcoffset().total_seconds() == 0
@@ -40,43 +40,43 @@ def test_a_test_is_read_as_it_was_kept(run):
 
 def test_many_at_once_get_numbers_of_their_own_and_are_whole(run):
     with ThreadPoolExecutor(8) as pool:
-        folders = list(pool.map(lambda n: keep(run, PICTURE, SCORES, About(str(n))), range(16)))
+        folders = list(pool.map(lambda n: save_test(run, PICTURE, SCORES, ArchiveInfo(str(n))), range(16)))
     assert sorted(folder.name for folder in folders) == [f"{n:04}" for n in range(1, 17)]
     assert {each.name for each in (run.folder / "tests").iterdir()} == {folder.name for folder in folders}
-    assert {trial.title for trial in kept(run)} == {str(n) for n in range(16)}
+    assert {trial.title for trial in list_tests(run)} == {str(n) for n in range(16)}
 
 
 def test_the_newest_hundred_are_kept(run):
     tests = run.folder / "tests"
     for n in range(9_950, 10_055):
         (tests / f"{n:04}").mkdir(parents=True)
-    place = keep(run, PICTURE, SCORES, About("newest"))
+    place = save_test(run, PICTURE, SCORES, ArchiveInfo("newest"))
     names = sorted(int(each.name) for each in tests.iterdir())
     assert (place.name, len(names), names[0], names[-1]) == ("10055", 100, 9_956, 10_055)
-    assert [trial.title for trial in kept(run)] == ["newest"]
+    assert [trial.title for trial in list_tests(run)] == ["newest"]
 
 
 def test_a_graph_without_end_and_one_that_is_no_json_spoil_nothing(run):
-    keep(run, PICTURE, SCORES, About("long", graph={"a": "x" * 2**21}))
-    keep(run, PICTURE, SCORES, About("odd", graph={"a": {1, 2}}))
-    assert [trial.title for trial in kept(run)] == ["odd", "long"]
+    save_test(run, PICTURE, SCORES, ArchiveInfo("long", graph={"a": "x" * 2**21}))
+    save_test(run, PICTURE, SCORES, ArchiveInfo("odd", graph={"a": {1, 2}}))
+    assert [trial.title for trial in list_tests(run)] == ["odd", "long"]
     assert (run.folder / "tests" / "0001" / "results.json").stat().st_size < 4096
 
 
 def test_a_test_is_stored_and_read_while_a_scanner_is_in_the_way(run, faulty):
     faulty.refuse("rename", times=2)
     faulty.refuse("read", matching="*/results.json", times=2)
-    folder = keep(run, PICTURE, SCORES, About("mine"))
-    assert [trial.folder for trial in kept(run)] == [folder]
+    folder = save_test(run, PICTURE, SCORES, ArchiveInfo("mine"))
+    assert [trial.folder for trial in list_tests(run)] == [folder]
     assert len(faulty.refused) == 4
 
 
 def test_a_test_that_cannot_be_stored_says_why_and_earlier_ones_stay(run, faulty):
-    keep(run, PICTURE, SCORES, About("mine"))
+    save_test(run, PICTURE, SCORES, ArchiveInfo("mine"))
     faulty.refuse("rename", winerror=faulty.SHARING_VIOLATION)
-    with pytest.raises(TrainerError, match=r"cannot be kept in .* open in another program"):
-        keep(run, PICTURE, SCORES, About("second"))
-    assert [trial.title for trial in kept(run)] == ["mine"]
+    with pytest.raises(TrainerError, match=r"cannot be saved in .* open in another program"):
+        save_test(run, PICTURE, SCORES, ArchiveInfo("second"))
+    assert [trial.title for trial in list_tests(run)] == ["mine"]
     assert [each.name for each in (run.folder / "tests").iterdir()] == ["0001"]
 
 
@@ -84,35 +84,35 @@ def test_an_old_test_that_is_open_elsewhere_keeps_nobody_from_storing(run, fault
     for n in range(1, 101):
         (run.folder / "tests" / f"{n:04}").mkdir(parents=True)
     faulty.refuse("rmdir", matching="*/tests/0001")
-    assert keep(run, PICTURE, SCORES, About("newest")).name == "0101"
+    assert save_test(run, PICTURE, SCORES, ArchiveInfo("newest")).name == "0101"
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"scores": 5}', '{"scores": [{"label": 1, "x": 2}]}', "\udcff"])
 def test_a_damaged_test_is_left_out(run, text):
-    keep(run, PICTURE, SCORES, About("whole"))
+    save_test(run, PICTURE, SCORES, ArchiveInfo("whole"))
     spoilt = run.folder / "tests" / "0002"
     spoilt.mkdir()
     (spoilt / "results.json").write_text(text, encoding="utf-8", errors="surrogateescape")
-    assert [trial.title for trial in kept(run)] == ["whole"]
+    assert [trial.title for trial in list_tests(run)] == ["whole"]
 
 
 def test_what_a_newer_version_has_added_is_left_out(run):
-    file = keep(run, PICTURE, SCORES, About("mine")) / "results.json"
+    file = save_test(run, PICTURE, SCORES, ArchiveInfo("mine")) / "results.json"
     values = json.loads(file.read_text(encoding="utf-8"))
     values["scores"][0]["aesthetic"] = 5
     file.write_text(json.dumps(values), encoding="utf-8")
-    assert list(kept(run)[0].scores) == SCORES
+    assert list(list_tests(run)[0].scores) == SCORES
 
 
 def test_a_run_whose_folder_is_gone_is_said_and_not_made_anew(run):
-    assert kept(run) == []
+    assert list_tests(run) == []
     shutil.rmtree(run.folder)
     with pytest.raises(TrainerError, match="is gone"):
-        keep(run, PICTURE, SCORES, About())
+        save_test(run, PICTURE, SCORES, ArchiveInfo())
     assert not run.folder.exists()
 
 
 def test_a_folder_that_cannot_be_written_is_said(run):
     (run.folder / "tests").write_text("a file in the way", encoding="utf-8")
-    with pytest.raises(TrainerError, match=r"cannot be kept in .*tests"):
-        keep(run, PICTURE, SCORES, About())
+    with pytest.raises(TrainerError, match=r"cannot be saved in .*tests"):
+        save_test(run, PICTURE, SCORES, ArchiveInfo())

@@ -7,7 +7,14 @@ from pathlib import Path
 import pytest
 
 from lorads_core.errors import SettingsError, TrainerError
-from lorads_core.lora_tests.variants import Candidate, of_files, of_runs, strengths, variants, without_words
+from lorads_core.lora_tests.variants import (
+    Candidate,
+    candidates_of_files,
+    candidates_of_runs,
+    remove_triggers,
+    strengths,
+    variants,
+)
 from lorads_core.model import Run
 from lorads_core.runs import run_folder as files
 
@@ -35,7 +42,7 @@ def lora(path, **metadata):
 
 
 def test_epochs_by_strengths_behind_two_controls(make_run, tmp_path):
-    found = variants(of_runs([make_run()], "000001, last"), [0.5, 1], "a photo of tomcat, night")
+    found = variants(candidates_of_runs([make_run()], "000001, last"), [0.5, 1], "a photo of tomcat, night")
     assert [(each.label, each.strength) for each in found[2:]] == [
         ("000001 × 0.5", 0.5),
         ("000001 × 1", 1),
@@ -50,43 +57,45 @@ def test_epochs_by_strengths_behind_two_controls(make_run, tmp_path):
 
 def test_all_means_every_file_and_a_part_of_a_name_all_that_have_it(make_run):
     run = make_run()
-    assert [each.label for each in of_runs([run], "all")[0]] == ["000001", "000002", "last"]
-    assert [each.label for each in of_runs([run], "00000, last, last")[0]] == ["000001", "000002", "last"]
-    assert [each.label for each in of_runs([run], " ")[0]] == ["last"]
+    assert [each.label for each in candidates_of_runs([run], "all")[0]] == ["000001", "000002", "last"]
+    assert [each.label for each in candidates_of_runs([run], "00000, last, last")[0]] == ["000001", "000002", "last"]
+    assert [each.label for each in candidates_of_runs([run], " ")[0]] == ["last"]
 
 
 def test_an_epoch_that_is_not_there_and_a_run_without_loras_are_said(make_run):
     with pytest.raises(TrainerError, match="'000009' in its name; there are: tom-000001"):
-        of_runs([make_run()], "000009")
+        candidates_of_runs([make_run()], "000009")
     with pytest.raises(TrainerError, match="has saved no LoRA yet"):
-        of_runs([make_run(loras=())], "last")
+        candidates_of_runs([make_run(loras=())], "last")
 
 
 def test_two_runs_are_told_apart_and_one_wired_twice_counts_once(make_run):
     first, second = make_run(), make_run(trigger="cattom")
-    assert [[each.label for each in source] for source in of_runs([first, second], "last")] == [
+    assert [[each.label for each in source] for source in candidates_of_runs([first, second], "last")] == [
         [f"tom {first.manifest_hash[:6]} last"],
         [f"tom {second.manifest_hash[:6]} last"],
     ]
-    assert [[each.label for each in source] for source in of_runs([first, first], "last")] == [["last"]]
+    assert [[each.label for each in source] for source in candidates_of_runs([first, first], "last")] == [["last"]]
 
 
 def test_each_lora_has_its_own_trigger_in_the_prompt(make_run):
-    sources = of_runs([make_run(), make_run(trigger="cattom")], "last")
+    sources = candidates_of_runs([make_run(), make_run(trigger="cattom")], "last")
     found = variants(sources, [1], "{trigger} at night")
     assert [each.prompt for each in found] == ["tomcat at night", "at night", "tomcat at night", "cattom at night"]
     assert variants(sources, [1], "", controls=False)[1].prompt == "cattom"
 
 
 def test_a_prompt_without_the_trigger_has_no_such_control(make_run):
-    found = variants(of_runs([make_run()], "last"), [1], "a dog,  at night")
+    found = variants(candidates_of_runs([make_run()], "last"), [1], "a dog,  at night")
     assert [each.label for each in found] == ["base model", "last × 1"]
 
 
 def test_loras_by_name_say_their_trigger_where_their_metadata_does(tmp_path):
     ours = lora(tmp_path / "ours.safetensors", **{"modelspec.trigger_phrase": "tomcat"})
     plain = lora(tmp_path / "plain.safetensors")
-    found = of_files([("sub/ours.safetensors", ours), ("plain.safetensors", plain), ("sub/ours.safetensors", ours)])
+    found = candidates_of_files(
+        [("sub/ours.safetensors", ours), ("plain.safetensors", plain), ("sub/ours.safetensors", ours)]
+    )
     assert found == [Candidate(ours, "sub/ours", "tomcat"), Candidate(plain, "plain")]
     with pytest.raises(SettingsError, match="Write a prompt"):
         variants([found[1:]], [1], "")
@@ -96,7 +105,7 @@ def test_a_file_that_is_cut_off_is_refused(tmp_path):
     path = lora(tmp_path / "cut.safetensors")
     path.write_bytes(path.read_bytes()[:-2])
     with pytest.raises(TrainerError, match="is cut off"):
-        of_files([("cut.safetensors", path)])
+        candidates_of_files([("cut.safetensors", path)])
 
 
 def test_more_pictures_than_anybody_looks_at_are_refused():
@@ -127,4 +136,4 @@ def test_strengths_that_are_none_are_refused(text):
     ],
 )
 def test_a_trigger_is_taken_out_as_a_word(prompt, left):
-    assert without_words(prompt, ["tomcat, a.b"]) == left
+    assert remove_triggers(prompt, ["tomcat, a.b"]) == left

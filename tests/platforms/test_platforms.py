@@ -21,7 +21,7 @@ import psutil
 import pytest
 from PIL import Image
 
-from lorads_core.runs.state import refreshed
+from lorads_core.runs.state import refresh_run
 from lorads_core.settings import load_settings
 from lorads_core.store.keeper import GRACE
 from lorads_core.system.files import IN_USE
@@ -138,7 +138,7 @@ def test_a_training_that_is_polled_a_hundred_times_a_second_is_completed(lorads,
         deadline = time.monotonic() + PATIENCE
         while not run.is_over and time.monotonic() < deadline:
             with store.connection() as connection:
-                run = refreshed(connection, run)
+                run = refresh_run(connection, run)
             states.add(run.state)
             time.sleep(0.01)
     assert (run.state, run.message) == ("completed", ""), run.message
@@ -193,7 +193,7 @@ def begin(lorads, exports, store, profile):
 
 def now(store, run):
     with store.connection() as connection:
-        return refreshed(connection, run)
+        return refresh_run(connection, run)
 
 
 def test_an_embedded_python_runs_lorads_py(plain, tmp_path):

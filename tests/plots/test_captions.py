@@ -6,7 +6,7 @@ import pytest
 
 from lorads_core.captions.analysis import analyse
 from lorads_core.model import Caption, Dataset, DatasetImage, ImageRecord, Trigger
-from lorads_core.plots.captions import Source, Tag, caption_plot, drawable
+from lorads_core.plots.captions import SourceBar, TagBar, caption_plot, drawable
 from lorads_core.workflow.plots import caption_picture
 
 TRAINING, REGULARIZATION, LIMIT = (0xC2, 0x41, 0x0C), (0x8D, 0x99, 0xA6), (0x0F, 0x76, 0x6E)
@@ -14,12 +14,12 @@ TRAINING, REGULARIZATION, LIMIT = (0xC2, 0x41, 0x0C), (0x8D, 0x99, 0xA6), (0x0F,
 
 def plot(**parts):
     parts = {
-        "tags": [Tag("1girl", 10, 4), Tag("hat", 5, 1)],
+        "tags": [TagBar("1girl", 10, 4), TagBar("hat", 5, 1)],
         "tagged": (10, 5),
         "lengths": ([(40, 6), (60, 4)], [(30, 5)]),
         "unit": "tokens",
         "limits": (75, 150, 225),
-        "sources": [Source("wd", 10, 5)],
+        "sources": [SourceBar("wd", 10, 5)],
         "title": "Captions of anna",
     } | parts
     return caption_plot(**parts)
@@ -37,9 +37,9 @@ def columns(picture, colour):
 
 @pytest.mark.parametrize("count", [0, 1, 2, 30, 5000])
 def test_it_has_one_size_whatever_is_in_it(count):
-    tags = [Tag(f"tag {n}", count - n, n) for n in range(count)]
+    tags = [TagBar(f"tag {n}", count - n, n) for n in range(count)]
     lengths = [(n, 1) for n in range(count)]
-    sources = [Source(f"source {n}", 1, 0) for n in range(count)]
+    sources = [SourceBar(f"source {n}", 1, 0) for n in range(count)]
     picture = plot(tags=tags, tagged=(count, count), lengths=(lengths, lengths), sources=sources)
     assert (picture.size, picture.mode) == ((1200, 800), "RGB")
 
@@ -48,13 +48,15 @@ def test_both_sets_have_bars_and_a_set_that_is_not_there_has_none():
     both = plot()
     assert pixels(both, TRAINING) > 5_000
     assert pixels(both, REGULARIZATION) > 5_000
-    alone = plot(tags=[Tag("1girl", 10, 0)], tagged=(10, 0), lengths=([(40, 6)], []), sources=[Source("wd", 10, 0)])
+    alone = plot(
+        tags=[TagBar("1girl", 10, 0)], tagged=(10, 0), lengths=([(40, 6)], []), sources=[SourceBar("wd", 10, 0)]
+    )
     assert pixels(alone, TRAINING) > 5_000
     assert pixels(alone, REGULARIZATION) == 0
 
 
 def test_a_bar_is_the_share_of_its_set():
-    few, many = (plot(tags=[Tag("hat", 10, 0), Tag("tree", count, 0)], tagged=(10, 5)) for count in (2, 8))
+    few, many = (plot(tags=[TagBar("hat", 10, 0), TagBar("tree", count, 0)], tagged=(10, 5)) for count in (2, 8))
     assert pixels(many, TRAINING) > pixels(few, TRAINING) + 2_000
 
 
@@ -84,12 +86,12 @@ def test_limits_in_sight_are_marked_where_they_are():
     ],
 )
 def test_any_name_can_be_on_it(name):
-    drawn = plot(tags=[Tag(name, 3, 1)], sources=[Source(name, 3, 1)], title=name)
+    drawn = plot(tags=[TagBar(name, 3, 1)], sources=[SourceBar(name, 3, 1)], title=name)
     assert drawn.size == (1200, 800)
 
 
 def test_long_names_stay_on_the_picture():
-    picture = np.asarray(plot(tags=[Tag("W" * 400, 3, 1)], title=""), int)
+    picture = np.asarray(plot(tags=[TagBar("W" * 400, 3, 1)], title=""), int)
     assert (picture[110:, :12] == 255).all()
 
 

@@ -17,8 +17,8 @@ from lorads_core.model import Dataset, DatasetImage
 from lorads_core.regularization.find import find_regularization
 from lorads_core.regularization.rules import FinderRules
 from lorads_core.store.vectors import Space, prepare_space, write_vectors
-from lorads_core.vision.similarity.band import BandWish
-from lorads_core.vision.similarity.picking import Spread
+from lorads_core.vision.similarity.band import BandRequest
+from lorads_core.vision.similarity.picking import DiversityRules
 
 SPACE = Space("test", 64, "made up")
 SUBJECTS = 12
@@ -98,7 +98,7 @@ def test_same_look_other_subject_and_exactly_so_many(find):
 
 
 def test_a_band_that_would_let_the_subject_in_is_lowered(find):
-    found = find(count=40, band=BandWish(0.5, 0.99))
+    found = find(count=40, band=BandRequest(0.5, 0.99))
     assert found.likeness.band.lowered
     assert found.likeness.band.highest < found.likeness.training.min()
     assert 0 not in {of(record) for record in picks(found)}
@@ -136,11 +136,11 @@ def test_too_few_are_told_with_the_reasons(find):
 
 def test_nothing_at_all_is_an_error_that_says_where_the_library_lies(find):
     with pytest.raises(LibraryError, match=r"0\.0% of the library lies in the band 0\.99 to 1\.00.*go from 0\.[34]"):
-        find(count=5, band=BandWish(0.99, 1.0))
+        find(count=5, band=BandRequest(0.99, 1.0))
 
 
 def test_percentiles_find_where_cosines_would_not(find):
-    found = find(count=20, band=BandWish(50, 90, "percentile"))
+    found = find(count=20, band=BandRequest(50, 90, "percentile"))
     assert found.picked == 20
     assert found.likeness.picks.min() >= np.percentile(found.likeness.library, 50) - 1e-3
 
@@ -183,10 +183,17 @@ def test_the_subjects_own_tags_are_left_out(find, shelf, store, library):
         vectors = [vector(0, 40, noise.standard_normal(64)) for _ in records]
         write_vectors(connection, library, SPACE, [record.id for record in records], vectors)
     training = dataset(shelf, lambda record: number(record) < 12)
-    loose = find(training, count=150, repeats=20, spread=Spread(twin=1.0), band=BandWish(0.9, 0.99))
+    loose = find(
+        training, count=150, repeats=20, spread=DiversityRules(max_similarity=1.0), band=BandRequest(0.9, 0.99)
+    )
     assert 0 in {of(record) for record in picks(loose)}
     found = find(
-        training, count=150, repeats=20, spread=Spread(twin=1.0), band=BandWish(0.9, 0.99), exclude_characters=True
+        training,
+        count=150,
+        repeats=20,
+        spread=DiversityRules(max_similarity=1.0),
+        band=BandRequest(0.9, 0.99),
+        exclude_characters=True,
     )
     assert 0 not in {of(record) for record in picks(found)}
     assert any("tag subject 0" in problem.message for problem in found.problems)
@@ -216,7 +223,7 @@ def test_a_cluster_gives_no_more_than_it_may(find, store, shelf, library):
                 "INSERT INTO lorads.group_images SELECT %s, 'cluster', %s, unnest(%s::bigint[])",
                 [library, f"s{subject}", ids],
             )
-    found = find(count=10, spread=Spread(per_group=2))
+    found = find(count=10, spread=DiversityRules(per_group=2))
     subjects = [of(record) for record in picks(found)]
     assert max(subjects.count(subject) for subject in set(subjects)) == 2
 
@@ -288,7 +295,7 @@ def test_what_a_full_cluster_loses_is_counted(find, store, shelf, library):
         connection.execute(
             "INSERT INTO lorads.group_images SELECT %s, 'cluster', 'rest', unnest(%s::bigint[])", [library, ids]
         )
-    found = find(count=50, spread=Spread(per_group=2))
+    found = find(count=50, spread=DiversityRules(per_group=2))
     assert found.picked == 2
     assert found.passed_over["in a cluster that has given as many as it may"] > 10
     assert sum(found.passed_over.values()) + found.picked == SUBJECTS * OF_EACH
@@ -296,7 +303,7 @@ def test_what_a_full_cluster_loses_is_counted(find, store, shelf, library):
 
 def test_training_images_that_are_unlike_each_other_are_told_to_set_no_bound(find, shelf):
     mixed = dataset(shelf, lambda record: number(record) % OF_EACH == 0)
-    found = find(mixed, count=5, band=BandWish(0.8, 0.99))
+    found = find(mixed, count=5, band=BandRequest(0.8, 0.99))
     assert "unguarded" in codes(found)
 
 
@@ -354,9 +361,9 @@ def test_an_empty_dataset_is_refused(find, shelf):
         ({"mode": "mean"}, "centres, nearest"),
         ({"way": "fast"}, "auto, exact, index"),
         ({"quality": 1.5}, "quality is 1.5"),
-        ({"spread": Spread(diversity=-0.1)}, "diversity is -0.1"),
-        ({"spread": Spread(twin=2)}, "twin is 2"),
-        ({"spread": Spread(per_group=-1)}, "most per cluster is -1"),
+        ({"spread": DiversityRules(diversity=-0.1)}, "diversity is -0.1"),
+        ({"spread": DiversityRules(max_similarity=2)}, "twin is 2"),
+        ({"spread": DiversityRules(per_group=-1)}, "most per cluster is -1"),
     ],
 )
 def test_nonsense_is_refused(rules, says):

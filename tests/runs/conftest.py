@@ -16,7 +16,7 @@ from lorads_core.runs import run_folder as files
 from lorads_core.runs.processes import alive
 from lorads_core.runs.profile import read_profile
 from lorads_core.runs.read_export import read_export
-from lorads_core.runs.state import refreshed
+from lorads_core.runs.state import refresh_run
 from lorads_core.settings import Table, TrainerProfile
 
 from .. import standin_trainer
@@ -78,7 +78,7 @@ def until(store):
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             with store.connection() as connection:
-                run = refreshed(connection, run)
+                run = refresh_run(connection, run)
             if so(run):
                 return run
             time.sleep(0.05)

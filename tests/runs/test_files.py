@@ -15,12 +15,12 @@ from safetensors.numpy import load_file
 from lorads_core.errors import TrainerError
 from lorads_core.model import Run
 from lorads_core.runs import run_folder as files
-from lorads_core.runs.failure_reasons import reason, signed
+from lorads_core.runs.failure_reasons import failure_reason, signed
 from lorads_core.runs.follow import Follower
-from lorads_core.runs.install_lora import chosen, offer
+from lorads_core.runs.install_lora import find_lora, install_lora
 from lorads_core.runs.log import Lines, Log, tail
-from lorads_core.runs.lora_file import no_numbers, read_lora, without_local_paths
-from lorads_core.runs.outcome import saved
+from lorads_core.runs.lora_file import find_nonfinite_tensor, read_lora, without_local_paths
+from lorads_core.runs.outcome import saved_loras
 
 from ..standin_trainer import write_lora
 
@@ -51,7 +51,7 @@ def test_rank_and_metadata_are_read_from_the_header(lora):
     found = read_lora(lora)
     assert found.ranks == {16}
     assert found.metadata["ss_network_dim"] == "16"
-    assert no_numbers(found) == ""
+    assert find_nonfinite_tensor(found) == ""
 
 
 @pytest.mark.parametrize("kept", [0, 4, 8, 20, 300, -1])
@@ -116,18 +116,18 @@ def test_values_that_are_no_numbers_are_found(tmp_path, dtype, bits, spoilt):
     header = json.dumps({"x.lora_down.weight": {"dtype": dtype, "shape": [4, 16], "data_offsets": [0, len(data)]}})
     file = tmp_path / "x.safetensors"
     file.write_bytes(struct.pack("<Q", len(header)) + header.encode() + data)
-    assert no_numbers(read_lora(file)) == ("x.lora_down.weight" if spoilt else "")
+    assert find_nonfinite_tensor(read_lora(file)) == ("x.lora_down.weight" if spoilt else "")
 
 
 def tensors(file):
     lora = read_lora(file)
-    data = file.read_bytes()[lora.begins :]
+    data = file.read_bytes()[lora.data_start :]
     return {name: data[slice(*each["data_offsets"])] for name, each in lora.tensors.items()}
 
 
 def test_an_offered_lora_is_the_same_with_more_metadata(lora, run, tmp_path):
     before = lora.read_bytes()
-    target = offer(run, lora, tmp_path / "loras", trigger="tom, cat").file
+    target = install_lora(run, lora, tmp_path / "loras", trigger="tom, cat").file
     assert target == tmp_path / "loras" / "Tom.safetensors"
     assert tensors(target) == tensors(lora)
     assert lora.read_bytes() == before
@@ -136,16 +136,16 @@ def test_an_offered_lora_is_the_same_with_more_metadata(lora, run, tmp_path):
     assert metadata["lorads.run"] == str(run.id)
     assert metadata["lorads.dataset_version"] == run.manifest_hash
     assert metadata["ss_network_dim"] == "16"
-    assert read_lora(target).begins % 8 == 0
+    assert read_lora(target).data_start % 8 == 0
     others, ours = load_file(lora), load_file(target)  # safetensors' own reader
     assert list(others) == list(ours)
     assert all((others[name] == ours[name]).all() for name in others)
 
 
 def test_the_same_lora_is_offered_once_and_another_never_replaces_it(lora, run, tmp_path):
-    first = offer(run, lora, tmp_path / "loras")
-    assert offer(run, lora, tmp_path / "loras") == first
-    other = offer(dataclasses.replace(run, id=uuid4()), lora, tmp_path / "loras")
+    first = install_lora(run, lora, tmp_path / "loras")
+    assert install_lora(run, lora, tmp_path / "loras") == first
+    other = install_lora(dataclasses.replace(run, id=uuid4()), lora, tmp_path / "loras")
     assert other.file.name == "Tom-2.safetensors"
     assert sorted(path.name for path in (tmp_path / "loras").iterdir()) == ["Tom-2.safetensors", "Tom.safetensors"]
 
@@ -156,44 +156,44 @@ def test_what_lies_under_the_name_stays(lora, run, tmp_path):
     mine = tmp_path / "loras" / "Tom.safetensors"
     mine.write_text("mine")
     (tmp_path / "loras" / "Tom-2.safetensors").symlink_to("/nowhere")
-    assert offer(run, lora, tmp_path / "loras").file.name == "Tom-3.safetensors"
+    assert install_lora(run, lora, tmp_path / "loras").file.name == "Tom-3.safetensors"
     assert mine.read_text() == "mine"
 
 
 def test_a_link_costs_no_space(lora, run, tmp_path):
-    target = offer(run, lora, tmp_path / "loras", link=True)
+    target = install_lora(run, lora, tmp_path / "loras", link=True)
     assert target == (tmp_path / "loras" / "Tom.safetensors", "")
     assert target.file.samefile(lora)
-    assert offer(run, lora, tmp_path / "loras", link=True) == target
+    assert install_lora(run, lora, tmp_path / "loras", link=True) == target
     with pytest.raises(TrainerError, match="keeps its metadata"):
-        offer(run, lora, tmp_path / "loras", link=True, without_paths=True)
+        install_lora(run, lora, tmp_path / "loras", link=True, without_paths=True)
 
 
 def test_where_no_link_can_be_made_the_lora_is_copied_and_that_is_said(lora, run, tmp_path, faulty, monkeypatch):
     faulty.refuse("link", winerror=faulty.ACCESS_DENIED)
     faulty.refuse("symlink", winerror=faulty.NO_PRIVILEGE)
     monkeypatch.setattr("lorads_core.runs.install_lora.sys.platform", "linux")
-    offered = offer(run, lora, tmp_path / "loras", link=True)
+    offered = install_lora(run, lora, tmp_path / "loras", link=True)
     assert not offered.file.samefile(lora)
     assert read_lora(offered.file).metadata["lorads.run"] == str(run.id)
     assert offered.message == "It was copied: no link can be made between these two drives."
     monkeypatch.setattr("lorads_core.runs.install_lora.sys.platform", "win32")
-    again = offer(run, lora, tmp_path / "loras", link=True)
+    again = install_lora(run, lora, tmp_path / "loras", link=True)
     assert again.file == offered.file
     assert "Developer Mode" in again.message
 
 
 def test_a_lora_that_comfyui_has_loaded_is_offered_again(lora, run, tmp_path, faulty):
-    target = offer(run, lora, tmp_path / "loras", trigger="tom").file
+    target = install_lora(run, lora, tmp_path / "loras", trigger="tom").file
     with faulty.held_open(target):
-        assert offer(run, lora, tmp_path / "loras", trigger="tom").file == target
+        assert install_lora(run, lora, tmp_path / "loras", trigger="tom").file == target
         before = target.read_bytes()
         with pytest.raises(TrainerError, match=r"cannot be written to .* open in another program"):
-            offer(run, lora, tmp_path / "loras", trigger="cat")
+            install_lora(run, lora, tmp_path / "loras", trigger="cat")
     assert target.read_bytes() == before
     assert [each.name for each in target.parent.iterdir()] == [target.name]
     faulty.refuse("replace", times=2)
-    offer(run, lora, tmp_path / "loras", trigger="cat")
+    install_lora(run, lora, tmp_path / "loras", trigger="cat")
     assert read_lora(target).metadata["lorads.trigger"] == "cat"
 
 
@@ -207,13 +207,13 @@ def test_a_lora_that_a_scanner_looks_at_is_read_a_moment_later(lora, faulty):
 
 @pytest.mark.parametrize("name", ["../../etc/x", "con", "a/b\\c", "ü" * 300, ""])
 def test_a_name_is_made_safe(lora, run, tmp_path, name):
-    target = offer(run, lora, tmp_path / "loras", name=name).file
+    target = install_lora(run, lora, tmp_path / "loras", name=name).file
     assert target.parent == tmp_path / "loras"
     assert target.name.isascii()
 
 
 def test_local_paths_can_be_left_out(lora, run, tmp_path):
-    target = offer(run, lora, tmp_path / "loras", without_paths=True).file
+    target = install_lora(run, lora, tmp_path / "loras", without_paths=True).file
     metadata = read_lora(target).metadata
     assert metadata["ss_sd_model_name"] == "base.safetensors"
     assert json.loads(metadata["ss_dataset_dirs"]) == {"10_tom": {"n_repeats": 10, "path": "tom"}}
@@ -239,22 +239,22 @@ def test_paths_become_names(value, said):
 def test_a_folder_that_cannot_be_written_is_said(lora, run, tmp_path):
     (tmp_path / "loras").write_text("a file")
     with pytest.raises(TrainerError, match=r"cannot be written to .*loras"):
-        offer(run, lora, tmp_path / "loras")
+        install_lora(run, lora, tmp_path / "loras")
 
 
 def test_a_lora_is_chosen_by_a_part_of_its_name(run):
     several = dataclasses.replace(run, loras=("Tom-000001.safetensors", "Tom-000002.safetensors", "Tom.safetensors"))
-    assert chosen(several).name == "Tom.safetensors"
-    assert chosen(several, "000001").name == "Tom-000001.safetensors"
+    assert find_lora(several).name == "Tom.safetensors"
+    assert find_lora(several, "000001").name == "Tom-000001.safetensors"
     with pytest.raises(TrainerError, match="there are: Tom-000001"):
-        chosen(several, "000007")
+        find_lora(several, "000007")
     with pytest.raises(TrainerError, match="has saved no LoRA yet"):
-        chosen(dataclasses.replace(run, loras=(), state="running"))
+        find_lora(dataclasses.replace(run, loras=(), state="running"))
 
 
 def lines_of(*chunks):
     lines = Lines()
-    return [line for chunk in chunks for line in lines.fed(chunk)] + lines.fed(b"", last=True)
+    return [line for chunk in chunks for line in lines.feed(chunk)] + lines.feed(b"", last=True)
 
 
 def test_lines_are_split_where_bars_are_drawn_over_and_cleaned():
@@ -352,7 +352,7 @@ TRACE = """Traceback (most recent call last):
     ],
 )  # fmt: skip
 def test_the_reason_is_one_sentence(lines, code, said):
-    assert said in reason(lines.splitlines(), code)
+    assert said in failure_reason(lines.splitlines(), code)
 
 
 @pytest.mark.parametrize(("code", "stored"), [(0, 0), (1, 1), (-9, -9), (3221225477, -1073741819)])
@@ -427,5 +427,5 @@ def test_saved_loras_are_found_by_pattern_and_age(tmp_path):
     order = dataclasses.replace(
         ORDER, output=str(output), checkpoints=("save/a-*-save-8-1-0.safetensors", "a.safetensors", "c.safetensors")
     )
-    assert saved(order, 0) == ("save/a-2026-save-8-1-0.safetensors", "a.safetensors")
-    assert saved(order, Path(output / "a.safetensors").stat().st_mtime + 10) == ()
+    assert saved_loras(order, 0) == ("save/a-2026-save-8-1-0.safetensors", "a.safetensors")
+    assert saved_loras(order, Path(output / "a.safetensors").stat().st_mtime + 10) == ()

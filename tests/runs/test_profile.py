@@ -10,7 +10,7 @@ import pytest
 from lorads_core.cli.doctor import examine
 from lorads_core.errors import SettingsError, TrainerError
 from lorads_core.model import TrainingConfig
-from lorads_core.runs.profile import modules, read_profile
+from lorads_core.runs.profile import missing_modules, read_profile
 from lorads_core.settings import Settings, Table, TrainerProfile, load_settings
 from lorads_core.trainers import trainer, trainers
 
@@ -148,7 +148,7 @@ def test_our_own_python_does_not_lead_the_trainers_astray(monkeypatch):
 
 def test_the_modules_of_the_trainers_python_are_looked_for(tmp_path):
     profile = profile_of({"kind": "sd-scripts", "folder": str(tmp_path), "python": sys.executable})
-    version, missing = modules(profile, ("json", "no_such_module"))
+    version, missing = missing_modules(profile, ("json", "no_such_module"))
     assert version == ".".join(map(str, sys.version_info[:3]))
     assert missing == ["no_such_module"]
 
@@ -159,7 +159,7 @@ def test_a_python_that_is_none_is_said(tmp_path):
     python.chmod(0o755)
     profile = profile_of({"kind": "sd-scripts", "folder": str(tmp_path), "python": str(python)})
     with pytest.raises(TrainerError, match="does not run as a Python"):
-        modules(profile)
+        missing_modules(profile)
 
 
 @pytest.mark.posix

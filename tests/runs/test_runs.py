@@ -14,10 +14,10 @@ import pytest
 
 from lorads_core.errors import SettingsError, TrainerError
 from lorads_core.runs import run_folder as files
-from lorads_core.runs.launch import found, launch
+from lorads_core.runs.launch import existing_run, launch
 from lorads_core.runs.log import tail
 from lorads_core.runs.read_export import read_export
-from lorads_core.runs.state import refreshed, stop, wait
+from lorads_core.runs.state import refresh_run, stop, wait
 from lorads_core.settings import load_settings
 from lorads_core.store import runs as kept
 from lorads_core.workflow.dataset import open_store
@@ -47,7 +47,7 @@ def test_a_training_is_started_watched_and_completed(store, make_profile, make_e
     assert points[1].loss == pytest.approx(0.5)
     assert "model saved." in tail(run.folder)
     with store.connection() as connection:
-        assert kept.run(connection, run.id).state == "completed"
+        assert kept.get_run(connection, run.id).state == "completed"
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_the_same_export_is_not_trained_twice(store, make_profile, make_export, 
     assert again.id != first.id
     assert until(again).state == "completed"
     with store.connection() as connection:
-        former = kept.run(connection, first.id)
+        former = kept.get_run(connection, first.id)
     assert (former.output / former.loras[-1]).is_file()
     assert former.output != again.output
     assert launch(store, profile, export).id == again.id
@@ -207,7 +207,7 @@ def test_a_training_survives_whoever_launched_it(make_server, make_profile, make
         assert launcher.stdout.readline() == "launched\n"
         launcher.kill()
     with open_store(load_settings(settings)) as other, other.connection() as connection:
-        run = found(connection, export)
+        run = existing_run(connection, export)
         assert not run.is_over
     with open_store(load_settings(settings)) as other:
         assert wait(other, run).state == "completed"
@@ -317,7 +317,7 @@ def test_a_profile_whose_folder_cannot_be_read_starts_nothing(store, make_profil
     with pytest.raises(SettingsError, match="cannot be read"):
         launch(store, make_profile(folder=str(tmp_path / "nowhere")), make_export())
     with store.connection() as connection:
-        assert kept.newest(connection) == []
+        assert kept.newest_runs(connection) == []
 
 
 @pytest.mark.parametrize(("checkpoint", "said"), [("", "names no base model"), ("/no/b.safetensors", "no model /no/b")])
@@ -346,12 +346,12 @@ def test_a_prefix_that_is_not_there_is_said(store, make_profile, make_export, un
 def test_a_run_is_called_by_its_name_or_the_beginning_of_its_id(store, make_profile, make_export, until):
     run = until(launch(store, make_profile(), make_export()))
     with store.connection() as connection:
-        assert kept.called(connection, "Tom").id == run.id
-        assert kept.called(connection, str(run.id)[:8].upper()).id == run.id
+        assert kept.find_run(connection, "Tom").id == run.id
+        assert kept.find_run(connection, str(run.id)[:8].upper()).id == run.id
         with pytest.raises(TrainerError, match="There is no run 'x'"):
-            kept.called(connection, "x")
+            kept.find_run(connection, "x")
         with pytest.raises(TrainerError, match="There is no run ''"):
-            kept.called(connection, "")
+            kept.find_run(connection, "")
 
 
 def test_a_run_of_another_machine_is_shown_as_its_watcher_tells_it(store, make_profile, make_export, until):
@@ -360,14 +360,14 @@ def test_a_run_of_another_machine_is_shown_as_its_watcher_tells_it(store, make_p
     watcher.kill()
     trainer.kill()
     with store.connection() as connection:
-        assert refreshed(connection, replace(run, host="elsewhere")).state == "running"
+        assert refresh_run(connection, replace(run, host="elsewhere")).state == "running"
 
 
 def test_the_speed_of_earlier_runs_is_known(store, make_profile, make_export, until):
     export = make_export()
     run = until(launch(store, make_profile(environment={"STANDIN_PAUSE": "0.05"}), export))
     with store.connection() as connection:
-        speed = kept.speed(connection, export.kind, run.host)
-        assert kept.speed(connection, "something else", run.host) is None
+        speed = kept.median_speed(connection, export.kind, run.host)
+        assert kept.median_speed(connection, "something else", run.host) is None
     assert speed.runs == 1
     assert speed.seconds_a_step == pytest.approx(run.seconds_a_step)

@@ -22,7 +22,7 @@ from lorads_core.runs.launch import launch
 from lorads_core.runs.output import configs_of, make_output
 from lorads_core.runs.processes import alive, stoppable
 from lorads_core.runs.read_export import read_export
-from lorads_core.runs.state import refreshed, start_watcher, stop
+from lorads_core.runs.state import refresh_run, start_watcher, stop
 from lorads_core.store import runs as kept
 from lorads_core.trainers import trainers
 
@@ -99,7 +99,7 @@ def test_a_training_polled_at_a_hundred_hertz_is_never_called_failed(run, second
         time.sleep(0.01)
     assert looks > 20 * seconds  # on a busy machine
     assert len(writes) > seconds / 3  # and the watcher still gets to write
-    files.wish_stop(run.folder)
+    files.request_stop(run.folder)
     assert wait_for(lambda: (now := state._seen(run)).is_over and now).state == "cancelled"
 
 
@@ -109,8 +109,8 @@ def test_a_file_that_cannot_be_read_leaves_a_run_as_it_was(store, make_profile, 
     run = until(launch(store, profile, export), lambda run: run.step >= 2)
     faulty.refuse("read", matching=f"*/_runs/*/{name}")
     with store.connection() as connection:
-        assert refreshed(connection, run).state == "running"
-        assert kept.run(connection, run.id).state == "running"
+        assert refresh_run(connection, run).state == "running"
+        assert kept.get_run(connection, run.id).state == "running"
     assert launch(store, profile, export).id == run.id
     assert launch(store, profile, export, again=True).id == run.id
     faulty.allow()
@@ -133,7 +133,7 @@ def test_a_damaged_status_ends_no_training(store, make_profile, make_export, unt
     watcher.suspend()
     (run.folder / files.STATUS).write_text(content)
     with store.connection() as connection:
-        assert refreshed(connection, run) == run
+        assert refresh_run(connection, run) == run
     watcher.kill()
     watcher.wait(5)
     again = until(run, lambda run: alive((files.read_status(run.folder) or files.Status()).watcher))
@@ -210,10 +210,10 @@ def test_a_status_that_cannot_be_written_is_written_at_the_next_turn(run, faulty
     pauses = []
     monkeypatch.setattr(watch.time, "sleep", pauses.append)
     watcher = watch.Watcher(run.folder, order(run.folder, ""))
-    watcher._tell()
+    watcher._write_status()
     before = files.read_status(run.folder)
     faulty.refuse("replace", matching="*/status.json")
-    watcher._tell()
+    watcher._write_status()
     assert faulty.waited < 1  # it must look at its trainer again
     assert (watcher._told, files.read_status(run.folder)) == (0.0, before)
     faulty.allow()
@@ -245,7 +245,7 @@ def test_a_training_survives_the_end_of_its_host_with_all_its_processes(run, how
     assert trainer.is_running()
     at = files.read_status(run.folder).at
     wait_for(lambda: files.read_status(run.folder).at > at)
-    files.wish_stop(run.folder)
+    files.request_stop(run.folder)
     assert wait_for(lambda: (now := state._seen(run)).is_over and now).state == "cancelled"
 
 
@@ -271,7 +271,7 @@ def test_a_trainer_is_asked_to_end_and_can_save(run):
     run = begun(run, SAVES, grace=20.0)
     trainer = trainer_of(run)
     time.sleep(1.0)  # it must have come to its try
-    files.wish_stop(run.folder)
+    files.request_stop(run.folder)
     assert wait_for(lambda: (now := state._seen(run)).is_over and now).state == "cancelled"
     assert not trainer.is_running()
     assert (run.folder / "saved").exists() or WINE
@@ -284,7 +284,7 @@ def test_on_windows_ctrl_break_goes_to_the_group_of_the_trainer_alone(monkeypatc
     root, other = files.Process(7, 1.0), files.Process(8, 1.0)
     monkeypatch.setattr(processes.sys, "platform", "win32")
     monkeypatch.setattr(processes, "send_ctrl_break", lambda group: not sent.append(group))
-    tree = processes.Tree(root, with_own_children=True)
+    tree = processes.ProcessTree(root, with_own_children=True)
     monkeypatch.setattr(tree, "living", lambda: [root, other])
     assert tree._send(processes.GENTLE)
     monkeypatch.setattr(tree, "living", lambda: [other])
@@ -298,7 +298,7 @@ def test_on_windows_the_console_of_the_watcher_is_no_part_of_the_training(monkey
 
     with subprocess.Popen([sys.executable, "-c", SLEEPS]) as conhost:
         monkeypatch.setattr(processes.sys, "platform", "win32")
-        tree = processes.Tree(files.Process(2**22, 1.0), with_own_children=True)
+        tree = processes.ProcessTree(files.Process(2**22, 1.0), with_own_children=True)
         assert tree.living() == []
         conhost.kill()
 
@@ -355,7 +355,7 @@ def test_what_a_run_has_saved_stays_in_its_place_while_it_is_loaded(store, make_
     assert (third.output / third.loras[-1]).is_file()
     assert read_export(export.folder) == export
     with store.connection() as connection:
-        assert kept.run(connection, first.id).output == first.output
+        assert kept.get_run(connection, first.id).output == first.output
 
 
 @pytest.mark.parametrize("name", [name for name, each in trainers().items() if name != "comfyui"])
@@ -391,7 +391,7 @@ def test_a_launch_that_fails_says_why_and_starts_nothing(store, make_profile, ma
         launch(store, make_profile(), make_export())
     faulty.allow()
     with store.connection() as connection:
-        (run,) = kept.newest(connection)
+        (run,) = kept.newest_runs(connection)
     assert run.state == "failed"
     assert not files.claim(run.folder)
 

@@ -19,7 +19,7 @@ def image(number, text="a cat", **more):
 @pytest.fixture
 def dataset(store):
     with store.connection() as connection:
-        dataset_id = datasets.dataset_id(connection, "tom", "pictures")
+        dataset_id = datasets.ensure_dataset(connection, "tom", "pictures")
         made = Dataset(
             dataset_id, "tom", "pictures", tuple(map(image, range(4))), (image(9, "a dog"),), Trigger("tom", "append")
         )
@@ -34,7 +34,7 @@ def kept(store, dataset):
 
 def do(store, dataset, bulk):
     with store.connection() as connection:
-        captions.keep_edit(connection, dataset.id, bulk.edit)
+        captions.save_edit(connection, dataset.id, bulk.edit)
     return applied(dataset, bulk.edit)
 
 
@@ -127,7 +127,7 @@ def test_any_text_comes_back_byte_for_byte(store, dataset):
 
 def test_ten_thousand_changes_at_once(store):
     with store.connection() as connection:
-        dataset_id = datasets.dataset_id(connection, "many", "pictures")
+        dataset_id = datasets.ensure_dataset(connection, "many", "pictures")
         many = Dataset(dataset_id, "many", "pictures", tuple(image(n, f"cat {n}") for n in range(10_000)))
         datasets.save_draft(connection, many)
     do(store, many, add_tags(many, ["x"]))
@@ -138,7 +138,7 @@ def test_ten_thousand_changes_at_once(store):
 
 def test_a_draft_remembers_concepts_and_reasons(store):
     with store.connection() as connection:
-        dataset_id = datasets.dataset_id(connection, "both", "pictures")
+        dataset_id = datasets.ensure_dataset(connection, "both", "pictures")
         made = Dataset(
             dataset_id,
             "both",

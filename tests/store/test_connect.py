@@ -11,7 +11,7 @@ import pytest
 
 from lorads_core.errors import StoreError
 from lorads_core.store import postmaster
-from lorads_core.store.connect import MOST_CONNECTIONS, Store
+from lorads_core.store.connect import MAX_CONNECTIONS, Store
 from lorads_core.store.migrations import migrate
 
 # --- a store at work ---
@@ -72,7 +72,7 @@ def test_threads_share_few_connections(store):
     with ThreadPoolExecutor(16) as pool:
         answers = list(pool.map(ask, range(64)))
     assert [number for _, number in answers] == list(range(64))
-    assert len({pid for pid, _ in answers}) <= MOST_CONNECTIONS
+    assert len({pid for pid, _ in answers}) <= MAX_CONNECTIONS
 
 
 def test_a_store_that_is_closed_is_closed(database):

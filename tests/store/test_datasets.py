@@ -43,18 +43,18 @@ def test_a_draft(store, dataset):
         (3, 2, True, "a cat", False, None),
     ]
     with store.connection() as connection:
-        assert datasets.dataset_id(connection, "tom", "pictures") == dataset.id
-        other = datasets.dataset_id(connection, "other", "pictures")
+        assert datasets.ensure_dataset(connection, "tom", "pictures") == dataset.id
+        other = datasets.ensure_dataset(connection, "other", "pictures")
         assert other != dataset.id
-        assert datasets.dataset_id(connection, "other", "pictures") == other
+        assert datasets.ensure_dataset(connection, "other", "pictures") == other
 
 
 def test_what_a_person_wrote_outlives_other_drafts(store, dataset):
     save(store, dataset)
     with store.connection() as connection:
-        before = captions.edits(connection)
+        before = captions.count_edits(connection)
         captions.edit_caption(connection, dataset.id, ("pictures", 2), "my words")
-        assert captions.edits(connection) == before + 1
+        assert captions.count_edits(connection) == before + 1
     save(store, replace(dataset, training=(image(1, "new"),), regularization=()))  # 2 is not chosen any more
     assert kept(store, dataset) == [(1, 0, False, "new", False, None), (2, None, False, "my words", True, None)]
     save(store, dataset)

@@ -416,12 +416,12 @@ def test_an_old_log_is_put_aside(home):
 
 def test_lock_is_exclusive_and_let_go(tmp_path):
     first, second = FileLock(tmp_path / "lock"), FileLock(tmp_path / "lock")
-    assert first.take()
-    assert not second.take(0.05)
-    first.let_go()
-    first.let_go()
-    assert second.take()
-    second.let_go()
+    assert first.acquire()
+    assert not second.acquire(0.05)
+    first.release()
+    first.release()
+    assert second.acquire()
+    second.release()
 
 
 def test_default_folder():

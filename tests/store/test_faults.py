@@ -10,7 +10,7 @@ from pgvector.psycopg import register_vector
 from psycopg.conninfo import conninfo_to_dict
 
 from lorads_core.errors import LoradsError, StoreError
-from lorads_core.store.connect import MOST_CONNECTIONS, Store, parse_dsn, translate
+from lorads_core.store.connect import MAX_CONNECTIONS, Store, parse_dsn, translate
 from lorads_core.store.migrations import migrate
 
 SECRET = "s3cr3t"
@@ -247,7 +247,7 @@ def test_two_writers_that_block_each_other(server):
 def test_all_connections_in_use(server_dsn):
     with Store.open(server_dsn) as store:
         store.patience = 0.2
-        held = [store.connection() for _ in range(MOST_CONNECTIONS)]
+        held = [store.connection() for _ in range(MAX_CONNECTIONS)]
         for one in held:
             one.__enter__()
         with pytest.raises(StoreError, match="has all our connections in use"), store.connection():

@@ -107,7 +107,7 @@ def test_a_server_with_a_client_is_never_stopped(home, pid_of):
         looks = iter([None] * 5)
         ours = Keeper(cluster_of(home), grace=0)
         with pytest.raises(RuntimeError):  # generators and their end: it would look for ever
-            ours.keep(lambda _seconds: next(looks, RuntimeError) and stop_looking())
+            ours.run(lambda _seconds: next(looks, RuntimeError) and stop_looking())
         assert pid_of(home)
 
 
@@ -128,7 +128,7 @@ def test_a_client_that_comes_within_the_grace_time_finds_the_same_server(home, p
 
 def test_a_store_that_is_removed_ends_its_keeper(tmp_path):
     cluster = postmaster.Cluster(tmp_path / "gone", None)
-    Keeper(cluster).keep(lambda _seconds: None)
+    Keeper(cluster).run(lambda _seconds: None)
 
 
 def test_a_keeper_does_not_wait_for_another_one_for_long(home, monkeypatch):
@@ -136,5 +136,5 @@ def test_a_keeper_does_not_wait_for_another_one_for_long(home, monkeypatch):
     with attach(home):
         wait_for(lambda: keepers_of(home))
         lock = FileLock(home / "keeper.lock")
-        wait_for(lambda: not lock.take())
-        Keeper(cluster_of(home)).keep(lambda _seconds: pytest.fail("it looks"))
+        wait_for(lambda: not lock.acquire())
+        Keeper(cluster_of(home)).run(lambda _seconds: pytest.fail("it looks"))

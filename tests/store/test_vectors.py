@@ -6,11 +6,11 @@ import pytest
 from lorads_core.errors import StoreError
 from lorads_core.store.vectors import (
     Space,
-    at_length_one,
     count_vectors,
     coverage,
     delete_vectors,
     find_table,
+    normalize,
     partition,
     prepare_space,
     read_vectors,
@@ -61,7 +61,7 @@ def test_a_vector_that_is_none_is_told_and_not_kept(connection, library, bad):
 
 
 def test_huge_and_tiny_numbers_keep_their_direction():
-    unit, sound = at_length_one([[3e15, 4e15], [3e-5, 4e-5], [1e-20, 0]])
+    unit, sound = normalize([[3e15, 4e15], [3e-5, 4e-5], [1e-20, 0]])
     assert sound.tolist() == [True, True, False]
     assert np.allclose(unit[:2], [[0.6, 0.8]] * 2)
 
@@ -76,7 +76,7 @@ def test_another_dimension_is_refused(connection, library, shape):
 def test_one_space_has_one_dimension_in_all_libraries(connection):
     with pytest.raises(StoreError, match="has 6 dimensions"):
         prepare_space(connection, "another", Space("clip", 8))
-    with pytest.raises(StoreError, match="cannot be kept"):
+    with pytest.raises(StoreError, match="cannot be stored"):
         prepare_space(connection, "another", Space("wide", 4001))
 
 

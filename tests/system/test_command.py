@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from lorads_core.system import command as commands
-from lorads_core.system.command import command, quoted
+from lorads_core.system.command import command, install_command, quoted
 
 ROOT = Path(__file__).resolve().parents[2]
 WORDS = [
@@ -115,6 +115,17 @@ def test_a_lorads_bat_in_the_current_folder_is_not_the_installed_one(monkeypatch
 def test_a_copy_that_its_launcher_runs_names_the_launcher_again(monkeypatch):
     monkeypatch.setattr(sys, "argv", [str(ROOT / "lorads.py"), "doctor"])
     assert not commands._is_of_this_copy()
+
+
+@pytest.mark.parametrize(
+    ("is_installed", "wanted"),
+    [(True, ["lorads[onnx]"]), (False, ["onnxruntime"])],
+    ids=["installed", "a pack"],
+)
+def test_an_extra_is_named_where_pip_knows_it_and_its_packages_elsewhere(monkeypatch, is_installed, wanted):
+    monkeypatch.setattr(commands, "_is_of_this_copy", lambda: is_installed)
+    monkeypatch.setattr(commands, "_is_known_to_pip", lambda: True)
+    assert install_command("onnx", "onnxruntime") == quoted([sys.executable, "-m", "pip", "install", *wanted])
 
 
 def test_a_message_with_a_command_can_be_run_as_it_stands():

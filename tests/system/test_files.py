@@ -59,7 +59,7 @@ def test_what_stays_refused_is_an_error_and_both_files_stay(pair, refused, monke
     monkeypatch.setattr(files, "PATIENCE", 0.2)
     calls = refused("replace", 10**9)
     with pytest.raises(PermissionError):
-        files.patiently(lambda: os.replace(*pair), 0.2)
+        files.retry_in_use(lambda: os.replace(*pair), 0.2)
     assert len(calls) > 3
     assert (pair[0].read_text(), pair[1].read_text()) == ("new", "old")
 
@@ -72,7 +72,7 @@ def test_an_error_that_will_not_pass_is_raised_at_once(tmp_path):
     with pytest.raises(FileNotFoundError):
         files.read_bytes(tmp_path / "none")
     with pytest.raises(OSError, match="full"):
-        files.patiently(lambda: (_ for _ in ()).throw(OSError(errno.ENOSPC, "full")))
+        files.retry_in_use(lambda: (_ for _ in ()).throw(OSError(errno.ENOSPC, "full")))
     assert time.monotonic() - begun < 0.5
 
 
@@ -85,7 +85,7 @@ def test_where_the_system_does_not_tell_use_from_permission_it_is_given_up_soone
         raise PermissionError(errno.EACCES, "Permission denied")
 
     with pytest.raises(PermissionError):
-        files.patiently(denied, 60)
+        files.retry_in_use(denied, 60)
     assert len(calls) > 1
 
 
@@ -192,5 +192,5 @@ def test_read_only_files_are_removed_on_windows(tmp_path, monkeypatch):
     ],
 )
 def test_the_reason_is_one_that_a_person_can_do_something_about(error, says):
-    assert says in files.reason(error)
-    assert not files.reason(error).endswith(".")
+    assert says in files.file_error_reason(error)
+    assert not files.file_error_reason(error).endswith(".")

@@ -7,9 +7,9 @@ caption in front; and with lycoris-lora 4.1.3 and models of the real layout, a n
 
 from pathlib import Path
 
-from lorads_core.base_models import base_model_names
+from lorads_core.base_models import base_model, base_model_names
 from lorads_core.model import TrainingConfig
-from lorads_core.networks import network_names
+from lorads_core.networks import network, network_names
 from lorads_core.trainers import Subset
 
 GOLDEN = Path(__file__).parent / "golden" / "sd_scripts"
@@ -61,17 +61,22 @@ def subsets(config, pictures, *, others):
     return training, Subset("1_regularization", config.regularization_repeats, is_regularization=True, sizes=OTHERS)
 
 
+def is_another(base, name):
+    """Say whether a network is the same as another one on this base model, and refused."""
+    return bool(network(name).without) and not base_model(base).family.convolutions
+
+
 def _config(**changes):
     return TrainingConfig(**{**FILES, "repeats": 2, "epochs": 2, **changes})
 
 
 def _cases():
     for base in base_model_names():
-        for network in network_names():
-            if (base, network) != ("flux", "locon"):
-                config = _config(base_model=base, network=network)
-                yield f"{base} {network}", config, "wide", True
-                yield f"{base} {network} alone", config, "odd", False
+        for name in network_names():
+            if not is_another(base, name):
+                config = _config(base_model=base, network=name)
+                yield f"{base} {name}", config, "wide", True
+                yield f"{base} {name} alone", config, "odd", False
     for base in ("sd15", "sdxl", "flux"):
         for name, changes in VARIANTS.items():
             if name not in NOT_FOR.get(base, ()):
@@ -81,6 +86,13 @@ def _cases():
         yield f"{base} masks", _config(base_model=base, masked_loss="sidecar"), "odd", False
     yield "sdxl loha preserved", _config(network="loha", regularization_method="preservation"), "wide", True
     yield "flux loha 8 bits", _config(base_model="flux", network="loha", text_encoder_learning_rate=1e-5), "wide", True
+
+
+def counted_as(name):
+    """Return the case whose numbers count: buckets and steps do not depend on the network."""
+    base, _, network = name.removesuffix(" alone").partition(" ")
+    counted = f"{base} lora" if network in network_names() else name
+    return f"{counted} alone" if name.endswith(" alone") and not counted.endswith(" alone") else counted
 
 
 CASES = {name: (config, subsets(config, pictures, others=others)) for name, config, pictures, others in _cases()}

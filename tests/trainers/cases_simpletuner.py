@@ -12,6 +12,8 @@ from lorads_core.model import TrainingConfig
 from lorads_core.networks import network_names
 from lorads_core.trainers import Subset
 
+from .cases import is_another
+
 GOLDEN = Path(__file__).parent / "golden" / "simpletuner"
 PICTURES = {
     "wide": ((1216, 832), (832, 1216), (1024, 1024), (3000, 2000), (1920, 1080), (700, 500), (640, 640)),
@@ -62,7 +64,7 @@ def _config(**changes):
 def _cases():
     for base in base_model_names():
         for network in network_names():
-            if (base, network) != ("flux", "locon"):
+            if not is_another(base, network):
                 config = _config(base_model=base, network=network)
                 yield f"{base} {network}", config, "wide", True
                 yield f"{base} {network} alone", config, "odd", False

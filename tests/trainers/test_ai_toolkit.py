@@ -122,10 +122,10 @@ def test_an_empty_folder_is_no_dataset():
 @pytest.mark.parametrize(
     ("config", "said"),
     [
-        (changed(network="loha"), "has no LoHa: choose the network lora or locon"),
-        (changed(FLUX, network="loha"), "has no LoHa: choose the network lora."),
+        (changed(network="loha"), "does not train LoHa"),
+        (changed(FLUX, network="loha"), "networks lora, locon, lokr"),
         (changed(FLUX, network="locon"), "choose the network lora"),
-        (changed(network="dora"), "choose the network lora"),
+        (changed(network="dora"), "a form that ComfyUI does not read"),
         (changed(shuffle_caption=True), "turn shuffling off"),
         (changed(caption_variants=True), "turn variants off"),
         (changed(processes=2), "set the number of processes to 1"),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from lorads_core import base_models
 from lorads_core.base_models import BASE_MODELS
 from lorads_core.model import TrainingConfig
 from lorads_core.networks import network_names, networks
@@ -17,8 +18,7 @@ BEGIN, END = "<!-- trainers -->\n", "<!-- end of trainers -->"
 FILES = {"checkpoint": "black-forest-labs/FLUX.1-dev", "model_files": {"clip_l": "/c", "t5xxl": "/t", "ae": "/a"}}
 TRAINING = Subset("10_cat", 10, is_regularization=False, sizes=((1216, 832), (832, 1216), (1024, 1024)))
 OTHERS = Subset("1_regularization", 1, is_regularization=True, sizes=((1024, 1024), (832, 1216)))
-FAMILIES = {family: [base for base in BASE_MODELS if base.family.name == family] for family in ("sd15", "sdxl", "flux")}
-NAMES = {"sd15": "SD 1.5", "sdxl": "SDXL, Illustrious, Pony", "flux": "Flux"}
+MORE = {"sdxl": ", Illustrious, Pony"}
 
 
 def config_of(base, network="lora", **changes):
@@ -32,8 +32,8 @@ def refusals(trainer, config, subsets=(TRAINING,)):
 
 def cell(trainer, family, network):
     """Say whether all base models of a family are trained, or none."""
-    found = [refusals(trainer, config_of(base, network)) for base in FAMILIES[family]]
-    assert len({bool(each) for each in found}) == 1, (trainer.name, family, network)
+    found = [refusals(trainer, config_of(base, network)) for base in base_models.BASE_MODELS if base.family == family]
+    assert len({bool(each) for each in found}) == 1, (trainer.name, family.name, network)
     return "–" if found[0] else "\u2713"
 
 
@@ -55,7 +55,8 @@ def table():
         "| | " + " | ".join(each.label for each in known) + " |",
         "|---|" + "---|" * len(known),
     ]
-    for family, name in NAMES.items():
+    for family in base_models.FAMILIES:
+        name = family.label + MORE.get(family.name, "")
         for network in networks():
             cells = [cell(each, family, network.name) for each in known]
             lines.append(f"| {name}: {network.label} | " + " | ".join(cells) + " |")

@@ -53,7 +53,7 @@ def test_it_is_not_started_from_here():
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"network": "dora"}, "choose the network lora or loha"),
+        ({"network": "dora"}, "networks lora, locon, loha, lokr"),
         ({"network_dim": 256}, "a network dim from 1 to 128"),
         ({"optimizer": "Prodigy"}, "Choose one of AdamW"),
     ],

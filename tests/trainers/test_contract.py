@@ -1,17 +1,22 @@
 """What is asked of every trainer: above all, each field of a config reaches it or is reported."""
 
+import json
 from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
 
-from lorads_core.base_models import base_model_names, model_parts
-from lorads_core.errors import TrainerError
+from lorads_core import base_models, networks
+from lorads_core.base_models import BaseModel, Family, ModelFile, base_model, base_model_names, model_parts
+from lorads_core.captions.profiles import profile
+from lorads_core.errors import SettingsError, TrainerError
 from lorads_core.model import TrainingConfig
 from lorads_core.networks import network_names
 from lorads_core.trainers import Subset, trainer, trainers
 from lorads_core.trainers.defaults import change_config
 from lorads_core.training_fields import ANY, TRAINING_FIELDS
+
+from . import test_combinations
 
 FOLDER, OUTPUT = Path("/exports/cat"), Path("/exports/cat-lora")
 SUBSETS = (
@@ -114,9 +119,101 @@ def test_a_field_reaches_the_trainer_or_is_reported(each, field):
 
 
 @pytest.mark.parametrize("base", base_model_names())
-def test_the_usual_config_is_refused_for_no_base_model(each, base):
+def test_the_default_config_is_refused_only_for_families_that_a_trainer_does_not_train(each, base):
     config = replace(TrainingConfig(**{**FLUX, "base_model": base}))
-    assert errors(each, config) == []
+    assert bool(errors(each, config)) == (base_model(base).family.name not in each.families)
+
+
+def test_a_trainer_trains_some_family_and_only_known_ones(each):
+    assert each.families
+    assert set(each.families) <= {family.name for family in base_models.FAMILIES}
+    assert set(each.networks) <= set(network_names())
+    assert each.networks
+
+
+@pytest.mark.parametrize("family", base_models.FAMILIES, ids=lambda family: family.name)
+def test_every_family_is_trained_by_some_trainer(family):
+    assert any(family.name in each.families for each in trainers().values())
+
+
+@pytest.mark.parametrize("base", base_model_names())
+def test_every_base_model_has_a_caption_profile(base):
+    assert profile(base).limits == base_model(base).family.token_limits
+
+
+@pytest.mark.parametrize("base", base_model_names())
+def test_no_two_networks_render_the_same_files(each, base):
+    rendered = {}
+    for name in network_names():
+        config = TrainingConfig(**{**FLUX, "base_model": base, "network": each.same.get(name, name)})
+        if name not in each.same and not errors(each, config):
+            text = json.dumps(dict(each.files(config, of_config(each, config), FOLDER, OUTPUT, "cat")))
+            assert text not in rendered, f"{each.name} trains {name} as {rendered[text]}"
+            rendered[text] = name
+
+
+def test_networks_that_a_trainer_declares_the_same_render_the_same(each):
+    for name, other in each.same.items():
+        one, two = (TrainingConfig(network=network) for network in (name, other))
+        subsets = of_config(each, one)
+        assert each.files(one, subsets, FOLDER, OUTPUT, "cat") == each.files(two, subsets, FOLDER, OUTPUT, "cat")
+
+
+@pytest.fixture
+def made_up(monkeypatch):
+    """Add a family with a base model, and a network, that no trainer lists."""
+    file = ModelFile("brain", "Dreamer's text encoder", ("text_encoders",))
+    dreamer = Family(
+        "dreamer", "Dreamer", "flow", convolutions=False, resolution=1024, text_encoders=("brain",), tokenizer="t5",
+        token_limits=(512,), signature=("dreamer.weight",), lora_prefixes=("diffusion_model.",), files=(file,),
+    )  # fmt: skip
+    monkeypatch.setattr(base_models, "FAMILIES", (*base_models.FAMILIES, dreamer))
+    added = BaseModel("dream", "Dream 1", dreamer, 1024, captions="flux")
+    monkeypatch.setattr(base_models, "BASE_MODELS", (*base_models.BASE_MODELS, added))
+    rows = (*networks.NETWORKS, networks.Network("lofu", "LoFu", convolutions=True))
+    monkeypatch.setattr(networks, "NETWORKS", rows)
+
+
+@pytest.mark.usefixtures("made_up")
+def test_a_family_that_no_trainer_lists_is_refused_by_each_in_one_sentence(each):
+    (message,) = errors(each, TrainingConfig(base_model="dream"))
+    assert "does not train Dream 1" in message
+    assert "choose another base model" in message
+
+
+@pytest.mark.usefixtures("made_up")
+@pytest.mark.parametrize("base", ["sdxl", "sd15", "flux"])
+def test_a_network_that_no_trainer_lists_is_refused_by_each_in_one_sentence(each, base):
+    (message,) = errors(each, TrainingConfig(base_model=base, network="lofu"))
+    assert "does not train LoFu" in message
+    assert "choose one of the networks lora" in message
+
+
+@pytest.mark.usefixtures("made_up")
+def test_made_up_rows_are_in_combos_tables_and_captions_without_more():
+    assert "dream" in base_model_names()
+    assert "lofu" in network_names()
+    assert model_parts()[-1].part == "brain"
+    assert profile("dream").kinds == profile("flux").kinds
+    assert base_models.recognised({"model.diffusion_model.dreamer.weight"}).name == "dreamer"
+    lines = test_combinations.table().splitlines()
+    assert f"| Dreamer: LoFu |{' – |' * len(trainers())}" in lines
+    assert f"| SDXL: LoFu |{' – |' * len(trainers())}" in [line.replace(", Illustrious, Pony", "") for line in lines]
+
+
+def test_a_refusal_names_the_trainers_that_do_it():
+    (message,) = errors(trainer("ai-toolkit"), TrainingConfig(network="loha"))
+    assert message == (
+        "ai-toolkit does not train LoHa: choose one of the trainers ComfyUI's own trainer, OneTrainer,"
+        " sd-scripts (kohya-ss), SimpleTuner, or choose one of the networks lora, locon, lokr."
+    )
+
+
+def test_a_base_model_without_a_caption_profile_is_named(monkeypatch):
+    row = BaseModel("bare", "Bare 1", base_models.family("sdxl"), 1024)
+    monkeypatch.setattr(base_models, "BASE_MODELS", (*base_models.BASE_MODELS, row))
+    with pytest.raises(SettingsError, match="Bare 1 has no caption profile"):
+        profile("bare")
 
 
 @pytest.mark.parametrize("network", network_names())

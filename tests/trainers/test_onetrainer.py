@@ -278,7 +278,7 @@ def test_one_that_is_too_old_or_missing_is_refused(home, tmp_path):
         ({"cache_text_encoder_outputs": True, "cache_latents": False}, "turn the caching of latents on"),
         ({"batch_size": 64}, "smaller batch"),
         ({"gradient_accumulation_steps": 4000}, "accumulate fewer"),
-        ({"network": "lokr"}, "LoRADS has no network"),
+        ({"network": "lokra"}, "LoRADS has no network"),
     ],
 )
 def test_what_it_would_stop_at_is_refused(changes, hint):
@@ -318,7 +318,8 @@ def test_every_field_of_the_config_is_written_or_told():
     changed = {
         "base_model": "sd15", "checkpoint": "/b.safetensors", "model_files": {"clip_l": "/c"},
         "v_prediction": True, "network": "dora", "network_dim": 8, "network_alpha": 4.0, "conv_dim": 4,
-        "conv_alpha": 2.0, "network_dropout": 0.1, "resolution": 768, "batch_size": 3,
+        "conv_alpha": 2.0, "network_dropout": 0.1, "lokr_factor": 4,
+        "lokr_full_rank": True, "resolution": 768, "batch_size": 3,
         "gradient_accumulation_steps": 2, "processes": 2, "epochs": 3, "repeats": 2, "regularization_repeats": 2,
         "regularization_method": "preservation", "prior_loss_weight": 0.5, "learning_rate": 1e-5,
         "text_encoder_learning_rate": 1e-5, "scheduler": "linear", "warmup": 0.1, "optimizer": "Lion",
@@ -332,7 +333,7 @@ def test_every_field_of_the_config_is_written_or_told():
     assert set(changed) == {field.name for field in dataclasses.fields(TrainingConfig)}
     elsewhere = {"repeats", "regularization_repeats"}  # an export puts them into its folders
     for name, value in changed.items():
-        base = but(network="locon") if name.startswith("conv") else CONFIG
+        base = but(network="locon" if name.startswith("conv") else "lokr" if name.startswith("lokr") else "lora")
         config = dataclasses.replace(base, **{name: value})
         file = written(config) != written(base)
         told = problems(config) != problems(base)

@@ -34,13 +34,13 @@ def golden(made):
 
 @pytest.mark.parametrize("name", [name for name in cases.CASES if name.endswith("alone")])
 def test_of_training_pictures_alone_they_are_sd_scripts_buckets(name):
-    assert placed("sd-scripts", *cases.CASES[name]) == golden(SD_SCRIPTS[name])
+    assert placed("sd-scripts", *cases.CASES[name]) == golden(SD_SCRIPTS[cases.counted_as(name)])
 
 
 @pytest.mark.parametrize("name", [name for name in cases.CASES if len(cases.CASES[name][1]) > 1])
 def test_regularization_pictures_come_to_the_same_buckets(name):
     config, subsets = cases.CASES[name]
-    counts, buckets = placed("sd-scripts", config, subsets), golden(SD_SCRIPTS[name])
+    counts, buckets = placed("sd-scripts", config, subsets), golden(SD_SCRIPTS[cases.counted_as(name)])
     assert set(counts) == set(buckets)
     assert all(counts[size] <= buckets[size] for size in counts), "sd-scripts shows some of them more often"
     others = sum(subset.repeats * len(subset.sizes) for subset in subsets if not subset.is_regularization)
@@ -58,7 +58,7 @@ def test_they_are_ai_toolkits_buckets(name):
 @pytest.mark.parametrize("name", cases_simpletuner.CASES)
 def test_they_are_simpletuners_buckets_or_of_their_aspect(name):
     counts = placed("simpletuner", *cases_simpletuner.CASES[name])
-    buckets = golden(SIMPLETUNER[name])
+    buckets = golden(SIMPLETUNER[cases.counted_as(name)])
     by_aspect, own = Counter(), Counter()
     for size, count in buckets.items():
         by_aspect[round(size[0] / size[1], 2)] += count

@@ -85,7 +85,7 @@ OF_FOLDER = {name.replace(" ", "-"): case for name, case in cases.CASES.items()}
 
 
 def test_every_case_has_its_numbers():
-    assert list(NUMBERS) == list(cases.CASES)
+    assert {cases.counted_as(name) for name in cases.CASES} <= set(NUMBERS)
 
 
 @pytest.mark.parametrize("name", cases.CASES)
@@ -97,7 +97,7 @@ def test_counts_are_what_sd_scripts_made_of_a_case(name):
         "buckets": [[*size, count] for size, count in schedule.buckets],
         "steps_per_epoch": schedule.steps_per_epoch,
         "total_steps": schedule.total_steps,
-    } == NUMBERS[name]
+    } == NUMBERS[cases.counted_as(name)]
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)

@@ -8,6 +8,7 @@ import pytest
 from lorads_core.trainers import trainer
 
 from . import cases_simpletuner as cases
+from .cases import counted_as
 
 SIMPLETUNER = trainer("simpletuner")
 NUMBERS = json.loads((cases.GOLDEN / "numbers.json").read_text(encoding="utf-8"))
@@ -16,7 +17,7 @@ OF_FOLDER = {name.replace(" ", "-"): case for name, case in cases.CASES.items()}
 
 
 def test_every_case_has_its_numbers():
-    assert list(NUMBERS) == list(cases.CASES)
+    assert {counted_as(name) for name in cases.CASES} <= set(NUMBERS)
 
 
 @pytest.mark.parametrize("name", cases.CASES)
@@ -28,7 +29,7 @@ def test_counts_are_what_simpletuner_made_of_a_case(name):
         "buckets": [[*size, count] for size, count in schedule.buckets],
         "steps_per_epoch": schedule.steps_per_epoch,
         "total_steps": schedule.total_steps,
-    } == NUMBERS[name]
+    } == NUMBERS[counted_as(name)]
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)

@@ -61,7 +61,7 @@ def test_without_a_judgement_the_file_counts(write, index):
 def test_a_rating_stands_against_the_file(write, index, judge):
     write(4)
     image = index()
-    assert judge(rows.rate, [image.id], 3) == 1
+    assert judge(rows.set_rating, [image.id], 3) == 1
     write(5)
     assert index().rating == 3
     write()
@@ -70,7 +70,7 @@ def test_a_rating_stands_against_the_file(write, index, judge):
 
 def test_a_rating_that_was_taken_away_stays_away(write, index, judge):
     write(4)
-    judge(rows.rate, [index().id], None)
+    judge(rows.set_rating, [index().id], None)
     write(5)
     assert index().rating is None
 
@@ -78,11 +78,11 @@ def test_a_rating_that_was_taken_away_stays_away(write, index, judge):
 def test_a_mark_stands_against_the_file(write, index, judge):
     write(4)
     image = index()
-    assert judge(rows.mark, [image.id], bad=True) == 1
+    assert judge(rows.set_marked_bad, [image.id], bad=True) == 1
     write(5)
     after = index()
     assert (after.marked_bad, after.rating) == (True, 8)
-    judge(rows.mark, [image.id], bad=False)
+    judge(rows.set_marked_bad, [image.id], bad=False)
     write(-1)
     assert not index().marked_bad
 
@@ -90,8 +90,8 @@ def test_a_mark_stands_against_the_file(write, index, judge):
 def test_agreeing_with_the_file_is_a_judgement_too(write, index, judge):
     write(4)
     image = index()
-    assert judge(rows.rate, [image.id], 8) == 1
-    assert judge(rows.rate, [image.id], 8) == 0
+    assert judge(rows.set_rating, [image.id], 8) == 1
+    assert judge(rows.set_rating, [image.id], 8) == 0
     write(1)
     assert index().rating == 8
 
@@ -101,19 +101,19 @@ def test_only_what_changes_counts_and_moves_the_revision(write, index, judge, st
     image = index()
     shelf = IndexedLibrary(store, library)
     before = shelf.revision()
-    assert judge(rows.rate, [image.id + 1, 10**12], 5) == 0
-    assert judge(rows.mark, [], bad=True) == 0
+    assert judge(rows.set_rating, [image.id + 1, 10**12], 5) == 0
+    assert judge(rows.set_marked_bad, [], bad=True) == 0
     assert shelf.revision() == before
-    assert judge(rows.rate, [image.id, 10**12], 5) == 1
+    assert judge(rows.set_rating, [image.id, 10**12], 5) == 1
     between = shelf.revision()
-    assert judge(rows.mark, [image.id], bad=True) == 1
+    assert judge(rows.set_marked_bad, [image.id], bad=True) == 1
     assert len({before, between, shelf.revision()}) == 3
 
 
 @pytest.mark.parametrize("rating", [-1, 11])
 def test_a_rating_beyond_the_scale_is_our_own_mistake(judge, rating):
     with pytest.raises(ValueError, match="no rating"):
-        judge(rows.rate, [1], rating)
+        judge(rows.set_rating, [1], rating)
 
 
 def test_tags_in_sets_follow_the_sidecars(write, index, store, library, tmp_path):
@@ -136,7 +136,7 @@ def test_the_report(write, index, judge, store, library, tmp_path):
     write(4)
     (tmp_path / "one.txt").write_text("cat, tree")
     image = index()
-    judge(rows.mark, [image.id], bad=True)
+    judge(rows.set_marked_bad, [image.id], bad=True)
     report = shelf.report()
     assert (report.name, report.kind, report.images, report.problems) == (library, "index", 1, ())
     assert dict(report.facts) == {

@@ -59,11 +59,21 @@ export function withoutTag(text, at) {
  */
 export function partAt(text, caret) {
   const before = text.slice(0, caret);
-  const start = Math.max(before.lastIndexOf(","), before.lastIndexOf("\n"), before.lastIndexOf("|||") + 2, -1) + 1;
+  const start = Math.max(...[",", "\n", "|||"].map((mark) => endOfLast(before, mark)));
   const begin = start + (text.slice(start).match(/^\s*/)?.[0].length ?? 0);
   const rest = text.slice(caret).search(/,|\n|\|\|\|/);
   const end = rest < 0 ? text.length : caret + rest;
   return { begin: Math.min(begin, caret), end, text: text.slice(Math.min(begin, caret), caret) };
+}
+
+/**
+ * Return where the last `mark` in a text ends; 0 where there is none.
+ * @param {string} text
+ * @param {string} mark
+ */
+function endOfLast(text, mark) {
+  const at = text.lastIndexOf(mark);
+  return at < 0 ? 0 : at + mark.length;
 }
 
 /**

@@ -15,7 +15,7 @@ function list(text) {
 }
 
 /** @type {Field} */
-const TAGS = { name: "tags", label: "Tags", kind: "text", hint: "several by comma" };
+const TAGS = { name: "tags", label: "Tags", kind: "text", hint: "comma-separated" };
 
 /** @type {Record<string, Operation>} */
 export const OPERATIONS = {
@@ -48,9 +48,9 @@ export const OPERATIONS = {
     label: "Find and replace",
     fields: [
       { name: "find", label: "Find", kind: "text" },
-      { name: "replace", label: "Replace by", kind: "text", optional: true },
+      { name: "replace", label: "Replace with", kind: "text", optional: true },
       { name: "regex", label: "Regular expression", kind: "check" },
-      { name: "case", label: "Capitals matter", kind: "check" },
+      { name: "case", label: "Match case", kind: "check" },
     ],
     of: ({ find, replace, regex, case: capitals }) => ({
       find,
@@ -84,7 +84,7 @@ export const OPERATIONS = {
     of: ({ tags }) => ({ tags: list(tags) }),
   },
   fix: {
-    label: "Mend problems",
+    label: "Fix problems",
     fields: [{ name: "codes", label: "Problem", kind: "select" }],
     of: ({ codes }) => ({ codes: list(codes) }),
   },

@@ -8,7 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Protocol
 
 from ...errors import SettingsError
-from ...plugins import parts
+from ...plugins import plugins
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -56,7 +56,7 @@ class CaptionSource(Protocol):
 @cache
 def sources() -> dict[str, CaptionSource]:
     """Return every caption source by name."""
-    found: list[CaptionSource] = parts(__name__, __path__, "SOURCE")
+    found: list[CaptionSource] = plugins(__name__, __path__, "SOURCE")
     return {source.name: source for source in found}
 
 

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from . import captions, exports, panel, runs, store
-from . import curation as judge
-from . import library as curate
-from . import workflow as story
+from . import captions, curation, exports, library, panel, runs, store, workflow
 
 if TYPE_CHECKING:
     import argparse
@@ -16,12 +13,12 @@ if TYPE_CHECKING:
     from ..console import Screen
 
 COMMANDS: dict[str, Callable[[argparse.Namespace, Screen], int]] = {
-    **story.COMMANDS,
+    **workflow.COMMANDS,
     **captions.COMMANDS,
     **exports.COMMANDS,
     **runs.COMMANDS,
     **panel.COMMANDS,
-    **curate.COMMANDS,
-    **judge.COMMANDS,
+    **library.COMMANDS,
+    **curation.COMMANDS,
     **store.COMMANDS,
 }

@@ -13,7 +13,7 @@ from ...captions.traits import offers, prune
 from ...errors import CaptionError, SettingsError
 from ...model import TrainingConfig
 from ...plots.sheet import save_png
-from ...problems import counts
+from ...problems import severity_counts
 from ...settings import load_settings
 from ...tags import canonical
 from ...workflow.captions import (
@@ -207,7 +207,7 @@ def _lint(options: argparse.Namespace, screen: Screen) -> int:
             return 0
     screen.problems(problems, options.show)
     mendable = sorted({problem.code for problem in problems if problem.fix})
-    screen.step("Lint", counts(problems) or "nothing to find")
+    screen.step("Lint", severity_counts(problems) or "nothing to find")
     if mendable:
         screen.line(f"{' '.join(f'--fix {code}' for code in mendable)} would mend some of it")
     return 1 if any(problem.severity == "error" for problem in problems) else 0

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from ...errors import SettingsError
 from ...export.plan import ExportOptions
-from ...export.versions import difference, present, version, versions
-from ...runs.profile import home_of
+from ...export.versions import compare, find_version, list_versions, read_current
+from ...runs.profile import trainer_folder
 from ...settings import load_settings
 from ...system.command import quoted
 from ...trainers import trainer
@@ -57,7 +57,7 @@ def export_options(options: argparse.Namespace, settings: Settings) -> ExportOpt
         trainer=options.trainer,
         policy=image_policy_word(options.images, wishes),
         link=options.link,
-        home=home_of(settings, options.trainer),
+        home=trainer_folder(settings, options.trainer),
     )
 
 
@@ -107,13 +107,13 @@ def _diff(options: argparse.Namespace, screen: Screen) -> int:
     settings = load_settings(options.settings)
     root = root_of(options, settings)
     if not options.versions:
-        for each in versions(root, options.name):
+        for each in list_versions(root, options.name):
             screen.line(f"{each.short}  {each.images:,} images")
         return 0
     first, *more = options.versions
-    new = version(root, options.name, more[0]) if more else present(root / options.name)
-    old = version(root, options.name, first)
-    screen.line(difference(old, new).text)
+    new = find_version(root, options.name, more[0]) if more else read_current(root / options.name)
+    old = find_version(root, options.name, first)
+    screen.line(compare(old, new).text)
     return 0
 
 

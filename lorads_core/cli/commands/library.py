@@ -12,7 +12,7 @@ from ...plots.sheet import save_png
 from ...regularization.rules import FinderRules
 from ...settings import load_settings
 from ...system.names import true_path
-from ...vision.similarity.picking import Spread
+from ...vision.similarity.picking import DiversityRules
 from ...workflow.dataset import embed, find_regularization, look_into, open_library, open_store, query, tag
 from ...workflow.duplicates import without_duplicates
 from ...workflow.parse import band_wish
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from ...library import Library
     from ...model import Dataset, DatasetImage
-    from ...regularization.rules import Found
+    from ...regularization.rules import FinderResult
     from ...settings import Settings
     from ...store.connect import Store
     from ..console import Screen
@@ -150,7 +150,7 @@ def _regularize(options: argparse.Namespace, screen: Screen) -> int:
 
 def find(
     store: Store, settings: Settings, dataset: Dataset, library: Library, rules: FinderRules, screen: Screen
-) -> Found:
+) -> FinderResult:
     """Find regularization images, and say how."""
     with screen.progress() as progress:
         found = find_regularization(store, settings, dataset, library, rules, progress)
@@ -172,7 +172,9 @@ def finder_rules(options: argparse.Namespace) -> FinderRules:
             minimum_side=options.minimum_side,
         ),
         quality=options.quality,
-        spread=Spread(diversity=options.diversity, twin=options.twin, per_group=options.per_cluster),
+        diversity=DiversityRules(
+            diversity=options.diversity, max_similarity=options.twin, per_group=options.per_cluster
+        ),
         exclude_clusters=not options.allow_same_cluster,
         exclude_characters=not options.allow_subject_tags,
         compare_pictures=not options.vectors_only,

@@ -6,7 +6,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from ...errors import SettingsError
-from ...plugins import parts
+from ...plugins import plugins
 
 if TYPE_CHECKING:
     from ...settings import LibraryProfile
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @cache
 def kinds() -> dict[str, LibraryKind]:
     """Return every kind of library by name."""
-    found: list[LibraryKind] = parts(__name__, __path__, "KIND")
+    found: list[LibraryKind] = plugins(__name__, __path__, "KIND")
     return {kind.name: kind for kind in found}
 
 

@@ -1,4 +1,4 @@
-"""DiffusionToolkit on PostgreSQL as a library: its database is asked afresh each time, and never written to."""
+"""DiffusionToolkit on PostgreSQL as a library: its database is queried each time, read-only."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from ...tags import canonical
 from .. import LibraryReport
 from ..catalog import probe
 from ..diffusiontoolkit_relations import IMAGE, TABLES, has_albums, has_clusters, has_tags, relations
-from ..diffusiontoolkit_report import files, lacks, left_out, sizes_and_vectors
-from ..diffusiontoolkit_vectors import find_held, read_batch, read_spaces, read_versions
+from ..diffusiontoolkit_report import excluded_rows, files, schema_problems, sizes_and_vectors
+from ..diffusiontoolkit_vectors import find_vector_columns, read_batch, read_spaces, read_versions
 from ..host import LOCK_SECONDS, STATEMENT_SECONDS, Host
 from ..pathmap import read_path_map
 from ..relational import RelationalLibrary
-from .index import counted
+from .index import count_facts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -137,16 +137,16 @@ class DiffusionToolkitLibrary(RelationalLibrary):
     def _check(self, wanted: DatasetFilter) -> None:
         """Refuse what the database cannot tell, instead of finding nothing or everything."""
         catalog, readable = self.catalog, self.catalog.readable()
-        for asked, known, what in (
+        for requested, known, what in (
             (wanted.required_tags or wanted.excluded_tags, has_tags(catalog), "tags (no table image_tags)"),
             (wanted.minimum_rating is not None, catalog.has(IMAGE, "rating"), "ratings (no column image.rating)"),
             (wanted.album, has_albums(readable), "albums"),
             (wanted.cluster, has_clusters(readable), "clusters of faces"),
         ):
-            if asked and not known:
+            if requested and not known:
                 raise LibraryError(
-                    f"Library {self.name!r} has no {what}{self._rights()}, and cannot be asked for them: leave that out"
-                    " of the filter."
+                    f"Library {self.name!r} has no {what}{self._rights()}, and cannot be filtered by them: leave that"
+                    " out of the filter."
                 )
 
     def _rights(self) -> str:
@@ -162,7 +162,7 @@ class DiffusionToolkitLibrary(RelationalLibrary):
 
     def vector_versions(self, space: str) -> Mapping[int, int]:
         """Return a number for each vector: it changes with anything in its image's row."""
-        held = find_held(self.catalog, space)
+        held = find_vector_columns(self.catalog, space)
         if held is None:
             return {}
         with self._vector_connection() as connection:
@@ -170,7 +170,7 @@ class DiffusionToolkitLibrary(RelationalLibrary):
 
     def vectors(self, space: str, ids: Sequence[int]) -> Iterator[HostVectors]:
         """Yield these vectors as they are, zeros and all; each batch over a connection of its own."""
-        held = find_held(self.catalog, space)
+        held = find_vector_columns(self.catalog, space)
         if held is None:
             return
         for at in range(0, len(ids), _BATCH):
@@ -199,8 +199,8 @@ class DiffusionToolkitLibrary(RelationalLibrary):
         catalog = self.catalog.readable()
         known = relations(catalog, self.paths, self._spellings)
         with self.connection() as connection:
-            rows = left_out(connection, catalog)
-            images, facts = counted(connection, known)
+            rows = excluded_rows(connection, catalog)
+            images, facts = count_facts(connection, known)
             held = sizes_and_vectors(connection, catalog)
             here, problems = files(connection, catalog, self.paths, self.name)
         others = [("other schemas", ", ".join(catalog.others))] if catalog.others else []
@@ -210,7 +210,7 @@ class DiffusionToolkitLibrary(RelationalLibrary):
             f"{self.host.where}, schema {self.schema}",
             images,
             (*rows, *facts, *held, ("files here", here), *others),
-            (*self._nothing(images), *lacks(self.catalog), *problems),
+            (*self._nothing(images), *schema_problems(self.catalog), *problems),
         )
 
     def _nothing(self, images: int) -> Iterator[Problem]:

@@ -20,10 +20,10 @@ from ...store.vectors import find_table, read_vectors
 from ...system.command import command
 from .. import HostSpace, HostVectors, LibraryReport
 from ..filter import Relations
-from ..mirror import Source, refresh
+from ..mirror import SqliteSource, refresh
 from ..pathmap import literal, read_path_map
 from ..relational import RelationalLibrary
-from .index import counted, own_relations
+from .index import count_facts, own_relations
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from ...settings import LibraryProfile
     from ...store.connect import Store
     from .. import LibraryKind
-    from ..mirror import Tally
+    from ..mirror import MirrorReport
 
 _BATCH = 2000
 _SAMPLE = 200
@@ -46,7 +46,7 @@ _COSTS = {
     "Image.ForDeletion": "marks of bad images",
     "Image.Unavailable": "which files are gone",
     "Image.HasError": "which files cannot be read",
-    "Image.Type": "which files are videos (they are told by their suffix)",
+    "Image.Type": "which files are videos (they are recognised by their suffix)",
     "Image.Width": "sizes",
     "Image.Height": "sizes",
     "Image.Prompt": "prompts",
@@ -71,7 +71,7 @@ class DiffusionToolkitFile(RelationalLibrary):
 
     store: Store
     name: str
-    source: Source
+    source: SqliteSource
     index: str
     named: bool
 
@@ -97,7 +97,7 @@ class DiffusionToolkitFile(RelationalLibrary):
         return [HostSpace(space, dimensions, count, origin) for space, dimensions, origin, count in found]
 
     def vector_versions(self, space: str) -> Mapping[int, int]:
-        """Return a number for each vector's row in our index: it changes when the vector is written anew."""
+        """Return a number for each vector's row in our index: it changes when the vector is rewritten."""
         self._refresh()
         with self.connection() as connection:
             return {image_id: version for image_id, _, version in self._held(connection, space)}
@@ -149,7 +149,7 @@ class DiffusionToolkitFile(RelationalLibrary):
         tally = self._refresh()
         vectors = [(f"vectors in {space.space}", f"{space.count:,}") for space in self.spaces()]
         with self.connection() as connection:
-            images, facts = counted(connection, relations)
+            images, facts = count_facts(connection, relations)
             paths = [path for (path,) in connection.execute(_SOME_PATHS, [self.name, _SAMPLE])]
             row = connection.execute(
                 sql.SQL("SELECT count(*) FROM ({}) AS pairs").format(_PAIRS), self._names
@@ -171,7 +171,7 @@ class DiffusionToolkitFile(RelationalLibrary):
             (*_problems_of(tally), *_missing(paths, here, self.name), *self._unindexed(images, indexed)),
         )
 
-    def _refresh(self) -> Tally:
+    def _refresh(self) -> MirrorReport:
         if self.index:
             self._check_index()
         return refresh(self.store, self.source)
@@ -182,8 +182,8 @@ class DiffusionToolkitFile(RelationalLibrary):
         if found.get(self.index) or (self.named and self.index not in found):
             known = ", ".join(name for name, mirrored in found.items() if not mirrored) or "none"
             raise LibraryError(
-                f"Library {self.name!r}: there is no index {self.index!r} of ours; known are: {known}. Mend `index` of"
-                f" [libraries.{self.name}] in lorads.toml, index the pictures under that name first,"
+                f"Library {self.name!r}: there is no index {self.index!r} of ours; known are: {known}. Correct `index`"
+                f" of [libraries.{self.name}] in lorads.toml, index the pictures under that name first,"
                 ' or write index = "" for none.'
             )
 
@@ -241,7 +241,7 @@ def relations_with(library: str, index: str) -> Relations:
     )
 
 
-def _problems_of(tally: Tally) -> Iterator[Problem]:
+def _problems_of(tally: MirrorReport) -> Iterator[Problem]:
     """Say what the file lacks and what had to be left out of it."""
     costs = dict.fromkeys(_COSTS[name] for name in tally.lacking)
     if costs:
@@ -295,7 +295,7 @@ class DiffusionToolkitSqliteKind:
                 ' knows the same files, or write index = "" for none.'
             )
         paths = read_path_map(options.table("paths"))
-        source = Source(profile.name, file, paths.local, paths.key)
+        source = SqliteSource(profile.name, file, paths.local, paths.key)
         return DiffusionToolkitFile(store, profile.name, source, index, named=named)
 
 

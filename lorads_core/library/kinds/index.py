@@ -61,7 +61,7 @@ class IndexedLibrary(RelationalLibrary):
     def report(self) -> LibraryReport:
         """Count what the index has."""
         with self.store.connection() as connection:
-            images, facts = counted(connection, self.relations())
+            images, facts = count_facts(connection, self.relations())
             missing = _missing(connection, self.name)
             vectors = _vectors(connection, self.name, images)
         return LibraryReport(
@@ -104,7 +104,7 @@ def _problems(library: str, images: int, missing: int) -> Iterator[Problem]:
         )
 
 
-def counted(connection: psycopg.Connection, relations: Relations) -> tuple[int, tuple[tuple[str, str], ...]]:
+def count_facts(connection: psycopg.Connection, relations: Relations) -> tuple[int, tuple[tuple[str, str], ...]]:
     """Return how many images the relations have, and in words what is known of them; see `LibraryReport`."""
     query = "SELECT count(*), count(rating), count(*) FILTER (WHERE marked_bad), count(*) FILTER (WHERE prompt <> '')"
     row = connection.execute(sql.SQL(query + " FROM ({}) AS images").format(relations.images)).fetchone()

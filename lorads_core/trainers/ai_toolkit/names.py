@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ...base_models import base_model
 from ...networks import network
+from .. import checks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,22 +21,24 @@ LABEL = "ai-toolkit"
 class Kind:
     """An architecture: ``step`` is what bucket sides are multiples of (``get_bucket_divisibility``).
 
-    ``tokens`` are all that is read of a caption. ``diffusion`` says whether it is trained by noise prediction.
+    ``tokens`` are all that is read of a caption.
     """
 
     arch: str
     step: int
     tokens: int = 75
-    diffusion: bool = True
     noise: str = "ddpm"
     guidance: float = 7.0
 
 
-KINDS: Mapping[str, Kind] = {
+FAMILIES: Mapping[str, Kind] = {
     "sd15": Kind("sd1", 16),
     "sdxl": Kind("sdxl", 16),
-    "flux": Kind("flux", 32, tokens=512, diffusion=False, noise="flowmatch", guidance=4.0),
+    "flux": Kind("flux", 32, tokens=512, noise="flowmatch", guidance=4.0),
 }
+NETWORKS: Mapping[str, str] = {"lora": "lora", "locon": "lora", "lokr": "lokr"}
+"""The ``type`` of each network; that of the name locon is another library's, which convolutions in a lora are not."""
+REASONS: Mapping[str, str] = {"dora": "it saves DoRA in a form that ComfyUI does not read"}
 OPTIMIZERS: Mapping[str, str] = {
     "AdamW8bit": "adamw8bit",
     "AdamW": "adamw",
@@ -52,17 +55,12 @@ PRECISIONS: Mapping[str, str] = {"no": "fp32", "fp16": "fp16", "bf16": "bf16"}
 
 def kind(config: TrainingConfig) -> Kind:
     """Return the architecture of the config's base model."""
-    return KINDS[base_model(config.base_model).family.name]
-
-
-def is_flux(config: TrainingConfig) -> bool:
-    """Say whether the base model matches flows, and comes in several files."""
-    return base_model(config.base_model).family.name == "flux"
+    return FAMILIES[base_model(config.base_model).family.name]
 
 
 def has_convolutions(config: TrainingConfig) -> bool:
-    """Say whether the network changes convolutions, which Flux has not."""
-    return network(config.network).convolutions and not is_flux(config)
+    """Say whether the network changes convolutions."""
+    return network(config.network).convolutions and base_model(config.base_model).family.convolutions
 
 
 def in_8_bits(config: TrainingConfig) -> bool:
@@ -71,4 +69,4 @@ def in_8_bits(config: TrainingConfig) -> bool:
     Only Flux can be: ``StableDiffusion.load_model`` quantizes no UNet.
     """
     asked = config.fp8_base if config.fp8_base is not None else config.mixed_precision != "no"
-    return asked and is_flux(config)
+    return asked and not checks.is_diffusion(config)

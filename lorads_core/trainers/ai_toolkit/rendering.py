@@ -6,8 +6,10 @@ import json
 from typing import TYPE_CHECKING
 
 from ...captions.profiles import profile
+from ...networks import network
+from .. import checks
 from . import counting
-from .names import OPTIMIZERS, PRECISIONS, has_convolutions, in_8_bits, is_flux, kind
+from .names import NETWORKS, OPTIMIZERS, PRECISIONS, has_convolutions, in_8_bits, kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -54,13 +56,16 @@ def _process(config: TrainingConfig, subsets: Sequence[Subset], folder: Path, ou
 
 
 def _network(config: TrainingConfig) -> Keys:
-    yield "type", "lora"  # that of the name locon is another library's
+    yield "type", NETWORKS[config.network]
     yield "linear", config.network_dim
     yield "linear_alpha", float(config.network_alpha)
     if has_convolutions(config):
         yield "conv", config.conv_dim
         yield "conv_alpha", float(config.conv_alpha)
-    if config.network_dropout:
+    if network(config.network).kronecker:
+        yield "lokr_full_rank", config.lokr_full_rank
+        yield "lokr_factor", config.lokr_factor or -1
+    elif config.network_dropout:
         yield "dropout", float(config.network_dropout)
 
 
@@ -103,9 +108,9 @@ def _train(config: TrainingConfig, planned: Schedule) -> Keys:
     yield "gradient_checkpointing", config.gradient_checkpointing
     yield "noise_scheduler", kind(config).noise
     yield "reg_weight", float(config.prior_loss_weight)
-    if config.min_snr_gamma and kind(config).diffusion:
+    if config.min_snr_gamma and checks.is_diffusion(config):
         yield "min_snr_gamma", float(config.min_snr_gamma)
-    if config.noise_offset and kind(config).diffusion:
+    if config.noise_offset and checks.is_diffusion(config):
         yield "noise_offset", float(config.noise_offset)
     if config.cache_text_encoder_outputs:
         yield "cache_text_embeddings", True
@@ -115,7 +120,7 @@ def _train(config: TrainingConfig, planned: Schedule) -> Keys:
 
 def trains_text(config: TrainingConfig) -> bool:
     """Say whether the text encoders are trained, which Flux's are not."""
-    return bool(config.text_encoder_learning_rate) and not is_flux(config)
+    return bool(config.text_encoder_learning_rate) and checks.is_diffusion(config)
 
 
 def _scheduler(config: TrainingConfig, planned: Schedule) -> Keys:

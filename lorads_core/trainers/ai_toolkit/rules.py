@@ -10,7 +10,7 @@ from ...model import Problem
 from ...networks import network
 from .. import checks
 from .counting import placements
-from .names import LABEL, OPTIMIZERS, PRECISIONS, SCHEDULERS, in_8_bits, is_flux, kind
+from .names import FAMILIES, LABEL, NETWORKS, OPTIMIZERS, PRECISIONS, REASONS, SCHEDULERS, in_8_bits, kind
 from .rendering import trains_text
 
 if TYPE_CHECKING:
@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     from .. import Subset
 
 
-def missing(home: Path | None) -> Iterator[str]:
+__all__ = ["FAMILIES", "NETWORKS", "REASONS"]
+
+
+def missing(config: TrainingConfig, home: Path | None) -> Iterator[str]:
     """Yield what speaks against the ai-toolkit in ``home``."""
     if home is None:
         return
@@ -31,12 +34,13 @@ def missing(home: Path | None) -> Iterator[str]:
     text = (home / "toolkit" / "config_modules.py").read_text(encoding="utf-8", errors="replace")
     if "prior_reg" not in text or "gradient_accumulation'" not in text:
         yield f"The {LABEL} in {home} knows neither prior_reg nor gradient_accumulation: update it."
+    if network(config.network).kronecker and "lokr_full_rank" not in text:
+        yield f"The {LABEL} in {home} has no LoKr: update it, or choose the network lora."
 
 
 def refusals(config: TrainingConfig) -> Iterator[str]:
     """Yield what ai-toolkit stops at, or would train something else with, in a settled config."""
     yield from _unknown(config)
-    yield from _network(config)
     yield from _captions(config)
     if trains_text(config) and config.text_encoder_learning_rate != config.learning_rate:
         yield (
@@ -47,7 +51,7 @@ def refusals(config: TrainingConfig) -> Iterator[str]:
         yield f"{LABEL} is started with one process here: set the number of processes to 1."
     if in_8_bits(config) and config.mixed_precision == "no":
         yield "A base model in 8 bits needs mixed precision: choose bf16, or turn fp8 off."
-    if is_flux(config) and PurePath(config.checkpoint).suffix == ".safetensors":
+    if base_model(config.base_model).family.files and PurePath(config.checkpoint).suffix == ".safetensors":
         yield (
             f"{LABEL} takes Flux as a folder of all parts, or as a repository, and no single file: choose"
             " black-forest-labs/FLUX.1-dev as the checkpoint."
@@ -61,16 +65,6 @@ def _unknown(config: TrainingConfig) -> Iterator[str]:
         yield from checks.unknown(LABEL, "scheduler", config.scheduler, SCHEDULERS)
     yield from checks.unknown(LABEL, "optimizer", config.optimizer, tuple(OPTIMIZERS))
     yield from checks.unknown(LABEL, "mixed precision", config.mixed_precision, tuple(PRECISIONS))
-
-
-def _network(config: TrainingConfig) -> Iterator[str]:
-    kinds = network(config.network)
-    if kinds.hadamard:
-        yield f"{LABEL} has no LoHa: choose the network lora{'' if is_flux(config) else ' or locon'}."
-    elif kinds.convolutions and is_flux(config):
-        yield "Flux has no convolutions, so that a LoCon of it is a LoRA: choose the network lora."
-    if kinds.decomposed:
-        yield f"{LABEL} saves DoRA in a form that ComfyUI does not read: choose the network lora."
 
 
 def _captions(config: TrainingConfig) -> Iterator[str]:
@@ -87,7 +81,7 @@ def doubts(config: TrainingConfig) -> Iterator[str]:
     """Yield what ai-toolkit trains, though hardly as it is meant."""
     if not config.checkpoint:
         yield f"No base model is chosen, at which {LABEL} stops: choose its file, or name it in the config."
-    if is_flux(config) and config.network_alpha != config.network_dim:
+    if not checks.is_diffusion(config) and config.network_alpha != config.network_dim:
         yield (
             f"{LABEL} trains Flux with an alpha like the dim ({config.network_dim}), and leaves"
             f" {config.network_alpha:g} out: that multiplies the learning rate by"
@@ -106,21 +100,26 @@ def lacks(config: TrainingConfig) -> dict[str, str]:
         "bucket_no_upscale": "it enlarges nothing anyway.",
         "keep_tokens": "it shuffles no captions here.",
     }
-    if config.fp8_base and kind(config).diffusion:
+    if config.fp8_base and checks.is_diffusion(config):
         found["fp8_base"] = "only Flux can be held in 8 bits; this one is trained as it is."
-    if not kind(config).diffusion:
+    if not checks.is_diffusion(config):
         found["min_snr_gamma"] = "flow matching has no signal-to-noise weights; it is left out."
         found["noise_offset"] = "Flux is trained without one; it is left out."
         found["text_encoder_learning_rate"] = "Flux's text encoders stay as they are."
         found["network_alpha"] = "Flux gets one like the dim."
+    if network(config.network).kronecker:
+        found["network_dropout"] = "its LoKr has none; it is left out."
     if config.cache_text_encoder_outputs is False:
         found["cache_text_encoder_outputs"] = "it caches them only where that is asked for."
     if config.max_token_length != kind(config).tokens:
         found["max_token_length"] = f"it reads the first {kind(config).tokens} tokens of a caption."
-    if is_flux(config):
-        files = ", ".join(config.model_files.values())
-        found["model_files"] = f"it reads all parts from one folder or repository; {files} are left out."
+    found |= checks.lacks_model_files(config)
     return found
+
+
+def needs(config: TrainingConfig) -> Iterator[str]:  # noqa: ARG001
+    """Yield nothing: all comes with it."""
+    yield from ()
 
 
 def notes(config: TrainingConfig, subsets: Sequence[Subset], asked: TrainingConfig) -> Iterator[Problem]:

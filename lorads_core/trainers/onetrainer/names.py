@@ -24,7 +24,9 @@ class Kind:
     ``convolutions`` and ``linear`` are filters of the denoiser's layers, by parts of their names: those that LoRA
     changes elsewhere too, those that LoCon changes besides, and those of the first that are no convolutions at all.
     The first ``trained_encoders`` text encoders can be trained. ``tokens`` are all that is read of a caption, 0 where
-    the config says it.
+    the config says it. ``precision`` is how the denoiser is held where the config says nothing, empty as all else.
+    ``repository`` has the text encoders and the VAE for a checkpoint of the denoiser alone. ``keys`` are more of the
+    denoiser's section.
     """
 
     model_type: str
@@ -36,13 +38,16 @@ class Kind:
     convolutions: str = ""
     trained_encoders: int = 1
     tokens: int = 75
+    precision: str = ""
+    repository: str = ""
+    keys: Mapping[str, object] = field(default_factory=dict[str, object])
     guidance: float = 7.0
     sampler: str = "EULER_A"
 
 
 _CONVOLUTIONS = "resnets,downsamplers,upsamplers"
 # SD 1.5's attention blocks begin and end with convolutions of one pixel, SDXL's do not.
-KINDS: Mapping[str, Kind] = {
+FAMILIES: Mapping[str, Kind] = {
     "sd15": Kind(
         "STABLE_DIFFUSION_15", "unet", ("text_encoder",), 8, "attentions", "transformer_blocks", _CONVOLUTIONS
     ),
@@ -52,21 +57,20 @@ KINDS: Mapping[str, Kind] = {
     ),
     "flux": Kind(
         "FLUX_DEV_1", "transformer", ("text_encoder", "text_encoder_2"), 64, "transformer_block", "transformer_block",
-        tokens=0, guidance=3.5, sampler="EULER",
+        tokens=0, precision="NFLOAT_4", repository="black-forest-labs/FLUX.1-dev", keys={"guidance_scale": 1.0},
+        guidance=3.5, sampler="EULER",
     ),
 }  # fmt: skip
-FLUX_REPOSITORY = "black-forest-labs/FLUX.1-dev"
-"""Where a Flux checkpoint of one file takes its text encoders and its VAE from, as it has none."""
+NETWORKS: Mapping[str, str] = {"lora": "LORA", "locon": "LORA", "loha": "LOHA", "lokr": "LOKR", "dora": "LORA"}
+"""The ``peft_type`` of each network; LoCon has more layers, DoRA is ``lora_decompose``."""
+REASONS: Mapping[str, str] = {}
+LINEAR_ONLY = frozenset({"LOHA"})
+"""Saved in four dimensions for convolutions, which ComfyUI's loader stops at; LoKr's are those of LyCORIS."""
 
 
 def kind(config: TrainingConfig) -> Kind:
     """Return the type of the config's base model."""
-    return KINDS[base_model(config.base_model).family.name]
-
-
-def is_flux(config: TrainingConfig) -> bool:
-    """Say whether the base model matches flows, and comes in several files."""
-    return base_model(config.base_model).family.name == "flux"
+    return FAMILIES[base_model(config.base_model).family.name]
 
 
 def layer_filter(config: TrainingConfig) -> str:
@@ -76,7 +80,7 @@ def layer_filter(config: TrainingConfig) -> str:
     convolutions: OneTrainer saves their factors with four dimensions, which ComfyUI's loader stops at.
     """
     chosen = network(config.network)
-    if chosen.hadamard:
+    if NETWORKS[config.network] in LINEAR_ONLY:
         return kind(config).linear
     if chosen.convolutions and kind(config).convolutions:
         return f"{kind(config).layers},{kind(config).convolutions}"
@@ -125,11 +129,12 @@ def denoiser_precision(config: TrainingConfig) -> str:
     """Return how the denoiser's weights are held: Flux in 4 bits where nothing is said, as in OneTrainer's preset."""
     if config.fp8_base:
         return "FLOAT_8"
-    if config.fp8_base is None and is_flux(config):
-        return "NFLOAT_4"
+    if config.fp8_base is None and kind(config).precision:
+        return kind(config).precision
     return PRECISIONS[config.mixed_precision]
 
 
 def caches_text(config: TrainingConfig) -> bool:
     """Say whether outputs of text encoders are cached: wherever latents are and one is not trained."""
-    return config.cache_latents and not (config.text_encoder_learning_rate and not is_flux(config))
+    all_trained = len(kind(config).text_encoders) == kind(config).trained_encoders
+    return config.cache_latents and not (config.text_encoder_learning_rate and all_trained)

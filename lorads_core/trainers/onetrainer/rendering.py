@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import json
 import zlib
-from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from ...base_models import base_model
 from ...captions.profiles import profile
 from ...networks import network
+from .. import checks
 from .names import (
-    FLUX_REPOSITORY,
+    NETWORKS,
     OPTIMIZERS,
     PRECISIONS,
     SCHEDULERS,
     caches_text,
     denoiser_precision,
-    is_flux,
     kind,
     layer_filter,
 )
@@ -74,12 +73,7 @@ def _keys(config: TrainingConfig, output: Path, name: str, version: int) -> Keys
 
 
 def _base_model_name(config: TrainingConfig) -> str:
-    return FLUX_REPOSITORY if is_one_file_of_flux(config) else config.checkpoint
-
-
-def is_one_file_of_flux(config: TrainingConfig) -> bool:
-    """Say whether the checkpoint holds Flux's transformer alone; else it is a folder or a repository of all parts."""
-    return is_flux(config) and (not config.checkpoint or PurePath(config.checkpoint).suffix == ".safetensors")
+    return kind(config).repository if checks.is_denoiser_alone(config) else config.checkpoint
 
 
 def _output_keys(config: TrainingConfig, output: Path, name: str, version: int) -> Keys:
@@ -132,10 +126,14 @@ def _learning_keys(config: TrainingConfig) -> Keys:
 
 def _network_keys(config: TrainingConfig) -> Keys:
     chosen = network(config.network)
-    yield "peft_type", "LOHA" if chosen.hadamard else "LORA"
+    yield "peft_type", NETWORKS[config.network]
     yield "lora_rank", config.network_dim
     yield "lora_alpha", float(config.network_alpha)
     yield "lora_decompose", chosen.decomposed
+    if chosen.kronecker:
+        yield "lokr_dim", config.network_dim
+        yield "lokr_decompose_factor", config.lokr_factor or -1
+        yield "lokr_full_matrix", config.lokr_full_rank
     yield "dropout_probability", float(config.network_dropout)  # of the network; each text encoder has one of captions
     yield "layer_filter", layer_filter(config)
     yield "layer_filter_preset", "custom"
@@ -143,13 +141,13 @@ def _network_keys(config: TrainingConfig) -> Keys:
 
 def _noise_keys(config: TrainingConfig) -> Keys:
     yield "offset_noise_weight", float(config.noise_offset)
-    if config.min_snr_gamma and not is_flux(config):
+    if config.min_snr_gamma and checks.is_diffusion(config):
         yield "loss_weight_fn", "MIN_SNR_GAMMA"
         yield "loss_weight_strength", float(config.min_snr_gamma)
     if config.v_prediction:
         # Training a LoRA reads no force_v_prediction: this one turns both on.
         yield "rescale_noise_scheduler_to_zero_terminal_snr", True
-    if is_flux(config):
+    if not checks.is_diffusion(config):
         yield "timestep_distribution", "LOGIT_NORMAL"
         yield "dynamic_timestep_shifting", True
 
@@ -170,7 +168,7 @@ def _part_keys(config: TrainingConfig, version: int) -> Keys:
         if version >= NEWEST and part != "vae":
             keys["gradient_checkpointing"] = checkpointing
         yield part, keys
-    if is_flux(config):
+    if not kind(config).tokens:
         yield "text_encoder_2_sequence_length", config.max_token_length
 
 
@@ -180,18 +178,16 @@ def _denoiser(config: TrainingConfig) -> dict[str, object]:
         "learning_rate": float(config.learning_rate),
         "weight_dtype": denoiser_precision(config),
     }
-    if is_one_file_of_flux(config) and config.checkpoint:
+    if checks.is_denoiser_alone(config) and config.checkpoint:
         keys["model_name"] = config.checkpoint
-    if is_flux(config):
-        keys["guidance_scale"] = 1.0
-    return keys
+    return keys | {**kind(config).keys}
 
 
 def _text_encoder(config: TrainingConfig, index: int) -> dict[str, object]:
     """Return the section of a text encoder: by itself OneTrainer trains it, and stops that after 30 epochs."""
     rate = float(config.text_encoder_learning_rate)
     trained = bool(rate) and index < kind(config).trained_encoders
-    is_t5 = is_flux(config) and index == 1
+    is_t5 = base_model(config.base_model).family.text_encoders[index] == "t5xxl"
     return {
         "train": trained,
         "learning_rate": rate if trained else None,

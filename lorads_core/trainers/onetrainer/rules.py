@@ -10,8 +10,19 @@ from ...model import Problem
 from ...networks import network
 from .. import checks
 from .counting import batches_of, full_batch, placements, samples
-from .names import FLUX_REPOSITORY, LABEL, OPTIMIZERS, PRECISIONS, SCHEDULERS, caches_text, is_flux, kind
-from .rendering import NEWEST, OLDEST, VARIATIONS, image_variations, is_one_file_of_flux, text_variations
+from .names import (
+    FAMILIES,
+    LABEL,
+    LINEAR_ONLY,
+    NETWORKS,
+    OPTIMIZERS,
+    PRECISIONS,
+    REASONS,
+    SCHEDULERS,
+    caches_text,
+    kind,
+)
+from .rendering import NEWEST, OLDEST, VARIATIONS, image_variations, text_variations
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -21,16 +32,21 @@ if TYPE_CHECKING:
     from ...model import TrainingConfig
     from .. import Subset
 
+__all__ = ["FAMILIES", "NETWORKS", "REASONS"]
 _VERSION = re.compile(r"config_version=(\d+)")
+
+
+def _settings_of(home: Path) -> str:
+    """Return the source of its config class, empty where there is none."""
+    try:
+        return (home / "modules" / "util" / "config" / "TrainConfig.py").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
 
 
 def version_in(home: Path) -> int | None:
     """Return the version of its config that the OneTrainer in ``home`` reads, None where there is none."""
-    try:
-        text = (home / "modules" / "util" / "config" / "TrainConfig.py").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return None
-    found = _VERSION.search(text)
+    found = _VERSION.search(_settings_of(home))
     return int(found[1]) if found else None
 
 
@@ -40,7 +56,7 @@ def version_of(home: Path | None) -> int:
     return NEWEST if version is None else min(max(version, OLDEST), NEWEST)
 
 
-def missing(home: Path | None) -> Iterator[str]:
+def missing(config: TrainingConfig, home: Path | None) -> Iterator[str]:
     """Yield what speaks against the OneTrainer in ``home``."""
     if home is None:
         return
@@ -52,6 +68,8 @@ def missing(home: Path | None) -> Iterator[str]:
             f"The {LABEL} in {home} reads configs of version {version} only, and version {OLDEST} is the oldest that is"
             " written: update it."
         )
+    elif network(config.network).kronecker and "lokr_dim" not in _settings_of(home):
+        yield f"The {LABEL} in {home} has no LoKr, which came in 2026-05: update it, or choose the network lora."
 
 
 def refusals(config: TrainingConfig) -> Iterator[str]:
@@ -59,8 +77,6 @@ def refusals(config: TrainingConfig) -> Iterator[str]:
     yield from _unknown(config)
     yield from _rates(config)
     yield from _caching(config)
-    if is_flux(config) and network(config.network).convolutions and not network(config.network).hadamard:
-        yield "Flux has no convolutions, so that a LoCon of it is a LoRA: choose the network lora."
     if config.resolution <= kind(config).step:
         label, step = base_model(config.base_model).label, kind(config).step
         yield f"At a resolution of {config.resolution}, {label} has buckets without height: use more than {step}."
@@ -101,15 +117,16 @@ def _caching(config: TrainingConfig) -> Iterator[str]:
 def doubts(config: TrainingConfig) -> Iterator[str]:
     """Yield what OneTrainer trains, though hardly as it is meant."""
     if not config.checkpoint:
-        key = "transformer.model_name" if is_flux(config) else "base_model_name"
+        key = f"{kind(config).denoiser}.model_name" if kind(config).repository else "base_model_name"
         yield (f"No base model is chosen, so the config names none: start {LABEL} with --config-value {key}=FILE.")
 
 
 def needs(config: TrainingConfig) -> Iterator[str]:
     """Yield what is needed besides the files that are named."""
-    if is_one_file_of_flux(config):
+    if checks.is_denoiser_alone(config):
         yield (
-            f"{LABEL} takes Flux's text encoders and VAE from {FLUX_REPOSITORY} at Hugging Face: accept its licence"
+            f"{LABEL} takes {base_model(config.base_model).family.label}'s text encoders and VAE from"
+            f" {kind(config).repository} at Hugging Face: accept its licence"
             f" there, and give {LABEL} a token; or choose a folder of all parts as the checkpoint."
         )
 
@@ -126,11 +143,9 @@ def lacks(config: TrainingConfig) -> dict[str, str]:
     if network(config.network).convolutions:
         instead = "convolutions get those of the network."
         found |= {key: instead for key in ("conv_dim", "conv_alpha") if _differs(config, key)}
-    if is_flux(config):
+    if not checks.is_diffusion(config):
         found["min_snr_gamma"] = "flow matching has no signal-to-noise weights; it is left out."
-    if is_flux(config):
-        files = ", ".join(config.model_files.values())
-        found["model_files"] = f"it reads all parts from one folder or repository; {files} are left out."
+    found |= checks.lacks_model_files(config)
     if _is_cut(config):
         found["max_token_length"] = f"it reads the first {kind(config).tokens} tokens of a caption."
     if config.cache_text_encoder_outputs is False and caches_text(config):
@@ -153,9 +168,11 @@ def cuts(config: TrainingConfig) -> Iterator[Problem]:
         yield _lacking(f"{LABEL} reads the first {tokens} tokens of a caption: keep captions short, the trigger first.")
 
 
-def notes(config: TrainingConfig, subsets: Sequence[Subset]) -> Iterator[Problem]:
+def notes(config: TrainingConfig, subsets: Sequence[Subset], asked: TrainingConfig) -> Iterator[Problem]:
     """Yield what OneTrainer does another way than others, for a settled config without errors."""
-    if network(config.network).hadamard and kind(config).convolutions:
+    if not asked.max_token_length:
+        yield from cuts(config)
+    if NETWORKS[config.network] in LINEAR_ONLY and kind(config).convolutions:
         yield _lacking(
             f"{LABEL} saves LoHa's convolutions in a form that ComfyUI does not read: they are left out. Choose the"
             " network locon for convolutions."

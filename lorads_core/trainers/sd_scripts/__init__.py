@@ -5,17 +5,16 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from ...model import Problem
 from .. import Schedule, Subset, Tick, Trainer, checks
 from . import counting, rendering, rules
 from .scripts import script
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from ...buckets import Placement
-    from ...model import TrainingConfig
+    from ...model import Problem, TrainingConfig
 
 _BAR = re.compile(
     r"^steps: .*?\| (?P<step>\d+)/(?P<total>\d+) \[[^,\]]*(?:, +(?P<rate>[\d.]+)(?P<unit>it/s|s/it))?"
@@ -29,20 +28,13 @@ class SdScripts:
 
     name = "sd-scripts"
     label = "sd-scripts (kohya-ss)"
+    families = rules.FAMILIES
+    networks = rules.NETWORKS
+    same = checks.DISTINCT
 
     def problems(self, config: TrainingConfig, subsets: Sequence[Subset], home: Path | None = None) -> list[Problem]:
         """Return what sd-scripts would stop at, ignore or do badly."""
-        if senseless := list(checks.refusals(config)):
-            return [Problem("error", "config", message) for message in senseless]
-        settled = checks.settled(config)
-        found = [Problem("error", "config", message) for message in rules.refusals(settled)]
-        found += [Problem("error", "config", message) for message in _missing(settled, home)]
-        found += [Problem("warning", "config", message) for message in (*checks.doubts(config), *rules.doubts(settled))]
-        found += checks.not_in_trainer(rules.LABEL, config, rules.lacks(config))
-        found += [Problem("info", "needs", message) for message in rules.needs(settled)]
-        if all(problem.severity != "error" for problem in found):
-            found += rules.subset_problems(settled, subsets)
-        return found
+        return checks.problems(rules, config, subsets, home)
 
     def schedule(self, config: TrainingConfig, subsets: Sequence[Subset]) -> Schedule:
         """Return buckets and steps; no picture is dropped."""
@@ -118,26 +110,3 @@ class SdScripts:
 
 
 TRAINER: Trainer = SdScripts()
-
-
-def _missing(config: TrainingConfig, home: Path | None) -> Iterator[str]:
-    """Yield what the sd-scripts in ``home`` lacks; before v0.10 it has no Flux and no attributes of subsets."""
-    if home is None:
-        return
-    name = script(config).name
-    if not (home / name).is_file():
-        yield f"There is no {name} in {home}: update sd-scripts to v0.10 or newer, or mend the folder in lorads.toml."
-        return
-    reader = home / "library" / "config_util.py"
-    if config.regularization_method == "preservation" and not _mentions(reader, "custom_attributes"):
-        yield (
-            f"The sd-scripts in {home} knows no differential output preservation: update it to v0.10 or newer, or use"
-            " regularization images as prior."
-        )
-
-
-def _mentions(file: Path, word: str) -> bool:
-    try:
-        return word in file.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return False

@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from ...buckets import BucketRule, Placement, Size, place
+from ...buckets import BucketRule, Placement, Size, assign_bucket
 from .. import Schedule, Subset
 
 if TYPE_CHECKING:
@@ -46,9 +46,9 @@ def schedule(config: TrainingConfig, subsets: Sequence[Subset]) -> Schedule:
     used = 0
     for subset in training(subsets):
         for size in subset.sizes:
-            counts[place(size, rule).bucket] += subset.repeats
+            counts[assign_bucket(size, rule).bucket] += subset.repeats
     for size, repeats in regularization_repeats(subsets):
-        counts[place(size, rule).bucket] += repeats
+        counts[assign_bucket(size, rule).bucket] += repeats
         used += 1
     batches = sum(math.ceil(count / config.batch_size) for count in counts.values())
     steps = math.ceil(batches / config.processes / config.gradient_accumulation_steps)
@@ -77,7 +77,7 @@ def _unused(subsets: Iterable[Subset], used: int) -> Iterator[int]:
 def placements(config: TrainingConfig, subsets: Sequence[Subset]) -> list[Placement]:
     """Return where each picture goes, in the order of subsets and files, for a settled config."""
     rule = bucket_rule(config)
-    return [place(size, rule) for subset in subsets for size in subset.sizes]
+    return [assign_bucket(size, rule) for subset in subsets for size in subset.sizes]
 
 
 def training(subsets: Iterable[Subset]) -> list[Subset]:

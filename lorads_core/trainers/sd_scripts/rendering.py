@@ -9,6 +9,7 @@ import tomli_w
 
 from ...base_models import base_model
 from ...captions.profiles import profile
+from .. import checks
 from .counting import bucket_rule
 from .scripts import (
     LYCORIS,
@@ -39,13 +40,6 @@ SEPARATOR = "|||"
 """What stands behind the parts of a caption that are not shuffled."""
 
 _SHORTEST_CLIP = 75  # CLIP's own length, which is not among the choices of --max_token_length
-# docs/flux_train_network.md: the script's own defaults are other ones.
-_FLUX = {
-    "guidance_scale": 1.0,
-    "timestep_sampling": "shift",
-    "discrete_flow_shift": 3.1582,
-    "model_prediction_type": "raw",
-}
 # With its own defaults AdaFactor finds the learning rate itself and stops at a warm-up.
 _ADAFACTOR = ("scale_parameter=False", "relative_step=False", "warmup_init=False")
 
@@ -82,7 +76,7 @@ def _training_keys(config: TrainingConfig, folder: Path, output: Path, name: str
         yield "fp8_base", True
     yield "gradient_checkpointing", config.gradient_checkpointing
     yield "sdpa", True
-    if base_model(config.base_model).family.name == "sdxl":
+    if not script(config).half_vae:
         yield "no_half_vae", True  # SDXL's own VAE overflows in half precision
     yield "cache_latents", config.cache_latents
     if config.masked_loss == "sidecar":
@@ -98,8 +92,7 @@ def _model_keys(config: TrainingConfig) -> Keys:
     for part in base_model(config.base_model).family.parts:
         if path := config.model_files.get(part):
             yield part, path
-    if base_model(config.base_model).family.name == "flux":
-        yield from _FLUX.items()
+    yield from script(config).keys.items()
     if config.v_prediction:
         yield "v_parameterization", True
         yield "zero_terminal_snr", True
@@ -124,9 +117,9 @@ def _learning_keys(config: TrainingConfig) -> Keys:
     yield "lr_scheduler", config.scheduler
     if config.warmup:
         yield "lr_warmup_steps", float(config.warmup)  # below 1: a share of all steps
-    if config.min_snr_gamma and script(config).diffusion:
+    if config.min_snr_gamma and checks.is_diffusion(config):
         yield "min_snr_gamma", float(config.min_snr_gamma)
-    if config.noise_offset and script(config).diffusion:
+    if config.noise_offset and checks.is_diffusion(config):
         yield "noise_offset", float(config.noise_offset)
 
 
@@ -145,7 +138,7 @@ def _text_encoder_keys(config: TrainingConfig) -> Keys:
         yield "network_train_unet_only", True
     if caches_text(config):
         yield "cache_text_encoder_outputs", True
-    if base_model(config.base_model).family.name == "flux":
+    if base_model(config.base_model).family.tokenizer == "t5":
         yield "t5xxl_max_token_length", config.max_token_length
     elif config.max_token_length > _SHORTEST_CLIP:
         yield "max_token_length", config.max_token_length

@@ -5,20 +5,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ...base_models import base_model
-from ...buckets import place
+from ...buckets import assign_bucket
 from ...model import Problem
 from ...networks import network
 from .. import checks
 from .counting import bucket_rule, regularization, regularization_repeats, training
-from .scripts import cache_obstacles, in_8_bits, script, uses_lycoris
+from .scripts import FAMILIES, NETWORKS, cache_obstacles, in_8_bits, script, uses_lycoris
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from ...model import TrainingConfig
     from .. import Subset
 
 LABEL = "sd-scripts"
+REASONS: Mapping[str, str] = {}
+__all__ = ["FAMILIES", "NETWORKS"]
 # library/train_util.py get_scheduler_fix and get_optimizer: what they know by name.
 SCHEDULERS = ("constant", "constant_with_warmup", "linear", "cosine", "cosine_with_restarts", "polynomial")
 OPTIMIZERS = (
@@ -36,8 +39,6 @@ def refusals(config: TrainingConfig) -> Iterator[str]:
     yield from _caching(config)
     yield from _precision(config)
     yield from _preservation(config)
-    if base_model(config.base_model).family.name == "flux" and config.network == "locon":
-        yield "Flux has no convolutions, so that a LoCon of it is a LoRA: choose the network lora."
     step = script(config).step
     if config.bucket_step % step or not 1 <= config.bucket_step <= config.resolution:
         label = base_model(config.base_model).label
@@ -133,12 +134,40 @@ def lacks(config: TrainingConfig) -> dict[str, str]:
     chosen, found = script(config), dict[str, str]()
     if uses_lycoris(config):
         found["network_dropout"] = f"LyCORIS has none for {network(config.network).label}; it is left out."
-    if not chosen.diffusion:
+    if not checks.is_diffusion(config):
         found["min_snr_gamma"] = "flow matching has no signal-to-noise weights; it is left out."
         found["noise_offset"] = "Flux is trained without one; it is left out."
     if not chosen.caches_text and config.cache_text_encoder_outputs:
         found["cache_text_encoder_outputs"] = "SD 1.5's text encoder is cheap and runs along."
     return found
+
+
+def missing(config: TrainingConfig, home: Path | None) -> Iterator[str]:
+    """Yield what the sd-scripts in ``home`` lacks; before v0.10 it has no Flux and no attributes of subsets."""
+    if home is None:
+        return
+    name = script(config).name
+    if not (home / name).is_file():
+        yield f"There is no {name} in {home}: update sd-scripts to v0.10 or newer, or mend the folder in lorads.toml."
+        return
+    reader = home / "library" / "config_util.py"
+    if config.regularization_method == "preservation" and not _mentions(reader, "custom_attributes"):
+        yield (
+            f"The sd-scripts in {home} knows no differential output preservation: update it to v0.10 or newer, or use"
+            " regularization images as prior."
+        )
+
+
+def _mentions(file: Path, word: str) -> bool:
+    try:
+        return word in file.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+
+
+def notes(config: TrainingConfig, subsets: Sequence[Subset], asked: TrainingConfig) -> Iterator[Problem]:  # noqa: ARG001
+    """Yield nothing: what sd-scripts does is what others are compared with."""
+    yield from ()
 
 
 # The pictures
@@ -173,5 +202,5 @@ def subset_problems(config: TrainingConfig, subsets: Sequence[Subset]) -> Iterat
             f" training samples ({samples}). Use fewer, or more repeats.",
         )
     rule = bucket_rule(config)
-    placed = [place(size, rule) for subset in subsets for size in subset.sizes]
+    placed = [assign_bucket(size, rule) for subset in subsets for size in subset.sizes]
     yield from checks.size_problems(LABEL, placed, rule.step)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...base_models import base_model
 from ...networks import network
+from .. import checks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from ...model import TrainingConfig
 
@@ -24,8 +25,9 @@ class Script:
 
     ``lora`` is its module for LoRA, ``step`` what bucket sides must be multiples of (``verify_bucket_reso_steps`` in
     its ``assert_extra_args``). ``text_encoders`` of them can be trained. ``caches_text`` says whether it keeps what
-    the text encoders say, ``diffusion`` whether it trains by noise prediction (Flux matches flows), and
-    ``preserves_mixed`` whether differential output preservation may share a batch with other images.
+    the text encoders say, ``preserves_mixed`` whether differential output preservation may share a batch with other
+    images, ``half_vae`` whether the VAE bears half precision, and ``in_8_bits`` whether the base model is held so where
+    the config says nothing. ``preset`` is LyCORIS' for networks with convolutions, ``keys`` are more of its config.
     """
 
     name: str
@@ -33,33 +35,63 @@ class Script:
     step: int
     text_encoders: int
     caches_text: bool = True
-    diffusion: bool = True
     preserves_mixed: bool = True
+    half_vae: bool = True
+    in_8_bits: bool = False
+    preset: str = "full"
+    keys: Mapping[str, object] = field(default_factory=dict[str, object])
 
 
+# docs/flux_train_network.md: the script's own defaults are other ones.
+_FLUX: Mapping[str, object] = {
+    "guidance_scale": 1.0,
+    "timestep_sampling": "shift",
+    "discrete_flow_shift": 3.1582,
+    "model_prediction_type": "raw",
+}
 # Flux's assert_extra_args calls that of train_network.py first: 64, though its own asks for 32 only. The call_unet of
 # train_network.py drops `indices`, so that SD 1.5's prior has the size of the whole batch.
-SCRIPTS: dict[str, Script] = {
-    "sd15": Script("train_network.py", "networks.lora", 64, 1, caches_text=False, preserves_mixed=False),
-    "sdxl": Script("sdxl_train_network.py", "networks.lora", 32, 2),
-    "flux": Script("flux_train_network.py", "networks.lora_flux", 64, 1, diffusion=False),
+FAMILIES: dict[str, Script] = {
+    "sd15": Script(
+        "train_network.py", "networks.lora", 64, 1, caches_text=False, preserves_mixed=False, preset=PRESET_FILE
+    ),
+    "sdxl": Script("sdxl_train_network.py", "networks.lora", 32, 2, half_vae=False),
+    "flux": Script("flux_train_network.py", "networks.lora_flux", 64, 1, in_8_bits=True, keys=_FLUX),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """How a network is made: ``algo`` is LyCORIS' name of it, empty where the script's own module makes it."""
+
+    algo: str = ""
+    args: tuple[str, ...] = ()
+
+
+# networks.lora would drop in silence what makes a network LoHa, LoKr or DoRA. sd-scripts from 0.11 on has a module of
+# its own for LoKr (networks.lokr), of SDXL and Anima only and without a switch for full rank.
+NETWORKS: dict[str, Module] = {
+    "lora": Module(),
+    "locon": Module(),
+    "loha": Module("loha"),
+    "lokr": Module("lokr"),
+    "dora": Module("lora", ("dora_wd=True",)),
 }
 
 
 def script(config: TrainingConfig) -> Script:
     """Return the script that trains the config's base model."""
-    return SCRIPTS[base_model(config.base_model).family.name]
+    return FAMILIES[base_model(config.base_model).family.name]
 
 
 def uses_lycoris(config: TrainingConfig) -> bool:
-    """Say whether the network is made by LyCORIS: networks.lora would drop what makes it LoHa or DoRA in silence."""
-    kind = network(config.network)
-    return kind.hadamard or kind.decomposed
+    """Say whether the network is made by LyCORIS."""
+    return bool(NETWORKS[config.network].algo)
 
 
 def has_convolutions(config: TrainingConfig) -> bool:
-    """Say whether the network changes convolutions, which Flux has not."""
-    return network(config.network).convolutions and base_model(config.base_model).family.name != "flux"
+    """Say whether the network changes convolutions."""
+    return network(config.network).convolutions and base_model(config.base_model).family.convolutions
 
 
 def in_8_bits(config: TrainingConfig) -> bool:
@@ -69,25 +101,27 @@ def in_8_bits(config: TrainingConfig) -> bool:
     """
     if config.fp8_base is not None:
         return config.fp8_base
-    usual = base_model(config.base_model).family.name == "flux" and config.mixed_precision != "no"
+    usual = script(config).in_8_bits and config.mixed_precision != "no"
     return usual and not network(config.network).decomposed
 
 
 def network_args(config: TrainingConfig, folder: Path | None = None) -> Iterator[str]:
     """Yield the ``network_args`` of a settled config, each a ``key=value``; ``folder`` is that of the config files."""
-    kind = network(config.network)
-    if kind.hadamard:
-        yield "algo=loha"
-    elif kind.decomposed:
-        yield "algo=lora"
-        yield "dora_wd=True"
+    module, kind = NETWORKS[config.network], network(config.network)
+    if module.algo:
+        yield f"algo={module.algo}"
+    yield from module.args
+    if kind.kronecker:
+        yield f"factor={config.lokr_factor or -1}"
+        if config.lokr_full_rank:
+            yield "full_matrix=True"
     if uses_lycoris(config):
         preset = preset_of(config)
         yield f"preset={(folder or Path()) / preset if preset == PRESET_FILE else preset}"
     if has_convolutions(config):
         yield f"conv_dim={config.conv_dim}"
         yield f"conv_alpha={config.conv_alpha:g}"
-    if kind.hadamard and in_8_bits(config):
+    if module.algo and not kind.decomposed and in_8_bits(config):
         yield "bypass_mode=True"  # else it adds to the weights themselves, which 8 bits do not allow
 
 
@@ -99,7 +133,7 @@ def preset_of(config: TrainingConfig) -> str:
     """
     if not has_convolutions(config):
         return "attn-mlp"
-    return PRESET_FILE if base_model(config.base_model).family.name == "sd15" else "full"
+    return script(config).preset
 
 
 PRESET: dict[str, object] = {
@@ -131,5 +165,5 @@ def cache_obstacles(config: TrainingConfig) -> Iterator[str]:
         yield "Captions that are dropped by chance"
     if config.caption_variants:
         yield "Captions with variants"
-    if config.text_encoder_learning_rate and script(config).diffusion:
+    if config.text_encoder_learning_rate and checks.is_diffusion(config):
         yield "Trained text encoders"

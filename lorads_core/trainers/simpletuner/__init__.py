@@ -6,7 +6,6 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from ...model import Problem
 from .. import Schedule, Subset, Tick, Trainer, checks
 from . import counting, rendering, rules
 from .names import LABEL
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ...buckets import Placement
-    from ...model import TrainingConfig
+    from ...model import Problem, TrainingConfig
 
 _BAR = re.compile(
     r"^Epoch (?P<epoch>\d+)/[\d.]+,? Steps: .*?\| (?P<step>\d+)/(?P<total>\d+) "
@@ -39,21 +38,13 @@ class SimpleTuner:
 
     name = "simpletuner"
     label = LABEL
+    families = rules.FAMILIES
+    networks = rules.NETWORKS
+    same = checks.DISTINCT
 
     def problems(self, config: TrainingConfig, subsets: Sequence[Subset], home: Path | None = None) -> list[Problem]:
         """Return what SimpleTuner would stop at, ignore or do badly."""
-        if senseless := list(checks.refusals(config)):
-            return [Problem("error", "config", message) for message in senseless]
-        settled = checks.settled(config)
-        found = [Problem("error", "config", message) for message in rules.refusals(settled)]
-        found += [Problem("error", "config", message) for message in rules.missing(home)]
-        found += [Problem("warning", "config", message) for message in (*checks.doubts(config), *rules.doubts(settled))]
-        found += checks.not_in_trainer(LABEL, config, rules.lacks(settled))
-        found += [Problem("info", "needs", message) for message in rules.needs(settled)]
-        if all(problem.severity != "error" for problem in found):
-            found += rules.notes(settled, subsets, config)
-            found += rules.subset_problems(settled, subsets)
-        return found
+        return checks.problems(rules, config, subsets, home)
 
     def schedule(self, config: TrainingConfig, subsets: Sequence[Subset]) -> Schedule:
         """Return buckets and steps; no picture is dropped."""

@@ -21,28 +21,31 @@ class Kind:
     """A model family: ``modules`` are the classes of blocks whose layers a network changes.
 
     ``convolutions`` are those that LoCon and LoHa change besides. ``tokens`` are all that is read of a caption: no
-    option changes that. ``diffusion`` says whether it is trained by noise prediction (Flux matches flows).
+    option changes that. ``repository`` has the text encoders and the VAE for a checkpoint of the denoiser alone.
+    ``in_8_bits`` says whether it is held so where the config says nothing.
     """
 
     family: str
     modules: tuple[str, ...]
     convolutions: tuple[str, ...] = ()
     tokens: int = 75
-    diffusion: bool = True
+    repository: str = ""
+    in_8_bits: bool = False
     guidance: float = 7.0
 
 
 _CONVOLUTIONS = ("ResnetBlock2D", "Downsample2D", "Upsample2D")
-KINDS: Mapping[str, Kind] = {
+FAMILIES: Mapping[str, Kind] = {
     "sd15": Kind("sd1x", ("Transformer2DModel",), _CONVOLUTIONS),
     "sdxl": Kind("sdxl", ("Transformer2DModel",), _CONVOLUTIONS),
     "flux": Kind(
-        "flux", ("FluxTransformerBlock", "FluxSingleTransformerBlock"), tokens=512, diffusion=False, guidance=3.5
+        "flux", ("FluxTransformerBlock", "FluxSingleTransformerBlock"), tokens=512, guidance=3.5,
+        repository="black-forest-labs/FLUX.1-dev", in_8_bits=True,
     ),
-}
-FLUX_REPOSITORY = "black-forest-labs/FLUX.1-dev"
-"""Where a Flux checkpoint of one file takes its text encoders and its VAE from, as it has none."""
-
+}  # fmt: skip
+NETWORKS: Mapping[str, str] = {"lora": "lora", "locon": "lora", "loha": "loha", "lokr": "lokr", "dora": "lora"}
+"""LyCORIS' name of each network; LoCon has more layers, DoRA is ``dora_wd``."""
+REASONS: Mapping[str, str] = {}
 STEP = 64
 """What bucket sides are multiples of: these families override any other (``check_user_config``)."""
 
@@ -69,12 +72,7 @@ PRECISIONS = ("no", "fp16", "bf16")
 
 def kind(config: TrainingConfig) -> Kind:
     """Return the family of the config's base model."""
-    return KINDS[base_model(config.base_model).family.name]
-
-
-def is_flux(config: TrainingConfig) -> bool:
-    """Say whether the base model matches flows, and comes in several files."""
-    return base_model(config.base_model).family.name == "flux"
+    return FAMILIES[base_model(config.base_model).family.name]
 
 
 def has_convolutions(config: TrainingConfig) -> bool:
@@ -89,7 +87,7 @@ def in_8_bits(config: TrainingConfig) -> bool:
     """
     if config.fp8_base is not None:
         return config.fp8_base
-    return is_flux(config) and config.mixed_precision != "no" and not network(config.network).decomposed
+    return kind(config).in_8_bits and config.mixed_precision != "no" and not network(config.network).decomposed
 
 
 def lycoris(config: TrainingConfig) -> Iterator[tuple[str, object]]:
@@ -100,7 +98,7 @@ def lycoris(config: TrainingConfig) -> Iterator[tuple[str, object]]:
     number (``init_trainable_peft_adapter``).
     """
     chosen = network(config.network)
-    yield "algo", "loha" if chosen.hadamard else "lora"
+    yield "algo", NETWORKS[config.network]
     yield "multiplier", 1.0
     yield "linear_dim", config.network_dim
     yield "linear_alpha", int(config.network_alpha)
@@ -111,7 +109,10 @@ def lycoris(config: TrainingConfig) -> Iterator[tuple[str, object]]:
         yield "conv_alpha", float(config.conv_alpha)
     if chosen.decomposed:
         yield "dora_wd", True
-    if config.network_dropout:
+    if chosen.kronecker:
+        yield "factor", config.lokr_factor or -1
+        yield "full_matrix", config.lokr_full_rank
+    elif config.network_dropout:
         yield "dropout", float(config.network_dropout)
     if in_8_bits(config):
         yield "bypass_mode", True  # else it adds to the weights themselves, which 8 bits do not allow

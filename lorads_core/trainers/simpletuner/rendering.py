@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from ...captions.profiles import profile
+from .. import checks
 from . import counting
-from .names import FLUX_REPOSITORY, OPTIMIZERS, SCHEDULERS, STEP, in_8_bits, is_flux, kind, lycoris
+from .names import OPTIMIZERS, SCHEDULERS, STEP, in_8_bits, kind, lycoris
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -79,9 +79,9 @@ def _keys(config: TrainingConfig, subsets: Sequence[Subset], folder: Path, outpu
 
 def _model_keys(config: TrainingConfig) -> Keys:
     """Yield the base model; a VAE that is not named would be one that it fetches."""
-    if is_one_file_of_flux(config):
-        yield "pretrained_model_name_or_path", FLUX_REPOSITORY
-        yield "pretrained_vae_model_name_or_path", FLUX_REPOSITORY
+    if checks.is_denoiser_alone(config):
+        yield "pretrained_model_name_or_path", kind(config).repository
+        yield "pretrained_vae_model_name_or_path", kind(config).repository
         if config.checkpoint:
             yield "pretrained_transformer_model_name_or_path", config.checkpoint
     elif config.checkpoint:
@@ -91,11 +91,6 @@ def _model_keys(config: TrainingConfig) -> Keys:
     if config.v_prediction:
         yield "prediction_type", "v_prediction"
         yield "rescale_betas_zero_snr", True
-
-
-def is_one_file_of_flux(config: TrainingConfig) -> bool:
-    """Say whether the checkpoint holds Flux's transformer alone; else it is a folder or a repository of all parts."""
-    return is_flux(config) and (not config.checkpoint or PurePath(config.checkpoint).suffix == ".safetensors")
 
 
 def _step_keys(config: TrainingConfig, subsets: Sequence[Subset]) -> Keys:
@@ -138,7 +133,7 @@ def _caption_keys(config: TrainingConfig) -> Keys:
 
 
 def _noise_keys(config: TrainingConfig) -> Keys:
-    if not kind(config).diffusion:
+    if not checks.is_diffusion(config):
         return
     if config.min_snr_gamma:
         yield "snr_gamma", int(config.min_snr_gamma)

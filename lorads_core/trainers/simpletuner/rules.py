@@ -10,8 +10,19 @@ from ...model import Problem
 from ...networks import network
 from .. import checks
 from .counting import full_step, pictures_by_bucket, placements
-from .names import FLUX_REPOSITORY, LABEL, OPTIMIZERS, PRECISIONS, SCHEDULERS, STEP, in_8_bits, is_flux, kind
-from .rendering import VARIATIONS, is_one_file_of_flux
+from .names import (
+    FAMILIES,
+    LABEL,
+    NETWORKS,
+    OPTIMIZERS,
+    PRECISIONS,
+    REASONS,
+    SCHEDULERS,
+    STEP,
+    in_8_bits,
+    kind,
+)
+from .rendering import VARIATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -25,6 +36,7 @@ OLDEST = (4, 7)
 METRICS = (4, 8)
 """From this version on it writes its progress to a file."""
 
+__all__ = ["FAMILIES", "NETWORKS", "REASONS"]
 _VERSION = re.compile(r"""^__version__ = ["'](\d+)\.(\d+)""", re.MULTILINE)
 _PLACES = ("simpletuner", "*/lib/python3*/site-packages/simpletuner", "*/Lib/site-packages/simpletuner")
 
@@ -45,7 +57,7 @@ def writes_metrics(home: Path | None) -> bool:
     return version is None or version >= METRICS
 
 
-def missing(home: Path | None) -> Iterator[str]:
+def missing(config: TrainingConfig, home: Path | None) -> Iterator[str]:  # noqa: ARG001
     """Yield what speaks against the SimpleTuner in ``home``."""
     if home is None:
         return
@@ -69,7 +81,7 @@ def refusals(config: TrainingConfig) -> Iterator[str]:
     if config.cache_latents and config.random_crop:
         yield "Random cropping cannot be learnt from cached latents: turn it off."
     gamma = config.min_snr_gamma
-    if kind(config).diffusion and gamma != int(gamma):
+    if checks.is_diffusion(config) and gamma != int(gamma):
         yield f"{LABEL} takes whole numbers as min SNR gamma only, and {gamma:g} is none: use {round(gamma) or 1}."
     if in_8_bits(config) and config.mixed_precision == "no":
         yield "A base model in 8 bits needs mixed precision: choose bf16, or turn fp8 off."
@@ -86,8 +98,6 @@ def _unknown(config: TrainingConfig) -> Iterator[str]:
 
 def _network(config: TrainingConfig) -> Iterator[str]:
     kinds = network(config.network)
-    if is_flux(config) and kinds.convolutions and not kinds.hadamard:
-        yield "Flux has no convolutions, so that a LoCon of it is a LoRA: choose the network lora."
     if config.network_alpha != int(config.network_alpha) or config.network_alpha < 1:
         yield (
             f"{LABEL} reads the alpha as a whole number, and {config.network_alpha:g} is none: use"
@@ -107,9 +117,10 @@ def doubts(config: TrainingConfig) -> Iterator[str]:
 
 def needs(config: TrainingConfig) -> Iterator[str]:
     """Yield what is needed besides the files that are named."""
-    if is_one_file_of_flux(config):
+    if checks.is_denoiser_alone(config):
         yield (
-            f"{LABEL} takes Flux's text encoders and VAE from {FLUX_REPOSITORY} at Hugging Face: accept its licence"
+            f"{LABEL} takes {base_model(config.base_model).family.label}'s text encoders and VAE from"
+            f" {kind(config).repository} at Hugging Face: accept its licence"
             " there, and log in (hf auth login); or choose a folder of all parts as the checkpoint."
         )
     elif config.checkpoint.lower().endswith(".safetensors"):
@@ -135,14 +146,14 @@ def lacks(config: TrainingConfig) -> dict[str, str]:
     }
     if config.bucket_step == STEP:
         del found["bucket_step"]
-    if not kind(config).diffusion:
+    if network(config.network).kronecker:
+        found["network_dropout"] = "LyCORIS' LoKr has none; it is left out."
+    if not checks.is_diffusion(config):
         found["min_snr_gamma"] = "flow matching has no signal-to-noise weights; it is left out."
         found["noise_offset"] = "Flux is trained without one; it is left out."
     if config.max_token_length != kind(config).tokens:
         found["max_token_length"] = f"it reads the first {kind(config).tokens} tokens of a caption."
-    if is_flux(config):
-        files = ", ".join(config.model_files.values())
-        found["model_files"] = f"it reads all parts from one folder or repository; {files} are left out."
+    found |= checks.lacks_model_files(config)
     return found
 
 

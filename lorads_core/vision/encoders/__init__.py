@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from ..batches import Viewer
+from ..batches import PictureModel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ...store.vectors import Space
 
 
-class Embedder(Viewer, Protocol):
+class Embedder(PictureModel, Protocol):
     """An image encoder with the preprocessing that it was trained with."""
 
     @property

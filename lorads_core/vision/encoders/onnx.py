@@ -1,4 +1,4 @@
-"""Image encoders as ONNX files: which output is the vector, and which space that is; it makes and downloads none."""
+"""Image encoders as ONNX files: which output is the vector, and which space that is."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ import numpy as np
 from PIL import Image
 
 from ...errors import SettingsError
-from ...store.vectors import MOST_DIMENSIONS, Space
+from ...store.vectors import MAX_DIMENSIONS, Space
 from .. import session as sessions
-from ..options import choice, place, whole
-from ..session import MOST_AT_ONCE, fitted, open_model, ports, shown
+from ..options import choice, integer, key_path
+from ..session import MAX_BATCH_SIZE, describe_ports, format_shape, match_input, open_model
 from .preprocess import SETTINGS, Pool, read_preprocess, read_preset
 
 if TYPE_CHECKING:
@@ -59,8 +59,8 @@ class _Encoder:
             return flat[:, 0] if self.pool == "cls" else flat.mean(axis=1, dtype=np.float32)
         if flat.ndim != _VECTOR_RANK:
             raise SettingsError(
-                f"The output {self.output} of {self.model.file} has the shape {shown(given.shape)}, not a vector for"
-                " each picture: name another output, or set pool to cls or mean."
+                f"The output {self.output} of {self.model.file} has the shape {format_shape(given.shape)}, not a vector"
+                " for each picture: name another output, or set pool to cls or mean."
             )
         return flat
 
@@ -95,7 +95,7 @@ class OnnxEmbedder:
 def open_onnx(profile: EmbedderProfile) -> OnnxEmbedder:
     """Load a profile's model, find out how it is fed and what it gives, and try it on a blank picture.
 
-    Without ``space`` in the profile, vectors are kept under its name and a fingerprint of the model's files, the
+    Without ``space`` in the profile, vectors are stored under its name and a fingerprint of the model's files, the
     preprocessing and the output, so that what another model gives is never compared with them.
 
     Raises:
@@ -106,14 +106,14 @@ def open_onnx(profile: EmbedderProfile) -> OnnxEmbedder:
     asked = read_preprocess(table, preset)
     encoder = _load(table, preset)
     model = encoder.model
-    preprocess = fitted(asked, model, table)
+    preprocess = match_input(asked, model, table)
     blank = Image.new("RGB", (preprocess.size, preprocess.size))
     dimensions = encoder.run(preprocess.tensor([blank], model.dtype)).shape[1]
     name = table.text("space") or _known_space(preset, preprocess, dimensions, table)
-    if not 1 <= dimensions <= MOST_DIMENSIONS:
+    if not 1 <= dimensions <= MAX_DIMENSIONS:
         raise SettingsError(
-            f"The output {encoder.output} of {model.file} has {dimensions:,} numbers a picture; {MOST_DIMENSIONS:,} at"
-            " most can be kept: name another output."
+            f"The output {encoder.output} of {model.file} has {dimensions:,} numbers a picture; {MAX_DIMENSIONS:,} at"
+            " most can be stored: name another output."
         )
     return OnnxEmbedder(
         space=Space(
@@ -121,7 +121,7 @@ def open_onnx(profile: EmbedderProfile) -> OnnxEmbedder:
             dimensions,
             f"{model.file.name} ({encoder.output})",
         ),
-        batch_size=model.fixed_batch or whole(table, "batch_size", _BATCH, 1, MOST_AT_ONCE),
+        batch_size=model.fixed_batch or integer(table, "batch_size", _BATCH, 1, MAX_BATCH_SIZE),
         preprocess=preprocess,
         _encoder=encoder,
     )
@@ -133,7 +133,7 @@ def _known_space(preset: Preset, preprocess: Preprocess, dimensions: int, table:
         return ""
     if dimensions != preset.dimensions:
         raise SettingsError(
-            f"{place(table, 'preset')} stands for vectors of {preset.dimensions:,} dimensions, the model gives"
+            f"{key_path(table, 'preset')} stands for vectors of {preset.dimensions:,} dimensions, the model gives"
             f" {dimensions:,}: name its pooled output before the projection, or use the preset clip."
         )
     return preset.space
@@ -142,9 +142,9 @@ def _known_space(preset: Preset, preprocess: Preprocess, dimensions: int, table:
 def _load(table: Table, preset: Preset) -> _Encoder:
     file = table.path("model")
     if file is None:
-        raise SettingsError(f"{place(table, 'model')} is missing: give the path of an ONNX file.")
+        raise SettingsError(f"{key_path(table, 'model')} is missing: give the path of an ONNX file.")
     if not file.is_file():
-        raise SettingsError(f"{place(table, 'model')}: there is no file {file}.")
+        raise SettingsError(f"{key_path(table, 'model')}: there is no file {file}.")
     model = open_model(table, "model", file)
     pool = cast("Pool", choice(table, "pool", preset.pool, get_args(Pool)))
     output = _output(model.session.get_outputs(), table.text("output"), preset, pool, file)
@@ -164,8 +164,8 @@ def _output(listed: Sequence[Port], named: str, preset: Preset, pool: Pool, file
     if named or len(chosen) != 1:
         fault = f"has no output {named!r}" if named else "leaves open which output holds one vector a picture"
         raise SettingsError(
-            f"The model {file} {fault}; it gives {ports(listed)}. Set output to one of them (and pool to cls or mean"
-            " where it has three dimensions)."
+            f"The model {file} {fault}; it gives {describe_ports(listed)}. Set output to one of them (and pool to"
+            " cls or mean where it has three dimensions)."
         )
     return chosen[0]
 

@@ -1,4 +1,4 @@
-"""How image encoders want pictures: which presets there are; it runs none.
+"""Preprocessing presets of image encoders.
 
 Where the presets are from:
 
@@ -31,7 +31,7 @@ import numpy as np
 
 from ...errors import SettingsError
 from ...store.vectors import CLIP_VIT_H
-from ..options import choice, place, whole
+from ..options import choice, integer, key_path
 from ..preprocess import CLIP_MEAN, CLIP_STD, ONES, Channels, Layout, Preprocess, Resample
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ _IMAGENET_STD: Triple = (0.229, 0.224, 0.225)
 class Preset:
     """A family of encoders: its preprocessing, the names of the output to take (the best first), and how it is pooled.
 
-    ``space`` and ``dimensions`` are given where the vectors are known to be the same whoever computes them.
+    ``space`` and ``dimensions`` are given where the vectors are known to be the same whichever program computes them.
     """
 
     preprocess: Preprocess
@@ -93,10 +93,10 @@ def read_preset(table: Table) -> Preset:
         return PRESETS[name]
     known = ", ".join(PRESETS)
     if name:
-        raise SettingsError(f"{place(table, 'preset')} is {name!r}; known are: {known}.")
+        raise SettingsError(f"{key_path(table, 'preset')} is {name!r}; known are: {known}.")
     if "mean" not in table.values:
         raise SettingsError(
-            f"{place(table, 'preset')} is missing: choose one ({known}), or give mean, std, size and resize as the"
+            f"{key_path(table, 'preset')} is missing: choose one ({known}), or give mean, std, size and resize as the"
             " model's page states them."
         )
     return Preset(Preprocess())
@@ -118,11 +118,13 @@ def read_preprocess(table: Table, preset: Preset) -> Preprocess:
             ("layout", get_args(Layout)),
         )
     }
-    changes["size"] = whole(table, "size", base.size, 1, LARGEST)
-    changes["resize_to"] = whole(table, "resize_to", base.resize_to, 0, LARGEST)
+    changes["size"] = integer(table, "size", base.size, 1, LARGEST)
+    changes["resize_to"] = integer(table, "resize_to", base.resize_to, 0, LARGEST)
     changed = replace(base, **changes, **_normalisation(table, base))
     if 0 < changed.resize_to < changed.size:
-        raise SettingsError(f"{place(table, 'resize_to')} must not be below size ({changed.size}), which is cut of it.")
+        raise SettingsError(
+            f"{key_path(table, 'resize_to')} must not be below size ({changed.size}), which is cut of it."
+        )
     return changed
 
 
@@ -131,7 +133,7 @@ def _normalisation(table: Table, base: Preprocess) -> dict[str, Any]:
     in_255 = "mean" in table.values and max(mean) > 1
     std = _triple(table, "std", ONES if in_255 else base.std)
     if min(std) <= 0:
-        raise SettingsError(f"{place(table, 'std')} must be three numbers above 0.")
+        raise SettingsError(f"{key_path(table, 'std')} must be three numbers above 0.")
     return {"mean": mean, "std": std, "white": table.number("white", 255 if in_255 else base.white, 1, 255)}
 
 
@@ -139,7 +141,9 @@ def _triple(table: Table, key: str, default: Triple) -> Triple:
     value = table.values.get(key, list(default))
     numbers = cast("list[object]", value) if isinstance(value, list) else []
     if len(numbers) != len(default) or not all(_is_number(number) for number in numbers):
-        raise SettingsError(f"{place(table, key)} must be three numbers, one for each channel, e.g. [0.5, 0.5, 0.5].")
+        raise SettingsError(
+            f"{key_path(table, key)} must be three numbers, one for each channel, e.g. [0.5, 0.5, 0.5]."
+        )
     first, second, third = (float(cast("float", number)) for number in numbers)
     return first, second, third
 

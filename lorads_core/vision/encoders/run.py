@@ -1,11 +1,11 @@
-"""Bringing a library's vectors up to date: what it holds itself is copied, the rest is embedded; it searches nothing.
+"""Bringing a library's vectors up to date: what it holds itself is copied, the rest is embedded.
 
 How a vector in our store remembers what it is of, by its version (see `store.vectors`):
 
 - above 0: the library's own vector, and a number made of the library's version of it. It is copied again when that
-  version changes, deleted when the library has it no more, and never embedded anew: the library answers for it.
-- below 0: ours, and a fingerprint of the file's size and date. It is made anew when the file changes; where the library
-  comes to hold one itself, the library's takes its place.
+  version changes, deleted when the library has it no more, and never embedded here: the library answers for it.
+- below 0: ours, and a fingerprint of the file's size and date. It is recomputed when the file changes; where the
+  library comes to hold one itself, the library's takes its place.
 - 0: nothing is known of it; it counts as of another file.
 """
 
@@ -22,15 +22,15 @@ from ...store.vectors import (
     Space,
     adopted_version,
     analyze,
-    at_length_one,
     coverage,
     delete_vectors,
     find_table,
+    normalize,
     prepare_space,
     versions,
     write_vectors,
 )
-from ..batches import REASONS, Feed, problem, wanted_ids
+from ..batches import REASONS, BatchFeed, problem, wanted_ids
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from ...library.filter import DatasetFilter
     from ...model import Progress
     from ...store.connect import Store
-    from ..batches import Fitted
+    from ..batches import PreparedImage
     from . import Embedder
 
 ADOPT, EMBED = "adopt", "embed"
@@ -52,22 +52,22 @@ _REASONS = {**REASONS, _NO_VECTOR: "that the encoder gives no vector for"}
 class EmbedReport:
     """What became of a library's vectors, in numbers of images.
 
-    ``adopted`` were copied from the library, ``deleted`` have gone there, ``embedded`` are new by the encoder, ``kept``
-    had a vector already. ``spaces`` are those that were looked after. ``problems`` has one for each image without, and
-    one for vectors of the library that are of no use.
+    ``copied`` came from the library's own vectors, ``deleted`` are gone there, ``embedded`` were computed by the
+    encoder, ``unchanged`` had a vector already. ``spaces`` are those that were updated. ``problems`` has one for each
+    image without a vector, and one for vectors of the library that cannot be used.
     """
 
     library: str
     spaces: tuple[str, ...]
-    adopted: int
+    copied: int
     deleted: int
     embedded: int
-    kept: int
+    unchanged: int
     seconds: float
     problems: tuple[Problem, ...] = ()
 
     @property
-    def without(self) -> int:
+    def count_without_vector(self) -> int:
         """How many images have no vector after all."""
         return sum(problem.code in _REASONS for problem in self.problems)
 
@@ -81,8 +81,9 @@ class EmbedReport:
         counts = Counter(problem.code for problem in self.problems if problem.code in _REASONS)
         lacking = ", ".join(f"{number:,} {_REASONS[code]}" for code, number in counts.most_common())
         return (
-            f"{self.library} in {names}: {self.adopted:,} copied from the library, {self.embedded:,} embedded,"
-            f" {self.kept:,} unchanged, {self.deleted:,} deleted; without: {lacking or 'none'}; {self.seconds:.1f} s,"
+            f"{self.library} in {names}: {self.copied:,} copied from the library, {self.embedded:,} embedded,"
+            f" {self.unchanged:,} unchanged, {self.deleted:,} deleted"
+            f"; without: {lacking or 'none'}; {self.seconds:.1f} s,"
             f" {rate:,.1f} embedded a second"
         )
 
@@ -109,7 +110,7 @@ def embed_library(
         progress: called as ("adopt", done, total) and ("embed", done, total) with numbers of vectors and images.
 
     Raises:
-        LibraryError: the library cannot be asked.
+        LibraryError: the library cannot be queried.
         SettingsError: the encoder cannot be run.
         StoreError: the store cannot be written, or knows the space with other dimensions.
     """
@@ -118,7 +119,7 @@ def embed_library(
     own = library.spaces()
     of_pictures = [found for found in own if found.of_pictures]
     held = [found for found in own if found.space == wanted_space] if wanted_space else of_pictures[:1]
-    adopting = _Adopting(store, library, progress)
+    adopting = _HostVectorCopy(store, library, progress)
     embedding = _Embedding(store, library, embedder, progress) if embedder else None
     spaces = {space.space for space in held}.union([embedder.space.name] if embedder else [])
     try:
@@ -130,14 +131,14 @@ def embed_library(
     finally:
         # What is committed is there, however this ends.
         if adopting.adopted or adopting.deleted or (embedding and embedding.embedded):
-            _tell(store, library.name, spaces)
+            _bump_and_analyze(store, library.name, spaces)
     return EmbedReport(
         library=library.name,
         spaces=tuple(sorted(spaces)),
-        adopted=adopting.adopted,
+        copied=adopting.adopted,
         deleted=adopting.deleted,
         embedded=embedding.embedded if embedding else 0,
-        kept=embedding.kept if embedding else adopting.kept,
+        unchanged=embedding.kept if embedding else adopting.kept,
         seconds=monotonic() - started,
         problems=(
             *adopting.problems,
@@ -153,8 +154,8 @@ def _not_copied(others: Iterable[HostSpace]) -> Iterator[Problem]:
         yield Problem("info", "not-copied", message)
 
 
-def _tell(store: Store, library: str, spaces: Iterable[str]) -> None:
-    """Have whoever asked before ask again, and the server plan with the new numbers."""
+def _bump_and_analyze(store: Store, library: str, spaces: Iterable[str]) -> None:
+    """Invalidate cached answers, and let the server plan with the new counts."""
     with store.connection() as connection:
         bump_revision(connection, library)
         for name in spaces:
@@ -163,7 +164,7 @@ def _tell(store: Store, library: str, spaces: Iterable[str]) -> None:
                 analyze(connection, table)
 
 
-class _Adopting:
+class _HostVectorCopy:
     """Copying a library's own vectors."""
 
     def __init__(self, store: Store, library: Library, progress: Progress) -> None:
@@ -224,7 +225,7 @@ class _Adopting:
 
     def _write(self, space: Space, batch: HostVectors) -> int:
         """Keep what is sound, and return how many that are; the others must not take the place of one that we have."""
-        _, sound = at_length_one(batch.vectors)
+        _, sound = normalize(batch.vectors)
         dated = [adopted_version(version) for version in batch.versions[sound].tolist()]
         with self.store.connection() as connection:
             write_vectors(connection, self.library.name, space, batch.ids[sound], batch.vectors[sound], dated)
@@ -245,18 +246,18 @@ class _Embedding:
         self.embedded = self.kept = 0
 
     def run(self, wanted: DatasetFilter, adopted: set[int]) -> None:
-        """Embed the wanted images; those ``adopted`` just now are not counted as kept."""
+        """Embed the wanted images; those ``adopted`` just now are not counted as unchanged."""
         with self.store.connection() as connection:
             prepare_space(connection, self.library.name, self.embedder.space)
             known = versions(connection, self.library.name, self.embedder.space.name)
         ids = wanted_ids(self.library, wanted)
         undone = [image_id for image_id in ids if known.get(image_id, 0) <= 0]
-        feed = Feed(self.library, self.embedder, EMBED, self.progress, known, self._write)
+        feed = BatchFeed(self.library, self.embedder, EMBED, self.progress, known, self._write)
         feed.run(undone, len(ids) - len(undone))
         self.problems = feed.problems
         self.kept = len(ids) - len(undone) - len(adopted.intersection(ids)) + feed.kept
 
-    def _write(self, batch: Sequence[Fitted]) -> list[Problem]:
+    def _write(self, batch: Sequence[PreparedImage]) -> list[Problem]:
         """Embed a batch and commit it."""
         vectors = self.embedder.embed([fitted.picture for fitted in batch])
         ids, dated = [fitted.image_id for fitted in batch], [fitted.version for fitted in batch]

@@ -22,8 +22,8 @@ _WHOLE = 1e-4
 
 
 @dataclass(frozen=True, slots=True)
-class BandWish:
-    """The band as it is asked for: cosines from -1 to 1, or percentiles of the library's own similarities, 0 to 100.
+class BandRequest:
+    """The band as requested: cosines from -1 to 1, or percentiles of the library's own similarities, 0 to 100.
 
     Raises:
         SettingsError: a bound is out of its range, or they are the wrong way round.
@@ -51,7 +51,7 @@ class Band:
     """The band as it is searched, in cosines.
 
     ``lowest`` and ``highest`` bound the likeness to the set, ``ceiling`` the likeness to any single training image.
-    ``lowered`` says that an upper bound is lower than was asked for, to keep the subject out; ``guarded`` is False
+    ``lowered`` says that an upper bound is lower than requested, to keep the subject out; ``guarded`` is False
     where the training images are too unlike each other for any bound to do that.
     """
 
@@ -62,7 +62,9 @@ class Band:
     guarded: bool = True
 
 
-def settle(wish: BandWish, library: NDArray[float32], own: NDArray[float32], own_nearest: NDArray[float32]) -> Band:
+def resolve_band(
+    wish: BandRequest, library: NDArray[float32], own: NDArray[float32], own_nearest: NDArray[float32]
+) -> Band:
     """Return the band to search.
 
     ``library`` are a library's similarities (n) to the set, ``own`` those of the training images (m), ``own_nearest``
@@ -85,7 +87,7 @@ def settle(wish: BandWish, library: NDArray[float32], own: NDArray[float32], own
 
 
 def _bound(own: NDArray[float32], asked: float) -> float:
-    """Return the upper bound that training images set, or the one asked for where theirs is higher.
+    """Return the upper bound that training images set, or the requested one where theirs is higher.
 
     In a small set one image that is unlike all others does not set it.
     """

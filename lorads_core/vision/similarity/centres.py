@@ -10,13 +10,13 @@ if TYPE_CHECKING:
     from numpy import float32
     from numpy.typing import NDArray
 
-MOST_CENTRES = 8
+MAX_CENTRES = 8
 _WORTH = 0.02  # another doubling must bring images this much nearer to their centres
 _FEWEST = 8  # images that make a centre worth having
 _MOST_LOOKED_AT = 2_000
 
 
-def centres(vectors: NDArray[float32], most: int = MOST_CENTRES, seed: int = 0) -> NDArray[float32]:
+def centres(vectors: NDArray[float32], most: int = MAX_CENTRES, seed: int = 0) -> NDArray[float32]:
     """Return one, two, four … up to ``most`` centres (k, d) of vectors (n, d) at length 1, at length 1 themselves.
 
     One mean stands for a tight set. For a mixed one it stands for nothing that is in it: the number is doubled as long

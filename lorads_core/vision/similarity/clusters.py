@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...errors import LibraryError, SettingsError
+from ...system.command import install_command
 
 if TYPE_CHECKING:
     from numpy import float32, int64
     from numpy.typing import NDArray
 
-MOST_IMAGES = 20_000
+MAX_IMAGES = 20_000
 """More would take minutes: HDBSCAN's time grows with the square of their number."""
 
 _DIMENSIONS = 32  # of the principal components that are clustered; in more, all distances are alike
@@ -41,15 +42,15 @@ def propose(ids: NDArray[int64], vectors: NDArray[float32], smallest: int = 5) -
     """
     if smallest < 2:  # noqa: PLR2004 - one image is no group
         raise SettingsError(f"The smallest cluster has {smallest} images; give 2 or more.")
-    if len(ids) > MOST_IMAGES:
+    if len(ids) > MAX_IMAGES:
         raise LibraryError(
-            f"{len(ids):,} images are too many to cluster at once ({MOST_IMAGES:,} at most): choose some by folder,"
+            f"{len(ids):,} images are too many to cluster at once ({MAX_IMAGES:,} at most): choose some by folder,"
             " album, rating or tags, or some at random."
         )
     try:
         from sklearn.cluster import HDBSCAN  # noqa: PLC0415 - an optional library
     except ImportError as error:
-        raise SettingsError("Clusters need scikit-learn: pip install scikit-learn, or lorads[cluster].") from error
+        raise SettingsError(f"Clusters need scikit-learn: {install_command('cluster', 'scikit-learn')}") from error
     if len(ids) < smallest:
         return []
     clusterer = HDBSCAN(min_cluster_size=smallest, min_samples=min(5, smallest), copy=True)  # pyright: ignore[reportArgumentType]

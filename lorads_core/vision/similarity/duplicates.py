@@ -51,12 +51,12 @@ _ALONE = 0.995  # cosine that is enough where a print is missing
 _BLOCK = 256
 
 
-def bits(a: NDArray[int64], b: NDArray[int64]) -> NDArray[int64]:
+def hamming_distances(a: NDArray[int64], b: NDArray[int64]) -> NDArray[int64]:
     """Return in how many bits (n, m) each of the prints a (n) differs from each of b (m)."""
     return _apart(_signs(a), _signs(b)).astype(np.int64)
 
 
-def nearest_prints(a: NDArray[int64], b: NDArray[int64]) -> NDArray[int64]:
+def nearest_hashes(a: NDArray[int64], b: NDArray[int64]) -> NDArray[int64]:
     """Return in how many bits each of the prints a (n) differs from the nearest of b (m), 64 where b is empty."""
     nearest = np.full(len(a), _BITS, np.int64)
     ours, theirs = _signs(a), _signs(b)
@@ -79,52 +79,52 @@ def _apart(a: NDArray[float32], b: NDArray[float32]) -> NDArray[float32]:
 
 
 @dataclass(frozen=True, slots=True)
-class Alike:
+class ImageFeatures:
     """What is known of images, to tell near-duplicates: vectors (n, d) at length 1, and prints (n).
 
-    ``has_vector`` and ``has_print`` (n) say for which images.
+    ``has_vector`` and ``has_hash`` (n) say for which images.
     """
 
     vectors: NDArray[float32]
     has_vector: NDArray[bool_]
-    prints: NDArray[int64]
-    has_print: NDArray[bool_]
+    hashes: NDArray[int64]
+    has_hash: NDArray[bool_]
 
 
 @dataclass(frozen=True, slots=True)
-class Twin:
-    """A near-duplicate by its place, and how like it is to the kept one; None where that is not known."""
+class Duplicate:
+    """A near-duplicate by its index, and how similar it is to the best of its group; None where that is not known."""
 
-    place: int
+    index: int
     bits: int | None
     cosine: float | None
 
 
 @dataclass(frozen=True, slots=True)
-class Twins:
+class DuplicateGroup:
     """The place of an image to keep, and those that are nearly the same picture."""
 
-    kept: int
-    others: tuple[Twin, ...]
+    best: int
+    duplicates: tuple[Duplicate, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class DuplicateReport:
-    """Groups of near-duplicates by place, and a problem for each image that another is kept for."""
+    """Groups of near-duplicates by index, and a problem for each image that has a better duplicate."""
 
-    groups: tuple[Twins, ...]
+    groups: tuple[DuplicateGroup, ...]
     problems: tuple[Problem, ...]
 
 
-def report(records: Sequence[ImageRecord], alike: Alike) -> DuplicateReport:
+def duplicate_report(records: Sequence[ImageRecord], alike: ImageFeatures) -> DuplicateReport:
     """Return the near-duplicates among images, the best of each group as the one to keep."""
     order = sorted(range(len(records)), key=lambda place: _rank(records[place]), reverse=True)
-    found = twins(alike, order)
-    problems = tuple(_problem(records, group.kept, twin) for group in found for twin in group.others)
+    found = find_duplicates(alike, order)
+    problems = tuple(_problem(records, group.best, twin) for group in found for twin in group.duplicates)
     return DuplicateReport(tuple(found), problems)
 
 
-def _problem(records: Sequence[ImageRecord], kept: int, twin: Twin) -> Problem:
+def _problem(records: Sequence[ImageRecord], kept: int, twin: Duplicate) -> Problem:
     known = (
         "" if twin.bits is None else f"{twin.bits} of {_BITS} bits of their prints differ",
         "" if twin.cosine is None else f"similarity {twin.cosine:.3f}",
@@ -134,12 +134,12 @@ def _problem(records: Sequence[ImageRecord], kept: int, twin: Twin) -> Problem:
         "warning",
         "near-duplicate",
         f"It is nearly the same picture as {records[kept].path} ({how}), which is the better one: keep that.",
-        records[twin.place].path,
+        records[twin.index].path,
     )
 
 
-def twins(alike: Alike, order: Sequence[int] = ()) -> list[Twins]:
-    """Return groups of near-duplicates, the group whose kept image comes first in the order first.
+def find_duplicates(alike: ImageFeatures, order: Sequence[int] = ()) -> list[DuplicateGroup]:
+    """Return groups of near-duplicates, the group whose best image comes first in the order first.
 
     Two images are near-duplicates by print alone where it is nearly the same, by vector where the print confirms it,
     and by vector alone only where a print is missing and the vectors are as good as equal.
@@ -149,10 +149,10 @@ def twins(alike: Alike, order: Sequence[int] = ()) -> list[Twins]:
     kept images are alike, and a chain of ever more different images (A like B, B like C, A unlike C) is not one group.
     It takes time by images × kept images, and memory for some blocks of 256 × kept images, however many are alike.
     """
-    places = np.array(order, np.intp) if len(order) else np.arange(len(alike.has_print), dtype=np.intp)
-    signs = _signs(alike.prints)
+    places = np.array(order, np.intp) if len(order) else np.arange(len(alike.has_hash), dtype=np.intp)
+    signs = _signs(alike.hashes)
     kept = np.zeros(0, np.intp)
-    found: dict[int, list[Twin]] = {}
+    found: dict[int, list[Duplicate]] = {}
     for at in range(0, len(places), _BLOCK):
         block = places[at : at + _BLOCK]
         columns = np.concatenate([kept, block])
@@ -166,14 +166,16 @@ def twins(alike: Alike, order: Sequence[int] = ()) -> list[Twins]:
             else:
                 is_kept[len(kept) + row] = True
         kept = columns[is_kept]
-    return [Twins(place, tuple(found[place])) for place in kept.tolist() if place in found]
+    return [DuplicateGroup(place, tuple(found[place])) for place in kept.tolist() if place in found]
 
 
 class _Likeness:
     """How like some images (rows) are to others (columns), in bits and cosines: 64 and -1 where unknown."""
 
-    def __init__(self, alike: Alike, signs: NDArray[float32], rows: NDArray[intp], columns: NDArray[intp]) -> None:
-        self._printed = np.logical_and.outer(alike.has_print[rows], alike.has_print[columns])
+    def __init__(
+        self, alike: ImageFeatures, signs: NDArray[float32], rows: NDArray[intp], columns: NDArray[intp]
+    ) -> None:
+        self._printed = np.logical_and.outer(alike.has_hash[rows], alike.has_hash[columns])
         self._embedded = np.logical_and.outer(alike.has_vector[rows], alike.has_vector[columns])
         self._bits = np.where(self._printed, _apart(signs[rows], signs[columns]), np.float32(_BITS))
         wanted = self._embedded & ((self._bits <= _CONFIRMS) | ~self._printed)
@@ -192,9 +194,9 @@ class _Likeness:
         """Return the column that a row is most like: by bits, then by cosine, then the first."""
         return int(columns[np.lexsort((-self._near[row, columns], self._bits[row, columns]))[0]])
 
-    def twin(self, row: int, column: int, place: int) -> Twin:
+    def twin(self, row: int, column: int, place: int) -> Duplicate:
         apart = int(self._bits[row, column]) if self._printed[row, column] else None
-        return Twin(place, apart, float(self._near[row, column]) if self._embedded[row, column] else None)
+        return Duplicate(place, apart, float(self._near[row, column]) if self._embedded[row, column] else None)
 
 
 def _rank(record: ImageRecord) -> tuple[float, float, int, int, int]:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 NEIGHBOURS = 5
 MEMORISED = 0.95
-"""From this cosine on, a picture and its nearest training image are told as one and the same."""
+"""From this cosine on, a picture and its nearest training image count as the same picture."""
 _NINE_IN_TEN = 0.9
 _SURELY = 0.99
 
@@ -51,7 +51,7 @@ def memorised_from(training: NDArray[float32], block: int = 1024) -> float:
     """Return the cosine from which on a picture counts as one of the training images (m, d).
 
     In a set whose images are alike, a picture is no copy for being as near to one as they are to each other: what is
-    asked then is more than nine in ten of them have. A set with copies in it does not raise it above 0.99.
+    required then is more than nine in ten of them have. A set with copies in it does not raise it above 0.99.
     """
     vectors = unit(training)
     if len(vectors) < 2:  # noqa: PLR2004 - no other image to be near to

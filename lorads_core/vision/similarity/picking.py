@@ -29,15 +29,16 @@ class Candidates:
 
 
 @dataclass(frozen=True, slots=True)
-class Spread:
+class DiversityRules:
     """How unlike each other picks shall be.
 
-    ``diversity`` is 0 (the best scores) to 1 (as unlike as can be); none is picked that has a cosine of ``twin`` or
-    more to a former pick (1: any may); at most ``per_group`` come from one named group (0: any number).
+    ``diversity`` is 0 (the best scores) to 1 (as different as possible); no candidate is picked whose cosine to an
+    earlier pick is ``max_similarity`` or more (1: no limit); at most ``per_group`` come from one
+    named group (0: any number).
     """
 
     diversity: float = 0.3
-    twin: float = 0.9
+    max_similarity: float = 0.9
     per_group: int = 0
 
 
@@ -56,7 +57,7 @@ def scores(
 class Picker:
     """Picks one after another; what was picked or refused is not offered again."""
 
-    def __init__(self, candidates: Candidates, spread: Spread, former: NDArray[float32] | None = None) -> None:
+    def __init__(self, candidates: Candidates, spread: DiversityRules, former: NDArray[float32] | None = None) -> None:
         """``former`` are vectors (m, d) of images that were picked before: no candidate may be too like them."""
         self._candidates = candidates
         self._spread = spread
@@ -95,8 +96,8 @@ class Picker:
     def _leave_out_twins(self, vector: NDArray[float32]) -> None:
         near: NDArray[float32] = np.inner(self._candidates.vectors, vector)
         np.maximum(self._nearest, near, out=self._nearest)
-        if self._spread.twin < 1:  # rounding makes cosines of copies greater than 1
-            twins = self._open & (near >= self._spread.twin)
+        if self._spread.max_similarity < 1:  # rounding makes cosines of copies greater than 1
+            twins = self._open & (near >= self._spread.max_similarity)
             self.twins += int(twins.sum())
             self._open &= ~twins
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from ..batches import Viewer
+from ..batches import PictureModel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .labels import Kind
 
 
-class Tagger(Viewer, Protocol):
+class Tagger(PictureModel, Protocol):
     """A model that says which tags a picture has, with the preprocessing that it was trained with."""
 
     @property
@@ -26,7 +26,7 @@ class Tagger(Viewer, Protocol):
 
     @property
     def source(self) -> str:
-        """What its tags are kept under: ``source:category`` is the source of each."""
+        """What its tags are stored under: ``source:category`` is the source of each."""
         ...
 
     def tag(self, pictures: Sequence[Image.Image]) -> list[tuple[Tag, ...] | None]:

@@ -1,4 +1,4 @@
-"""The list of tags beside a tagger's model: which of its numbers is which tag, and of what category; it runs nothing.
+"""The list of tags beside a tagger's model: which of its numbers is which tag, and of what category.
 
 - WD (SmilingWolf): ``selected_tags.csv`` with a header, ``tag_id,name,category,count``; categories are Danbooru's: 0
   general, 1 artist, 3 copyright, 4 character, 5 meta, and 9 for ratings (space SmilingWolf/wd-tagger, app.py,
@@ -87,7 +87,8 @@ def _label(row: list[str], name: int, category: int, place: str) -> Label:
         )
     if not row[category].strip().isdecimal():
         raise SettingsError(
-            f"{place}: the category {row[category]!r} is no number. Copy the file again from where the model is from."
+            f"{place}: the category {row[category]!r} is not a number. Copy the file again from"
+            " where the model is from."
         )
     # Of a category that is not Danbooru's nothing is guessed at: its tags count as general.
     return Label(canonical(row[name]), _CATEGORIES.get(int(row[category]), GENERAL))

@@ -1,4 +1,4 @@
-"""WD taggers and JoyTag as ONNX files: how each wants its pictures, and what its numbers mean; it keeps no tags.
+"""WD taggers and JoyTag as ONNX files: how each wants its pictures, and what its outputs mean.
 
 Both show the model a square: the picture in the middle of a white one with the longer side, resized bicubically.
 
@@ -22,9 +22,9 @@ from PIL import Image
 
 from ...errors import SettingsError
 from ...model import Tag
-from ..options import choice, place, whole
+from ..options import choice, integer, key_path
 from ..preprocess import CLIP_MEAN, CLIP_STD, Preprocess
-from ..session import MOST_AT_ONCE, SETTINGS, fitted, layout_of, open_model, ports
+from ..session import MAX_BATCH_SIZE, SETTINGS, describe_ports, layout_of, match_input, open_model
 from .labels import CHARACTER, FILES, RATING, Kind, read_labels
 
 if TYPE_CHECKING:
@@ -145,13 +145,13 @@ def open_onnx(profile: TaggerProfile) -> OnnxTagger:
     lowest_character = table.number("lowest_character", max(lowest, _LOWEST_CHARACTER), 0, 1)
     labels = read_labels(kind, folder / FILES[kind])
     model = _model(table, folder, kind)
-    preprocess = fitted(_PREPROCESS[kind], model, table)
+    preprocess = match_input(_PREPROCESS[kind], model, table)
     scores = _tried(_Scores(model, _output(model, len(labels)), labels), preprocess)
     by_category = {RATING: 0.0, CHARACTER: lowest_character}
     return OnnxTagger(
         kind=kind,
         source=source,
-        batch_size=model.fixed_batch or whole(table, "batch_size", _BATCH, 1, MOST_AT_ONCE),
+        batch_size=model.fixed_batch or integer(table, "batch_size", _BATCH, 1, MAX_BATCH_SIZE),
         preprocess=preprocess,
         _scores=scores,
         _lowest=np.array([by_category.get(label.category, lowest) for label in labels], np.float32),
@@ -162,10 +162,10 @@ def _folder(table: Table) -> Path:
     folder = table.path("folder")
     if folder is None:
         raise SettingsError(
-            f"{place(table, 'folder')} is missing: give the folder with {MODEL} and {' or '.join(FILES.values())}."
+            f"{key_path(table, 'folder')} is missing: give the folder with {MODEL} and {' or '.join(FILES.values())}."
         )
     if not folder.is_dir():
-        raise SettingsError(f"{place(table, 'folder')}: there is no folder {folder}.")
+        raise SettingsError(f"{key_path(table, 'folder')}: there is no folder {folder}.")
     return folder
 
 
@@ -178,7 +178,7 @@ def _kind(table: Table, folder: Path) -> Kind:
     if len(found) != 1:
         there = "both" if found else "neither"
         raise SettingsError(
-            f"{place(table, 'folder')}: in {folder} there is {there} of {' and '.join(FILES.values())}:"
+            f"{key_path(table, 'folder')}: in {folder} there is {there} of {' and '.join(FILES.values())}:"
             + (" set kind to one of " + ", ".join(FILES) if found else " copy the one that the model came with")
             + "."
         )
@@ -186,12 +186,12 @@ def _kind(table: Table, folder: Path) -> Kind:
 
 
 def _source(table: Table, kind: Kind) -> str:
-    """Return the name that the tags are kept under: what begins as the kind does is known as that tagger's."""
+    """Return the name that the tags are stored under: what begins as the kind does is known as that tagger's."""
     source = table.text("source") or kind
     if not source.startswith(kind) or any(sign in source for sign in ":+") or source != source.strip():
         raise SettingsError(
-            f"{place(table, 'source')} is {source!r}; it must begin with {kind}, so that its thresholds are known, and"
-            f" have neither : nor +, e.g. {kind}-large."
+            f"{key_path(table, 'source')} is {source!r}; it must begin with {kind}, so that its thresholds are known,"
+            f" and contain neither : nor +, e.g. {kind}-large."
         )
     return source
 
@@ -199,14 +199,14 @@ def _source(table: Table, kind: Kind) -> str:
 def _model(table: Table, folder: Path, kind: Kind) -> OnnxModel:
     file = folder / MODEL
     if not file.is_file():
-        raise SettingsError(f"{place(table, 'folder')}: there is no {MODEL} in {folder}: copy it there.")
+        raise SettingsError(f"{key_path(table, 'folder')}: there is no {MODEL} in {folder}: copy it there.")
     model = open_model(table, "folder", file)
     wanted = _PREPROCESS[kind].layout
     if layout_of(model) not in {None, wanted}:
         raise SettingsError(
-            f"The model {file} takes {ports([model.picture])}; a {_NAMES[kind]} takes pictures as {wanted.upper()}."
-            " Another layout is another export, with a preprocessing that is not known: take the published model, or"
-            " mend kind."
+            f"The model {file} takes {describe_ports([model.picture])}; a {_NAMES[kind]} takes pictures as"
+            f" {wanted.upper()}. Another layout is another export, with a preprocessing that is not known: use the"
+            " published model, or correct kind."
         )
     return model
 

@@ -1,4 +1,4 @@
-"""Tagging a library's images that have no tags of a tagger's kind yet, and keeping what it says; it merges nothing.
+"""Tagging a library's images that have no tags of a tagger's kind yet, and storing the result.
 
 An image counts as tagged where the tagger has seen the file as it is now, or where the library has tags of that kind of
 tagger itself (`said_by`): from a sidecar, or from the program whose library it is.
@@ -15,8 +15,8 @@ from ...captions.merge import MergeRules, said_by
 from ...library.kinds.index import IndexedLibrary
 from ...model import Tag, no_progress
 from ...store.images import bump_revision
-from ...store.model_tags import Made, made_sources, made_versions, write_made
-from ..batches import REASONS, Feed, problem, wanted_ids
+from ...store.model_tags import ModelTags, model_tag_sources, tagged_versions, write_model_tags
+from ..batches import REASONS, BatchFeed, problem, wanted_ids
 from .labels import CHARACTER, RATING
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ...library.filter import DatasetFilter
     from ...model import ImageRecord, Problem, Progress
     from ...store.connect import Store
-    from ..batches import Fitted
+    from ..batches import PreparedImage
     from . import Tagger
 
 TAG = "tag"
@@ -39,15 +39,15 @@ _REASONS = {**REASONS, _NO_TAGS: "that the tagger gives no scores for"}
 class TagReport:
     """What became of the wanted images, in numbers of them.
 
-    ``tagged`` have new tags by the tagger, ``kept`` had its tags already, ``spared`` have tags of its kind by the
-    library itself. ``problems`` has one for each image that could not be tagged.
+    ``tagged`` have new tags by the tagger, ``unchanged`` had its tags already, ``already_tagged`` have tags of its
+    kind from the library itself. ``problems`` has one for each image that could not be tagged.
     """
 
     library: str
     source: str
     tagged: int
-    kept: int
-    spared: int
+    unchanged: int
+    already_tagged: int
     seconds: float
     problems: tuple[Problem, ...] = ()
 
@@ -58,8 +58,9 @@ class TagReport:
         counts = Counter(each.code for each in self.problems)
         lacking = ", ".join(f"{number:,} {_REASONS[code]}" for code, number in counts.most_common())
         return (
-            f"{self.library} by {self.source}: {self.tagged:,} tagged, {self.kept:,} tagged before, {self.spared:,}"
-            f" with such tags of the library; without: {lacking or 'none'}; {self.seconds:.1f} s,"
+            f"{self.library} by {self.source}: {self.tagged:,} tagged, {self.unchanged:,} tagged before,"
+            f" {self.already_tagged:,} with such tags of the library;"
+            f" without: {lacking or 'none'}; {self.seconds:.1f} s,"
             f" {rate:,.1f} tagged a second"
         )
 
@@ -87,24 +88,24 @@ def tag_library(
         again: tag all wanted images, whatever tags they have.
 
     Raises:
-        LibraryError: the library cannot be asked.
+        LibraryError: the library cannot be queried.
         SettingsError: the tagger cannot be run.
         StoreError: the store cannot be written.
     """
     started = monotonic()
     tagging = _Tagging(store, library, tagger)
     with store.connection() as connection:
-        known = {} if again else made_versions(connection, library.name, tagger.source)
-        tagging.ours = made_sources(connection, library.name)
+        known = {} if again else tagged_versions(connection, library.name, tagger.source)
+        tagging.ours = model_tag_sources(connection, library.name)
     spare = _nobody if again else tagging.held
-    feed = Feed(library, tagger, TAG, progress, known, tagging.write, spare)
+    feed = BatchFeed(library, tagger, TAG, progress, known, tagging.write, spare)
     feed.run(wanted_ids(library, wanted))
     return TagReport(
         library=library.name,
         source=tagger.source,
         tagged=tagging.tagged,
-        kept=feed.kept,
-        spared=feed.spared,
+        unchanged=feed.kept,
+        already_tagged=feed.spared,
         seconds=monotonic() - started,
         problems=tuple(feed.problems),
     )
@@ -136,17 +137,17 @@ class _Tagging:
     def _is_held(self, sources: Iterable[str]) -> bool:
         return any(self.tagger.kind in said_by(Tag("", source)) for source in sources if source not in self.ours)
 
-    def write(self, batch: Sequence[Fitted]) -> list[Problem]:
+    def write(self, batch: Sequence[PreparedImage]) -> list[Problem]:
         """Tag a batch and commit it, with a mark that answers of the library may have changed."""
         tags = self.tagger.tag([fitted.picture for fitted in batch])
         made = [
-            Made(fitted.image_id, fitted.version, found, list(sure_tags(found)) if self.filters else ())
+            ModelTags(fitted.image_id, fitted.version, found, list(sure_tags(found)) if self.filters else ())
             for fitted, found in zip(batch, tags, strict=True)
             if found is not None
         ]
         if made:
             with self.store.connection() as connection, connection.transaction():
-                write_made(connection, self.library.name, self.tagger.source, made)
+                write_model_tags(connection, self.library.name, self.tagger.source, made)
                 bump_revision(connection, self.library.name)
         self.tagged += len(made)
         self.ours |= {tag.source for each in made for tag in each.tags}

@@ -211,7 +211,7 @@ def test_a_killed_process_loses_a_batch_at_most(store, store_settings, indexed, 
     there = len(held(store, "pictures"))
     assert there in (4, 6)
     report = embed_library(store, indexed, tiny, ALL)
-    assert (report.embedded, report.kept) == (7 - there, there)
+    assert (report.embedded, report.unchanged) == (7 - there, there)
 
 
 def test_files_that_are_missing_or_broken_cost_a_problem_each(store, host, tiny, tmp_path):
@@ -234,7 +234,7 @@ def test_files_that_are_missing_or_broken_cost_a_problem_each(store, host, tiny,
     }
     assert "[libraries.host.paths]" in told["D:\\Bilder\\1.png"].message
     assert set(held(store, "host")) == {2, 5, 6, 7}
-    assert report.without == 6
+    assert report.count_without_vector == 6
     assert "without: 3 that cannot be read, 2 whose files are missing, 1 that the encoder" in report.sentence
 
 

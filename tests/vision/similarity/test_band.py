@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lorads_core.errors import SettingsError
-from lorads_core.vision.similarity.band import Band, BandWish, settle, share_within
+from lorads_core.vision.similarity.band import Band, BandRequest, resolve_band, share_within
 
 ALONE = np.array([1.0])
 LIBRARY = np.linspace(0, 1, 1001).astype(np.float32)
@@ -25,19 +25,19 @@ LIBRARY = np.linspace(0, 1, 1001).astype(np.float32)
 )
 def test_nonsense_is_refused(wish, says):
     with pytest.raises(SettingsError, match=says):
-        BandWish(*wish)
+        BandRequest(*wish)
 
 
 def test_percentiles_are_those_of_the_library():
-    band = settle(BandWish(60, 95, "percentile"), LIBRARY, ALONE, ALONE)
+    band = resolve_band(BandRequest(60, 95, "percentile"), LIBRARY, ALONE, ALONE)
     assert (band.lowest, band.highest) == pytest.approx((0.6, 0.95))
     with pytest.raises(SettingsError, match="embed the library"):
-        settle(BandWish(60, 95, "percentile"), LIBRARY[:0], ALONE, ALONE)
+        resolve_band(BandRequest(60, 95, "percentile"), LIBRARY[:0], ALONE, ALONE)
 
 
 def test_the_upper_bound_comes_down_to_below_the_subject():
     own = np.linspace(0.75, 0.9, 200)
-    band = settle(BandWish(), LIBRARY, own, own + 0.05)
+    band = resolve_band(BandRequest(), LIBRARY, own, own + 0.05)
     assert band.lowered
     assert band.highest == pytest.approx(np.percentile(own, 2) - 0.02)
     assert band.highest < own.min() + 0.01
@@ -45,30 +45,30 @@ def test_the_upper_bound_comes_down_to_below_the_subject():
 
 
 def test_the_ceiling_is_never_below_the_band():
-    band = settle(BandWish(), LIBRARY, np.full(9, 0.8), np.full(9, 0.7))
+    band = resolve_band(BandRequest(), LIBRARY, np.full(9, 0.8), np.full(9, 0.7))
     assert (band.highest, band.ceiling) == pytest.approx((0.78, 0.80))
 
 
 def test_it_stays_where_training_images_are_unlike_each_other():
     own = np.linspace(0.1, 0.9, 200)
-    assert settle(BandWish(), LIBRARY, own, own) == Band(0.5, 0.85, 0.85, guarded=False)
+    assert resolve_band(BandRequest(), LIBRARY, own, own) == Band(0.5, 0.85, 0.85, guarded=False)
 
 
 def test_one_outlier_of_a_small_set_does_not_set_it():
     own = np.array([0.2, 0.8, 0.81, 0.82, 0.83])
-    band = settle(BandWish(), LIBRARY, own, own)
+    band = resolve_band(BandRequest(), LIBRARY, own, own)
     assert (band.lowered, band.guarded) == (True, True)
     assert band.highest == pytest.approx(0.78)
 
 
 def test_the_hundredth_percentile_is_the_likest_image_too():
-    band = settle(BandWish(10, 100, "percentile"), LIBRARY, ALONE, ALONE)
+    band = resolve_band(BandRequest(10, 100, "percentile"), LIBRARY, ALONE, ALONE)
     assert band.highest > 1.0
-    assert settle(BandWish(), LIBRARY, ALONE, ALONE) == Band(0.5, 0.85, 0.85)
+    assert resolve_band(BandRequest(), LIBRARY, ALONE, ALONE) == Band(0.5, 0.85, 0.85)
 
 
 def test_it_stays_where_it_is_low_enough():
-    assert settle(BandWish(0.2, 0.4), LIBRARY, np.full(9, 0.9), np.full(9, 0.9)) == Band(0.2, 0.4, 0.4)
+    assert resolve_band(BandRequest(0.2, 0.4), LIBRARY, np.full(9, 0.9), np.full(9, 0.9)) == Band(0.2, 0.4, 0.4)
 
 
 def test_share_within():

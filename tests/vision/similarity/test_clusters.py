@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lorads_core.errors import LibraryError, SettingsError
-from lorads_core.vision.similarity.clusters import MOST_IMAGES, propose
+from lorads_core.vision.similarity.clusters import MAX_IMAGES, propose
 
 
 def mixture(sizes, noise=10, dimensions=64):
@@ -62,4 +62,4 @@ def test_nonsense_is_refused():
     with pytest.raises(SettingsError, match="2 or more"):
         propose(np.arange(20), mixture([20])[0][:20], 1)
     with pytest.raises(LibraryError, match=r"20,001 images are too many .* choose some by folder"):
-        propose(np.arange(MOST_IMAGES + 1), np.zeros((1, 8), np.float32))
+        propose(np.arange(MAX_IMAGES + 1), np.zeros((1, 8), np.float32))

@@ -4,13 +4,19 @@ import numpy as np
 import pytest
 
 from lorads_core.model import ImageRecord
-from lorads_core.vision.similarity.duplicates import Alike, bits, nearest_prints, report, twins
+from lorads_core.vision.similarity.duplicates import (
+    ImageFeatures,
+    duplicate_report,
+    find_duplicates,
+    hamming_distances,
+    nearest_hashes,
+)
 
 
 def alike(prints, vectors=None, has_print=None, has_vector=None):
     count = len(prints)
     vectors = np.eye(count, dtype=np.float32) if vectors is None else np.asarray(vectors, np.float32)
-    return Alike(
+    return ImageFeatures(
         vectors / np.linalg.norm(vectors, axis=1, keepdims=True),
         np.array([True] * count if has_vector is None else has_vector),
         np.array(prints, np.int64),
@@ -20,24 +26,24 @@ def alike(prints, vectors=None, has_print=None, has_vector=None):
 
 def groups(found, order=()):
     """Return the places of each group, the kept one first."""
-    return [[group.kept, *(twin.place for twin in group.others)] for group in twins(found, order)]
+    return [[group.best, *(twin.index for twin in group.duplicates)] for group in find_duplicates(found, order)]
 
 
 def kept(records):
     """Return which of records that are all the same picture is kept."""
-    (group,) = report(records, alike([5] * len(records))).groups
-    return records[group.kept].id
+    (group,) = duplicate_report(records, alike([5] * len(records))).groups
+    return records[group.best].id
 
 
 def test_bits_are_counted_also_of_negative_numbers():
     a = np.array([0, -1, 5], np.int64)
-    assert bits(a, np.array([0, -1, 4], np.int64)).tolist() == [[0, 64, 1], [64, 0, 63], [2, 62, 1]]
+    assert hamming_distances(a, np.array([0, -1, 4], np.int64)).tolist() == [[0, 64, 1], [64, 0, 63], [2, 62, 1]]
 
 
 def test_nearest_prints():
-    assert nearest_prints(np.array([7, -1]), np.array([0, 3])).tolist() == [1, 62]
-    assert nearest_prints(np.array([7]), np.array([], np.int64)).tolist() == [64]
-    assert nearest_prints(np.array([], np.int64), np.array([1])).tolist() == []
+    assert nearest_hashes(np.array([7, -1]), np.array([0, 3])).tolist() == [1, 62]
+    assert nearest_hashes(np.array([7]), np.array([], np.int64)).tolist() == [64]
+    assert nearest_hashes(np.array([], np.int64), np.array([1])).tolist() == []
 
 
 def test_nearly_the_same_print_is_enough():
@@ -87,10 +93,10 @@ def test_no_two_kept_images_are_alike_and_all_others_are_like_theirs():
     prints = random.integers(-(2**63), 2**63 - 1, 30).repeat(20) ^ (1 << random.integers(0, 63, 600))
     prints ^= 1 << random.integers(0, 63, 600)  # up to 4 bits among those of one picture
     given = alike(prints, random.standard_normal((600, 8)))
-    found = twins(given, random.permutation(600).tolist())
-    kept = np.array([group.kept for group in found])
-    assert (bits(prints[kept], prints[kept]) + 64 * np.eye(len(kept)) > 6).all()
-    assert sorted([*kept, *(twin.place for group in found for twin in group.others)]) == list(range(600))
+    found = find_duplicates(given, random.permutation(600).tolist())
+    kept = np.array([group.best for group in found])
+    assert (hamming_distances(prints[kept], prints[kept]) + 64 * np.eye(len(kept)) > 6).all()
+    assert sorted([*kept, *(twin.index for group in found for twin in group.duplicates)]) == list(range(600))
     assert len(found) == 30
 
 
@@ -101,8 +107,8 @@ def test_an_image_joins_the_one_it_is_most_like():
 
 @pytest.mark.parametrize("count", [3000])
 def test_equal_images_of_any_number_are_one_group(count):
-    found = twins(alike([5] * count, np.ones((count, 4))))
-    assert [(group.kept, len(group.others)) for group in found] == [(0, count - 1)]
+    found = find_duplicates(alike([5] * count, np.ones((count, 4))))
+    assert [(group.best, len(group.duplicates)) for group in found] == [(0, count - 1)]
 
 
 def test_many_images_are_compared_in_blocks():
@@ -131,8 +137,8 @@ def test_the_report_keeps_the_best_and_says_how_like_the_others_are():
     records = [record(n, **fields, rating=rating) for n, rating in enumerate((1, 5, None, 2))]
     vectors = [[1, 0], [1, 0], [0, 1], [0.6, 0.8]]
     given = alike([0, 0b11, -1, 0b1], vectors, has_vector=[True, True, True, False])
-    found = report(records, given)
-    assert [(group.kept, [twin.place for twin in group.others]) for group in found.groups] == [(1, [3, 0])]
+    found = duplicate_report(records, given)
+    assert [(group.best, [twin.index for twin in group.duplicates]) for group in found.groups] == [(1, [3, 0])]
     without_vector, with_vector = found.problems
     assert (with_vector.code, with_vector.subject) == ("near-duplicate", "/0")
     assert "as /1 (2 of 64 bits of their prints differ, similarity 1.000)" in with_vector.message
@@ -141,4 +147,4 @@ def test_the_report_keeps_the_best_and_says_how_like_the_others_are():
 
 
 def test_the_report_of_no_images_is_empty():
-    assert report([], alike([])).groups == ()
+    assert duplicate_report([], alike([])).groups == ()

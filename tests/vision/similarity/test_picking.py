@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lorads_core.vision.similarity.band import Band
-from lorads_core.vision.similarity.picking import Candidates, Picker, Spread, scores
+from lorads_core.vision.similarity.picking import Candidates, DiversityRules, Picker, scores
 
 
 def candidates(count=60, seed=0, groups=None):
@@ -26,7 +26,7 @@ def all_picks(found, spread, most=1000):
 
 def test_without_diversity_the_best_come_first():
     found = candidates()
-    picks, _ = all_picks(found, Spread(diversity=0, twin=1.0))
+    picks, _ = all_picks(found, DiversityRules(diversity=0, max_similarity=1.0))
     assert picks == np.argsort(-found.scores).tolist()
 
 
@@ -34,7 +34,7 @@ def test_without_diversity_the_best_come_first():
 @settings(max_examples=50, deadline=None)
 def test_no_two_picks_are_twins_and_nothing_is_picked_twice(seed, twin, diversity):
     found = candidates(seed=seed)
-    picks, picker = all_picks(found, Spread(diversity, twin))
+    picks, picker = all_picks(found, DiversityRules(diversity, twin))
     near = found.vectors[picks] @ found.vectors[picks].T
     np.fill_diagonal(near, -1)
     assert near.max() < twin + 1e-6
@@ -46,7 +46,7 @@ def test_more_diversity_means_less_likeness_among_picks():
     found = candidates(400, seed=3)
 
     def likeness(diversity):
-        picks, _ = all_picks(found, Spread(diversity, 1.0), 20)
+        picks, _ = all_picks(found, DiversityRules(diversity, 1.0), 20)
         near = found.vectors[picks] @ found.vectors[picks].T
         return near[~np.eye(20, dtype=bool)].max()
 
@@ -55,21 +55,21 @@ def test_more_diversity_means_less_likeness_among_picks():
 
 def test_a_group_gives_no_more_than_it_may():
     groups = ["anna", "bert", ""] * 20
-    picks, _ = all_picks(candidates(groups=groups), Spread(0.3, 1.0, per_group=4))
+    picks, _ = all_picks(candidates(groups=groups), DiversityRules(0.3, 1.0, per_group=4))
     of_group = [groups[place] for place in picks]
     assert (of_group.count("anna"), of_group.count("bert"), of_group.count("")) == (4, 4, 20)
 
 
 def test_what_is_refused_is_not_offered():
     found = candidates(3)
-    picker = Picker(found, Spread(0, 1.0))
+    picker = Picker(found, DiversityRules(0, 1.0))
     picker.refuse(int(np.argmax(found.scores)))
     assert picker.best() == int(np.argsort(-found.scores)[1])
 
 
 def test_nothing_to_pick_from():
     empty = Candidates(np.zeros(0, np.float32), np.zeros((0, 8), np.float32), [])
-    assert Picker(empty, Spread()).best() is None
+    assert Picker(empty, DiversityRules()).best() is None
 
 
 def test_scores_weigh_place_in_the_band_against_quality():

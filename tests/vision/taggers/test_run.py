@@ -18,7 +18,7 @@ from lorads_core.library.kinds.index import IndexedLibrary
 from lorads_core.library.sidecars import SidecarRule
 from lorads_core.settings import LibraryProfile, Table
 from lorads_core.store.images import revision
-from lorads_core.store.model_tags import made_counts, read_made
+from lorads_core.store.model_tags import read_model_tags, tagger_counts
 from lorads_core.vision.taggers import open_tagger
 from lorads_core.vision.taggers.all_tags import tags_of
 from lorads_core.vision.taggers.run import tag_library
@@ -406,7 +406,7 @@ def shelf(kind, database, tmp_path):
 def names_with(filled, store):
     """Return the pictures that have tags which were made here."""
     with store.connection() as connection:
-        made = read_made(connection, filled.library.name, filled.library.ids(ALL))
+        made = read_model_tags(connection, filled.library.name, filled.library.ids(ALL))
     return set(filled.names(list(made)))
 
 
@@ -417,7 +417,7 @@ def test_a_foreign_librarys_images_are_tagged_where_its_taggers_were_not(foreign
     assert counts(tag_library(store, foreign.library, wd, ALL)) == (0, 2, 6, 0)
     assert counts(tag_library(store, foreign.library, joytag, ALL)) == (6, 0, 2, 0)
     with store.connection() as connection:
-        assert dict(made_counts(connection, "shelf")) == {"joytag": 6, "wd": 2}
+        assert dict(tagger_counts(connection, "shelf")) == {"joytag": 6, "wd": 2}
 
 
 def test_tags_that_were_made_of_a_foreign_library_join_its_own(foreign, store, wd):
@@ -464,7 +464,7 @@ def test_an_image_that_leaves_the_library_takes_its_tags_along(store, database, 
     filled.changes["gone"](lamp)
     filled.library.find(ALL)
     with store.connection() as connection:
-        assert lamp not in read_made(connection, "shelf", [lamp])
+        assert lamp not in read_model_tags(connection, "shelf", [lamp])
 
 
 # The story

@@ -1,0 +1,207 @@
+"""What ComfyUI's own trainer cannot do, or does otherwise; its steps and the sizes of its pictures (0.26.0)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from ...base_models import base_model
+from ...buckets import BucketRule, Placement, Size, assign_bucket
+from ...model import Problem
+from ...networks import network
+from .. import Schedule, Subset, checks
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from ...model import TrainingConfig
+
+LABEL = "ComfyUI's own trainer"
+_MOST_STEPS = 100_000
+# field, what people call it, the lowest and the highest value that the node's widget takes
+_RANGES: tuple[tuple[str, str, float, float], ...] = (
+    ("network_dim", "network dim", 1, 128),
+    ("gradient_accumulation_steps", "gradient accumulation", 1, 1024),
+    ("learning_rate", "learning rate", 1e-7, 1),
+)
+_STEP = 64
+_SMALLEST_SIDE = 256
+FAMILIES: Mapping[str, str] = {"sd15": "unet", "sdxl": "unet", "flux": "transformer"}
+"""The families that were trained with it, and what of them it trains."""
+NETWORKS: Mapping[str, str] = {"lora": "LoRA", "locon": "LoRA", "loha": "LoHa", "lokr": "LoKr"}
+"""The widget ``algorithm`` of each network."""
+SAME: Mapping[str, str] = {"locon": "lora"}
+"""Its LoRA changes convolutions too, so that LoCon is no other network."""
+REASONS: Mapping[str, str] = {"dora": "the node has no such algorithm"}
+USUAL_FACTOR = 8
+"""The factor of LoKr where none is set, as the widget takes no -1; it divides the channels of all these families."""
+OPTIMIZERS: Mapping[str, str] = {"AdamW": "AdamW", "AdamW8bit": "AdamW"}
+PRECISIONS = {"bf16": "bf16", "no": "fp32", "fp16": "none"}
+# What the node has no widget for, and what becomes of it.
+_LACKS = {
+    "v_prediction": "it trains as the loaded model predicts.",
+    "conv_dim": "convolutions get the network dim.",
+    "conv_alpha": "its alpha is 1.",
+    "network_alpha": "its alpha is 1, which makes a step smaller the higher the dim: raise the learning rate.",
+    "network_dropout": "nothing is left out.",
+    "max_bucket_side": "pictures are trained in the size that they have.",
+    "bucket_step": "pictures are trained in the size that they have.",
+    "bucket_no_upscale": "it enlarges nothing.",
+    "processes": "it trains in ComfyUI's own process.",
+    "regularization_repeats": "it has no regularization images.",
+    "regularization_method": "it has no regularization images.",
+    "prior_loss_weight": "it has no regularization images.",
+    "text_encoder_learning_rate": "it trains no text encoder.",
+    "scheduler": "its rate is constant.",
+    "warmup": "its rate is constant.",
+    "weight_decay": "it is PyTorch's own.",
+    "fp8_base": "the model is as it was loaded.",
+    "cache_latents": "they are made once, by the graph.",
+    "cache_text_encoder_outputs": "they are made once, by the graph.",
+    "max_token_length": "the whole caption is encoded.",
+    "shuffle_caption": "captions stay as they are.",
+    "keep_tokens": "captions stay as they are.",
+    "caption_dropout": "captions stay.",
+    "caption_variants": "all lines are one caption.",
+    "flip_aug": "pictures stay as they are.",
+    "color_aug": "pictures stay as they are.",
+    "random_crop": "pictures stay as they are.",
+    "masked_loss": "all of a picture is trained on.",
+    "min_snr_gamma": "it is left out.",
+    "noise_offset": "it is left out.",
+    "sample_prompts": "draw with the LoRA in the graph.",
+    "sample_every_epochs": "draw with the LoRA in the graph.",
+    "save_every_epochs": "it gives the LoRA at its end.",
+}
+
+
+def refusals(config: TrainingConfig) -> Iterator[str]:
+    """Yield what the node's widgets do not take."""
+    for field, what, lowest, highest in _RANGES:
+        if not lowest <= (value := rank(config) if field == "network_dim" else getattr(config, field)) <= highest:
+            yield f"{LABEL} takes a {what} from {lowest:g} to {highest:g}, and {value:g} is none: choose another."
+    yield from checks.unknown(LABEL, "optimizer", config.optimizer, tuple(OPTIMIZERS))
+    yield from checks.unknown(LABEL, "mixed precision", config.mixed_precision, tuple(PRECISIONS))
+
+
+def missing(config: TrainingConfig, home: Path | None) -> Iterator[str]:  # noqa: ARG001 - it is ComfyUI's own
+    """Yield nothing: it is part of ComfyUI."""
+    yield from ()
+
+
+def doubts(config: TrainingConfig) -> Iterator[str]:  # noqa: ARG001
+    """Yield nothing: the base model is what the graph loads."""
+    yield from ()
+
+
+def needs(config: TrainingConfig) -> Iterator[str]:  # noqa: ARG001
+    """Yield nothing: all comes with ComfyUI."""
+    yield from ()
+
+
+def lacks(config: TrainingConfig) -> Mapping[str, str]:
+    """Return the fields that the node has no widget for, and what is done instead."""
+    if network(config.network).kronecker:
+        return _LACKS | {
+            "network_dim": "its LoKr has full rank, and the widget rank is its factor.",
+            "lokr_full_rank": "its LoKr has full rank always.",
+        }
+    return _LACKS
+
+
+def rank(config: TrainingConfig) -> int:
+    """Return the value of the widget rank, which is the factor of LoKr (``comfy/weight_adapter/lokr.py``)."""
+    return (config.lokr_factor or USUAL_FACTOR) if network(config.network).kronecker else config.network_dim
+
+
+def notes(config: TrainingConfig, subsets: Sequence[Subset], asked: TrainingConfig) -> Iterator[Problem]:  # noqa: ARG001
+    """Yield what the node does another way than others, for a settled config without errors."""
+    if network(config.network).kronecker:
+        what = f"{LABEL} always trains LoKr with full rank, here with the factor {rank(config)}."
+        yield Problem("info", "not-in-trainer", what)
+    told = "is trained by ComfyUI with its alpha 1, at a constant rate"
+    yield Problem("info", "not-in-trainer", f"The {network(config.network).label} {told}: no scheduler, no warm-up.")
+    if config.optimizer == "AdamW8bit":
+        yield Problem("info", "not-in-trainer", f"{LABEL} has no optimizer in 8 bits: it takes AdamW.")
+    if config.network == "lora":
+        more = "convolutions and biases" if base_model(config.base_model).family.convolutions else "biases"
+        yield Problem("info", "not-in-trainer", f"{LABEL} trains {more} too, beyond what a LoRA elsewhere does.")
+    if config.mixed_precision == "fp16":
+        told = f"{LABEL} trains in the type that the model is loaded in: load it in fp16."
+        yield Problem("info", "not-in-trainer", told)
+
+
+def planned(config: TrainingConfig, subsets: Sequence[Subset]) -> Schedule:
+    """Return buckets and steps of a settled config.
+
+    The node draws for each batch a bucket, the more likely the more pictures it has, and of that a batch, or all of it
+    where that is less (``TrainSampler._train_step_bucket_mode``): of N pictures, N² over the sum of pictures × batch of
+    all buckets are the batches that show N. It makes steps × accumulation batches (``TrainLoraNode.execute``).
+    """
+    counts: Counter[Size] = Counter()
+    for subset in subsets:
+        for item in placements(config, [subset]):
+            counts[item.bucket] += subset.repeats
+    wanted = sum(counts.values()) ** 2
+    shown = sum(count * min(count, config.batch_size) for count in counts.values())
+    shown = max(1, shown * config.gradient_accumulation_steps)
+    return Schedule(
+        tuple(sorted(counts.items())),
+        config.epochs,
+        -(-wanted // shown),
+        -(-wanted * config.epochs // shown),
+        regularization_used=0,
+        full_batch=config.batch_size,
+    )
+
+
+def placements(config: TrainingConfig, subsets: Sequence[Subset]) -> list[Placement]:
+    """Return where each picture goes: what has a shape of its own within the area stays, the rest is for a bucket."""
+    rule = BucketRule(config.resolution, min(_SMALLEST_SIDE, config.resolution), config.max_bucket_side, _STEP)
+    return [_placement(size, rule) for subset in subsets for size in subset.sizes]
+
+
+def _placement(size: Size, rule: BucketRule) -> Placement:
+    fits = size[0] * size[1] <= rule.resolution**2
+    cut = size[0] // 8 * 8, size[1] // 8 * 8  # by the VAE
+    return Placement(size, cut, size) if fits and min(cut) else assign_bucket(size, rule)
+
+
+def subset_problems(config: TrainingConfig, subsets: Sequence[Subset]) -> Iterator[Problem]:
+    """Yield what is wrong with the pictures, for a settled config without errors."""
+    if not any(subset.sizes for subset in subsets if not subset.is_regularization):
+        yield Problem("error", "no-images", "There is no training image: widen the query, or mend the captions.")
+        return
+    if any(subset.sizes for subset in subsets if subset.is_regularization):
+        yield Problem(
+            "error",
+            "regularization",
+            f"{LABEL} would learn regularization images like all others: leave them out, or choose the trainer"
+            " sd-scripts.",
+        )
+    steps = planned(config, subsets).total_steps
+    if steps > _MOST_STEPS:
+        told = f"{LABEL} takes at most {_MOST_STEPS} steps, and these are {steps}: lower epochs or repeats."
+        yield Problem("error", "config", told)
+    yield from _unlike(config, subsets)
+
+
+def _unlike(config: TrainingConfig, subsets: Sequence[Subset]) -> Iterator[Problem]:
+    """Yield what comes of pictures' sizes: they are too large, or too few are alike for a batch."""
+    sizes = [size for subset in subsets for size in subset.sizes]
+    if large := sum(width * height > config.resolution**2 for width, height in sizes):
+        what = base_model(config.base_model).label
+        yield Problem(
+            "warning",
+            "large",
+            f"{LABEL} trains pictures in the size that they have, and {large} are larger than {what} wants: export"
+            " them with the image policy bucket.",
+        )
+    few = sum(count for _, count in planned(config, subsets).buckets if count < config.batch_size)
+    if few:
+        yield Problem(
+            "info",
+            "small-bucket",
+            f"Batches of {config.batch_size} are smaller for {few} samples, as fewer than that have their size.",
+        )
