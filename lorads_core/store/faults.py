@@ -13,13 +13,13 @@ _PGVECTOR = (
     "has no pgvector in this database, or not where the role looks for it: {said}. Install pgvector 0.8 or newer on the"
     " server, and have its owner run CREATE EXTENSION vector in the database"
 )
-_LOST = "broke off in the middle: {said}. What was not committed is undone, the rest is kept. Run it again"
+_LOST = "broke off in the middle: {said}. What was not committed is undone, the rest is saved. Run it again"
 _CLASH = "stopped us because another program was changing the same rows: {said}. Run it again"
 _SCHEMA = (
     "lacks something of our schema: {said}. The schema lorads was changed by hand or by another version of LoRADS:"
     " update LoRADS, or restore it from a backup"
 )
-_FULL = "has no room left: {said}. What was committed is kept. Free space on the server, then run it again"
+_FULL = "has no room left: {said}. What was committed is saved. Free space on the server, then run it again"
 _BUSY = "takes no more connections: {said}. Close other programs that use it, or raise max_connections"
 _LOGIN = "does not let us in: {said}. Look at the user and password in the dsn"
 _RIGHTS = "does not permit it: {said}. Have the server's owner GRANT that right to the role, or name another in the dsn"
@@ -40,7 +40,7 @@ _BY_STATE = {
     "42704": _SCHEMA,
     "42883": _SCHEMA,
     "53100": _FULL,
-    "53200": "is out of memory: {said}. What was committed is kept. Close other programs there, then run it again",
+    "53200": "is out of memory: {said}. What was committed is saved. Close other programs there, then run it again",
     "53300": _BUSY,
     "55P03": _CLASH,
     "57014": "stopped the query: {said}. It was cancelled or ran out of time, and has changed nothing. Run it again",

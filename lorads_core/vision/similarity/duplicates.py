@@ -139,7 +139,7 @@ def _problem(records: Sequence[ImageRecord], kept: int, twin: Duplicate) -> Prob
 
 
 def find_duplicates(alike: ImageFeatures, order: Sequence[int] = ()) -> list[DuplicateGroup]:
-    """Return groups of near-duplicates, the group whose best image comes first in the order first.
+    """Return groups of near-duplicates, ordered by their best image.
 
     Two images are near-duplicates by print alone where it is nearly the same, by vector where the print confirms it,
     and by vector alone only where a print is missing and the vectors are as good as equal.
