@@ -308,6 +308,8 @@ INPUTS = [
     "sample_every_epochs",
     "fp8_base",
     "cache_text_encoder_outputs",
+    "lokr_factor",
+    "lokr_full_rank",
 ]
 
 

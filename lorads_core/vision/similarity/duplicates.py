@@ -144,10 +144,11 @@ def find_duplicates(alike: ImageFeatures, order: Sequence[int] = ()) -> list[Dup
     Two images are near-duplicates by print alone where it is nearly the same, by vector where the print confirms it,
     and by vector alone only where a print is missing and the vectors are as good as equal.
 
-    Images are gone through in ``order`` (places, the most wanted first; as they come by default). One that is like an
-    image kept before joins the most like of those; any other is kept. So all of a group are like its kept image, no two
-    kept images are alike, and a chain of ever more different images (A like B, B like C, A unlike C) is not one group.
-    It takes time by images × kept images, and memory for some blocks of 256 × kept images, however many are alike.
+    Images are compared in ``order`` (indices, the most wanted first; as they come by default). One that is a
+    near-duplicate of an earlier group's best image joins the most similar of those; any other begins a group. So all of
+    a group resemble its best image, no two best images resemble each other, and a chain of ever more different images
+    (A like B, B like C, A unlike C) is not one group. It takes time by images × groups, and memory for some blocks of
+    256 × groups, however many are alike.
     """
     places = np.array(order, np.intp) if len(order) else np.arange(len(alike.has_hash), dtype=np.intp)
     signs = _signs(alike.hashes)
