@@ -148,7 +148,7 @@ def test_of_several_changes_all_are_written_or_none(panel, dataset, rows):
     [
         ("find_replace", {"find": "sky", "replace": "heaven"}, "heaven"),
         ("find_replace", {"find": "s.y", "replace": "air", "regex": True}, "air"),
-        ("add_tags", {"tags": ["old photo"], "place": "back"}, ", old photo"),
+        ("add_tags", {"tags": ["old photo"], "place": "end"}, ", old photo"),
         ("remove_tags", {"tags": ["outdoors"]}, None),
         ("replace_tag", {"old": "outdoors", "new": "outside"}, "outside"),
         ("prune", {"tags": ["outdoors"]}, None),
