@@ -7,7 +7,7 @@ position, so that a new row goes to the end.
 
 from __future__ import annotations
 
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from .base_models import FAMILIES, Family, base_model_names, checkpoint_folders, model_parts
@@ -115,9 +115,7 @@ class TrainingField:
         return 0 if self.zero else self.low
 
 
-_DEFAULTS: Mapping[str, Any] = {
-    each.name: each.default for each in fields(TrainingConfig) if each.default is not MISSING
-}
+_DEFAULTS: Mapping[str, Any] = {each.name: getattr(TrainingConfig(), each.name) for each in fields(TrainingConfig)}
 
 
 def _names(*names: str) -> Callable[[], tuple[str, ...]]:
@@ -329,6 +327,10 @@ TRAINING_FIELDS: tuple[TrainingField, ...] = (
     TrainingField(
         "lokr_full_rank", "flag", "network", "Train LoKr's larger matrix whole; dim and alpha do not count then.",
         when=_KRONECKER, added=True,
+    ),
+    TrainingField(
+        "extra", "toml", "running", "Options of the trainer's own, as TOML, one per line. They are passed through and"
+        " not checked by LoRADS; none may name files, code or accounts.", own=True, added=True,
     ),
     *(_part(file, added=True) for file in model_parts() if file.part not in _FIRST_PARTS),
 )  # fmt: skip

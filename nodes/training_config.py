@@ -8,6 +8,7 @@ from comfy_api.latest import io
 
 from ..lorads_core.base_models import base_models
 from ..lorads_core.trainers.defaults import make_config
+from ..lorads_core.trainers.extra import format_extra, parse_extra
 from ..lorads_core.trainers.presets import PRESETS, fitted, preset_names, preset_values
 from ..lorads_core.training_fields import TRAINING_FIELDS, TrainingField, training_field
 from . import host
@@ -63,6 +64,8 @@ def _value(each: TrainingField, widget: Any) -> Any:  # noqa: ANN401 - of the fi
             return tuple(line.strip() for line in widget.splitlines() if line.strip())
         case "switch":
             return _SWITCH[widget]
+        case "toml":
+            return parse_extra(widget)
         case _:
             return widget
 
@@ -74,12 +77,12 @@ def _widget(each: TrainingField, value: Any) -> Any:  # noqa: ANN401 - of the wi
             return value or _NO_FILE.get(each.name, _NONE)
         case "lines":
             return "\n".join(value)
+        case "toml":
+            return format_extra(value)
         case "switch":
             return _AUTOMATIC if value is None else (_ON if value else _OFF)
-        case "whole":
-            return int(each.blank) if value is None else value
-        case "number":
-            return each.blank if value is None else value
+        case "whole" | "number" if value is None:
+            return int(each.blank) if each.kind == "whole" else each.blank
         case _:
             return value
 

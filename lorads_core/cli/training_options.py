@@ -6,6 +6,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from ..trainers.defaults import make_config
+from ..trainers.extra import parse_extra
 from ..trainers.presets import find_preset, preset_names
 from ..training_fields import TRAINING_FIELDS, TrainingField, training_field
 
@@ -46,9 +47,9 @@ def _how(each: TrainingField, text: Text) -> dict[str, Any]:
             return {"type": int, "metavar": "N"}
         case "number":
             return {"type": float, "metavar": "X"}
-        case "lines":
-            return {"type": text, "metavar": "PROMPT", "action": "append"}
-        case "file" | "text" | "toml":
+        case "lines" | "toml":
+            return {"type": text, "metavar": "PROMPT" if each.kind == "lines" else "KEY=VALUE", "action": "append"}
+        case "file" | "text":
             return {"type": text, "metavar": "FILE" if each.kind == "file" else "TEXT"}
 
 
@@ -87,5 +88,15 @@ def _preset(name: str | None, given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _typed(given: Mapping[str, Any]) -> dict[str, Any]:
-    prompts = given.get("sample_prompts")
-    return {**given} if prompts is None else {**given, "sample_prompts": tuple(prompts)}
+    """Return values of the command line as those of a config: several lines are one value."""
+    return {name: _value(training_field(name), value) for name, value in given.items()}
+
+
+def _value(each: TrainingField, value: Any) -> Any:  # noqa: ANN401 - of the option's own type
+    match each.kind:
+        case "lines":
+            return tuple(value)
+        case "toml":
+            return parse_extra("\n".join(value))
+        case _:
+            return value

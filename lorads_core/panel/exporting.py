@@ -12,6 +12,7 @@ from ..store.runs import median_speed
 from ..system.paths import slug
 from ..trainers import trainer, trainers
 from ..trainers.defaults import change_config
+from ..trainers.extra import parse_extra
 from ..training_fields import TRAINING_FIELDS, training_field
 from ..workflow import captions, training
 from ..workflow import dataset as dataset_workflow
@@ -172,6 +173,8 @@ def _option(each: TrainingField, given: Body) -> object:
             return given.flag(each.name)
         case "whole" | "number":
             return given.number(each.name, whole=each.kind == "whole")
+        case "toml":
+            return parse_extra(given.text(each.name))
         case "lines":
             return tuple(given.texts(each.name))
         case _:

@@ -14,15 +14,18 @@ from ..errors import TrainerError
 from ..model import MaskedLoss, Problem, RegularizationMethod, TrainingConfig
 from ..networks import network, network_names
 from ..training_fields import TRAINING_FIELDS
-from . import trainers
+from . import extra, trainers
 from .defaults import is_adaptive
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from ..buckets import Placement
     from . import Subset
+    from .extra import OptionSource
+
+    Written = Callable[[TrainingConfig, Sequence[Subset]], Mapping[str, object]]
 
 UPSCALED_TOO_MUCH = 2.0
 CROPPED_TOO_MUCH = 0.1
@@ -73,13 +76,19 @@ class Rules(Protocol):
         self, config: TrainingConfig, subsets: Sequence[Subset], asked: TrainingConfig, /
     ) -> Iterator[Problem]: ...
 
+    @property
+    def OPTIONS(self) -> OptionSource: ...  # noqa: N802, D102
+
     def subset_problems(self, config: TrainingConfig, subsets: Sequence[Subset], /) -> Iterator[Problem]: ...  # noqa: D102
 
 
 def problems(
-    rules: Rules, config: TrainingConfig, subsets: Sequence[Subset], home: Path | None = None
+    rules: Rules, written: Written, config: TrainingConfig, subsets: Sequence[Subset], home: Path | None = None
 ) -> list[Problem]:
-    """Return all that a trainer would refuse, ignore or do badly; see `Trainer.problems`."""
+    """Return all that a trainer would refuse, ignore or do badly; see `Trainer.problems`.
+
+    ``written`` returns the options of the trainer's main config file without extra ones.
+    """
     if senseless := list(refusals(config)) or list(_untrained(rules, config)):
         return [Problem("error", "config", message) for message in senseless]
     ready = settled(config)
@@ -90,6 +99,8 @@ def problems(
     if all(problem.severity != "error" for problem in found):
         found += rules.notes(ready, subsets, config)
         found += rules.subset_problems(ready, subsets)
+    if config.extra and all(problem.severity != "error" for problem in found):
+        found += extra.problems(rules.LABEL, config.extra, written(ready, subsets), rules.OPTIONS, home)
     return found
 
 

@@ -310,6 +310,7 @@ INPUTS = [
     "cache_text_encoder_outputs",
     "lokr_factor",
     "lokr_full_rank",
+    "extra",
 ]
 
 

@@ -46,6 +46,7 @@ VALUES = {
     "bucket_step": 128,
     "fp8_base": True,
     "cache_text_encoder_outputs": False,
+    "extra": {"quantized_backward": True},
 }
 
 

@@ -34,7 +34,7 @@ class AiToolkit:
 
     def problems(self, config: TrainingConfig, subsets: Sequence[Subset], home: Path | None = None) -> list[Problem]:
         """Return what ai-toolkit would stop at, ignore or do badly."""
-        return checks.problems(rules, config, subsets, home)
+        return checks.problems(rules, rendering.options, config, subsets, home)
 
     def schedule(self, config: TrainingConfig, subsets: Sequence[Subset]) -> Schedule:
         """Return buckets and steps; no picture is dropped."""

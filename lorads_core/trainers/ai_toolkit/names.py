@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ...base_models import base_model
 from ...networks import network
 from .. import checks
+from ..extra import OptionSource
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,6 +40,12 @@ FAMILIES: Mapping[str, Kind] = {
 NETWORKS: Mapping[str, str] = {"lora": "lora", "locon": "lora", "lokr": "lokr"}
 """The ``type`` of each network; that of the name locon is another library's, which convolutions in a lora are not."""
 REASONS: Mapping[str, str] = {"dora": "it saves DoRA in a form that ComfyUI does not read"}
+# A process's sections and their keys; deeper tables are free-form, such as optimizer_params.
+OPTIONS = OptionSource(
+    ("toolkit/config_modules.py", "jobs/process/BaseSDTrainProcess.py"),
+    r"""(?:kwargs\.get|get_conf)\(\s*['"](\w+)['"]""",
+    depth=2,
+)
 OPTIMIZERS: Mapping[str, str] = {
     "AdamW8bit": "adamw8bit",
     "AdamW": "adamw",

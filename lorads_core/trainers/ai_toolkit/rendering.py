@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...captions.profiles import profile
 from ...networks import network
 from .. import checks
+from ..extra import merged
 from . import counting
 from .names import NETWORKS, OPTIMIZERS, PRECISIONS, has_convolutions, in_8_bits, kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
     from ...model import TrainingConfig
     from .. import Schedule, Subset
@@ -26,11 +27,16 @@ _SAMPLE_STEPS = 28
 
 def files(config: TrainingConfig, subsets: Sequence[Subset], folder: Path, output: Path, name: str) -> dict[str, str]:
     """Return the config file of a settled config by name: a job of one process, in JSON."""
-    process = dict(_process(config, subsets, folder, output))
+    process = merged(dict(_process(config, subsets, folder, output)), config.extra)
     job = {"job": "extension", "config": {"name": name, "process": [process]}, "meta": {"name": "[name]"}}
     text = json.dumps(job, ensure_ascii=False, indent=2) + "\n"
     # It would put variables of its environment in the place of ${…}, before it reads the JSON.
     return {CONFIG_FILE: text.replace("${", "\\u0024{")}
+
+
+def options(config: TrainingConfig, subsets: Sequence[Subset]) -> dict[str, object]:
+    """Return what the job's process holds besides extra options."""
+    return dict(_process(config, subsets, Path(), Path()))
 
 
 def _process(config: TrainingConfig, subsets: Sequence[Subset], folder: Path, output: Path) -> Keys:

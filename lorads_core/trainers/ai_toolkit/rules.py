@@ -10,7 +10,7 @@ from ...model import Problem
 from ...networks import network
 from .. import checks
 from .counting import placements
-from .names import FAMILIES, LABEL, NETWORKS, OPTIMIZERS, PRECISIONS, REASONS, SCHEDULERS, in_8_bits, kind
+from .names import FAMILIES, LABEL, NETWORKS, OPTIMIZERS, OPTIONS, PRECISIONS, REASONS, SCHEDULERS, in_8_bits, kind
 from .rendering import trains_text
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .. import Subset
 
 
-__all__ = ["FAMILIES", "NETWORKS", "REASONS"]
+__all__ = ["FAMILIES", "NETWORKS", "OPTIONS", "REASONS"]
 
 
 def missing(config: TrainingConfig, home: Path | None) -> Iterator[str]:

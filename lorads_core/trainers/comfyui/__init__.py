@@ -10,6 +10,7 @@ import json
 from typing import TYPE_CHECKING
 
 from .. import Schedule, Subset, Tick, Trainer, checks
+from ..extra import merged
 from . import rules
 from .rules import LABEL
 
@@ -34,7 +35,7 @@ class ComfyTrainer:
 
     def problems(self, config: TrainingConfig, subsets: Sequence[Subset], home: Path | None = None) -> list[Problem]:
         """Return what the node cannot do, or does otherwise."""
-        return checks.problems(rules, config, subsets, home)
+        return checks.problems(rules, self._node, config, subsets, home)
 
     def schedule(self, config: TrainingConfig, subsets: Sequence[Subset]) -> Schedule:
         """Return its steps: as many as show every picture once an epoch on average."""
@@ -54,28 +55,32 @@ class ComfyTrainer:
         home: Path | None = None,  # noqa: ARG002 - it is ComfyUI's own
     ) -> dict[str, str]:
         """Return the values of the node's widgets, and where the dataset lies, as JSON for people and programs."""
-        planned = self.schedule(config, subsets)
         values = {
             "folder": str(folder),
             "output": str(output),
             "prefix": f"loras/{name}",
             "models": [file for file in (config.checkpoint, *config.model_files.values()) if file],
-            "TrainLoraNode": {
-                "batch_size": config.batch_size,
-                "grad_accumulation_steps": config.gradient_accumulation_steps,
-                "steps": planned.total_steps,
-                "learning_rate": config.learning_rate,
-                "rank": rules.rank(config),
-                "optimizer": rules.OPTIMIZERS.get(config.optimizer, config.optimizer),
-                "seed": config.seed,
-                "lora_dtype": "fp32",
-                "training_dtype": rules.PRECISIONS.get(config.mixed_precision, "bf16"),
-                "algorithm": rules.NETWORKS[config.network],
-                "gradient_checkpointing": config.gradient_checkpointing,
-                "bucket_mode": len(planned.buckets) > 1,
-            },
+            "TrainLoraNode": merged(self._node(config, subsets), config.extra),
         }
         return {FILE: json.dumps(values, ensure_ascii=False, indent=2) + "\n"}
+
+    def _node(self, config: TrainingConfig, subsets: Sequence[Subset]) -> dict[str, object]:
+        """Return the values of the node's widgets besides extra options."""
+        planned = self.schedule(config, subsets)
+        return {
+            "batch_size": config.batch_size,
+            "grad_accumulation_steps": config.gradient_accumulation_steps,
+            "steps": planned.total_steps,
+            "learning_rate": config.learning_rate,
+            "rank": rules.rank(config),
+            "optimizer": rules.OPTIMIZERS.get(config.optimizer, config.optimizer),
+            "seed": config.seed,
+            "lora_dtype": "fp32",
+            "training_dtype": rules.PRECISIONS.get(config.mixed_precision, "bf16"),
+            "algorithm": rules.NETWORKS[config.network],
+            "gradient_checkpointing": config.gradient_checkpointing,
+            "bucket_mode": len(planned.buckets) > 1,
+        }
 
     def command(self, config: TrainingConfig, folder: Path, accelerate: Sequence[str] = ()) -> list[str]:  # noqa: ARG002
         """Return nothing: it trains in ComfyUI's graph.

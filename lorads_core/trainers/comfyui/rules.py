@@ -10,6 +10,7 @@ from ...buckets import BucketRule, Placement, Size, assign_bucket
 from ...model import Problem
 from ...networks import network
 from .. import Schedule, Subset, checks
+from ..extra import OptionSource
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -34,6 +35,10 @@ NETWORKS: Mapping[str, str] = {"lora": "LoRA", "locon": "LoRA", "loha": "LoHa", 
 SAME: Mapping[str, str] = {"locon": "lora"}
 """Its LoRA changes convolutions too, so that LoCon is no other network."""
 REASONS: Mapping[str, str] = {"dora": "the node has no such algorithm"}
+# The node's widgets that LoRADS does not write (``comfy_extras/nodes_train.py``).
+OPTIONS = OptionSource(
+    names=frozenset(("loss_function", "quantized_backward", "checkpoint_depth", "offloading", "bypass_mode"))
+)
 USUAL_FACTOR = 8
 """The factor of LoKr where none is set, as the widget takes no -1; it divides the channels of all these families."""
 OPTIMIZERS: Mapping[str, str] = {"AdamW": "AdamW", "AdamW8bit": "AdamW"}

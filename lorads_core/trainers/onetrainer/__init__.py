@@ -33,7 +33,7 @@ class OneTrainer:
 
     def problems(self, config: TrainingConfig, subsets: Sequence[Subset], home: Path | None = None) -> list[Problem]:
         """Return what OneTrainer would stop at, ignore or do badly."""
-        return checks.problems(rules, config, subsets, home)
+        return checks.problems(rules, rendering.options, config, subsets, home)
 
     def schedule(self, config: TrainingConfig, subsets: Sequence[Subset]) -> Schedule:
         """Return buckets and steps; what fills no batch is dropped."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ...base_models import base_model
 from ...networks import network
+from ..extra import OptionSource
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -64,6 +65,8 @@ FAMILIES: Mapping[str, Kind] = {
 NETWORKS: Mapping[str, str] = {"lora": "LORA", "locon": "LORA", "loha": "LOHA", "lokr": "LOKR", "dora": "LORA"}
 """The ``peft_type`` of each network; LoCon has more layers, DoRA is ``lora_decompose``."""
 REASONS: Mapping[str, str] = {}
+# TrainConfig.default_values and those of the tables in it.
+OPTIONS = OptionSource(("modules/util/config/*.py",), r'data\.append\(\(\s*"(\w+)"', depth=9)
 LINEAR_ONLY = frozenset({"LOHA"})
 """Saved in four dimensions for convolutions, which ComfyUI's loader stops at; LoKr's are those of LyCORIS."""
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import zlib
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...base_models import base_model
 from ...captions.profiles import profile
 from ...networks import network
 from .. import checks
+from ..extra import merged
 from .names import (
     NETWORKS,
     OPTIMIZERS,
@@ -23,7 +25,6 @@ from .names import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
     from ...model import TrainingConfig
     from .. import Subset
@@ -51,7 +52,12 @@ def files(
     """Return the config file of a settled config, concepts and samples in it, by name; ``version`` is its format's."""
     keys = dict(_keys(config, output, name, version))
     keys["concepts"] = [_concept(config, subset, folder) for subset in subsets if subset.sizes]
-    return {CONFIG_FILE: json.dumps(keys, ensure_ascii=False, indent=2) + "\n"}
+    return {CONFIG_FILE: json.dumps(merged(keys, config.extra), ensure_ascii=False, indent=2) + "\n"}
+
+
+def options(config: TrainingConfig, _subsets: Sequence[Subset]) -> dict[str, object]:
+    """Return what the config holds besides concepts and extra options."""
+    return dict(_keys(config, Path(), "", NEWEST)) | {"concepts": None}
 
 
 def _keys(config: TrainingConfig, output: Path, name: str, version: int) -> Keys:

@@ -16,6 +16,7 @@ from .names import (
     LINEAR_ONLY,
     NETWORKS,
     OPTIMIZERS,
+    OPTIONS,
     PRECISIONS,
     REASONS,
     SCHEDULERS,
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from ...model import TrainingConfig
     from .. import Subset
 
-__all__ = ["FAMILIES", "NETWORKS", "REASONS"]
+__all__ = ["FAMILIES", "NETWORKS", "OPTIONS", "REASONS"]
 _VERSION = re.compile(r"config_version=(\d+)")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import tomli_w
@@ -10,6 +11,7 @@ import tomli_w
 from ...base_models import base_model
 from ...captions.profiles import profile
 from .. import checks
+from ..extra import merged
 from .counting import bucket_rule
 from .scripts import (
     LYCORIS,
@@ -25,7 +27,6 @@ from .scripts import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-    from pathlib import Path
 
     from ...model import TrainingConfig
     from .. import Subset
@@ -47,7 +48,7 @@ _ADAFACTOR = ("scale_parameter=False", "relative_step=False", "warmup_init=False
 def files(config: TrainingConfig, subsets: Sequence[Subset], folder: Path, output: Path, name: str) -> dict[str, str]:
     """Return the config files of a settled config by name; see `Trainer.files`."""
     texts = {
-        TRAINING_FILE: tomli_w.dumps(dict(_training_keys(config, folder, output, name))),
+        TRAINING_FILE: tomli_w.dumps(merged(dict(_training_keys(config, folder, output, name)), config.extra)),
         DATASET_FILE: _dataset(config, subsets, folder),
     }
     if config.sample_prompts:
@@ -55,6 +56,11 @@ def files(config: TrainingConfig, subsets: Sequence[Subset], folder: Path, outpu
     if uses_lycoris(config) and preset_of(config) == PRESET_FILE:
         texts[PRESET_FILE] = tomli_w.dumps(PRESET)
     return texts
+
+
+def options(config: TrainingConfig, _subsets: Sequence[Subset]) -> dict[str, object]:
+    """Return what ``training_config.toml`` holds besides extra options."""
+    return dict(_training_keys(config, Path(), Path(), ""))
 
 
 def _training_keys(config: TrainingConfig, folder: Path, output: Path, name: str) -> Keys:

@@ -9,6 +9,7 @@ from ...buckets import assign_bucket
 from ...model import Problem
 from ...networks import network
 from .. import checks
+from ..extra import OptionSource
 from .counting import bucket_rule, regularization, regularization_repeats, training
 from .scripts import FAMILIES, NETWORKS, cache_obstacles, in_8_bits, script, uses_lycoris
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 LABEL = "sd-scripts"
 REASONS: Mapping[str, str] = {}
+# Every script and what they import.
+OPTIONS = OptionSource(("*.py", "library/*.py"), r'add_argument\(\s*"--([\w-]+)"')
 __all__ = ["FAMILIES", "NETWORKS"]
 # library/train_util.py get_scheduler_fix and get_optimizer: what they know by name.
 SCHEDULERS = ("constant", "constant_with_warmup", "linear", "cosine", "cosine_with_restarts", "polynomial")

@@ -44,7 +44,7 @@ class SimpleTuner:
 
     def problems(self, config: TrainingConfig, subsets: Sequence[Subset], home: Path | None = None) -> list[Problem]:
         """Return what SimpleTuner would stop at, ignore or do badly."""
-        return checks.problems(rules, config, subsets, home)
+        return checks.problems(rules, rendering.options, config, subsets, home)
 
     def schedule(self, config: TrainingConfig, subsets: Sequence[Subset]) -> Schedule:
         """Return buckets and steps; no picture is dropped."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ...base_models import base_model
 from ...networks import network
+from ..extra import OptionSource
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -46,6 +47,8 @@ FAMILIES: Mapping[str, Kind] = {
 NETWORKS: Mapping[str, str] = {"lora": "lora", "locon": "lora", "loha": "loha", "lokr": "lokr", "dora": "lora"}
 """LyCORIS' name of each network; LoCon has more layers, DoRA is ``dora_wd``."""
 REASONS: Mapping[str, str] = {}
+# The registry that its argument parser is made from.
+OPTIONS = OptionSource(("simpletuner/**/field_registry/**/*.py",), r'arg_name="--([\w-]+)"')
 STEP = 64
 """What bucket sides are multiples of: these families override any other (``check_user_config``)."""
 

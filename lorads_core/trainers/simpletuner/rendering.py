@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...captions.profiles import profile
 from .. import checks
+from ..extra import merged
 from . import counting
 from .names import OPTIMIZERS, SCHEDULERS, STEP, in_8_bits, kind, lycoris
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
     from ...model import TrainingConfig
     from .. import Subset
@@ -37,13 +38,18 @@ def files(
 ) -> dict[str, str]:
     """Return the config files of a settled config by name; ``metrics`` says whether it can write its progress."""
     texts: dict[str, object] = {
-        CONFIG_FILE: dict(_keys(config, subsets, folder, output, metrics=metrics)),
+        CONFIG_FILE: merged(dict(_keys(config, subsets, folder, output, metrics=metrics)), config.extra),
         DATASET_FILE: list(_backends(config, subsets, folder)),
         NETWORK_FILE: dict(lycoris(config)),
     }
     if config.sample_prompts:
         texts[PROMPTS_FILE] = {f"sample_{n}": prompt for n, prompt in enumerate(config.sample_prompts, 1)}
     return {name: json.dumps(value, ensure_ascii=False, indent=2) + "\n" for name, value in texts.items()}
+
+
+def options(config: TrainingConfig, subsets: Sequence[Subset]) -> dict[str, object]:
+    """Return what ``config.json`` holds besides extra options."""
+    return dict(_keys(config, subsets, Path(), Path(), metrics=True))
 
 
 def _keys(config: TrainingConfig, subsets: Sequence[Subset], folder: Path, output: Path, *, metrics: bool) -> Keys:

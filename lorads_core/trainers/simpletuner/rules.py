@@ -15,6 +15,7 @@ from .names import (
     LABEL,
     NETWORKS,
     OPTIMIZERS,
+    OPTIONS,
     PRECISIONS,
     REASONS,
     SCHEDULERS,
@@ -36,7 +37,7 @@ OLDEST = (4, 7)
 METRICS = (4, 8)
 """From this version on it writes its progress to a file."""
 
-__all__ = ["FAMILIES", "NETWORKS", "REASONS"]
+__all__ = ["FAMILIES", "NETWORKS", "OPTIONS", "REASONS"]
 _VERSION = re.compile(r"""^__version__ = ["'](\d+)\.(\d+)""", re.MULTILINE)
 _PLACES = ("simpletuner", "*/lib/python3*/site-packages/simpletuner", "*/Lib/site-packages/simpletuner")
 
