@@ -9,8 +9,8 @@ from typing import Literal, Union, get_args, get_origin, get_type_hints, is_type
 from lorads_core.panel import json_types
 
 FILE = Path(__file__).resolve().parents[1] / "web" / "panel" / "types.d.ts"
-HEAD = """// The JSON types of the panel's API, for the type checker only; rendered from lorads_core/panel/json_types.py by
-// `python -m tests.panel_types`, so change them there.
+HEAD = """// JSON types of the panel's API, for the type checker only; rendered by `python -m tests.panel_types` from
+// lorads_core/panel/json_types.py, so change them there.
 """
 WIDTH = 120  # biome.json
 PLAIN = {str: "string", int: "number", float: "number", bool: "boolean", type(None): "null"}

@@ -256,7 +256,7 @@ def fixes(
         wanted = [each.fix for each in found if each.fix and each.code == code]
         if not wanted:
             known = ", ".join(sorted({problem.code for problem in found})) or "none"
-            raise CaptionError(f"No selected caption has a fixable problem {code!r}; fixable problems of selected captions: {known}.")
+            raise CaptionError(f"No selected caption has a fixable problem {code!r}; problems to fix there: {known}.")
         done = edits.applied(done, edits.together(code, wanted))
     pairs = zip(dataset.images, done.images, strict=True)
     changes = tuple(Change(a.key, a.caption, b.caption) for a, b in pairs if a.caption != b.caption)

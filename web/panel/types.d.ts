@@ -1,5 +1,5 @@
-// The JSON types of the panel's API, for the type checker only; rendered from lorads_core/panel/json_types.py by
-// `python -m tests.panel_types`, so change them there.
+// JSON types of the panel's API, for the type checker only; rendered by `python -m tests.panel_types` from
+// lorads_core/panel/json_types.py, so change them there.
 
 export type Position = "prepend" | "append" | "none";
 
