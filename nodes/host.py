@@ -152,7 +152,7 @@ def picture_folder(folder: str) -> Path:
     )
 
 
-def kept_folder(folder: str) -> Path:
+def graph_images_folder(folder: str) -> Path:
     """Return the folder for a graph's own pictures, under ``lorads`` in ComfyUI's input folder; it need not be there.
 
     Raises:
@@ -164,7 +164,7 @@ def kept_folder(folder: str) -> Path:
     if place is None or place == under(root, ""):
         raise SettingsError(
             f"{folder!r:.80} is no folder for the images that are wired in: write a name, e.g. my_pictures. They are"
-            " kept under input/lorads."
+            " saved under input/lorads."
         )
     return place
 

@@ -19,7 +19,7 @@ BANNED = re.compile(
 SQL = re.compile(r"\b(SELECT|UPDATE|DELETE|INSERT|JOIN|WHERE|CASE WHEN)\b")
 
 # What still has such words. It may only get shorter.
-EXCEPTIONS = ("captions", "cli", "panel", "trainers", "workflow", "nodes")
+EXCEPTIONS = ()
 
 
 def parts():

@@ -2,7 +2,7 @@
 
 All is JSON in UTF-8 unless said, gzipped where it is large. An image's ``key`` is ``library:number``, never a path; a
 dataset's and a run's ``id`` is a UUID. ``revision`` is a text that is another one after every change of the dataset,
-by whomever; it has no order. Times are ISO 8601 with a zone.
+by any program; it has no order. Times are ISO 8601 with a zone.
 
 An error is ``{"error": {"code", "message"}}``: 400 a value is wrong (``code``: ``request``, ``settings``, ``caption``,
 ``library``, ``export``, ``trainer``), 403 not allowed (``host``, ``origin``, ``token``, ``forbidden``), 404 it is not

@@ -73,7 +73,7 @@ class Rules(Protocol):
     def needs(self, config: TrainingConfig, /) -> Iterator[str]: ...  # noqa: D102
 
     def notes(  # noqa: D102
-        self, config: TrainingConfig, subsets: Sequence[Subset], asked: TrainingConfig, /
+        self, config: TrainingConfig, subsets: Sequence[Subset], unsettled: TrainingConfig, /
     ) -> Iterator[Problem]: ...
 
     @property

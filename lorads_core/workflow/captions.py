@@ -153,7 +153,7 @@ def caption_materials(store: Store, settings: Settings, dataset: Dataset) -> lis
 def rebuilt_captions(
     store: Store, settings: Settings, dataset: Dataset, captions: CaptionSettings
 ) -> dict[ImageKey, Caption | None]:
-    """Return the captions that a dataset's images would have from a source, edits apart; nothing is kept."""
+    """Return the captions that a dataset's images would have from a source, without edits; nothing is saved."""
     materials = [dataclasses.replace(each, fixed=None) for each in caption_materials(store, settings, dataset)]
     captioned, _ = caption_dataset(dataset, materials, captions)
     return {image.key: image.caption for image in captioned.images}
@@ -246,7 +246,7 @@ def fixes(
     """Return the fixes of some kinds of problems as one edit, each done on what those before have left.
 
     Raises:
-        CaptionError: there is nothing to mend of one kind; the message names those that can be mended.
+        CaptionError: there is nothing to fix of one kind; the message names those that can be fixed.
     """
     done = dataset
     allowed = {image.key for image, _ in selection.captions(dataset)}
@@ -255,7 +255,7 @@ def fixes(
         mending = [each.fix for each in found if each.code == code and each.fix and each.image in allowed]
         if not mending:
             known = ", ".join(sorted({problem.code for problem in found})) or "none"
-            raise CaptionError(f"There is nothing to mend for {code!r}; what can be mended now: {known}.")
+            raise CaptionError(f"There is nothing to fix for {code!r}; what can be fixed now: {known}.")
         done = edits.applied(done, edits.together(code, mending))
     pairs = zip(dataset.images, done.images, strict=True)
     changes = tuple(Change(a.key, a.caption, b.caption) for a, b in pairs if a.caption != b.caption)
@@ -303,7 +303,7 @@ def _bound(captions: CaptionSettings, decided: Mapping[str, Mapping[str, Decisio
 
 def _lint_rules(captions: CaptionSettings, decided: Mapping[str, Mapping[str, Decision]]) -> LintRules:
     kept = {name: frozenset(tag for tag, each in tags.items() if each == "keep") for name, tags in decided.items()}
-    return LintRules(captions.profile, captions.rules.vocabulary, kept=kept)
+    return LintRules(captions.profile, captions.rules.vocabulary, flexible=kept)
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,12 +326,12 @@ class Combination:
 def combine(
     store: Store, datasets_: Sequence[Dataset], name: str, repeats: int, *, balanced: bool = True
 ) -> Combination:
-    """Teach what several captioned datasets teach in one, and keep it as a draft; see `concepts.combine`.
+    """Teach what several captioned datasets teach in one, and save it as a draft; see `concepts.combine`.
 
     ``repeats`` are those of the concept with the most images where it is ``balanced``, else of all.
 
     Raises:
-        CaptionError: they cannot be told apart.
+        CaptionError: they cannot be distinguished.
         SettingsError: the name is empty, or one of the datasets has it.
     """
     if not name.strip() or name in {each.name for each in datasets_}:

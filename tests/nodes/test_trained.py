@@ -203,7 +203,7 @@ def test_labels_that_do_not_fit_are_said(pack):
 def test_several_pictures_of_a_label_are_counted(pack):
     batch = [image(pack, 0, count=2)]
     said = pack.nodes["LoradsLoraTestGrid"].execute(images=batch, labels=["a"], title=["x"]).args[1]
-    assert said.splitlines() == ["a, 1", "a, 2", "Not kept: no run is wired."]
+    assert said.splitlines() == ["a, 1", "a, 2", "Not saved: no run is connected."]
 
 
 def test_a_dataset_as_images_for_comfyuis_own_trainer(pack):

@@ -55,7 +55,7 @@ def _followed(store: Store, run: Run, plot: Path | None, screen: Screen) -> Run:
         try:
             run = training.wait(store, run, look)
         except KeyboardInterrupt:
-            screen.step("Stop", "asked the trainer to end")
+            screen.step("Stop", "requested; the trainer is ending")
             run = training.stop(store, run)
     screen.step("Plot", str(_draw(run, plot)))
     return run
