@@ -52,8 +52,8 @@ class LoraVariants(io.ComfyNode):
                     "loras",
                     default="",
                     placeholder="landmarks_00001_.safetensors",
-                    tooltip="Files among ComfyUI's LoRAs, separated by commas, as loaders list them, such as Save LoRA's:"
-                    " instead of a run, or to compare a run with.",
+                    tooltip="Files among ComfyUI's LoRAs, separated by commas, as loaders list them, such as Save"
+                    " LoRA's: instead of a run, or to compare a run with.",
                     advanced=True,
                 ),
                 RunSocket.Input("run", optional=True, tooltip="From Launch Trainer."),

@@ -383,7 +383,7 @@ def test_pipes_sockets_and_devices_do_not_hang(tmp_path):
     with socket.socket(socket.AF_UNIX) as bound:
         bound.bind(str(tmp_path / "socket.png"))
         for path in (tmp_path / "pipe.png", tmp_path / "socket.png", "/dev/zero"):
-            with pytest.raises(ImageError, match="no regular file"):
+            with pytest.raises(ImageError, match="not a regular file"):
                 read_facts(path)
 
 

@@ -105,7 +105,7 @@ def test_root_copies_programs_that_the_server_could_not_reach(folder, pid_of, st
     assert not list(folder.glob(".embedded-postgres-*"))
     os.chown(copy, 12345, 12345)
     process = start_client(folder / "store", places=[site], stderr=subprocess.PIPE)
-    assert "belongs to somebody else" in process.communicate(timeout=60)[1]
+    assert "belongs to another user" in process.communicate(timeout=60)[1]
 
 
 @as_root
