@@ -17,8 +17,8 @@ from ..captions.trigger import checked
 from ..captions.vocabulary import SHIPPED, Vocabulary
 from ..errors import SettingsError
 from ..images.encode import FORMATS, ImagePolicy
+from ..images.formats import SUFFIXES
 from ..library.sidecars import SidecarRule
-from ..library.walk import SUFFIXES
 from ..model import Position, Trigger
 from ..tags import parse_tag_list
 from ..vision.similarity.band import BandRequest
