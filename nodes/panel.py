@@ -26,7 +26,7 @@ def mount() -> None:
 
     server = getattr(PromptServer, "instance", None)
     if server is not None:
-        for method, path, name in TABLE:
+        for method, path, name, _ in TABLE:
             server.routes.route(method, path)(_answering(name))
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import psycopg
 
     from ..model import ImageKey
+    from . import json_types
     from .params import Body
     from .state import PanelState
     from .view import View
@@ -99,7 +100,7 @@ def _requested_change(change: Body) -> tuple[ImageKey, tuple[str | None, Caption
 def _check_unchanged(
     wanted: Mapping[ImageKey, tuple[str | None, Caption | None]], now: Mapping[ImageKey, Caption | None]
 ) -> None:
-    conflicts = [
+    conflicts: list[json_types.Conflict] = [
         {"key": format_key(key), "theirs": theirs.text if theirs else None, "source": theirs.source if theirs else ""}
         for key, (before, _) in wanted.items()
         if (theirs.text if (theirs := now[key]) else None) != before
@@ -154,7 +155,7 @@ def _publish(state: PanelState, view: View, now: Callable[[], View], writing: _T
     """Store the view after a write, and notify the open pages."""
     dataset = view.dataset.id
     shown = state.remember(now()) if writing.is_known else state.view(dataset)
-    state.events.publish(dataset, {"kind": "edited", "revision": writing.revision})
+    state.events.publish(dataset, {"kind": "edited", "revision": writing.revision, "config": None})
     return shown
 
 

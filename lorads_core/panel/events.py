@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,7 @@ from .responses import RefusedError, dumps
 if TYPE_CHECKING:
     from uuid import UUID
 
-Event = Mapping[str, object]
+    from .json_types import PanelEvent
 
 MAX_SUBSCRIBERS = 64
 _MAX_WAITING = 256  # events; a page that is further behind reloads
@@ -25,9 +24,9 @@ class Subscriber:
 
     dataset: UUID
     loop: asyncio.AbstractEventLoop
-    queue: asyncio.Queue[Event | None] = field(default_factory=lambda: asyncio.Queue(_MAX_WAITING))
+    queue: asyncio.Queue[PanelEvent | None] = field(default_factory=lambda: asyncio.Queue(_MAX_WAITING))
 
-    def put(self, event: Event | None) -> None:
+    def put(self, event: PanelEvent | None) -> None:
         """Add an event, in the event loop's thread; a full queue drops the oldest."""
         if self.queue.full():
             self.queue.get_nowait()
@@ -64,7 +63,7 @@ class Events:
         with self._lock:
             self._listeners.discard(listener)
 
-    def publish(self, dataset: UUID | None, event: Event) -> None:
+    def publish(self, dataset: UUID | None, event: PanelEvent) -> None:
         """Send an event to the subscribers of a dataset, from any thread; None: to all of them."""
         with self._lock:
             wanted = [each for each in self._listeners if dataset in {None, each.dataset}]
@@ -79,13 +78,13 @@ class Events:
             _put(listener, None)
 
 
-def _put(listener: Subscriber, event: Event | None) -> None:
+def _put(listener: Subscriber, event: PanelEvent | None) -> None:
     try:
         listener.loop.call_soon_threadsafe(listener.put, event)
     except RuntimeError:  # its loop has ended
         return
 
 
-def as_line(event: Event) -> bytes:
+def as_line(event: PanelEvent) -> bytes:
     """Return an event as it goes over the wire."""
     return f"data: {dumps(event)}\n\n".encode()

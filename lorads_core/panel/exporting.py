@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..export.plan import ExportOptions
 from ..runs.read_export import speed_key
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from ..export.write import ExportResult
     from ..model import Progress, TrainingConfig
     from ..training_fields import TrainingField
+    from . import json_types
     from .jobs import Job
     from .params import Body
     from .state import PanelState
@@ -39,7 +40,7 @@ _DEFAULT_IMAGES = "original"
 _NOT_IN_NAMES = frozenset("/\\\0")
 
 
-def summary(state: PanelState, dataset: UUID, query: Mapping[str, str]) -> dict[str, Any]:
+def summary(state: PanelState, dataset: UUID, query: Mapping[str, str]) -> json_types.Summary:
     """Return the summary of an export before it is written; the steps are null if the trainer refuses the config.
 
     Raises:
@@ -47,11 +48,11 @@ def summary(state: PanelState, dataset: UUID, query: Mapping[str, str]) -> dict[
     """
     view = state.view(dataset)
     name = _trainer(query.get("trainer", DEFAULT_TRAINER))
-    made = state.cached(view, f"summary {name}", lambda: _summary(state, view, name))
-    return made | {"seconds": _seconds(state, name, view.config, made["total_steps"])}
+    made: json_types.Summary = state.cached(view, f"summary {name}", lambda: _summary(state, view, name))
+    return {**made, "seconds": _seconds(state, name, view.config, made["total_steps"])}
 
 
-def _summary(state: PanelState, view: View, name: str) -> dict[str, Any]:
+def _summary(state: PanelState, view: View, name: str) -> json_types.Summary:
     plan = plan_for(state, view, name)
     dataset, schedule = plan.dataset, plan.schedule
     return {
@@ -63,12 +64,13 @@ def _summary(state: PanelState, view: View, name: str) -> dict[str, Any]:
         "upscaled": sum(each.placement is not None and each.placement.upscaled for each in plan.images),
         "steps_per_epoch": schedule.steps_per_epoch if schedule else None,
         "total_steps": schedule.total_steps if schedule else None,
+        "seconds": None,  # runs end while a summary is cached
         "problems": as_problems(plan.problems),
         "checkpoints": list(trainer(name).checkpoints(view.config, schedule, _folder(view))) if schedule else [],
     }
 
 
-def _buckets(plan: ExportPlan) -> list[dict[str, int]]:
+def _buckets(plan: ExportPlan) -> list[json_types.BucketCount]:
     found = plan.schedule.buckets if plan.schedule else ()
     return [{"width": width, "height": height, "count": count} for (width, height), count in found]
 

@@ -8,7 +8,7 @@ import queue
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
 from ..errors import LoradsError
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..model import Progress
+    from . import json_types
     from .events import Events
-
-JobState = Literal["waiting", "running", "done", "failed"]
+    from .json_types import JobResult, JobState
 
 _MAX_JOBS = 100
 _MAX_WAITING = 20
@@ -36,7 +36,7 @@ class Outcome:
     """The result of a job: a message, and a value for the page."""
 
     message: str
-    result: object = None
+    result: JobResult = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +50,23 @@ class Job:
     done: int = 0
     total: int = 0
     message: str = ""
-    result: object = None
+    result: JobResult = None
 
     @property
-    def values(self) -> dict[str, Any]:
-        """The values that the page receives."""
-        names = ("state", "step", "done", "total", "message", "result")
-        return {name: getattr(self, name) for name in names}
+    def status(self) -> json_types.JobStatus:
+        """How far it has come, as JSON values."""
+        return {
+            "state": self.state,
+            "step": self.step,
+            "done": self.done,
+            "total": self.total,
+            "message": self.message,
+        }
+
+    @property
+    def values(self) -> json_types.Job:
+        """The job as JSON values."""
+        return {**self.status, "result": self.result}
 
 
 class Jobs:
@@ -139,5 +149,4 @@ class Jobs:
             if before is None:
                 return
             job = self._jobs[job_id] = dataclasses.replace(before, **now)
-        status = {name: value for name, value in job.values.items() if name != "result"}
-        self._events.publish(job.dataset, {"kind": "job", "job": str(job_id), **status})
+        self._events.publish(job.dataset, {"kind": "job", "job": str(job_id), **job.status})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..base_models import base_models
 from ..captions.analysis import analyse
@@ -22,6 +22,7 @@ from ..tags import canonical
 from ..trainers import trainers
 from ..workflow.captions import caption_materials, lint_dataset, rebuilt_captions
 from ..workflow.parse import caption_settings
+from .operations import OPERATIONS
 from .params import format_key
 from .planning import DEFAULT_TRAINER, accepted_images, image_buckets
 from .responses import RefusedError, dumps, not_found
@@ -34,13 +35,14 @@ if TYPE_CHECKING:
     from ..model import ImageKey, Problem
     from ..runs.profile import Profile
     from ..store.datasets import DatasetSummary
+    from . import json_types
     from .state import PanelState
     from .view import Row, View
 
 MAX_ROWS = 5000
 
 
-def session(state: PanelState, version: str) -> dict[str, Any]:
+def session(state: PanelState, version: str) -> json_types.Session:
     """Return the session: token, permissions and the choices of the page; no store access."""
     settings, panel = state.settings, state.settings.panel
     return {
@@ -61,6 +63,7 @@ def session(state: PanelState, version: str) -> dict[str, Any]:
         ],
         "sources": [{"name": name, "label": each.label} for name, each in sources().items() if name not in BY_HAND],
         "libraries": [each.name for each in settings.libraries],
+        "operations": [each.values for each in OPERATIONS.values()],
     }
 
 
@@ -81,7 +84,7 @@ def launchable(state: PanelState) -> list[Profile]:
     return found
 
 
-def dataset_list(state: PanelState) -> list[dict[str, Any]]:
+def dataset_list(state: PanelState) -> list[json_types.DatasetSummary]:
     """Return the datasets, the latest change first."""
     return [
         {
@@ -110,7 +113,7 @@ def look_ahead(state: PanelState) -> None:
             state.view(newest.id)
 
 
-def facts(state: PanelState, dataset: UUID) -> dict[str, Any]:
+def facts(state: PanelState, dataset: UUID) -> json_types.DatasetFacts:
     """Return the facts of a dataset."""
     view = state.view(dataset)
     with state.store.connection() as connection:
@@ -137,7 +140,7 @@ def row_of(view: View, key: ImageKey) -> Row:
     return view.rows[key]
 
 
-def row(state: PanelState, dataset: UUID, key: ImageKey) -> dict[str, Any]:
+def row(state: PanelState, dataset: UUID, key: ImageKey) -> json_types.RowDetails:
     """Return the details of one image."""
     view = state.view(dataset)
     found = row_of(view, key)
@@ -164,7 +167,7 @@ def row(state: PanelState, dataset: UUID, key: ImageKey) -> dict[str, Any]:
     }
 
 
-def _bucket(state: PanelState, view: View, key: ImageKey) -> dict[str, int] | None:
+def _bucket(state: PanelState, view: View, key: ImageKey) -> json_types.Size | None:
     """Return the bucket that an image is trained in; None for one that is not, or where the config is refused."""
     width, height = image_buckets(state, view).get(key, (0, 0))
     return {"width": width, "height": height} if width else None
@@ -182,10 +185,10 @@ def _single_image_dataset(view: View, found: Row) -> Dataset:
     return Dataset(dataset.id, dataset.name, dataset.library, training, others, dataset.trigger, dataset.concepts)
 
 
-def _offered(state: PanelState, view: View, alone: Dataset, key: ImageKey) -> list[dict[str, str]]:
+def _offered(state: PanelState, view: View, alone: Dataset, key: ImageKey) -> list[json_types.OfferedCaption]:
     """Return the caption that each source offers for an image; sources without one are left out."""
     trigger = view.dataset.trigger
-    offered: list[dict[str, str]] = []
+    offered: list[json_types.OfferedCaption] = []
     for name in sources():
         if name in BY_HAND:
             continue
@@ -196,7 +199,7 @@ def _offered(state: PanelState, view: View, alone: Dataset, key: ImageKey) -> li
     return offered
 
 
-def problems(state: PanelState, dataset: UUID) -> list[dict[str, Any]]:
+def problems(state: PanelState, dataset: UUID) -> list[json_types.Problem]:
     """Return the caption problems of a dataset, without those of rejected images."""
     view = state.view(dataset)
     return state.cached(view, "problems", lambda: as_problems(caption_problems(state, view)))
@@ -207,7 +210,7 @@ def caption_problems(state: PanelState, view: View) -> Iterable[Problem]:
     return lint_dataset(state.store, accepted_images(view), view.captions, view.config)
 
 
-def as_problems(found: Iterable[Problem]) -> list[dict[str, Any]]:
+def as_problems(found: Iterable[Problem]) -> list[json_types.Problem]:
     """Return problems as JSON values."""
     return [
         {
@@ -221,7 +224,7 @@ def as_problems(found: Iterable[Problem]) -> list[dict[str, Any]]:
     ]
 
 
-def _fix(problem: Problem) -> dict[str, str] | None:
+def _fix(problem: Problem) -> json_types.Fix | None:
     """Return the fix of a problem in one caption."""
     changes = problem.fix.changes if problem.fix else ()
     if problem.fix is None or len(changes) != 1 or changes[0].after is None:
@@ -229,20 +232,20 @@ def _fix(problem: Problem) -> dict[str, str] | None:
     return {"label": problem.fix.label, "text": changes[0].after.text}
 
 
-def tag_counts(state: PanelState, dataset: UUID) -> list[dict[str, Any]]:
+def tag_counts(state: PanelState, dataset: UUID) -> list[json_types.TagCount]:
     """Return the tag counts of a dataset, most frequent first."""
     view = state.view(dataset)
     return state.cached(view, "tags", lambda: _tag_counts(view))
 
 
-def _tag_counts(view: View) -> list[dict[str, Any]]:
+def _tag_counts(view: View) -> list[json_types.TagCount]:
     found = sorted(
         analyse(accepted_images(view)).tags, key=lambda each: (-each.training - each.regularization, each.tag)
     )
     return [{"tag": each.tag, "training": each.training, "regularization": each.regularization} for each in found]
 
 
-def completions(state: PanelState, begins: str, limit: int) -> list[dict[str, Any]]:
+def completions(state: PanelState, begins: str, limit: int) -> list[json_types.Completion]:
     """Return completions: tags of the open datasets and aliases with a prefix, most frequent first."""
     beginning = canonical(begins)
     if not beginning:

@@ -54,7 +54,7 @@ class Panel:
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes of the API."""
-        return [web.route(method, path, self.handler(name)) for method, path, name in TABLE]
+        return [web.route(method, path, self.handler(name)) for method, path, name, _ in TABLE]
 
     def finish(self) -> None:
         """Wait until no thread uses the store, after the state was closed."""
@@ -63,7 +63,7 @@ class Panel:
 
     def handler(self, name: str) -> Handler:
         """Return the handler of a route by its name, with the request checks in front."""
-        method = next(method for method, _, known in TABLE if known == name)
+        method = next(route.method for route in TABLE if route.name == name)
         return self._guarded(getattr(self, f"_{name}"), writing=method == "POST")
 
     def page(self) -> list[web.RouteDef]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from ..model import Progress, Run
+    from . import json_types
     from .jobs import Job
     from .state import PanelState
 
@@ -22,12 +23,12 @@ _LOG_LINES = 200
 _MAX_POINTS = 1000
 
 
-def run_list(state: PanelState, dataset: UUID | None) -> list[dict[str, Any]]:
+def run_list(state: PanelState, dataset: UUID | None) -> list[json_types.Run]:
     """Return the latest runs, newest first."""
     return [run_json(each) for each in training.runs(state.store, dataset)]
 
 
-def run_json(run: Run) -> dict[str, Any]:
+def run_json(run: Run) -> json_types.Run:
     """Return a run as JSON values."""
     return {
         "id": str(run.id),
@@ -49,13 +50,13 @@ def run_json(run: Run) -> dict[str, Any]:
     }
 
 
-def run(state: PanelState, run_id: UUID) -> dict[str, Any]:
+def run(state: PanelState, run_id: UUID) -> json_types.RunDetails:
     """Return a run with its loss history, log, samples and LoRA files."""
     found = _run(state, run_id)
     points = training.history(found.folder)
     return {
         **run_json(found),
-        "history": [[each.step, each.loss, each.learning_rate] for each in _downsample(points)],
+        "history": [(each.step, each.loss, each.learning_rate) for each in _downsample(points)],
         "log": "\n".join(training.log_tail(found, _LOG_LINES)),
         "samples": [file.name for file in training.samples(found)],
         "loras": list(found.loras),

@@ -21,10 +21,11 @@ if TYPE_CHECKING:
 
     from ..captions.caption import CaptionSettings
     from ..captions.lint import Looked
-    from ..model import Caption, Dataset, DatasetImage, ImageKey, Problem
+    from ..model import Caption, Dataset, DatasetImage, ImageKey, Problem, Trigger
     from ..settings import Settings
     from ..store.connect import Store
     from ..store.datasets import DatasetState
+    from . import json_types
 
 
 BUCKETS = "buckets"
@@ -38,7 +39,7 @@ class Row:
     image: DatasetImage
     is_training: bool
     rejected: bool
-    values: dict[str, Any]
+    values: json_types.Row
     text: str
 
 
@@ -127,7 +128,7 @@ def with_rejection(view: View, revision: str, keys: Iterable[ImageKey], *, rejec
     now = view.rejected | wanted if rejected else view.rejected - wanted
     rows = dict(view.rows)
     for key in wanted & rows.keys():
-        rows[key] = _row(rows[key].image, rows[key].values | {"rejected": rejected}, rows[key].is_training)
+        rows[key] = _row(rows[key].image, {**rows[key].values, "rejected": rejected}, rows[key].is_training)
     return dataclasses.replace(view, revision=revision, rejected=now, rows=rows, cache={})
 
 
@@ -165,11 +166,11 @@ class _Rows:
         rows: dict[ImageKey, Row] = {}
         for index, each in enumerate(looked_at(dataset, self._rules)):
             key, is_training = each.image.key, index < len(dataset.training)
-            values = self._values(each, is_training=is_training) | {"rejected": key in rejected}
+            values = self._values(each, is_training=is_training, rejected=key in rejected)
             rows[key] = _row(each.image, values, is_training)
         return rows
 
-    def _values(self, looked: Looked, *, is_training: bool) -> dict[str, Any]:
+    def _values(self, looked: Looked, *, is_training: bool, rejected: bool) -> json_types.Row:
         image, record, caption = looked.image, looked.image.record, looked.image.caption
         return {
             "key": format_key(image.key),
@@ -186,12 +187,13 @@ class _Rows:
             "edited": bool(caption and caption.edited),
             "fixed": bool(caption and caption.fixed),
             "tokens": looked.tokens,
+            "rejected": rejected,
             "problems": [{"code": each.code, "severity": each.severity} for each in looked.problems],
         }
 
 
-def _row(image: DatasetImage, values: dict[str, Any], is_training: bool) -> Row:  # noqa: FBT001 - ours alone
-    return Row(image, is_training, bool(values["rejected"]), values, dumps(values))
+def _row(image: DatasetImage, values: json_types.Row, is_training: bool) -> Row:  # noqa: FBT001 - ours alone
+    return Row(image, is_training, values["rejected"], values, dumps(values))
 
 
 def file_name(path: str) -> str:
@@ -199,15 +201,17 @@ def file_name(path: str) -> str:
     return os.path.basename(path.replace("\\", "/"))  # noqa: PTH119 - three times as fast as a Path
 
 
-def dataset_facts(view: View, steps: tuple[str | None, str | None]) -> dict[str, Any]:
+def dataset_facts(view: View, steps: tuple[str | None, str | None]) -> json_types.DatasetFacts:
     """Return a dataset as JSON values; ``steps`` are the labels of the edits that can be undone and redone."""
     dataset = view.dataset
     return {
         "id": str(dataset.id),
         "name": dataset.name,
         "library": dataset.library,
-        "trigger": dataclasses.asdict(dataset.trigger),
-        "concepts": [dataclasses.asdict(concept) for concept in dataset.concepts],
+        "trigger": _trigger(dataset.trigger),
+        "concepts": [
+            {"name": each.name, "trigger": _trigger(each.trigger), "repeats": each.repeats} for each in dataset.concepts
+        ],
         "base_model": view.config.base_model,
         "training": len(dataset.training),
         "regularization": len(dataset.regularization),
@@ -218,3 +222,7 @@ def dataset_facts(view: View, steps: tuple[str | None, str | None]) -> dict[str,
         "can_redo": steps[1],
         "problems": [f"{file_name(each.subject)}: {each.message}" for each in view.problems],
     }
+
+
+def _trigger(trigger: Trigger) -> json_types.Trigger:
+    return {"word": trigger.word, "position": trigger.position}

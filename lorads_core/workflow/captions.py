@@ -246,17 +246,18 @@ def fixes(
     """Return the fixes of some kinds of problems as one edit, each done on what those before have left.
 
     Raises:
-        CaptionError: there is nothing to fix of one kind; the message names those that can be fixed.
+        CaptionError: no selected caption has a fixable problem of one kind; the message names the kinds that some have.
     """
     done = dataset
     allowed = {image.key for image, _ in selection.captions(dataset)}
     for code in codes:
-        found = [problem for problem in lint_dataset(store, done, captions, config) if problem.fix]
-        mending = [each.fix for each in found if each.code == code and each.fix and each.image in allowed]
-        if not mending:
+        problems = lint_dataset(store, done, captions, config)
+        found = [each for each in problems if each.fix and each.image in allowed]
+        wanted = [each.fix for each in found if each.fix and each.code == code]
+        if not wanted:
             known = ", ".join(sorted({problem.code for problem in found})) or "none"
-            raise CaptionError(f"There is nothing to fix for {code!r}; what can be fixed now: {known}.")
-        done = edits.applied(done, edits.together(code, mending))
+            raise CaptionError(f"No selected caption has a fixable problem {code!r}; problems to fix there: {known}.")
+        done = edits.applied(done, edits.together(code, wanted))
     pairs = zip(dataset.images, done.images, strict=True)
     changes = tuple(Change(a.key, a.caption, b.caption) for a, b in pairs if a.caption != b.caption)
     return Edit(f"Fix {', '.join(codes)}", changes)

@@ -2,6 +2,8 @@
 
 import re
 
+from lorads_core.panel.operations import OPERATIONS
+
 from .test_panel_captions import until
 
 
@@ -85,20 +87,46 @@ def test_a_bulk_edit_leaves_what_a_person_wrote_unless_told(panel):
     panel.edit(0, "oldlandmark, hat, by hand")
     panel.says("saved")
     panel.page.get_by_role("button", name="Bulk edit").click()
-    panel.page.get_by_label("What").select_option("remove_tags")
-    panel.page.get_by_label("Where").select_option("all")
+    panel.page.get_by_label("Operation").select_option("remove_tags")
+    panel.page.get_by_label("Apply to").select_option("all")
     panel.page.get_by_label("Tags comma-separated").fill("hat")
     others = len(set(panel.world.having("hat")) - {0})
     panel.page.get_by_text(f"{others} captions change").wait_for()
-    panel.page.get_by_label("Leave captions alone that a person has edited").uncheck()
+    panel.page.get_by_label("Skip captions edited by hand").uncheck()
     panel.page.get_by_text(f"{others + 1} captions change").wait_for()
+
+
+def test_the_dialog_offers_each_operation_of_the_table_with_its_fields(panel):
+    panel.edit(0, "hat")  # a problem to fix: the trigger is missing
+    panel.says("saved")
+    panel.page.get_by_role("button", name="Bulk edit").click()
+    dialog = panel.page.get_by_role("dialog")
+    offered = dialog.get_by_label("Operation").locator("option")
+    assert [each.get_attribute("value") for each in offered.all()] == list(OPERATIONS)
+    dialog.get_by_label("Skip captions edited by hand").uncheck()
+    for operation in reversed(OPERATIONS.values()):  # another one than at first
+        with panel.page.expect_response(re.compile("/bulk$")) as preview:
+            dialog.get_by_label("Operation").select_option(label=operation.label)
+            for place, field in enumerate(operation.fields, 2):  # after operation and images
+                fill(dialog.locator(".fields > label").nth(place), field)
+        assert preview.value.ok, f"{operation.name}: {preview.value.text()}"
+        assert dialog.locator(".fields > label").count() == len(operation.fields) + 3
+
+
+def fill(label, field):
+    """Check that a field is shown, and fill it in if it is required."""
+    label.filter(has_text=re.compile(f"^{re.escape(field.label)}")).wait_for()
+    choices = [text for _, text in field.choices]
+    assert not choices or label.locator("option").all_inner_texts() == choices
+    if field.default is None and field.kind in {"tags", "tag", "text"}:
+        label.locator("input").fill("cap" if field.name == "new" else "hat")
 
 
 def test_a_tag_is_renamed_everywhere_from_the_table(panel):
     panel.page.get_by_role("button", name="Tags", exact=True).click()
     panel.page.get_by_label("More for hat").click()
     panel.page.get_by_role("button", name="Rename or merge").click()
-    panel.page.get_by_label(re.compile("^Becomes")).fill("cap")
+    panel.page.get_by_label(re.compile("^New name")).fill("cap")
     count = len(panel.world.having("hat"))
     panel.page.get_by_role("button", name=f"Change {count} captions").click()
     until(lambda: not panel.world.having("hat"))
@@ -166,10 +194,10 @@ def test_an_enlarged_image_shows_what_is_known_and_goes_on_by_arrows(panel):
 def test_captions_are_taken_from_a_source_with_trigger_and_position(panel):
     before = panel.world.texts()
     panel.page.get_by_role("button", name="Bulk edit").click()
-    panel.page.get_by_label(re.compile("^What")).select_option("apply_source")
+    panel.page.get_by_label(re.compile("^Operation")).select_option("apply_source")
     panel.page.get_by_label(re.compile("^Source")).select_option("sidecar")
     panel.page.get_by_label("Trigger", exact=True).fill("ohwx")
-    panel.page.get_by_label(re.compile("^Trigger stands")).select_option("append")
+    panel.page.get_by_label(re.compile("^Trigger position")).select_option("append")
     panel.page.get_by_role("button", name="Change 270 captions").click()
     until(lambda: panel.world.text(0) == before[0].removeprefix("oldlandmark, ") + ", ohwx")
     panel.page.get_by_role("button", name="Undo").first.click()
@@ -216,7 +244,7 @@ def test_the_tags_go_by_keys(panel):
     keyboard.press("F2")
     dialog = panel.page.get_by_role("dialog", name="Bulk edit")
     assert dialog.get_by_label("Tag", exact=True).input_value() == "hat"
-    assert dialog.get_by_label(re.compile("^Where")).input_value() == "all", (
+    assert dialog.get_by_label(re.compile("^Apply to")).input_value() == "all", (
         "a renamed tag is renamed in all of the dataset"
     )
     keyboard.press("Escape")
@@ -229,4 +257,4 @@ def test_a_tag_is_added_to_the_selection_in_front(panel):
     panel.page.get_by_label("More for hat").click()
     panel.page.get_by_role("button", name="Add to selection").click()
     panel.page.get_by_role("button", name=re.compile("^Change")).wait_for()
-    assert panel.page.get_by_label("Where").input_value() == "selected"
+    assert panel.page.get_by_label("Apply to").input_value() == "selected"

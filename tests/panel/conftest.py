@@ -23,6 +23,7 @@ from lorads_core.workflow import dataset as build
 from lorads_core.workflow.parse import caption_settings, sidecar_rule
 
 from .. import standin_trainer
+from .json_shape import check_answer
 
 SIDECARS = sidecar_rule([".txt=wd", ".caption=joycaption"])
 
@@ -57,7 +58,9 @@ class Served:
         """Return what a route of the API answers, as JSON."""
         found, _, body = self.raw("GET", f"/lorads/api/{path}", **headers)
         assert found == status, body
-        return json.loads(body)
+        value = json.loads(body)
+        check_answer("GET", path, status, value)
+        return value
 
     def post(self, path, values, status=200, **headers):
         """Return what a writing route answers; it is asked as the page does, unless headers say otherwise."""
@@ -65,7 +68,9 @@ class Served:
         usual = {"Content_Type": "application/json", "X_LoRADS_Token": self.token}
         found, _, answer = self.raw("POST", f"/lorads/api/{path}", body, **{**usual, **headers})
         assert found == status, answer
-        return json.loads(answer)
+        value = json.loads(answer)
+        check_answer("POST", path, status, value)
+        return value
 
     def ended(self, job):
         """Return a job when it is over."""

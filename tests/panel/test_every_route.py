@@ -9,7 +9,7 @@ import pytest
 
 from lorads_core.panel.api_spec import PREFIX, TABLE
 
-ROUTES = [(method, path.removeprefix(f"{PREFIX}/api/")) for method, path, _ in TABLE]
+ROUTES = [(each.method, each.path.removeprefix(f"{PREFIX}/api/")) for each in TABLE]
 WRITING = [path for method, path in ROUTES if method == "POST"]
 
 

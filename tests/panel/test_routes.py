@@ -9,10 +9,13 @@ from PIL import Image
 
 from lorads_core.export.plan import ExportOptions
 from lorads_core.model import TrainingConfig
+from lorads_core.panel.json_types import PanelEvent
 from lorads_core.settings import Settings
 from lorads_core.store import captions as kept
 from lorads_core.workflow import captions as captioning
 from lorads_core.workflow import dataset as build
+
+from .json_shape import mismatches
 
 
 @pytest.fixture
@@ -148,7 +151,7 @@ def test_of_several_changes_all_are_written_or_none(panel, dataset, rows):
     [
         ("find_replace", {"find": "sky", "replace": "heaven"}, "heaven"),
         ("find_replace", {"find": "s.y", "replace": "air", "regex": True}, "air"),
-        ("add_tags", {"tags": ["old photo"], "place": "back"}, ", old photo"),
+        ("add_tags", {"tags": ["old photo"], "place": "end"}, ", old photo"),
         ("remove_tags", {"tags": ["outdoors"]}, None),
         ("replace_tag", {"old": "outdoors", "new": "outside"}, "outside"),
         ("prune", {"tags": ["outdoors"]}, None),
@@ -173,7 +176,7 @@ def test_bulk_operations_are_shown_then_done_then_undone(panel, dataset, rows, o
     assert [row["text"] for row in rows()] == [row["text"] for row in before]
 
 
-def test_problems_of_a_kind_are_mended_at_once(panel, dataset, rows):
+def test_all_problems_of_a_kind_are_fixed_at_once(panel, dataset, rows):
     first, second = rows()[:2]
     for row in (first, second):
         edit(panel, dataset, row, "a tower without the word")
@@ -182,7 +185,7 @@ def test_problems_of_a_kind_are_mended_at_once(panel, dataset, rows):
     assert shown["count"] == 2
     done = panel.post(f"datasets/{dataset}/bulk", wish)
     assert [row["text"].startswith("oldlandmark") for row in done["rows"]] == [True, True]
-    assert panel.post(f"datasets/{dataset}/bulk", wish, 400)["error"]["code"] == "caption", "nothing is left to mend"
+    assert panel.post(f"datasets/{dataset}/bulk", wish, 400)["error"]["code"] == "caption", "nothing is left to fix"
 
 
 def test_tags_are_put_in_the_order_of_the_base_model(panel, dataset, rows):
@@ -307,7 +310,7 @@ def choose_checkpoint(store, panel):
     build.export(store, found.dataset, config, ExportOptions(), panel.exports, "before")
 
 
-def test_what_happens_is_told_to_those_who_listen(panel, dataset, rows, store):
+def test_edits_here_and_elsewhere_are_events(panel, dataset, rows, store):
     connection = http.client.HTTPConnection("127.0.0.1", panel.port, timeout=20)
     connection.request("GET", f"/lorads/api/events?dataset={dataset}")
     stream = connection.getresponse()
@@ -315,17 +318,19 @@ def test_what_happens_is_told_to_those_who_listen(panel, dataset, rows, store):
     assert stream.readline() == b": hello\n"
     facts = panel.get(f"datasets/{dataset}")
 
-    def told_of(revision):
+    def event_of(revision):
         line = next(line for line in stream if line.startswith(b"data: ") and revision.encode() in line)
-        return json.loads(line.removeprefix(b"data: "))
+        event = json.loads(line.removeprefix(b"data: "))
+        assert not list(mismatches(event, PanelEvent))
+        return event
 
     now = {"kind": "edited", "revision": facts["revision"], "config": facts["config"]}
-    assert told_of(facts["revision"]) == now, "who comes late sees that at once"
+    assert event_of(facts["revision"]) == now, "who comes late sees that at once"
     written = edit(panel, dataset, rows()[0], "oldlandmark, new")
-    assert told_of(written["revision"]) == {"kind": "edited", "revision": written["revision"]}
+    assert event_of(written["revision"]) == {"kind": "edited", "revision": written["revision"], "config": None}
     written_elsewhere(store, dataset, rows()[1])
     elsewhere = panel.get(f"datasets/{dataset}")["revision"]
-    assert told_of(elsewhere)["revision"] == elsewhere
+    assert event_of(elsewhere)["revision"] == elsewhere
     connection.close()
     stream.close()
 

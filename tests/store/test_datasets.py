@@ -85,7 +85,7 @@ def test_an_export_is_noted(store, dataset):
             " FROM lorads.lora_datasets WHERE dataset_id = %s",
             [dataset.id],
         ).fetchone()
-    assert row == ("exported", "/exports/tom", "7", True, 2)
+    assert row == ("exported", str(Path("/exports/tom")), "7", True, 2)
     assert kept(store, dataset)[0][5] == "10_tom/1.png"
 
 

@@ -1,15 +1,18 @@
 """The embedded store on a file system that refuses operations, as Windows does while another program looks in."""
 
+import shutil
 import sys
+import time
 
 import psycopg
 import pytest
 
 from lorads_core.errors import StoreError
 from lorads_core.store import binaries, cluster
-from lorads_core.store.binaries import make_folders, make_private
+from lorads_core.store.binaries import make_folders, make_private, server_account
 from lorads_core.store.clients import client_folder
 from lorads_core.store.embedded import attach
+from lorads_core.store.locks import FileLock
 
 
 def ask(attached):
@@ -74,12 +77,33 @@ def test_a_log_that_somebody_reads_does_not_keep_the_server_from_starting(home, 
     assert not (home / "server.log.1").exists()
 
 
+def test_the_log_of_an_earlier_keeper_that_is_open_does_not_stop_the_store(home, faulty):
+    with attach(home):
+        (earlier,) = home.glob("keeper*.log")
+    wait_for_keeper(home)
+    with faulty.held_open(earlier):
+        with attach(home) as attached:
+            assert ask(attached) == 1
+            assert len(list(home.glob("keeper*.log"))) == 2
+        wait_for_keeper(home)
+    with attach(home):
+        assert len(list(home.glob("keeper*.log"))) == 1
+
+
+def wait_for_keeper(home):
+    """Wait until the keeper of a server that has stopped has ended, so that the next client starts a new one."""
+    lock = FileLock(home / "keeper.lock", server_account(home / "data"))
+    time.sleep(1)  # it takes its lock first
+    assert lock.acquire(60)
+    lock.release()
+
+
 def test_copied_programs_wait_too(faulty, folder, monkeypatch):
     monkeypatch.setattr(binaries, "ansi_path", lambda _path: None)  # Windows' code page lacks letters of their folder
     faulty.refuse("rename", matching="*/.embedded-postgres-*", times=2)
     found = binaries.find_binaries(folder / "store", None)
     assert found.folder.is_relative_to(folder)
-    assert (found.folder / "initdb").exists()
+    assert shutil.which("initdb", path=found.folder)
     assert len(faulty.refused) == 2
 
 

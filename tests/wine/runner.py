@@ -152,6 +152,8 @@ def run_file(wine: Wine, name: str, seconds: float, words: tuple[str, ...] = ())
         found.note(test, outcome, reason)
     if ended.code is None:
         found.failed[name] = f"it did not end within {seconds:.0f} s; what comes after that is unknown"
+    elif not outcomes:
+        found.failed[name] = f"no test was run; pytest ended with {ended.code}"
     elif ended.code and not found.failed and ended.code != NOTHING_TO_RUN:
         found.failed[name] = f"pytest ended with {ended.code}"
     found.seconds = time.monotonic() - begun

@@ -8,7 +8,7 @@ import pytest
 from . import __main__ as runner
 from . import set_up
 from .differences import DIFFERENCES, LEFT_OUT, reason_for
-from .runner import Result, read_outcomes
+from .runner import Ended, Result, Wine, read_outcomes, run_file
 
 pytestmark = pytest.mark.posix  # it runs on Debian
 ROOT = Path(__file__).resolve().parents[2]
@@ -68,3 +68,9 @@ def test_outcomes_are_read_as_they_came(tmp_path):
     assert found.failed == {"a": "it failed", "c": "it did not end in time"}
     assert (found.passed, found.skipped) == (0, {"b": "wine: so"})
     assert runner.report([found]) == 1
+
+
+def test_a_file_of_which_no_test_was_run_has_failed(tmp_path, monkeypatch):
+    monkeypatch.setattr(Wine, "python", lambda *_words, **_options: Ended(0, ""))
+    found = run_file(Wine(tmp_path, tmp_path), "tests/test_tags.py", seconds=9)
+    assert found.failed == {"tests/test_tags.py": "no test was run; pytest ended with 0"}

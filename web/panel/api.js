@@ -49,14 +49,14 @@ export class Api {
    * @returns {Promise<Session>}
    */
   async open() {
-    this.session = await this.get("session");
-    return /** @type {Session} */ (this.session);
+    this.session = /** @type {Session} */ (await this.get("session"));
+    return this.session;
   }
 
   /**
    * @param {string} path
    * @param {Record<string, string | number>} [query]
-   * @returns {Promise<any>}
+   * @returns {Promise<unknown>} of the type that the table of routes has
    */
   get(path, query) {
     return this.#ask(path, { method: "GET" }, query);
@@ -65,7 +65,7 @@ export class Api {
   /**
    * @param {string} path
    * @param {object} body
-   * @returns {Promise<any>}
+   * @returns {Promise<unknown>} of the type that the table of routes has
    */
   async post(path, body) {
     if (!this.session) await this.open();

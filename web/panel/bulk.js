@@ -1,15 +1,19 @@
-// The dialog for edits of many captions: what, on which, a preview, then the edit; the server does the work.
+// The dialog for bulk edits: an operation, the captions it applies to, a preview; the server does the work.
 
 import { difference } from "./captions.js";
 import { Dialog } from "./dialog.js";
-import { isComplete, OPERATIONS } from "./operations.js";
+import { argumentsOf, choicesOf, defaultOf, isComplete, isSelect, shownFields } from "./operations.js";
 import { Component, counted, html } from "./ui.js";
 
 /** @typedef {import("./types.d.ts").Preview} Preview */
+/** @typedef {import("./types.d.ts").OperationName} OperationName */
+/** @typedef {import("./operations.js").Field} Field */
+/** @typedef {"selected" | "shown" | "all"} Scope */
+/** @typedef {{operation: OperationName, arguments?: import("./operations.js").Values, scope?: Scope}} BulkRequest */
 /** @typedef {{model: import("./model.js").Model}} Props */
-/** @typedef {{operation: string, values: Record<string, any>, scope: "selected" | "shown" | "all", keep: boolean, preview: Preview | null, says: string}} State */
+/** @typedef {{operation: OperationName, values: import("./operations.js").Values, scope: Scope, unedited: boolean, preview: Preview | null, error: string}} State */
 
-const PAUSE = 250; // ms of no change before a preview is asked for
+const PAUSE = 250; // ms without a change before a preview is requested
 
 /** @extends {Component<Props, State>} */
 export class Bulk extends Component {
@@ -23,13 +27,13 @@ export class Bulk extends Component {
       operation: bulk?.operation ?? "add_tags",
       values: { ...bulk?.arguments },
       scope: bulk?.scope ?? likely,
-      keep: true,
+      unedited: true,
       preview: null,
-      says: "",
+      error: "",
     };
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     this.timer = undefined;
-    this.asked = 0;
+    this.request = 0; // the number of the newest preview request; answers to older ones are dropped
   }
 
   componentDidMount() {
@@ -42,13 +46,13 @@ export class Bulk extends Component {
 
   /** @param {Partial<State>} state */
   change(state) {
-    this.asked += 1; // a preview on its way is of what was wanted before
-    this.setState({ ...state, preview: null, says: "" }, () => this.later());
+    this.request += 1;
+    this.setState({ ...state, preview: null, error: "" }, () => this.later());
   }
 
   later() {
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.look(), PAUSE);
+    this.timer = setTimeout(() => this.preview(), PAUSE);
   }
 
   get keys() {
@@ -58,62 +62,55 @@ export class Bulk extends Component {
 
   /** @param {boolean} preview */
   body(preview) {
-    const { operation, keep } = this.state;
-    const made = OPERATIONS[operation].of(this.values);
-    return { operation, arguments: made, keys: this.keys, unedited_only: keep, preview };
-  }
-
-  get fields() {
-    const { fields } = OPERATIONS[this.state.operation];
-    const several = Boolean(this.props.model.dataset?.concepts.length); // then each concept has its own trigger
-    return several ? fields.filter(({ name }) => name !== "trigger" && name !== "position") : fields;
-  }
-
-  /** What is asked for: as it was given, else what is likely. */
-  /** @returns {Record<string, any>} */
-  get values() {
-    const { trigger } = this.props.model.dataset ?? {};
-    const first = (/** @type {string} */ name) => this.choices({ name, label: "", kind: "select" })[0]?.[0];
-    const likely = {
-      source: first("source"),
-      codes: first("codes"),
-      trigger: trigger?.word,
-      position: trigger?.position,
+    const { operation, unedited } = this.state;
+    return {
+      operation,
+      arguments: argumentsOf(this.fields, this.values),
+      keys: this.keys,
+      unedited_only: unedited,
+      preview,
     };
-    return { ...likely, place: "front", ...this.state.values };
   }
 
-  /**
-   * @param {import("./operations.js").Field} field
-   * @returns {string[][]} values and what they are called
-   */
-  choices({ name, choices = [] }) {
+  get operations() {
+    return this.props.model.session?.operations ?? [];
+  }
+
+  /** The fields of the chosen operation. */
+  get fields() {
+    const chosen = this.operations.find(({ name }) => name === this.state.operation);
+    return chosen ? shownFields(chosen, this.props.model.dataset) : [];
+  }
+
+  /** The values of the fields: as given, else their defaults. */
+  get values() {
+    const { dataset } = this.props.model;
+    const defaults = this.fields.map((field) => [field.name, defaultOf(field, dataset, this.choices(field))]);
+    return { ...Object.fromEntries(defaults), ...this.state.values };
+  }
+
+  /** @param {Field} field */
+  choices(field) {
     const { session, rows } = this.props.model;
-    if (name === "source") return session?.sources.map((each) => [each.name, each.label]) ?? [];
-    if (name !== "codes") return choices;
-    /** @type {Map<string, number>} */
-    const found = new Map();
-    for (const { code } of rows.list.flatMap((row) => row.problems)) found.set(code, (found.get(code) ?? 0) + 1);
-    return [...found]
-      .sort((a, b) => b[1] - a[1])
-      .map(([code, count]) => [code, `${code.replaceAll("-", " ")} (${count})`]);
+    const problems = field.kind === "problems" ? rows.list.flatMap((row) => row.problems) : [];
+    return choicesOf(field, session?.sources ?? [], problems);
   }
 
-  async look() {
+  async preview() {
     const { model } = this.props;
-    if (!isComplete(OPERATIONS[this.state.operation], this.values)) return;
+    if (!isComplete(this.fields, this.values)) return;
     if (model.isAway) {
-      this.setState({ says: "The server does not answer. It can be tried again when it is back." });
+      this.setState({ error: "The server does not respond. Try again when it is back." });
       return;
     }
-    this.asked += 1;
-    const asked = this.asked;
+    this.request += 1;
+    const { request } = this;
     try {
       await model.editing.outbox?.empty();
-      const preview = await model.api.post(`datasets/${model.dataset?.id}/bulk`, this.body(true));
-      if (asked === this.asked) this.setState({ preview, says: "" });
+      const found = await model.api.post(`datasets/${model.dataset?.id}/bulk`, this.body(true));
+      if (request === this.request) this.setState({ preview: /** @type {Preview} */ (found), error: "" });
     } catch (error) {
-      if (asked === this.asked) this.setState({ preview: null, says: /** @type {Error} */ (error).message });
+      if (request === this.request) this.setState({ preview: null, error: /** @type {Error} */ (error).message });
     }
   }
 
@@ -127,28 +124,27 @@ export class Bulk extends Component {
     if (await this.props.model.editing.ask("bulk", this.body(false), "Done")) this.close();
   }
 
-  /** @param {import("./operations.js").Field} field */
+  /** @param {Field} field */
   field(field) {
     const { values } = this;
     const set = (/** @type {unknown} */ value) =>
       this.change({ values: { ...this.state.values, [field.name]: value } });
-    const take = (/** @type {Event} */ event) => set(/** @type {HTMLInputElement} */ (event.target).value);
-    if (field.kind === "check") {
+    const onChange = (/** @type {Event} */ event) => set(/** @type {HTMLInputElement} */ (event.target).value);
+    if (field.kind === "flag") {
       return html`<label class="check"><input type="checkbox" checked=${Boolean(values[field.name])}
         onChange=${(/** @type {Event} */ event) => set(/** @type {HTMLInputElement} */ (event.target).checked)} />${field.label}</label>`;
     }
-    if (field.kind === "select") {
-      const choices = this.choices(field);
-      return html`<label>${field.label}<select value=${values[field.name]} onChange=${take}>
-        ${choices.map(([value, label]) => html`<option key=${value} value=${value}>${label}</option>`)}</select></label>`;
+    if (isSelect(field)) {
+      return html`<label>${field.label}<select value=${values[field.name]} onChange=${onChange}>
+        ${this.choices(field).map(({ name, label }) => html`<option key=${name} value=${name}>${label}</option>`)}</select></label>`;
     }
     return html`<label>${field.label}${field.hint && html` <small>${field.hint}</small>`}
-      <input type="text" value=${values[field.name] ?? ""} spellcheck=${false} onInput=${take} /></label>`;
+      <input type="text" value=${values[field.name] ?? ""} spellcheck=${false} onInput=${onChange} /></label>`;
   }
 
   render() {
     const { model } = this.props;
-    const { operation, scope, keep, preview, says } = this.state;
+    const { operation, scope, unedited, preview } = this.state;
     const scopes = [
       ["selected", `${counted(model.selected.length)} selected`],
       ["shown", `${counted(model.shown.length)} shown`],
@@ -162,24 +158,32 @@ export class Bulk extends Component {
         if (preview?.count) this.apply();
       }}>
         <div class="fields">
-          <label>What<select value=${operation} onChange=${(/** @type {Event} */ event) => this.change({ operation: value(event), values: {} })}>
-            ${Object.entries(OPERATIONS).map(([name, { label }]) => html`<option key=${name} value=${name}>${label}</option>`)}</select></label>
-          <label>Where<select value=${scope} onChange=${(/** @type {Event} */ event) => this.change({ scope: value(event) })}>
+          <label>Operation<select value=${operation} onChange=${(/** @type {Event} */ event) => this.change({ operation: value(event), values: {} })}>
+            ${this.operations.map(({ name, label }) => html`<option key=${name} value=${name}>${label}</option>`)}</select></label>
+          <label>Apply to<select value=${scope} onChange=${(/** @type {Event} */ event) => this.change({ scope: value(event) })}>
             ${scopes.map(([name, label]) => html`<option key=${name} value=${name}>${label}</option>`)}</select></label>
           ${this.fields.map((field) => this.field(field))}
-          <label class="check"><input type="checkbox" checked=${keep} onChange=${(/** @type {Event} */ event) =>
+          <label class="check"><input type="checkbox" checked=${unedited} onChange=${(/** @type {Event} */ event) =>
             this.change({
-              keep: /** @type {HTMLInputElement} */ (event.target).checked,
-            })} />Leave captions alone that a person has edited</label>
+              unedited: /** @type {HTMLInputElement} */ (event.target).checked,
+            })} />Skip captions edited by hand</label>
         </div>
-        <div class="preview" role="status">
-          ${says ? html`<p class="error">${says}</p>` : preview ? html`<p><strong>${counted(preview.count, "caption")}</strong> ${preview.count === 1 ? "changes" : "change"}${preview.count > preview.examples.length ? `; the first ${preview.examples.length}:` : preview.count ? ":" : ". Nothing to do."}${preview.emptied ? ` ${counted(preview.emptied, "caption")} would be left empty and stay.` : ""}</p>` : html`<p class="dim">A preview comes here.</p>`}
-          ${preview?.examples.map((example) => html`<${Example} key=${example.key} ...${example} />`)}
-        </div>
+        <div class="preview" role="status">${this.result()}</div>
         <footer><button type="button" onClick=${() => this.close()}>Cancel</button>
           <button type="submit" class="main" disabled=${!preview?.count || model.editing.busy}>${model.editing.busy ? "Working…" : preview?.count ? `Change ${counted(preview.count, "caption")}` : "Change"}</button></footer>
       </form>
     </${Dialog}>`;
+  }
+
+  /** The preview, or why there is none. */
+  result() {
+    const { preview, error } = this.state;
+    if (error) return html`<p class="error">${error}</p>`;
+    if (!preview) return html`<p class="dim">The preview appears here.</p>`;
+    const { count, emptied, examples } = preview;
+    const more = count > examples.length ? `; the first ${examples.length}:` : count ? ":" : ".";
+    return html`<p><strong>${counted(count, "caption")}</strong> ${count === 1 ? "changes" : "change"}${more}${emptied ? ` ${counted(emptied, "caption")} would become empty and ${emptied === 1 ? "stays" : "stay"} unchanged.` : ""}</p>
+      ${examples.map((example) => html`<${Example} key=${example.key} ...${example} />`)}`;
   }
 }
 

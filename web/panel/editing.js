@@ -4,7 +4,7 @@ import { Away } from "./api.js";
 import { Outbox } from "./outbox.js";
 
 /** @typedef {import("./types.d.ts").Row} Row */
-/** @typedef {import("./types.d.ts").Written} Written */
+/** @typedef {import("./types.d.ts").WriteResult} WriteResult */
 /** @typedef {import("./outbox.js").Entry} Entry */
 /** @typedef {{key: string, mine: string | null, theirs: string | null, source: string}} Conflicting */
 
@@ -136,7 +136,7 @@ export class Editing {
   /**
    * The server has stored something: its rows are the truth, except where a later edit waits. If somebody else wrote
    * before, our revision stays what it was, so that the next event lets us fetch what we missed.
-   * @param {Written} answer
+   * @param {WriteResult} answer
    * @param {Entry} [entry]
    */
   written(answer, entry = undefined) {
@@ -298,7 +298,7 @@ export class Editing {
     model.changed();
     try {
       await this.outbox?.empty();
-      const answer = await model.api.post(`datasets/${model.dataset.id}/${route}`, body);
+      const answer = /** @type {WriteResult} */ (await model.api.post(`datasets/${model.dataset.id}/${route}`, body));
       this.written(answer);
       if (done) model.notify(answer.label ? `${done}: ${answer.label}` : done, "info", this.undoing(route));
       return true;

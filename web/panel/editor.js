@@ -91,11 +91,12 @@ export class Editor extends Component {
    * @param {Offer[]} ours
    */
   async ask(begins, ours) {
-    const more = await this.props.model.api.get("tags", { begins, limit: MOST }).catch(() => []);
+    const found = await this.props.model.api.get("tags", { begins, limit: MOST }).catch(() => []);
+    const more = /** @type {import("./types.d.ts").Completion[]} */ (found);
     const area = this.area.current;
     if (!area || plain(partAt(area.value, area.selectionStart).text) !== begins) return;
     const known = new Set(ours.map(({ tag }) => tag));
-    const fresh = more.filter((/** @type {Offer} */ { tag }) => !known.has(tag));
+    const fresh = more.filter(({ tag }) => !known.has(tag));
     if (fresh.length) this.setState({ offers: [...ours, ...fresh].slice(0, MOST) });
   }
 

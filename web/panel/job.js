@@ -47,7 +47,8 @@ export class Following {
     this.show({ state: "waiting", step: "Starting", done: 0, total: 0, message: "", result: null });
     try {
       await model.editing.outbox?.empty();
-      const { job } = await model.api.post(`datasets/${dataset}/${route}`, body);
+      const started = await model.api.post(`datasets/${dataset}/${route}`, body);
+      const { job } = /** @type {import("./types.d.ts").JobStarted} */ (started);
       model.storage.setItem(KEPT + dataset, job);
       await this.follow(job);
     } catch (error) {
@@ -61,7 +62,7 @@ export class Following {
     const { round, model, dataset } = this;
     while (round === this.round) {
       try {
-        const job = await model.api.get(`jobs/${encodeURIComponent(id)}`);
+        const job = /** @type {Job} */ (await model.api.get(`jobs/${encodeURIComponent(id)}`));
         if (round !== this.round) return;
         this.show(job);
         if (ENDED.has(job.state)) break;

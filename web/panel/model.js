@@ -9,6 +9,11 @@ import { Rows } from "./rows.js";
 import { Selection } from "./selection.js";
 
 /** @typedef {import("./types.d.ts").Row} Row */
+/** @typedef {import("./types.d.ts").RowPage} RowPage */
+/** @typedef {import("./types.d.ts").DatasetSummary} DatasetSummary */
+/** @typedef {import("./types.d.ts").DatasetFacts} DatasetFacts */
+/** @typedef {import("./types.d.ts").PanelEvent} PanelEvent */
+/** @typedef {import("./types.d.ts").EditedEvent} EditedEvent */
 /** @typedef {{id: number, text: string, kind: "info" | "error", action?: {label: string, run: () => void}}} Notice */
 /** @typedef {"images" | "captions" | "summary" | "train"} Step */
 
@@ -28,9 +33,9 @@ export class Model {
     this.phase = "starting";
     this.failure = "";
     this.isAway = false;
-    /** @type {import("./types.d.ts").DatasetName[]} */
+    /** @type {DatasetSummary[]} */
     this.datasets = [];
-    /** @type {import("./types.d.ts").DatasetFacts | null} */
+    /** @type {DatasetFacts | null} */
     this.dataset = null;
     this.rows = new Rows();
     this.selection = new Selection();
@@ -49,7 +54,7 @@ export class Model {
     this.notices = [];
     /** @type {string | null} */
     this.enlarged = null;
-    /** @type {null | {operation: string, arguments?: Record<string, unknown>, scope?: "all" | "selected"}} */
+    /** @type {import("./bulk.js").BulkRequest | null} the open bulk dialog */
     this.bulk = null;
     this.tagsOpen = false;
     this.heard = 0; // counts what runs and jobs told
@@ -75,7 +80,7 @@ export class Model {
       this.buckets = {};
       this.api.get(`datasets/${dataset.id}/buckets`).then(
         (found) => {
-          if (this.bucketsOf === dataset.id) this.buckets = found;
+          if (this.bucketsOf === dataset.id) this.buckets = /** @type {Record<string, string>} */ (found);
           this.changed();
         },
         () => {}, // it is told by what else is asked for
@@ -91,7 +96,8 @@ export class Model {
   /** Begin: session, datasets, and the one that was open last. */
   async start() {
     try {
-      [, this.datasets] = await Promise.all([this.api.open(), this.api.get("datasets")]);
+      const [, datasets] = await Promise.all([this.api.open(), this.api.get("datasets")]);
+      this.datasets = /** @type {DatasetSummary[]} */ (datasets);
     } catch (error) {
       this.fail(error);
       return;
@@ -109,7 +115,7 @@ export class Model {
   /** Fetch the list of datasets again. */
   async relist() {
     try {
-      this.datasets = await this.api.get("datasets");
+      this.datasets = /** @type {DatasetSummary[]} */ (await this.api.get("datasets"));
     } catch {
       return; // it is told by what else is asked for
     }
@@ -130,7 +136,7 @@ export class Model {
     this.phase = "loading";
     this.changed();
     try {
-      this.dataset = await this.api.get(`datasets/${id}`);
+      this.dataset = /** @type {DatasetFacts} */ (await this.api.get(`datasets/${id}`));
     } catch (error) {
       this.fail(error);
       return;
@@ -153,8 +159,8 @@ export class Model {
     const { dataset, rows } = this;
     if (!dataset) return;
     this.bucketsOf = "";
-    const page = (/** @type {number} */ from, /** @type {number} */ count) =>
-      this.api.get(`datasets/${dataset.id}/rows`, { from, count });
+    const page = async (/** @type {number} */ from, /** @type {number} */ count) =>
+      /** @type {RowPage} */ (await this.api.get(`datasets/${dataset.id}/rows`, { from, count }));
     const arrived = () => {
       if (this.rows !== rows) return false;
       this.editing.overlay();
@@ -240,7 +246,7 @@ export class Model {
     await this.refresh();
   }
 
-  /** @param {{kind: string, revision?: string, config?: string, names?: string[]}} event */
+  /** @param {PanelEvent} event */
   hear(event) {
     if (event.kind === "edited") setTimeout(() => this.look(event), SETTLE);
     else if (event.kind === "datasets") {
@@ -253,12 +259,12 @@ export class Model {
 
   /**
    * Fetch the dataset if it stands otherwise than it is shown: edited elsewhere, or exported with another config.
-   * @param {{revision?: string, config?: string}} told
+   * @param {EditedEvent} event
    */
-  look(told) {
+  look(event) {
     const { dataset, rows, editing } = this;
-    if (editing.outbox?.sending) setTimeout(() => this.look(told), SETTLE);
-    else if (told.revision !== rows.revision || (told.config ?? dataset?.config) !== dataset?.config) this.refresh();
+    if (editing.outbox?.sending) setTimeout(() => this.look(event), SETTLE);
+    else if (event.revision !== rows.revision || (event.config ?? dataset?.config) !== dataset?.config) this.refresh();
   }
 
   /** Look whether another tab, or a run of the graph, has changed the dataset, and fetch it if so. */
@@ -266,7 +272,7 @@ export class Model {
     if (!this.dataset || this.editing.outbox?.sending) return;
     const { config } = this.dataset;
     try {
-      this.dataset = await this.api.get(`datasets/${this.dataset.id}`);
+      this.dataset = /** @type {DatasetFacts} */ (await this.api.get(`datasets/${this.dataset.id}`));
     } catch (error) {
       this.fail(error);
       return;

@@ -1,102 +1,107 @@
-// The bulk operations as a table: what each asks the user, and its arguments as the server wants them; pure.
+// Bulk operations: the session's table as the dialog uses it: defaults, choices, and the arguments of a request; pure.
 
-/**
- * @typedef {{name: string, label: string, kind: "text" | "check" | "select", choices?: [string, string][], hint?: string,
- *   optional?: boolean}} Field
- * @typedef {{label: string, fields: Field[], of: (values: Record<string, any>) => Record<string, unknown>}} Operation
- */
+/** @typedef {import("./types.d.ts").Operation} Operation */
+/** @typedef {import("./types.d.ts").OperationField} Field */
+/** @typedef {import("./types.d.ts").FieldKind} FieldKind */
+/** @typedef {import("./types.d.ts").Named} Named */
+/** @typedef {Record<string, unknown>} Values what the dialog's inputs hold, by field: strings, for checkboxes booleans */
+/** @typedef {Pick<import("./types.d.ts").DatasetFacts, "trigger" | "concepts">} Dataset */
 
-/** @param {string} text */
-function list(text) {
-  return (text ?? "")
+/** @param {unknown} value */
+function text(value) {
+  return String(value ?? "");
+}
+
+/** @param {unknown} value */
+function trimmed(value) {
+  return text(value).trim();
+}
+
+/** @param {unknown} value */
+function list(value) {
+  return text(value)
     .split(/[,\n]/)
     .map((tag) => tag.trim())
     .filter(Boolean);
 }
 
-/** @type {Field} */
-const TAGS = { name: "tags", label: "Tags", kind: "text", hint: "comma-separated" };
-
-/** @type {Record<string, Operation>} */
-export const OPERATIONS = {
-  add_tags: {
-    label: "Add tags",
-    fields: [
-      TAGS,
-      {
-        name: "place",
-        label: "Place",
-        kind: "select",
-        choices: [
-          ["front", "in front, after the trigger"],
-          ["back", "at the end"],
-        ],
-      },
-    ],
-    of: ({ tags, place }) => ({ tags: list(tags), place: place ?? "front" }),
-  },
-  remove_tags: { label: "Remove tags", fields: [TAGS], of: ({ tags }) => ({ tags: list(tags) }) },
-  replace_tag: {
-    label: "Rename or merge a tag",
-    fields: [
-      { name: "old", label: "Tag", kind: "text" },
-      { name: "new", label: "Becomes", kind: "text", hint: "where a caption has both, one stays" },
-    ],
-    of: ({ old, new: other }) => ({ old: old?.trim(), new: other?.trim() }),
-  },
-  find_replace: {
-    label: "Find and replace",
-    fields: [
-      { name: "find", label: "Find", kind: "text" },
-      { name: "replace", label: "Replace with", kind: "text", optional: true },
-      { name: "regex", label: "Regular expression", kind: "check" },
-      { name: "case", label: "Match case", kind: "check" },
-    ],
-    of: ({ find, replace, regex, case: capitals }) => ({
-      find,
-      replace: replace ?? "",
-      regex: Boolean(regex),
-      case: Boolean(capitals),
-    }),
-  },
-  sort: { label: "Sort tags as the base model wants them", fields: [], of: () => ({}) },
-  apply_source: {
-    label: "Take captions from a source",
-    fields: [
-      { name: "source", label: "Source", kind: "select" },
-      { name: "trigger", label: "Trigger", kind: "text", optional: true },
-      {
-        name: "position",
-        label: "Trigger stands",
-        kind: "select",
-        choices: [
-          ["prepend", "in front"],
-          ["append", "at the end"],
-          ["none", "nowhere"],
-        ],
-      },
-    ],
-    of: ({ source, trigger, position }) => ({ source, trigger: trigger?.trim(), position }),
-  },
-  prune: {
-    label: "Bind traits to the trigger",
-    fields: [{ ...TAGS, label: "Traits", hint: "left unsaid in training captions" }],
-    of: ({ tags }) => ({ tags: list(tags) }),
-  },
-  fix: {
-    label: "Fix problems",
-    fields: [{ name: "codes", label: "Problem", kind: "select" }],
-    of: ({ codes }) => ({ codes: list(codes) }),
-  },
+/** What a request holds of each kind of field. @type {Record<FieldKind, (value: unknown) => unknown>} */
+const ARGUMENTS = {
+  tags: list,
+  tag: trimmed,
+  text,
+  flag: Boolean,
+  choice: text,
+  source: text,
+  problems: (value) => [text(value)],
+  trigger: trimmed,
+  position: text,
 };
 
+/** @type {ReadonlySet<FieldKind>} */
+const SELECTS = new Set(["choice", "source", "problems", "position"]);
+
 /**
- * Say whether all that an operation needs is there.
- * @param {Operation} operation
- * @param {Record<string, any>} values
+ * Whether a field is a list to choose from.
+ * @param {Field} field
  */
-export function isComplete(operation, values) {
-  return operation.fields.every(
-    ({ name, kind, optional }) => optional || kind === "check" || String(values[name] ?? "").trim(),
-  );
+export function isSelect(field) {
+  return SELECTS.has(field.kind);
+}
+
+/**
+ * Return the fields that the dialog shows. Where concepts have triggers of their own, there is none to choose.
+ * @param {Operation} operation
+ * @param {Dataset | null} dataset
+ */
+export function shownFields({ fields }, dataset) {
+  const several = Boolean(dataset?.concepts.length);
+  return several ? fields.filter(({ kind }) => kind !== "trigger" && kind !== "position") : fields;
+}
+
+/**
+ * Return the choices of a field.
+ * @param {Field} field
+ * @param {Named[]} sources caption sources of the session
+ * @param {Iterable<{code: string}>} problems of all captions
+ * @returns {Named[]}
+ */
+export function choicesOf(field, sources, problems) {
+  if (field.kind === "source") return sources;
+  if (field.kind !== "problems") return field.choices;
+  /** @type {Map<string, number>} */
+  const counts = new Map();
+  for (const { code } of problems) counts.set(code, (counts.get(code) ?? 0) + 1);
+  const frequent = [...counts].sort((a, b) => b[1] - a[1]);
+  return frequent.map(([name, count]) => ({ name, label: `${name.replaceAll("-", " ")} (${count})` }));
+}
+
+/**
+ * Return what a field holds before the user changes it.
+ * @param {Field} field
+ * @param {Dataset | null} dataset
+ * @param {Named[]} choices
+ */
+export function defaultOf(field, dataset, choices) {
+  if (field.kind === "trigger") return dataset?.trigger.word ?? "";
+  if (field.kind === "position") return dataset?.trigger.position ?? "";
+  return field.default ?? (isSelect(field) ? choices[0]?.name : undefined);
+}
+
+/**
+ * Return the arguments of a request.
+ * @param {Field[]} fields
+ * @param {Values} values
+ */
+export function argumentsOf(fields, values) {
+  return Object.fromEntries(fields.map(({ name, kind }) => [name, ARGUMENTS[kind](values[name])]));
+}
+
+/**
+ * Whether all required fields are filled in.
+ * @param {Field[]} fields
+ * @param {Values} values
+ */
+export function isComplete(fields, values) {
+  return fields.every((field) => field.default !== null || trimmed(values[field.name]));
 }

@@ -3,7 +3,7 @@
 import { Away, Refused } from "./api.js";
 
 /** @typedef {import("./types.d.ts").Change} Change */
-/** @typedef {import("./types.d.ts").Written} Written */
+/** @typedef {import("./types.d.ts").WriteResult} WriteResult */
 /** @typedef {import("./types.d.ts").Conflict} Conflict */
 /** @typedef {{id: string, dataset: string, label: string, changes: Change[], at: number}} Entry */
 
@@ -26,9 +26,9 @@ export class Outbox {
   /**
    * @param {string} dataset
    * @param {{
-   *   post: (path: string, body: object) => Promise<any>,
+   *   post: (path: string, body: object) => Promise<unknown>,
    *   storage: Pick<Storage, "getItem" | "setItem" | "removeItem" | "key" | "length">,
-   *   written: (answer: Written, entry: Entry) => void,
+   *   written: (answer: WriteResult, entry: Entry) => void,
    *   refused: (entry: Entry, error: Error) => void,
    *   conflict: (entry: Entry, conflicts: Conflict[]) => void,
    *   changed: () => void,
@@ -118,13 +118,11 @@ export class Outbox {
       return true;
     }
     try {
-      const answer = await this.to.post(`datasets/${this.dataset}/edits`, {
-        label: entry.label,
-        changes: entry.changes,
-      });
+      const { label, changes } = entry;
+      const answer = await this.to.post(`datasets/${this.dataset}/edits`, { label, changes });
       this.#done(entry);
       this.to.away(false);
-      this.to.written(answer, entry);
+      this.to.written(/** @type {WriteResult} */ (answer), entry);
     } catch (error) {
       if (error instanceof Away) {
         this.to.away(true);

@@ -3,18 +3,18 @@
 import { LossPlot } from "./plot.js";
 import { Component, html, Icon } from "./ui.js";
 
-/** @typedef {import("./types.d.ts").Run} Run */
+/** @typedef {import("./types.d.ts").RunDetails} Details */
 /** @typedef {{model: import("./model.js").Model, id: string}} Props */
 
 const POLL = 3_000; // ms while it runs, besides what the server tells
 const ON = new Set(["running", "starting"]);
 
-/** @extends {Component<Props, {run: Run | null, says: string, sure: boolean}>} */
+/** @extends {Component<Props, {run: Details | null, says: string, sure: boolean}>} */
 export class RunDetails extends Component {
   /** @param {Props} props */
   constructor(props) {
     super(props);
-    /** @type {{run: Run | null, says: string, sure: boolean}} */
+    /** @type {{run: Details | null, says: string, sure: boolean}} */
     this.state = { run: null, says: "", sure: false };
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     this.timer = undefined;
@@ -38,7 +38,7 @@ export class RunDetails extends Component {
     clearTimeout(this.timer);
     const { model } = this.props;
     try {
-      const run = await model.api.get(this.path);
+      const run = /** @type {Details} */ (await model.api.get(this.path));
       if (this.isHere) this.setState({ run, says: "" });
     } catch (error) {
       if (this.isHere) this.setState({ says: /** @type {Error} */ (error).message });

@@ -47,8 +47,12 @@ export class Summary extends Component {
     this.asked = mark;
     try {
       const path = `datasets/${model.dataset.id}`;
-      const asked = ["summary", "problems"].map((name) => model.api.get(`${path}/${name}`));
-      const [facts, ofCaptions] = await Promise.all(asked);
+      const [summary, problems] = await Promise.all([
+        model.api.get(`${path}/summary`),
+        model.api.get(`${path}/problems`),
+      ]);
+      const facts = /** @type {Facts} */ (summary);
+      const ofCaptions = /** @type {import("./types.d.ts").Problem[]} */ (problems);
       if (mark === this.asked) {
         this.setState({ facts: { ...facts, problems: [...facts.problems, ...ofCaptions] }, says: "" });
       }

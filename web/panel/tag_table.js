@@ -19,7 +19,7 @@ export class TagTable extends Component {
 
   /**
    * Open the bulk edits with an operation on a tag.
-   * @param {string} operation
+   * @param {import("./types.d.ts").OperationName} operation
    * @param {Record<string, unknown>} values
    * @param {"all" | "selected"} [scope]
    */

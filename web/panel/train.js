@@ -45,8 +45,8 @@ export class Train extends Component {
 
   componentDidUpdate() {
     const { heard, isAway, following } = this.props.model;
-    const result = /** @type {{run?: string} | null} */ (following.job?.result);
-    if (result?.run && result.run !== this.run) {
+    const result = following.job?.result;
+    if (result && "run" in result && result.run !== this.run) {
       this.run = result.run;
       this.setState({ open: result.run });
     }
@@ -59,7 +59,8 @@ export class Train extends Component {
   async fetch() {
     const { model } = this.props;
     try {
-      this.setState({ runs: await model.api.get("runs", { dataset: model.dataset?.id ?? "" }), says: "" });
+      const runs = await model.api.get("runs", { dataset: model.dataset?.id ?? "" });
+      this.setState({ runs: /** @type {Run[]} */ (runs), says: "" });
     } catch (error) {
       this.setState({ runs: this.state.runs ?? [], says: /** @type {Error} */ (error).message });
     }
@@ -130,11 +131,11 @@ export class Train extends Component {
     if (!job) return says && html`<p class="error" role="alert">${says}</p>`;
     const failed = job.state === "failed";
     const now = job.total ? `${job.step} ${job.done} of ${job.total}` : `${job.step || "Waiting"}…`;
-    const result = /** @type {{folder?: string, summary?: string[][]} | null} */ (job.result);
+    const summary = job.result && "summary" in job.result ? job.result.summary : null;
     return html`<div class="job ${failed ? "error" : ""}" role="status">
       <span>${isBusy ? now : job.message || (failed ? "It failed." : "Done.")}</span>
       ${isBusy && html`<progress max=${job.total || 1} value=${job.total ? job.done : undefined} aria-label="Progress"></progress>`}
-      ${result?.summary && html`<dl class="facts">${result.summary.map(([name, value]) => html`<div key=${name}><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`}
+      ${summary && html`<dl class="facts">${summary.map(([name, value]) => html`<div key=${name}><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`}
     </div>`;
   }
 }
@@ -142,7 +143,7 @@ export class Train extends Component {
 /** @param {{run: Run}} props */
 function RunLine({ run }) {
   const isOn = run.state === "running" || run.state === "starting";
-  return html`<span class="name">${run.name}</span> <span class="mark ${{ failed: "error", lost: "error", cancelled: "warning", running: "edited", completed: "edited" }[run.state] ?? "plain"}">${run.state}</span>
+  return html`<span class="name">${run.name}</span> <span class="mark ${{ failed: "error", lost: "error", cancelled: "warning", running: "edited", completed: "edited", starting: "plain" }[run.state]}">${run.state}</span>
     <small>${run.total_steps ? `${run.step} / ${run.total_steps}` : ""}${run.loss !== null ? ` · loss ${run.loss.toPrecision(3)}` : ""}${isOn && run.eta !== null ? ` · ${duration(run.eta)} left` : ""}
     ${!isOn ? ` · ${date(run.ended_at ?? run.started_at)}` : ""} · version ${run.manifest_hash?.slice(0, 8)}</small>
     ${isOn && html`<progress max=${run.total_steps || 1} value=${run.step} aria-label="Steps"></progress>`}`;

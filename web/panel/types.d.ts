@@ -1,16 +1,130 @@
-// What the panel's server sends, as types; for the checker only, no browser loads it.
+// JSON types of the panel's API, for the type checker only; rendered by `python -m tests.panel_types` from
+// lorads_core/panel/json_types.py, so change them there.
+
+export type Position = "prepend" | "append" | "none";
+
+export type RunState = "starting" | "running" | "completed" | "failed" | "cancelled" | "lost";
 
 export type Severity = "error" | "warning" | "info";
 
+export type JobState = "waiting" | "running" | "done" | "failed";
+
+export type ImageSet = "training" | "regularization";
+
+export type Where = "comfyui" | "page";
+
+export type OperationName =
+  | "add_tags"
+  | "remove_tags"
+  | "replace_tag"
+  | "find_replace"
+  | "sort"
+  | "apply_source"
+  | "prune"
+  | "fix";
+
+export type FieldKind = "tags" | "tag" | "text" | "flag" | "choice" | "source" | "problems" | "trigger" | "position";
+
+/** A choice: its value, and how it is shown. */
+export interface Named {
+  name: string;
+  label: string;
+}
+
+/** A base model that captions are written for. */
+export interface BaseModel {
+  name: string;
+  label: string;
+  token_limit: number;
+}
+
+/** An argument of a bulk operation. Without a default (null) it must be filled in. */
+export interface OperationField {
+  name: string;
+  label: string;
+  kind: FieldKind;
+  hint: string;
+  default: string | boolean | null;
+  choices: Named[];
+}
+
+/** A bulk operation, as the dialog offers it. */
+export interface Operation {
+  name: OperationName;
+  label: string;
+  fields: OperationField[];
+}
+
+/** The session: token, permissions, and the choices of the page. */
+export interface Session {
+  token: string;
+  version: string;
+  where: Where;
+  command: string;
+  can_export: boolean;
+  can_launch: boolean;
+  base_models: BaseModel[];
+  networks: Named[];
+  trainers: Named[];
+  trainer_profiles: Named[];
+  sources: Named[];
+  libraries: string[];
+  operations: Operation[];
+}
+
+/** A dataset in the list of datasets. */
+export interface DatasetSummary {
+  id: string;
+  name: string;
+  library: string;
+  training: number;
+  regularization: number;
+  rejected: number;
+  edited: number;
+  updated_at: string;
+}
+
+/** A trigger word, and where it stands in a caption. */
+export interface Trigger {
+  word: string;
+  position: Position;
+}
+
+/** One of several concepts of a dataset, with a trigger of its own. */
+export interface Concept {
+  name: string;
+  trigger: Trigger;
+  repeats: number;
+}
+
+/** A dataset. `config` changes with an export with another training config; `problems` are missing images. */
+export interface DatasetFacts {
+  id: string;
+  name: string;
+  library: string;
+  trigger: Trigger;
+  concepts: Concept[];
+  base_model: string;
+  training: number;
+  regularization: number;
+  rejected: number;
+  revision: string;
+  config: string;
+  can_undo: string | null;
+  can_redo: string | null;
+  problems: string[];
+}
+
+/** A problem of one caption. */
 export interface RowProblem {
   code: string;
   severity: Severity;
 }
 
-/** An image of a dataset. A row is never changed: a new one takes its place. */
+/** An image of a dataset; `file` is its name without the folder. Rows are immutable: a new one replaces it. */
 export interface Row {
   key: string;
-  set: "training" | "regularization";
+  set: ImageSet;
   concept: string;
   file: string;
   width: number;
@@ -27,116 +141,150 @@ export interface Row {
   problems: RowProblem[];
 }
 
-export interface RowDetails extends Row {
-  prompt: string;
-  tags: { text: string; source: string; confidence: number | null }[];
-  offered: { source: string; text: string }[];
-  history: { label: string; at: string; undone: boolean; before: string | null; after: string | null }[];
-  bucket: { width: number; height: number } | null;
-}
-
-export interface DatasetName {
-  id: string;
-  name: string;
-  library: string;
-  training: number;
-  regularization: number;
-  edited: number;
-  updated_at: string;
-}
-
-export interface DatasetFacts {
-  id: string;
-  name: string;
-  library: string;
-  trigger: { word: string; position: string };
-  concepts: { name: string }[];
-  base_model: string;
-  training: number;
-  regularization: number;
+/** A page of a dataset's rows. */
+export interface RowPage {
+  total: number;
   revision: string;
-  /** Another text after an export with another training config. */
-  config: string;
-  can_undo: string | null;
-  can_redo: string | null;
-  problems: string[];
+  rows: Row[];
 }
 
-export interface Named {
-  name: string;
+/** A tag of an image, and what it comes from. */
+export interface SourceTag {
+  text: string;
+  source: string;
+  confidence: number | null;
+}
+
+/** The caption that a source has for an image. */
+export interface OfferedCaption {
+  source: string;
+  text: string;
+}
+
+/** A size in pixels. */
+export interface Size {
+  width: number;
+  height: number;
+}
+
+/** An edit of an image's caption in its history. */
+export interface PastEdit {
   label: string;
+  at: string;
+  undone: boolean;
+  before: string | null;
+  after: string | null;
 }
 
-export interface Session {
-  token: string;
-  version: string;
-  command: string;
-  can_export: boolean;
-  can_launch: boolean;
-  base_models: { name: string; label: string; token_limit: number }[];
-  trainers: Named[];
-  trainer_profiles: Named[];
-  sources: Named[];
-  where: "comfyui" | "page";
+/** An image with all that is known of it; `history` has the newest edit first. */
+export interface RowDetails {
+  key: string;
+  set: ImageSet;
+  concept: string;
+  file: string;
+  width: number;
+  height: number;
+  rating: number | null;
+  bad: boolean;
+  reason: string;
+  text: string | null;
+  source: string;
+  edited: boolean;
+  fixed: boolean;
+  tokens: number;
+  rejected: boolean;
+  problems: RowProblem[];
+  prompt: string;
+  tags: SourceTag[];
+  offered: OfferedCaption[];
+  bucket: Size | null;
+  history: PastEdit[];
 }
 
+/** The fix of a problem in one caption: its text afterwards. */
+export interface Fix {
+  label: string;
+  text: string;
+}
+
+/** A problem of a dataset, or of the image with this key. */
+export interface Problem {
+  severity: Severity;
+  code: string;
+  message: string;
+  key: string | null;
+  fix: Fix | null;
+}
+
+/** How many captions have a tag. */
+export interface TagCount {
+  tag: string;
+  training: number;
+  regularization: number;
+}
+
+/** A tag that completes what was typed; `count` is the number of captions of the open datasets that have it. */
+export interface Completion {
+  tag: string;
+  alias: string;
+  count: number;
+}
+
+/** A bucket and its images, with repeats. */
+export interface BucketCount {
+  width: number;
+  height: number;
+  count: number;
+}
+
+/** What an export would be; the steps are null if the trainer refuses the config. */
+export interface Summary {
+  training: number;
+  regularization: number;
+  rejected: number;
+  buckets: BucketCount[];
+  dropped: number;
+  upscaled: number;
+  steps_per_epoch: number | null;
+  total_steps: number | null;
+  seconds: number | null;
+  problems: Problem[];
+  checkpoints: string[];
+}
+
+/** A change of one caption; null is an image without one. */
 export interface Change {
   key: string;
   before: string | null;
   after: string | null;
 }
 
-export interface Conflict {
-  key: string;
-  theirs: string | null;
-  source?: string;
-}
-
-/** What every writing route answers with. */
-export interface Written {
+/** The result of a write, with the rows that changed; `was` is the revision before it. */
+export interface WriteResult {
   revision: string;
-  /** What the revision was before. */
   was: string;
-  rows: Row[];
   label: string;
   can_undo: string | null;
   can_redo: string | null;
+  rows: Row[];
 }
 
-export interface Problem {
-  severity: Severity;
-  code: string;
-  message: string;
-  key: string | null;
-  fix: { label: string; text: string } | null;
+/** What a bulk operation would do: its first changes, and how many captions stay because they would be empty. */
+export interface Preview {
+  count: number;
+  label: string;
+  emptied: number;
+  examples: Change[];
 }
 
-export interface Summary {
-  training: number;
-  regularization: number;
-  buckets: { width: number; height: number; count: number }[];
-  dropped: number;
-  upscaled: number;
-  rejected: number;
-  steps_per_epoch: number | null;
-  total_steps: number | null;
-  seconds: number | null;
-  problems: Problem[];
-}
-
-export interface Job {
-  state: "waiting" | "running" | "done" | "failed";
-  step: string;
-  done: number;
-  total: number;
-  message: string;
-  result: unknown;
-}
-
+/** A training run; `eta` is in seconds. */
 export interface Run {
   id: string;
   name: string;
-  state: string;
+  dataset: string | null;
+  trainer: string;
+  profile: string;
+  state: RunState;
   step: number;
   total_steps: number;
   epoch: number;
@@ -147,15 +295,124 @@ export interface Run {
   started_at: string | null;
   ended_at: string | null;
   manifest_hash: string;
-  history?: [number, number, number | null][];
-  log?: string;
-  samples?: string[];
-  loras?: string[];
 }
 
-export interface Preview {
-  count: number;
-  emptied: number;
-  label: string;
-  examples: { key: string; before: string | null; after: string | null }[];
+/** A run with its files; `history` has step, loss and learning rate. */
+export interface RunDetails {
+  id: string;
+  name: string;
+  dataset: string | null;
+  trainer: string;
+  profile: string;
+  state: RunState;
+  step: number;
+  total_steps: number;
+  epoch: number;
+  loss: number | null;
+  seconds_a_step: number | null;
+  eta: number | null;
+  message: string;
+  started_at: string | null;
+  ended_at: string | null;
+  manifest_hash: string;
+  history: [number, number, number | null][];
+  log: string;
+  samples: string[];
+  loras: string[];
+}
+
+/** The result of an export; `summary` has names and values. */
+export interface ExportOutcome {
+  folder: string;
+  manifest_hash: string;
+  summary: [string, string][];
+  problems: Problem[];
+}
+
+/** The result of starting a training. */
+export interface TrainingOutcome {
+  run: string;
+  manifest_hash: string;
+}
+
+/** The id of a job that was started. */
+export interface JobStarted {
+  job: string;
+}
+
+/** How far a job has come. */
+export interface JobStatus {
+  state: JobState;
+  step: string;
+  done: number;
+  total: number;
+  message: string;
+}
+
+export type JobResult = ExportOutcome | TrainingOutcome | Run | null;
+
+/** A job, with its result when it is done. */
+export interface Job {
+  state: JobState;
+  step: string;
+  done: number;
+  total: number;
+  message: string;
+  result: JobResult;
+}
+
+/** A dataset was edited. `config` is there at first, and where it was changed other than by this server. */
+export interface EditedEvent {
+  kind: "edited";
+  revision: string;
+  config: string | null;
+}
+
+/** The names of all datasets. */
+export interface DatasetsEvent {
+  kind: "datasets";
+  names: string[];
+}
+
+/** A run has changed. */
+export interface RunEvent {
+  kind: "run";
+  run: Run;
+}
+
+/** A job has changed. */
+export interface JobEvent {
+  state: JobState;
+  step: string;
+  done: number;
+  total: number;
+  message: string;
+  kind: "job";
+  job: string;
+}
+
+export type PanelEvent = EditedEvent | DatasetsEvent | RunEvent | JobEvent;
+
+/** A stable code, and a message for the user. */
+export interface ErrorDetails {
+  code: string;
+  message: string;
+}
+
+/** Any answer with a status of 400 or more. */
+export interface ErrorResponse {
+  error: ErrorDetails;
+}
+
+/** A caption that is not what the edit says it was: the present text, and its source. */
+export interface Conflict {
+  key: string;
+  theirs: string | null;
+  source: string;
+}
+
+/** The answer to an edit of captions that have changed meanwhile (409). */
+export interface ConflictResponse {
+  error: ErrorDetails;
+  conflicts: Conflict[];
 }

@@ -35,7 +35,8 @@ export class Viewer extends Component {
     if (mark === this.fetched || !model.enlarged) return;
     this.fetched = mark;
     try {
-      const details = await model.api.get(`datasets/${model.dataset?.id}/row/${encodeURIComponent(model.enlarged)}`);
+      const found = await model.api.get(`datasets/${model.dataset?.id}/row/${encodeURIComponent(model.enlarged)}`);
+      const details = /** @type {RowDetails} */ (found);
       if (mark === this.fetched) this.setState({ details, says: "" });
     } catch (error) {
       if (mark === this.fetched) this.setState({ details: null, says: /** @type {Error} */ (error).message });

@@ -1,0 +1,416 @@
+"""JSON types of the panel's API: what its routes answer, and what the page's events hold.
+
+``web/panel/types.d.ts`` is rendered from this module by ``python -m tests.panel_types``; tests compare the two, and
+every answer with its type in `api_spec.TABLE`. Times are ISO 8601 with a zone.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, TypedDict
+
+from ..model import Position, RunState, Severity  # noqa: TC001 - the types are resolved at run time
+
+JobState = Literal["waiting", "running", "done", "failed"]
+ImageSet = Literal["training", "regularization"]
+Where = Literal["comfyui", "page"]
+
+OperationName = Literal[
+    "add_tags", "remove_tags", "replace_tag", "find_replace", "sort", "apply_source", "prune", "fix"
+]
+FieldKind = Literal["tags", "tag", "text", "flag", "choice", "source", "problems", "trigger", "position"]
+"""How the dialog shows an argument of a bulk operation, and which value the request holds.
+
+``tags`` is a list, comma-separated in the dialog; ``tag`` one tag; ``flag`` a checkbox; ``choice`` one of the field's
+choices; ``source`` a caption source; ``problems`` a list of problem codes; ``trigger`` and ``position`` are the trigger
+word and where it stands, the dataset's unless given.
+"""
+
+
+class Named(TypedDict):
+    """A choice: its value, and how it is shown."""
+
+    name: str
+    label: str
+
+
+class BaseModel(TypedDict):
+    """A base model that captions are written for."""
+
+    name: str
+    label: str
+    token_limit: int
+
+
+class OperationField(TypedDict):
+    """An argument of a bulk operation. Without a default (null) it must be filled in."""
+
+    name: str
+    label: str
+    kind: FieldKind
+    hint: str
+    default: str | bool | None
+    choices: list[Named]
+
+
+class Operation(TypedDict):
+    """A bulk operation, as the dialog offers it."""
+
+    name: OperationName
+    label: str
+    fields: list[OperationField]
+
+
+class Session(TypedDict):
+    """The session: token, permissions, and the choices of the page."""
+
+    token: str
+    version: str
+    where: Where
+    command: str
+    can_export: bool
+    can_launch: bool
+    base_models: list[BaseModel]
+    networks: list[Named]
+    trainers: list[Named]
+    trainer_profiles: list[Named]
+    sources: list[Named]
+    libraries: list[str]
+    operations: list[Operation]
+
+
+class DatasetSummary(TypedDict):
+    """A dataset in the list of datasets."""
+
+    id: str
+    name: str
+    library: str
+    training: int
+    regularization: int
+    rejected: int
+    edited: int
+    updated_at: str
+
+
+class Trigger(TypedDict):
+    """A trigger word, and where it stands in a caption."""
+
+    word: str
+    position: Position
+
+
+class Concept(TypedDict):
+    """One of several concepts of a dataset, with a trigger of its own."""
+
+    name: str
+    trigger: Trigger
+    repeats: int
+
+
+class DatasetFacts(TypedDict):
+    """A dataset. ``config`` changes with an export with another training config; ``problems`` are missing images."""
+
+    id: str
+    name: str
+    library: str
+    trigger: Trigger
+    concepts: list[Concept]
+    base_model: str
+    training: int
+    regularization: int
+    rejected: int
+    revision: str
+    config: str
+    can_undo: str | None
+    can_redo: str | None
+    problems: list[str]
+
+
+class RowProblem(TypedDict):
+    """A problem of one caption."""
+
+    code: str
+    severity: Severity
+
+
+class Row(TypedDict):
+    """An image of a dataset; ``file`` is its name without the folder. Rows are immutable: a new one replaces it."""
+
+    key: str
+    set: ImageSet
+    concept: str
+    file: str
+    width: int
+    height: int
+    rating: int | None
+    bad: bool
+    reason: str
+    text: str | None
+    source: str
+    edited: bool
+    fixed: bool
+    tokens: int
+    rejected: bool
+    problems: list[RowProblem]
+
+
+class RowPage(TypedDict):
+    """A page of a dataset's rows."""
+
+    total: int
+    revision: str
+    rows: list[Row]
+
+
+class SourceTag(TypedDict):
+    """A tag of an image, and what it comes from."""
+
+    text: str
+    source: str
+    confidence: float | None
+
+
+class OfferedCaption(TypedDict):
+    """The caption that a source has for an image."""
+
+    source: str
+    text: str
+
+
+class Size(TypedDict):
+    """A size in pixels."""
+
+    width: int
+    height: int
+
+
+class PastEdit(TypedDict):
+    """An edit of an image's caption in its history."""
+
+    label: str
+    at: str
+    undone: bool
+    before: str | None
+    after: str | None
+
+
+class RowDetails(Row):
+    """An image with all that is known of it; ``history`` has the newest edit first."""
+
+    prompt: str
+    tags: list[SourceTag]
+    offered: list[OfferedCaption]
+    bucket: Size | None
+    history: list[PastEdit]
+
+
+class Fix(TypedDict):
+    """The fix of a problem in one caption: its text afterwards."""
+
+    label: str
+    text: str
+
+
+class Problem(TypedDict):
+    """A problem of a dataset, or of the image with this key."""
+
+    severity: Severity
+    code: str
+    message: str
+    key: str | None
+    fix: Fix | None
+
+
+class TagCount(TypedDict):
+    """How many captions have a tag."""
+
+    tag: str
+    training: int
+    regularization: int
+
+
+class Completion(TypedDict):
+    """A tag that completes what was typed; ``count`` is the number of captions of the open datasets that have it."""
+
+    tag: str
+    alias: str
+    count: int
+
+
+class BucketCount(Size):
+    """A bucket and its images, with repeats."""
+
+    count: int
+
+
+class Summary(TypedDict):
+    """What an export would be; the steps are null if the trainer refuses the config."""
+
+    training: int
+    regularization: int
+    rejected: int
+    buckets: list[BucketCount]
+    dropped: int
+    upscaled: int
+    steps_per_epoch: int | None
+    total_steps: int | None
+    seconds: float | None
+    problems: list[Problem]
+    checkpoints: list[str]
+
+
+class Change(TypedDict):
+    """A change of one caption; null is an image without one."""
+
+    key: str
+    before: str | None
+    after: str | None
+
+
+class WriteResult(TypedDict):
+    """The result of a write, with the rows that changed; ``was`` is the revision before it."""
+
+    revision: str
+    was: str
+    label: str
+    can_undo: str | None
+    can_redo: str | None
+    rows: list[Row]
+
+
+class Preview(TypedDict):
+    """What a bulk operation would do: its first changes, and how many captions stay because they would be empty."""
+
+    count: int
+    label: str
+    emptied: int
+    examples: list[Change]
+
+
+class Run(TypedDict):
+    """A training run; ``eta`` is in seconds."""
+
+    id: str
+    name: str
+    dataset: str | None
+    trainer: str
+    profile: str
+    state: RunState
+    step: int
+    total_steps: int
+    epoch: int
+    loss: float | None
+    seconds_a_step: float | None
+    eta: float | None
+    message: str
+    started_at: str | None
+    ended_at: str | None
+    manifest_hash: str
+
+
+class RunDetails(Run):
+    """A run with its files; ``history`` has step, loss and learning rate."""
+
+    history: list[tuple[int, float, float | None]]
+    log: str
+    samples: list[str]
+    loras: list[str]
+
+
+class ExportOutcome(TypedDict):
+    """The result of an export; ``summary`` has names and values."""
+
+    folder: str
+    manifest_hash: str
+    summary: list[tuple[str, str]]
+    problems: list[Problem]
+
+
+class TrainingOutcome(TypedDict):
+    """The result of starting a training."""
+
+    run: str
+    manifest_hash: str
+
+
+class JobStarted(TypedDict):
+    """The id of a job that was started."""
+
+    job: str
+
+
+class JobStatus(TypedDict):
+    """How far a job has come."""
+
+    state: JobState
+    step: str
+    done: int
+    total: int
+    message: str
+
+
+JobResult = ExportOutcome | TrainingOutcome | Run | None
+
+
+class Job(JobStatus):
+    """A job, with its result when it is done."""
+
+    result: JobResult
+
+
+class EditedEvent(TypedDict):
+    """A dataset was edited. ``config`` is there at first, and where it was changed other than by this server."""
+
+    kind: Literal["edited"]
+    revision: str
+    config: str | None
+
+
+class DatasetsEvent(TypedDict):
+    """The names of all datasets."""
+
+    kind: Literal["datasets"]
+    names: list[str]
+
+
+class RunEvent(TypedDict):
+    """A run has changed."""
+
+    kind: Literal["run"]
+    run: Run
+
+
+class JobEvent(JobStatus):
+    """A job has changed."""
+
+    kind: Literal["job"]
+    job: str
+
+
+PanelEvent = EditedEvent | DatasetsEvent | RunEvent | JobEvent
+
+
+class ErrorDetails(TypedDict):
+    """A stable code, and a message for the user."""
+
+    code: str
+    message: str
+
+
+class ErrorResponse(TypedDict):
+    """Any answer with a status of 400 or more."""
+
+    error: ErrorDetails
+
+
+class Conflict(TypedDict):
+    """A caption that is not what the edit says it was: the present text, and its source."""
+
+    key: str
+    theirs: str | None
+    source: str
+
+
+class ConflictResponse(ErrorResponse):
+    """The answer to an edit of captions that have changed meanwhile (409)."""
+
+    conflicts: list[Conflict]
