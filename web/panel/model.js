@@ -1,4 +1,4 @@
-// What the panel knows and shows: session, dataset, rows, filter, selection, notices; it draws nothing.
+// The panel's state: session, dataset, rows, filter, selection, notices; it draws nothing.
 
 import { Api, Away } from "./api.js";
 import { frequencies } from "./captions.js";
@@ -19,7 +19,7 @@ import { Selection } from "./selection.js";
 
 const RETRY = 2_000; // ms
 const NOTICE = 8_000; // ms
-const SETTLE = 250; // ms; our own edit is told as an event too, often before its answer is here
+const SETTLE = 250; // ms; our own edit is an event too, often before its response arrives
 
 export class Model {
   /**
@@ -57,7 +57,7 @@ export class Model {
     /** @type {import("./bulk.js").BulkRequest | null} the open bulk dialog */
     this.bulk = null;
     this.tagsOpen = false;
-    this.heard = 0; // counts what runs and jobs told
+    this.heard = 0; // counts events of runs and jobs
     /** @type {EventSource | null} */
     this.events = null;
     /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -83,7 +83,7 @@ export class Model {
           if (this.bucketsOf === dataset.id) this.buckets = /** @type {Record<string, string>} */ (found);
           this.changed();
         },
-        () => {}, // it is told by what else is asked for
+        () => {}, // other requests report it
       );
     }
     return this.buckets[key] ?? "";
@@ -93,7 +93,7 @@ export class Model {
     return this.api.session;
   }
 
-  /** Begin: session, datasets, and the one that was open last. */
+  /** Start: fetch the session and the datasets, and open the one that was open last. */
   async start() {
     try {
       const [, datasets] = await Promise.all([this.api.open(), this.api.get("datasets")]);
@@ -117,7 +117,7 @@ export class Model {
     try {
       this.datasets = /** @type {DatasetSummary[]} */ (await this.api.get("datasets"));
     } catch {
-      return; // it is told by what else is asked for
+      return; // other requests report it
     }
     this.changed();
   }
@@ -148,7 +148,7 @@ export class Model {
     const { problems = [] } = this.dataset ?? {};
     if (problems.length)
       this.notify(
-        problems.length === 1 ? problems[0] : `${problems[0]} There are ${problems.length - 1} more like it.`,
+        problems.length === 1 ? problems[0] : `${problems[0]} There are ${problems.length - 1} more such problems.`,
         "error",
       );
     this.listen(id);
@@ -258,7 +258,7 @@ export class Model {
   }
 
   /**
-   * Fetch the dataset if it stands otherwise than it is shown: edited elsewhere, or exported with another config.
+   * Fetch the dataset if it has changed: edited elsewhere, or exported with another config.
    * @param {EditedEvent} event
    */
   look(event) {
@@ -297,7 +297,7 @@ export class Model {
   }
 
   /**
-   * Filter by one tag, or without it, besides what the filter asks already.
+   * Filter by one tag, or without it, in addition to the present filter.
    * @param {string} tag
    * @param {boolean} without
    */
