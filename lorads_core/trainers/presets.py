@@ -41,7 +41,7 @@ PRESETS: tuple[Preset, ...] = (
         "subject (sd-scripts' guide)",
         ("sdxl",),
         {"network_dim": 32, "learning_rate": 1e-4, "optimizer": "AdamW8bit", "scheduler": "constant"},
-        "sd-scripts 0.10.1, docs/sdxl_train_network.md; text encoders left alone, as their outputs are kept",
+        "sd-scripts 0.10.1, docs/sdxl_train_network.md; text encoders left alone, as their outputs are cached",
     ),
     Preset(
         "anime character or style (Prodigy)",
