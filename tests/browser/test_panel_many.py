@@ -182,7 +182,7 @@ def test_an_enlarged_image_shows_what_is_known_and_goes_on_by_arrows(panel):
     until(lambda: panel.world.text(1) == "by hand")
     dialog.locator(".offered", has_text=offered).first.get_by_role("button", name="Use").click()
     until(lambda: panel.world.text(1) == f"oldlandmark, {offered}")
-    back = dialog.locator(".history li", has_text="Take the caption").get_by_role("button")
+    back = dialog.locator(".history li", has_text="Use the caption").get_by_role("button")
     back.click()
     until(lambda: panel.world.text(1) == "by hand")
     assert dialog.locator("img").first.evaluate("(image) => image.decode().then(() => image.naturalWidth)") > 500

@@ -243,7 +243,7 @@ export class Editing {
       this.model.notify(`Undone: ${entry.label}`);
       return;
     }
-    await this.ask("undo", {}, "Undone");
+    await this.post("undo", {}, "Undone");
   }
 
   async redo() {
@@ -253,7 +253,7 @@ export class Editing {
       this.outbox?.add(entry.label, entry.changes);
       return;
     }
-    await this.ask("redo", {}, "Redone");
+    await this.post("redo", {}, "Redone");
   }
 
   /**
@@ -265,7 +265,7 @@ export class Editing {
     const before = keys.flatMap((key) => this.model.rows.get(key) ?? []);
     this.model.rows.replace(before.map((row) => ({ ...row, rejected })));
     this.model.changed();
-    if (!(await this.ask("reject", { keys, rejected }, ""))) this.model.rows.replace(before);
+    if (!(await this.post("reject", { keys, rejected }, ""))) this.model.rows.replace(before);
     this.model.changed();
   }
 
@@ -276,8 +276,8 @@ export class Editing {
    * @param {string} done what to say before the label; empty for nothing
    * @returns {Promise<boolean>} whether it was done
    */
-  ask(route, body, done) {
-    const next = this.turn.then(() => this.askNow(route, body, done)); // three quick undos are three undos
+  post(route, body, done) {
+    const next = this.turn.then(() => this.postNow(route, body, done)); // three quick undos are three undos
     this.turn = next;
     return next;
   }
@@ -287,7 +287,7 @@ export class Editing {
    * @param {object} body
    * @param {string} done
    */
-  async askNow(route, body, done) {
+  async postNow(route, body, done) {
     const { model } = this;
     if (!model.dataset) return false;
     if (model.isAway) {

@@ -87,7 +87,7 @@ export class Following {
     if (round !== this.round) return;
     this.says = says;
     if (says) this.job = null;
-    this.model.heard += 1; // there may be a run now
+    this.model.runEvents += 1; // there may be a run now
     this.model.changed();
   }
 

@@ -57,7 +57,7 @@ export class Model {
     /** @type {import("./bulk.js").BulkRequest | null} the open bulk dialog */
     this.bulk = null;
     this.tagsOpen = false;
-    this.heard = 0; // counts events of runs and jobs
+    this.runEvents = 0; // counts events of runs and jobs
     /** @type {EventSource | null} */
     this.events = null;
     /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -195,17 +195,17 @@ export class Model {
     if (isAway === this.isAway) return;
     this.isAway = isAway;
     clearTimeout(this.retry);
-    if (isAway) this.retry = setTimeout(() => this.knock(), RETRY);
+    if (isAway) this.retry = setTimeout(() => this.reconnect(), RETRY);
     this.changed();
   }
 
-  /** Ask whether the server is back; if so, send what waits and look what has changed. */
-  async knock() {
+  /** Check whether the server is back; if so, send the unsent edits and fetch what has changed. */
+  async reconnect() {
     try {
       await this.api.open();
     } catch {
       clearTimeout(this.retry);
-      this.retry = setTimeout(() => this.knock(), RETRY);
+      this.retry = setTimeout(() => this.reconnect(), RETRY);
       return;
     }
     this.away(false);
@@ -223,17 +223,17 @@ export class Model {
     this.events?.close();
     const events = new EventSource(this.api.url("events", { dataset: id }));
     this.events = events;
-    events.onmessage = (message) => this.hear(JSON.parse(message.data));
+    events.onmessage = (message) => this.onEvent(JSON.parse(message.data));
     events.onopen = () => this.away(false);
-    events.onerror = () => this.missed(events, id);
+    events.onerror = () => this.onEventError(events, id);
   }
 
   /**
-   * The events broke off: the server is away, or only this connection has ended.
+   * The event stream has ended: the server is away, or only this connection was closed.
    * @param {EventSource} events
    * @param {string} id
    */
-  async missed(events, id) {
+  async onEventError(events, id) {
     if (this.events !== events || this.isAway) return;
     try {
       await this.api.open();
@@ -247,12 +247,12 @@ export class Model {
   }
 
   /** @param {PanelEvent} event */
-  hear(event) {
-    if (event.kind === "edited") setTimeout(() => this.look(event), SETTLE);
+  onEvent(event) {
+    if (event.kind === "edited") setTimeout(() => this.refreshIfChanged(event), SETTLE);
     else if (event.kind === "datasets") {
       if (`${event.names}` !== `${this.datasets.map(({ name }) => name).sort()}`) this.relist();
     } else {
-      this.heard += 1;
+      this.runEvents += 1;
       this.changed();
     }
   }
@@ -261,9 +261,9 @@ export class Model {
    * Fetch the dataset if it has changed: edited elsewhere, or exported with another config.
    * @param {EditedEvent} event
    */
-  look(event) {
+  refreshIfChanged(event) {
     const { dataset, rows, editing } = this;
-    if (editing.outbox?.sending) setTimeout(() => this.look(event), SETTLE);
+    if (editing.outbox?.sending) setTimeout(() => this.refreshIfChanged(event), SETTLE);
     else if (event.revision !== rows.revision || (event.config ?? dataset?.config) !== dataset?.config) this.refresh();
   }
 

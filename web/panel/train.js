@@ -44,13 +44,13 @@ export class Train extends Component {
   }
 
   componentDidUpdate() {
-    const { heard, isAway, following } = this.props.model;
+    const { runEvents, isAway, following } = this.props.model;
     const result = following.job?.result;
     if (result && "run" in result && result.run !== this.run) {
       this.run = result.run;
       this.setState({ open: result.run });
     }
-    const now = `${heard}#${isAway}`;
+    const now = `${runEvents}#${isAway}`;
     if (now === this.seen || isAway) return;
     this.seen = now;
     this.fetch();
