@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from .errors import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
 
 Objective = Literal["noise", "flow"]
 """What a step predicts: the noise (or its velocity) of a diffusion model, or the flow of a rectified-flow model."""
@@ -107,7 +107,7 @@ class BaseModel:
     """A base model of a family.
 
     ``resolution`` is its own, in pixels. ``captions`` names the base model whose caption profile it has, empty for
-    one of its own.
+    one of its own. ``checkpoint`` is its file, if it is always the same; with ``v_prediction`` it predicts velocity.
     """
 
     name: str
@@ -115,6 +115,8 @@ class BaseModel:
     family: Family
     resolution: int
     captions: str = ""
+    checkpoint: str = ""
+    v_prediction: bool = False
 
 
 def family(name: str) -> Family:
@@ -138,9 +140,17 @@ BASE_MODELS: tuple[BaseModel, ...] = (
 )
 
 
+_custom: list[BaseModel] = []
+
+
+def set_custom_base_models(rows: Iterable[BaseModel]) -> None:
+    """Set the base models of ``lorads.toml``, in place of those of a file read before."""
+    _custom[:] = rows
+
+
 def base_models() -> tuple[BaseModel, ...]:
-    """Return all base models."""
-    return BASE_MODELS
+    """Return all base models: ours, then those of ``lorads.toml``."""
+    return (*BASE_MODELS, *_custom)
 
 
 def base_model_names() -> tuple[str, ...]:

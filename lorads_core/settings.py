@@ -9,8 +9,9 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PureWindowsPath
-from typing import cast
+from typing import Protocol, TypeVar, cast
 
+from .base_models import BASE_MODELS, BaseModel, set_custom_base_models
 from .errors import SettingsError
 from .system.names import true_path
 
@@ -169,6 +170,24 @@ class PanelSettings:
     train: bool = False
 
 
+class _Named(Protocol):
+    @property
+    def name(self) -> str: ...
+
+
+P = TypeVar("P", bound=_Named)
+
+
+def _profile(profiles: tuple[P, ...], name: str, what: str, how: str) -> P:
+    """Return the profile called ``name``, or refuse it by the names that there are."""
+    for each in profiles:
+        if each.name == name:
+            return each
+    known = ", ".join(each.name for each in profiles) or "none"
+    wanted = f"There is no {what} {name!r}" if name else f"No {what} is named"
+    raise SettingsError(f"{wanted}; known are: {known}. {how}")
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """All that the server's owner decides; nothing in it can be set from a workflow.
@@ -181,6 +200,7 @@ class Settings:
     dsn: str | None = field(default=None, repr=False)
     embedded_folder: Path | None = None
     libraries: tuple[LibraryProfile, ...] = (LibraryProfile(DEFAULT_LIBRARY),)
+    base_models: tuple[BaseModel, ...] = ()
     embedders: tuple[EmbedderProfile, ...] = ()
     taggers: tuple[TaggerProfile, ...] = ()
     vocabularies: tuple[VocabularyProfile, ...] = ()
@@ -190,76 +210,33 @@ class Settings:
     panel: PanelSettings = PanelSettings()
 
     def library(self, name: str) -> LibraryProfile:
-        """Return the profile called ``name``.
+        """Return the library called ``name``.
 
         Raises:
             SettingsError: there is none; the message names those there are.
         """
-        for profile in self.libraries:
-            if profile.name == name:
-                return profile
-        known = ", ".join(profile.name for profile in self.libraries)
-        raise SettingsError(f"There is no library {name!r}; known are: {known}. Add [libraries.{name}] to lorads.toml.")
+        return _profile(self.libraries, name, "library", f"Add [libraries.{name}] to lorads.toml.")
 
     def embedder(self, name: str) -> EmbedderProfile:
-        """Return the image encoder called ``name``.
-
-        Raises:
-            SettingsError: there is none; the message names those there are.
-        """
-        for profile in self.embedders:
-            if profile.name == name:
-                return profile
-        known = ", ".join(profile.name for profile in self.embedders) or "none"
-        raise SettingsError(
-            f"There is no embedder {name!r}; known are: {known}. Add [embedders.{name}] to lorads.toml, with its model."
-        )
+        """Return the image encoder called ``name``; errors as for `library`."""
+        return _profile(self.embedders, name, "embedder", f"Add [embedders.{name}] to lorads.toml, with its model.")
 
     def tagger(self, name: str) -> TaggerProfile:
-        """Return the tagger called ``name``.
-
-        Raises:
-            SettingsError: there is none; the message names those there are.
-        """
-        for profile in self.taggers:
-            if profile.name == name:
-                return profile
-        known = ", ".join(profile.name for profile in self.taggers) or "none"
-        raise SettingsError(
-            f"There is no tagger {name!r}; known are: {known}. Add [taggers.{name}] to lorads.toml, with its folder."
-        )
+        """Return the tagger called ``name``; errors as for `library`."""
+        return _profile(self.taggers, name, "tagger", f"Add [taggers.{name}] to lorads.toml, with its folder.")
 
     def vocabulary(self, name: str) -> VocabularyProfile:
-        """Return the vocabulary called ``name``.
-
-        Raises:
-            SettingsError: there is none; the message names those there are.
-        """
-        for profile in self.vocabularies:
-            if profile.name == name:
-                return profile
-        known = ", ".join(profile.name for profile in self.vocabularies) or "none"
-        raise SettingsError(
-            f"There is no vocabulary {name!r}; known are: {known}. Add [vocabularies.{name}] to lorads.toml, with its"
-            " files."
+        """Return the vocabulary called ``name``; errors as for `library`."""
+        return _profile(
+            self.vocabularies, name, "vocabulary", f"Add [vocabularies.{name}] to lorads.toml, with its files."
         )
 
     def trainer(self, name: str) -> TrainerProfile:
-        """Return the installed trainer called ``name``; where there is but one, no name is needed.
-
-        Raises:
-            SettingsError: there is none; the message names those there are.
-        """
+        """Return the installed trainer called ``name``; a single one needs no name. Errors as for `library`."""
         if not name and len(self.trainers) == 1:
             return self.trainers[0]
-        for profile in self.trainers:
-            if profile.name == name:
-                return profile
-        known = ", ".join(profile.name for profile in self.trainers) or "none"
-        wanted = f"There is no trainer profile {name!r}" if name else "No trainer profile is named"
-        raise SettingsError(
-            f"{wanted}; known are: {known}. Add [trainers.{name or 'local'}] to lorads.toml, with its kind and folder."
-        )
+        how = f"Add [trainers.{name or 'local'}] to lorads.toml, with its kind and folder."
+        return _profile(self.trainers, name, "trainer profile", how)
 
     def with_library(self, name: str) -> Settings:
         """Return the same settings with an index called ``name``, which may be there already."""
@@ -288,6 +265,7 @@ def load_settings(path: Path | None = None) -> Settings:
         text = wanted.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         if path is None and not os.environ.get(ENVIRONMENT_VARIABLE):
+            set_custom_base_models(())
             return Settings()
         raise SettingsError(f"There is no settings file {wanted}: make it, or unset {ENVIRONMENT_VARIABLE}.") from None
     except (OSError, UnicodeDecodeError) as error:
@@ -295,15 +273,17 @@ def load_settings(path: Path | None = None) -> Settings:
             f"{wanted} cannot be read ({error}): check its permissions and its encoding (UTF-8)."
         ) from error
     try:
-        return _parse(tomllib.loads(text), wanted)
+        settings = _parse(tomllib.loads(text), wanted)
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{wanted} is not valid TOML: {error}. Write Windows paths in 'single quotes'.") from error
+    set_custom_base_models(settings.base_models)
+    return settings
 
 
 def _parse(data: Mapping[str, object], source: Path) -> Settings:
     top = Table(data, "", source).only(
-        "store", "stores", "embedded", "libraries", "embedders", "taggers", "vocabularies", "trainers", "roots",
-        "panel",
+        "store", "stores", "embedded", "libraries", "base_models", "embedders", "taggers", "vocabularies", "trainers",
+        "roots", "panel",
     )  # fmt: skip
     store = top.text("store") or EMBEDDED
     roots = top.table("roots").only("pictures", "exports")
@@ -313,6 +293,7 @@ def _parse(data: Mapping[str, object], source: Path) -> Settings:
         dsn=_dsn(top.table("stores"), store),
         embedded_folder=top.table("embedded").only("folder").path("folder"),
         libraries=_libraries(top.table("libraries")),
+        base_models=tuple(_base_model(name, table) for name, table in top.table("base_models").tables().items()),
         embedders=tuple(EmbedderProfile(name, table) for name, table in top.table("embedders").tables().items()),
         taggers=tuple(TaggerProfile(name, table) for name, table in top.table("taggers").tables().items()),
         vocabularies=tuple(
@@ -322,6 +303,35 @@ def _parse(data: Mapping[str, object], source: Path) -> Settings:
         picture_roots=tuple(roots.resolve(root) for root in roots.texts("pictures")),
         export_root=roots.path("exports"),
         panel=_panel(top.table("panel").only("hosts", "export", "train")),
+    )
+
+
+def _base_model(name: str, table: Table) -> BaseModel:
+    """Return a base model of the user's own: like one of ours, but for what its table says."""
+    table.only("like", "label", "checkpoint", "v_prediction", "resolution", "captions")
+    ours = {each.name: each for each in BASE_MODELS}
+    if name in ours or not name.strip():
+        raise SettingsError(f"{table.source}: there is a base model {name!r} already: choose another name for yours.")
+    like = ours.get(table.text("like"))
+    captions = table.text("captions")
+    if like is None or captions not in ("", *ours):
+        key, known = ("like" if like is None else "captions"), ", ".join(ours)
+        raise SettingsError(
+            f"{table.source}: {table.where}{key} is {table.text(key)!r}; it must be one of the base models {known}."
+        )
+    v_prediction = table.flag("v_prediction", default=like.v_prediction)
+    if v_prediction and not like.family.is_diffusion:
+        raise SettingsError(
+            f"{table.source}: {table.where}v_prediction: {like.label} predicts no velocity: leave it out."
+        )
+    return BaseModel(
+        name,
+        table.text("label") or name,
+        like.family,
+        int(table.number("resolution", like.resolution, 64, 8192)),
+        captions or like.captions or like.name,
+        str(table.path("checkpoint") or ""),
+        v_prediction,
     )
 
 

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from comfy_api.latest import io, ui
 
-from ..lorads_core.base_models import base_model_names
 from ..lorads_core.captions.sources import source_names
 from ..lorads_core.problems import format_problems
 from . import core, host
@@ -56,7 +55,7 @@ class CaptionBuilder(io.ComfyNode):
                 ),
                 io.Combo.Input(
                     "base_model",
-                    options=list(base_model_names()),
+                    options=list(host.base_model_names()),
                     tooltip="Decides how rating tags are written, the order of tags, and what counts as a problem.",
                 ),
                 io.Combo.Input(

@@ -32,7 +32,7 @@ class CombineDatasets(io.ComfyNode):
                 io.String.Input(
                     "name",
                     default="my concepts",
-                    tooltip="The combined dataset's name: its captions are kept under it.",
+                    tooltip="The combined dataset's name: its captions are saved under it.",
                 ),
                 io.Boolean.Input(
                     "balance",
@@ -53,7 +53,7 @@ class CombineDatasets(io.ComfyNode):
                 ),
             ],
             outputs=[
-                DatasetSocket.Output("dataset", "dataset", tooltip="The combined dataset, also kept as a draft."),
+                DatasetSocket.Output("dataset", "dataset", tooltip="The combined dataset, also saved as a draft."),
                 io.String.Output("problems", "problems", tooltip="Problems to check before training."),
             ],
             has_intermediate_output=True,

@@ -58,7 +58,7 @@ class ClipVisionEmbedder:
     SigLIP gives its tokens, for ComfyUI has no pooling head; they are averaged.
 
     The space is named by the weights and the output, never ``clip-vit-h-14``: which ViT-H it is that was loaded
-    (LAION's, DFN's, a fine-tune) cannot be told from its shape, and vectors of two of them must not be compared.
+    (LAION's, DFN's, a fine-tune) cannot be recognized by its shape, and vectors of two of them must not be compared.
     """
 
     def __init__(self, clip_vision: ClipVision, batch_size: int = 16) -> None:

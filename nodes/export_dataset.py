@@ -41,7 +41,7 @@ class ExportDataset(io.ComfyNode):
                     "images",
                     options=["original", "normalised", "max_side", "max_area", "bucket"],
                     default="original",
-                    tooltip="original keeps sound files and mends the others; trainers scale by themselves. bucket"
+                    tooltip="original copies sound files and repairs the others; trainers scale by themselves. bucket"
                     " shrinks and crops each picture to its bucket.",
                 ),
                 io.Int.Input(
@@ -57,7 +57,7 @@ class ExportDataset(io.ComfyNode):
                     "format",
                     options=["png", "jpeg", "webp"],
                     default="png",
-                    tooltip="Of pictures that are written anew; png loses nothing.",
+                    tooltip="Of images that are re-encoded; png is lossless.",
                     advanced=True,
                 ),
                 io.Int.Input(
@@ -86,8 +86,8 @@ class ExportDataset(io.ComfyNode):
                 io.Boolean.Input(
                     "link",
                     default=False,
-                    tooltip="Hard links instead of copies, on the same drive: quick and small, but whoever changes one"
-                    " changes the other too.",
+                    tooltip="Hard links instead of copies, on the same drive: quick and small, but a change to one is a"
+                    " change to the other.",
                     advanced=True,
                 ),
                 ConfigSocket.Input("config", optional=True, tooltip="From Training Config; defaults without it."),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import logging
 import time
+from contextlib import suppress
 from functools import cache
 from io import BytesIO
 from pathlib import Path
@@ -16,6 +17,7 @@ import folder_paths
 from comfy_api.latest import ui
 from comfy_execution.utils import get_executing_context
 
+from ..lorads_core import base_models
 from ..lorads_core.cli.demo import SAMPLES
 from ..lorads_core.errors import LoradsError, SettingsError
 from ..lorads_core.settings import Settings, load_settings
@@ -45,6 +47,13 @@ _launched: dict[UUID, None] = {}
 def settings() -> Settings:
     """Return the server's ``lorads.toml``, read once; ComfyUI is restarted to read it again."""
     return load_settings()
+
+
+def base_model_names() -> tuple[str, ...]:
+    """Return the base models that combos offer, with those of ``lorads.toml``; a faulty one is refused by the nodes."""
+    with suppress(LoradsError):
+        settings()
+    return base_models.base_model_names()
 
 
 @cache
@@ -152,7 +161,7 @@ def picture_folder(folder: str) -> Path:
     )
 
 
-def kept_folder(folder: str) -> Path:
+def graph_images_folder(folder: str) -> Path:
     """Return the folder for a graph's own pictures, under ``lorads`` in ComfyUI's input folder; it need not be there.
 
     Raises:
@@ -164,7 +173,7 @@ def kept_folder(folder: str) -> Path:
     if place is None or place == under(root, ""):
         raise SettingsError(
             f"{folder!r:.80} is no folder for the images that are wired in: write a name, e.g. my_pictures. They are"
-            " kept under input/lorads."
+            " saved under input/lorads."
         )
     return place
 

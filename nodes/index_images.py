@@ -72,13 +72,13 @@ class IndexImages(io.ComfyNode):
                 io.Image.Input(
                     "images",
                     optional=True,
-                    tooltip="Pictures of the graph, as a batch or a list: kept as PNG files, then read like a folder.",
+                    tooltip="Pictures of the graph, as a batch or a list: saved as PNG files, then read like a folder.",
                 ),
                 io.String.Input(
                     "captions",
                     force_input=True,
                     optional=True,
-                    tooltip="A caption for each of the images, kept beside it as a text file.",
+                    tooltip="A caption for each of the images, saved beside it as a text file.",
                 ),
             ],
             outputs=[
@@ -117,7 +117,7 @@ class IndexImages(io.ComfyNode):
     ) -> io.NodeOutput:
         """Index the folder, and tag and embed it where there is something to do it with."""
         options = core.index.IndexOptions(sidecars=core.parse.sidecar_rule(core.parse.names(sidecars[0])))
-        pictures = _kept(folder[0], images, captions) if images else host.picture_folder(folder[0])
+        pictures = _save(folder[0], images, captions) if images else host.picture_folder(folder[0])
         report = core.dataset.index(host.store(), host.settings(), library[0], pictures, options, host.progress())
         sentences, problems = [report.sentence], list(report.problems)
         if tagger[0] != NO_TAGGER:
@@ -139,9 +139,9 @@ class IndexImages(io.ComfyNode):
         )
 
 
-def _kept(folder: str, images: Sequence[torch.Tensor], captions: Sequence[str]) -> Path:
-    """Return the folder under ComfyUI's input folder in which a graph's pictures were kept."""
-    place = host.kept_folder(folder)
+def _save(folder: str, images: Sequence[torch.Tensor], captions: Sequence[str]) -> Path:
+    """Return the folder under ComfyUI's input folder in which a graph's pictures are saved."""
+    place = host.graph_images_folder(folder)
     core.graph_images.save_graph_images(
         place, [each for batch in images for each in trained.pictures(batch)], captions, host.progress()
     )

@@ -113,7 +113,7 @@ def _started(folder: Path, profile: str) -> Run:
 
 
 def _offered(run: Run, name: str, offer: Offered) -> tuple[str, str]:
-    """Put the LoRA among ComfyUI's; return its name there, and what was done in another way than asked."""
+    """Put the LoRA among ComfyUI's; return its name there, and what differs from the request."""
     place = host.lora_folder()
     target, message = core.training.offer_lora(
         run, place / "lorads", name=name, link=offer == "link", without_paths=offer == "copy without local paths"

@@ -1,4 +1,4 @@
-"""LoRA Test Grid: what was drawn with the variants on one labelled sheet, scored, and kept with the run."""
+"""LoRA Test Grid: what was drawn with the variants on one labelled sheet, scored, and saved with the run."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ class LoraTestGrid(io.ComfyNode):
             display_name="LoRA Test Grid",
             category=CATEGORY,
             description="A labelled sheet of a LoRA's test pictures. With a CLIP vision model: how like the training"
-            " set they are, which training image is nearest, how far they are from the base model. Kept with the run.",
+            " set they are, which training image is nearest, how far they are from the base model. Saved with the run.",
             search_aliases=["lora", "xy", "grid", "contact sheet", "compare", "score"],
             inputs=[
                 io.Image.Input("images", tooltip="One for each label, in the same order: from VAE Decode."),
                 io.String.Input("labels", force_input=True, tooltip="From LoRA Variants."),
                 io.String.Input("title", default="LoRA test", tooltip="Above the sheet."),
-                RunSocket.Input("run", optional=True, tooltip="With it, sheet and scores are kept beside its log."),
+                RunSocket.Input("run", optional=True, tooltip="With it, sheet and scores are saved beside its log."),
                 DatasetSocket.Input("dataset", optional=True, tooltip="The training set to compare with."),
                 io.ClipVision.Input("clip_vision", optional=True, tooltip="Scores the pictures."),
                 io.String.Input(
-                    "prompts", force_input=True, optional=True, tooltip="From LoRA Variants: kept with the scores."
+                    "prompts", force_input=True, optional=True, tooltip="From LoRA Variants: saved with the scores."
                 ),
             ],
             outputs=[
@@ -67,9 +67,9 @@ class LoraTestGrid(io.ComfyNode):
             training = dataset[0].training if dataset else ()
             found, space, unread = trained.scored(clip_vision[0], pictures, found, training)
         picture = core.scores.sheet(pictures, found, title[0])
-        kept = "Not kept: no run is wired."
+        saved = "Not saved: no run is connected."
         if run:
             about = core.archive.ArchiveInfo(title[0], dataset[0].name if dataset else "", space, cls.hidden.prompt)
-            kept = f"Kept in {core.archive.save_test(run[0], picture, found, about)}"
-        said = "\n".join(filter(None, (core.scores.format_scores(found), unread, kept)))
+            saved = f"Saved in {core.archive.save_test(run[0], picture, found, about)}"
+        said = "\n".join(filter(None, (core.scores.format_scores(found), unread, saved)))
         return io.NodeOutput(host.image(picture), said, ui=host.shown(said, picture))

@@ -40,9 +40,11 @@ class LoraVariants(io.ComfyNode):
                     tooltip="What is drawn, with the trigger, or {trigger} for each LoRA's own; empty: the trigger.",
                 ),
                 io.String.Input(
-                    "epochs", default="last", tooltip="last, all, or parts of file names by comma, e.g. 000002, last."
+                    "epochs",
+                    default="last",
+                    tooltip="last, all, or parts of file names separated by commas, e.g. 000002, last.",
                 ),
-                io.String.Input("strengths", default="0.6, 0.8, 1", tooltip="By comma."),
+                io.String.Input("strengths", default="0.6, 0.8, 1", tooltip="Separated by commas."),
                 io.Boolean.Input(
                     "controls", default=True, tooltip="The base model alone, and the LoRA without its trigger, first."
                 ),
@@ -50,8 +52,8 @@ class LoraVariants(io.ComfyNode):
                     "loras",
                     default="",
                     placeholder="landmarks_00001_.safetensors",
-                    tooltip="Files among ComfyUI's LoRAs by comma, as loaders list them, such as Save LoRA's: instead"
-                    " of a run, or to compare a run with.",
+                    tooltip="Files among ComfyUI's LoRAs, separated by commas, as loaders list them, such as Save"
+                    " LoRA's: instead of a run, or to compare a run with.",
                     advanced=True,
                 ),
                 RunSocket.Input("run", optional=True, tooltip="From Launch Trainer."),

@@ -89,6 +89,7 @@ def _widget(each: TrainingField, value: Any) -> Any:  # noqa: ANN401 - of the wi
 
 def _form() -> dict[str, Any]:
     """Return what the browser needs to fill in a preset, and to show only what counts (web/training_config.js)."""
+    host.base_model_names()  # with those of lorads.toml
     families = {base.name: base.family.name for base in base_models()}
     only = {
         each.name: {"families": each.when.families, "values": {**each.when.values}}

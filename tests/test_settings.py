@@ -1,12 +1,18 @@
 """lorads.toml: what is not understood is refused by name, and a password shows nowhere."""
 
+import dataclasses
 import sys
 from pathlib import Path
 
 import pytest
 
+from lorads_core.base_models import base_model, base_model_names, set_custom_base_models
+from lorads_core.captions.profiles import profile
 from lorads_core.errors import SettingsError
 from lorads_core.settings import ENVIRONMENT_VARIABLE, load_settings, settings_path
+from lorads_core.trainers import Subset, trainer, trainers
+from lorads_core.trainers.checks import settled
+from lorads_core.trainers.defaults import make_config
 
 FULL = """
 store = "server"
@@ -128,3 +134,90 @@ def test_a_drive_without_a_backslash_would_mean_its_current_folder(settings_file
 )
 def test_shares_of_windows_are_folders(settings_file, text, expected):
     assert str(load_settings(settings_file(f"[roots]\nexports = '{text}'")).export_root) == expected
+
+
+MYMIX = """
+[base_models.mymix]
+like = "illustrious"
+label = "My Mix v3"
+checkpoint = "mymix.safetensors"
+v_prediction = true
+resolution = 1536
+
+[base_models.plain]
+like = "sd15"
+captions = "sdxl"
+"""
+
+
+@pytest.fixture
+def ours_again():
+    yield
+    set_custom_base_models(())
+
+
+@pytest.mark.usefixtures("ours_again")
+def test_a_base_model_of_ones_own_is_like_one_of_ours(settings_file, tmp_path):
+    load_settings(settings_file(MYMIX))
+    mine, plain = base_model("mymix"), base_model("plain")
+    assert base_model_names()[-2:] == ("mymix", "plain")
+    assert (mine.label, mine.family.name, mine.resolution) == ("My Mix v3", "sdxl", 1536)
+    assert (plain.label, plain.family.name, plain.resolution) == ("plain", "sd15", 512)
+    assert profile("mymix") == profile("illustrious")
+    assert profile("plain") == profile("sdxl")
+    config = make_config({"base_model": "mymix"})
+    assert (config.checkpoint, config.v_prediction) == (str(tmp_path / "mymix.safetensors"), True)
+    assert make_config({"base_model": "mymix", "checkpoint": "/other"}).checkpoint == "/other"
+
+
+@pytest.mark.usefixtures("ours_again")
+@pytest.mark.parametrize("name", trainers())
+def test_each_trainer_trains_a_base_model_of_ones_own_as_the_one_that_it_is_like(settings_file, name):
+    load_settings(settings_file('[base_models.mymix]\nlike = "illustrious"\n'))
+    subsets = (Subset("10_cat", 10, is_regularization=False, sizes=((1024, 1024),)),)
+    made = []
+    for base in ("mymix", "illustrious"):
+        config = make_config({"base_model": base, "checkpoint": "/x.safetensors"})
+        assert not [each for each in trainer(name).problems(config, subsets) if each.severity == "error"]
+        made.append(trainer(name).files(config, subsets, Path("/exports"), Path("/out"), "cat"))
+    assert made[0] == made[1]
+
+
+@pytest.mark.usefixtures("ours_again")
+def test_base_models_of_another_settings_file_are_gone(settings_file):
+    load_settings(settings_file(MYMIX))
+    load_settings(settings_file("[base_models.other]\nlike = 'flux'\n"))
+    assert base_model_names()[-2:] == ("flux", "other")
+    load_settings(settings_file(""))
+    assert base_model_names()[-1] == "flux"
+
+
+@pytest.mark.usefixtures("ours_again")
+def test_a_resolution_that_changed_in_the_settings_counts_at_once(settings_file):
+    config = make_config({"base_model": "illustrious"})
+    for resolution in (768, 1536):
+        load_settings(settings_file(f"[base_models.m]\nlike = 'illustrious'\nresolution = {resolution}\n"))
+        assert settled(dataclasses.replace(config, base_model="m")).resolution == resolution
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[base_models.mymix]\n", "base_models.mymix.like is ''; it must be one of the base models sdxl, illustrious"),
+        ("[base_models.mymix]\nlike = 'qwen'\n", "base_models.mymix.like is 'qwen'"),
+        ("[base_models.mymix]\nlike = 'sdxl'\ncaptions = 'x'\n", "base_models.mymix.captions is 'x'"),
+        ("[base_models.sdxl]\nlike = 'sdxl'\n", "there is a base model 'sdxl' already"),
+        ("[base_models.' ']\nlike = 'sdxl'\n", "choose another name"),
+        ("[base_models.m]\nlike = 'flux'\nv_prediction = true\n", "FLUX.1 dev predicts no velocity"),
+        ("[base_models.m]\nlike = 'sdxl'\nresolution = 8\n", "resolution"),
+        ("[base_models.m]\nlike = 'sdxl'\nresolution = 'x'\n", "resolution"),
+        ("[base_models.m]\nlike = 'sdxl'\ncheckpiont = 'x'\n", "did you mean checkpoint?"),
+        ("[base_models]\nm = 1\n", "base_models"),
+    ],
+)
+def test_a_wrong_base_model_is_refused_and_changes_nothing(settings_file, text, message):
+    before = base_model_names()
+    with pytest.raises(SettingsError) as refused:
+        load_settings(settings_file(text))
+    assert message in str(refused.value)
+    assert base_model_names() == before

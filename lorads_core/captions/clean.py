@@ -109,7 +109,7 @@ def _with_less_left(text: str) -> str:
     changed = text
     for pattern in (_LORA, _OPEN_LORA, _EMBEDDING, _WILDCARD, _KEYWORD):
         changed = pattern.sub(", ", changed)
-    changed = _LITERAL.sub(lambda match: match[1].translate(_KEEP), _with_faces_kept(changed))
+    changed = _LITERAL.sub(lambda match: match[1].translate(_KEEP), _protect_faces(changed))
     changed = _SCHEDULE.sub(lambda match: match[2] if match[2].strip() else match[1], changed)
     if _NUMBERED.search(changed):
         changed = _WEIGHT_BEFORE.sub("", changed)
@@ -119,7 +119,7 @@ def _with_less_left(text: str) -> str:
 
 def is_unbalanced(text: str) -> bool:
     """Tell whether a bracket lacks its other half; faces such as ``:)`` are whole."""
-    return bool(_BRACKET.search(text)) and any(_unmatched(_with_faces_kept(text)))
+    return bool(_BRACKET.search(text)) and any(_unmatched(_protect_faces(text)))
 
 
 def balanced(text: str) -> str:
@@ -132,7 +132,7 @@ def balanced(text: str) -> str:
 
 
 def _balanced(text: str) -> str:
-    kept = _with_faces_kept(text)
+    kept = _protect_faces(text)
     opened, closed = _unmatched(kept)
     ends: dict[int, str] = {}
     for at in opened:
@@ -157,7 +157,7 @@ _ROUNDS = 4  # what is taken out can bring more of its kind together
 _NEAR = 4  # spaces around a part
 
 
-def _with_faces_kept(text: str) -> str:
+def _protect_faces(text: str) -> str:
     return _FACE.sub(lambda match: match[0].translate(_KEEP), text.translate(_PRIVATE))
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ..model import ImageKey
 
 MOST_REPEATS = 100
-"""A concept whose images were shown more often in an epoch would be learnt by heart."""
+"""A concept whose images were shown more often in an epoch would be memorized."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,7 +75,7 @@ def _file(options: Table, key: str) -> _File | None:
         found = path.stat()
     except OSError as error:
         raise SettingsError(
-            f"{options.source}: {options.where}{key}: {path} cannot be read ({error.strerror}): mend the path."
+            f"{options.source}: {options.where}{key}: {path} cannot be read ({error.strerror}): fix the path."
         ) from error
     return _File(path, found.st_size, found.st_mtime_ns)
 

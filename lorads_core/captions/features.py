@@ -113,9 +113,9 @@ class Parts:
         if is_prose(text):
             tag = self._known(canonical(text.rpartition(_AFTER_PROSE)[2])) if _AFTER_PROSE in text else ""
             return Part(text.strip(), tag, self._kind(tag), signs | PROSE)
-        spelt = canonical(text)
-        key = self._known(spelt)
-        return Part(key, key, self._kind(key), signs | _of_spelling(text, spelt))
+        spelled = canonical(text)
+        key = self._known(spelled)
+        return Part(key, key, self._kind(key), signs | _of_spelling(text, spelled))
 
     def _kind(self, tag: str) -> Kind | None:
         return "name" if self._vocabulary.categories.get(tag) == "character" else inherent(tag)
@@ -141,17 +141,17 @@ def _of_text(text: str) -> int:
     return signs
 
 
-def _of_spelling(text: str, spelt: str) -> int:
+def _of_spelling(text: str, spelled: str) -> int:
     """Return the signs of a canonical tag."""
-    signs = SCORE if is_score(spelt) else 0
-    if _CONTROL.fullmatch(spelt):
+    signs = SCORE if is_score(spelled) else 0
+    if _CONTROL.fullmatch(spelled):
         signs |= CONTROL
-    elif spelt in RATINGS or (spelt.startswith("rating:") and spelt[7:] in {*RATINGS, "safe"}):
+    elif spelled in RATINGS or (spelled.startswith("rating:") and spelled[7:] in {*RATINGS, "safe"}):
         signs |= RATING
-    if spelt in _ONE_SIDED:
+    if spelled in _ONE_SIDED:
         signs |= ONE_SIDED
     bare = text.strip()
-    if "_" in bare and " " not in bare and spelt.count("_") < bare.count("_"):
+    if "_" in bare and " " not in bare and spelled.count("_") < bare.count("_"):
         signs |= UNDERSCORES
     return signs
 

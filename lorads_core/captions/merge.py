@@ -48,7 +48,7 @@ class MergeRules:
     """From which confidence (0–1) a tag counts, and which never do; a tag of unknown confidence (None) always counts.
 
     A tag that both taggers saw may be weaker: their thresholds are multiplied by ``agreement``. ``ratings`` says how
-    the rating is spelt, if at all, ``order`` which category of tags comes first.
+    the rating is spelled, if at all, ``order`` which category of tags comes first.
     """
 
     wd_general: float = 0.35
@@ -123,7 +123,7 @@ _MOST_ENTRIES = 100_000  # of one source; more tags than any tagger's vocabulary
 class _Table:
     """What is known of tags under the rules, worked out once for each spelling: a merge is a matter of microseconds.
 
-    ``entries`` maps a source to its tags as they are spelt there; None is a tag that has no place in captions.
+    ``entries`` maps a source to its tags as they are spelled there; None is a tag that has no place in captions.
     """
 
     def __init__(self, rules: MergeRules) -> None:
@@ -173,7 +173,7 @@ def _table(rules: MergeRules) -> _Table:
 
 
 def _table_of(rules: MergeRules) -> _Table:
-    """Return the table of the rules; one that knows too many tags is let go, for whoever still uses it to finish."""
+    """Return the table of the rules; one with too many tags is replaced; threads that use it finish with it."""
     table = _table(rules)
     if len(table.places) > _MOST_ENTRIES:
         _table.cache_clear()

@@ -1,6 +1,6 @@
 """Edits of captions as values: each can be looked at before it is applied, and taken back; nothing is stored here.
 
-What an operation is not asked to change stays byte for byte. Captions that a person wrote stay whole unless the
+What an operation does not change stays byte for byte. Captions that a person wrote stay whole unless the
 selection names them. No operation leaves a caption empty, at which trainers stop: such a one stays as it was.
 """
 
@@ -218,7 +218,7 @@ def _inserted(parts: Sequence[str], new: Sequence[str], at: int) -> list[str]:
 
 
 def remove_tags(dataset: Dataset, tags: Sequence[str], selection: Selection = ALL) -> Bulk:
-    """Take tags out, however they are spelt.
+    """Take tags out, however they are spelled.
 
     Raises:
         CaptionError: there is no tag.

@@ -17,7 +17,7 @@ Kind = Literal["tags", "prose", "mixed"]
 """Tags, sentences, or sentences with tags behind them."""
 
 RatingStyle = Literal["none", "plain", "pony"]
-"""How a tagger's rating is spelt: not at all, as the tagger does, or as Pony was trained."""
+"""How a tagger's rating is spelled: not at all, as the tagger does, or as Pony was trained."""
 
 BOORU_ORDER: tuple[Category, ...] = ("count", "character", "series", "rating", "general", "artist", "quality")
 # Pony's words of source and rating stand in front of what is to be seen, behind its scores.

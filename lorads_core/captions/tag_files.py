@@ -1,4 +1,4 @@
-"""Files of tags, aliases and implications as people have them, known by their content; it fetches and mends none.
+"""Files of tags, aliases and implications recognized by their content; nothing is fetched or repaired.
 
 All names are given back in their canonical spelling. The formats:
 
@@ -137,7 +137,7 @@ def read_tags(path: Path) -> TagList:
     aliases: dict[str, str] = {}
     for tag, text in others.items():
         for other in text.split(","):
-            if (alias := spelt(other)) and alias not in numbers:
+            if (alias := canonical_name(other)) and alias not in numbers:
                 aliases.setdefault(alias, tag)
     return TagList(aliases, categories)
 
@@ -152,7 +152,7 @@ def circle_of(graph: Mapping[str, Iterable[str]]) -> list[str]:
     return []
 
 
-def spelt(name: str) -> str:
+def canonical_name(name: str) -> str:
     """Return the canonical spelling; a plain name, as most are, needs no closer look, which takes half the time."""
     if _PLAIN.fullmatch(name) and "__" not in name:
         return name.replace("_", " ")
@@ -168,7 +168,7 @@ def _text(path: Path) -> str:
     except (OSError, EOFError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or error
         raise SettingsError(
-            f"{path} cannot be read ({reason}): mend its place in lorads.toml, or its rights."
+            f"{path} cannot be read ({reason}): fix its path in lorads.toml, or its permissions."
         ) from error
     if len(data) > _LARGEST:
         raise SettingsError(f"{path} is larger than {_LARGEST >> 20} MB: that is no file of tags.")
@@ -263,7 +263,7 @@ class _Twice(list["tuple[str, object]"]):
 
 
 def _place_of(text: str, key: str, start: int) -> int:
-    """Return where a key stands at or behind a place, or that place where it is spelt in an odd way."""
+    """Return where a key stands at or behind a place, or that place where it is spelled in an odd way."""
     spellings = [json.dumps(key)] if key.isascii() else [json.dumps(key, ensure_ascii=False), json.dumps(key)]
     for spelling in spellings:
         place = text.find(spelling, start)
@@ -275,7 +275,7 @@ def _place_of(text: str, key: str, start: int) -> int:
 
 
 def _pair(path: Path, said: str, meant: str, line: int, unit: str = "line") -> Pair:
-    pair = Pair(spelt(said), spelt(meant), line, unit)
+    pair = Pair(canonical_name(said), canonical_name(meant), line, unit)
     if not pair.said or not pair.meant:
         raise _no(path, line, f"{_shown(said)} or {_shown(meant)} is no tag", unit)
     return pair
@@ -395,7 +395,7 @@ def _listed(path: Path, text: str) -> tuple[dict[str, int], dict[str, str], Mapp
         if row[category] not in known:
             known[row[category]] = _number(path, place, row[category])
             lines[known[row[category]]] = place
-        if tag := spelt(row[name]):
+        if tag := canonical_name(row[name]):
             numbers[tag] = known[row[category]]
             if -1 < aliases < len(row) and row[aliases]:
                 others[tag] = row[aliases]

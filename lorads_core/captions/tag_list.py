@@ -13,7 +13,7 @@ _AFTER_PROSE = ". "
 
 
 def without_parts(text: str, tags: Collection[str]) -> str:
-    """Return a caption without the parts that are one of ``tags`` (canonical), however they are spelt there."""
+    """Return a caption without the parts that are one of ``tags`` (canonical), however they are spelled there."""
     if not tags:
         return text
     parts = text.split(",")

@@ -55,7 +55,7 @@ def add_trigger(caption: str, trigger: Trigger) -> str:
 
 
 def remove_trigger(caption: str, trigger: Trigger) -> str:
-    """Take the trigger out where it is a part of its own between commas, however it is spelt there."""
+    """Take the trigger out where it is a part of its own between commas, however it is spelled there."""
     if not trigger.word or (trigger.word.isascii() and _plain(trigger.word) not in _plain(caption)):
         return caption
     parts = caption.split(",")
@@ -78,7 +78,7 @@ def _begins_with(caption: str, word: str) -> bool:
 
 
 def _plain(text: str) -> str:
-    """Return text so that it holds a trigger, however spelt, as it holds its own letters: a quick look, no proof."""
+    """Return text so that it holds a trigger, however spelled, as it holds its own letters: a quick look, no proof."""
     return text.lower().replace("_", " ").replace("\\", "")
 
 

@@ -1,6 +1,6 @@
 """What is known of single tags: aliases, ratings, counts, colours, what a tag says along; no tag database.
 
-The longer tables and where they are from stand in `tables`. All is spelt as Danbooru's tags are (its wiki,
+The longer tables and where they are from stand in `tables`. All is spelled as Danbooru's tags are (its wiki,
 help:tag_implications, read in 2025); both WD taggers and JoyTag speak its vocabulary.
 """
 
@@ -127,7 +127,7 @@ _MOST_WORDS = 200_000  # more tags than the vocabularies of all taggers together
 
 
 class _Words(dict[str, "Word | None"]):
-    """What is known of tags however they are spelt, worked out once each: looking one up costs what a dict costs."""
+    """What is known of tags however they are spelled, worked out once each: looking one up costs what a dict costs."""
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         super().__init__()
@@ -175,7 +175,7 @@ class Vocabulary:
         object.__setattr__(self, "words", _Words(self))
 
     words: Mapping[str, Word | None] = field(init=False, repr=False)
-    """From a tag, however spelt, to what is known of it under its canonical name.
+    """From a tag, however spelled, to what is known of it under its canonical name.
 
     None where the tag has no place in a training caption: forbidden, a quality score, or no tag at all.
     """

@@ -124,8 +124,8 @@ class Screen:
             shown.append(finding)
             style = _STYLES[finding.state]
             self.out.print(f"[{style}]{finding.state:<8}[/][bold]{escape(finding.what)}[/]  {escape(finding.message)}")
-            if finding.mend:
-                self.out.print(f"        \u2192 {escape(finding.mend)}")
+            if finding.fix:
+                self.out.print(f"        \u2192 {escape(finding.fix)}")
         return shown
 
     def tree(self, folder: Path) -> None:

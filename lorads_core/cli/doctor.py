@@ -1,4 +1,4 @@
-"""What is wrong with a set-up and how to mend it; it looks, and changes nothing but starting the embedded store."""
+"""What is wrong with a set-up and how to fix it; the checks change nothing but start the embedded store."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ NEEDED = (
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at: what it is, how it stands, and for all but good ones how to mend it."""
+    """The result of one check: its subject, its state and, unless that is good, how to fix it."""
 
     what: str
     state: State
     message: str
-    mend: str = ""
+    fix: str = ""
 
 
 def examine(settings_file: Path | None = None) -> Iterator[Finding]:
@@ -244,7 +244,7 @@ def _folders(settings: Settings) -> Iterator[Finding]:
             yield Finding("pictures", "good", str(root))
         else:
             yield Finding(
-                "pictures", "warning", f"{root} cannot be read.", "Connect its drive, or mend [roots] pictures."
+                "pictures", "warning", f"{root} cannot be read.", "Connect its drive, or fix [roots] pictures."
             )
     if settings.export_root is not None:
         yield _export_root(settings.export_root)
@@ -253,7 +253,7 @@ def _folders(settings: Settings) -> Iterator[Finding]:
 def _export_root(root: Path) -> Finding:
     there = next((folder for folder in (root, *root.parents) if os.path.exists(folder)), root)  # noqa: PTH110 - as above
     if not os.path.isdir(there) or not os.access(there, os.W_OK):  # noqa: PTH112 - as above
-        return Finding("exports", "error", f"{there} cannot be written.", "Mend its rights, or [roots] exports.")
+        return Finding("exports", "error", f"{there} cannot be written.", "Fix its permissions, or [roots] exports.")
     free = shutil.disk_usage(there).free
     if free < _LITTLE_SPACE:
         return Finding("exports", "warning", f"{root}: {free / 1e9:.1f} GB free.", "Make room before a large export.")

@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         screen.fault(str(error))
         return error.exit_code
     except KeyboardInterrupt:
-        screen.fault("interrupted; what was done is kept, and the same command goes on from there.")
+        screen.fault("interrupted; what was done is saved, and the same command continues from there.")
         return _INTERRUPTED
 
 

@@ -60,7 +60,7 @@ def parser(story: Run, doctor: Run) -> argparse.ArgumentParser:
     _add_panel(commands, story)
     _add_judging(commands, story)
     _add_store(commands, story)
-    _command(commands, "doctor", doctor, "say what is wrong with the set-up, and how to mend it", "lorads doctor")
+    _command(commands, "doctor", doctor, "say what is wrong with the set-up, and how to fix it", "lorads doctor")
     return found
 
 
@@ -146,7 +146,7 @@ def _add_choosing(commands: Commands, run: Run) -> None:
     )
     _choosing_words(tag)
     tag.add_argument("--tagger", type=_text, required=True, help="one of lorads.toml")
-    tag.add_argument("--again", action="store_true", help="tag all of them anew, whatever tags they have")
+    tag.add_argument("--again", action="store_true", help="tag all of them again, whatever tags they have")
     _regularize_words(
         _command(
             commands,
@@ -173,7 +173,7 @@ def _add_captions(commands: Commands, run: Run) -> None:
         commands,
         "lint",
         run,
-        "say what is wrong with the captions of a dataset, and mend it",
+        "find problems in the captions of a dataset, and fix them",
         "lorads lint tomcat --base-model illustrious\n  lorads lint tomcat --fix duplicate-tags --apply",
     )
     bases = f"{', '.join(base_model_names())} (default: %(default)s)"
@@ -195,7 +195,7 @@ def _add_captions(commands: Commands, run: Run) -> None:
     add_edit_words(captions)
     lint.add_argument("--flip-aug", action="store_true", help="pictures will be flipped")
     lint.add_argument("--shuffle-caption", action="store_true", help="tags will be shuffled")
-    lint.add_argument("--fix", action="append", default=[], metavar="KIND", help="mend this kind of problem")
+    lint.add_argument("--fix", action="append", default=[], metavar="KIND", help="fix this kind of problem")
     lint.add_argument("--apply", action="store_true", help="do it; lorads captions --undo takes it back")
 
 
@@ -266,8 +266,10 @@ def _add_runs(commands: Commands, run: Run) -> None:
     )
     train.add_argument("--out", type=_path, metavar="FOLDER", help="folder of all exports")
     train.add_argument("--background", action="store_true", help="come back at once; it trains on by itself")
-    train.add_argument("--again", action="store_true", help="train anew what was trained; the former is moved aside")
-    train.add_argument("--plot", type=_path, metavar="FILE", help="picture of the loss, drawn anew as it trains")
+    train.add_argument(
+        "--again", action="store_true", help="train again what was trained; the former output is moved aside"
+    )
+    train.add_argument("--plot", type=_path, metavar="FILE", help="picture of the loss, redrawn as it trains")
     runs = _command(
         commands, "runs", run, "list trainings, or show one with its log", "lorads runs\n  lorads runs tomcat"
     )
@@ -462,7 +464,10 @@ def _export_words(command: argparse.ArgumentParser) -> None:
         help="original (sound files as they are), normalised, max_side=N, max_area=N or bucket (default: %(default)s)",
     )
     writing.add_argument(
-        "--format", default="png", metavar="FORMAT", help="png, jpeg or webp of pictures written anew (default: png)"
+        "--format",
+        default="png",
+        metavar="FORMAT",
+        help="png, jpeg or webp of images that are re-encoded (default: png)",
     )
     writing.add_argument(
         "--quality", type=int, default=95, metavar="1-100", help="of jpeg and webp, 100 is lossless webp (default: 95)"

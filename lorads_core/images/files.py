@@ -77,7 +77,7 @@ def open_regular(path: str | Path) -> tuple[int, os.stat_result]:
     found = os.fstat(descriptor)
     if not stat.S_ISREG(found.st_mode):
         os.close(descriptor)
-        kind = "a folder" if stat.S_ISDIR(found.st_mode) else "no regular file"
+        kind = "a folder" if stat.S_ISDIR(found.st_mode) else "not a regular file"
         raise image_error(path, f"is {kind}: give a picture file.")
     return descriptor, found
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import importlib
 import struct
 import zlib
+from contextlib import suppress
+from dataclasses import dataclass
 from io import BytesIO
 from typing import TYPE_CHECKING
 
 from PIL import Image, JpegImagePlugin
 
+from ..system.command import install_command
 from .gif import read_gif
 from .header import TRUNCATED, Header, InvalidImageError
 from .jpeg import JPEG_MAGIC, read_jpeg
@@ -20,19 +24,37 @@ if TYPE_CHECKING:
 
     from .files import ImageLimits
 
-_PLUGINS = {
-    "png": "PNG",
-    "jpeg": "JPEG",
-    "webp": "WEBP",
-    "gif": "GIF",
-    "bmp": "BMP",
-    "tiff": "TIFF",
-    "avif": "AVIF",
-    "jp2": "JPEG2000",
-    # These two only where a user has installed pillow-heif or pillow-jxl-plugin and something imported it.
-    "heif": "HEIF",
-    "jxl": "JXL",
-}
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A format of picture files: ``plugin`` is Pillow's name for it, ``suffixes`` are those of its file names.
+
+    ``package`` is a package that adds it to Pillow, and ``module`` what to import of it; empty where Pillow has it.
+    """
+
+    name: str
+    plugin: str
+    suffixes: tuple[str, ...]
+    package: str = ""
+    module: str = ""
+
+
+FORMATS: tuple[Format, ...] = (
+    Format("png", "PNG", (".png", ".apng")),
+    Format("jpeg", "JPEG", (".jpg", ".jpeg", ".jfif", ".jpe")),
+    Format("webp", "WEBP", (".webp",)),
+    Format("gif", "GIF", (".gif",)),
+    Format("bmp", "BMP", (".bmp", ".dib")),
+    Format("tiff", "TIFF", (".tif", ".tiff")),
+    Format("avif", "AVIF", (".avif", ".avifs")),
+    Format("jp2", "JPEG2000", (".jp2", ".j2k", ".jpf", ".jpx")),
+    Format("heif", "HEIF", (".heic", ".heif", ".hif"), "pillow-heif", "pillow_heif"),
+    Format("jxl", "JXL", (".jxl",), "pillow-jxl-plugin", "pillow_jxl"),
+)
+SUFFIXES = frozenset(suffix for each in FORMATS for suffix in each.suffixes)
+"""What the names of picture files end in; what a file is, its first bytes say."""
+
+_BY_NAME = {each.name: each for each in FORMATS}
 _READERS = {"png": read_png, "jpeg": read_jpeg, "webp": read_webp, "gif": read_gif}
 _MAGIC = (
     (PNG_MAGIC, "png"),
@@ -124,15 +146,30 @@ def open_picture(data: bytes, kind: str) -> ImageFile.ImageFile:
     if kind == "jpeg":
         # Not the registered factory: it makes stereo pairs and gain maps "animated", and warns where these are broken.
         return JpegImagePlugin.JpegImageFile(BytesIO(data))
-    Image.preinit()
-    if _PLUGINS[kind] not in Image.OPEN:
-        Image.init()
-    if _PLUGINS[kind] not in Image.OPEN:
-        raise InvalidImageError(
-            f"is a picture of format {kind}, which this Pillow cannot read: save it as PNG or JPEG."
-        )
-    factory, _ = Image.OPEN[_PLUGINS[kind]]
+    factory, _ = Image.OPEN[_plugin(_BY_NAME[kind])]
     return factory(BytesIO(data), "")
+
+
+def _plugin(wanted: Format) -> str:
+    """Return Pillow's name of a format that it can read."""
+    Image.preinit()
+    if wanted.plugin not in Image.OPEN:
+        Image.init()
+    if wanted.plugin not in Image.OPEN and wanted.module:
+        _add_to_pillow(wanted)
+    if wanted.plugin not in Image.OPEN:
+        install = f"{install_command(wanted.name, wanted.package)}, or " if wanted.package else ""
+        raise InvalidImageError(
+            f"is a picture of format {wanted.name}, which this Pillow cannot read: {install}save it as PNG or JPEG."
+        )
+    return wanted.plugin
+
+
+def _add_to_pillow(wanted: Format) -> None:
+    with suppress(ImportError):
+        package = importlib.import_module(wanted.module)
+        if wanted.name == "heif":  # the other one registers itself when it is imported
+            package.register_heif_opener()
 
 
 def _pillow_header(data: bytes, kind: str) -> Header:

@@ -172,9 +172,9 @@ def _tags(spellings: Mapping[str, str]) -> sql.Composable:
     odd = sql.SQL("ARRAY[{}]").format(sql.SQL(", ").join(map(literal, spellings)))
     canonical = sql.SQL("ARRAY[{}]").format(sql.SQL(", ").join(map(literal, spellings.values())))
     return sql.SQL(
-        "{plain} WHERE tag <> ALL ({odd}) UNION ALL SELECT image_id, spelt.tag, source, confidence"
-        " FROM unnest({odd}, {canonical}) AS spelt(raw, tag) JOIN image_tags ON image_tags.tag = spelt.raw"
-        " WHERE spelt.tag <> ''"
+        "{plain} WHERE tag <> ALL ({odd}) UNION ALL SELECT image_id, spelled.tag, source, confidence"
+        " FROM unnest({odd}, {canonical}) AS spelled(raw, tag) JOIN image_tags ON image_tags.tag = spelled.raw"
+        " WHERE spelled.tag <> ''"
     ).format(plain=plain, odd=odd, canonical=canonical)
 
 

@@ -15,6 +15,7 @@ from ..errors import CaptionError, ImageError, LibraryError
 from ..images.decode import is_ready
 from ..images.facts import read_facts
 from ..images.files import printable_path
+from ..images.formats import SUFFIXES
 from ..model import Caption, Problem, Progress, Tag, no_progress
 from ..store import images as rows
 from ..system.files import file_error_reason
@@ -22,7 +23,7 @@ from ..system.links import is_link, is_online_only, true_stat
 from ..system.paths import MANIFEST
 from .respelling import KnownFolders, respell_files
 from .sidecars import SidecarRule, read_sidecar
-from .walk import SUFFIXES, count_pictures, is_own_output, is_text, real_folder, suffix_of
+from .walk import count_pictures, is_own_output, is_text, real_folder, suffix_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

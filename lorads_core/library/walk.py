@@ -11,12 +11,11 @@ from pathlib import Path
 
 from ..errors import LibraryError
 from ..images.files import printable_path
+from ..images.formats import SUFFIXES
 from ..system.files import read_text
 from ..system.links import is_link, walk
 from ..system.names import true_path
 from ..system.paths import MANIFEST, OUTPUT, STAGING
-
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".jfif", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif"})
 
 
 def real_folder(folder: Path) -> Path:

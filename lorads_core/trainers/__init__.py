@@ -62,7 +62,7 @@ class Tick:
     """What a line of a trainer's output says of the training; None where it does not say.
 
     ``step`` counts steps of the whole training from 1, ``epoch`` epochs from 1; ``rate`` is in steps a second. A
-    trainer that counts the batches of each epoch anew says ``batch`` of ``batches`` instead of ``step``.
+    trainer that counts the batches of each epoch from 1 says ``batch`` of ``batches`` instead of ``step``.
     """
 
     step: int | None = None

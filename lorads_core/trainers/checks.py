@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from ..base_models import BaseModel
     from ..buckets import Placement
     from . import Subset
     from .extra import OptionSource
@@ -73,7 +74,7 @@ class Rules(Protocol):
     def needs(self, config: TrainingConfig, /) -> Iterator[str]: ...  # noqa: D102
 
     def notes(  # noqa: D102
-        self, config: TrainingConfig, subsets: Sequence[Subset], asked: TrainingConfig, /
+        self, config: TrainingConfig, subsets: Sequence[Subset], unsettled: TrainingConfig, /
     ) -> Iterator[Problem]: ...
 
     @property
@@ -142,14 +143,17 @@ def _able(labels: Sequence[str]) -> str:
     return f": choose one of the trainers {', '.join(labels)}" if labels else ", and no trainer does: leave it"
 
 
-@lru_cache(maxsize=64)
 def settled(config: TrainingConfig) -> TrainingConfig:
     """Return the config with what is usual in the place of every 0 that stands for it; None stays the trainer's matter.
 
     Raises:
         SettingsError: there is no such base model.
     """
-    base = base_model(config.base_model)
+    return _settled(config, base_model(config.base_model))
+
+
+@lru_cache(maxsize=64)
+def _settled(config: TrainingConfig, base: BaseModel) -> TrainingConfig:
     resolution = config.resolution or base.resolution
     return replace(
         config,

@@ -56,10 +56,23 @@ def change_config(config: TrainingConfig, given: Mapping[str, Any]) -> TrainingC
 
 def _chosen(config: TrainingConfig, automatic: tuple[str, ...]) -> TrainingConfig:
     """Choose the automatic values one after the other, as alpha follows the rank."""
+    config = _of_base_model(config)
     for name in AUTOMATIC:
         if name in automatic:
             config = replace(config, **{name: _CHOICES[name](config)})
     return replace(config, automatic=automatic)
+
+
+def _of_base_model(config: TrainingConfig) -> TrainingConfig:
+    """Return a config with what its base model always has: its checkpoint where none is set, and v-prediction."""
+    if config.base_model not in base_model_names():  # refused later, with all other problems
+        return config
+    base = base_model(config.base_model)
+    return replace(
+        config,
+        checkpoint=config.checkpoint or base.checkpoint,
+        v_prediction=config.v_prediction or base.v_prediction,
+    )
 
 
 def is_adaptive(optimizer: str) -> bool:

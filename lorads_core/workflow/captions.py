@@ -153,7 +153,7 @@ def caption_materials(store: Store, settings: Settings, dataset: Dataset) -> lis
 def rebuilt_captions(
     store: Store, settings: Settings, dataset: Dataset, captions: CaptionSettings
 ) -> dict[ImageKey, Caption | None]:
-    """Return the captions that a dataset's images would have from a source, edits apart; nothing is kept."""
+    """Return the captions that a dataset's images would have from a source, without edits; nothing is saved."""
     materials = [dataclasses.replace(each, fixed=None) for each in caption_materials(store, settings, dataset)]
     captioned, _ = caption_dataset(dataset, materials, captions)
     return {image.key: image.caption for image in captioned.images}
@@ -304,7 +304,7 @@ def _bound(captions: CaptionSettings, decided: Mapping[str, Mapping[str, Decisio
 
 def _lint_rules(captions: CaptionSettings, decided: Mapping[str, Mapping[str, Decision]]) -> LintRules:
     kept = {name: frozenset(tag for tag, each in tags.items() if each == "keep") for name, tags in decided.items()}
-    return LintRules(captions.profile, captions.rules.vocabulary, kept=kept)
+    return LintRules(captions.profile, captions.rules.vocabulary, flexible=kept)
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,12 +327,12 @@ class Combination:
 def combine(
     store: Store, datasets_: Sequence[Dataset], name: str, repeats: int, *, balanced: bool = True
 ) -> Combination:
-    """Teach what several captioned datasets teach in one, and keep it as a draft; see `concepts.combine`.
+    """Teach what several captioned datasets teach in one, and save it as a draft; see `concepts.combine`.
 
     ``repeats`` are those of the concept with the most images where it is ``balanced``, else of all.
 
     Raises:
-        CaptionError: they cannot be told apart.
+        CaptionError: they cannot be distinguished.
         SettingsError: the name is empty, or one of the datasets has it.
     """
     if not name.strip() or name in {each.name for each in datasets_}:

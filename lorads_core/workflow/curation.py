@@ -27,7 +27,7 @@ class Judging:
     """Decisions on a library of our own.
 
     Raises:
-        LibraryError: the library is somebody else's.
+        LibraryError: the library is not LoRADS's own.
     """
 
     def __init__(self, store: Store, library: Library) -> None:
@@ -120,13 +120,13 @@ def propose_clusters(
 ) -> ClusterReport:
     """Propose clusters of images that are alike; former proposals that nobody has named go.
 
-    Images that are in a cluster which somebody has named are left where they are.
+    Images in a named cluster stay where they are.
 
     Raises:
-        LibraryError: the library is somebody else's, has no vectors, or more images are wanted than can be clustered.
+        LibraryError: the library is not LoRADS's own, has no vectors, or more images are wanted than can be clustered.
         SettingsError: scikit-learn is not installed.
     """
-    Judging(store, library)  # says so where the library is somebody else's
+    Judging(store, library)  # says so where the library is not LoRADS's own
     with store.connection() as connection:
         named = [each.group.name for each in groups.list_groups(connection, library.name) if _is_named(each)]
     taken = {image_id for name in named for image_id in library.ids(DatasetFilter(cluster=name))}

@@ -134,7 +134,7 @@ def query(
         SettingsError: the name is empty.
     """
     if not name.strip():
-        raise SettingsError("The dataset has no name: give one, its captions are kept under it.")
+        raise SettingsError("The dataset has no name: give one, its captions are saved under it.")
     found = library.find(wanted)
     if not found:
         raise LibraryError(

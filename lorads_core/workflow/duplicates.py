@@ -1,4 +1,4 @@
-"""Near-duplicates within a dataset: found by vectors and pictures, told, and the best of each group kept."""
+"""Near-duplicates within a dataset: found by vectors and pixels; only the best of a group stays."""
 
 from __future__ import annotations
 

@@ -17,8 +17,8 @@ from ..captions.trigger import checked
 from ..captions.vocabulary import SHIPPED, Vocabulary
 from ..errors import SettingsError
 from ..images.encode import FORMATS, ImagePolicy
+from ..images.formats import SUFFIXES
 from ..library.sidecars import SidecarRule
-from ..library.walk import SUFFIXES
 from ..model import Position, Trigger
 from ..tags import parse_tag_list
 from ..vision.similarity.band import BandRequest
@@ -76,7 +76,7 @@ def sidecar_rule(words: Sequence[str]) -> SidecarRule:
 
 @dataclass(frozen=True, slots=True)
 class ImageWishes:
-    """How pictures that are written anew are encoded, as words: see `ImagePolicy`; ``background`` is a colour."""
+    """How images are re-encoded, as text: see `ImagePolicy`; ``background`` is a colour."""
 
     format: str = "png"
     quality: int = 95
@@ -170,7 +170,7 @@ def band_wish(similarities: str, percentiles: str) -> BandRequest:
 class CaptionWishes:
     """What else can be said of captions: thresholds (0–1), tags that no caption gets, traits bound to the trigger.
 
-    ``left_out`` and ``bound`` are tags by comma.
+    ``left_out`` and ``bound`` are tags separated by commas.
     """
 
     wd: float = _USUAL.wd_general

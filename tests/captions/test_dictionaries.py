@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from lorads_core.captions.dictionaries import read_vocabulary
 from lorads_core.captions.merge import MergeRules, merge
-from lorads_core.captions.tag_files import read_aliases, read_dictionary, read_implications, read_tags, spelt
+from lorads_core.captions.tag_files import canonical_name, read_aliases, read_dictionary, read_implications, read_tags
 from lorads_core.captions.vocabulary import BLACKLIST
 from lorads_core.errors import SettingsError
 from lorads_core.model import Tag
@@ -177,12 +177,12 @@ def test_a_byte_order_mark_is_no_part_of_a_tag(file):
 
 @given(st.one_of(st.from_regex(r"[a-z0-9_().:'!-]{1,12}", fullmatch=True), st.text(max_size=12)))
 def test_the_quick_spelling_is_the_canonical_one(name):
-    assert spelt(name) == canonical(name)
+    assert canonical_name(name) == canonical(name)
 
 
 @pytest.mark.parametrize("name", ["score_9", "source_anime", "rating_safe", "o_o", "u u", "long__hair", "hair_", "Æ_b"])
 def test_names_that_need_a_closer_look_get_it(name):
-    assert spelt(name) == canonical(name)
+    assert canonical_name(name) == canonical(name)
 
 
 # What is refused

@@ -127,7 +127,7 @@ def test_a_damaged_manifest_is_no_export(dataset, root, key):
     manifest = json.loads((root / "Tom/manifest.json").read_text())
     del manifest[key]
     (root / "Tom/manifest.json").write_text(json.dumps(manifest))
-    with pytest.raises(ExportError, match="no export of LoRADS"):
+    with pytest.raises(ExportError, match="not an export of LoRADS"):
         export(dataset, root)
 
 
@@ -143,7 +143,7 @@ def test_another_dataset_or_a_strangers_folder_is_never_replaced(dataset, root):
         export(replace(dataset, id=uuid4(), name="Tom"), root)
     (root / "Family").mkdir()
     (root / "Family/photo.jpg").write_bytes(b"dear")
-    with pytest.raises(ExportError, match="no export of LoRADS"):
+    with pytest.raises(ExportError, match="not an export of LoRADS"):
         export(replace(dataset, name="Family"), root)
     assert (root / "Family/photo.jpg").read_bytes() == b"dear"
 

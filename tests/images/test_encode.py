@@ -264,7 +264,7 @@ def test_a_source_that_has_changed_is_not_copied(tmp_path, source):
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
 def test_a_pipe_is_not_copied(tmp_path):
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(ImageError, match="no regular file"):
+    with pytest.raises(ImageError, match="not a regular file"):
         copy_file(tmp_path / "pipe", tmp_path / "copy", file_size=0, mtime_ns=0)
 
 

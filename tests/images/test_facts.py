@@ -6,7 +6,9 @@ import hashlib
 import os
 import random
 import socket
+import sys
 import tracemalloc
+import types
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -19,6 +21,7 @@ from lorads_core.errors import ImageError
 from lorads_core.images.decode import not_ready_reason
 from lorads_core.images.facts import read_facts
 from lorads_core.images.files import ImageLimits
+from lorads_core.images.formats import _BRANDS, _MAGIC, FORMATS, SUFFIXES
 
 from .corpus import (
     ADOBE_CURVE,
@@ -336,7 +339,8 @@ def test_an_avif_that_calls_itself_a_heif(file):
 
 
 def test_heif_says_what_to_do(file):
-    with pytest.raises(ImageError, match="heif, which this Pillow cannot read: save it as PNG or JPEG"):
+    said = r"heif, which this Pillow cannot read: .*pip install .*heif.*, or save it as PNG or JPEG"
+    with pytest.raises(ImageError, match=said):
         read_facts(file(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(99)))
 
 
@@ -383,7 +387,7 @@ def test_pipes_sockets_and_devices_do_not_hang(tmp_path):
     with socket.socket(socket.AF_UNIX) as bound:
         bound.bind(str(tmp_path / "socket.png"))
         for path in (tmp_path / "pipe.png", tmp_path / "socket.png", "/dev/zero"):
-            with pytest.raises(ImageError, match="no regular file"):
+            with pytest.raises(ImageError, match="not a regular file"):
                 read_facts(path)
 
 
@@ -455,3 +459,19 @@ def test_many_threads_get_the_same_answers(file):
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(read_facts, paths * 4))
     assert [facts.width for facts in found] == [40 + i for i in range(40)] * 4
+
+
+def test_a_package_that_reads_heif_is_used_where_it_is_installed(file, monkeypatch):
+    used = []
+    package = types.ModuleType("pillow_heif")
+    package.register_heif_opener = lambda: used.append("heif")
+    monkeypatch.setitem(sys.modules, "pillow_heif", package)
+    with pytest.raises(ImageError, match="heif"):  # the stand-in adds nothing to Pillow
+        read_facts(file(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(99)))
+    assert used == ["heif"]
+
+
+def test_each_format_is_known_by_a_suffix_of_its_own():
+    suffixes = [suffix for each in FORMATS for suffix in each.suffixes]
+    assert len(suffixes) == len(set(suffixes)) == len(SUFFIXES)
+    assert set(_BRANDS.values()) | {kind for _, kind in _MAGIC} | {"webp"} == {each.name for each in FORMATS}

@@ -734,7 +734,7 @@ def test_the_programs_own_connection_string_is_read(server, reader):
         ({"table": "image"}, "unknown key libraries.renders.table"),
         ({"lock_timeout": 0}, "lock_timeout must be a number"),
         ({"statement_timeout": True}, "statement_timeout must be a number"),
-        ({"paths": {"pictures": "/x"}}, "no absolute path"),
+        ({"paths": {"pictures": "/x"}}, "not an absolute path"),
         ({"paths": "/x"}, "must be a table"),
         ({"schema": 3}, "schema must be text"),
     ],

@@ -40,6 +40,16 @@ def test_a_first_run_reads_everything_below(run, store, library, tmp_path, pictu
     assert len(images["two.jpg"].hash) == 64
 
 
+def test_a_picture_that_cannot_be_read_here_is_a_problem_and_not_passed_over(run, tmp_path, picture):
+    picture("a.jp2", (64, 64))
+    (tmp_path / "IMG_0001.HEIC").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(99))
+    (tmp_path / "b.jxl").write_bytes(b"\xff\x0a" + bytes(99))
+    report = run()
+    assert (report.found, report.new) == (1, 1)
+    assert sorted(os.path.basename(each.subject) for each in report.problems) == ["IMG_0001.HEIC", "b.jxl"]
+    assert all("pip install" in each.message for each in report.problems)
+
+
 def test_a_second_run_reads_nothing(run, picture):
     picture("one.png")
     run()

@@ -267,11 +267,11 @@ def cut_off(file):
     [
         (lambda _: None, "is not there"),
         (Path.mkdir, "name the program's diffusion-toolkit.db"),
-        (Path.touch, "no database of DiffusionToolkit"),
+        (Path.touch, "not a database of DiffusionToolkit"),
         pytest.param(getattr(os, "mkfifo", None), "name the program's diffusion-toolkit.db", marks=pytest.mark.posix),
         (no_database, "is not an SQLite database, or is encrypted"),
         (encrypted, "is not an SQLite database, or is encrypted"),
-        (another_program, "no database of DiffusionToolkit"),
+        (another_program, "not a database of DiffusionToolkit"),
         (damaged, "is damaged"),
         (cut_off, "is damaged"),
     ],

@@ -118,7 +118,7 @@ def test_maps_are_told_apart():
     ("values", "said"),
     [
         ({"Images": "/mnt"}, "'Images', which is not an absolute path"),
-        ({"": "/mnt"}, "no absolute path"),
+        ({"": "/mnt"}, "not an absolute path"),
         ({r"D:\Images": ""}, "does not say where"),
         ({r"D:\Images": 3}, "must be text"),
         ({r"D:\Images": "/a", "d:/images/": "/b"}, "'d:/images/' twice"),

@@ -193,3 +193,12 @@ def test_every_node_has_a_name_and_a_description_in_every_language(pack, languag
         schema = pack.nodes[each].define_schema()
         assert (said[each]["display_name"] == schema.display_name) == (language == "en")
         assert (said[each]["description"] == schema.description) == (language == "en")
+
+
+def test_base_models_of_lorads_toml_are_offered(tmp_path):
+    settings = tmp_path / "lorads.toml"
+    settings.write_text('[base_models.mymix]\nlike = "illustrious"\n', encoding="utf-8")
+    with loaded(tmp_path, settings) as pack:
+        for node in ("LoradsTrainingConfig", "LoradsCaptionBuilder"):
+            (combo,) = [each for each in pack.nodes[node].define_schema().inputs if each.id == "base_model"]
+            assert "mymix" in combo.options["options"]

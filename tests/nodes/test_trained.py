@@ -182,7 +182,7 @@ def test_a_test_is_laid_out_and_kept_with_its_run(pack, run):
     assert "last × 1" in said
     assert made.ui["text"] == (said,)
     assert len(made.ui["images"]) == 1
-    (kept,) = pack.host.core.archive.kept(run)
+    (kept,) = pack.host.core.archive.list_tests(run)
     assert kept.title == "mine"
     assert [(score.label, score.prompt) for score in kept.scores] == [
         ("base model", "a"),
@@ -192,7 +192,7 @@ def test_a_test_is_laid_out_and_kept_with_its_run(pack, run):
     results = json.loads((kept.folder / "results.json").read_text(encoding="utf-8"))
     assert results["graph"]["7"]["inputs"] == {"seed": 5}
     pack.nodes["LoradsLoraTestGrid"].execute(images=drawn(pack, 20), labels=["a"], title=["second"], run=[run])
-    assert [each.title for each in pack.host.core.archive.kept(run)] == ["second", "mine"]
+    assert [each.title for each in pack.host.core.archive.list_tests(run)] == ["second", "mine"]
 
 
 def test_labels_that_do_not_fit_are_said(pack):
@@ -203,7 +203,7 @@ def test_labels_that_do_not_fit_are_said(pack):
 def test_several_pictures_of_a_label_are_counted(pack):
     batch = [image(pack, 0, count=2)]
     said = pack.nodes["LoradsLoraTestGrid"].execute(images=batch, labels=["a"], title=["x"]).args[1]
-    assert said.splitlines() == ["a, 1", "a, 2", "Not kept: no run is wired."]
+    assert said.splitlines() == ["a, 1", "a, 2", "Not saved: no run is connected."]
 
 
 def test_a_dataset_as_images_for_comfyuis_own_trainer(pack):

@@ -91,23 +91,23 @@ def test_same_look_other_subject_and_exactly_so_many(find):
     assert {of(record) % 2 for record in picks(found)} == {0}
     assert 0 not in {of(record) for record in picks(found)}
     assert len({record.id for record in picks(found)}) == 40
-    assert found.likeness.picks.max() < found.likeness.band.highest == 0.85
-    assert found.likeness.picks.min() >= 0.5
+    assert found.similarity.picks.max() < found.similarity.band.highest == 0.85
+    assert found.similarity.picks.min() >= 0.5
     assert "exactly" in found.sentence
     assert len(found.dataset.training) == OF_EACH
 
 
 def test_a_band_that_would_let_the_subject_in_is_lowered(find):
     found = find(count=40, band=BandRequest(0.5, 0.99))
-    assert found.likeness.band.lowered
-    assert found.likeness.band.highest < found.likeness.training.min()
+    assert found.similarity.band.lowered
+    assert found.similarity.band.highest < found.similarity.training.min()
     assert 0 not in {of(record) for record in picks(found)}
 
 
 def test_each_pick_says_why(find):
     found = find(count=3)
-    for image, near in zip(found.dataset.regularization, found.likeness.picks, strict=True):
-        assert image.reason.startswith(f"similarity {near:.2f} (0.50–{found.likeness.band.highest:.2f})")
+    for image, near in zip(found.dataset.regularization, found.similarity.picks, strict=True):
+        assert image.reason.startswith(f"similarity {near:.2f} (0.50–{found.similarity.band.highest:.2f})")
         assert f"rating {image.record.rating}" in image.reason
 
 
@@ -142,7 +142,7 @@ def test_nothing_at_all_is_an_error_that_says_where_the_library_lies(find):
 def test_percentiles_find_where_cosines_would_not(find):
     found = find(count=20, band=BandRequest(50, 90, "percentile"))
     assert found.picked == 20
-    assert found.likeness.picks.min() >= np.percentile(found.likeness.library, 50) - 1e-3
+    assert found.similarity.picks.min() >= np.percentile(found.similarity.library, 50) - 1e-3
 
 
 def test_the_class_is_required(find):
@@ -184,14 +184,14 @@ def test_the_subjects_own_tags_are_left_out(find, shelf, store, library):
         write_vectors(connection, library, SPACE, [record.id for record in records], vectors)
     training = dataset(shelf, lambda record: number(record) < 12)
     loose = find(
-        training, count=150, repeats=20, spread=DiversityRules(max_similarity=1.0), band=BandRequest(0.9, 0.99)
+        training, count=150, repeats=20, diversity=DiversityRules(max_similarity=1.0), band=BandRequest(0.9, 0.99)
     )
     assert 0 in {of(record) for record in picks(loose)}
     found = find(
         training,
         count=150,
         repeats=20,
-        spread=DiversityRules(max_similarity=1.0),
+        diversity=DiversityRules(max_similarity=1.0),
         band=BandRequest(0.9, 0.99),
         exclude_characters=True,
     )
@@ -223,7 +223,7 @@ def test_a_cluster_gives_no_more_than_it_may(find, store, shelf, library):
                 "INSERT INTO lorads.group_images SELECT %s, 'cluster', %s, unnest(%s::bigint[])",
                 [library, f"s{subject}", ids],
             )
-    found = find(count=10, spread=DiversityRules(per_group=2))
+    found = find(count=10, diversity=DiversityRules(per_group=2))
     subjects = [of(record) for record in picks(found)]
     assert max(subjects.count(subject) for subject in set(subjects)) == 2
 
@@ -295,7 +295,7 @@ def test_what_a_full_cluster_loses_is_counted(find, store, shelf, library):
         connection.execute(
             "INSERT INTO lorads.group_images SELECT %s, 'cluster', 'rest', unnest(%s::bigint[])", [library, ids]
         )
-    found = find(count=50, spread=DiversityRules(per_group=2))
+    found = find(count=50, diversity=DiversityRules(per_group=2))
     assert found.picked == 2
     assert found.passed_over["in a cluster that has given as many as it may"] > 10
     assert sum(found.passed_over.values()) + found.picked == SUBJECTS * OF_EACH
@@ -361,9 +361,9 @@ def test_an_empty_dataset_is_refused(find, shelf):
         ({"mode": "mean"}, "centres, nearest"),
         ({"way": "fast"}, "auto, exact, index"),
         ({"quality": 1.5}, "quality is 1.5"),
-        ({"spread": DiversityRules(diversity=-0.1)}, "diversity is -0.1"),
-        ({"spread": DiversityRules(max_similarity=2)}, "twin is 2"),
-        ({"spread": DiversityRules(per_group=-1)}, "most per cluster is -1"),
+        ({"diversity": DiversityRules(diversity=-0.1)}, "diversity is -0.1"),
+        ({"diversity": DiversityRules(max_similarity=2)}, "twin is 2"),
+        ({"diversity": DiversityRules(per_group=-1)}, "most per cluster is -1"),
     ],
 )
 def test_nonsense_is_refused(rules, says):

@@ -28,8 +28,8 @@ def profile_of(table):
         ({"folder": 3}, "folder must be text"),
         ({"venv": "/v", "python": "/p"}, "has python and venv"),
         ({"accelerate": {"num_processes": 2}}, "num_processes is the training config's"),
-        ({"accelerate": {"--x; rm": 2}}, "no option with a plain value"),
-        ({"accelerate": {"x": [1]}}, "no option with a plain value"),
+        ({"accelerate": {"--x; rm": 2}}, "not an option with a plain value"),
+        ({"accelerate": {"x": [1]}}, "not an option with a plain value"),
         ({"accelerate": 3}, "must be a table"),
         ({"environment": {"A": 1}}, "A must be text in quotes"),
         ({"environment": {"A": "x\0y"}}, "A must be text in quotes"),
@@ -172,7 +172,7 @@ def test_the_doctor_looks_at_each_trainer(trainer_folder, tmp_path):
         "[trainers.far]\nkind = 'sd-scripts'\nfolder = '/there'\nprefix = ['ssh', '-tt', 'box']\n"
     )
     found = {finding.what: finding for finding in examine(file) if finding.what.startswith("trainer ")}
-    assert "Its Python lacks torch" in found["trainer good"].mend
+    assert "Its Python lacks torch" in found["trainer good"].fix
     assert "/nowhere cannot be read" in found["trainer gone"].message
     assert found["trainer wrong"].state == "error"
     assert "not looked at from here" in found["trainer far"].message

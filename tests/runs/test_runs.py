@@ -367,7 +367,7 @@ def test_the_speed_of_earlier_runs_is_known(store, make_profile, make_export, un
     export = make_export()
     run = until(launch(store, make_profile(environment={"STANDIN_PAUSE": "0.05"}), export))
     with store.connection() as connection:
-        speed = kept.median_speed(connection, export.kind, run.host)
+        speed = kept.median_speed(connection, export.speed_key, run.host)
         assert kept.median_speed(connection, "something else", run.host) is None
     assert speed.runs == 1
     assert speed.seconds_a_step == pytest.approx(run.seconds_a_step)

@@ -8,7 +8,7 @@ loader over real pictures, updates and saves of its own clock of actions. The ot
 import dataclasses
 import itertools
 import json
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 
@@ -94,7 +94,9 @@ def combinations():
 
 
 def written(config, home=None):
-    files = ONETRAINER.files(config, SUBSETS, Path("/exports/cat"), Path("/exports/cat-lora"), "cat", home)
+    files = ONETRAINER.files(
+        config, SUBSETS, PurePosixPath("/exports/cat"), PurePosixPath("/exports/cat-lora"), "cat", home
+    )
     (text,) = files.values()
     return json.loads(text)
 

@@ -129,7 +129,7 @@ def test_flux_of_one_file_takes_the_rest_from_its_repository():
         ({"min_snr_gamma": 2.5}, "2.5 is none: use 2"),
         ({"masked_loss": "alpha"}, "train masks with sd-scripts"),
         ({"masked_loss": "sidecar"}, "train masks with sd-scripts"),
-        ({"random_crop": True}, "Random cropping cannot be learnt from cached latents"),
+        ({"random_crop": True}, "Random cropping cannot be learned from cached latents"),
         ({"fp8_base": True, "mixed_precision": "no"}, "needs mixed precision"),
         ({"fp8_base": True, "network": "dora"}, "DoRA cannot be trained on a base model in 8 bits"),
         ({"base_model": "flux", "network": "locon"}, "choose the network lora"),

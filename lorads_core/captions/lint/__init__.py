@@ -1,4 +1,4 @@
-"""What is wrong with the captions and triggers of a dataset, and what would mend it; it changes nothing itself.
+"""What is wrong with the captions and triggers of a dataset, and what would fix it; it changes nothing itself.
 
 Rules for single captions are rows in `single`, those for triggers in `triggers`; `several` takes captions together.
 """

@@ -26,11 +26,11 @@ _FEW_TAGS = 3  # behind or before prose, so that it is mixed; alone, so that the
 
 @dataclass(frozen=True, slots=True)
 class LintRules:
-    """What captions are held to.
+    """The rules that captions are checked by.
 
     ``flip_aug`` and ``shuffle`` are the training config's. A ``token_limit`` of 0 is the profile's largest.
     A trait that at least ``leak_share`` (0–1) of a concept's training captions name is a leak, unless it is among
-    ``kept``: tags by concept (the empty name in a dataset of one) that a person keeps flexible.
+    ``flexible``: tags by concept (the empty name in a dataset of one) that are to stay flexible.
     """
 
     profile: CaptionProfile
@@ -39,7 +39,7 @@ class LintRules:
     shuffle: bool = False
     token_limit: int = 0
     leak_share: float = 0.8
-    kept: Mapping[str, frozenset[str]] = field(default_factory=dict[str, "frozenset[str]"])
+    flexible: Mapping[str, frozenset[str]] = field(default_factory=dict[str, "frozenset[str]"])
 
     @property
     def limit(self) -> int:
@@ -74,7 +74,7 @@ class Called:
 
 
 def _plain(text: str) -> str:
-    """Return text so that it holds a tag, however spelt, as it holds its own letters: a quick look, no proof."""
+    """Return text so that it holds a tag, however spelled, as it holds its own letters: a quick look, no proof."""
     return text.casefold().replace("_", " ").replace("\\", "") if text.isascii() else text.casefold()
 
 
@@ -171,7 +171,7 @@ class Reader:
 
 
 def _usable(trigger: Trigger) -> Trigger:
-    """Return a trigger as it is looked for, one without a word where it would break captions: that is told once."""
+    """Return a trigger as it is looked for, one without a word where it would break captions: that is reported once."""
     try:
         return checked(trigger)
     except CaptionError:
@@ -190,7 +190,7 @@ class Found:
 class CaptionRule:
     """A rule for single captions; ``label`` says what its fix does.
 
-    ``find`` is asked where a caption shows one of ``signs``, or always where that is 0.
+    ``find`` is called where a caption shows one of ``signs``, or always where that is 0.
     """
 
     code: str

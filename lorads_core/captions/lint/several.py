@@ -78,7 +78,7 @@ class Gathered:
     def _leaks(self, rules: LintRules) -> Iterator[Problem]:
         for trait in self._tally.traits(rules.leak_share):
             called = self._triggers[trait.concept]
-            is_known = trait.tag == called.key or trait.tag in rules.kept.get(trait.concept, ())
+            is_known = trait.tag == called.key or trait.tag in rules.flexible.get(trait.concept, ())
             if is_known or not called.wanted() or trait.images < _LEAST_IMAGES:
                 continue
             yield Problem(

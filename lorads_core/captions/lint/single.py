@@ -200,8 +200,10 @@ def _underscores(look: Look, _rules: LintRules) -> Found | None:
     pairs = list(zip(look.raw, look.parts, strict=True))
     if not any(is_meant(part.key, part.signs) for _, part in pairs):
         return None
-    spelt = [_respelt(raw) if is_meant(part.key, part.signs) else raw for raw, part in pairs]
-    return Found("Tags are spelt with underscores, which base models read as other words: use spaces.", ",".join(spelt))
+    spelled = [_respelt(raw) if is_meant(part.key, part.signs) else raw for raw, part in pairs]
+    return Found(
+        "Tags are spelled with underscores, which base models read as other words: use spaces.", ",".join(spelled)
+    )
 
 
 def _respelt(raw: str) -> str:

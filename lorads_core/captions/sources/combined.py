@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class CombinedSource:
-    """All tags of an image, whoever gave them."""
+    """All tags of an image, from any source."""
 
     name = "combined"
     label = "Combined tags (WD + JoyTag)"

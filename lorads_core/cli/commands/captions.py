@@ -102,7 +102,7 @@ def _decided(options: argparse.Namespace, store: Store, _settings: Settings, dat
     decided: dict[str, Decision | None] = {canonical(tag): "bind" for tag in options.bind}
     decided |= {canonical(tag): "keep" for tag in options.keep}
     decide_traits(store, dataset, decided, options.of)
-    screen.step("Traits", "kept; captions follow when they are built the next time, or by --remove-tag")
+    screen.step("Traits", "saved; captions follow when they are built the next time, or by --remove-tag")
     return True
 
 
@@ -206,10 +206,10 @@ def _lint(options: argparse.Namespace, screen: Screen) -> int:
             _edit(options, store, found.dataset, bulk, screen)
             return 0
     screen.problems(problems, options.show)
-    mendable = sorted({problem.code for problem in problems if problem.fix})
+    fixable = sorted({problem.code for problem in problems if problem.fix})
     screen.step("Lint", severity_counts(problems) or "nothing to find")
-    if mendable:
-        screen.line(f"{' '.join(f'--fix {code}' for code in mendable)} would mend some of it")
+    if fixable:
+        screen.line(f"{' '.join(f'--fix {code}' for code in fixable)} would fix some of it")
     return 1 if any(problem.severity == "error" for problem in problems) else 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from ...errors import TrainerError
@@ -30,6 +31,7 @@ _SHORT_ID = 8
 def _train(options: argparse.Namespace, screen: Screen) -> int:
     settings = load_settings(options.settings)
     profile = training.profile_of(settings, options.profile)
+    import_module("matplotlib.figure")  # Ctrl-C during the import would leave half of it to the plot at the end
     with open_store(settings) as store:
         folder = training.exported(root_of(options, settings), options.name)
         run = training.train(store, profile, folder, again=options.again)
@@ -55,7 +57,7 @@ def _followed(store: Store, run: Run, plot: Path | None, screen: Screen) -> Run:
         try:
             run = training.wait(store, run, look)
         except KeyboardInterrupt:
-            screen.step("Stop", "asked the trainer to end")
+            screen.step("Stop", "requested; the trainer is ending")
             run = training.stop(store, run)
     screen.step("Plot", str(_draw(run, plot)))
     return run

@@ -120,7 +120,7 @@ def _tell(options: argparse.Namespace, settings: Settings, screen: Screen) -> in
 
 
 def _finder_rules(options: argparse.Namespace, repeats: int) -> FinderRules | None:
-    """Return how to find regularization images among the library's own, None where that is not asked for."""
+    """Return how to find regularization images among the library's own, None if that is not wanted."""
     if options.find_regularization is None:
         if options.band or options.percentiles or options.regularization_class:
             raise SettingsError(

@@ -109,7 +109,7 @@ class DiffusionToolkitLibrary(RelationalLibrary):
         by_index = self.catalog.indexed("image_tags", "tag")
         with self.connection() as connection:
             tags = [tag for (tag,) in connection.execute(_STEPS if by_index else "SELECT DISTINCT tag FROM image_tags")]
-        return {tag: spelt for tag in tags if (spelt := canonical(tag)) != tag}
+        return {tag: spelled for tag in tags if (spelled := canonical(tag)) != tag}
 
     @cached_property
     def _relations(self) -> Relations:

@@ -66,9 +66,9 @@ def batches(config: TrainingConfig, subsets: Iterable[Subset]) -> int:
 def schedule(config: TrainingConfig, subsets: Sequence[Subset]) -> Schedule:
     """Return buckets and steps of a settled config.
 
-    ai-toolkit is told a number of steps, and goes through its batches over and over. Where there are regularization
+    ai-toolkit takes a number of steps, and goes through its batches over and over. Where there are regularization
     images, every other step is one of them, but for those at which something is saved or sampled
-    (``BaseSDTrainProcess.run``): as many steps are asked for as the epochs of the training images need.
+    (``BaseSDTrainProcess.run``): it gets as many steps as the epochs of the training images need.
     """
     training = [subset for subset in subsets if not subset.is_regularization]
     others = [subset for subset in subsets if subset.is_regularization and subset.sizes]

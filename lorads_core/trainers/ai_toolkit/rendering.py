@@ -1,4 +1,4 @@
-"""The config file of ai-toolkit as text: what it is told, in its own words (0.12.26); it ignores unknown keys."""
+"""The config file of ai-toolkit as text, with its own option names (0.12.26); it ignores unknown keys."""
 
 from __future__ import annotations
 

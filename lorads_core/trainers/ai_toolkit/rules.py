@@ -29,7 +29,7 @@ def missing(config: TrainingConfig, home: Path | None) -> Iterator[str]:
     if home is None:
         return
     if not (home / "run.py").is_file() or not (home / "toolkit" / "config_modules.py").is_file():
-        yield f"There is no {LABEL} in {home}: mend the folder in lorads.toml."
+        yield f"There is no {LABEL} in {home}: fix the folder in lorads.toml."
         return
     text = (home / "toolkit" / "config_modules.py").read_text(encoding="utf-8", errors="replace")
     if "prior_reg" not in text or "gradient_accumulation'" not in text:
@@ -74,7 +74,7 @@ def _captions(config: TrainingConfig) -> Iterator[str]:
         yield f"{LABEL} reads all lines of a caption as one: turn variants off."
     if config.cache_text_encoder_outputs and (config.caption_dropout or trains_text(config)):
         what = "Captions that are dropped by chance" if config.caption_dropout else "Trained text encoders"
-        yield f"{what} cannot be learnt from cached outputs of the text encoders: leave that caching to us."
+        yield f"{what} cannot be learned from cached outputs of the text encoders: leave that caching to us."
 
 
 def doubts(config: TrainingConfig) -> Iterator[str]:
@@ -110,7 +110,7 @@ def lacks(config: TrainingConfig) -> dict[str, str]:
     if network(config.network).kronecker:
         found["network_dropout"] = "its LoKr has none; it is left out."
     if config.cache_text_encoder_outputs is False:
-        found["cache_text_encoder_outputs"] = "it caches them only where that is asked for."
+        found["cache_text_encoder_outputs"] = "it caches them only where that is set."
     if config.max_token_length != kind(config).tokens:
         found["max_token_length"] = f"it reads the first {kind(config).tokens} tokens of a caption."
     found |= checks.lacks_model_files(config)
@@ -122,14 +122,14 @@ def needs(config: TrainingConfig) -> Iterator[str]:  # noqa: ARG001
     yield from ()
 
 
-def notes(config: TrainingConfig, subsets: Sequence[Subset], asked: TrainingConfig) -> Iterator[Problem]:
-    """Yield what ai-toolkit does another way than others, for a settled config without errors; ``asked`` is not."""
+def notes(config: TrainingConfig, subsets: Sequence[Subset], unsettled: TrainingConfig) -> Iterator[Problem]:
+    """Yield what ai-toolkit does differently, for a settled config without errors; ``unsettled`` is as set."""
     if config.warmup and config.scheduler not in ("constant", "constant_with_warmup"):
         yield _lacking(
             f"{LABEL}'s {config.scheduler} has no warm-up: that of {config.warmup:g} is left out;"
             " constant_with_warmup has one."
         )
-    if not asked.max_token_length and config.max_token_length > kind(config).tokens:
+    if not unsettled.max_token_length and config.max_token_length > kind(config).tokens:
         tokens = kind(config).tokens
         yield _lacking(f"{LABEL} reads the first {tokens} tokens of a caption: keep captions short, the trigger first.")
     if config.flip_aug:
@@ -152,7 +152,7 @@ def _lacking(message: str) -> Problem:
 def subset_problems(config: TrainingConfig, subsets: Sequence[Subset]) -> Iterator[Problem]:
     """Yield what is wrong with the pictures, for a settled config without errors."""
     if not any(subset.sizes for subset in subsets if not subset.is_regularization):
-        yield Problem("error", "no-images", "There is no training image: widen the query, or mend the captions.")
+        yield Problem("error", "no-images", "There is no training image: widen the query, or fix the captions.")
         return
     placed = placements(config, subsets)
     yield from checks.size_problems(LABEL, placed, kind(config).step)

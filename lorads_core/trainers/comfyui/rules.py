@@ -176,7 +176,7 @@ def _placement(size: Size, rule: BucketRule) -> Placement:
 def subset_problems(config: TrainingConfig, subsets: Sequence[Subset]) -> Iterator[Problem]:
     """Yield what is wrong with the pictures, for a settled config without errors."""
     if not any(subset.sizes for subset in subsets if not subset.is_regularization):
-        yield Problem("error", "no-images", "There is no training image: widen the query, or mend the captions.")
+        yield Problem("error", "no-images", "There is no training image: widen the query, or fix the captions.")
         return
     if any(subset.sizes for subset in subsets if subset.is_regularization):
         yield Problem(

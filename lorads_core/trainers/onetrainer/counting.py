@@ -1,6 +1,6 @@
 """The buckets and steps that OneTrainer makes of a dataset; pure geometry and counting, after its data loader (mgds).
 
-Terms as in `lorads_core.buckets`. A bucket's pictures that fill no batch are dropped, anew in each epoch.
+Terms as in `lorads_core.buckets`. A bucket's pictures that fill no batch are dropped, others in each epoch.
 """
 
 from __future__ import annotations

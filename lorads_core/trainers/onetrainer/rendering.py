@@ -1,4 +1,4 @@
-"""The config file of OneTrainer as text: what it is told, in its own words (23df383; before 2026-07 in older ones)."""
+"""The config file of OneTrainer as text, with its own option names (23df383; before 2026-07 in older ones)."""
 
 from __future__ import annotations
 

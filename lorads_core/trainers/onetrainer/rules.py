@@ -63,7 +63,7 @@ def missing(config: TrainingConfig, home: Path | None) -> Iterator[str]:
         return
     version = version_in(home)
     if version is None:
-        yield f"There is no {LABEL} in {home}: mend the folder in lorads.toml."
+        yield f"There is no {LABEL} in {home}: fix the folder in lorads.toml."
     elif version < OLDEST:
         yield (
             f"The {LABEL} in {home} reads configs of version {version} only, and version {OLDEST} is the oldest that is"
@@ -110,7 +110,7 @@ def _caching(config: TrainingConfig) -> Iterator[str]:
         yield f"{LABEL} caches outputs of text encoders beside latents only: turn the caching of latents on."
     else:
         yield (
-            "Trained text encoders cannot be learnt from cached outputs: leave that caching to us, or set their"
+            "Trained text encoders cannot be learned from cached outputs: leave that caching to us, or set their"
             " learning rate to 0."
         )
 
@@ -169,9 +169,9 @@ def cuts(config: TrainingConfig) -> Iterator[Problem]:
         yield _lacking(f"{LABEL} reads the first {tokens} tokens of a caption: keep captions short, the trigger first.")
 
 
-def notes(config: TrainingConfig, subsets: Sequence[Subset], asked: TrainingConfig) -> Iterator[Problem]:
+def notes(config: TrainingConfig, subsets: Sequence[Subset], unsettled: TrainingConfig) -> Iterator[Problem]:
     """Yield what OneTrainer does another way than others, for a settled config without errors."""
-    if not asked.max_token_length:
+    if not unsettled.max_token_length:
         yield from cuts(config)
     if NETWORKS[config.network] in LINEAR_ONLY and kind(config).convolutions:
         yield _lacking(
@@ -198,7 +198,7 @@ def _lacking(message: str) -> Problem:
 def subset_problems(config: TrainingConfig, subsets: Sequence[Subset]) -> Iterator[Problem]:
     """Yield what is wrong with the pictures, for a settled config without errors."""
     if not any(subset.sizes for subset in subsets if not subset.is_regularization):
-        yield Problem("error", "no-images", "There is no training image: widen the query, or mend the captions.")
+        yield Problem("error", "no-images", "There is no training image: widen the query, or fix the captions.")
         return
     counts = samples(config, subsets)
     batches = batches_of(config, counts)

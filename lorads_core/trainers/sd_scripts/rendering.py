@@ -1,4 +1,4 @@
-"""The config files of sd-scripts as texts: what it is told, in its own words (v0.10.1)."""
+"""The config files of sd-scripts as text, with its own option names (v0.10.1)."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def options(config: TrainingConfig, _subsets: Sequence[Subset]) -> dict[str, obj
 
 
 def _training_keys(config: TrainingConfig, folder: Path, output: Path, name: str) -> Keys:
-    """Yield the keys of ``training_config.toml``: each is an option of the script, spelt as in its ``--help``."""
+    """Yield the keys of ``training_config.toml``: each is an option of the script, spelled as in its ``--help``."""
     yield from _model_keys(config)
     yield "dataset_config", str(folder / DATASET_FILE)
     yield "output_dir", str(output)

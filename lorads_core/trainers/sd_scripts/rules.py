@@ -72,11 +72,11 @@ def _learning(config: TrainingConfig) -> Iterator[str]:
 def _caching(config: TrainingConfig) -> Iterator[str]:
     if config.cache_latents and (config.color_aug or config.random_crop):
         what = "Colour augmentation" if config.color_aug else "Random cropping"
-        yield f"{what} cannot be learnt from cached latents: turn it off, or the caching of latents."
+        yield f"{what} cannot be learned from cached latents: turn it off, or the caching of latents."
     if config.cache_text_encoder_outputs and script(config).caches_text:
         for what in cache_obstacles(config):
             yield (
-                f"{what} cannot be learnt from cached outputs of the text encoders: leave that caching to us, or turn"
+                f"{what} cannot be learned from cached outputs of the text encoders: leave that caching to us, or turn"
                 " it off."
             )
     if config.masked_loss == "sidecar" and config.random_crop:
@@ -151,7 +151,7 @@ def missing(config: TrainingConfig, home: Path | None) -> Iterator[str]:
         return
     name = script(config).name
     if not (home / name).is_file():
-        yield f"There is no {name} in {home}: update sd-scripts to v0.10 or newer, or mend the folder in lorads.toml."
+        yield f"There is no {name} in {home}: update sd-scripts to v0.10 or newer, or fix the folder in lorads.toml."
         return
     reader = home / "library" / "config_util.py"
     if config.regularization_method == "preservation" and not _mentions(reader, "custom_attributes"):
@@ -180,7 +180,7 @@ def subset_problems(config: TrainingConfig, subsets: Sequence[Subset]) -> Iterat
     """Yield what is wrong with the pictures, for a settled config without errors."""
     samples = sum(len(subset.sizes) * subset.repeats for subset in training(subsets))
     if not samples:
-        yield Problem("error", "no-images", "There is no training image: widen the query, or mend the captions.")
+        yield Problem("error", "no-images", "There is no training image: widen the query, or fix the captions.")
         return
     others = sum(len(subset.sizes) for subset in regularization(subsets))
     if others and config.masked_loss == "sidecar":

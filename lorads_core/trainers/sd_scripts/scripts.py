@@ -147,7 +147,7 @@ PRESET: dict[str, object] = {
 
 
 def caches_text(config: TrainingConfig) -> bool:
-    """Say whether the text encoders' outputs are cached: where that is asked for, or is allowed and not refused."""
+    """Say whether the text encoders' outputs are cached: where that is set, or is allowed and not refused."""
     if not script(config).caches_text or config.cache_text_encoder_outputs is False:
         return False
     return bool(config.cache_text_encoder_outputs) or next(cache_obstacles(config), None) is None
@@ -157,7 +157,7 @@ def cache_obstacles(config: TrainingConfig) -> Iterator[str]:
     """Yield what forbids to cache the text encoders' outputs; each is the beginning of a sentence.
 
     Rules: ``is_text_encoder_output_cacheable`` in ``library/train_util.py``, ``assert_extra_args`` in
-    ``sdxl_train_network.py``. Variants are not looked at there: all lines would be learnt as one.
+    ``sdxl_train_network.py``. Variants are not looked at there: all lines would be learned as one.
     """
     if config.shuffle_caption:
         yield "Shuffled captions"

@@ -58,7 +58,7 @@ def _bucket(edge: int, aspect: float) -> Size:
 
 
 def _covering(picture: Size, bucket: Size) -> Size:
-    """Return the size of a picture that covers the bucket, its aspect kept."""
+    """Return the size of a picture that covers the bucket, with the same aspect ratio."""
     aspect = picture[0] / picture[1]
     if bucket[0] < bucket[1]:
         width, height = bucket[0], int(bucket[0] / aspect)
@@ -121,7 +121,7 @@ def schedule(config: TrainingConfig, subsets: Sequence[Subset]) -> Schedule:
 
     SimpleTuner reckons with the batches that the samples of each bucket fill (``MetadataBackend.__len__``), rounded up
     over the accumulation, for all epochs (``_recalculate_training_steps``). It then goes through the pictures of each
-    backend anew for every repeat, the last batch of a bucket filled up with pictures already shown
+    backend again for every repeat, the last batch of a bucket filled up with pictures already shown
     (``random_dataloader_iterator``): so it has at least as many batches, and stops at the steps it reckoned with.
     Accumulation goes on across epochs, and what is left at the end is never applied.
     """

@@ -1,4 +1,4 @@
-"""The config files of SimpleTuner as texts: what it is told, in its own words (4.8); an unknown key stops it."""
+"""The config files of SimpleTuner as text, with its own option names (4.8); an unknown key stops it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ NETWORK_FILE = "lycoris_config.json"
 PROMPTS_FILE = "user_prompt_library.json"
 LORA_FILE = "pytorch_lora_weights.safetensors"
 VARIATIONS = 10
-"""How many orders of a caption's tags are learnt at most; each is kept as an embedding."""
+"""How many orders of a caption's tags are learned at most; each is cached as an embedding."""
 
 _CACHE = "cache"
 _SAMPLE_STEPS = 28

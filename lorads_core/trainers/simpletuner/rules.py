@@ -64,7 +64,7 @@ def missing(config: TrainingConfig, home: Path | None) -> Iterator[str]:  # noqa
         return
     version = version_in(home)
     if version is None:
-        yield f"There is no {LABEL} in {home}: mend the folder in lorads.toml."
+        yield f"There is no {LABEL} in {home}: fix the folder in lorads.toml."
     elif version < OLDEST:
         found, oldest = (".".join(map(str, each)) for each in (version, OLDEST))
         yield f"The {LABEL} in {home} is version {found}, and {oldest} is the oldest that is written for: update it."
@@ -80,7 +80,7 @@ def refusals(config: TrainingConfig) -> Iterator[str]:
             " masks with sd-scripts, OneTrainer (sidecar) or ai-toolkit."
         )
     if config.cache_latents and config.random_crop:
-        yield "Random cropping cannot be learnt from cached latents: turn it off."
+        yield "Random cropping cannot be learned from cached latents: turn it off."
     gamma = config.min_snr_gamma
     if checks.is_diffusion(config) and gamma != int(gamma):
         yield f"{LABEL} takes whole numbers as min SNR gamma only, and {gamma:g} is none: use {round(gamma) or 1}."
@@ -158,11 +158,11 @@ def lacks(config: TrainingConfig) -> dict[str, str]:
     return found
 
 
-def notes(config: TrainingConfig, subsets: Sequence[Subset], asked: TrainingConfig) -> Iterator[Problem]:
-    """Yield what SimpleTuner does another way than others, for a settled config without errors; ``asked`` is not."""
+def notes(config: TrainingConfig, subsets: Sequence[Subset], unsettled: TrainingConfig) -> Iterator[Problem]:
+    """Yield what SimpleTuner does differently, for a settled config without errors; ``unsettled`` is as set."""
     if config.scheduler == "cosine" and config.warmup:
         yield _lacking(f"{LABEL}'s cosine has no warm-up: that of {config.warmup:g} is left out; linear has one.")
-    if not asked.max_token_length and config.max_token_length > kind(config).tokens:
+    if not unsettled.max_token_length and config.max_token_length > kind(config).tokens:
         tokens = kind(config).tokens
         yield _lacking(f"{LABEL} reads the first {tokens} tokens of a caption: keep captions short, the trigger first.")
     if config.shuffle_caption:
@@ -189,7 +189,7 @@ def _lacking(message: str) -> Problem:
 def subset_problems(config: TrainingConfig, subsets: Sequence[Subset]) -> Iterator[Problem]:
     """Yield what is wrong with the pictures, for a settled config without errors."""
     if not any(subset.sizes for subset in subsets if not subset.is_regularization):
-        yield Problem("error", "no-images", "There is no training image: widen the query, or mend the captions.")
+        yield Problem("error", "no-images", "There is no training image: widen the query, or fix the captions.")
         return
     yield from checks.size_problems(LABEL, placements(config, subsets), STEP)
     for subset in subsets:

@@ -85,7 +85,7 @@ def expected(colour):
 
 
 def counts(report):
-    return report.adopted, report.deleted, report.embedded, report.kept, report.without
+    return report.copied, report.deleted, report.embedded, report.unchanged, report.count_without_vector
 
 
 def test_all_images_of_an_index_are_embedded(store, indexed, tiny):

@@ -99,7 +99,7 @@ def filtered(library, *tags):
 
 
 def counts(report):
-    return report.tagged, report.kept, report.spared, len(report.problems)
+    return report.tagged, report.unchanged, report.already_tagged, len(report.problems)
 
 
 def test_all_images_of_an_index_are_tagged(store, indexed, wd):
