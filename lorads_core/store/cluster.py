@@ -31,6 +31,14 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 # A crash recovery may have a long log to read; nothing is gained by giving up on it.
 START_SECONDS = 300
+# What goes away by itself, or with the orphans of a dead server; one that it was just starting on Windows misses the
+# memory of its parent, and says so into the log that the next server writes to.
+_PASSING = (
+    "pre-existing shared memory",
+    "could not open shared memory segment",
+    "could not bind",
+    "TCP/IP sockets",
+)
 _ORPHAN_SECONDS = 60
 _LONGEST_LOG = 4_000_000
 # sockaddr_un holds 108 bytes on Linux, 104 on macOS.
@@ -128,7 +136,7 @@ def _start(cluster: Cluster, tools: Binaries) -> None:
         reason = _try_start(cluster, tools)
         if not reason or running(cluster):
             return
-        passing = any(sign in reason for sign in ("pre-existing shared memory", "could not bind", "TCP/IP sockets"))
+        passing = any(sign in reason for sign in _PASSING)
         if not passing or time.monotonic() > deadline:
             raise StoreError(
                 f"The embedded store in {cluster.folder} did not start: {reason}. Its log is"

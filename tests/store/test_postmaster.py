@@ -167,3 +167,17 @@ def test_on_windows_a_living_process_with_the_number_of_the_dead_server_loses_no
     monkeypatch.setattr(psutil, "process_iter", lambda _attributes: [child])
     cluster._end_orphans(Cluster(tmp_path, None), psutil.Process().pid)
     assert not child.ended
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "pre-existing shared memory block is still in use",
+        'could not open shared memory segment "Global/PostgreSQL.2624797122": No such file or directory',
+    ],
+)
+def test_a_start_is_tried_again_while_something_of_a_dead_server_is_left(tmp_path, monkeypatch, reason):
+    reasons = iter([reason, reason, ""])
+    monkeypatch.setattr(cluster, "_try_start", lambda *_: next(reasons))
+    cluster._start(Cluster(tmp_path, None), None)
+    assert list(reasons) == []
