@@ -26,7 +26,7 @@ def test_the_embedded_store(embedded):
             assert connection.info.get_parameters()["fallback_application_name"] == "lorads"
             assert connection.execute("SHOW application_name").fetchone() == ("lorads",)
             connection.execute("DROP TABLE made")
-        assert repr(store) == f"Store('the embedded store in {embedded.folder}')"
+        assert repr(store) == f"Store({f'the embedded store in {embedded.folder}'!r})"
 
 
 def test_npgsql_spelling_reaches_the_server(server):
