@@ -1,7 +1,7 @@
 """``golden/sd_scripts/options.json``: the options that sd-scripts' own argument parsers have, of those that we write.
 
-``python -m tests.trainers.capture.sd_scripts FOLDER``: a key of a training config that the parser of its script does not
-have stops the script. sd-scripts itself would keep such a key and never look at it (``read_config_from_file``).
+``python -m tests.trainers.capture.sd_scripts FOLDER``. The script stops at a key of a training config that the parser
+does not have; sd-scripts itself would keep such a key and never look at it (``read_config_from_file``).
 """
 
 import importlib
@@ -19,7 +19,7 @@ def capture(folder):
     found = {}
     for config in configs():
         name = script(config).name
-        actions = {each.dest: each for each in parser(name)._actions}  # noqa: SLF001 - argparse has no other way
+        actions = {each.dest: each for each in parser(name)._actions}
         options = found.setdefault(name, {})
         for key in written(config):
             if key not in actions:
