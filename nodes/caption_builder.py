@@ -33,7 +33,7 @@ class CaptionBuilder(io.ComfyNode):
             node_id="LoradsCaptionBuilder",
             display_name="Caption Builder",
             category=CATEGORY,
-            description="Builds each picture's training caption from tags, prose or prompts, with the trigger word.",
+            description="Builds each image's training caption from tags, prose or prompts, with the trigger word.",
             search_aliases=["lora", "caption", "tags", "trigger"],
             inputs=[
                 DatasetSocket.Input("dataset", tooltip="From Query Images."),
@@ -86,7 +86,7 @@ class CaptionBuilder(io.ComfyNode):
             outputs=[
                 DatasetSocket.Output("dataset", "dataset", tooltip="The captioned dataset, also saved as a draft."),
                 io.String.Output("problems", "problems", tooltip="Problems to check before training."),
-                io.Image.Output("picture", "picture", tooltip="What captions are made of: tags, lengths, sources."),
+                io.Image.Output("picture", "picture", tooltip="Statistics of the captions: tags, lengths, sources."),
             ],
             has_intermediate_output=True,
         )

@@ -44,12 +44,12 @@ class CombineDatasets(io.ComfyNode):
                     default=10,
                     min=1,
                     max=1000,
-                    tooltip="How often an epoch shows each picture of the concept with the most of them. Without"
-                    " balance the Training Config's repeats count for all.",
+                    tooltip="How often an epoch shows each image of the concept with the most of them."
+                    " Without balance, the repeats of Training Config apply to all.",
                 ),
-                DatasetSocket.Input("third", optional=True, tooltip="One more, if there is one."),
+                DatasetSocket.Input("third", optional=True, tooltip="Another dataset, optional."),
                 DatasetSocket.Input(
-                    "fourth", optional=True, tooltip="One more; combined datasets can be wired in too."
+                    "fourth", optional=True, tooltip="Another dataset, optional; it can be a combined one."
                 ),
             ],
             outputs=[

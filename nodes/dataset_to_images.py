@@ -24,8 +24,9 @@ class DatasetToImages(io.ComfyNode):
             node_id="LoradsDatasetToImages",
             display_name="Dataset to Images",
             category=CATEGORY,
-            description="The dataset's training images and captions as lists, for Make Training Dataset and Train LoRA:"
-            " training with nothing but ComfyUI. Each picture is shrunk and cropped to a bucket.",
+            description="The dataset's training images and captions as lists, for Make Training Dataset"
+            " and Train LoRA: training with ComfyUI alone. Each image is scaled and cropped"
+            " to a bucket.",
             search_aliases=["lora", "train", "dataset", "images", "captions", "list"],
             inputs=[
                 DatasetSocket.Input("dataset", tooltip="From Caption Builder."),
@@ -34,7 +35,7 @@ class DatasetToImages(io.ComfyNode):
                     default=200,
                     min=1,
                     max=10000,
-                    tooltip="All pictures are held in memory: 12 MB each at 1024 x 1024.",
+                    tooltip="Maximum number of images; all are held in memory: 12 MB each at 1024 x 1024.",
                     advanced=True,
                 ),
                 ConfigSocket.Input("config", optional=True, tooltip="From Training Config: the resolution of buckets."),
@@ -42,7 +43,7 @@ class DatasetToImages(io.ComfyNode):
             outputs=[
                 io.Image.Output("images", "images", is_output_list=True, tooltip="For Make Training Dataset."),
                 io.String.Output("captions", "captions", is_output_list=True, tooltip="One for each image."),
-                io.Int.Output("steps", "steps", tooltip="For Train LoRA: as often as epochs and repeats say."),
+                io.Int.Output("steps", "steps", tooltip="For Train LoRA: computed from epochs and repeats."),
             ],
             has_intermediate_output=True,
         )

@@ -25,12 +25,12 @@ class ExportDataset(io.ComfyNode):
             node_id="LoradsExportDataset",
             display_name="Export Dataset",
             category=CATEGORY,
-            description="Writes the dataset with captions and configs for the trainer, and counts its steps.",
+            description="Writes the dataset with captions and configs for the trainer, and computes its steps.",
             search_aliases=["lora", "dataset", "save", "kohya", "sd-scripts"],
             inputs=[
                 DatasetSocket.Input("dataset", tooltip="From Caption Builder."),
                 io.Combo.Input(
-                    "trainer", options=list(trainers()), default="sd-scripts", tooltip="Program that will train."
+                    "trainer", options=list(trainers()), default="sd-scripts", tooltip="The training program."
                 ),
                 io.String.Input(
                     "folder",
@@ -41,8 +41,8 @@ class ExportDataset(io.ComfyNode):
                     "images",
                     options=["original", "normalised", "max_side", "max_area", "bucket"],
                     default="original",
-                    tooltip="original copies sound files and repairs the others; trainers scale by themselves. bucket"
-                    " shrinks and crops each picture to its bucket.",
+                    tooltip="original copies valid files unchanged and repairs the others; trainers scale"
+                    " by themselves. bucket scales and crops each image to its bucket.",
                 ),
                 io.Int.Input(
                     "size",
@@ -57,7 +57,7 @@ class ExportDataset(io.ComfyNode):
                     "format",
                     options=["png", "jpeg", "webp"],
                     default="png",
-                    tooltip="Of images that are re-encoded; png is lossless.",
+                    tooltip="File format of re-encoded images; png is lossless.",
                     advanced=True,
                 ),
                 io.Int.Input(
@@ -65,17 +65,17 @@ class ExportDataset(io.ComfyNode):
                     default=95,
                     min=1,
                     max=100,
-                    tooltip="Of jpeg and webp; webp of 100 loses nothing.",
+                    tooltip="Quality of jpeg and webp; webp is lossless at 100.",
                     advanced=True,
                 ),
                 io.String.Input(
                     "background",
                     default="white",
-                    tooltip="The colour that transparency is laid on, e.g. white or #808080.",
+                    tooltip="Background colour for transparent images, e.g. white or #808080.",
                     advanced=True,
                 ),
                 io.Boolean.Input(
-                    "keep_alpha", default=False, tooltip="Keep transparency, as masks need it.", advanced=True
+                    "keep_alpha", default=False, tooltip="Preserve transparency, as masks need it.", advanced=True
                 ),
                 io.Boolean.Input(
                     "strip",
@@ -96,7 +96,7 @@ class ExportDataset(io.ComfyNode):
                 ExportSocket.Output("export", "export", tooltip="The written dataset."),
                 io.String.Output("path", "path", tooltip="Its folder on the server."),
                 io.String.Output("summary", "summary", tooltip="Images, buckets, steps, estimated time, problems."),
-                io.Image.Output("buckets", "buckets", tooltip="A picture of the buckets and what lies in them."),
+                io.Image.Output("buckets", "buckets", tooltip="A plot of the buckets and the images in each."),
             ],
             is_output_node=True,
         )

@@ -36,25 +36,27 @@ class IndexImages(io.ComfyNode):
             node_id="LoradsIndexImages",
             display_name="Index Images",
             category=CATEGORY,
-            description="Reads a folder of pictures, or a graph's, with captions and prompts, into a LoRADS library.",
+            description="Indexes a folder of images, or images of the graph, with captions and prompts,"
+            " into a LoRADS library.",
             search_aliases=["lora", "dataset", "folder", "library"],
             inputs=[
                 io.String.Input(
                     "folder",
                     default="",
                     placeholder="my_pictures",
-                    tooltip="Folder under ComfyUI's input folder or a root of lorads.toml; subfolders count too. For"
-                    " images that are wired in, the folder under input/lorads to keep them in.",
+                    tooltip="Folder under ComfyUI's input folder or a root of lorads.toml; subfolders are"
+                    " included. With images connected, the folder under input/lorads to save them"
+                    " in.",
                 ),
                 io.Combo.Input(
                     "library",
                     options=host.library_names(),
-                    tooltip="Library to keep the pictures in. Add libraries in lorads.toml.",
+                    tooltip="Library that the images are indexed into. Add libraries in lorads.toml.",
                 ),
                 io.String.Input(
                     "sidecars",
                     default=".txt=sidecar, .caption=joycaption",
-                    tooltip="What the text files beside pictures hold: .txt=wd or .txt=joytag for a tagger's tags.",
+                    tooltip="Sources of the text files beside images: .txt=wd or .txt=joytag for a tagger's tags.",
                     advanced=True,
                 ),
                 io.Combo.Input(
@@ -62,17 +64,18 @@ class IndexImages(io.ComfyNode):
                     options=[NO_TAGGER, *host.tagger_names()],
                     default=NO_TAGGER,
                     optional=True,
-                    tooltip="Tags the pictures that it has not seen yet. Add taggers in lorads.toml.",
+                    tooltip="Tags the images that have no tags of this tagger yet. Add taggers in lorads.toml.",
                 ),
                 ClipVisionSocket.Input(
                     "clip_vision",
                     optional=True,
-                    tooltip="From Load CLIP Vision. Keeps a vector of each picture, for Regularization Finder.",
+                    tooltip="From Load CLIP Vision. Embeds each image, for Regularization Finder.",
                 ),
                 io.Image.Input(
                     "images",
                     optional=True,
-                    tooltip="Pictures of the graph, as a batch or a list: saved as PNG files, then read like a folder.",
+                    tooltip="Images of the graph, as a batch or a list: saved as PNG files, then indexed"
+                    " like a folder.",
                 ),
                 io.String.Input(
                     "captions",
@@ -82,8 +85,8 @@ class IndexImages(io.ComfyNode):
                 ),
             ],
             outputs=[
-                LibrarySocket.Output("index", "index", tooltip="The folder in its library, for Query Images."),
-                io.Int.Output("count", "count", tooltip="Pictures found."),
+                LibrarySocket.Output("index", "index", tooltip="The indexed folder, for Query Images."),
+                io.Int.Output("count", "count", tooltip="Number of images found."),
                 io.String.Output("problems", "problems", tooltip="One line per file that could not be read."),
             ],
             is_input_list=True,

@@ -32,8 +32,9 @@ class LaunchTrainer(io.ComfyNode):
             node_id="LoradsLaunchTrainer",
             display_name="Launch Trainer",
             category=CATEGORY,
-            description="Trains the exported dataset, shows how it goes, and puts the LoRA where ComfyUI loads it. What"
-            " is being trained, or was, is not started again.",
+            description="Trains the exported dataset, shows its progress, and puts the LoRA where"
+            " ComfyUI loads it. A training in progress or a finished one is not started"
+            " again.",
             search_aliases=["lora", "train", "run", "kohya", "sd-scripts", "onetrainer", "simpletuner", "ai-toolkit"],
             inputs=[
                 ExportSocket.Input("export", tooltip="From Export Dataset."),
@@ -47,8 +48,8 @@ class LaunchTrainer(io.ComfyNode):
                     "mode",
                     options=["wait", "background"],
                     default="wait",
-                    tooltip="wait: until the LoRA is there; ComfyUI's cancel stops the training. background: go on at"
-                    " once; queue again to see how it stands.",
+                    tooltip="wait: wait for the LoRA; ComfyUI's cancel stops the training. background:"
+                    " continue at once; queue again to see the progress.",
                 ),
                 io.String.Input(
                     "name",
@@ -65,10 +66,10 @@ class LaunchTrainer(io.ComfyNode):
             ],
             outputs=[
                 RunSocket.Output("run", "run", tooltip="For Load Trained LoRA and LoRA Test Grid."),
-                io.String.Output("lora_name", "lora name", tooltip="As LoRA loaders list it; empty while it trains."),
+                io.String.Output("lora_name", "lora name", tooltip="The name in LoRA loaders; empty while it trains."),
                 io.Image.Output("loss", "loss plot", tooltip="Loss and learning rate over the steps."),
                 io.Image.Output(
-                    "samples", "samples", is_output_list=True, tooltip="The newest pictures that the trainer drew."
+                    "samples", "samples", is_output_list=True, tooltip="The newest sample images of the trainer."
                 ),
             ],
             hidden=[io.Hidden.unique_id],

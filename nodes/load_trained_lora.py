@@ -23,22 +23,29 @@ class LoadTrainedLora(io.ComfyNode):
             node_id="LoradsLoadTrainedLora",
             display_name="Load Trained LoRA",
             category=CATEGORY,
-            description="Puts a trained LoRA on a model. While there is none yet, what follows waits and says so.",
+            description="Applies a trained LoRA to a model. While there is none yet, the nodes that"
+            " follow are blocked.",
             search_aliases=["lora", "loader", "epoch", "trained"],
             inputs=[
                 io.Model.Input("model", tooltip="The base model."),
                 io.String.Input(
                     "name",
                     default="",
-                    tooltip="Without a run: a file among ComfyUI's LoRAs, as its loaders list it, such as Save LoRA's.",
+                    tooltip="Without a run: a LoRA file by its name in ComfyUI's loaders, such as one from"
+                    " Save LoRA Weights.",
                 ),
                 io.String.Input(
                     "epoch",
                     default="last",
-                    tooltip="last, or a part of the file's name, e.g. 000004.",
+                    tooltip="last, or part of the file name, e.g. 000004.",
                 ),
                 io.Float.Input(
-                    "strength_model", default=1.0, min=-20.0, max=20.0, step=0.05, tooltip="How much the model changes."
+                    "strength_model",
+                    default=1.0,
+                    min=-20.0,
+                    max=20.0,
+                    step=0.05,
+                    tooltip="Strength of the LoRA on the model.",
                 ),
                 io.Float.Input(
                     "strength_clip",
@@ -46,9 +53,9 @@ class LoadTrainedLora(io.ComfyNode):
                     min=-20.0,
                     max=20.0,
                     step=0.05,
-                    tooltip="The same for the encoder.",
+                    tooltip="Strength of the LoRA on the text encoder.",
                 ),
-                io.Clip.Input("clip", optional=True, tooltip="Its text encoder, where the LoRA changes it too."),
+                io.Clip.Input("clip", optional=True, tooltip="Its text encoder, if the LoRA changes it too."),
                 RunSocket.Input("run", optional=True, tooltip="From Launch Trainer."),
             ],
             outputs=[

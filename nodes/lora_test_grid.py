@@ -25,22 +25,23 @@ class LoraTestGrid(io.ComfyNode):
             node_id="LoradsLoraTestGrid",
             display_name="LoRA Test Grid",
             category=CATEGORY,
-            description="A labelled sheet of a LoRA's test pictures. With a CLIP vision model: how like the training"
-            " set they are, which training image is nearest, how far they are from the base model. Saved with the run.",
+            description="A labelled sheet of a LoRA's test images. With a CLIP vision model: their"
+            " similarity to the training set, the nearest training image, the distance from"
+            " the base model. Saved with the run.",
             search_aliases=["lora", "xy", "grid", "contact sheet", "compare", "score"],
             inputs=[
                 io.Image.Input("images", tooltip="One for each label, in the same order: from VAE Decode."),
                 io.String.Input("labels", force_input=True, tooltip="From LoRA Variants."),
-                io.String.Input("title", default="LoRA test", tooltip="Above the sheet."),
+                io.String.Input("title", default="LoRA test", tooltip="Title of the sheet."),
                 RunSocket.Input("run", optional=True, tooltip="With it, sheet and scores are saved beside its log."),
                 DatasetSocket.Input("dataset", optional=True, tooltip="The training set to compare with."),
-                io.ClipVision.Input("clip_vision", optional=True, tooltip="Scores the pictures."),
+                io.ClipVision.Input("clip_vision", optional=True, tooltip="Scores the images."),
                 io.String.Input(
                     "prompts", force_input=True, optional=True, tooltip="From LoRA Variants: saved with the scores."
                 ),
             ],
             outputs=[
-                io.Image.Output("sheet", "sheet", tooltip="All pictures with labels and scores."),
+                io.Image.Output("sheet", "sheet", tooltip="All images with labels and scores."),
                 io.String.Output("scores", "scores", tooltip="As text, with warnings."),
             ],
             hidden=[io.Hidden.prompt],

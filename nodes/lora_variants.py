@@ -37,23 +37,25 @@ class LoraVariants(io.ComfyNode):
                     "prompt",
                     default="",
                     multiline=True,
-                    tooltip="What is drawn, with the trigger, or {trigger} for each LoRA's own; empty: the trigger.",
+                    tooltip="The prompt, with the trigger, or {trigger} for each LoRA's own; empty: the trigger.",
                 ),
                 io.String.Input(
                     "epochs",
                     default="last",
-                    tooltip="last, all, or parts of file names separated by commas, e.g. 000002, last.",
+                    tooltip="last, all, or parts of file names, comma-separated, e.g. 000002, last.",
                 ),
-                io.String.Input("strengths", default="0.6, 0.8, 1", tooltip="Separated by commas."),
+                io.String.Input("strengths", default="0.6, 0.8, 1", tooltip="Strengths of the LoRA, comma-separated."),
                 io.Boolean.Input(
-                    "controls", default=True, tooltip="The base model alone, and the LoRA without its trigger, first."
+                    "controls",
+                    default=True,
+                    tooltip="Adds two controls: the base model alone, and the LoRA without its trigger.",
                 ),
                 io.String.Input(
                     "loras",
                     default="",
                     placeholder="landmarks_00001_.safetensors",
-                    tooltip="Files among ComfyUI's LoRAs, separated by commas, as loaders list them, such as Save"
-                    " LoRA's: instead of a run, or to compare a run with.",
+                    tooltip="LoRA files by their names in ComfyUI's loaders, comma-separated: instead of a"
+                    " run, or to compare a run with.",
                     advanced=True,
                 ),
                 RunSocket.Input("run", optional=True, tooltip="From Launch Trainer."),

@@ -29,13 +29,13 @@ class QueryImages(io.ComfyNode):
             node_id="LoradsQueryImages",
             display_name="Query Images",
             category=CATEGORY,
-            description="Chooses pictures of a library by rating, tags, size, folder or id, as a dataset.",
+            description="Selects images of a library by rating, tags, size, folder or id, as a dataset.",
             search_aliases=["lora", "dataset", "select", "filter"],
             inputs=[
                 io.Combo.Input(
                     "library",
                     options=host.library_names(),
-                    tooltip="Library to choose from, unless an index is wired in. Add libraries in lorads.toml.",
+                    tooltip="Library to select from, unless an index is connected. Add libraries in lorads.toml.",
                 ),
                 io.String.Input(
                     "name",
@@ -49,12 +49,16 @@ class QueryImages(io.ComfyNode):
                     "excluded_tags", default="", tooltip="Exclude images with any of these tags (comma-separated)."
                 ),
                 io.Int.Input("minimum_rating", default=0, min=0, max=10, tooltip="Minimum rating, 0 to 10; 0 for any."),
-                io.Boolean.Input("exclude_marked_bad", default=True, tooltip="Leave out pictures marked as bad."),
+                io.Boolean.Input("exclude_marked_bad", default=True, tooltip="Leave out images marked as bad."),
                 io.Int.Input(
-                    "minimum_side", default=512, min=0, max=16384, tooltip="Pixels of the shorter side; 0 for any."
+                    "minimum_side",
+                    default=512,
+                    min=0,
+                    max=16384,
+                    tooltip="Minimum length of the shorter side in pixels; 0 for any.",
                 ),
                 io.Int.Input(
-                    "maximum_images", default=0, min=0, max=1_000_000, tooltip="Take at most this many; 0 for all."
+                    "maximum_images", default=0, min=0, max=1_000_000, tooltip="Maximum number of images; 0 for all."
                 ),
                 io.Combo.Input(
                     "order",
@@ -77,17 +81,17 @@ class QueryImages(io.ComfyNode):
                 LibrarySocket.Input(
                     "index",
                     optional=True,
-                    tooltip="From Index Images: choose among the pictures of its folder, in its library.",
+                    tooltip="From Index Images: select among the images of its folder, in its library.",
                 ),
                 DatasetSocket.Input(
                     "add_to",
                     optional=True,
-                    tooltip="Add the pictures to this dataset as regularization images, instead of making a new one.",
+                    tooltip="Add the images to this dataset as regularization images, instead of making a new one.",
                 ),
             ],
             outputs=[
                 DatasetSocket.Output("dataset", "dataset", tooltip="The dataset, not captioned yet."),
-                io.Int.Output("count", "count", tooltip="Pictures chosen."),
+                io.Int.Output("count", "count", tooltip="Number of selected images."),
             ],
             has_intermediate_output=True,
         )

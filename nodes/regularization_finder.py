@@ -28,19 +28,19 @@ class RegularizationFinder(io.ComfyNode):
             node_id="LoradsRegularizationFinder",
             display_name="Regularization Finder",
             category=CATEGORY,
-            description="Finds regularization pictures: as like the dataset's as you say, never of its subject.",
+            description="Finds regularization images: as similar to the dataset as you set, never of its subject.",
             search_aliases=["lora", "regularization", "similar", "prior preservation"],
             inputs=[
                 DatasetSocket.Input("dataset", tooltip="From Query Images."),
-                io.Int.Input("count", default=100, min=1, max=1_000_000, tooltip="How many pictures to find."),
-                io.Combo.Input("library", options=[SAME, *host.library_names()], tooltip="Library to find them in."),
+                io.Int.Input("count", default=100, min=1, max=1_000_000, tooltip="Number of images to find."),
+                io.Combo.Input("library", options=[SAME, *host.library_names()], tooltip="Library to search."),
                 io.Float.Input(
                     "minimum_similarity",
                     default=0.5,
                     min=-1.0,
                     max=100.0,
                     step=0.01,
-                    tooltip="The least likeness to the dataset's pictures, as a cosine or a percentile.",
+                    tooltip="Minimum similarity to the dataset's images, as a cosine or a percentile.",
                 ),
                 io.Float.Input(
                     "maximum_similarity",
@@ -48,22 +48,22 @@ class RegularizationFinder(io.ComfyNode):
                     min=-1.0,
                     max=100.0,
                     step=0.01,
-                    tooltip="The most likeness. It is lowered by itself where that keeps the subject out.",
+                    tooltip="Maximum similarity. It is lowered automatically where that excludes the subject.",
                 ),
                 io.Combo.Input(
                     "unit",
                     options=["similarity", "percentile"],
-                    tooltip="What the two bounds are: cosines, or percentiles of the library (0 to 100).",
+                    tooltip="Unit of the two bounds: cosines, or percentiles of the library (0 to 100).",
                 ),
                 io.String.Input(
-                    "required_tags", default="", tooltip="The class: only pictures with all of these tags, e.g. 1girl."
+                    "required_tags", default="", tooltip="The class: only images with all of these tags, e.g. 1girl."
                 ),
-                io.String.Input("excluded_tags", default="", tooltip="No pictures with any of these tags."),
+                io.String.Input("excluded_tags", default="", tooltip="No images with any of these tags."),
                 io.Int.Input("minimum_rating", default=0, min=0, max=10, tooltip="Lowest rating; 0 for any."),
                 io.Combo.Input(
                     "mode",
                     options=["centres", "nearest"],
-                    tooltip="Compare with the centres of the dataset, or with its nearest picture.",
+                    tooltip="Compare with the centres of the dataset, or with its nearest image.",
                     advanced=True,
                 ),
                 io.Float.Input(
@@ -72,7 +72,7 @@ class RegularizationFinder(io.ComfyNode):
                     min=0.0,
                     max=1.0,
                     step=0.05,
-                    tooltip="Weight of rating and aesthetic score against likeness.",
+                    tooltip="Weight of rating and aesthetic score relative to similarity.",
                     advanced=True,
                 ),
                 io.Float.Input(
@@ -81,7 +81,7 @@ class RegularizationFinder(io.ComfyNode):
                     min=0.0,
                     max=1.0,
                     step=0.05,
-                    tooltip="How unlike each other the picks are to be.",
+                    tooltip="How dissimilar the picks are to each other.",
                     advanced=True,
                 ),
                 io.Int.Input(
@@ -89,35 +89,35 @@ class RegularizationFinder(io.ComfyNode):
                     default=0,
                     min=0,
                     max=100_000,
-                    tooltip="At most so many of one person or group; 0 for any.",
+                    tooltip="Maximum number of images per person or group; 0 for any.",
                     advanced=True,
                 ),
                 io.Boolean.Input(
                     "exclude_clusters",
                     default=True,
-                    tooltip="Leave out the clusters of the dataset's pictures.",
+                    tooltip="Leave out the clusters of the dataset's images.",
                     advanced=True,
                 ),
                 io.Boolean.Input(
                     "exclude_characters",
                     default=True,
-                    tooltip="Leave out pictures with the subject's own tags.",
+                    tooltip="Leave out images with the subject's own tags.",
                     advanced=True,
                 ),
                 io.Boolean.Input(
                     "compare_pictures",
                     default=True,
-                    tooltip="Look at the pictures themselves, so that no copy of a training picture slips in.",
+                    tooltip="Compare the images themselves too, so that no copy of a training image is picked.",
                     advanced=True,
                 ),
             ],
             outputs=[
-                DatasetSocket.Output("dataset", "dataset", tooltip="The dataset with its regularization pictures."),
+                DatasetSocket.Output("dataset", "dataset", tooltip="The dataset with its regularization images."),
                 io.Image.Output(
                     "histogram", "histogram", tooltip="Similarity of the library to the dataset, with the band."
                 ),
                 io.Image.Output("sheet", "sheet", tooltip="The picks on one sheet, each with its reason."),
-                io.String.Output("summary", "summary", tooltip="What was found, how, and what was passed over."),
+                io.String.Output("summary", "summary", tooltip="What was found, how, and what was left out."),
             ],
             has_intermediate_output=True,
         )

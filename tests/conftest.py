@@ -21,6 +21,7 @@ from PIL import Image
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
+from lorads_core.base_models import set_custom_base_models
 from lorads_core.store.binaries import (
     Binaries,
     change_owner,
@@ -49,6 +50,13 @@ def pytest_collection_modifyitems(items):
         for item in items:
             if item.get_closest_marker("posix"):
                 item.add_marker(pytest.mark.skip(reason="posix: needs what only POSIX has"))
+
+
+@pytest.fixture(autouse=True)
+def own_base_models():
+    """Forget the base models of a test's settings file after it: they hold for the whole process."""
+    yield
+    set_custom_base_models(())
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,8 @@ from pathlib import Path
 import grimp
 import pytest
 
-CORE = Path(__file__).parents[1] / "lorads_core"
+ROOT = Path(__file__).parents[1]
+CORE = ROOT / "lorads_core"
 MOST_MODULES, MOST_PACKAGES = 12, 15  # at the top of lorads_core: as much as a newcomer reads at one look
 
 # Words of our own making that a reader can neither guess nor search for. "There is none" is good English and allowed.
@@ -17,6 +18,10 @@ BANNED = re.compile(
 )
 # Statements give rows that are there already the alias `kept`, which no user reads.
 SQL = re.compile(r"\b(SELECT|UPDATE|DELETE|INSERT|JOIN|WHERE|CASE WHEN)\b")
+
+# Texts for readers outside of Python: the page's modules, comments and names included, help, documents and templates.
+TEXTS = ("web/**/*.js", "web/docs/*/en.md", "docs/*.md", "README.md", "CONTRIBUTING.md", "example_workflows/*.json")
+VENDORED = ROOT / "web" / "vendor"
 
 
 def parts():
@@ -119,3 +124,30 @@ def test_a_banned_word_is_found_in_names_and_texts(text):
 
 def test_the_words_of_a_statement_are_not_read():
     assert banned_in("a.py", '"SELECT kept.id FROM images kept"') == []
+
+
+def banned_lines(name, text):
+    lines = enumerate(text.splitlines(), 1)
+    return [f"{name}:{n}: {found.group()!r} in {line.strip()[:80]!r}" for n, line in lines if (found := find(line))]
+
+
+def find(line):
+    """Find a banned word in a line; names in camel case are read as their words."""
+    return BANNED.search(re.sub(r"(?<=[a-z])(?=[A-Z])", " ", line))
+
+
+@pytest.mark.parametrize("pattern", TEXTS)
+def test_texts_outside_of_python_have_no_banned_words(pattern):
+    paths = [path for path in sorted(ROOT.glob(pattern)) if VENDORED not in path.parents]
+    assert paths
+    found = [
+        line
+        for path in paths
+        for line in banned_lines(path.relative_to(ROOT).as_posix(), path.read_text(encoding="utf-8"))
+    ]
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize("line", ["// it is kept", "const askedNow = keptRow;", '"widgets_values": ["tags by comma"]'])
+def test_a_banned_word_is_found_in_a_text(line):
+    assert len(banned_lines("a.js", f"// fine\n{line}")) == 1

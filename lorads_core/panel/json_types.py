@@ -366,7 +366,7 @@ class EditedEvent(TypedDict):
 
 
 class DatasetsEvent(TypedDict):
-    """The names of all datasets."""
+    """The names of the datasets in the list."""
 
     kind: Literal["datasets"]
     names: list[str]

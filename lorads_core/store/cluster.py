@@ -19,7 +19,7 @@ from ..errors import StoreError
 from ..system import files
 from ..system.command import quoted
 from .binaries import make_private, write_private
-from .postmaster import USER, Cluster, Postmaster, retire_pid_file, running
+from .postmaster import USER, Cluster, Postmaster, recorded_pid, retire_pid_file, running
 from .server_log import last_fault
 from .server_settings import configuration, has_sockets
 
@@ -123,6 +123,7 @@ def _initialise(cluster: Cluster, tools: Binaries) -> None:
 def _start(cluster: Cluster, tools: Binaries) -> None:
     """Start the server; wait for what a dead one left behind to go away, and on Windows for a free port."""
     deadline = time.monotonic() + _ORPHAN_SECONDS
+    dead = recorded_pid(cluster)
     while True:
         reason = _try_start(cluster, tools)
         if not reason or running(cluster):
@@ -133,7 +134,7 @@ def _start(cluster: Cluster, tools: Binaries) -> None:
                 f"The embedded store in {cluster.folder} did not start: {reason}. Its log is"
                 f" {cluster.log}; nothing in the store was changed."
             )
-        _end_orphans(cluster)
+        _end_orphans(cluster, dead)
         time.sleep(0.1)
 
 
@@ -185,14 +186,21 @@ def _check_private(folder: Path, account: Account | None) -> None:
         raise StoreError(f"{folder}, where the embedded store's socket goes, is not private to its server: remove it.")
 
 
-def _end_orphans(cluster: Cluster) -> None:
+def _end_orphans(cluster: Cluster, dead: int) -> None:
     """Ask what is left of a dead server to end: it can commit nothing more, and keeps the memory from the next one."""
-    for process in psutil.process_iter(["cmdline"]):
-        if " ".join(process.info["cmdline"] or ()).startswith(f"postgres: {cluster.name}: "):
-            try:
+    if sys.platform == "win32" and psutil.pid_exists(dead):  # another process has the dead server's number by now
+        return
+    for process in psutil.process_iter(["cmdline", "ppid"]):
+        if _is_orphan(process.info["cmdline"] or [], process.info["ppid"], cluster, dead):
+            with suppress(psutil.Error):
                 process.terminate()
-            except psutil.Error:
-                continue
+
+
+def _is_orphan(command: list[str], parent: int | None, cluster: Cluster, dead: int) -> bool:
+    """Whether a process is a child of the dead server: by its title, or on Windows, which has none, by its parent."""
+    if sys.platform == "win32":
+        return bool(dead) and parent == dead and any(word.startswith("--forkchild") for word in command)
+    return " ".join(command).startswith(f"postgres: {cluster.name}: ")
 
 
 def stop(cluster: Cluster, binaries: Callable[[], Binaries]) -> bool:

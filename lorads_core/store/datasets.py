@@ -207,6 +207,15 @@ def list_datasets(connection: psycopg.Connection) -> list[DatasetSummary]:
     return [DatasetSummary(*row) for row in connection.execute(_LIST)]
 
 
+def listed_names(connection: psycopg.Connection) -> list[str]:
+    """Return the names of the datasets that have images, without counting these."""
+    found = connection.execute(
+        "SELECT name FROM lorads.lora_datasets AS sets WHERE EXISTS (SELECT FROM lorads.lora_dataset_images AS images"
+        " WHERE images.dataset_id = sets.dataset_id AND images.position IS NOT NULL) ORDER BY name"
+    )
+    return [name for (name,) in found]
+
+
 @dataclass(frozen=True, slots=True)
 class DatasetState:
     """How a dataset stands: ``revision`` is another text after every change of it; ``config`` is of its last export."""

@@ -73,13 +73,19 @@ class Postmaster:
 def running(cluster: Cluster) -> Postmaster | None:
     """Return the live server of this data folder, None where there is none, whatever ``postmaster.pid`` may say."""
     lines = _pid_file_lines(cluster)
-    if not lines or not lines[0].isdecimal() or int(lines[0]) == 0:
+    if not recorded_pid(cluster, lines):
         return None
     # Lines: pid, data folder, start time, port, socket folder, listen address, shared memory, status.
     lines += [""] * (8 - len(lines))
     pid, started = int(lines[0]), int(lines[2]) if lines[2].isdecimal() else 0
     found = Postmaster(pid, lines[3], lines[4] or lines[5], lines[7], ours=_serves(pid, started, cluster.data))
     return found if found.ours or _answers(cluster, found) else None
+
+
+def recorded_pid(cluster: Cluster, lines: list[str] | None = None) -> int:
+    """Return the process number in ``postmaster.pid``, whether that server lives or not; 0 where there is none."""
+    lines = _pid_file_lines(cluster) if lines is None else lines
+    return int(lines[0]) if lines and lines[0].isdecimal() else 0
 
 
 def _pid_file_lines(cluster: Cluster) -> list[str]:

@@ -1,4 +1,4 @@
-"""Captions in the panel: edited in place, by keys, undone, in conflict, kept while the server is away."""
+"""Captions in the panel: edited in place, by keys, undone, in conflict, stored while the server is away."""
 
 import json
 import time
@@ -35,7 +35,7 @@ def test_escape_leaves_the_caption_as_it_was(panel):
     assert panel.posted == []
 
 
-def test_a_caption_left_by_a_click_elsewhere_is_kept(panel):
+def test_a_caption_left_by_a_click_elsewhere_is_saved(panel):
     panel.row(0).locator(".text").dblclick()
     panel.page.locator("textarea").fill("typed, then clicked away")
     panel.row(3).locator(".file").click()
@@ -148,7 +148,7 @@ def test_edits_wait_while_the_server_is_away_and_go_when_it_is_back(panel):
     panel.world.away = True
     panel.edit(0, "written offline")
     panel.edit(1, "another offline")
-    panel.page.get_by_role("alert").filter(has_text="2 edits kept in this browser").wait_for()
+    panel.page.get_by_role("alert").filter(has_text="2 edits stored in this browser").wait_for()
     panel.says("2 unsent")
     kept = panel.page.evaluate("Object.keys(localStorage).filter((name) => name.startsWith('lorads.unsent.')).length")
     assert kept == 2

@@ -33,14 +33,14 @@ def test_a_wrong_filter_says_so_and_keeps_what_was_shown(panel):
     panel.row(270).wait_for()
 
 
-def test_an_edited_row_stays_in_view_until_it_is_asked_to_go(panel):
+def test_an_edited_row_stays_in_view_until_the_user_hides_it(panel):
     first = panel.world.having("hat")[0]
     filter_by(panel, "tag:hat")
     panel.row(first).wait_for()
     panel.edit(first, "oldlandmark")
     panel.says("saved")
     assert panel.row(first).count() == 1, "nothing jumps"
-    panel.page.get_by_role("button", name="1 changed and pass no more: hide").click()
+    panel.page.get_by_role("button", name="1 changed, no longer matching: hide").click()
     assert panel.row(first).count() == 0
 
 
@@ -83,7 +83,7 @@ def test_a_bulk_edit_is_previewed_done_and_undone(panel):
     until(lambda: panel.world.texts() == before)
 
 
-def test_a_bulk_edit_leaves_what_a_person_wrote_unless_told(panel):
+def test_a_bulk_edit_skips_captions_edited_by_hand_unless_unchecked(panel):
     panel.edit(0, "oldlandmark, hat, by hand")
     panel.says("saved")
     panel.page.get_by_role("button", name="Bulk edit").click()
@@ -151,7 +151,7 @@ def test_rejected_images_are_greyed_filtered_and_taken_back(panel):
     assert "rejected" in panel.row(1).get_attribute("class").split()
     filter_by(panel, "rejected:yes")
     panel.page.get_by_text("1 of 300 images").wait_for()
-    panel.row(1).get_by_role("button", name="Take back").click()
+    panel.row(1).get_by_role("button", name="Restore").click()
     until(lambda: not panel.world.rejected(1))
 
 
@@ -168,7 +168,7 @@ def test_an_enlarged_image_shows_what_is_known_and_goes_on_by_arrows(panel):
     panel.page.locator(".captions").focus()
     panel.page.keyboard.press("v")
     dialog = panel.page.get_by_role("dialog")
-    dialog.get_by_text("Nobody has changed it.").wait_for()
+    dialog.get_by_text("No edits yet.").wait_for()
     record = panel.world.dataset.images[0].record
     assert f"{record.width}×{record.height}" in dialog.inner_text()
     panel.page.keyboard.press("ArrowRight")
@@ -182,7 +182,7 @@ def test_an_enlarged_image_shows_what_is_known_and_goes_on_by_arrows(panel):
     until(lambda: panel.world.text(1) == "by hand")
     dialog.locator(".offered", has_text=offered).first.get_by_role("button", name="Use").click()
     until(lambda: panel.world.text(1) == f"oldlandmark, {offered}")
-    back = dialog.locator(".history li", has_text="Take the caption").get_by_role("button")
+    back = dialog.locator(".history li", has_text="Use the caption").get_by_role("button")
     back.click()
     until(lambda: panel.world.text(1) == "by hand")
     assert dialog.locator("img").first.evaluate("(image) => image.decode().then(() => image.naturalWidth)") > 500
@@ -209,7 +209,7 @@ def test_without_a_server_there_is_a_message_and_it_goes_on_by_itself(opened, ma
     panel.row(0).wait_for()
     panel.page.route("**/api/**", lambda route: route.abort())
     panel.page.reload()
-    panel.page.get_by_text("The panel cannot be filled.").wait_for()
+    panel.page.get_by_text("The panel could not be loaded.").wait_for()
     panel.page.unroute("**/api/**")
     panel.row(0).wait_for()
 

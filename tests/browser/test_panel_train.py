@@ -35,7 +35,7 @@ def problem_of(panel, number):
 
 def test_the_summary_counts(panel):
     summary = panel.page.locator(".summary")
-    summary.get_by_text("Steps in all").wait_for()
+    summary.get_by_text("Total steps").wait_for()
     shown = summary.inner_text()
     for expected in ("270", "30", "832×1216", "1024×1024"):
         assert expected in shown
@@ -74,7 +74,7 @@ def test_an_export_is_followed_to_its_end(opened, trainable):
 def test_an_export_by_the_graph_changes_the_summary(opened, trainable):
     world = trainable()
     panel = opened(world)
-    steps = panel.page.locator(".summary dt", has_text="Steps in all").locator("+ dd")
+    steps = panel.page.locator(".summary dt", has_text="Total steps").locator("+ dd")
     before = int(steps.inner_text())
     config = TrainingConfig(checkpoint=str(world.folder / "base.safetensors"), epochs=6, repeats=2, batch_size=1)
     build.export(world.store, world.dataset, config, ExportOptions(), world.folder / "exports", "graph")
@@ -92,13 +92,13 @@ def test_what_an_export_refuses_is_told(opened, trainable):
 
 def test_training_cannot_be_launched_where_the_server_does_not_let_it(opened, make_world):
     panel = opened(make_world(10, panel={"train": False}))
-    panel.page.get_by_text("Training from the panel is off on this server.").wait_for()
+    panel.page.get_by_text("Training from the panel is disabled on this server.").wait_for()
     assert panel.page.get_by_role("button", name="Export and train").count() == 0
 
 
 def test_nothing_can_be_exported_where_the_server_does_not_let_it(opened, make_world):
     panel = opened(make_world(10, panel={"train": False, "export": False}))
-    panel.page.get_by_text("neither export nor train").wait_for()
+    panel.page.get_by_text("Export and training from the panel are disabled").wait_for()
 
 
 def test_a_training_is_started_watched_and_stopped(opened, trainable):
@@ -112,7 +112,7 @@ def test_a_training_is_started_watched_and_stopped(opened, trainable):
     assert details.locator("canvas").bounding_box()["width"] > 200
     details.locator(".log").wait_for()
     details.get_by_role("button", name="Stop").click()
-    details.get_by_role("button", name="Stop it now").click()
+    details.get_by_role("button", name="Stop now").click()
     panel.page.locator(".run", has_text="cancelled").wait_for()
     assert panel.posted[-1].endswith("/stop")
     panel.page.reload()

@@ -49,6 +49,14 @@ def test_a_draft(store, dataset):
         assert datasets.ensure_dataset(connection, "other", "pictures") == other
 
 
+def test_a_dataset_is_listed_once_it_has_images(store, dataset):
+    with store.connection() as connection:
+        datasets.ensure_dataset(connection, "queried only", "pictures")
+        datasets.save_draft(connection, dataset)
+        names = [each.name for each in datasets.list_datasets(connection)]
+        assert datasets.listed_names(connection) == names == [dataset.name]
+
+
 def test_what_a_person_wrote_outlives_other_drafts(store, dataset):
     save(store, dataset)
     with store.connection() as connection:

@@ -1,12 +1,13 @@
 """Whether a data folder's server lives: also where its process may not be looked at, or has another's number."""
 
 import socket
+import sys
 import threading
 
 import psutil
 import pytest
 
-from lorads_core.store import postmaster
+from lorads_core.store import cluster, postmaster
 from lorads_core.store.embedded import attach
 from lorads_core.store.postmaster import Cluster, retire_pid_file, running
 
@@ -116,3 +117,45 @@ def test_a_dead_servers_pid_file_gets_a_number_that_the_next_server_passes_over(
     file.write_text("")
     retire_pid_file(Cluster(tmp_path, None))
     assert not file.exists()
+
+
+class Process:
+    """A process as psutil lists it."""
+
+    def __init__(self, command, parent):
+        self.info = {"cmdline": command, "ppid": parent}
+        self.ended = False
+
+    def terminate(self):
+        self.ended = True
+
+
+DEAD = 2**22 + 1  # a number that no process here has
+
+
+@pytest.mark.parametrize("platform", ["linux", "win32"])
+def test_what_is_left_of_a_dead_server_is_ended_and_nothing_else(tmp_path, monkeypatch, platform):
+    of_linux = Cluster(tmp_path, None)
+    orphans = {
+        "linux": Process([f"postgres: {of_linux.name}: lorads postgres [local] SELECT"], 1),
+        "win32": Process(["C:/bin/postgres.exe", "--forkchild=backend 1076"], DEAD),
+    }
+    others = [
+        Process(["postgres: lorads-0123: lorads postgres [local] SELECT"], 1),
+        Process(["C:/bin/postgres.exe", "--forkchild=backend 1076"], 4321),
+        Process(["python.exe"], DEAD),
+        Process(None, None),
+    ]
+    monkeypatch.setattr(sys, "platform", platform)
+    monkeypatch.setattr(psutil, "process_iter", lambda _attributes: [*orphans.values(), *others])
+    cluster._end_orphans(of_linux, DEAD)
+    assert [name for name, process in orphans.items() if process.ended] == [platform]
+    assert not [process for process in others if process.ended]
+
+
+def test_on_windows_a_living_process_with_the_number_of_the_dead_server_loses_no_child(tmp_path, monkeypatch):
+    child = Process(["postgres.exe", "--forkchild=backend 1076"], psutil.Process().pid)
+    monkeypatch.setattr(sys, "platform", "win32")
+    monkeypatch.setattr(psutil, "process_iter", lambda _attributes: [child])
+    cluster._end_orphans(Cluster(tmp_path, None), psutil.Process().pid)
+    assert not child.ended

@@ -60,7 +60,7 @@ def table():
         for network in networks():
             cells = [cell(each, family, network.name) for each in known]
             lines.append(f"| {name}: {network.label} | " + " | ".join(cells) + " |")
-    for method, name in (("prior", "learnt beside"), ("preservation", "output preserved")):
+    for method, name in (("prior", "trained along with the others"), ("preservation", "output preserved")):
         lines.append(
             f"| regularization images: {name} | " + " | ".join(regularization(e, method) for e in known) + " |"
         )

@@ -1,10 +1,10 @@
-// The panel's server over HTTP: session, requests and their errors; it keeps nothing of a dataset.
+// The panel's server over HTTP: session, requests and their errors; it stores nothing of a dataset.
 
 /** @typedef {import("./types.d.ts").Session} Session */
 
-const PATIENCE = 20_000; // ms; a server that says nothing for so long is away
+const PATIENCE = 20_000; // ms; a server that does not respond for so long is away
 
-/** The server's refusal: what it says is for the user. */
+/** An error response of the server; its message is for the user. */
 export class Refused extends Error {
   /**
    * @param {number} status
@@ -22,7 +22,7 @@ export class Refused extends Error {
 /** The server cannot be reached, or did not answer. */
 export class Away extends Error {
   constructor() {
-    super("The server does not answer.");
+    super("The server does not respond.");
     this.name = "Away";
   }
 }
@@ -45,7 +45,7 @@ export class Api {
   }
 
   /**
-   * Fetch the session anew: a server that was started again hands out another token.
+   * Fetch the session again: a restarted server has another token.
    * @returns {Promise<Session>}
    */
   async open() {
@@ -74,7 +74,7 @@ export class Api {
       return await this.#send(path, body);
     } catch (error) {
       if (!(error instanceof Refused && error.status === 403)) throw error;
-      if (this.session?.token === used) await this.open(); // else somebody has asked for it meanwhile
+      if (this.session?.token === used) await this.open(); // else another request has fetched it meanwhile
       if (this.session?.token === used) throw error;
       return await this.#send(path, body);
     }

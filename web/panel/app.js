@@ -27,10 +27,10 @@ export class App extends Component {
       <${Header} model=${model} width=${width} />
       ${
         model.isAway &&
-        html`<p class="banner" role="alert"><${Icon} name="warning" />The server does not answer.
-        ${model.editing.unsent ? ` ${counted(model.editing.unsent, "edit")} kept in this browser until it is back.` : " You can go on editing: nothing is lost."}</p>`
+        html`<p class="banner" role="alert"><${Icon} name="warning" />The server does not respond.
+        ${model.editing.unsent ? ` ${counted(model.editing.unsent, "edit")} stored in this browser until it is back.` : " You can continue editing: nothing is lost."}</p>`
       }
-      ${!model.isAway && model.editing.outbox?.kept === false && html`<p class="banner" role="alert">The browser has no room left to keep unsent edits. Leave this page open until they are sent.</p>`}
+      ${!model.isAway && model.editing.outbox?.isStored === false && html`<p class="banner" role="alert">The browser's storage is full: unsent edits exist in this page only. Leave it open until they are sent.</p>`}
       ${this.body(model, width)}
       <${Notices} model=${model} />
       ${model.enlarged !== null && html`<${Viewer} model=${model} />`}
@@ -45,7 +45,7 @@ export class App extends Component {
   body(model, width) {
     if (model.phase === "starting" || model.phase === "loading") return html`<${Skeleton} />`;
     if (model.phase === "failed") {
-      return html`<div class="empty whole"><p><strong>The panel cannot be filled.</strong></p><p>${model.failure}</p>
+      return html`<div class="empty whole"><p><strong>The panel could not be loaded.</strong></p><p>${model.failure}</p>
         <p><button type="button" class="main" onClick=${() => model.start()}>Try again</button></p></div>`;
     }
     if (model.phase === "empty") {
@@ -98,7 +98,7 @@ function Header({ model, width }) {
         </select></label>
       <span class="state ${editing.unsent ? "waiting" : ""}" role="status">${state(model)}</span>
       <${IconButton} icon="undo" label="Undo" hint=${undo ? `Undo: ${undo} (Ctrl+Z)` : "Nothing to undo"} disabled=${!undo} onClick=${() => editing.undo()} />
-      <${IconButton} icon="redo" label="Do again" hint=${redo ? `Do again: ${redo} (Ctrl+Shift+Z)` : "Nothing to do again"} disabled=${!redo} onClick=${() => editing.redo()} />
+      <${IconButton} icon="redo" label="Redo" hint=${redo ? `Redo: ${redo} (Ctrl+Shift+Z)` : "Nothing to redo"} disabled=${!redo} onClick=${() => editing.redo()} />
     </div>
     <nav aria-label="Steps">
       ${steps.map(([step, label]) => html`<button type="button" key=${step} aria-current=${model.step === step ? "step" : undefined} onClick=${() => go(step)}>${label}</button>`)}

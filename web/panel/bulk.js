@@ -121,7 +121,7 @@ export class Bulk extends Component {
   }
 
   async apply() {
-    if (await this.props.model.editing.ask("bulk", this.body(false), "Done")) this.close();
+    if (await this.props.model.editing.post("bulk", this.body(false), "Done")) this.close();
   }
 
   /** @param {Field} field */

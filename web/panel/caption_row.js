@@ -31,14 +31,14 @@ export function Marks({ row, limit }) {
     ${row.set === "regularization" && html`<span class="mark set" title=${row.reason || "Regularization image"}>reg</span>`}
     ${row.concept && html`<span class="mark">${row.concept}</span>`}
     ${row.rejected && html`<span class="mark error">rejected</span>`}
-    <span class="mark plain" title="Where the caption came from">${row.text === null ? "no caption" : row.source}</span>
-    ${row.edited && html`<span class="mark edited" title="Edited by a person">edited</span>`}
+    <span class="mark plain" title="Caption source">${row.text === null ? "no caption" : row.source}</span>
+    ${row.edited && html`<span class="mark edited" title="Edited by hand">edited</span>`}
     <span class="mark plain ${long ? "warning" : ""}" title="Tokens, of ${limit || "an unknown limit"}">${row.tokens} tokens</span>
     ${worst && html`<span class="mark ${worst}" title=${problems}><${Icon} name="warning" />${row.problems.length === 1 ? problems : `${row.problems.length} problems`}</span>`}`;
 }
 
 /**
- * A caption as chips or, for sentences, as text; the chips of the current row can be taken away.
+ * A caption as chips or, for sentences, as text; those of the current row can be removed.
  * @param {{model: Model, row: Row, isCurrent: boolean}} props
  */
 export function CaptionText({ model, row, isCurrent }) {
@@ -60,7 +60,7 @@ export function CaptionText({ model, row, isCurrent }) {
 }
 
 /**
- * Both texts of a caption that two have changed, and what to do.
+ * A conflict: both texts of the caption, and the choices.
  * @param {{model: Model, conflict: import("./editing.js").Conflicting}} props
  */
 export function Conflict({ model, conflict }) {
@@ -69,8 +69,8 @@ export function Conflict({ model, conflict }) {
     model.editing.settle(conflict, theirs);
     model.editing.reopen(conflict.key, mine ?? "");
   };
-  return html`<div class="conflict" role="group" aria-label="Changed twice">
-    <p><strong>Changed elsewhere meanwhile.</strong> Which text shall stand?</p>
+  return html`<div class="conflict" role="group" aria-label="Conflict">
+    <p><strong>Changed elsewhere meanwhile.</strong> Which text do you want to keep?</p>
     <div class="texts">
       <div><small>Yours</small><p>${mine || "(empty)"}</p></div>
       <div><small>Theirs</small><p>${theirs || "(empty)"}</p></div>

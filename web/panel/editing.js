@@ -10,7 +10,7 @@ import { Outbox } from "./outbox.js";
 
 const DRAFT = "lorads.draft.";
 const CONFLICT = "lorads.conflict.";
-const STALE = 5_000; // ms; a younger draft is of another tab where somebody types
+const STALE = 5_000; // ms; a younger draft is being typed in another tab
 
 export class Editing {
   /** @param {import("./model.js").Model} model */
@@ -42,7 +42,7 @@ export class Editing {
       away: (isAway) => model.away(isAway),
     });
     this.undone = [];
-    this.conflicts = new Map(this.kept(CONFLICT).map((each) => [each.key, each]));
+    this.conflicts = new Map(this.stored(CONFLICT).map((each) => [each.key, each]));
     this.outbox.flush();
   }
 
@@ -70,13 +70,13 @@ export class Editing {
   }
 
   /**
-   * Take what is being typed; it outlives a crash of the browser.
+   * Take what is being typed; it survives a crash of the browser.
    * @param {string} text
    */
   type(text) {
     if (!this.draft) return;
     this.draft.text = text;
-    this.keep(DRAFT, { ...this.draft, at: Date.now() });
+    this.store(DRAFT, { ...this.draft, at: Date.now() });
     this.model.changed();
   }
 
@@ -134,7 +134,7 @@ export class Editing {
   }
 
   /**
-   * The server has stored something: its rows are the truth, except where a later edit waits. If somebody else wrote
+   * The server has stored something: its rows are the truth, except where a later edit waits. If another client wrote
    * before, our revision stays what it was, so that the next event lets us fetch what we missed.
    * @param {WriteResult} answer
    * @param {Entry} [entry]
@@ -169,7 +169,7 @@ export class Editing {
   refused(entry, error) {
     const { model } = this;
     if (this.outbox?.entries.includes(entry))
-      model.notify(`${error.message} It is kept here and tried again.`, "error");
+      model.notify(`${error.message} The edit is stored in this browser and sent again later.`, "error");
     else {
       const [change] = entry.changes;
       this.show(entry.changes.map(({ key, before }) => ({ key, after: before })));
@@ -189,7 +189,7 @@ export class Editing {
   }
 
   /**
-   * Somebody else has changed the captions meanwhile: both texts are shown, the user decides.
+   * The captions have changed elsewhere meanwhile: both texts are shown, the user decides.
    * @param {Entry} entry
    * @param {import("./types.d.ts").Conflict[]} conflicts
    */
@@ -198,7 +198,7 @@ export class Editing {
       const ours = entry.changes.find((change) => change.key === key)?.after ?? null;
       const conflict = { key, mine: this.withdraw(key, ours), theirs, source };
       this.conflicts.set(key, conflict);
-      this.keep(CONFLICT, conflict);
+      this.store(CONFLICT, conflict);
     }
     const changes = conflicts.map(({ key, theirs }) => ({ key, after: theirs }));
     this.show(changes);
@@ -222,7 +222,7 @@ export class Editing {
   }
 
   /**
-   * Settle a conflict with the text that shall stand.
+   * Resolve a conflict with the chosen text.
    * @param {Conflicting} conflict
    * @param {string | null} text
    */
@@ -243,7 +243,7 @@ export class Editing {
       this.model.notify(`Undone: ${entry.label}`);
       return;
     }
-    await this.ask("undo", {}, "Undone");
+    await this.post("undo", {}, "Undone");
   }
 
   async redo() {
@@ -253,11 +253,11 @@ export class Editing {
       this.outbox?.add(entry.label, entry.changes);
       return;
     }
-    await this.ask("redo", {}, "Done again");
+    await this.post("redo", {}, "Redone");
   }
 
   /**
-   * Reject images, or take them back.
+   * Reject images, or restore them.
    * @param {string[]} keys
    * @param {boolean} rejected
    */
@@ -265,7 +265,7 @@ export class Editing {
     const before = keys.flatMap((key) => this.model.rows.get(key) ?? []);
     this.model.rows.replace(before.map((row) => ({ ...row, rejected })));
     this.model.changed();
-    if (!(await this.ask("reject", { keys, rejected }, ""))) this.model.rows.replace(before);
+    if (!(await this.post("reject", { keys, rejected }, ""))) this.model.rows.replace(before);
     this.model.changed();
   }
 
@@ -276,10 +276,10 @@ export class Editing {
    * @param {string} done what to say before the label; empty for nothing
    * @returns {Promise<boolean>} whether it was done
    */
-  ask(route, body, done) {
-    const asked = this.turn.then(() => this.askNow(route, body, done)); // three quick undos are three undos
-    this.turn = asked;
-    return asked;
+  post(route, body, done) {
+    const next = this.turn.then(() => this.postNow(route, body, done)); // three quick undos are three undos
+    this.turn = next;
+    return next;
   }
 
   /**
@@ -287,11 +287,11 @@ export class Editing {
    * @param {object} body
    * @param {string} done
    */
-  async askNow(route, body, done) {
+  async postNow(route, body, done) {
     const { model } = this;
     if (!model.dataset) return false;
     if (model.isAway) {
-      model.notify("The server does not answer. Try this again when it is back.", "error");
+      model.notify("The server does not respond. Try again when it is back.", "error");
       return false;
     }
     this.busy = route;
@@ -320,7 +320,7 @@ export class Editing {
   /** Open the editor again with what was typed when the browser went down. */
   restoreDraft() {
     if (this.draft) return;
-    const draft = this.kept(DRAFT).find((each) => Date.now() - each.at > STALE && this.model.rows.get(each.key));
+    const draft = this.stored(DRAFT).find((each) => Date.now() - each.at > STALE && this.model.rows.get(each.key));
     if (!draft) return;
     if (this.model.rows.get(draft.key)?.text === draft.text) {
       this.forget(DRAFT, draft.key);
@@ -328,18 +328,18 @@ export class Editing {
     }
     this.draft = { key: draft.key, text: draft.text, before: draft.before };
     this.model.selection.go(this.model.shown, draft.key);
-    this.model.notify("A caption that you had not finished is open again.");
+    this.model.notify("Your unfinished caption is open again.");
   }
 
   /**
    * @param {string} prefix
    * @param {{key: string} & Record<string, unknown>} value
    */
-  keep(prefix, value) {
+  store(prefix, value) {
     try {
       this.model.storage.setItem(this.name(prefix, value.key), JSON.stringify(value));
     } catch {
-      // No room: it is still on the screen, and leaving the page asks first.
+      // The storage is full: the text is still on the screen, and leaving the page asks first.
     }
   }
 
@@ -363,7 +363,7 @@ export class Editing {
    * @param {string} prefix
    * @returns {any[]}
    */
-  kept(prefix) {
+  stored(prefix) {
     const { storage } = this.model;
     const names = Array.from({ length: storage.length }, (_, n) => storage.key(n) ?? "");
     const ours = names.filter((name) => name.startsWith(this.name(prefix, "")));

@@ -1,4 +1,4 @@
-// A caption being edited: a text area that offers the dataset's tags and known aliases; the model keeps what is typed.
+// A caption being edited: a text area that offers the dataset's tags and known aliases; the model stores what is typed.
 
 import { partAt, plain } from "./captions.js";
 import { Component, createRef, html } from "./ui.js";
@@ -7,7 +7,7 @@ import { Component, createRef, html } from "./ui.js";
 /** @typedef {{model: import("./model.js").Model, onLeave: (next: boolean) => void, label: string}} Props */
 
 const MOST = 8;
-const PAUSE = 120; // ms of typing before the server is asked
+const PAUSE = 120; // ms without typing before the server is queried
 const BELOW = 230; // px that the offers need
 
 /**

@@ -23,18 +23,18 @@ export class FilterError extends Error {
   }
 }
 
-/** What every field asks, as its help shows it. */
+/** The fields, with their help. */
 export const FIELDS = Object.freeze({
-  tag: 'a whole tag: tag:hat, tag:"long hair", tag:*hair',
+  tag: 'an exact tag: tag:hat, tag:"long hair", tag:*hair',
   caption: "words in the caption: caption:smiling",
   source: "where the caption came from: source:wd",
-  edited: "written by a person: edited:yes, edited:no",
+  edited: "edited by hand: edited:yes, edited:no",
   tokens: "length of the caption: tokens:>75, tokens:10..20",
   rating: "rating, 0 to 10: rating:>=4, rating:none",
   problem: "any problem, one by its code, or a severity: problem:, problem:duplicate, problem:error",
   set: "set:training or set:regularization",
-  concept: "the concept that an image teaches: concept:name",
-  file: "part of the file's name: file:0042",
+  concept: "the concept of an image: concept:name",
+  file: "part of the file name: file:0042",
   width: "width in pixels: width:<1024",
   height: "height in pixels: height:>=1024",
   rejected: "rejected:yes, rejected:no",
@@ -247,8 +247,9 @@ const TESTS = {
   rating: (value, at, field) =>
     value === "none" ? ({ row }) => row.rating === null : number(value, at, field, (row) => row.rating),
   problem: (value) => {
-    const asked = value.toLowerCase();
-    return ({ row }) => row.problems.some(({ code, severity }) => !asked || severity === asked || code.includes(asked));
+    const wanted = value.toLowerCase();
+    return ({ row }) =>
+      row.problems.some(({ code, severity }) => !wanted || severity === wanted || code.includes(wanted));
   },
   set: (value, at) => {
     const set = ["training", "regularization"].find((name) => name.startsWith(value.toLowerCase()));
@@ -302,7 +303,7 @@ function number(value, at, field, get) {
   }
   const parts = /^(>=|<=|>|<|=)?(\d+(?:\.\d+)?)$/.exec(value);
   if (!parts)
-    throw new FilterError(`“${field}:” wants a number, e.g. ${field}:>5 or ${field}:2..4, not “${value}”.`, at);
+    throw new FilterError(`“${field}:” needs a number, e.g. ${field}:>5 or ${field}:2..4, not “${value}”.`, at);
   const compare = COMPARE[/** @type {keyof typeof COMPARE} */ (parts[1] ?? "=")];
   const limit = Number(parts[2]);
   return ({ row }) => {

@@ -36,19 +36,19 @@ export class FilterBox extends Component {
           aria-label="Filter" aria-invalid=${Boolean(error)} aria-describedby="filter-says" spellcheck=${false} autocomplete="off"
           onInput=${(/** @type {InputEvent} */ event) => model.filter(/** @type {HTMLInputElement} */ (event.target).value)} onKeyDown=${onKeyDown} />
         ${model.filterText && html`<${IconButton} icon="close" label="Clear the filter" onClick=${() => model.filter("")} />`}
-        <button type="button" class="icon-button" aria-label="Help for filters and keys" aria-expanded=${this.state.help}
+        <button type="button" class="icon-button" aria-label="Help on filters and keys" aria-expanded=${this.state.help}
           title="Filters and keys" onClick=${() => this.setState({ help: !this.state.help })}>?</button>
       </div>
       <p id="filter-says" class="says ${error ? "error" : ""}" role="status">
         ${error ? error.message : model.filterText ? `${shown.length.toLocaleString("en")} of ${counted(rows.total)}` : counted(rows.total)}
-        ${!error && rows.list.length < rows.total ? ` · loading, ${rows.list.length.toLocaleString("en")} here` : ""}
+        ${!error && rows.list.length < rows.total ? ` · loading, ${rows.list.length.toLocaleString("en")} so far` : ""}
         ${
           stale > 0 &&
           !error &&
           html` · <button type="button" class="link" onClick=${() => {
             model.refilter();
             model.changed();
-          }}>${stale} changed and pass no more: hide</button>`
+          }}>${stale} changed, no longer matching: hide</button>`
         }
       </p>
       ${this.state.help && html`<${Help} />`}
@@ -59,7 +59,7 @@ export class FilterBox extends Component {
 function Help() {
   return html`<div class="help">
     <dl>${Object.entries(FIELDS).map(([field, text]) => html`<div key=${field}><dt>${field}:</dt><dd>${text}</dd></div>`)}
-      <div><dt>AND OR NOT</dt><dd>and parentheses; - before a term is NOT; other words are looked for in captions and file names</dd></div></dl>
+      <div><dt>AND OR NOT</dt><dd>and parentheses; - before a term is NOT; other words are searched for in captions and file names</dd></div></dl>
     <dl>${KEYS.map(([key, text]) => html`<div key=${key}><dt>${key}</dt><dd>${text}</dd></div>`)}</dl>
   </div>`;
 }

@@ -115,7 +115,7 @@ export class Gallery extends Component {
     if (!model.rows.total) {
       return html`<div class="empty"><p>This dataset has no images.</p><p>Run the graph again, with a query that finds some.</p></div>`;
     }
-    return html`<div class="empty"><p>No image passes the filter.</p>
+    return html`<div class="empty"><p>No image matches the filter.</p>
       <p><button type="button" onClick=${() => model.filter("")}>Show all ${model.rows.total}</button></p></div>`;
   }
 }

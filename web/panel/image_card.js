@@ -29,14 +29,14 @@ export function ImageCard({ model, row, place, onPick }) {
         ${row.rejected && html`<span class="mark error corner right">rejected</span>`}
         <span class="tools">
           <${IconButton} icon="enlarge" label="Enlarge ${row.file}" class="over" onClick=${enlarge} />
-          <${IconButton} icon=${row.rejected ? "restore" : "reject"} label=${`${row.rejected ? "Take back" : "Reject"} ${row.file}`}
+          <${IconButton} icon=${row.rejected ? "restore" : "reject"} label=${`${row.rejected ? "Restore" : "Reject"} ${row.file}`}
             class="over" onClick=${reject} />
         </span>
       </div>
       <div class="file" title=${row.file}>${row.file}</div>
       <div class="about">
         <span>${row.width}×${row.height}</span>
-        ${bucket && html`<span class="bucket" title="The bucket that it is trained in">→ ${bucket}</span>`}
+        ${bucket && html`<span class="bucket" title="Bucket in training">→ ${bucket}</span>`}
         ${row.rating !== null && html`<span title="Rating, 0 to 10">★ ${row.rating}</span>`}
         ${row.bad && html`<span class="mark error" title="Marked as bad in the library">bad</span>`}
         ${row.problems.length > 0 && html`<span class="mark warning" title=${row.problems.map(({ code }) => code).join(", ")}><${Icon} name="warning" />${row.problems.length}</span>`}

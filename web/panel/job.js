@@ -5,7 +5,7 @@ import { Away, Refused } from "./api.js";
 /** @typedef {import("./types.d.ts").Job} Job */
 
 const POLL = 500; // ms while a job works
-const KEPT = "lorads.job.";
+const STORED = "lorads.job.";
 const ENDED = new Set(["done", "failed"]);
 
 export class Following {
@@ -24,7 +24,7 @@ export class Following {
   }
 
   /**
-   * Follow what was started for a dataset before the page was loaded anew.
+   * Follow what was started for a dataset before the page was reloaded.
    * @param {string} dataset
    */
   open(dataset) {
@@ -32,7 +32,7 @@ export class Following {
     this.dataset = dataset;
     this.job = null;
     this.says = "";
-    const id = this.model.storage.getItem(KEPT + dataset);
+    const id = this.model.storage.getItem(STORED + dataset);
     if (id) this.follow(id);
   }
 
@@ -49,7 +49,7 @@ export class Following {
       await model.editing.outbox?.empty();
       const started = await model.api.post(`datasets/${dataset}/${route}`, body);
       const { job } = /** @type {import("./types.d.ts").JobStarted} */ (started);
-      model.storage.setItem(KEPT + dataset, job);
+      model.storage.setItem(STORED + dataset, job);
       await this.follow(job);
     } catch (error) {
       this.says = /** @type {Error} */ (error).message;
@@ -83,11 +83,11 @@ export class Following {
    * @param {string} says
    */
   forget(dataset, round, says) {
-    this.model.storage.removeItem(KEPT + dataset);
+    this.model.storage.removeItem(STORED + dataset);
     if (round !== this.round) return;
     this.says = says;
     if (says) this.job = null;
-    this.model.heard += 1; // there may be a run now
+    this.model.runEvents += 1; // there may be a run now
     this.model.changed();
   }
 

@@ -5,14 +5,14 @@
 /** What the keys are, for the help. */
 export const KEYS = Object.freeze([
   ["Arrows, Home, End, Page Up, Page Down", "go to another image; with Shift, select up to it"],
-  ["Enter", "edit the caption; in the editor, keep it"],
-  ["Ctrl+Enter", "in the editor: keep it and edit the next"],
-  ["Esc", "in the editor, drop what was typed; else select only the current image"],
-  ["Space", "reject the selected images, or take them back"],
-  ["Ctrl+A", "select all that are shown"],
-  ["Ctrl+Z, Ctrl+Shift+Z", "undo, do again"],
+  ["Enter", "edit the caption; in the editor, save it"],
+  ["Ctrl+Enter", "in the editor: save it and edit the next"],
+  ["Esc", "in the editor, discard the changes; otherwise select only the current image"],
+  ["Space", "reject the selected images, or restore them"],
+  ["Ctrl+A", "select all shown images"],
+  ["Ctrl+Z, Ctrl+Shift+Z", "undo, redo"],
   ["V", "enlarge the image"],
-  ["/", "to the filter"],
+  ["/", "go to the filter"],
   ["In the tags: Enter, Alt+Enter", "filter by the tag, exclude it"],
   ["In the tags: F2, Del", "rename or merge the tag, delete it"],
 ]);
@@ -46,7 +46,7 @@ const ACTIONS = {
 };
 
 /**
- * Reject the selected images; if all of them are rejected already, take them back.
+ * Reject the selected images; if all of them are rejected already, restore them.
  * @param {import("./model.js").Model} model
  */
 export function rejectSelected(model) {

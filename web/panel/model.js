@@ -1,4 +1,4 @@
-// What the panel knows and shows: session, dataset, rows, filter, selection, notices; it draws nothing.
+// The panel's state: session, dataset, rows, filter, selection, notices; it draws nothing.
 
 import { Api, Away } from "./api.js";
 import { frequencies } from "./captions.js";
@@ -19,7 +19,7 @@ import { Selection } from "./selection.js";
 
 const RETRY = 2_000; // ms
 const NOTICE = 8_000; // ms
-const SETTLE = 250; // ms; our own edit is told as an event too, often before its answer is here
+const SETTLE = 250; // ms; our own edit is an event too, often before its response arrives
 
 export class Model {
   /**
@@ -57,7 +57,7 @@ export class Model {
     /** @type {import("./bulk.js").BulkRequest | null} the open bulk dialog */
     this.bulk = null;
     this.tagsOpen = false;
-    this.heard = 0; // counts what runs and jobs told
+    this.runEvents = 0; // counts events of runs and jobs
     /** @type {EventSource | null} */
     this.events = null;
     /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -83,7 +83,7 @@ export class Model {
           if (this.bucketsOf === dataset.id) this.buckets = /** @type {Record<string, string>} */ (found);
           this.changed();
         },
-        () => {}, // it is told by what else is asked for
+        () => {}, // other requests report it
       );
     }
     return this.buckets[key] ?? "";
@@ -93,7 +93,7 @@ export class Model {
     return this.api.session;
   }
 
-  /** Begin: session, datasets, and the one that was open last. */
+  /** Start: fetch the session and the datasets, and open the one that was open last. */
   async start() {
     try {
       const [, datasets] = await Promise.all([this.api.open(), this.api.get("datasets")]);
@@ -117,7 +117,7 @@ export class Model {
     try {
       this.datasets = /** @type {DatasetSummary[]} */ (await this.api.get("datasets"));
     } catch {
-      return; // it is told by what else is asked for
+      return; // other requests report it
     }
     this.changed();
   }
@@ -148,7 +148,7 @@ export class Model {
     const { problems = [] } = this.dataset ?? {};
     if (problems.length)
       this.notify(
-        problems.length === 1 ? problems[0] : `${problems[0]} There are ${problems.length - 1} more like it.`,
+        problems.length === 1 ? problems[0] : `${problems[0]} There are ${problems.length - 1} more such problems.`,
         "error",
       );
     this.listen(id);
@@ -195,17 +195,17 @@ export class Model {
     if (isAway === this.isAway) return;
     this.isAway = isAway;
     clearTimeout(this.retry);
-    if (isAway) this.retry = setTimeout(() => this.knock(), RETRY);
+    if (isAway) this.retry = setTimeout(() => this.reconnect(), RETRY);
     this.changed();
   }
 
-  /** Ask whether the server is back; if so, send what waits and look what has changed. */
-  async knock() {
+  /** Check whether the server is back; if so, send the unsent edits and fetch what has changed. */
+  async reconnect() {
     try {
       await this.api.open();
     } catch {
       clearTimeout(this.retry);
-      this.retry = setTimeout(() => this.knock(), RETRY);
+      this.retry = setTimeout(() => this.reconnect(), RETRY);
       return;
     }
     this.away(false);
@@ -223,17 +223,17 @@ export class Model {
     this.events?.close();
     const events = new EventSource(this.api.url("events", { dataset: id }));
     this.events = events;
-    events.onmessage = (message) => this.hear(JSON.parse(message.data));
+    events.onmessage = (message) => this.onEvent(JSON.parse(message.data));
     events.onopen = () => this.away(false);
-    events.onerror = () => this.missed(events, id);
+    events.onerror = () => this.onEventError(events, id);
   }
 
   /**
-   * The events broke off: the server is away, or only this connection has ended.
+   * The event stream has ended: the server is away, or only this connection was closed.
    * @param {EventSource} events
    * @param {string} id
    */
-  async missed(events, id) {
+  async onEventError(events, id) {
     if (this.events !== events || this.isAway) return;
     try {
       await this.api.open();
@@ -247,23 +247,23 @@ export class Model {
   }
 
   /** @param {PanelEvent} event */
-  hear(event) {
-    if (event.kind === "edited") setTimeout(() => this.look(event), SETTLE);
+  onEvent(event) {
+    if (event.kind === "edited") setTimeout(() => this.refreshIfChanged(event), SETTLE);
     else if (event.kind === "datasets") {
       if (`${event.names}` !== `${this.datasets.map(({ name }) => name).sort()}`) this.relist();
     } else {
-      this.heard += 1;
+      this.runEvents += 1;
       this.changed();
     }
   }
 
   /**
-   * Fetch the dataset if it stands otherwise than it is shown: edited elsewhere, or exported with another config.
+   * Fetch the dataset if it has changed: edited elsewhere, or exported with another config.
    * @param {EditedEvent} event
    */
-  look(event) {
+  refreshIfChanged(event) {
     const { dataset, rows, editing } = this;
-    if (editing.outbox?.sending) setTimeout(() => this.look(event), SETTLE);
+    if (editing.outbox?.sending) setTimeout(() => this.refreshIfChanged(event), SETTLE);
     else if (event.revision !== rows.revision || (event.config ?? dataset?.config) !== dataset?.config) this.refresh();
   }
 
@@ -297,7 +297,7 @@ export class Model {
   }
 
   /**
-   * Filter by one tag, or without it, besides what the filter asks already.
+   * Filter by one tag, or without it, in addition to the present filter.
    * @param {string} tag
    * @param {boolean} without
    */

@@ -1,4 +1,4 @@
-// Edits on their way to the server: kept in the browser until the server has them, sent in order, one at a time.
+// The queue of unsent edits: stored in the browser until the server has them, sent in order, one at a time.
 
 import { Away, Refused } from "./api.js";
 
@@ -11,7 +11,7 @@ const PREFIX = "lorads.unsent.";
 const RETRY = 2_000; // ms
 
 /**
- * Say whether a refusal is not of the edit itself: not allowed at present, too many at once, the server's own fault.
+ * Whether an error is temporary and not of the edit itself: not allowed at present, too many at once, a server error.
  * @param {number} status
  */
 function isPassing(status) {
@@ -38,11 +38,11 @@ export class Outbox {
   constructor(dataset, to) {
     this.dataset = dataset;
     this.to = to;
-    this.entries = this.#kept();
+    this.entries = this.#stored();
     this.adopted = new Set(this.entries.map(({ id }) => id));
     this.sending = false;
     this.closed = false;
-    this.kept = true; // false where the browser has no room left: the tab must not be closed then
+    this.isStored = true; // false where the browser's storage is full: the tab must not be closed then
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     this.timer = undefined;
     /** @type {(() => void)[]} */
@@ -54,7 +54,7 @@ export class Outbox {
   }
 
   /**
-   * Take an edit: it is kept at once and sent as soon as it can be.
+   * Add an edit: it is stored at once and sent as soon as possible.
    * @param {string} label
    * @param {Change[]} changes
    */
@@ -68,7 +68,7 @@ export class Outbox {
       at,
     };
     this.entries.push(entry);
-    this.#keep(entry);
+    this.#store(entry);
     this.to.changed();
     this.flush();
     return entry;
@@ -149,7 +149,7 @@ export class Outbox {
   }
 
   /**
-   * Nothing of the entry was written. What is there already is no conflict; the rest goes on, what conflicts is asked.
+   * Nothing of the entry was written. What is there already is no conflict; the rest is sent again, the user decides conflicts.
    * @param {Entry} entry
    * @param {Conflict[]} conflicts
    */
@@ -161,7 +161,7 @@ export class Outbox {
     if (rest.length) {
       const again = { ...entry, id: `${entry.id}r`, changes: rest };
       this.entries.unshift(again);
-      this.#keep(again);
+      this.#store(again);
     }
     this.to.conflict(entry, real);
   }
@@ -174,7 +174,7 @@ export class Outbox {
   }
 
   /**
-   * Say whether another tab, which had an entry too, has sent it meanwhile: it has taken it from the browser's store.
+   * Say whether another tab, which had an entry too, has sent it meanwhile: it has removed it from the browser's storage.
    * @param {Entry} entry
    */
   #isSentElsewhere(entry) {
@@ -182,12 +182,12 @@ export class Outbox {
   }
 
   /** @param {Entry} entry */
-  #keep(entry) {
+  #store(entry) {
     try {
       this.to.storage.setItem(PREFIX + entry.id, JSON.stringify(entry));
-      this.kept = true;
+      this.isStored = true;
     } catch {
-      this.kept = false;
+      this.isStored = false;
     }
   }
 
@@ -197,7 +197,7 @@ export class Outbox {
   }
 
   /** @returns {Entry[]} what an earlier page, or another tab, has not sent */
-  #kept() {
+  #stored() {
     const { storage } = this.to;
     const names = Array.from({ length: storage.length }, (_, n) => storage.key(n) ?? "");
     return names

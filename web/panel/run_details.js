@@ -6,7 +6,7 @@ import { Component, html, Icon } from "./ui.js";
 /** @typedef {import("./types.d.ts").RunDetails} Details */
 /** @typedef {{model: import("./model.js").Model, id: string}} Props */
 
-const POLL = 3_000; // ms while it runs, besides what the server tells
+const POLL = 3_000; // ms while it runs, in addition to events
 const ON = new Set(["running", "starting"]);
 
 /** @extends {Component<Props, {run: Details | null, says: string, sure: boolean}>} */
@@ -70,7 +70,7 @@ export class RunDetails extends Component {
         ON.has(run.state) &&
         html`<p class="buttons">${
           sure
-            ? html`<button type="button" class="danger" onClick=${() => this.stop()}>Stop it now</button><button type="button" onClick=${() => this.setState({ sure: false })}>Go on</button>`
+            ? html`<button type="button" class="danger" onClick=${() => this.stop()}>Stop now</button><button type="button" onClick=${() => this.setState({ sure: false })}>Keep running</button>`
             : html`<button type="button" onClick=${() => this.setState({ sure: true })}><${Icon} name="stop" />Stop</button>`
         }</p>`
       }

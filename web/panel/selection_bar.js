@@ -28,7 +28,7 @@ export class SelectionBar extends Component {
         <${Icon} name="tags" /><span class="label">Tags</span></button>`
       }
       <button type="button" disabled=${!selected.length} onClick=${() => rejectSelected(model)}>
-        <${Icon} name=${rejected === selected.length && rejected ? "restore" : "reject"} />${rejected === selected.length && rejected ? "Take back" : "Reject"}</button>
+        <${Icon} name=${rejected === selected.length && rejected ? "restore" : "reject"} />${rejected === selected.length && rejected ? "Restore" : "Reject"}</button>
       <button type="button" onClick=${() => {
         model.bulk = { operation: "add_tags" };
         model.changed();
@@ -51,8 +51,8 @@ export class SelectionBar extends Component {
       ${count < selected.length && html`<small>${count}</small>`}
       <button type="button" aria-label="Remove ${tag} from the selected images" title="Remove" onClick=${() => remove(tag)}>×</button></span>`;
     return html`<div class="common">
-      <p><small>In all</small> ${all.length ? all.map(chip) : "nothing"}</p>
-      <p><small>In some</small> ${some.length ? some.slice(0, MOST).map(chip) : "nothing"}
+      <p><small>In all</small> ${all.length ? all.map(chip) : "none"}</p>
+      <p><small>In some</small> ${some.length ? some.slice(0, MOST).map(chip) : "none"}
         ${some.length > MOST && html` and ${some.length - MOST} more`}</p>
     </div>`;
   }

@@ -16,7 +16,7 @@ export class Summary extends Component {
     super(props);
     /** @type {{facts: Facts | null, says: string, open: string | null}} */
     this.state = { facts: null, says: "", open: null };
-    this.asked = "";
+    this.requested = "";
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     this.timer = undefined;
   }
@@ -30,7 +30,7 @@ export class Summary extends Component {
   }
 
   componentDidUpdate() {
-    if (this.mark === this.asked) return;
+    if (this.mark === this.requested) return;
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.fetch(), this.state.facts ? PAUSE : 0);
   }
@@ -42,9 +42,9 @@ export class Summary extends Component {
 
   async fetch() {
     const { model } = this.props;
-    if (this.mark === this.asked || !model.dataset || model.rows.revision === null) return; // the rows come first
+    if (this.mark === this.requested || !model.dataset || model.rows.revision === null) return; // the rows come first
     const mark = this.mark;
-    this.asked = mark;
+    this.requested = mark;
     try {
       const path = `datasets/${model.dataset.id}`;
       const [summary, problems] = await Promise.all([
@@ -53,23 +53,23 @@ export class Summary extends Component {
       ]);
       const facts = /** @type {Facts} */ (summary);
       const ofCaptions = /** @type {import("./types.d.ts").Problem[]} */ (problems);
-      if (mark === this.asked) {
+      if (mark === this.requested) {
         this.setState({ facts: { ...facts, problems: [...facts.problems, ...ofCaptions] }, says: "" });
       }
     } catch (error) {
-      if (mark === this.asked) this.setState({ says: /** @type {Error} */ (error).message });
+      if (mark === this.requested) this.setState({ says: /** @type {Error} */ (error).message });
     }
   }
 
   render() {
     const { facts, says } = this.state;
     return html`<section class="summary" aria-label="Summary">
-      <header><h2>Summary</h2><${IconButton} icon="refresh" label="Work it out again" onClick=${() => {
-        this.asked = "";
+      <header><h2>Summary</h2><${IconButton} icon="refresh" label="Recalculate" onClick=${() => {
+        this.requested = "";
         this.fetch();
       }} /></header>
       ${says && html`<p class="error" role="alert">${says}</p>`}
-      ${facts ? this.facts(facts) : !says && html`<p class="empty">Working it out…</p>`}
+      ${facts ? this.facts(facts) : !says && html`<p class="empty">Calculating…</p>`}
     </section>`;
   }
 
@@ -78,8 +78,8 @@ export class Summary extends Component {
     const numbers = [
       ["Training", facts.training.toLocaleString("en")],
       ["Regularization", facts.regularization.toLocaleString("en")],
-      ["Steps an epoch", facts.steps_per_epoch?.toLocaleString("en")],
-      ["Steps in all", facts.total_steps?.toLocaleString("en")],
+      ["Steps per epoch", facts.steps_per_epoch?.toLocaleString("en")],
+      ["Total steps", facts.total_steps?.toLocaleString("en")],
       ["Time", duration(facts.seconds)],
       ["Rejected", facts.rejected || null],
       ["Dropped", facts.dropped],
@@ -133,7 +133,7 @@ function Buckets({ buckets }) {
       width,
       height,
       count,
-    }) => html`<li key=${`${width}x${height}`} title=${`${width}×${height}: ${counted(count, "sample")} an epoch`}>
+    }) => html`<li key=${`${width}x${height}`} title=${`${width}×${height}: ${counted(count, "sample")} per epoch`}>
     <svg width=${SIDE + 2} height=${SIDE + 2} aria-hidden="true"><rect x=${(SIDE - width * scale) / 2 + 1} y=${(SIDE - height * scale) / 2 + 1}
       width=${width * scale} height=${height * scale} rx="2" /><text x=${SIDE / 2 + 1} y=${SIDE / 2 + 5}>${count}</text></svg>
     <small>${width}×${height}</small></li>`,

@@ -57,10 +57,10 @@ export class TagTable extends Component {
   /** @param {string} tag */
   tools(tag) {
     const { selected } = this.props.model;
-    return html`<div class="tag-tools" role="group" aria-label="What to do with ${tag}">
+    return html`<div class="tag-tools" role="group" aria-label="Actions for ${tag}">
       <strong>${tag}</strong>
-      <button type="button" title="Give it another name, or merge it with another tag (F2)" onClick=${() => this.bulk("replace_tag", { old: tag, new: "" })}>Rename or merge</button>
-      <button type="button" title="Take it out of all captions (Del)" onClick=${() => this.bulk("remove_tags", { tags: tag })}>Delete</button>
+      <button type="button" title="Rename this tag, or merge it with another (F2)" onClick=${() => this.bulk("replace_tag", { old: tag, new: "" })}>Rename or merge</button>
+      <button type="button" title="Remove it from all captions (Del)" onClick=${() => this.bulk("remove_tags", { tags: tag })}>Delete</button>
       <button type="button" disabled=${!selected.length} onClick=${() => this.bulk("add_tags", { tags: tag, place: "front" }, "selected")}>Add to selection</button>
     </div>`;
   }
@@ -101,7 +101,7 @@ export class TagTable extends Component {
         rows.length
           ? html`<${Virtual} held=${this.virtual} count=${rows.length} rowHeight=${ROW} least=${0} label=${counted(rows.length, "tag")}
               active=${active < 0 ? undefined : `tag-${active}`} onKeyDown=${(/** @type {KeyboardEvent} */ event) => this.key(event)} item=${item} />`
-          : html`<p class="empty">${all.size ? "No tag has that in it." : "The captions are sentences, or there are none."}</p>`
+          : html`<p class="empty">${all.size ? "No tag matches." : "No tags: the captions are sentences, or there are none."}</p>`
       }
       ${chosen !== null && all.has(chosen) && this.tools(chosen)}
     </section>`;

@@ -8,7 +8,7 @@ import { Component, date, duration, html, Icon } from "./ui.js";
 /** @typedef {{trainer: string, folder: string, images: string, profile: string, says: string, runs: Run[] | null, open: string | null}} State */
 
 const PICTURES = [
-  ["copy", "copied as they are"],
+  ["copy", "copied unchanged"],
   ["link", "linked, no copies"],
   ["bucket", "scaled to their buckets"],
   ["max_area=1024", "scaled down to 1024² pixels"],
@@ -44,13 +44,13 @@ export class Train extends Component {
   }
 
   componentDidUpdate() {
-    const { heard, isAway, following } = this.props.model;
+    const { runEvents, isAway, following } = this.props.model;
     const result = following.job?.result;
     if (result && "run" in result && result.run !== this.run) {
       this.run = result.run;
       this.setState({ open: result.run });
     }
-    const now = `${heard}#${isAway}`;
+    const now = `${runEvents}#${isAway}`;
     if (now === this.seen || isAway) return;
     this.seen = now;
     this.fetch();
@@ -111,17 +111,17 @@ export class Train extends Component {
     const trainers = session?.trainers.map(({ name, label }) => [name, label]) ?? [];
     const [canExport, canLaunch] = [session?.can_export, session?.can_launch];
     if (!canExport && !canLaunch)
-      return html`<p class="dim">This server lets the panel neither export nor train. Use the graph, or allow it in lorads.toml.</p>`;
+      return html`<p class="dim">Export and training from the panel are disabled on this server. Use the graph, or enable them in lorads.toml.</p>`;
     return html`<form class="fields" onSubmit=${(/** @type {Event} */ event) => event.preventDefault()}>
-      ${canExport && html`<label>Trainer <small>of an export</small><select value=${trainer} onChange=${set("trainer")}>${options(trainers)}</select></label>`}
-      ${canLaunch && html`<label>Profile <small>of a training</small><select value=${profile} onChange=${set("profile")}>${options(this.profiles)}</select></label>`}
+      ${canExport && html`<label>Trainer <small>for Export</small><select value=${trainer} onChange=${set("trainer")}>${options(trainers)}</select></label>`}
+      ${canLaunch && html`<label>Profile <small>for Export and train</small><select value=${profile} onChange=${set("profile")}>${options(this.profiles)}</select></label>`}
       <label>Folder <small>under the server's export folder</small><input type="text" value=${folder} spellcheck=${false} onInput=${set("folder")} /></label>
-      <label>Pictures<select value=${images} onChange=${set("images")}>${options(PICTURES)}</select></label>
+      <label>Images<select value=${images} onChange=${set("images")}>${options(PICTURES)}</select></label>
       <p class="buttons"><button type="button" disabled=${off || !canExport} onClick=${() => this.begin("export")}>Export</button>
         ${
           canLaunch
             ? html`<button type="button" class="main" disabled=${off || !profile} onClick=${() => this.begin("train")}><${Icon} name="play" />Export and train</button>`
-            : html`<small class="dim">Training from the panel is off on this server.</small>`
+            : html`<small class="dim">Training from the panel is disabled on this server.</small>`
         }</p>
     </form>`;
   }
@@ -133,7 +133,7 @@ export class Train extends Component {
     const now = job.total ? `${job.step} ${job.done} of ${job.total}` : `${job.step || "Waiting"}…`;
     const summary = job.result && "summary" in job.result ? job.result.summary : null;
     return html`<div class="job ${failed ? "error" : ""}" role="status">
-      <span>${isBusy ? now : job.message || (failed ? "It failed." : "Done.")}</span>
+      <span>${isBusy ? now : job.message || (failed ? "Failed." : "Done.")}</span>
       ${isBusy && html`<progress max=${job.total || 1} value=${job.total ? job.done : undefined} aria-label="Progress"></progress>`}
       ${summary && html`<dl class="facts">${summary.map(([name, value]) => html`<div key=${name}><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`}
     </div>`;

@@ -368,7 +368,7 @@ export interface EditedEvent {
   config: string | null;
 }
 
-/** The names of all datasets. */
+/** The names of the datasets in the list. */
 export interface DatasetsEvent {
   kind: "datasets";
   names: string[];

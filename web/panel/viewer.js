@@ -101,7 +101,7 @@ export class Viewer extends Component {
                 ? html`<${Conflict} model=${model} conflict=${conflict} />`
                 : html`<div class="text whole" onDblClick=${() => model.editing.begin(row.key)}><${CaptionText} model=${model} row=${row} isCurrent=${true} /></div>
                 <p class="buttons"><button type="button" onClick=${() => model.editing.begin(row.key)}>Edit</button>
-                <button type="button" onClick=${() => model.editing.reject([row.key], !row.rejected)}><${Icon} name=${row.rejected ? "restore" : "reject"} />${row.rejected ? "Take back" : "Reject"}</button></p>`
+                <button type="button" onClick=${() => model.editing.reject([row.key], !row.rejected)}><${Icon} name=${row.rejected ? "restore" : "reject"} />${row.rejected ? "Restore" : "Reject"}</button></p>`
           }
           <${Facts} row=${row} details=${details} />
           ${this.state.says && html`<p class="error">${this.state.says}</p>`}
@@ -120,7 +120,7 @@ function Facts({ row, details }) {
     ["Size", `${row.width}×${row.height}`],
     ["Bucket", size || (details ? "none" : "…")],
     ["Rating", row.rating === null ? "none" : `${row.rating} of 10`],
-    ["Picked", row.reason],
+    ["Reason", row.reason],
     ["Prompt", details?.prompt],
   ];
   return html`<dl class="facts">${facts.filter(([, value]) => value).map(([name, value]) => html`<div key=${name}><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`;
@@ -129,26 +129,26 @@ function Facts({ row, details }) {
 /** @param {{model: import("./model.js").Model, row: import("./types.d.ts").Row, details: RowDetails}} props */
 function More({ model, row, details }) {
   const use = (/** @type {{text: string, source: string}} */ { text, source }) =>
-    model.editing.set(row.key, row.text, text, `Take the caption of ${source}`);
+    model.editing.set(row.key, row.text, text, `Use the caption from ${source}`);
   const score = (/** @type {number | null} */ confidence) =>
     confidence === null ? "" : ` ${Math.round(confidence * 100)} %`;
   return html`
     ${
       details.offered.length > 0 &&
-      html`<h3>Offered</h3>${details.offered.map(
+      html`<h3>Captions by source</h3>${details.offered.map(
         (offer) => html`<div class="offered" key=${offer.source}>
       <small>${offer.source}</small><p>${offer.text}</p><button type="button" disabled=${offer.text === row.text} onClick=${() => use(offer)}>Use</button></div>`,
       )}`
     }
-    ${details.tags.length > 0 && html`<h3>Seen by taggers</h3><p class="chips">${details.tags.map((tag) => html`<span class="chip" key=${tag.source + tag.text} title=${tag.source}>${tag.text}<small>${score(tag.confidence)}</small></span>`)}</p>`}
+    ${details.tags.length > 0 && html`<h3>Tags by source</h3><p class="chips">${details.tags.map((tag) => html`<span class="chip" key=${tag.source + tag.text} title=${tag.source}>${tag.text}<small>${score(tag.confidence)}</small></span>`)}</p>`}
     <h3>History</h3>
     ${
       details.history.length
         ? html`<ol class="history">${details.history.map(
             (each, n) => html`<li key=${n} class=${each.undone ? "undone" : ""}>
       <strong>${each.label}</strong> <small>${date(each.at)}${each.undone ? ", undone" : ""}</small><p>${each.after ?? "(no caption)"}</p>
-      ${each.before !== null && each.before !== row.text && html`<button type="button" onClick=${() => use({ text: each.before ?? "", source: "the history" })}>Back to what it was before</button>`}</li>`,
+      ${each.before !== null && each.before !== row.text && html`<button type="button" onClick=${() => use({ text: each.before ?? "", source: "the history" })}>Restore the earlier text</button>`}</li>`,
           )}</ol>`
-        : html`<p class="dim">Nobody has changed it.</p>`
+        : html`<p class="dim">No edits yet.</p>`
     }`;
 }

@@ -21,7 +21,7 @@ export function range(top, height, row, count) {
  *   active?: string, role?: string, class?: string, onKeyDown?: (event: KeyboardEvent) => void, multi?: boolean,
  *   held?: {current: Virtual | null}, columnsChanged?: (columns: number) => void}} Props
  * `item` draws an item with `slot` as its key: what leaves the view is used again for what comes in, which costs less
- * than to make it anew. `least` is the least width of a column; 0 for one column.
+ * than to make a new one. `least` is the least width of a column; 0 for one column.
  */
 
 /** @extends {Component<Props>} */
