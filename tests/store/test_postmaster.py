@@ -87,6 +87,14 @@ def test_a_server_that_answers_by_tcp_with_our_password_is_alive(by_tcp):
     assert found.host == "127.0.0.1"
 
 
+def test_a_socket_in_the_pid_file_of_a_store_that_came_to_windows_is_no_server(tmp_path, monkeypatch):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "postmaster.pid").write_text("999999\n/data\n1\n5432\n/nowhere\n\n\nready\n")
+    monkeypatch.setattr(sys, "platform", "win32")
+    monkeypatch.delattr(socket, "AF_UNIX", raising=False)
+    assert running(Cluster(tmp_path, None)) is None
+
+
 def test_a_server_at_that_port_with_another_password_is_not_ours(by_tcp, tmp_path):
     cluster = by_tcp()
     (tmp_path / "password").write_text("guess")
