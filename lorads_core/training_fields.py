@@ -278,7 +278,7 @@ TRAINING_FIELDS: tuple[TrainingField, ...] = (
     ),
     *(_part(file) for file in model_parts() if file.part in _FIRST_PARTS),
     TrainingField(
-        "keep_tokens", "whole", "captions", "Tags at the front that are not shuffled, at least.", 0, 225, 1, "tags",
+        "keep_tokens", "whole", "captions", "Minimum number of leading tags that are not shuffled.", 0, 225, 1, "tags",
         when=When(values={"shuffle_caption": ("true",)}), added=True,
     ),
     TrainingField(
@@ -325,7 +325,7 @@ TRAINING_FIELDS: tuple[TrainingField, ...] = (
         0, 1024, 1, label="LoKr factor", zero="chosen for each layer", when=_KRONECKER, added=True,
     ),
     TrainingField(
-        "lokr_full_rank", "flag", "network", "Train LoKr's larger matrix whole; dim and alpha do not count then.",
+        "lokr_full_rank", "flag", "network", "Train LoKr's larger matrix at full rank; dim and alpha are ignored then.",
         when=_KRONECKER, added=True,
     ),
     TrainingField(

@@ -35,7 +35,7 @@ class TrainingConfigNode(io.ComfyNode):
             display_name="Training Config",
             category=CATEGORY,
             description="How to train the LoRA: base model, network, resolution, steps and learning rate.",
-            search_aliases=["lora", "locon", "loha", "dora", "train", "learning rate"],
+            search_aliases=["lora", "locon", "loha", "lokr", "dora", "train", "learning rate"],
             inputs=[_preset(), *(_input(each) for each in TRAINING_FIELDS)],
             outputs=[ConfigSocket.Output("config", "config", tooltip="For Export Dataset.")],
         )

@@ -140,7 +140,7 @@ def _untrained(rules: Rules, config: TrainingConfig) -> Iterator[str]:
 
 
 def _able(labels: Sequence[str]) -> str:
-    return f": choose one of the trainers {', '.join(labels)}" if labels else ", and no trainer does: leave it"
+    return f": choose one of the trainers {', '.join(labels)}" if labels else "; no trainer supports it"
 
 
 def settled(config: TrainingConfig) -> TrainingConfig:
@@ -210,8 +210,8 @@ def _contradictions(config: TrainingConfig) -> Iterator[str]:
     limits = profile(config.base_model).limits
     if config.max_token_length not in limits:
         yield (
-            f"The longest caption is {config.max_token_length} tokens, which {base_model(config.base_model).label} has"
-            f" not: choose one of {', '.join(map(str, limits))}."
+            f"{base_model(config.base_model).label} does not support captions of {config.max_token_length} tokens:"
+            f" choose one of {', '.join(map(str, limits))}."
         )
     family = base_model(config.base_model).family
     if config.v_prediction and not family.is_diffusion:

@@ -36,7 +36,7 @@ class Preset:
 _ALL = ()
 
 PRESETS: tuple[Preset, ...] = (
-    Preset("usual", _ALL, {}, "LoRADS: what a config has where nothing is said"),
+    Preset("usual", _ALL, {}, "LoRADS: the defaults"),
     Preset(
         "subject (sd-scripts' guide)",
         ("sdxl",),

@@ -162,7 +162,9 @@ def band_wish(similarities: str, percentiles: str) -> BandRequest:
         return BandRequest()
     bounds = _BAND.fullmatch((similarities or percentiles).strip())
     if not bounds:
-        raise SettingsError(f"{similarities or percentiles!r} is no band: write e.g. 0.5-0.85, or percentiles 60-95.")
+        raise SettingsError(
+            f"{similarities or percentiles!r} is not a valid band: write e.g. 0.5-0.85, or percentiles 60-95."
+        )
     return BandRequest(float(bounds[1]), float(bounds[2]), "percentile" if percentiles else "similarity")
 
 

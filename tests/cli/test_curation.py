@@ -121,7 +121,7 @@ def test_nothing_in_the_band_is_one_sentence_that_helps(lorads, indexed):
     [
         (("regularize", "--count", "0"), 3, "ask for 1 or more"),
         (("regularize", "--band", "0.9-0.5"), 3, "must be below"),
-        (("regularize", "--band", "high"), 3, "is no band"),
+        (("regularize", "--band", "high"), 3, "is not a valid band"),
         (("regularize", "--band", "0.5-0.8", "--percentiles", "1-2"), 3, "given twice"),
         (("embed", "--embedder", "clip"), 3, "There is no embedder 'clip'"),
         (("query", "--library", "nowhere"), 3, "There is no library 'nowhere'"),

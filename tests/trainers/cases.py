@@ -7,12 +7,14 @@ caption in front; and with lycoris-lora 4.1.3 and models of the real layout, a n
 
 from pathlib import Path
 
-from lorads_core.base_models import base_model, base_model_names
+from lorads_core.base_models import base_model
 from lorads_core.model import TrainingConfig
 from lorads_core.networks import network, network_names
 from lorads_core.trainers import Subset
 
 GOLDEN = Path(__file__).parent / "golden" / "sd_scripts"
+# The base models that the numbers were captured with; another one of their families is trained as they are.
+CAPTURED = ("sdxl", "illustrious", "pony", "sd15", "flux")
 PICTURES = {
     "wide": ((1216, 832), (832, 1216), (1024, 1024), (3000, 2000), (1920, 1080), (700, 500), (640, 640)),
     "odd": (
@@ -71,7 +73,7 @@ def _config(**changes):
 
 
 def _cases():
-    for base in base_model_names():
+    for base in CAPTURED:
         for name in network_names():
             if not is_another(base, name):
                 config = _config(base_model=base, network=name)

@@ -9,14 +9,14 @@ saves (the choice of batches in ``BaseSDTrainProcess.run``, run with numbers for
 
 from pathlib import Path
 
-from lorads_core.base_models import base_model_names
 from lorads_core.model import TrainingConfig
 from lorads_core.trainers import Subset
 
+from .cases import CAPTURED
 from .cases_simpletuner import OTHERS, PICTURES
 
 GOLDEN = Path(__file__).parent / "golden" / "ai_toolkit"
-NETWORKS = ("lora", "locon")  # the others are refused
+NETWORKS = ("lora", "locon")  # LoKr is counted as they are, the others are refused
 VARIANTS = {
     "accumulated": {"batch_size": 3, "gradient_accumulation_steps": 4, "epochs": 3, "repeats": 12},
     "one batch each": {"batch_size": 4, "repeats": 1, "epochs": 5},
@@ -60,7 +60,7 @@ def _config(base_model, **changes):
 
 
 def _cases():
-    for base in base_model_names():
+    for base in CAPTURED:
         for network in NETWORKS:
             if (base, network) != ("flux", "locon"):
                 config = _config(base, network=network)

@@ -7,12 +7,11 @@ asked for, and the steps of whole trainings without their model.
 
 from pathlib import Path
 
-from lorads_core.base_models import base_model_names
 from lorads_core.model import TrainingConfig
 from lorads_core.networks import network_names
 from lorads_core.trainers import Subset
 
-from .cases import is_another
+from .cases import CAPTURED, is_another
 
 GOLDEN = Path(__file__).parent / "golden" / "simpletuner"
 PICTURES = {
@@ -62,7 +61,7 @@ def _config(**changes):
 
 
 def _cases():
-    for base in base_model_names():
+    for base in CAPTURED:
         for network in network_names():
             if not is_another(base, network):
                 config = _config(base_model=base, network=network)

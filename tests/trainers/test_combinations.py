@@ -18,7 +18,6 @@ BEGIN, END = "<!-- trainers -->\n", "<!-- end of trainers -->"
 FILES = {"checkpoint": "black-forest-labs/FLUX.1-dev", "model_files": {"clip_l": "/c", "t5xxl": "/t", "ae": "/a"}}
 TRAINING = Subset("10_cat", 10, is_regularization=False, sizes=((1216, 832), (832, 1216), (1024, 1024)))
 OTHERS = Subset("1_regularization", 1, is_regularization=True, sizes=((1024, 1024), (832, 1216)))
-MORE = {"sdxl": ", Illustrious, Pony"}
 
 
 def config_of(base, network="lora", **changes):
@@ -56,7 +55,8 @@ def table():
         "|---|" + "---|" * len(known),
     ]
     for family in base_models.FAMILIES:
-        name = family.label + MORE.get(family.name, "")
+        others = [base.name.title() for base in BASE_MODELS if base.family is family and base.name != family.name]
+        name = ", ".join([family.label, *others])
         for network in networks():
             cells = [cell(each, family, network.name) for each in known]
             lines.append(f"| {name}: {network.label} | " + " | ".join(cells) + " |")

@@ -258,7 +258,7 @@ def test_a_newer_one_gets_the_newest_that_we_know(home):
 
 
 def test_one_that_is_too_old_or_missing_is_refused(home, tmp_path):
-    assert "mend the folder" in messages("error", home=tmp_path)
+    assert "fix the folder" in messages("error", home=tmp_path)
     assert "update it" in messages("error", home=home(7))
 
 

@@ -12,10 +12,11 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from lorads_core.base_models import base_model_names
 from lorads_core.model import TrainingConfig
 from lorads_core.networks import network_names
 from lorads_core.trainers import Subset, trainer
+
+from .cases import CAPTURED
 
 ONETRAINER = trainer("onetrainer")
 GOLDEN = Path(__file__).parent / "golden" / "onetrainer"
@@ -87,7 +88,7 @@ def config_of(base_model, network, variant):
 
 
 def combinations():
-    for base_model, network, variant in itertools.product(base_model_names(), network_names(), VARIANTS):
+    for base_model, network, variant in itertools.product(CAPTURED, network_names(), VARIANTS):
         if base_model == "flux" and (network == "locon" or variant == "velocity"):
             continue  # both are refused
         yield base_model, network, variant

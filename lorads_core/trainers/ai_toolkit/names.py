@@ -22,7 +22,7 @@ LABEL = "ai-toolkit"
 class Kind:
     """An architecture: ``step`` is what bucket sides are multiples of (``get_bucket_divisibility``).
 
-    ``tokens`` are all that is read of a caption.
+    ``tokens`` are all that is read of a caption. ``repository`` holds all parts, where no single file does.
     """
 
     arch: str
@@ -30,12 +30,13 @@ class Kind:
     tokens: int = 75
     noise: str = "ddpm"
     guidance: float = 7.0
+    repository: str = ""
 
 
 FAMILIES: Mapping[str, Kind] = {
     "sd15": Kind("sd1", 16),
     "sdxl": Kind("sdxl", 16),
-    "flux": Kind("flux", 32, tokens=512, noise="flowmatch", guidance=4.0),
+    "flux": Kind("flux", 32, tokens=512, noise="flowmatch", guidance=4.0, repository="black-forest-labs/FLUX.1-dev"),
 }
 NETWORKS: Mapping[str, str] = {"lora": "lora", "locon": "lora", "lokr": "lokr"}
 """The ``type`` of each network; that of the name locon is another library's, which convolutions in a lora are not."""

@@ -53,8 +53,9 @@ def refusals(config: TrainingConfig) -> Iterator[str]:
         yield "A base model in 8 bits needs mixed precision: choose bf16, or turn fp8 off."
     if base_model(config.base_model).family.files and PurePath(config.checkpoint).suffix == ".safetensors":
         yield (
-            f"{LABEL} takes Flux as a folder of all parts, or as a repository, and no single file: choose"
-            " black-forest-labs/FLUX.1-dev as the checkpoint."
+            f"{LABEL} takes {base_model(config.base_model).label} as a folder of all parts, or as a repository, and no"
+            " single file: choose"
+            f" {kind(config).repository} as the checkpoint."
         )
 
 
@@ -83,7 +84,8 @@ def doubts(config: TrainingConfig) -> Iterator[str]:
         yield f"No base model is chosen, at which {LABEL} stops: choose its file, or name it in the config."
     if not checks.is_diffusion(config) and config.network_alpha != config.network_dim:
         yield (
-            f"{LABEL} trains Flux with an alpha like the dim ({config.network_dim}), and leaves"
+            f"{LABEL} trains {base_model(config.base_model).label} with an alpha like the dim ({config.network_dim}),"
+            " and leaves"
             f" {config.network_alpha:g} out: that multiplies the learning rate by"
             f" {config.network_dim / config.network_alpha:g}."
         )
@@ -101,12 +103,13 @@ def lacks(config: TrainingConfig) -> dict[str, str]:
         "keep_tokens": "it shuffles no captions here.",
     }
     if config.fp8_base and checks.is_diffusion(config):
-        found["fp8_base"] = "only Flux can be held in 8 bits; this one is trained as it is."
+        found["fp8_base"] = "it holds no U-Net in 8 bits; this one is trained as it is."
     if not checks.is_diffusion(config):
+        label = base_model(config.base_model).label
         found["min_snr_gamma"] = "flow matching has no signal-to-noise weights; it is left out."
-        found["noise_offset"] = "Flux is trained without one; it is left out."
-        found["text_encoder_learning_rate"] = "Flux's text encoders stay as they are."
-        found["network_alpha"] = "Flux gets one like the dim."
+        found["noise_offset"] = "flow matching is trained without one; it is left out."
+        found["text_encoder_learning_rate"] = f"{label}'s text encoders stay as they are."
+        found["network_alpha"] = f"{label} gets one like the dim."
     if network(config.network).kronecker:
         found["network_dropout"] = "its LoKr has none; it is left out."
     if config.cache_text_encoder_outputs is False:

@@ -139,7 +139,7 @@ def lacks(config: TrainingConfig) -> dict[str, str]:
         found["network_dropout"] = f"LyCORIS has none for {network(config.network).label}; it is left out."
     if not checks.is_diffusion(config):
         found["min_snr_gamma"] = "flow matching has no signal-to-noise weights; it is left out."
-        found["noise_offset"] = "Flux is trained without one; it is left out."
+        found["noise_offset"] = "flow matching is trained without one; it is left out."
     if not chosen.caches_text and config.cache_text_encoder_outputs:
         found["cache_text_encoder_outputs"] = "SD 1.5's text encoder is cheap and runs along."
     return found

@@ -151,7 +151,7 @@ def lacks(config: TrainingConfig) -> dict[str, str]:
         found["network_dropout"] = "LyCORIS' LoKr has none; it is left out."
     if not checks.is_diffusion(config):
         found["min_snr_gamma"] = "flow matching has no signal-to-noise weights; it is left out."
-        found["noise_offset"] = "Flux is trained without one; it is left out."
+        found["noise_offset"] = "flow matching is trained without one; it is left out."
     if config.max_token_length != kind(config).tokens:
         found["max_token_length"] = f"it reads the first {kind(config).tokens} tokens of a caption."
     found |= checks.lacks_model_files(config)
