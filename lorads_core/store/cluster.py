@@ -36,6 +36,7 @@ START_SECONDS = 300
 _PASSING = (
     "pre-existing shared memory",
     "could not open shared memory segment",
+    "could not remove old lock file",
     "could not bind",
     "TCP/IP sockets",
 )

@@ -226,6 +226,7 @@ WRITE = """
 """
 
 
+@pytest.mark.posix  # not settled on Windows, see docs/platforms.md
 def test_kill_9_under_load_loses_no_committed_row(home, start, kill):
     with attach(home) as attached:
         writer = start(WRITE, home)
@@ -240,6 +241,7 @@ def test_kill_9_under_load_loses_no_committed_row(home, start, kill):
         assert attached.conninfo == again.conninfo
 
 
+@pytest.mark.posix  # Windows has no zombies
 def test_the_zombie_of_a_killed_server_is_no_server(home, kill):
     with attach(home) as attached:
         assert attached.alive()
@@ -251,6 +253,7 @@ def test_the_zombie_of_a_killed_server_is_no_server(home, kill):
             kill(home)
 
 
+@pytest.mark.posix  # not settled on Windows, see docs/platforms.md
 def test_a_busy_orphan_of_a_killed_server_does_not_keep_the_next_from_starting(home, kill):
     with attach(home) as attached, psycopg.connect(attached.conninfo) as connection:
 

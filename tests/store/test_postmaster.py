@@ -174,6 +174,7 @@ def test_on_windows_a_living_process_with_the_number_of_the_dead_server_loses_no
     [
         "pre-existing shared memory block is still in use",
         'could not open shared memory segment "Global/PostgreSQL.2624797122": No such file or directory',
+        'could not remove old lock file "postmaster.pid": No such file or directory',
     ],
 )
 def test_a_start_is_tried_again_while_something_of_a_dead_server_is_left(tmp_path, monkeypatch, reason):
