@@ -51,28 +51,6 @@ def fixed_captions(connection: psycopg.Connection, dataset: UUID) -> dict[ImageK
     }
 
 
-def edit_caption(connection: psycopg.Connection, dataset: UUID, image: ImageKey, text: str) -> None:
-    """Keep a caption that a person wrote for an image of a dataset.
-
-    Raises:
-        CaptionError: the text is empty, or the image is not in the dataset.
-    """
-    if not text.strip():
-        raise CaptionError("The caption is empty: write one, or leave the image out of the dataset.")
-    with connection.transaction():
-        row = connection.execute(
-            "SELECT caption, caption_source, by_hand, was_edited FROM lorads.lora_dataset_images"
-            " WHERE dataset_id = %s AND library = %s AND image_id = %s FOR UPDATE",
-            [dataset, *image],
-        ).fetchone()
-        if row is None:
-            raise _missing(image)
-        before, source, by_hand, fixed = row
-        former = None if before is None else Caption(before, source or "", edited=fixed and by_hand, fixed=fixed)
-        after = Caption(text, "custom", edited=True, fixed=True)
-        save_edit(connection, dataset, Edit("Write a caption", (Change(image, former, after),)))
-
-
 def save_edit(connection: psycopg.Connection, dataset: UUID, edit: Edit) -> None:
     """Keep what an edit has changed, and the edit itself; those that were undone before can no more be redone.
 

@@ -22,6 +22,7 @@ from lorads_core.workflow import dataset as build
 from lorads_core.workflow.parse import caption_settings
 
 from .. import standin_trainer
+from ..edits import edit_caption
 
 NAME = "first dataset"
 LIBRARY = "pictures"
@@ -152,7 +153,7 @@ class World:
     def write(self, number, text):
         """Change a caption as the graph does, or another program: the panel's server knows nothing of it."""
         with self.store.connection() as connection:
-            kept.edit_caption(connection, self.dataset.id, self.dataset.images[number].key, text)
+            edit_caption(connection, self.dataset.id, self.dataset.images[number].key, text)
 
     def texts(self):
         with self.store.connection() as connection:

@@ -11,10 +11,10 @@ import pytest
 from lorads_core.library.filter import DatasetFilter
 from lorads_core.library.kinds.index import IndexedLibrary
 from lorads_core.store import datasets
-from lorads_core.store.captions import edit_caption
 from lorads_core.store.images import bump_revision
 from lorads_core.store.vectors import Space, prepare_space, write_vectors
 
+from ..edits import edit_caption
 from .conftest import SAMPLES
 from .prompts import finder, index, node, whole
 from .server import ROOT

@@ -9,9 +9,9 @@ from importlib import import_module
 import pytest
 from PIL import Image
 
-from lorads_core.store import captions
 from lorads_core.trainers.defaults import make_config
 
+from ..edits import edit_caption
 from .pack import ROOT, as_lists, loaded
 
 SAMPLES = ROOT / "lorads_core" / "samples"
@@ -132,7 +132,7 @@ def test_fingerprints_change_with_what_they_stand_for(pack, base, store):
     before = marks()
     image = json.loads((export.folder / "manifest.json").read_text(encoding="utf-8"))["images"][0]["source"]
     with store.connection() as connection:
-        captions.edit_caption(connection, export.dataset_id, (image["library"], image["id"]), "mine")
+        edit_caption(connection, export.dataset_id, (image["library"], image["id"]), "mine")
     assert changed(before) == {"captions"}
     shutil.rmtree(export.folder)
     assert changed(before) == {"captions", "export"}

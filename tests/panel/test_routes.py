@@ -11,10 +11,10 @@ from lorads_core.export.plan import ExportOptions
 from lorads_core.model import TrainingConfig
 from lorads_core.panel.json_types import PanelEvent
 from lorads_core.settings import Settings
-from lorads_core.store import captions as kept
 from lorads_core.workflow import captions as captioning
 from lorads_core.workflow import dataset as build
 
+from ..edits import edit_caption
 from .json_shape import mismatches
 
 
@@ -109,7 +109,7 @@ def written_elsewhere(store, dataset, row):
     """Change a caption as a graph does, or another program."""
     library, image = row["key"].rsplit(":", 1)
     with store.connection() as connection:
-        kept.edit_caption(connection, dataset, (library, int(image)), "not by the panel")
+        edit_caption(connection, dataset, (library, int(image)), "not by the panel")
 
 
 def test_an_edit_is_kept_and_taken_back_by_another_panel(panel, make_panel, dataset, rows):

@@ -10,6 +10,8 @@ from lorads_core.errors import CaptionError
 from lorads_core.model import Caption, Concept, Dataset, DatasetImage, ImageRecord, Trigger
 from lorads_core.store import captions, datasets
 
+from ..edits import edit_caption
+
 
 def image(number, text="a cat", **more):
     record = ImageRecord("pictures", number, f"/p/{number}.png", 1, 1, 1, 1, "", "png")
@@ -74,7 +76,7 @@ def test_words_of_somebody_else_are_never_overwritten(store, dataset):
     before = kept(store, dataset)
     bulk = add_tags(dataset, ["x"])
     with store.connection() as connection:
-        captions.edit_caption(connection, dataset.id, ("pictures", 2), "mine")
+        edit_caption(connection, dataset.id, ("pictures", 2), "mine")
     with pytest.raises(CaptionError, match=r"/p/2\.png was changed meanwhile: it is 'mine' by now"):
         do(store, dataset, bulk)
     assert kept(store, dataset) == before | {("pictures", 2): Caption("mine", "custom", edited=True, fixed=True)}
@@ -101,8 +103,8 @@ def test_an_image_that_is_not_in_the_dataset(store, dataset):
 
 def test_a_caption_written_by_hand_can_be_taken_back(store, dataset):
     with store.connection() as connection:
-        captions.edit_caption(connection, dataset.id, ("pictures", 1), "mine")
-        captions.edit_caption(connection, dataset.id, ("pictures", 1), "mine, longer")
+        edit_caption(connection, dataset.id, ("pictures", 1), "mine")
+        edit_caption(connection, dataset.id, ("pictures", 1), "mine, longer")
         assert captions.fixed_captions(connection, dataset.id)["pictures", 1].text == "mine, longer"
         captions.undo(connection, dataset.id)
         assert captions.fixed_captions(connection, dataset.id)["pictures", 1].text == "mine"
@@ -114,7 +116,7 @@ def test_a_caption_written_by_hand_can_be_taken_back(store, dataset):
 def test_any_text_comes_back_byte_for_byte(store, dataset):
     odd = "  two  spaces, “quotes”, \\(x\\), \u732b\U0001f469\u200d\U0001f467, ||| "
     with store.connection() as connection:
-        captions.edit_caption(connection, dataset.id, ("pictures", 0), odd)
+        edit_caption(connection, dataset.id, ("pictures", 0), odd)
     loaded = replace(
         dataset, training=tuple(replace(each, caption=kept(store, dataset)[each.key]) for each in dataset.training)
     )

@@ -9,11 +9,11 @@ from lorads_core.export.plan import ExportOptions
 from lorads_core.library.filter import DatasetFilter
 from lorads_core.model import TrainingConfig
 from lorads_core.settings import Settings, load_settings
-from lorads_core.store import captions
 from lorads_core.workflow.captions import caption, edits_mark
 from lorads_core.workflow.dataset import add_regularization, export, index, open_library, query, summary_text
 from lorads_core.workflow.parse import caption_settings
 
+from ..edits import edit_caption
 from ..library import shelf, sqlite_fixture
 
 SETTINGS = Settings()
@@ -62,7 +62,7 @@ def test_an_edit_is_picked_up_by_the_next_run(store, captioned, tmp_path):
     image = dataset.training[2].record
     before = edits_mark(store)
     with store.connection() as connection:
-        captions.edit_caption(connection, dataset.id, (image.library, image.id), "tom sleeps")
+        edit_caption(connection, dataset.id, (image.library, image.id), "tom sleeps")
     assert edits_mark(store) != before
     again = captioned()
     assert again.dataset.training[2].caption.text == "tom sleeps"
