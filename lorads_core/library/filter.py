@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 from psycopg import sql
 
 from ..errors import LibraryError, SettingsError
-from ..model import ORDERS, Order
+from ..model import ORDERS, ImageRecord, Order
 from ..system.names import spellings
 from ..tags import canonical
 from .pathmap import is_windows_path
@@ -80,9 +80,9 @@ class Relations:
     no_groups: str = "leave it empty, or choose by folder, rating and tags"
 
 
-_COLUMNS = sql.SQL(
-    "id, path, width, height, file_size, mtime_ns, hash, format, rating, marked_bad, ready, prompt, aesthetic,"
-    " metadata_hash, base_id"
+# The fields of a record in their order: those that a relation ``images`` does not have come from elsewhere.
+_COLUMNS = sql.SQL(", ").join(
+    sql.Identifier(each.name) for each in fields(ImageRecord) if each.name not in {"library", "captions"}
 )
 # id breaks every tie, so that the same filter gives the same images in the same order.
 _ORDERS: dict[Order, sql.SQL] = {

@@ -5,14 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from psycopg import sql
+
 from . import model_tags as made_tags
 from . import tag_sets
 from .vectors import delete_stale
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     import psycopg
+    from typing_extensions import LiteralString
 
     from ..model import Caption, Tag
 
@@ -51,6 +54,38 @@ class ImageRow:
     negative_prompt: str
     tags: tuple[Tag, ...] = ()
     captions: tuple[Caption, ...] = ()
+
+
+_COLUMNS: Mapping[LiteralString, LiteralString] = {
+    "path": "text", "folder": "text", "file_size": "bigint", "mtime_ns": "bigint", "sidecars": "text", "hash": "text",
+    "format": "text", "width": "integer", "height": "integer", "orientation": "smallint", "frames": "integer",
+    "trainer_ready": "boolean", "rating": "smallint", "marked_bad": "boolean", "prompt": "text",
+    "negative_prompt": "text",
+}  # fmt: skip
+"""The columns of ``lorads.images`` that indexing writes, with their types; each is the field of an `ImageRow`."""
+_FIELDS = {"trainer_ready": "ready"}  # where the field is called otherwise
+# A person's decision stays; a rating or mark that the file does not carry leaves the one in the index as it is.
+_KEEPING: Mapping[LiteralString, LiteralString] = {
+    "rating": "CASE WHEN known.judged THEN known.rating ELSE coalesce(EXCLUDED.rating, known.rating) END",
+    "marked_bad": "CASE WHEN NOT known.judged AND (EXCLUDED.marked_bad OR EXCLUDED.rating IS NOT NULL)"
+    " THEN EXCLUDED.marked_bad ELSE known.marked_bad END",
+}
+
+
+def _update(column: LiteralString) -> sql.Composable:
+    kept = sql.SQL(_KEEPING[column]) if column in _KEEPING else sql.SQL("EXCLUDED.{}").format(sql.Identifier(column))
+    return sql.SQL("{} = {}").format(sql.Identifier(column), kept)
+
+
+_UPSERT = sql.SQL(
+    "INSERT INTO lorads.images AS known (library, {columns}) SELECT %s, * FROM unnest({arrays})"
+    " ON CONFLICT (library, path) DO UPDATE SET {updates}, indexed_at = now(), missing_since = NULL"
+    " RETURNING path, image_id"
+).format(
+    columns=sql.SQL(", ").join(map(sql.Identifier, _COLUMNS)),
+    arrays=sql.SQL(", ").join(sql.SQL("%s::" + kind + "[]") for kind in _COLUMNS.values()),
+    updates=sql.SQL(", ").join(_update(column) for column in _COLUMNS if column != "path"),
+)
 
 
 def known_files(connection: psycopg.Connection, library: str, folder: str) -> dict[str, KnownFile]:
@@ -111,45 +146,8 @@ def _changed_files(connection: psycopg.Connection, library: str, rows: Sequence[
 
 def _upsert(connection: psycopg.Connection, library: str, rows: Sequence[ImageRow]) -> list[int]:
     """Return the ids in the order of ``rows``."""
-    found = connection.execute(
-        """
-        INSERT INTO lorads.images AS known (library, path, folder, file_size, mtime_ns, sidecars, hash, format, width,
-            height, orientation, frames, trainer_ready, rating, marked_bad, prompt, negative_prompt)
-        SELECT %s, * FROM unnest(%s::text[], %s::text[], %s::bigint[], %s::bigint[], %s::text[], %s::text[],
-            %s::text[], %s::integer[], %s::integer[], %s::smallint[], %s::integer[], %s::boolean[], %s::smallint[],
-            %s::boolean[], %s::text[], %s::text[])
-        ON CONFLICT (library, path) DO UPDATE SET
-            folder = EXCLUDED.folder, file_size = EXCLUDED.file_size, mtime_ns = EXCLUDED.mtime_ns,
-            sidecars = EXCLUDED.sidecars, hash = EXCLUDED.hash, format = EXCLUDED.format, width = EXCLUDED.width,
-            height = EXCLUDED.height, orientation = EXCLUDED.orientation, frames = EXCLUDED.frames,
-            trainer_ready = EXCLUDED.trainer_ready,
-            rating = CASE WHEN known.judged THEN known.rating ELSE coalesce(EXCLUDED.rating, known.rating) END,
-            marked_bad = CASE WHEN NOT known.judged AND (EXCLUDED.marked_bad OR EXCLUDED.rating IS NOT NULL)
-                THEN EXCLUDED.marked_bad ELSE known.marked_bad END, prompt = EXCLUDED.prompt,
-            negative_prompt = EXCLUDED.negative_prompt, indexed_at = now(), missing_since = NULL
-        RETURNING path, image_id
-        """,
-        [
-            library,
-            [row.path for row in rows],
-            [row.folder for row in rows],
-            [row.file_size for row in rows],
-            [row.mtime_ns for row in rows],
-            [row.sidecars for row in rows],
-            [row.hash for row in rows],
-            [row.format for row in rows],
-            [row.width for row in rows],
-            [row.height for row in rows],
-            [row.orientation for row in rows],
-            [row.frames for row in rows],
-            [row.ready for row in rows],
-            [row.rating for row in rows],
-            [row.marked_bad for row in rows],
-            [row.prompt for row in rows],
-            [row.negative_prompt for row in rows],
-        ],
-    )
-    by_path: dict[str, int] = dict(found.fetchall())
+    values = [[getattr(row, _FIELDS.get(column, column)) for row in rows] for column in _COLUMNS]
+    by_path: dict[str, int] = dict(connection.execute(_UPSERT, [library, *values]).fetchall())
     return [by_path[row.path] for row in rows]
 
 
