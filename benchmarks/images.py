@@ -22,6 +22,7 @@ from lorads_core.images.decode import decode
 from lorads_core.images.encode import ImagePolicy, copy_file, fit, write_image
 from lorads_core.images.facts import read_facts
 from lorads_core.images.png import encode_png
+from lorads_core.model import FileStamp
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -159,9 +160,7 @@ def compare_writing(source: Path, folder: Path) -> None:
     print("Writing one picture for training")
     base = seconds(lambda: naive(source, folder / "plain.png", size), 3)
     ours = seconds(lambda: write_image(source, folder / "ours.png", policy), 3)
-    copying = seconds(
-        lambda: copy_file(source, folder / "copy.jpg", file_size=found.st_size, mtime_ns=found.st_mtime_ns), 20
-    )
+    copying = seconds(lambda: copy_file(source, folder / "copy.jpg", FileStamp.of(found)), 20)
     print(f"  open, convert, Lanczos, save     {1000 * base:6.1f} ms")
     print(f"  ours                             {1000 * ours:6.1f} ms  ×{base / ours:.1f}")
     print(f"  ours, copied as it is            {1000 * copying:6.2f} ms")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 if TYPE_CHECKING:
+    import os
     from datetime import datetime
     from pathlib import Path
     from uuid import UUID
@@ -99,6 +100,22 @@ class Edit:
         return Edit(self.label, tuple(Change(each.image, each.after, each.before) for each in self.changes))
 
 
+class FileStamp(NamedTuple):
+    """Size in bytes and time of the last change of a file: another pair means that the file has changed since."""
+
+    size: int
+    mtime_ns: int
+
+    @classmethod
+    def of(cls, found: os.stat_result) -> FileStamp:
+        """Return the stamp of a file by its ``stat``."""
+        return cls(found.st_size, found.st_mtime_ns)
+
+    def __str__(self) -> str:
+        """Return both numbers, for marks of several files."""
+        return f"{self.size} {self.mtime_ns}"
+
+
 @dataclass(frozen=True, slots=True)
 class ImageRecord:
     """A picture as a library knows it; ``width`` and ``height`` are pixels of the upright picture.
@@ -127,6 +144,11 @@ class ImageRecord:
     metadata_hash: str = ""
     base_id: int | None = None
     captions: tuple[Caption, ...] = ()
+
+    @property
+    def stamp(self) -> FileStamp:
+        """The stamp of the file that it was made of."""
+        return FileStamp(self.file_size, self.mtime_ns)
 
 
 @dataclass(frozen=True, slots=True)

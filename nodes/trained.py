@@ -10,6 +10,7 @@ import comfy.utils
 import folder_paths
 
 from ..lorads_core.errors import SettingsError, TrainerError
+from ..lorads_core.model import FileStamp
 from . import core, host
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def _file_mark(name: str) -> str:
         found = lora_file(name).stat()
     except (SettingsError, OSError) as error:
         return f"{name}: {error}"
-    return f"{name} {found.st_size} {found.st_mtime_ns}"
+    return f"{name} {FileStamp.of(found)}"
 
 
 class Patched:

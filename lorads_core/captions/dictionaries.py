@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import SettingsError
+from ..model import FileStamp
 from ..tags import canonical
 from .tag_files import TagList, circle_of, read_aliases, read_dictionary, read_implications, read_tags
 from .vocabulary import BLACKLIST, COUNTS, QUALITY, RATINGS, SHIPPED, Vocabulary, last_words
@@ -37,8 +38,7 @@ class _File(NamedTuple):
     """A file as it was found, so that a changed one is read again."""
 
     path: Path
-    size: int
-    mtime_ns: int
+    stamp: FileStamp
 
 
 class _Wanted(NamedTuple):
@@ -77,7 +77,7 @@ def _file(options: Table, key: str) -> _File | None:
         raise SettingsError(
             f"{options.source}: {options.where}{key}: {path} cannot be read ({error.strerror}): fix the path."
         ) from error
-    return _File(path, found.st_size, found.st_mtime_ns)
+    return _File(path, FileStamp.of(found))
 
 
 def _blacklist(options: Table, key: str) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from PIL import Image
 from ..errors import ExportError, ImageError
 from ..images.decode import decode
 from ..images.encode import ImagePolicy, save_image
-from ..model import Problem
+from ..model import FileStamp, Problem
 from ..trainers import trainer
 
 if TYPE_CHECKING:
@@ -39,8 +39,7 @@ def mask_fingerprints(plan: ExportPlan) -> Iterator[str]:
     """Yield what tells a changed mask from its former self, for each picture that has one."""
     for item in _masked(plan):
         if (source := mask_of(item.image.record.path)) is not None:
-            facts = source.stat()
-            yield f"{source} {facts.st_size} {facts.st_mtime_ns}"
+            yield f"{source} {FileStamp.of(source.stat())}"
 
 
 def unmasked(plan: ExportPlan) -> Iterator[Problem]:

@@ -89,11 +89,11 @@ def _written_as_it_is(item: PlannedImage, options: ExportOptions, content: Path)
     source, target = Path(record.path), content / item.folder / f"{item.stem}{SUFFIXES[record.format]}"
     digest = record.hash
     if item.policy.strip:
-        digest = copy_stripped(source, target, file_size=record.file_size, mtime_ns=record.mtime_ns)
+        digest = copy_stripped(source, target, record.stamp)
     elif options.link:
-        link_file(source, target, file_size=record.file_size, mtime_ns=record.mtime_ns)
+        link_file(source, target, record.stamp)
     else:
-        copy_file(source, target, file_size=record.file_size, mtime_ns=record.mtime_ns)
+        copy_file(source, target, record.stamp)
     return _written(target, content, record.width, record.height, digest or _digest(target))
 
 

@@ -15,7 +15,7 @@ from PIL import Image
 from ..errors import ExportError
 from ..system import files
 from .decode import decode
-from .files import DEFAULT_LIMITS, image_error, open_regular, os_error_reason, printable_path
+from .files import DEFAULT_LIMITS, check_unchanged, image_error, open_regular, os_error_reason, printable_path
 from .png import encode_png
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ..buckets import Size
+    from ..model import FileStamp
     from .files import ImageLimits
 
 Kind = Literal["original", "normalised", "max_side", "max_area", "bucket"]
@@ -175,14 +176,13 @@ def save_image(image: Image.Image, target: Path, policy: ImagePolicy) -> None:
             image.save(file, "WEBP", quality=policy.quality, method=4)
 
 
-def copy_file(source: str | Path, target: Path, *, file_size: int, mtime_ns: int) -> None:
+def copy_file(source: str | Path, target: Path, stamp: FileStamp) -> None:
     """Copy a picture byte for byte by the system's quickest way, whole or not at all.
 
     Args:
         source: the picture.
         target: its new name; a file there is replaced.
-        file_size: bytes that the source had when it was indexed.
-        mtime_ns: when it had last changed then, in nanoseconds.
+        stamp: that of the source when it was indexed.
 
     Raises:
         ImageError: the source cannot be read, or is not what was indexed.
@@ -190,15 +190,15 @@ def copy_file(source: str | Path, target: Path, *, file_size: int, mtime_ns: int
     """
     descriptor, found = open_regular(source)
     with os.fdopen(descriptor, "rb") as reader:
-        _check_unchanged(source, found, file_size, mtime_ns)
+        check_unchanged(source, found, stamp)
         with atomic_writer(target) as writer:
-            copied = _copy(source, reader, writer, file_size)
-            if copied != file_size:
+            copied = _copy(source, reader, writer, stamp.size)
+            if copied != stamp.size:
                 raise image_error(source, "became shorter while it was copied: index its folder again.")
-            _check_unchanged(source, os.fstat(descriptor), file_size, mtime_ns)
+            check_unchanged(source, os.fstat(descriptor), stamp)
 
 
-def link_file(source: str | Path, target: Path, *, file_size: int, mtime_ns: int) -> None:
+def link_file(source: str | Path, target: Path, stamp: FileStamp) -> None:
     """Give a picture a second name instead of a copy; arguments as `copy_file`.
 
     A program that changes the file in place under one name changes it under the other too.
@@ -209,7 +209,7 @@ def link_file(source: str | Path, target: Path, *, file_size: int, mtime_ns: int
     """
     descriptor, found = open_regular(source)
     os.close(descriptor)
-    _check_unchanged(source, found, file_size, mtime_ns)
+    check_unchanged(source, found, stamp)
     try:
         files.remove(target)
     except OSError as error:
@@ -223,11 +223,6 @@ def link_file(source: str | Path, target: Path, *, file_size: int, mtime_ns: int
             f"{printable_path(source)} cannot be linked into {printable_path(target.parent)}"
             f" ({files.file_error_reason(error)}): links need one drive that knows them. Export copies instead."
         ) from error
-
-
-def _check_unchanged(source: str | Path, found: os.stat_result, file_size: int, mtime_ns: int) -> None:
-    if (found.st_size, found.st_mtime_ns) != (file_size, mtime_ns):
-        raise image_error(source, "has changed since it was indexed: index its folder again.")
 
 
 def _copy(source: str | Path, reader: BinaryIO, writer: BinaryIO, size: int) -> int:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..errors import ImageError
+from ..model import FileStamp
 from ..system.files import file_error_reason as said
 from ..system.files import is_in_use
 
@@ -80,6 +81,16 @@ def open_regular(path: str | Path) -> tuple[int, os.stat_result]:
         kind = "a folder" if stat.S_ISDIR(found.st_mode) else "not a regular file"
         raise image_error(path, f"is {kind}: give a picture file.")
     return descriptor, found
+
+
+def check_unchanged(path: str | Path, found: os.stat_result, stamp: FileStamp) -> None:
+    """Refuse a picture that has another stamp than when it was indexed.
+
+    Raises:
+        ImageError: it has changed.
+    """
+    if FileStamp.of(found) != stamp:
+        raise image_error(path, "has changed since it was indexed: index its folder again.")
 
 
 def read_file(path: str | Path, limits: ImageLimits = DEFAULT_LIMITS) -> tuple[bytes, os.stat_result]:

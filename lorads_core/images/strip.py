@@ -6,7 +6,7 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from .encode import atomic_writer
-from .files import DEFAULT_LIMITS, image_error, read_file
+from .files import DEFAULT_LIMITS, check_unchanged, image_error, read_file
 from .formats import format_of
 from .header import InvalidImageError
 from .jpeg import strip_jpeg
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
+    from ..model import FileStamp
     from .files import ImageLimits
 
 
@@ -32,9 +33,7 @@ _STRIPPED: dict[str, Callable[[bytes], Iterable[bytes | memoryview]]] = {
 }
 
 
-def copy_stripped(
-    source: str | Path, target: Path, *, file_size: int, mtime_ns: int, limits: ImageLimits = DEFAULT_LIMITS
-) -> str:
+def copy_stripped(source: str | Path, target: Path, stamp: FileStamp, limits: ImageLimits = DEFAULT_LIMITS) -> str:
     """Copy a picture without its metadata, whole or not at all; arguments as `copy_file`.
 
     Returns:
@@ -45,8 +44,7 @@ def copy_stripped(
         ExportError: the target cannot be written.
     """
     data, found = read_file(source, limits)
-    if (found.st_size, found.st_mtime_ns) != (file_size, mtime_ns):
-        raise image_error(source, "has changed since it was indexed: index its folder again.")
+    check_unchanged(source, found, stamp)
     digest = hashlib.sha256()
     try:
         pieces = list(_STRIPPED[format_of(data)](data))

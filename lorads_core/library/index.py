@@ -16,7 +16,7 @@ from ..images.decode import is_ready
 from ..images.facts import read_facts
 from ..images.files import printable_path
 from ..images.formats import SUFFIXES
-from ..model import Caption, Problem, Progress, Tag, no_progress
+from ..model import Caption, FileStamp, Problem, Progress, Tag, no_progress
 from ..store import images as rows
 from ..system.files import file_error_reason
 from ..system.links import is_link, is_online_only, true_stat
@@ -82,8 +82,7 @@ class IndexReport:
 class _File:
     path: str
     folder: str
-    size: int
-    mtime_ns: int
+    stamp: FileStamp
     sidecars: tuple[tuple[str, str], ...]  # path and suffix
     mark: str
     online_only: bool  # the file, or a sidecar of it
@@ -297,7 +296,7 @@ class _Indexing:
 
     def _needs_reading(self, file: _File, before: rows.KnownFile | None, back: list[int]) -> bool:
         """Say whether a file is new or changed and may be read; one that is back unchanged goes to ``back``."""
-        if before and (before.file_size, before.mtime_ns, before.sidecars) == (file.size, file.mtime_ns, file.mark):
+        if before and (before.file_size, before.mtime_ns, before.sidecars) == (*file.stamp, file.mark):
             self.unchanged += 1
             if before.missing:
                 back.append(before.image_id)
@@ -322,7 +321,7 @@ class _Indexing:
             return None
         beside, mark, online_only = self._beside(entry.name, folder)
         online_only = online_only or is_online_only(found)
-        return _File(entry.path, folder.path, found.st_size, found.st_mtime_ns, beside, mark, online_only)
+        return _File(entry.path, folder.path, FileStamp.of(found), beside, mark, online_only)
 
     def _beside(self, name: str, folder: _Folder) -> tuple[tuple[tuple[str, str], ...], str, bool]:
         """Return a picture's sidecars, a mark that changes when one or its meaning does, whether one is online-only."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ..errors import ImageError
 from ..images.files import os_error_reason, printable_path
 from ..images.phash import read_phash
-from ..model import Problem, no_progress
+from ..model import FileStamp, Problem, no_progress
 from ..store.phash import StoredHash, read_hashes, write_hashes
 
 if TYPE_CHECKING:
@@ -87,8 +87,8 @@ def _chunk(
 def _read(record: ImageRecord, known: StoredHash | None) -> StoredHash | Problem:
     """Return the print of a picture, or why there is none; run in a worker thread, so nothing is raised."""
     try:
-        there = Path(record.path).stat()
-        if known and (known.path, known.file_size, known.mtime_ns) == (record.path, there.st_size, there.st_mtime_ns):
+        there = FileStamp.of(Path(record.path).stat())
+        if known and (known.path, known.file_size, known.mtime_ns) == (record.path, *there):
             return known
         value = read_phash(record.path)
     except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: a path that no system could have
@@ -97,4 +97,4 @@ def _read(record: ImageRecord, known: StoredHash | None) -> StoredHash | Problem
         return Problem("warning", "unreadable", str(os_error_reason(record.path, error)), printable_path(record.path))
     except ImageError as error:
         return Problem("warning", "unreadable", str(error), printable_path(record.path))
-    return StoredHash(record.path, there.st_size, there.st_mtime_ns, _FLAT if value is None else value)
+    return StoredHash(record.path, *there, _FLAT if value is None else value)

@@ -21,6 +21,7 @@ from urllib.parse import quote
 from psycopg import sql
 
 from ..errors import LibraryError
+from ..model import FileStamp
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator
@@ -122,8 +123,8 @@ def _copy(path: Path, folder: Path) -> Path:
     raise sqlite3.OperationalError("database is locked")
 
 
-def fingerprint(path: Path) -> tuple[int, int] | None:
-    """Return size and time of a file, None where there is none.
+def fingerprint(path: Path) -> FileStamp | None:
+    """Return the stamp of a file, None where there is none.
 
     Raises:
         OSError: it is a folder or a device, or cannot be reached.
@@ -134,7 +135,7 @@ def fingerprint(path: Path) -> tuple[int, int] | None:
         return None
     if not stat.S_ISREG(facts.st_mode):
         raise IsADirectoryError("it is not a file")
-    return facts.st_size, facts.st_mtime_ns
+    return FileStamp.of(facts)
 
 
 def as_text(value: object) -> str:

@@ -16,6 +16,7 @@ from ..errors import ExportError, ImageError
 from ..images.decode import decode
 from ..images.encode import atomic_writer
 from ..images.files import open_regular
+from ..model import FileStamp
 from ..system.files import remove_if_possible
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ class Thumbnails:
         """
         descriptor, found = open_regular(path)
         os.close(descriptor)
-        words = (_VERSION, path, found.st_size, found.st_mtime_ns, side)
+        words = (_VERSION, path, *FileStamp.of(found), side)
         return hashlib.sha256("\0".join(map(str, words)).encode(errors="surrogatepass")).hexdigest()[:40]
 
     def picture(self, path: str, side: int) -> EncodedImage:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from psycopg import sql
 
+from ..model import FileStamp
 from . import tag_sets
 from .vectors import file_version
 
@@ -124,7 +125,7 @@ def _insert_tags(connection: psycopg.Connection, library: str, made: Sequence[Mo
 
 def delete_stale(connection: psycopg.Connection, library: str, files: Sequence[tuple[int, int, int]]) -> None:
     """Forget what was made of other files than these (image id, size, mtime_ns) are; sets of tags are not renewed."""
-    versions = [file_version(size, mtime_ns) for _, size, mtime_ns in files]
+    versions = [file_version(FileStamp(size, mtime_ns)) for _, size, mtime_ns in files]
     connection.execute(
         _delete_statement("old.version <> file.version"),
         _which(library, [image_id for image_id, _, _ in files]) | {"versions": versions},

@@ -13,6 +13,7 @@ import numpy as np
 from psycopg import sql
 
 from ..errors import StoreError
+from ..model import FileStamp
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -131,9 +132,9 @@ def adopted_version(version: int) -> int:
     return (version & _VERSION_BITS) + 1
 
 
-def file_version(size: int, mtime_ns: int) -> int:
+def file_version(stamp: FileStamp) -> int:
     """Return the version below 0 that stands for a file."""
-    digest = hashlib.blake2b(f"{size}:{mtime_ns}".encode(), digest_size=8).digest()
+    digest = hashlib.blake2b(f"{stamp.size}:{stamp.mtime_ns}".encode(), digest_size=8).digest()
     return -(int.from_bytes(digest, "big") & _VERSION_BITS) - 1
 
 
@@ -224,7 +225,7 @@ def delete_stale(connection: psycopg.Connection, library: str, files: Sequence[t
         " WHERE old.library = %s AND old.image_id = file.image_id AND old.version <> file.version",
         [
             [image_id for image_id, _, _ in files],
-            [file_version(size, mtime_ns) for _, size, mtime_ns in files],
+            [file_version(FileStamp(size, mtime_ns)) for _, size, mtime_ns in files],
             library,
         ],
     )

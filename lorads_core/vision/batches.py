@@ -12,7 +12,7 @@ from ..errors import ImageError
 from ..images.decode import decode
 from ..images.files import os_error_reason, printable_path
 from ..library.filter import DatasetFilter
-from ..model import Problem
+from ..model import FileStamp, Problem
 from ..store.vectors import file_version
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def wanted_ids(library: Library, wanted: DatasetFilter) -> list[int]:
 
 def record_version(record: ImageRecord) -> int:
     """Return the version of the file that a record was made of, 0 where the record does not know its file."""
-    return file_version(record.file_size, record.mtime_ns) if record.mtime_ns else 0
+    return file_version(record.stamp) if record.mtime_ns else 0
 
 
 def current_version(path: str) -> int:
@@ -76,7 +76,7 @@ def current_version(path: str) -> int:
         ValueError: the path is one that no file can have.
     """
     found = os.stat(path)  # noqa: PTH116 - Path's has no other meaning, and makes an object of each path
-    return file_version(found.st_size, found.st_mtime_ns)
+    return file_version(FileStamp.of(found))
 
 
 def _nobody(_records: Sequence[ImageRecord]) -> Collection[int]:

@@ -17,6 +17,7 @@ from lorads_core.errors import ExportError, ImageError
 from lorads_core.images.decode import decode, is_ready
 from lorads_core.images.encode import SUFFIXES, ImagePolicy, copy_file, fit, save_image, write_image
 from lorads_core.images.facts import read_facts
+from lorads_core.model import FileStamp
 
 from .corpus import psnr, saved, scene
 
@@ -223,7 +224,7 @@ def test_many_threads_write(tmp_path, source):
 
 def copied(source, target):
     found = source.stat()
-    copy_file(source, target, file_size=found.st_size, mtime_ns=found.st_mtime_ns)
+    copy_file(source, target, FileStamp.of(found))
 
 
 def test_a_copy_is_the_same_bytes(tmp_path, source):
@@ -254,10 +255,10 @@ def test_a_source_that_has_changed_is_not_copied(tmp_path, source):
     found = source.stat()
     for size, changed in ((found.st_size + 1, found.st_mtime_ns), (found.st_size, found.st_mtime_ns + 1)):
         with pytest.raises(ImageError, match="has changed since it was indexed"):
-            copy_file(source, tmp_path / "copy.png", file_size=size, mtime_ns=changed)
+            copy_file(source, tmp_path / "copy.png", FileStamp(size, changed))
     source.unlink()
     with pytest.raises(ImageError, match="not there any more"):
-        copy_file(source, tmp_path / "copy.png", file_size=1, mtime_ns=1)
+        copy_file(source, tmp_path / "copy.png", FileStamp(1, 1))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -265,7 +266,7 @@ def test_a_source_that_has_changed_is_not_copied(tmp_path, source):
 def test_a_pipe_is_not_copied(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(ImageError, match="not a regular file"):
-        copy_file(tmp_path / "pipe", tmp_path / "copy", file_size=0, mtime_ns=0)
+        copy_file(tmp_path / "pipe", tmp_path / "copy", FileStamp(0, 0))
 
 
 # What cannot be written

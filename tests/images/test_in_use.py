@@ -9,7 +9,7 @@ from lorads_core.errors import ExportError, ImageError
 from lorads_core.images.encode import ImagePolicy, copy_file, link_file, save_image, write_image
 from lorads_core.images.facts import read_facts
 from lorads_core.images.graph_images import save_graph_images
-from lorads_core.model import no_progress
+from lorads_core.model import FileStamp, no_progress
 from lorads_core.panel.thumbnails import Thumbnails
 from lorads_core.plots.sheet import save_png
 
@@ -18,12 +18,12 @@ NEW = Image.new("RGB", (64, 48), "red")
 
 def copied(source, target):
     facts = read_facts(source)
-    copy_file(source, target, file_size=facts.file_size, mtime_ns=facts.mtime_ns)
+    copy_file(source, target, FileStamp(facts.file_size, facts.mtime_ns))
 
 
 def linked(source, target):
     facts = read_facts(source)
-    link_file(source, target, file_size=facts.file_size, mtime_ns=facts.mtime_ns)
+    link_file(source, target, FileStamp(facts.file_size, facts.mtime_ns))
 
 
 WRITERS = {

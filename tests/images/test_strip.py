@@ -10,6 +10,7 @@ from PIL import Image, PngImagePlugin
 from lorads_core.errors import ImageError
 from lorads_core.images.facts import read_facts
 from lorads_core.images.strip import copy_stripped
+from lorads_core.model import FileStamp
 
 from .corpus import rgb_profile, saved, scene
 
@@ -20,7 +21,7 @@ def stripped(data, tmp_path, name="picture"):
     source, target = tmp_path / name, tmp_path / "stripped"
     source.write_bytes(data)
     found = source.stat()
-    digest = copy_stripped(source, target, file_size=found.st_size, mtime_ns=found.st_mtime_ns)
+    digest = copy_stripped(source, target, FileStamp.of(found))
     written = target.read_bytes()
     assert digest == hashlib.sha256(written).hexdigest()
     return written
@@ -90,4 +91,4 @@ def test_a_file_that_changed_since_it_was_indexed_is_refused(tmp_path):
     found = source.stat()
     os.utime(source, ns=(1, 1))
     with pytest.raises(ImageError, match="has changed"):
-        copy_stripped(source, tmp_path / "out.png", file_size=found.st_size, mtime_ns=found.st_mtime_ns)
+        copy_stripped(source, tmp_path / "out.png", FileStamp.of(found))
