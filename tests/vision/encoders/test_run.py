@@ -14,6 +14,7 @@ from lorads_core.errors import StoreError
 from lorads_core.library.filter import DatasetFilter
 from lorads_core.library.index import index_folder
 from lorads_core.library.kinds.index import IndexedLibrary
+from lorads_core.model import FileStamp
 from lorads_core.store.images import revision
 from lorads_core.store.vectors import (
     adopted_version,
@@ -388,7 +389,7 @@ def test_without_encoder_and_vectors_the_sentence_says_so(store, host):
 
 def test_versions_of_either_kind_are_apart():
     theirs = [adopted_version(version) for version in (0, 1, -1, 2**63 - 1, -(2**63), 2**32)]
-    ours = [file_version(size, date) for size in (0, 1, 10) for date in (0, 1, 10, time.time_ns())]
+    ours = [file_version(FileStamp(size, date)) for size in (0, 1, 10) for date in (0, 1, 10, time.time_ns())]
     assert min(theirs) > 0
     assert max(ours) < 0
     assert len(set(ours)) == len(ours)
