@@ -120,7 +120,7 @@ def rank(config: TrainingConfig) -> int:
     return (config.lokr_factor or USUAL_FACTOR) if network(config.network).kronecker else config.network_dim
 
 
-def notes(config: TrainingConfig, subsets: Sequence[Subset], asked: TrainingConfig) -> Iterator[Problem]:  # noqa: ARG001
+def notes(config: TrainingConfig, subsets: Sequence[Subset], unsettled: TrainingConfig) -> Iterator[Problem]:  # noqa: ARG001
     """Yield what the node does another way than others, for a settled config without errors."""
     if network(config.network).kronecker:
         what = f"{LABEL} always trains LoKr with full rank, here with the factor {rank(config)}."

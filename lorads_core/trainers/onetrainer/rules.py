@@ -9,6 +9,7 @@ from ...base_models import base_model
 from ...model import Problem
 from ...networks import network
 from .. import checks
+from ..defaults import is_adaptive
 from .counting import batches_of, full_batch, placements, samples
 from .names import (
     FAMILIES,
@@ -96,7 +97,7 @@ def _unknown(config: TrainingConfig) -> Iterator[str]:
 
 def _rates(config: TrainingConfig) -> Iterator[str]:
     rate = config.text_encoder_learning_rate
-    if config.optimizer.startswith(("Prodigy", "DAdapt")) and rate not in {0, config.learning_rate}:
+    if is_adaptive(config.optimizer) and rate not in {0, config.learning_rate}:
         yield (
             f"{config.optimizer} stops at two learning rates: set that of the text encoder to {config.learning_rate:g}"
             " too, or to 0."

@@ -9,6 +9,7 @@ from ...buckets import assign_bucket
 from ...model import Problem
 from ...networks import network
 from .. import checks
+from ..defaults import is_adaptive
 from ..extra import OptionSource
 from .counting import bucket_rule, regularization, regularization_repeats, training
 from .scripts import FAMILIES, NETWORKS, cache_obstacles, in_8_bits, script, uses_lycoris
@@ -62,7 +63,7 @@ def _learning(config: TrainingConfig) -> Iterator[str]:
     if config.scheduler == "constant" and config.warmup:
         yield "The scheduler constant takes no warm-up: choose constant_with_warmup, or set the warm-up to 0."
     rate = config.text_encoder_learning_rate
-    if config.optimizer.startswith(("Prodigy", "DAdapt")) and rate and rate != config.learning_rate:
+    if is_adaptive(config.optimizer) and rate and rate != config.learning_rate:
         yield (
             f"{config.optimizer} stops at two learning rates: set that of the text encoder to {config.learning_rate:g}"
             " too, or to 0."
@@ -168,7 +169,7 @@ def _mentions(file: Path, word: str) -> bool:
         return False
 
 
-def notes(config: TrainingConfig, subsets: Sequence[Subset], asked: TrainingConfig) -> Iterator[Problem]:  # noqa: ARG001
+def notes(config: TrainingConfig, subsets: Sequence[Subset], unsettled: TrainingConfig) -> Iterator[Problem]:  # noqa: ARG001
     """Yield nothing: what sd-scripts does is what others are compared with."""
     yield from ()
 
