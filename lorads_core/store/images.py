@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from psycopg import sql
 
+from ..model import FileStamp
 from . import model_tags as made_tags
 from . import tag_sets
-from .vectors import delete_stale
+from .vectors import delete_stale, file_version
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -124,10 +125,14 @@ def write_images(
     with connection.transaction():
         changed = _changed_files(connection, library, rows)
         ids = _upsert(connection, library, rows)
-        files = [(i, row.file_size, row.mtime_ns) for i, row in zip(ids, rows, strict=True) if i in changed]
-        if files:  # a vector or a tag that is of another picture is worse than none
-            delete_stale(connection, library, files)
-            made_tags.delete_stale(connection, library, files)
+        versions = {
+            image_id: file_version(FileStamp(row.file_size, row.mtime_ns))
+            for image_id, row in zip(ids, rows, strict=True)
+            if image_id in changed
+        }
+        if versions:  # a vector or a tag that is of another picture is worse than none
+            delete_stale(connection, library, versions)
+            made_tags.delete_stale(connection, library, versions)
         _delete_facts(connection, library, ids, sources)
         _insert_tags(connection, library, rows, ids)
         _insert_captions(connection, library, rows, ids)

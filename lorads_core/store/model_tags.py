@@ -12,12 +12,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from psycopg import sql
 
-from ..model import FileStamp
 from . import tag_sets
-from .vectors import file_version
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import psycopg
     from typing_extensions import LiteralString
@@ -123,12 +121,11 @@ def _insert_tags(connection: psycopg.Connection, library: str, made: Sequence[Mo
     )
 
 
-def delete_stale(connection: psycopg.Connection, library: str, files: Sequence[tuple[int, int, int]]) -> None:
-    """Forget what was made of other files than these (image id, size, mtime_ns) are; sets of tags are not renewed."""
-    versions = [file_version(FileStamp(size, mtime_ns)) for _, size, mtime_ns in files]
+def delete_stale(connection: psycopg.Connection, library: str, versions: Mapping[int, int]) -> None:
+    """Forget what was made of other files, as `vectors.delete_stale`; sets of tags are not renewed."""
     connection.execute(
         _delete_statement("old.version <> file.version"),
-        _which(library, [image_id for image_id, _, _ in files]) | {"versions": versions},
+        _which(library, list(versions)) | {"versions": list(versions.values())},
     )
 
 

@@ -13,14 +13,15 @@ import numpy as np
 from psycopg import sql
 
 from ..errors import StoreError
-from ..model import FileStamp
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import psycopg
     from numpy import bool_, float32, int64
     from numpy.typing import ArrayLike, NDArray
+
+    from ..model import FileStamp
 
 MAX_DIMENSIONS = 4000
 """What pgvector 0.8 can index as halfvec."""
@@ -218,16 +219,12 @@ def _field(text: bytes) -> tuple[tuple[str, str], ...]:
     return ("_length", ">i4"), ("_text", f"S{max(len(text), 1)}")
 
 
-def delete_stale(connection: psycopg.Connection, library: str, files: Sequence[tuple[int, int, int]]) -> None:
-    """Forget the vectors of images that were made of other files than these (image id, size, mtime_ns)."""
+def delete_stale(connection: psycopg.Connection, library: str, versions: Mapping[int, int]) -> None:
+    """Forget the vectors of images that were made of other files: ``versions`` are those of the files by image id."""
     connection.execute(
         "DELETE FROM lorads.vectors AS old USING unnest(%s::bigint[], %s::bigint[]) AS file (image_id, version)"
         " WHERE old.library = %s AND old.image_id = file.image_id AND old.version <> file.version",
-        [
-            [image_id for image_id, _, _ in files],
-            [file_version(FileStamp(size, mtime_ns)) for _, size, mtime_ns in files],
-            library,
-        ],
+        [list(versions), list(versions.values()), library],
     )
 
 
