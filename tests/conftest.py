@@ -95,7 +95,16 @@ def store_folder(make_folder):
 def embedded(store_folder):
     """Return a client of the embedded server; ``conninfo`` reaches its database as superuser."""
     with attach(store_folder) as attached:
+        _forgo_durability(attached.conninfo)
         yield attached
+
+
+def _forgo_durability(conninfo):
+    """Let a server write without waiting for the disk: each test makes and drops a database, and no power is cut here."""
+    with psycopg.connect(conninfo, autocommit=True) as connection:
+        for name in ("fsync", "full_page_writes", "synchronous_commit"):
+            connection.execute(sql.SQL("ALTER SYSTEM SET {} = off").format(sql.Identifier(name)))
+        connection.execute("SELECT pg_reload_conf()")
 
 
 @pytest.fixture(scope="session")
