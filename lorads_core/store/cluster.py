@@ -94,6 +94,29 @@ def ensure_running(cluster: Cluster, binaries: Callable[[], Binaries], is_used: 
         time.sleep(0.02)
 
 
+def find_useless(cluster: Cluster, is_used: Callable[[], bool]) -> Postmaster | None:
+    """Return a server that neither takes connections nor ends, though that was waited for; None where all is well.
+
+    The caller holds the folder's lock.
+
+    Raises:
+        StoreError: the password file is gone.
+    """
+    patience = _Patience(cluster)
+    while (found := running(cluster)) is not None:
+        said = ping(cluster, found)
+        if said is Ping.ACCEPTS or not _is_useless(found, said):
+            return None
+        if patience.is_over(found, said, is_used):
+            return found
+        time.sleep(0.02)
+    return None
+
+
+def _is_useless(found: Postmaster, said: Ping) -> bool:
+    return found.status == "stopping" or said is Ping.SILENT
+
+
 class _Patience:
     """How long a server that takes no connections is waited for."""
 
@@ -113,7 +136,7 @@ class _Patience:
         if now - self._begun > _QUIET_SECONDS and not self._noted:
             self._noted = True
             _log.info("Waiting for the server of the embedded store in %s: %s.", self._cluster.folder, _doing(found))
-        if found.status != "stopping" and said is not Ping.SILENT:
+        if not _is_useless(found, said):
             self._useless_since = None
             if now - self._begun > START_SECONDS:
                 raise StoreError(

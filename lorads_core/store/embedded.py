@@ -113,6 +113,19 @@ def default_folder() -> Path:
     return platformdirs.user_data_path("lorads", appauthor=False) / "postgres"
 
 
+def find_cluster(data_folder: Path | None = None) -> Cluster | None:
+    """Return where the embedded store in a folder lies, None where there is none; it is neither made nor started.
+
+    Raises:
+        OSError: the folder cannot be looked at.
+        StoreError: PostgreSQL could not open it.
+    """
+    folder = true_path((data_folder or default_folder()).expanduser())
+    if not (folder / "data").is_dir():
+        return None
+    return Cluster(_named_for_postgres(folder), server_account(folder / "data", folder))
+
+
 def attach(data_folder: Path | None = None) -> Attached:
     """Become a client of the embedded server in ``data_folder``, which is made and started where needed.
 

@@ -175,7 +175,7 @@ def ping(cluster: Cluster, postmaster: Postmaster) -> Ping:
     from .environment import hidden_variables  # noqa: PLC0415 - as above
 
     with hidden_variables():
-        said = pq.PGconn.ping(conninfo(cluster, postmaster).encode())
+        said = pq.Ping(pq.PGconn.ping(conninfo(cluster, postmaster).encode()))
     # One whose address libpq cannot read is tried in earnest, which says why.
     return {pq.Ping.REJECT: Ping.REFUSES, pq.Ping.NO_RESPONSE: Ping.SILENT}.get(said, Ping.ACCEPTS)
 
