@@ -98,9 +98,6 @@ def find_useless(cluster: Cluster, is_used: Callable[[], bool]) -> Postmaster | 
     """Return a server that neither takes connections nor ends, though that was waited for; None where all is well.
 
     The caller holds the folder's lock.
-
-    Raises:
-        StoreError: the password file is gone.
     """
     patience = _Patience(cluster)
     while (found := running(cluster)) is not None:

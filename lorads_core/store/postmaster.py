@@ -18,6 +18,8 @@ from ..system import files
 from .binaries import write_private
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from .binaries import Account
 
 USER = "lorads"
@@ -165,34 +167,36 @@ def _lets_us_in(cluster: Cluster, postmaster: Postmaster) -> bool:
 
 
 def ping(cluster: Cluster, postmaster: Postmaster) -> Ping:
-    """Ask a server whether it takes connections; its pid file says "ready" also while it recovers from a crash.
-
-    Raises:
-        StoreError: the password file is gone.
-    """
+    """Ask a server whether it takes connections; its pid file says "ready" also while it recovers from a crash."""
     from psycopg import pq  # noqa: PLC0415 - importing this module is cheap
 
     from .environment import hidden_variables  # noqa: PLC0415 - as above
 
+    # That it asks for a password is the answer: to give one would take three times as long.
+    nowhere = {"password": "", "passfile": str(cluster.folder / "no-passwords")}
     with hidden_variables():
-        said = pq.Ping(pq.PGconn.ping(conninfo(cluster, postmaster).encode()))
+        said = pq.Ping(pq.PGconn.ping(_keywords(postmaster, nowhere).encode()))
     # One whose address libpq cannot read is tried in earnest, which says why.
     return {pq.Ping.REJECT: Ping.REFUSES, pq.Ping.NO_RESPONSE: Ping.SILENT}.get(said, Ping.ACCEPTS)
 
 
 def conninfo(cluster: Cluster, postmaster: Postmaster) -> str:
     """Return libpq's keyword string for our role, whatever the environment says; it holds the password."""
+    return _keywords(postmaster, {"password": _password(cluster)})
+
+
+def _keywords(postmaster: Postmaster, values: Mapping[str, str]) -> str:
     from .environment import fixed_options  # noqa: PLC0415 - importing this module is cheap
 
-    values = {
+    all_values = {
         **fixed_options(),
         "host": postmaster.host,
         "port": postmaster.port,
         "user": USER,
         "dbname": DATABASE,
-        "password": _password(cluster),
+        **values,
     }
-    escaped = {key: value.replace("\\", "\\\\").replace("'", "\\'") for key, value in values.items()}
+    escaped = {key: value.replace("\\", "\\\\").replace("'", "\\'") for key, value in all_values.items()}
     return " ".join(f"{key}='{value}'" for key, value in escaped.items())
 
 

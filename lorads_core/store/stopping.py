@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from ..errors import StoreError
 from .postmaster import Ping, ping, running
 
 if TYPE_CHECKING:
@@ -83,12 +82,11 @@ def _stop_fast(cluster: Cluster, found: Postmaster, tools: Binaries) -> bool:
 def _end_of_recovery(cluster: Cluster, found: Postmaster) -> int | None:
     """Wait until the server takes connections; return the size of its log just before, None if it took too long."""
     deadline = time.monotonic() + _RECOVERY
-    with suppress(StoreError):  # no password to ask with: the store is broken enough to be ended at once
-        while time.monotonic() < deadline:
-            logged = _size_of_log(cluster)
-            if ping(cluster, found) is Ping.ACCEPTS:
-                return logged
-            time.sleep(_PAUSE)
+    while time.monotonic() < deadline:
+        logged = _size_of_log(cluster)
+        if ping(cluster, found) is Ping.ACCEPTS:
+            return logged
+        time.sleep(_PAUSE)
     return None
 
 
