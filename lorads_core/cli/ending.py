@@ -123,7 +123,7 @@ def wait_longer() -> None:
 
 
 def message_shown() -> None:
-    """Note that the user was told of the interruption."""
+    """Note that the interruption has been reported."""
     for each in _deadlines:
         each.said = True
 
