@@ -160,7 +160,7 @@ def _edit(
     again: Callable[[], tuple[Dataset, Bulk]],
     screen: Screen,
 ) -> None:
-    """Show what an edit does, and do it if it is to be done; ``again`` works it out for captions as they are by then."""
+    """Show what an edit does, and do it if it is to be done; ``again`` works it out for captions as they are then."""
     paths = {image.key: image.record.path for image in dataset.images}
     for change in bulk.edit.changes[: options.show]:
         screen.change(
