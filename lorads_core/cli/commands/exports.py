@@ -30,7 +30,12 @@ if TYPE_CHECKING:
 
 def root_of(options: argparse.Namespace, settings: Settings) -> Path:
     """Return the folder of all exports."""
-    return options.out or settings.export_root or Path("lorads-exports")
+    return options.out or usual_root(settings)
+
+
+def usual_root(settings: Settings) -> Path:
+    """Return the folder of all exports where a command names none."""
+    return settings.export_root or Path("lorads-exports")
 
 
 def show_export(result: ExportResult, trained_by: str, screen: Screen) -> None:
