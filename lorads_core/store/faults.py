@@ -22,14 +22,16 @@ _SCHEMA = (
 _FULL = "has no room left: {said}. What was committed is saved. Free space on the server, then run it again"
 _BUSY = "takes no more connections: {said}. Close other programs that use it, or raise max_connections"
 _LOGIN = "does not let us in: {said}. Look at the user and password in the dsn"
-_RIGHTS = "does not permit it: {said}. Have the server's owner GRANT that right to the role, or name another in the dsn"
+_GRANT = "GRANT that right to the role"
+_RIGHTS = "does not permit it: {said}. Have the server's owner " + _GRANT + ", or name another in the dsn"
+_NOT_PERMITTED = frozenset({"25006", "42501"})
 
 # By sqlstate, or by its first two characters: its class.
 _BY_STATE = {
     "08": _LOST,
     "0A000": "cannot do it: {said}. LoRADS needs PostgreSQL 14 or newer with pgvector 0.8 or newer",
     "22000": "was given something that does not fit: {said}",
-    "25006": "is read-only: {said}. Name the primary server in the dsn",
+    "25006": "is read-only: {said}. Queries and captions can be read here; to save, name the primary server in the dsn",
     "28": _LOGIN,
     "3D000": "has no such database: {said}. Create it (CREATE DATABASE), or name another in the dsn",
     "3F000": _SCHEMA,
@@ -67,10 +69,18 @@ _BY_TEXT = (
 )
 
 
-def translate(error: psycopg.Error, where: str) -> StoreError:
-    """Return the StoreError for a fault at ``where`` ("the store at host:5432/db"); to be raised ``from`` the fault."""
-    said = _said(error)
-    return StoreError(f"{where[:1].upper()}{where[1:]} {_meaning(error).format(said=said)}.")
+class NotPermittedError(StoreError):
+    """The store is read-only, or the role lacks a right; what does not need it goes on."""
+
+
+def translate(error: psycopg.Error, where: str, grant: str = "") -> StoreError:
+    """Return the StoreError for a fault at ``where`` ("the store at host:5432/db"); to be raised ``from`` the fault.
+
+    ``grant`` is the statement that gives the role the right that it lacks, where that is known.
+    """
+    said, kind = _said(error), NotPermittedError if error.sqlstate in _NOT_PERMITTED else StoreError
+    meaning = _meaning(error).replace(_GRANT, f"run {grant}" if grant else _GRANT)
+    return kind(f"{where[:1].upper()}{where[1:]} {meaning.format(said=said)}.")
 
 
 def _meaning(error: psycopg.Error) -> str:
