@@ -22,7 +22,6 @@ exit codes:
   0 done   2 wrong arguments   3 settings   4 store   5 library   6 image
   7 captions   8 export   9 trainer   130 interrupted"""
 
-
 _DATASET = "its name; another person's is OWNER/NAME"
 
 
