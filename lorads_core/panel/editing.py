@@ -185,8 +185,8 @@ def undo_or_redo(state: PanelState, dataset: UUID, *, back: bool) -> WriteResult
     with state.locked(dataset):
         view = state.view(dataset)
         with _transaction(state, view) as writing:
-            undone = back and captions.undo(writing.connection, dataset, state.store.person)
-            edit = undone if back else captions.redo(writing.connection, dataset)
+            step = captions.undo if back else captions.redo
+            edit = step(writing.connection, dataset, state.store.person)
         if edit is None:
             what = "undo" if back else "redo"
             raise RefusedError(409, "nothing", f"There is nothing to {what} in {view.dataset.name!r}.")

@@ -82,13 +82,13 @@ def undo(connection: psycopg.Connection, dataset: UUID, person: str = "") -> Edi
     return _step(connection, dataset, person, backwards=True)
 
 
-def redo(connection: psycopg.Connection, dataset: UUID) -> Edit | None:
-    """Do the edit again that was undone last and return it; None where there is none.
+def redo(connection: psycopg.Connection, dataset: UUID, person: str = "") -> Edit | None:
+    """Do the edit again that was undone last and return it; None where there is none. It stays its author's.
 
     Raises:
         CaptionError: as `undo`.
     """
-    return _step(connection, dataset, "", backwards=False)
+    return _step(connection, dataset, person, backwards=False)
 
 
 def history(connection: psycopg.Connection, dataset: UUID, limit: int = 50) -> list[EditRecord]:
@@ -149,8 +149,11 @@ def image_history(
     """
     values = {"dataset": dataset, "image": Jsonb([list(image)]), "limit": limit, "looked_at": looked_at}
     rows = connection.execute(_IMAGE_EDITS, values)
-    changes = ((facts, _from_json(change)) for *facts, change in rows)
-    return [ImageEdit(*facts, each.before, each.after) for facts, each in changes]
+    found: list[ImageEdit] = []
+    for label, made_at, made_by, undone, undone_by, change in rows:
+        each = _from_json(change)
+        found.append(ImageEdit(label, made_at, made_by, undone, undone_by, each.before, each.after))
+    return found
 
 
 _NOW = """
@@ -205,7 +208,7 @@ def _step(connection: psycopg.Connection, dataset: UUID, person: str, *, backwar
         _write(connection, dataset, edit.changes)
         connection.execute(
             "UPDATE lorads.caption_edits SET undone = %s, undone_by = %s WHERE dataset_id = %s AND edit_id = %s",
-            [backwards, person, dataset, edit_id],
+            [backwards, person if backwards else "", dataset, edit_id],
         )
     return edit
 

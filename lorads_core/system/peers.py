@@ -6,7 +6,7 @@ import socket
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,14 +15,14 @@ _TABLES = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))  # an IPv6 socket can 
 _ADDRESS, _USER = 1, 7  # columns
 
 
-def peer_user(peer: object) -> int | None:
+def peer_user(peer: tuple[Any, ...] | None) -> int | None:
     """Return the user id that owns the socket at ``peer``, an IPv4 address and port of this machine; None if unknown.
 
     Linux shows root for a socket that its program has closed: no program can then read what is sent to it.
     """
-    if not sys.platform.startswith("linux") or not isinstance(peer, tuple):
+    if not sys.platform.startswith("linux") or peer is None:
         return None
-    host, port = peer[0], peer[1]  # pyright: ignore[reportUnknownVariableType] - asyncio's peername
+    host, port, *_ = peer
     try:
         number = int.from_bytes(socket.inet_aton(str(host)), sys.byteorder)
     except OSError:

@@ -236,7 +236,7 @@ def undo_edit(store: Store, dataset: Dataset) -> Edit | None:
 def redo_edit(store: Store, dataset: Dataset) -> Edit | None:
     """Do the edit again that was taken back last; return it, None where there is none."""
     with store.connection() as connection:
-        return kept_captions.redo(connection, dataset.id)
+        return kept_captions.redo(connection, dataset.id, store.person)
 
 
 def edit_history(store: Store, dataset: Dataset) -> list[kept_captions.EditRecord]:
