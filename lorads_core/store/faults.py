@@ -37,7 +37,7 @@ _LOGIN = _Meaning(
     "does not let us in: {said}. Its file `password` does not belong to its folder `data`: put back the one that does",
 )
 _RIGHTS = _Meaning(
-    "does not permit it: {said}. Have the server's owner GRANT that right to the role, or name another in the dsn",
+    "does not permit it: {said}. Have the server's owner {grant}, or name another in the dsn",
     "does not permit it: {said}. Its rights were changed by hand: restore it from a backup",
 )
 _NO_DATABASE = _Meaning(
@@ -45,7 +45,7 @@ _NO_DATABASE = _Meaning(
     "has lost its database: {said}. Restore it from a backup",
 )
 _READ_ONLY = _Meaning(
-    "is read-only: {said}. Name the primary server in the dsn",
+    "is read-only: {said}. Queries and captions can be read here; to save, name the primary server in the dsn",
     "is read-only: {said}. Take that setting out of data/postgresql.auto.conf",
 )
 _ENCRYPTION = _Meaning(
@@ -60,6 +60,7 @@ _UNKNOWN = _Meaning(
     "does not answer as it should: {said}. Look at the dsn and at the server's log",
     "does not answer as it should: {said}. Look at server.log in its folder, and run: {doctor}",
 )
+_NOT_PERMITTED = frozenset({"25006", "42501"})
 
 # By sqlstate, or by its first two characters: its class.
 _BY_STATE: dict[str, str | _Meaning] = {
@@ -97,23 +98,32 @@ _BY_TEXT: tuple[tuple[str, str | _Meaning], ...] = (
     ),
     (r"SSL|certificate|TLS", _ENCRYPTION),
     (
-        r"refused|No such file|resolve|translate host|unreachable|No route|timeout|timed out|Multiple connection",
+        r"refused|No such file|resolve|translate host|unreachable|No route|timeout|timed out|Multiple connection"
+        # of a socket that is not there, on a system without such sockets
+        r"|connection is bad: no error details",
         _UNREACHABLE,
     ),
     (r"closed|lost|terminat|consuming input|no connection|is bad|reset by peer|EOF", _LOST),
 )
 
 
-def translate(error: psycopg.Error, where: str, *, embedded: bool = False) -> StoreError:
+class NotPermittedError(StoreError):
+    """The store is read-only, or the role lacks a right; what does not need it goes on."""
+
+
+def translate(error: psycopg.Error, where: str, grant: str = "", *, embedded: bool = False) -> StoreError:
     """Return the StoreError for a fault at ``where`` ("the store at host:5432/db"); to be raised ``from`` the fault.
 
-    The embedded store has no dsn: what there is to do is said in its own terms.
+    ``grant`` is the statement that gives the role the right that it lacks, where that is known. The embedded store has
+    no dsn: what there is to do is said in its own terms.
     """
     meaning = _meaning(error)
     if isinstance(meaning, _Meaning):
         meaning = meaning.embedded if embedded else meaning.by_dsn
-    said = meaning.format(said=_said(error), doctor=command("doctor", "--fix"))
-    return StoreError(f"{where[:1].upper()}{where[1:]} {said}.")
+    grant = f"run {grant}" if grant else "GRANT that right to the role"
+    said = meaning.format(said=_said(error), doctor=command("doctor", "--fix"), grant=grant)
+    kind = NotPermittedError if error.sqlstate in _NOT_PERMITTED else StoreError
+    return kind(f"{where[:1].upper()}{where[1:]} {said}.")
 
 
 def _meaning(error: psycopg.Error) -> str | _Meaning:

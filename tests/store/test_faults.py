@@ -20,7 +20,7 @@ def fault(dsn, *queries, prepare=None):
     """Return the message of the StoreError that these queries end in; it must hold no password."""
     with pytest.raises(LoradsError) as caught:
         run(dsn, queries, prepare)
-    assert type(caught.value) is StoreError
+    assert isinstance(caught.value, StoreError)
     assert isinstance(caught.value.__cause__, psycopg.Error)
     password = conninfo_to_dict(parse_dsn(dsn)).get("password")
     for error in (caught.value, caught.value.__cause__):
