@@ -111,7 +111,7 @@ class FileStamp(NamedTuple):
 
     @classmethod
     def of(cls, found: os.stat_result) -> FileStamp:
-        """Return the stamp of a file by its ``stat``; a date beyond what the store holds is the nearest that it does."""
+        """Return the stamp of a file by its ``stat``; a date beyond what the store holds becomes the nearest one."""
         return cls(found.st_size, max(-_FARTHEST_NS, min(found.st_mtime_ns, _FARTHEST_NS)))
 
     def __str__(self) -> str:

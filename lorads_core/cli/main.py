@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import LoradsError
 from ..system import notices
+from .output import written_output
 from .parser import parser
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     screen = Screen()
     try:
-        with _ended_in_order(), notices.show_notices(screen.notice):
+        with _ended_in_order(), notices.show_notices(screen.notice), written_output():
             command: Callable[[argparse.Namespace, Screen], int] = options.command
             return command(options, screen)
     except LoradsError as error:

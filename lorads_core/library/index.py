@@ -382,7 +382,7 @@ class _Indexing:
             sources = sorted({source for _, source in self.options.sidecars.sources} | self.former)
             with self.store.connection() as connection:
                 refused = rows.write_images(connection, self.library, self.batch, sources)
-            reasons = {each.index: each.reason for each in refused}
+            reasons = {each.position: each.reason for each in refused}
             for index, row in enumerate(self.batch):
                 if index in reasons:
                     self._refused(row, reasons[index])

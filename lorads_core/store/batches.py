@@ -22,9 +22,9 @@ _OF_A_ROW = (
 
 
 class Refused(NamedTuple):
-    """A row of a batch that the server refused, by its position, and the reason."""
+    """A row of a batch that the server refused: its position in the batch, and the reason."""
 
-    index: int
+    position: int
     reason: str
 
 

@@ -10,9 +10,10 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 
+from ..errors import StoreError
 from .dsn import describe, parse_dsn
 from .embedded import Attached, attach
-from .faults import translate
+from .faults import UNSTORABLE, translate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -106,6 +107,8 @@ class Store:
                     yield connection
             finally:
                 pool.putconn(connection)
+        except UnicodeEncodeError as error:  # psycopg's own, of a text that it was to send
+            raise StoreError(UNSTORABLE) from error
         except psycopg.Error as error:
             raise translate(error, self.where) from error
 

@@ -24,6 +24,10 @@ _BUSY = "takes no more connections: {said}. Close other programs that use it, or
 _LOGIN = "does not let us in: {said}. Look at the user and password in the dsn"
 _RIGHTS = "does not permit it: {said}. Have the server's owner GRANT that right to the role, or name another in the dsn"
 
+UNSTORABLE = (
+    "A text holds a NUL character or half of a character (a lone surrogate), which cannot be stored: write it without."
+)
+
 # By sqlstate, or by its first two characters: its class.
 _BY_STATE = {
     "08": _LOST,
@@ -70,6 +74,8 @@ _BY_TEXT = (
 def translate(error: psycopg.Error, where: str) -> StoreError:
     """Return the StoreError for a fault at ``where`` ("the store at host:5432/db"); to be raised ``from`` the fault."""
     said = _said(error)
+    if isinstance(error, psycopg.DataError) and "NUL (0x00)" in said:
+        return StoreError(UNSTORABLE)
     return StoreError(f"{where[:1].upper()}{where[1:]} {_meaning(error).format(said=said)}.")
 
 

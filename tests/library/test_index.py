@@ -405,6 +405,23 @@ def test_kill_in_the_middle_loses_nothing(store_settings, store, library, tmp_pa
     assert (report.unchanged, report.found) == (kept, 3000)
 
 
+@pytest.mark.posix
+@pytest.mark.parametrize("name", ["one.txt", "one.caption", "manifest.json"])
+def test_a_pipe_beside_an_image_is_not_waited_for(run, tmp_path, picture, name):
+    picture("one.png")
+    os.mkfifo(tmp_path / name)
+    report = run()
+    assert report.new == 1
+    assert len(report.problems) == (name != "manifest.json")
+
+
+@pytest.mark.parametrize("text", ["[" * 200_000, '{"lorads":' * 200_000, "[1e400", '"\\ud800"'])
+def test_a_manifest_nested_without_end_is_somebody_elses_file(run, tmp_path, picture, text):
+    picture("one.png")
+    (tmp_path / "manifest.json").write_text(text)
+    assert run().new == 1
+
+
 def test_what_the_store_refuses_costs_that_image_alone_and_names_it(run, store, library, picture, monkeypatch):
     for n in range(5):
         picture(f"{n}.png")

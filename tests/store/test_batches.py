@@ -45,7 +45,7 @@ def test_a_refused_row_costs_itself_alone(table, number, text, reason):
     rows[41] = (number, text)
     calls = []
     (refused,) = write_batch(table, rows, insert(table, calls))
-    assert refused.index == 41
+    assert refused.position == 41
     assert reason in refused.reason
     assert stored(table) == [n for n in range(100) if n != 41]
     assert len(calls) <= 20
@@ -53,7 +53,7 @@ def test_a_refused_row_costs_itself_alone(table, number, text, reason):
 
 def test_several_refused_rows_are_each_named_by_their_position(table):
     rows = [(2**40 if n in (0, 5, 6, 20) else n, "") for n in range(21)]
-    assert [each.index for each in write_batch(table, rows, insert(table, []))] == [0, 5, 6, 20]
+    assert [each.position for each in write_batch(table, rows, insert(table, []))] == [0, 5, 6, 20]
 
 
 def test_a_failing_server_is_no_matter_of_rows(table):

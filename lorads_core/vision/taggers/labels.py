@@ -14,6 +14,7 @@ from io import StringIO
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from ...errors import SettingsError
+from ...system.files import read_text
 from ...tags import canonical
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def read_labels(kind: Kind, path: Path) -> list[Label]:
         SettingsError: the file is missing, no text, empty, or a line of it is wrong.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_text(path, "utf-8-sig")
     except FileNotFoundError:
         raise SettingsError(
             f"There is no file {path}: copy it from where the model is from, beside the model."

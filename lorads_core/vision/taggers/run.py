@@ -164,7 +164,7 @@ class _Tagging:
         ]
         for each in refused:
             message = f"The store does not take its tags ({each.reason}): look at the tagger's list of tags."
-            problems.append(problem(_REFUSED, paths[made[each.index].image_id], message))
+            problems.append(problem(_REFUSED, paths[made[each.position].image_id], message))
         return problems
 
     def _store(self, made: Sequence[ModelTags]) -> list[Refused]:
