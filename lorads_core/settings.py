@@ -277,7 +277,7 @@ def load_settings(path: Path | None = None) -> Settings:
         settings = _parse(tomllib.loads(text), wanted)
     except RecursionError as error:
         raise SettingsError(f"{wanted} nests its values too deeply: write it flatter.") from error
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # TOMLDecodeError, and that of a number of thousands of digits
         raise SettingsError(f"{wanted} is not valid TOML: {error}. Write Windows paths in 'single quotes'.") from error
     set_custom_base_models(settings.base_models)
     return settings

@@ -78,7 +78,7 @@ def parse_extra(text: str) -> dict[str, Any]:
         found = tomllib.loads(text)
     except RecursionError as error:
         raise SettingsError("The extra options are nested too deeply: write them flatter.") from error
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # TOMLDecodeError, and that of a number of thousands of digits
         raise SettingsError(
             f"The extra options are not valid TOML: {error}. Write one option per line, texts in quotes:"
             ' loss_type = "huber".'

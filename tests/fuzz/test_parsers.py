@@ -20,7 +20,7 @@ from lorads_core.captions import tag_files
 from lorads_core.captions.patterns import check_pattern, substitution
 from lorads_core.errors import LoradsError
 from lorads_core.export.layout import parsed_manifest
-from lorads_core.export.write import _journal
+from lorads_core.export.write import _read_journal
 from lorads_core.images.exif import read_exif
 from lorads_core.images.facts import read_facts
 from lorads_core.images.prompts import read_prompts
@@ -144,10 +144,7 @@ def prompts(_folder, data):
 
 def journal(folder, data):
     (folder / "journal.jsonl").write_bytes(data)
-    try:
-        _journal(SimpleNamespace(journal=folder / "journal.jsonl"))
-    except UnicodeDecodeError:
-        pytest.fail("the journal is ours, but a crash may have left anything in it")
+    _read_journal(SimpleNamespace(journal=folder / "journal.jsonl"))
 
 
 def request(_folder, data):

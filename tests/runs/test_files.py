@@ -75,7 +75,7 @@ def test_a_lora_that_is_cut_off_is_refused(lora, kept):
      b'{"a": {"data_offsets": [0, 4], "shape": {"0": 1}, "dtype": "F32"}}',
      b'{"a": {"data_offsets": [0, 4], "shape": [true], "dtype": "F32"}}',
      b'{"a": {"data_offsets": [0, 4], "shape": [1], "dtype": 5}}',
-     b'{"a": {"data_offsets":[0, 4], "shape": [], "dtype": ""}, "b": {"data_offsets":[2, 6], "shape": [], "dtype":""}}'],
+     b'{"a": {"data_offsets":[0, 4], "shape": [], "dtype":""}, "b": {"data_offsets":[2, 6], "shape": [], "dtype":""}}'],
     ids=lambda header: header[:60].decode("latin-1"),
 )  # fmt: skip
 def test_a_damaged_header_is_refused(tmp_path, header):

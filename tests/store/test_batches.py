@@ -3,6 +3,7 @@
 import psycopg
 import pytest
 
+from lorads_core.errors import StoreError
 from lorads_core.store.batches import write_batch
 
 
@@ -62,3 +63,9 @@ def test_a_failing_server_is_no_matter_of_rows(table):
 
     with pytest.raises(psycopg.errors.UndefinedTable):
         write_batch(table, [1, 2, 3], write)
+
+
+@pytest.mark.parametrize("text", ["a\0b", "half \ud800"])
+def test_a_text_that_no_database_holds_is_refused_in_our_words(store, text):
+    with pytest.raises(StoreError, match="NUL character or half of a character"), store.connection() as connection:
+        connection.execute("SELECT %s", [text])
