@@ -100,6 +100,9 @@ class Edit:
         return Edit(self.label, tuple(Change(each.image, each.after, each.before) for each in self.changes))
 
 
+_FARTHEST_NS = 2**63 - 1  # nanoseconds in a bigint: 292 years around 1970; file systems hold later dates
+
+
 class FileStamp(NamedTuple):
     """Size in bytes and time of the last change of a file: another pair means that the file has changed since."""
 
@@ -108,8 +111,8 @@ class FileStamp(NamedTuple):
 
     @classmethod
     def of(cls, found: os.stat_result) -> FileStamp:
-        """Return the stamp of a file by its ``stat``."""
-        return cls(found.st_size, found.st_mtime_ns)
+        """Return the stamp of a file by its ``stat``; a date beyond what the store holds becomes the nearest one."""
+        return cls(found.st_size, max(-_FARTHEST_NS, min(found.st_mtime_ns, _FARTHEST_NS)))
 
     def __str__(self) -> str:
         """Return both numbers, for marks of several files."""

@@ -13,6 +13,7 @@ from typing import Protocol, TypeVar, cast
 
 from .base_models import BASE_MODELS, BaseModel, set_custom_base_models
 from .errors import SettingsError
+from .system.files import read_text
 from .system.names import true_path
 from .system.person import user_and_machine
 
@@ -279,7 +280,7 @@ def load_settings(path: Path | None = None) -> Settings:
     """
     wanted = path or settings_path()
     try:
-        text = wanted.read_text(encoding="utf-8-sig")
+        text = read_text(wanted, "utf-8-sig")
     except FileNotFoundError:
         if path is None and not os.environ.get(ENVIRONMENT_VARIABLE):
             set_custom_base_models(())
@@ -291,7 +292,9 @@ def load_settings(path: Path | None = None) -> Settings:
         ) from error
     try:
         settings = _parse(tomllib.loads(text), wanted)
-    except tomllib.TOMLDecodeError as error:
+    except RecursionError as error:
+        raise SettingsError(f"{wanted} nests its values too deeply: write it flatter.") from error
+    except ValueError as error:  # TOMLDecodeError, and that of a number of thousands of digits
         raise SettingsError(f"{wanted} is not valid TOML: {error}. Write Windows paths in 'single quotes'.") from error
     set_custom_base_models(settings.base_models)
     return settings

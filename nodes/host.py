@@ -22,6 +22,7 @@ from ..lorads_core.cli.demo import SAMPLES
 from ..lorads_core.errors import LoradsError, SettingsError
 from ..lorads_core.settings import Settings, load_settings
 from ..lorads_core.system import notices
+from ..lorads_core.system.files import read_bytes
 from ..lorads_core.system.paths import contained
 from . import core
 
@@ -321,7 +322,7 @@ def _picture(file: Path) -> Image.Image | None:
     from PIL import Image  # noqa: PLC0415 - as above
 
     try:
-        return Image.open(BytesIO(file.read_bytes())).convert("RGB")
+        return Image.open(BytesIO(read_bytes(file))).convert("RGB")
     except OSError:
         return None
 

@@ -100,7 +100,7 @@ def embedded(store_folder):
 
 
 def _forgo_durability(conninfo):
-    """Let a server write without waiting for the disk: each test makes and drops a database, and no power is cut here."""
+    """Let a server not wait for the disk: each test makes and drops a database, and no power is cut here."""
     with psycopg.connect(conninfo, autocommit=True) as connection:
         for name in ("fsync", "full_page_writes", "synchronous_commit"):
             connection.execute(sql.SQL("ALTER SYSTEM SET {} = off").format(sql.Identifier(name)))

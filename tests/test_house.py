@@ -2,6 +2,7 @@
 
 import ast
 import re
+from itertools import chain
 from pathlib import Path
 
 import grimp
@@ -151,3 +152,84 @@ def test_texts_outside_of_python_have_no_banned_words(pattern):
 @pytest.mark.parametrize("line", ["// it is kept", "const askedNow = keptRow;", '"widgets_values": ["tags by comma"]'])
 def test_a_banned_word_is_found_in_a_text(line):
     assert len(banned_lines("a.js", f"// fine\n{line}")) == 1
+
+
+# Who may open a file to read it by another way than `system.files`, which waits for no pipe, socket or device; and why.
+READERS = {
+    "lorads_core/system/files.py": "is the way itself",
+    "lorads_core/system/append.py": "appends",
+    "lorads_core/system/sync.py": "writes through to the disk what was written",
+    "lorads_core/system/peers.py": "reads /proc",
+    "lorads_core/cli/output.py": "opens the null device",
+    "lorads_core/store/stopping.py": "reads the server's log, in our own folder",
+    "lorads_core/captions/tokens.py": "reads a file of our own package",
+    "lorads_core/library/kinds/__init__.py": "opens a library, not a file",
+    "lorads_core/store/cluster.py": "reads the server's log, in our own folder",
+    "lorads_core/store/connect.py": "opens a pool of connections",
+    "lorads_core/store/locks.py": "opens lock files of our own",
+    "lorads_core/store/binaries.py": "writes",
+    "lorads_core/store/backup.py": "reads the archive whose size it has looked at",
+    "lorads_core/system/names.py": "asks macOS for the name of what is open",
+    "lorads_core/panel/thumbnails.py": "reads thumbnails, in our own folder",
+}
+
+
+def plain_reads(source):
+    """Yield the lines in which a file is opened to be read: `open`, `os.open`, `read_text`, `read_bytes`."""
+    for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, ast.Call):
+            continue
+        is_method = isinstance(node.func, ast.Attribute)
+        name = node.func.attr if is_method else getattr(node.func, "id", "")
+        of = getattr(node.func.value, "id", "") if is_method else ""
+        if name == "open":
+            found = of not in {"gzip", "Image", "Store"} and not writes(
+                node.args[0 if is_method and of != "os" else 1 :]
+            )
+        else:
+            found = name in {"read_text", "read_bytes"} and is_method and of != "files"
+        if found:
+            yield node.lineno
+
+
+def writes(arguments):
+    """Say whether the arguments of `open`, from the mode on, are those of a file to be written."""
+    return any(
+        isinstance(each, ast.Constant) and set("wxa") & set(str(each.value))
+        for each in chain(*map(ast.walk, arguments[:1]))
+    )
+
+
+def test_files_are_read_by_the_one_way_that_waits_for_no_pipe():
+    paths = [path for part in parts() for path in files(part)]
+    found = {
+        path.relative_to(ROOT).as_posix(): lines
+        for path in paths
+        if (lines := list(plain_reads(path.read_text(encoding="utf-8"))))
+    }
+    others = {name: lines for name, lines in found.items() if name not in READERS}
+    assert others == {}, "read by system.files, or give the reason in READERS"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "open('a')",
+        "open(a, 'rb')",
+        "path.open()",
+        "path.open('rb')",
+        "path.read_text()",
+        "a.b.read_bytes()",
+        "os.open(a, 0)",
+    ],
+)
+def test_a_plain_read_is_found(line):
+    assert list(plain_reads(line)) == [1]
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["files.read_text(a)", "read_bytes(a)", "path.open('wb')", "open(a, 'x')", "open_regular(a)", "Image.open(a)"],
+)
+def test_a_read_that_waits_for_no_pipe_is_not_found(line):
+    assert list(plain_reads(line)) == []

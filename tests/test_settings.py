@@ -1,6 +1,7 @@
 """lorads.toml: what is not understood is refused by name, and a password shows nowhere."""
 
 import dataclasses
+import os
 import sys
 from pathlib import Path
 
@@ -89,6 +90,8 @@ def test_a_file_named_by_hand_must_be_there(tmp_path, monkeypatch):
         ("[roots]\npictures = 'one'", "must be a list"),
         ("[roots]\npictures = [1]", "must be a list"),
         ("a = [", "not valid TOML"),
+        ("a = " + "[" * 100_000, "too deeply|not valid TOML"),
+        ("a = " + "{a=" * 100_000, "too deeply|not valid TOML"),
         ("[embedded]\nport = 1", "unknown key embedded.port"),
     ],
 )
@@ -221,3 +224,10 @@ def test_a_wrong_base_model_is_refused_and_changes_nothing(settings_file, text, 
         load_settings(settings_file(text))
     assert message in str(refused.value)
     assert base_model_names() == before
+
+
+@pytest.mark.posix
+def test_a_pipe_as_settings_file_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "lorads.toml")
+    with pytest.raises(SettingsError, match=r"cannot be read .*not a regular file"):
+        load_settings(tmp_path / "lorads.toml")

@@ -7,12 +7,12 @@ selection names them. No operation leaves a caption empty, at which trainers sto
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from time import monotonic
 from typing import TYPE_CHECKING, Literal, get_args
 
 from ..errors import CaptionError
 from ..model import Caption, Change, Dataset, DatasetImage, Edit, ImageKey
 from ..tags import canonical, is_prose, one_line
+from .patterns import check_pattern, substitution
 from .tag_list import without_parts
 
 if TYPE_CHECKING:
@@ -25,9 +25,6 @@ Set = Literal["all", "training", "regularization"]
 SETS: tuple[Set, ...] = get_args(Set)
 Place = Literal["front", "end"] | int
 """Where a tag is put in: behind the trigger, at the end, or before the part of that number (0 is the first)."""
-
-SECONDS = 2.0
-"""How long a regular expression may take over all captions: a few of them would take longer than the world lasts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +144,9 @@ def regex_replace(
     r"""Replace what a regular expression finds (the `regex` library's, which knows all of Python's); ``\1`` is a group.
 
     Raises:
-        CaptionError: the pattern or template is malformed, or the search takes longer than `SECONDS` in all.
+        CaptionError: the pattern or template is malformed, or takes more time or memory than `patterns` allows.
     """
+    check_pattern(pattern)
     label = f"Replace /{pattern}/ by {template!r}"
     return _substituted(label, dataset, selection, pattern, template, match_case=match_case)
 
@@ -162,25 +160,8 @@ def _substituted(
     *,
     match_case: bool,
 ) -> Bulk:
-    import regex  # noqa: PLC0415 - used by few
-
-    if not pattern:
-        raise CaptionError("There is nothing to find: write a text or a pattern.")
-    try:
-        finder = regex.compile(pattern, 0 if match_case else regex.IGNORECASE)
-        ends = monotonic() + SECONDS
-        return _bulk(
-            label,
-            dataset,
-            selection,
-            lambda _image, caption: finder.sub(replacement, caption.text, timeout=max(1e-3, ends - monotonic())),
-        )
-    except TimeoutError as error:
-        raise CaptionError(
-            f"The pattern {pattern!r} takes longer than {SECONDS:g} seconds: write it without repeats within repeats."
-        ) from error
-    except (regex.error, IndexError) as error:
-        raise CaptionError(f"The pattern {pattern!r} or what replaces it is malformed: {error}.") from error
+    replaced = substitution(pattern, replacement, match_case=match_case)
+    return _bulk(label, dataset, selection, lambda _image, caption: replaced(caption.text))
 
 
 def add_tags(dataset: Dataset, tags: Sequence[str], place: Place = "front", selection: Selection = ALL) -> Bulk:

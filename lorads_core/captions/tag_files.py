@@ -23,6 +23,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from ..errors import SettingsError
+from ..system.files import open_regular
 from ..tags import canonical
 
 if TYPE_CHECKING:
@@ -180,7 +181,7 @@ def _text(path: Path) -> str:
 
 
 def _unpacked(path: Path) -> bytes:
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         packed = file.read(len(_GZIP)) == _GZIP
         file.seek(0)
         if not packed:

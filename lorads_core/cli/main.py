@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ..errors import LoradsError
 from ..system import notices
 from . import ending
+from .output import written_output
 from .parser import parser
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def _run(arguments: Sequence[str] | None) -> int:
 
     screen = Screen()
     try:
-        with notices.show_notices(screen.notice):
+        with notices.show_notices(screen.notice), written_output():
             command: Callable[[argparse.Namespace, Screen], int] = options.command
             return command(options, screen)
     except LoradsError as error:

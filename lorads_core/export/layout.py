@@ -25,6 +25,7 @@ from ..system import files
 from ..system.links import walk
 from ..system.names import true_path
 from ..system.paths import MANIFEST, OUTPUT, STAGING
+from .manifest import is_manifest
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
@@ -241,10 +242,8 @@ def parsed_manifest(text: str) -> dict[str, Any] | None:
     """Return a manifest, None where it is not one of ours, or is damaged."""
     try:
         manifest = json.loads(text)
-        known = manifest["manifest"] == MANIFEST_VERSION and all(
-            (manifest["dataset"]["id"], manifest["dataset"]["name"], manifest["plan"], manifest["files"])
-        )
-        known = known and isinstance(manifest["texts"], dict) and isinstance(manifest["left_out"], list)
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, RecursionError):
         return None
-    return manifest if known else None
+    is_known = is_manifest(manifest) and manifest.get("manifest") == MANIFEST_VERSION
+    named = is_known and all((manifest["dataset"]["name"], manifest["plan"], manifest["files"]))
+    return manifest if named else None

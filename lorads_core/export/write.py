@@ -205,8 +205,8 @@ def _read_journal(place: ExportFolders) -> dict[str, WrittenImage]:
     """Return what an earlier run has finished; a line that was cut off in the writing counts for nothing."""
     done: dict[str, WrittenImage] = {}
     if place.journal.exists():
-        for line in read_text(place.journal).splitlines():
-            with suppress(ValueError, TypeError):
+        for line in read_text(place.journal, errors="replace").splitlines():
+            with suppress(ValueError, TypeError, RecursionError):
                 key, *written = json.loads(line)
                 done[key] = WrittenImage(*written)
     return done

@@ -111,12 +111,13 @@ def _reused(folder: Path, written: WrittenImage, content: Path) -> bool:
         os.link(source, target)
     except OSError:  # this file system knows no second names
         shutil.copyfile(source, target)
+        shutil.copymode(source, target)
     return True
 
 
 def _digest(file: Path) -> str:
     digest = hashlib.sha256()
-    with file.open("rb") as reader:
+    with files.open_regular(file) as reader:
         while block := reader.read(_BLOCK):
             digest.update(block)
     return digest.hexdigest()

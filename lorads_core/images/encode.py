@@ -144,7 +144,7 @@ def write_image(
         limits=limits,
     )
     image = _fit_to_original(image, source, policy)
-    save_image(image, target, policy)
+    save_image(image, target, policy, os.stat(source).st_mode)  # noqa: PTH116 - text or Path alike
     return image.size
 
 
@@ -159,13 +159,15 @@ def _fit_to_original(image: Image.Image, source: str | Path, policy: ImagePolicy
     return image
 
 
-def save_image(image: Image.Image, target: Path, policy: ImagePolicy) -> None:
+def save_image(image: Image.Image, target: Path, policy: ImagePolicy, mode: int = 0o777) -> None:
     """Encode an L, RGB or RGBA image in the policy's format under ``target``, whole or not at all.
+
+    ``mode`` limits who may read it, as that of the file which it was made from.
 
     Raises:
         ExportError: the target cannot be written.
     """
-    with atomic_writer(target) as file:
+    with atomic_writer(target, mode) as file:
         if policy.format == "png":
             file.writelines(encode_png(image))
         elif policy.format == "jpeg":
@@ -191,7 +193,7 @@ def copy_file(source: str | Path, target: Path, stamp: FileStamp) -> None:
     descriptor, found = open_regular(source)
     with os.fdopen(descriptor, "rb") as reader:
         check_unchanged(source, found, stamp)
-        with atomic_writer(target) as writer:
+        with atomic_writer(target, found.st_mode) as writer:
             copied = _copy(source, reader, writer, stamp.size)
             if copied != stamp.size:
                 raise image_error(source, "became shorter while it was copied: index its folder again.")
@@ -254,11 +256,15 @@ def _blocks(source: str | Path, reader: BinaryIO) -> Iterator[bytes]:
 
 
 @contextmanager
-def atomic_writer(target: Path) -> Generator[BinaryIO]:
-    """Give a new file to write to that takes the target's place when all went well, and goes away when not."""
+def atomic_writer(target: Path, mode: int = 0o777) -> Generator[BinaryIO]:
+    """Give a new file to write to that takes the target's place when all went well, and goes away when not.
+
+    ``mode`` limits who may read it: a copy of an image of 0600 is 0600 too.
+    """
     unfinished = target.parent / f".lorads-{uuid4().hex[:8]}"  # short: Windows takes paths of 259 characters
     try:
         with unfinished.open("xb") as file:
+            files.limit_rights(file.fileno(), mode)
             yield file
         files.replace(unfinished, target)
     except OSError as error:

@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..model import FileStamp
 from .exif import NO_EXIF, Exif, read_exif
 from .files import DEFAULT_LIMITS, image_error, read_file
 from .formats import read_header
@@ -67,6 +68,7 @@ def read_facts(path: str | Path, *, limits: ImageLimits = DEFAULT_LIMITS) -> Ima
         header = read_header(data, limits)
     except InvalidImageError as fault:
         raise image_error(path, str(fault)) from fault
+    stamp = FileStamp.of(found)
     exif = read_exif(header.exif) if header.exif else NO_EXIF
     orientation = orientation_of(header, exif)
     width, height = upright_size(header, orientation)
@@ -76,8 +78,8 @@ def read_facts(path: str | Path, *, limits: ImageLimits = DEFAULT_LIMITS) -> Ima
         prompts = read_prompts(header.texts, exif.texts, exif.comment)
     return ImageFacts(
         sha256=hashlib.sha256(data).hexdigest(),
-        file_size=found.st_size,
-        mtime_ns=found.st_mtime_ns,
+        file_size=stamp.size,
+        mtime_ns=stamp.mtime_ns,
         format=header.format,
         width=width,
         height=height,

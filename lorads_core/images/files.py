@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
-import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..errors import ImageError
 from ..model import FileStamp
 from ..system.files import file_error_reason as said
-from ..system.files import is_in_use
+from ..system.files import is_in_use, open_descriptor
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,7 +32,7 @@ _REASONS = {
     errno.EACCES: "may not be read: give this user the right to read it.",
     errno.EPERM: "may not be read: give this user the right to read it.",
     errno.EISDIR: "is a folder: give a picture file.",
-    errno.ENXIO: "is not a regular file: give a picture file.",  # a socket
+    errno.ENXIO: "is not a regular file: give a picture file.",
     errno.ENAMETOOLONG: "has too long a name: rename it.",
     errno.ELOOP: "is a link that leads back to itself: remove it.",
     errno.EIO: "cannot be read from its disk: check the drive, or copy the file again.",
@@ -65,22 +64,14 @@ def open_regular(path: str | Path) -> tuple[int, os.stat_result]:
     Raises:
         ImageError: it is gone, may not be read, or is a folder, pipe, socket or device.
     """
-    # Opened without blocking, or a pipe that nobody writes to would hang the indexer.
-    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOCTTY", 0)
     try:
-        descriptor = os.open(path, flags)
+        return open_descriptor(path)
     except OSError as error:
         # Windows says "permission denied" of a folder.
         is_folder = os.path.isdir(path)  # noqa: PTH112 - a Path would be built for each of many files
         raise os_error_reason(path, IsADirectoryError(errno.EISDIR, "") if is_folder else error) from error
     except ValueError as error:  # a NUL in the name
         raise image_error(path, "has a name that no file can have: rename it.") from error
-    found = os.fstat(descriptor)
-    if not stat.S_ISREG(found.st_mode):
-        os.close(descriptor)
-        kind = "a folder" if stat.S_ISDIR(found.st_mode) else "not a regular file"
-        raise image_error(path, f"is {kind}: give a picture file.")
-    return descriptor, found
 
 
 def check_unchanged(path: str | Path, found: os.stat_result, stamp: FileStamp) -> None:

@@ -14,7 +14,7 @@ from PIL import Image, JpegImagePlugin
 
 from ..system.command import install_command
 from .gif import read_gif
-from .header import TRUNCATED, Header, InvalidImageError
+from .header import MOST_FRAMES, TRUNCATED, Header, InvalidImageError, damaged_error
 from .jpeg import JPEG_MAGIC, read_jpeg
 from .png import PNG_MAGIC, read_png
 from .webp import is_webp, read_webp
@@ -100,13 +100,24 @@ def read_header(data: bytes, limits: ImageLimits) -> Header:
     """
     kind = format_of(data)
     header = _READERS[kind](data) if kind in _READERS else _pillow_header(data, kind)
+    check_size(header, limits)
+    return header
+
+
+def check_size(header: Header, limits: ImageLimits) -> None:
+    """Refuse a picture of no pixels, or of more than the limit.
+
+    Raises:
+        InvalidImageError: it is such a one.
+    """
+    if header.width < 1 or header.height < 1:
+        raise damaged_error("a size of 0")
     pixels = header.width * header.height
     if pixels > limits.max_pixels:
         raise InvalidImageError(
             f"has {header.width} × {header.height} pixels, over the limit of {limits.max_pixels / 1e6:.0f} million:"
             " make it smaller, or raise the limit."
         )
-    return header
 
 
 def format_of(data: bytes) -> str:
@@ -184,7 +195,7 @@ def _pillow_header(data: bytes, kind: str) -> Header:
             mode=image.mode,
             bits=_bits(image),
             has_alpha="transparency" in info or image.mode in {"LA", "PA", "RGBA", "La", "RGBa"},
-            frames=int(getattr(image, "n_frames", 1)),
+            frames=min(max(1, int(getattr(image, "n_frames", 1))), MOST_FRAMES),
             icc=_bytes(info.get("icc_profile")),
             exif=data if kind == "tiff" else _bytes(info.get("exif")).removeprefix(b"Exif\0\0"),
             xmp=_bytes(info.get("xmp")),

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 from .header import TRUNCATED, Header, InvalidImageError, damaged_error
 
 _EXTENSION, _FRAME, _END = 0x21, 0x2C, 0x3B
+_BLOCK = re.compile(rb"[\x21\x2c\x3b]")
 _CONTROL = 0xF9
 _TABLE, _TRANSPARENT = 0x80, 0x01
 
@@ -33,8 +36,9 @@ def read_gif(data: bytes) -> Header:
             position = _after_blocks(data, position + 11 + _table_size(_byte(data, position + 9)))
         elif kind == _END:
             break
-        else:
-            position += 1  # junk, which decoders skip
+        else:  # junk, which decoders skip
+            found = _BLOCK.search(data, position)
+            position = found.start() if found else len(data)
     if not frames:
         raise InvalidImageError(TRUNCATED)
     return Header("gif", width, height, "P", has_alpha=has_alpha, frames=frames)

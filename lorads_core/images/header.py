@@ -39,6 +39,9 @@ class Header:
     texts: Mapping[str, str] = field(default_factory=no_texts)
 
 
+MOST_FRAMES = 2**31 - 1
+"""The largest number of frames that a header may say: that of an APNG, and what the store can hold."""
+
 TRUNCATED = "is cut off (truncated): copy it again from where it came from, or delete it."
 
 

@@ -15,10 +15,12 @@ JPEG_MAGIC = b"\xff\xd8\xff"
 _EOI, _SOS = 0xD9, 0xDA
 _METADATA = frozenset({0xE1, 0xE2})
 _PRIVATE = frozenset({0xE1, 0xED, 0xFE})  # EXIF and XMP, IPTC, comments; APP2 is the profile, APP14 Adobe's colours
-_ALONE = frozenset({0x00, 0x01, *range(0xD0, 0xD9)})  # junk, TEM, RST0–7, SOI: nothing with a length
 _SOF = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # frames, but DHT, JPG, DAC
 # Within a scan, 0xFF is always followed by 0 or a restart.
 _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+# What has a length: neither junk (00), TEM, RST0-7 nor SOI. Any number of fill bytes (0xFF) may stand before it. It is
+# searched for, not walked to: there are files of megabytes of fill.
+_SEGMENT = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]")
 _MODES = {1: "L", 3: "RGB", 4: "CMYK"}
 _EXIF = b"Exif\0\0"
 _XMP = b"http://ns.adobe.com/xap/1.0/\0"
@@ -107,17 +109,10 @@ def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
 
 def _next_marker(data: bytes, position: int) -> int:
     """Return where the next marker stands that has a length; junk before it is skipped, as decoders do."""
-    while True:
-        position = data.find(b"\xff", position)
-        if position < 0 or position + 4 > len(data):
-            raise InvalidImageError(TRUNCATED)
-        marker = data[position + 1]
-        if marker == 0xFF:  # noqa: PLR2004 - any number of them may stand before a marker
-            position += 1
-        elif marker in _ALONE:
-            position += 2
-        else:
-            return position
+    found = _SEGMENT.search(data, position)
+    if not found or found.start() + 4 > len(data):
+        raise InvalidImageError(TRUNCATED)
+    return found.start()
 
 
 def _frame(content: bytes) -> tuple[int, int, str]:

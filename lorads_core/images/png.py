@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .header import TRUNCATED, Header, InvalidImageError, damaged_error
+from .header import MOST_FRAMES, TRUNCATED, Header, InvalidImageError, damaged_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -125,8 +125,11 @@ class _Reader:
         self.has_transparency = True
 
     def take_actl(self, content: memoryview) -> None:
-        if not self.has_pixels:
-            self.frames = int.from_bytes(content[:4], "big")
+        frames = int.from_bytes(content[:4], "big")
+        # As Pillow has it: a number of frames that no APNG may have means that there is no animation. One less than
+        # the largest, as the default image may come on top.
+        if not self.has_pixels and frames < MOST_FRAMES:
+            self.frames = frames
 
     def take_fctl(self, _content: memoryview) -> None:
         if not self.has_pixels:

@@ -50,7 +50,7 @@ def copy_stripped(source: str | Path, target: Path, stamp: FileStamp, limits: Im
         pieces = list(_STRIPPED[format_of(data)](data))
     except InvalidImageError as fault:
         raise image_error(source, str(fault)) from fault
-    with atomic_writer(target) as file:
+    with atomic_writer(target, found.st_mode) as file:
         for piece in pieces:
             digest.update(piece)
             file.write(piece)

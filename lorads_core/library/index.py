@@ -363,7 +363,6 @@ class _Indexing:
             for outcome in self.waiting.popleft().result():
                 self.problems += outcome.problems
                 if outcome.row:
-                    self._count(outcome.row)
                     self.batch.append(outcome.row)
                 else:
                     self._mark_unreadable(outcome.path)
@@ -388,8 +387,19 @@ class _Indexing:
         if self.batch:
             sources = sorted({source for _, source in self.options.sidecars.sources} | self.former)
             with self.store.connection() as connection:
-                rows.write_images(connection, self.library, self.paths.rows(self.batch), sources)
+                refused = rows.write_images(connection, self.library, self.paths.rows(self.batch), sources)
+            reasons = {each.position: each.reason for each in refused}
+            for index, row in enumerate(self.batch):
+                if index in reasons:
+                    self._refused(row, reasons[index])
+                else:
+                    self._count(row)
             self.batch = []
+
+    def _refused(self, row: rows.ImageRow, reason: str) -> None:
+        message = f"The store does not take what this file says ({reason}): save the image and its text files again."
+        self._report("refused", message, row.path, "error")
+        self._mark_unreadable(row.path)
 
     def _mark(self, back: list[int], gone: list[int]) -> None:
         if back or gone:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import CaptionError
 from ..model import Caption, Tag
-from ..system.files import file_error_reason
+from ..system.files import file_error_reason, open_regular
 from ..tags import is_tag_list, parse_tag_list
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def read_sidecar(path: Path, source: str) -> tuple[tuple[Tag, ...], tuple[Captio
 
 def _read_text(path: Path) -> str:
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             data = file.read(LARGEST + 1)
     except OSError as error:
         raise CaptionError(f"{path} cannot be read: {file_error_reason(error)}.") from error

@@ -72,7 +72,7 @@ def is_own_output(folder: str, names: list[str]) -> bool:
 def _is_manifest(path: Path) -> bool:
     try:
         manifest: object = json.loads(read_text(path))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):  # RecursionError: nested as no manifest of ours is
         return False  # somebody else's file of the same name
     return isinstance(manifest, dict) and "lorads" in manifest
 

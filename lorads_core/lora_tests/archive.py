@@ -134,7 +134,7 @@ def _read(folder: Path) -> SavedTest | None:
         scores = tuple(_score(each) for each in values["scores"])
         at = datetime.fromisoformat(values["at"])
         texts = {name: str(values[name]) for name in ("title", "dataset", "version", "space")}
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
     return SavedTest(folder=folder, at=at, scores=scores, **texts)
 

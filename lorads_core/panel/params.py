@@ -119,7 +119,9 @@ class Body:
     def number(self, name: str, *, whole: bool = False) -> float:
         """Return a number; with ``whole`` an integer."""
         value = self.values.get(name)
-        if isinstance(value, (int,) if whole else (int, float)) and not isinstance(value, bool):
+        kinds = (int,) if whole else (int, float)
+        # JSON has numbers that no column holds: 1e400 is infinite.
+        if isinstance(value, kinds) and not isinstance(value, bool) and abs(value) <= _MAX_ID:
             return value
         raise self._wrong(name, "an integer" if whole else "a number")
 

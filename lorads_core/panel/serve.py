@@ -11,6 +11,7 @@ from aiohttp import web
 
 from ..errors import SettingsError
 from .api_spec import PREFIX
+from .http_log import quiet_server_log
 from .reading import look_ahead
 from .routes import WEB, Panel
 from .state import PanelState
@@ -58,6 +59,7 @@ async def serve(context: PanelContext, access: Access, port: int, ready: Callabl
         listening = socket.create_server((HOST, port))
     except OSError as error:
         raise SettingsError(f"Port {port} of {HOST} cannot be used ({error.strerror}): choose another.") from error
+    quiet_server_log()
     with listening:
         state = PanelState(context)
         runner = web.AppRunner(application(state, access), shutdown_timeout=_PATIENCE, access_log=None)

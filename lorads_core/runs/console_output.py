@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from ..system.append import open_append
-from ..system.files import remove_if_possible
+from ..system.files import open_regular, remove_if_possible
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -57,7 +57,7 @@ class ConsoleOutput:
         A file that cannot be read just now is read next time.
         """
         try:
-            with self._path.open("rb") as file:
+            with open_regular(self._path) as file:
                 size = os.fstat(file.fileno()).st_size
                 if size < self.place:
                     self.place = 0

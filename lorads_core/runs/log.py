@@ -9,7 +9,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..system.files import READ_PATIENCE, retry_in_use
+from ..system.files import READ_PATIENCE, open_regular, retry_in_use
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -140,7 +140,7 @@ def _age(path: Path) -> tuple[float, int]:
 
 def _last_bytes(path: Path, most: int) -> bytes:
     def read() -> bytes:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             file.seek(max(os.fstat(file.fileno()).st_size - most, 0))
             return file.read(most)
 

@@ -13,18 +13,20 @@ import re
 import shutil
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, cast
 
 from ..errors import TrainerError
 from ..system import files
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
 _LENGTH = 8
 _LONGEST_HEADER = 100 * 1024**2  # as safetensors itself has it
 _METADATA = "__metadata__"
+_LARGEST_SIZE = 2**63  # bytes of a file, as file systems count them
 # The side of a matrix that is the rank, by the end of its name: PEFT, kohya and LyCORIS, LoHa.
 _RANK_SIDE = (
     (".lora_down.weight", 0),
@@ -57,7 +59,7 @@ class LoraFile:
             tensor["shape"][side]
             for name, tensor in self.tensors.items()
             for end, side in _RANK_SIDE
-            if name.lower().endswith(end)
+            if name.lower().endswith(end) and len(tensor["shape"]) > side
         )
         return frozenset(found)
 
@@ -95,7 +97,7 @@ def read_header(path: Path) -> LoraFile:
 
 def _head(path: Path) -> tuple[int, int, bytes]:
     """Return the size of a file, of the header that it shall have, and of that what is there."""
-    with path.open("rb") as file:
+    with files.open_regular(path) as file:
         length = int.from_bytes(file.read(_LENGTH), "little")
         return os.fstat(file.fileno()).st_size, length, file.read(min(length, _LONGEST_HEADER))
 
@@ -105,17 +107,30 @@ def _parsed(path: Path, header: bytes) -> LoraFile:
         values = cast("dict[str, Any]", json.loads(header))
         said = cast("dict[str, object]", values.pop(_METADATA, None) or {})
         metadata = {key: str(value) for key, value in said.items()}
-        sensible = all(_is_sensible(tensor) for tensor in values.values())
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        is_sound = all(_is_sound(tensor) for tensor in values.values()) and not _overlap(values.values())
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise TrainerError(f"{path} is not a safetensors file: its header is damaged.") from error
-    if not sensible:
+    if not is_sound:
         raise TrainerError(f"{path} is not a safetensors file: its header is damaged.")
     return LoraFile(path, values, metadata, _LENGTH + len(header))
 
 
-def _is_sensible(tensor: Mapping[str, Any]) -> bool:
+def _is_sound(tensor: Mapping[str, Any]) -> bool:
     begin, end = tensor["data_offsets"]
-    return 0 <= begin <= end and all(side >= 0 for side in tensor["shape"]) and bool(tensor["dtype"])
+    sides: object = tensor["shape"]
+    whole = isinstance(sides, list) and all(map(_is_size, (begin, end, *cast("list[object]", sides))))
+    return whole and begin <= end and isinstance(tensor["dtype"], str)
+
+
+def _is_size(value: object) -> bool:
+    """Say whether a value is a whole number from 0 that a file's size can be; JSON also has 0.5, true and 1e400."""
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _LARGEST_SIZE
+
+
+def _overlap(tensors: Iterable[Mapping[str, Any]]) -> bool:
+    """Say whether two tensors share bytes, which the format forbids: a small file would claim to hold any number."""
+    spans = sorted(tuple(tensor["data_offsets"]) for tensor in tensors)
+    return any(end > begin for (_, end), (begin, _) in pairwise(spans))
 
 
 def find_nonfinite_tensor(lora: LoraFile) -> str:
@@ -123,7 +138,7 @@ def find_nonfinite_tensor(lora: LoraFile) -> str:
 
     Types without such values, and 8-bit ones, are passed over.
     """
-    with files.retry_in_use(lambda: lora.path.open("rb")) as file:
+    with files.retry_in_use(lambda: files.open_regular(lora.path)) as file:
         for name, tensor in lora.tensors.items():
             kind = _NO_NUMBERS.get(tensor["dtype"])
             if kind and math.prod(tensor["shape"]):
@@ -164,7 +179,7 @@ def write_copy(lora: LoraFile, target: Path, added: Mapping[str, str], *, withou
         return
     unfinished = target.with_name(f".{target.name}.new")
     try:
-        with files.retry_in_use(lambda: lora.path.open("rb")) as source, unfinished.open("wb") as file:
+        with files.retry_in_use(lambda: files.open_regular(lora.path)) as source, unfinished.open("wb") as file:
             file.write(len(header).to_bytes(_LENGTH, "little") + header)
             source.seek(lora.data_start)
             shutil.copyfileobj(source, file, _CHUNK)
@@ -181,11 +196,13 @@ def without_local_paths(value: str) -> str:
     """Return metadata with every absolute path in it replaced by its last part; JSON is looked through."""
     try:
         inside: object = json.loads(value)
+        if isinstance(inside, (dict, list)):
+            return json.dumps(_without(cast("object", inside)))
+    except RecursionError:
+        return ""  # nothing that a trainer wrote; paths may be in it
     except ValueError:
-        return _last_part(value)
-    if not isinstance(inside, (dict, list)):
-        return _last_part(value)
-    return json.dumps(_without(cast("object", inside)))
+        pass
+    return _last_part(value)
 
 
 def _without(value: object) -> object:

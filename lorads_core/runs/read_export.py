@@ -41,7 +41,7 @@ class TrainableExport:
     def triggers(self) -> tuple[str, ...]:
         """The words that call what it teaches."""
         dataset = self.manifest["dataset"]
-        words = (dataset["trigger"]["word"], *(concept["trigger"]["word"] for concept in dataset["concepts"]))
+        words = (dataset["trigger"]["word"], *(concept["trigger"]["word"] for concept in dataset.get("concepts", ())))
         return tuple(word for word in words if word)
 
     @property

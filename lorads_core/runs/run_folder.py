@@ -274,6 +274,6 @@ def _read(path: Path) -> dict[str, Any] | None:
     except OSError as error:
         raise UnreadableError(f"{path} cannot be read now: {files.file_error_reason(error)}.") from error
     values: object = None
-    with suppress(ValueError):
+    with suppress(ValueError, RecursionError):
         values = json.loads(text)
     return cast("dict[str, Any]", values) if isinstance(values, dict) else {}

@@ -17,7 +17,7 @@ from ..errors import ExportError, TrainerError
 from ..store import runs as kept
 from ..system.command import command
 from ..system.detached import python_command, start_detached
-from ..system.files import file_error_reason, retry_in_use
+from ..system.files import file_error_reason, read_text, retry_in_use
 from . import run_folder as files
 from .console_output import ConsoleOutput
 from .log import tail
@@ -122,7 +122,7 @@ def _without_status(run: Run) -> Run:
 def _fault(folder: Path) -> str:
     """Return the last words of a watcher that could not begin."""
     with suppress(OSError):
-        return ((folder / files.FAULTS).read_text("utf-8", "replace").strip().splitlines() or [""])[-1].rstrip(".")
+        return (read_text(folder / files.FAULTS, errors="replace").strip().splitlines() or [""])[-1].rstrip(".")
     return ""
 
 

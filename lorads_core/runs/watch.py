@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
+from ..system.files import open_regular
 from . import run_folder as files
 from .console_output import ConsoleOutput
 from .failure_reasons import signed
@@ -211,7 +212,7 @@ class _Reports:
 
     def new_lines(self) -> list[str]:
         try:
-            with self._path.open("rb") as file:
+            with open_regular(self._path) as file:
                 size = os.fstat(file.fileno()).st_size
                 file.seek(self._place if self._place <= size else 0)
                 chunk = file.read()

@@ -10,10 +10,11 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 
+from ..errors import StoreError
 from .dsn import describe, parse_dsn
 from .embedded import Attached, attach
 from .environment import EmbeddedConnection
-from .faults import translate
+from .faults import UNSTORABLE, translate
 from .rights import missing_grant
 
 if TYPE_CHECKING:
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from typing_extensions import Self
-
-    from ..errors import StoreError
 
 __all__ = ["MAX_CONNECTIONS", "Store", "describe", "parse_dsn", "translate"]
 
@@ -120,6 +119,8 @@ class Store:
                     yield connection
             finally:
                 pool.putconn(connection)
+        except UnicodeEncodeError as error:  # psycopg's own, of a text that it was to send
+            raise StoreError(UNSTORABLE) from error
         except psycopg.Error as error:
             raise self._translated(error) from error
 

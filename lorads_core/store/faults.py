@@ -62,6 +62,10 @@ _UNKNOWN = _Meaning(
 )
 _NOT_PERMITTED = frozenset({"25006", "42501"})
 
+UNSTORABLE = (
+    "A text holds a NUL character or half of a character (a lone surrogate), which cannot be stored: write it without."
+)
+
 # By sqlstate, or by its first two characters: its class.
 _BY_STATE: dict[str, str | _Meaning] = {
     "08": _LOST,
@@ -98,11 +102,10 @@ _BY_TEXT: tuple[tuple[str, str | _Meaning], ...] = (
     ),
     (r"SSL|certificate|TLS", _ENCRYPTION),
     (
-        r"refused|No such file|resolve|translate host|unreachable|No route|timeout|timed out|Multiple connection"
-        # of a socket that is not there, on a system without such sockets
-        r"|connection is bad: no error details",
+        r"refused|No such file|resolve|translate host|unreachable|No route|timeout|timed out|Multiple connection",
         _UNREACHABLE,
     ),
+    (r"connection is bad: no error details", _UNREACHABLE),  # a socket, on a system that has none
     (r"closed|lost|terminat|consuming input|no connection|is bad|reset by peer|EOF", _LOST),
 )
 
@@ -117,11 +120,14 @@ def translate(error: psycopg.Error, where: str, grant: str = "", *, embedded: bo
     ``grant`` is the statement that gives the role the right that it lacks, where that is known. The embedded store has
     no dsn: what there is to do is said in its own terms.
     """
+    cause = _said(error)
+    if isinstance(error, psycopg.DataError) and "NUL (0x00)" in cause:
+        return StoreError(UNSTORABLE)
     meaning = _meaning(error)
     if isinstance(meaning, _Meaning):
         meaning = meaning.embedded if embedded else meaning.by_dsn
     grant = f"run {grant}" if grant else "GRANT that right to the role"
-    said = meaning.format(said=_said(error), doctor=command("doctor", "--fix"), grant=grant)
+    said = meaning.format(said=cause, doctor=command("doctor", "--fix"), grant=grant)
     kind = NotPermittedError if error.sqlstate in _NOT_PERMITTED else StoreError
     return kind(f"{where[:1].upper()}{where[1:]} {said}.")
 

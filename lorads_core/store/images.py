@@ -10,6 +10,7 @@ from psycopg import sql
 from ..model import FileStamp
 from . import model_tags as made_tags
 from . import tag_sets
+from .batches import write_batch
 from .vectors import delete_stale, file_version
 from .writers import lock_writers
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from typing_extensions import LiteralString
 
     from ..model import Caption, Tag
+    from .batches import Refused
 
 HIGHEST_RATING = 10
 
@@ -116,30 +118,35 @@ def _separator(path: str) -> str:
 
 def write_images(
     connection: psycopg.Connection, library: str, rows: Sequence[ImageRow], sources: Sequence[str]
-) -> None:
-    """Insert or update a batch in one transaction.
+) -> list[Refused]:
+    """Insert or update a batch in one transaction; return the rows that the server refused, which are left out.
 
     ``sources`` are the tag and caption sources that indexing answers for: their old rows go, except captions that a
     person has edited. A rating or mark that the file does not carry leaves the one in the index as it is, and none in
     a file changes what a person has decided here.
     """
-    with connection.transaction():
-        lock_writers(connection, library)
-        changed = _changed_files(connection, library, rows)
-        ids = _upsert(connection, library, rows)
-        versions = {
-            image_id: file_version(FileStamp(row.file_size, row.mtime_ns))
-            for image_id, row in zip(ids, rows, strict=True)
-            if image_id in changed
-        }
-        if versions:  # a vector or a tag that is of another picture is worse than none
-            delete_stale(connection, library, versions)
-            made_tags.delete_stale(connection, library, versions)
-        _delete_facts(connection, library, ids, sources)
-        _insert_tags(connection, library, rows, ids)
-        _insert_captions(connection, library, rows, ids)
-        tag_sets.refresh(connection, library, ids)
-        bump_revision(connection, library)
+    return write_batch(connection, rows, lambda part: _write_images(connection, library, part, sources))
+
+
+def _write_images(
+    connection: psycopg.Connection, library: str, rows: Sequence[ImageRow], sources: Sequence[str]
+) -> None:
+    lock_writers(connection, library)
+    changed = _changed_files(connection, library, rows)
+    ids = _upsert(connection, library, rows)
+    versions = {
+        image_id: file_version(FileStamp(row.file_size, row.mtime_ns))
+        for image_id, row in zip(ids, rows, strict=True)
+        if image_id in changed
+    }
+    if versions:  # a vector or a tag that is of another picture is worse than none
+        delete_stale(connection, library, versions)
+        made_tags.delete_stale(connection, library, versions)
+    _delete_facts(connection, library, ids, sources)
+    _insert_tags(connection, library, rows, ids)
+    _insert_captions(connection, library, rows, ids)
+    tag_sets.refresh(connection, library, ids)
+    bump_revision(connection, library)
 
 
 def _changed_files(connection: psycopg.Connection, library: str, rows: Sequence[ImageRow]) -> set[int]:

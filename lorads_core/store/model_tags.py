@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from psycopg import sql
 
 from . import tag_sets
+from .batches import write_batch
 from .writers import lock_writers
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from typing_extensions import LiteralString
 
     from ..model import Tag
+    from .batches import Refused
 
 _MARK = ":general"
 
@@ -89,11 +91,20 @@ def read_model_tags(connection: psycopg.Connection, library: str, ids: Sequence[
     return dict(found)
 
 
-def write_model_tags(connection: psycopg.Connection, library: str, tagger: str, made: Sequence[ModelTags]) -> None:
-    """Keep what a tagger made of images in one transaction, in place of what it made of them before."""
+def write_model_tags(
+    connection: psycopg.Connection, library: str, tagger: str, made: Sequence[ModelTags]
+) -> list[Refused]:
+    """Keep what a tagger made of images in one transaction, in place of what it made of them before.
+
+    Return those that the server refused, which are left out.
+    """
+    return write_batch(connection, made, lambda part: _write_model_tags(connection, library, tagger, part))
+
+
+def _write_model_tags(connection: psycopg.Connection, library: str, tagger: str, made: Sequence[ModelTags]) -> None:
     ids = [each.image_id for each in made]
-    with connection.transaction(), connection.cursor() as cursor:
-        lock_writers(connection, library)
+    lock_writers(connection, library)
+    with connection.cursor() as cursor:
         connection.execute(_delete_statement("starts_with(old.source, %(head)s)"), _which(library, ids, f"{tagger}:"))
         cursor.executemany(
             "INSERT INTO lorads.made_tags AS known (library, image_id, source, version, tags, scores)"

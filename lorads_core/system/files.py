@@ -16,7 +16,7 @@ import stat
 import sys
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -157,23 +157,79 @@ def remove_tree_if_possible(folder: Path) -> bool:
     return not os.path.lexists(folder)
 
 
-def read_bytes(file: Path) -> bytes:
-    """Return what is in a file that other programs replace while it is read.
+def make_private_folder(folder: Path) -> None:
+    """Make a folder that only its owner can enter, or take other people's rights to it away; not on Windows.
+
+    There the user's own folders are private, and Python gives the mode 0o700 a meaning of its own.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    if sys.platform != "win32" and folder.stat().st_mode & 0o077:
+        folder.chmod(0o700)
+
+
+def limit_rights(descriptor: int, mode: int) -> None:
+    """Take rights away from an open file that ``mode`` does not give to its group or others; not on Windows."""
+    if sys.platform != "win32":
+        os.fchmod(descriptor, os.fstat(descriptor).st_mode & (mode | 0o600) & 0o777)
+
+
+class NotRegularFileError(OSError):
+    """A FIFO, socket or device where a file is wanted."""
+
+
+def open_descriptor(path: Name) -> tuple[int, os.stat_result]:
+    """Open a regular file for reading and return its descriptor, which the caller closes, and its ``stat``.
+
+    Nothing else is ever waited for: opening a FIFO that nobody writes to would block for good, reading a device may.
+    Every file that a user or a stranger could have put there is opened here (tests/test_house.py).
+
+    Raises:
+        OSError: it is not there, or cannot be opened; it is a folder, FIFO, socket or device.
+        ValueError: its name holds a NUL character.
+    """
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOCTTY", 0)
+    descriptor = os.open(path, flags)
+    found = os.fstat(descriptor)
+    if stat.S_ISREG(found.st_mode):
+        return descriptor, found
+    os.close(descriptor)
+    if stat.S_ISDIR(found.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
+    raise NotRegularFileError(errno.ENXIO, "it is not a regular file (a pipe, socket or device)", os.fspath(path))
+
+
+def open_regular(path: Name) -> BinaryIO:
+    """Open a regular file for reading bytes; errors as `open_descriptor`."""
+    return open(path, "rb", opener=lambda name, _flags: open_descriptor(name)[0])
+
+
+def read_bytes(file: Name) -> bytes:
+    """Return what is in a regular file, which other programs may replace while it is read.
 
     Raises:
         FileNotFoundError: there is none.
-        OSError: it cannot be read, after `READ_PATIENCE` seconds where it is being replaced all the time.
+        OSError: it cannot be read, after `READ_PATIENCE` seconds where it is being replaced all the time; it is a
+            folder, FIFO, socket or device.
+        ValueError: its name holds a NUL character.
     """
-    return retry_in_use(file.read_bytes, READ_PATIENCE)
+
+    def read() -> bytes:
+        with open_regular(file) as opened:
+            return opened.read()
+
+    return retry_in_use(read, READ_PATIENCE)
 
 
-def read_text(file: Path) -> str:
-    """Return the text (UTF-8) of a file that other programs replace while it is read; errors as `read_bytes`.
+def read_text(file: Name, encoding: str = "utf-8", errors: str = "strict") -> str:
+    """Return the text of a regular file, with line feeds as line ends; errors as `read_bytes`.
 
     Raises:
-        UnicodeDecodeError: it is not UTF-8.
+        UnicodeDecodeError: it is not in that encoding.
     """
-    return read_bytes(file).decode("utf-8")
+    return read_bytes(file).decode(encoding, errors).replace("\r\n", "\n").replace("\r", "\n")
 
 
 def retry_in_use(operation: Callable[[], Result], seconds: float = PATIENCE) -> Result:

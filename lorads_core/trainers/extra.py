@@ -18,6 +18,7 @@ import tomli_w
 
 from ..errors import SettingsError
 from ..model import Problem, TrainingConfig
+from ..system.files import read_text
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -61,7 +62,7 @@ class OptionSource:
 @lru_cache(maxsize=8)
 def _declared(source: OptionSource, home: Path) -> frozenset[str]:
     try:
-        texts = [file.read_text(encoding="utf-8") for pattern in source.files for file in home.glob(pattern)]
+        texts = [read_text(file) for pattern in source.files for file in home.glob(pattern)]
     except (OSError, UnicodeDecodeError):
         return frozenset()  # half of the options would refuse the other half
     return frozenset(name.replace("-", "_") for text in texts for name in re.findall(source.pattern, text))
@@ -75,7 +76,9 @@ def parse_extra(text: str) -> dict[str, Any]:
     """
     try:
         found = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except RecursionError as error:
+        raise SettingsError("The extra options are nested too deeply: write them flatter.") from error
+    except ValueError as error:  # TOMLDecodeError, and that of a number of thousands of digits
         raise SettingsError(
             f"The extra options are not valid TOML: {error}. Write one option per line, texts in quotes:"
             ' loss_type = "huber".'

@@ -1,6 +1,7 @@
 """Edits of captions: a preview, an inverse, and nothing changed that was not named."""
 
 from dataclasses import replace
+from time import process_time
 from uuid import uuid4
 
 import pytest
@@ -96,6 +97,37 @@ def test_a_pattern_that_would_take_for_ever_is_stopped():
     data = dataset(*["a" * 40 + "!"] * 3)
     with pytest.raises(CaptionError, match="takes longer than 2 seconds"):
         regex_replace(data, r"(a|aa|a?)+$(?<=b)|(a+a+)+b", "x")
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    ["(?R)", "a(?0)?", "(a)(?1)", "(a)(?+1)", "(?P<x>a)(?&x)", "(?P<x>a)(?P>x)", r"\\(?R)",
+     "(" * 3000 + "a" + ")" * 3000, "(" * 490 + "a" + ")" * 490, "(?i:" * 240, "a" * 1001,
+     "a{1000000000}", "(a{1000}){1000}", "((a{100}){100}){100}", "a{,99999999999}", "a{ 5 , 20000 }"],
+    ids=lambda pattern: pattern[:20],
+)  # fmt: skip
+def test_a_pattern_that_takes_memory_without_end_is_refused(pattern):
+    begun = process_time()
+    with pytest.raises(CaptionError, match=r"calls itself|the most|repeats too often|too much memory|malformed"):
+        regex_replace(dataset("aaaa"), pattern, "x")
+    assert process_time() - begun < 2
+
+
+@pytest.mark.parametrize("pattern", [r"\(?R\)?", r"\d{4}-\d{2}", "(?P<x>a)(?P=x)?", "(a)?(?(1)b|c)", r"\{99999999\}?"])
+def test_a_pattern_that_only_looks_like_a_costly_one_is_taken(pattern):
+    regex_replace(dataset("tom (R) 2024-05"), pattern, "x")
+
+
+def test_a_template_that_makes_megabytes_of_a_caption_is_refused():
+    with pytest.raises(CaptionError, match="too much memory"):
+        regex_replace(dataset("a" * 5_000), "a", "b" * 5_000)
+
+
+@pytest.mark.parametrize("invisible", ["\u202e", "\u2066", "\u2069", "\x1b", "\0", "\x07"])
+def test_no_operation_puts_control_characters_into_captions(invisible):
+    data = dataset("tom, cat")
+    assert texts(data, regex_replace(data, "cat", f"c{invisible}at")) == ["tom, cat"]
+    assert texts(data, add_tags(data, [f"do{invisible}g"], "end")) == ["tom, cat, dog"]
 
 
 def test_sorting_by_the_base_models_order():

@@ -6,9 +6,12 @@ import hashlib
 import os
 import random
 import socket
+import struct
 import sys
+import time
 import tracemalloc
 import types
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -18,10 +21,12 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from lorads_core.errors import ImageError
+from lorads_core.images import formats
 from lorads_core.images.decode import not_ready_reason
 from lorads_core.images.facts import read_facts
 from lorads_core.images.files import ImageLimits
 from lorads_core.images.formats import _BRANDS, _MAGIC, FORMATS, SUFFIXES
+from lorads_core.images.header import Header, InvalidImageError
 
 from .corpus import (
     ADOBE_CURVE,
@@ -475,3 +480,33 @@ def test_each_format_is_known_by_a_suffix_of_its_own():
     suffixes = [suffix for each in FORMATS for suffix in each.suffixes]
     assert len(suffixes) == len(set(suffixes)) == len(SUFFIXES)
     assert set(_BRANDS.values()) | {kind for _, kind in _MAGIC} | {"webp"} == {each.name for each in FORMATS}
+
+
+@pytest.mark.parametrize("frames", [0, 2**31 - 1, 2**31, 2**32 - 1])
+def test_a_number_of_frames_that_no_apng_may_have_is_one_frame(file, frames):
+    control = chunk(b"acTL", struct.pack(">II", frames, 0))
+    data = png(header_chunk(1, 1), control, chunk(b"IDAT", zlib.compress(bytes(4))))
+    assert read_facts(file(data)).frames == 1
+
+
+@pytest.mark.parametrize("junk", [b"\xff", b"\xff\x00", b"\xff\xd0"])
+def test_megabytes_of_fill_in_a_jpeg_are_searched_not_walked(file, junk):
+    """As a walk by bytes takes thousands of times as long, counting its steps would be no sterner than a bound here."""
+    data = saved(scene(16, 16), "JPEG")
+    filled = data[:2] + junk * (40_000_000 // len(junk)) + data[2:]
+    begun = time.process_time()
+    assert read_facts(file(filled)).width == 16
+    assert time.process_time() - begun < 5
+
+
+def test_megabytes_of_junk_in_a_gif_are_searched_not_walked(file):
+    data = saved(scene(16, 16), "GIF")
+    end = data.rindex(b";")
+    begun = time.process_time()
+    assert read_facts(file(data[:end] + bytes(60_000_000) + data[end:])).frames == 1
+    assert time.process_time() - begun < 5
+
+
+def test_a_picture_of_no_size_is_refused_whatever_reads_it():
+    with pytest.raises(InvalidImageError, match="size of 0"):
+        formats.check_size(Header("tiff", 2**40, 0, "RGB"), ImageLimits())

@@ -6,15 +6,22 @@ import subprocess
 import sys
 import textwrap
 import time
+import zlib
+from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
 from lorads_core.errors import LibraryError
+from lorads_core.library import index
 from lorads_core.library.filter import DatasetFilter
 from lorads_core.library.index import IndexOptions, index_folder
 from lorads_core.library.kinds.index import IndexedLibrary
 from lorads_core.library.sidecars import SidecarRule
 from lorads_core.library.walk import folder_mark
+from lorads_core.model import FileStamp
+
+from ..images import corpus
 
 
 def find(store, library, **wanted):
@@ -23,10 +30,10 @@ def find(store, library, **wanted):
 
 @pytest.fixture
 def run(store, library, tmp_path):
-    def index(folder=tmp_path, **options):
+    def run_index(folder=tmp_path, **options):
         return index_folder(store, library, folder, IndexOptions(**options))
 
-    return index
+    return run_index
 
 
 def test_a_first_run_reads_everything_below(run, store, library, tmp_path, picture):
@@ -396,3 +403,61 @@ def test_kill_in_the_middle_loses_nothing(store_settings, store, library, tmp_pa
     assert 0 < kept < 3000
     report = index_folder(store, library, folder)
     assert (report.unchanged, report.found) == (kept, 3000)
+
+
+@pytest.mark.posix
+@pytest.mark.parametrize("name", ["one.txt", "one.caption", "manifest.json"])
+def test_a_pipe_beside_an_image_is_not_waited_for(run, tmp_path, picture, name):
+    picture("one.png")
+    os.mkfifo(tmp_path / name)
+    report = run()
+    assert report.new == 1
+    assert len(report.problems) == (name != "manifest.json")
+
+
+@pytest.mark.parametrize("text", ["[" * 200_000, '{"lorads":' * 200_000, "[1e400", '"\\ud800"'])
+def test_a_manifest_nested_without_end_is_somebody_elses_file(run, tmp_path, picture, text):
+    picture("one.png")
+    (tmp_path / "manifest.json").write_text(text)
+    assert run().new == 1
+
+
+def test_what_the_store_refuses_costs_that_image_alone_and_names_it(run, store, library, picture, monkeypatch):
+    for n in range(5):
+        picture(f"{n}.png")
+    read = index.read_facts
+    monkeypatch.setattr(
+        index,
+        "read_facts",
+        lambda path: replace(read(path), frames=2**31) if path.endswith("3.png") else read(path),
+    )
+    report = run()
+    assert (report.new, len(find(store, library))) == (4, 4)
+    (problem,) = report.problems
+    assert os.path.basename(problem.subject) == "3.png"
+    assert "integer out of range" in problem.message
+
+
+def test_a_changed_image_that_the_store_refuses_is_offered_no_longer(run, store, library, picture, monkeypatch):
+    picture("one.png")
+    run()
+    picture("one.png", (48, 64))
+    read = index.read_facts
+    monkeypatch.setattr(index, "read_facts", lambda path: replace(read(path), prompt="a\0b"))
+    report = run()
+    assert (report.changed, len(report.problems), find(store, library)) == (0, 1, [])
+
+
+def test_an_apng_that_lies_about_its_frames_is_indexed_as_one_picture(run, store, library, tmp_path):
+    data = corpus.png(
+        corpus.header_chunk(1, 1), corpus.chunk(b"acTL", b"\xff" * 8), corpus.chunk(b"IDAT", zlib.compress(bytes(4)))
+    )
+    (tmp_path / "a.png").write_bytes(data)
+    assert run().problems == ()
+    assert len(find(store, library)) == 1
+
+
+@pytest.mark.parametrize("date", [-(10**22), 10**22])
+def test_a_date_beyond_what_the_store_holds_is_the_nearest_that_it_does(date):
+    stamp = FileStamp.of(SimpleNamespace(st_size=1, st_mtime_ns=date))
+    assert stamp.mtime_ns == max(-(2**63) + 1, min(date, 2**63 - 1))

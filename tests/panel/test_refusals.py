@@ -1,12 +1,16 @@
 """What the panel refuses: other sites, other names, no token, wrong kinds of values, what is not there; clearly."""
 
 import json
+import logging
 import socket
 import uuid
 from contextlib import suppress
 from urllib.parse import quote
 
 import pytest
+from aiohttp.http_exceptions import BadHttpMessage
+
+from lorads_core.panel.http_log import shorten_malformed
 
 READS = ("session", "datasets", "datasets/{id}", "datasets/{id}/rows", "datasets/{id}/summary", "runs", "tags?begins=a")
 WRITES = ("edits", "undo", "redo", "bulk", "reject", "export", "train")
@@ -203,3 +207,19 @@ def test_a_slow_pattern_ends(panel, dataset):
     wish = {"operation": "find_replace", "arguments": {"find": "(a+)+$b", "replace": "", "regex": True}}
     answer = panel.post(f"datasets/{dataset}/bulk", {**wish, "unedited_only": False, "preview": True}, 400)
     assert code(answer) == "caption"
+
+
+def test_malformed_http_is_a_line_in_the_log_and_no_traceback():
+    error = BadHttpMessage("Invalid method\nencountered")
+    record = logging.LogRecord(
+        "aiohttp.server", logging.ERROR, "", 0, "Error handling request", (), (BadHttpMessage, error, None)
+    )
+    assert shorten_malformed(record)
+    text = logging.Formatter().format(record)
+    assert text == "A request was refused, it is not valid HTTP: Invalid method encountered"
+
+
+def test_other_errors_of_the_server_keep_their_traceback():
+    record = logging.LogRecord("aiohttp.server", logging.ERROR, "", 0, "x", (), (KeyError, KeyError("a"), None))
+    assert shorten_malformed(record)
+    assert "KeyError" in logging.Formatter().format(record)

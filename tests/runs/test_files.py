@@ -65,13 +65,36 @@ def test_a_lora_that_is_cut_off_is_refused(lora, kept):
     "header",
     [b"[]", b"{", b'{"a": 3}', b'{"a": {"dtype": "F32"}}',
      b'{"a": {"data_offsets": [4, 0], "shape": [], "dtype": "F32"}}',
-     b'{"__metadata__": 3}', b'{"a": {"data_offsets": "xy", "shape": [], "dtype": "F32"}}', b"\xff\xfe"],
+     b'{"__metadata__": 3}', b'{"a": {"data_offsets": "xy", "shape": [], "dtype": "F32"}}', b"\xff\xfe",
+     b"[" * 1_000_000, b'{"a":' * 100_000, b'{"__metadata__": ' + b"[" * 100_000,
+     b'{"a": {"data_offsets": [0, 0.5], "shape": [], "dtype": "F32"}}',
+     b'{"a": {"data_offsets": [0, 1e400], "shape": [], "dtype": "F32"}}',
+     b'{"a": {"data_offsets": [-4, 4], "shape": [], "dtype": "F32"}}',
+     b'{"a": {"data_offsets": [0, 36893488147419103232], "shape": [], "dtype": "F32"}}',
+     b'{"a": {"data_offsets": [0, 4], "shape": [1.0], "dtype": "F32"}}',
+     b'{"a": {"data_offsets": [0, 4], "shape": {"0": 1}, "dtype": "F32"}}',
+     b'{"a": {"data_offsets": [0, 4], "shape": [true], "dtype": "F32"}}',
+     b'{"a": {"data_offsets": [0, 4], "shape": [1], "dtype": 5}}',
+     b'{"a": {"data_offsets":[0, 4], "shape": [], "dtype":""}, "b": {"data_offsets":[2, 6], "shape": [], "dtype":""}}'],
+    ids=lambda header: header[:60].decode("latin-1"),
 )  # fmt: skip
 def test_a_damaged_header_is_refused(tmp_path, header):
     file = tmp_path / "x.safetensors"
     file.write_bytes(struct.pack("<Q", len(header)) + header)
     with pytest.raises(TrainerError, match="not a safetensors file"):
         read_lora(file)
+
+
+def test_a_lora_of_no_sides_has_no_rank(tmp_path):
+    header = b'{"x.lora_down.weight": {"data_offsets": [0, 0], "shape": [], "dtype": "F32"}}'
+    file = tmp_path / "x.safetensors"
+    file.write_bytes(struct.pack("<Q", len(header)) + header)
+    with pytest.raises(TrainerError, match="holds no LoRA"):
+        read_lora(file)
+
+
+def test_metadata_that_is_nested_without_end_has_no_paths_left_in_it():
+    assert without_local_paths("[" * 100_000) == ""
 
 
 def test_a_header_of_a_size_that_nobody_has_is_not_read(tmp_path):

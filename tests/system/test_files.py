@@ -3,6 +3,7 @@
 import errno
 import os
 import shutil
+import socket
 import stat
 import sys
 import time
@@ -139,15 +140,15 @@ def test_a_link_in_a_tree_is_removed_and_what_it_names_stays(tmp_path):
 
 
 def test_a_file_that_is_being_replaced_is_read_after_a_moment(pair, monkeypatch):
-    real, calls = Path.read_bytes, []
+    real, calls = files.open_regular, []
 
-    def read(path):
+    def opened(path):
         calls.append(path)
         if len(calls) < 4:
             raise in_use()
         return real(path)
 
-    monkeypatch.setattr(Path, "read_bytes", read)
+    monkeypatch.setattr(files, "open_regular", opened)
     assert files.read_text(pair[0]) == "new"
     assert len(calls) == 4
 
@@ -194,3 +195,37 @@ def test_read_only_files_are_removed_on_windows(tmp_path, monkeypatch):
 def test_the_reason_is_one_that_a_person_can_do_something_about(error, says):
     assert says in files.file_error_reason(error)
     assert not files.file_error_reason(error).endswith(".")
+
+
+@pytest.fixture(params=["pipe", "socket", "device", "link to a pipe"])
+def odd(request, tmp_path):
+    """What is no regular file, and would make a plain reader wait or fail."""
+    path = tmp_path / "odd"
+    if request.param == "socket":
+        with socket.socket(socket.AF_UNIX) as listening:
+            listening.bind(str(path))
+    elif request.param == "device":
+        path = Path("/dev/zero")
+    elif request.param == "pipe":
+        os.mkfifo(path)
+    else:
+        os.mkfifo(tmp_path / "pipe")
+        path.symlink_to(tmp_path / "pipe")
+    return path
+
+
+@pytest.mark.posix
+@pytest.mark.parametrize("read", [files.read_bytes, files.read_text, files.open_regular, files.open_descriptor])
+def test_a_pipe_socket_or_device_is_refused_not_waited_for(odd, read):
+    with pytest.raises(OSError, match=r"regular file|No such device"):
+        read(odd)
+
+
+def test_a_folder_is_no_file_to_read(tmp_path):
+    with pytest.raises((IsADirectoryError, PermissionError)):
+        files.read_bytes(tmp_path)
+
+
+def test_text_is_read_with_line_feeds_as_line_ends(tmp_path):
+    (tmp_path / "a.txt").write_bytes("\ufeffä\r\nb\rc\n".encode())
+    assert files.read_text(tmp_path / "a.txt", "utf-8-sig") == "ä\nb\nc\n"

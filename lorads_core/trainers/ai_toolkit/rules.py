@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ...base_models import base_model
 from ...model import Problem
 from ...networks import network
+from ...system.files import file_error_reason, read_text
 from .. import checks
 from .counting import placements
 from .names import FAMILIES, LABEL, NETWORKS, OPTIMIZERS, OPTIONS, PRECISIONS, REASONS, SCHEDULERS, in_8_bits, kind
@@ -31,7 +32,11 @@ def missing(config: TrainingConfig, home: Path | None) -> Iterator[str]:
     if not (home / "run.py").is_file() or not (home / "toolkit" / "config_modules.py").is_file():
         yield f"There is no {LABEL} in {home}: fix the folder in lorads.toml."
         return
-    text = (home / "toolkit" / "config_modules.py").read_text(encoding="utf-8", errors="replace")
+    try:
+        text = read_text(home / "toolkit" / "config_modules.py", errors="replace")
+    except OSError as error:
+        yield f"The {LABEL} in {home} cannot be read: {file_error_reason(error)}."
+        return
     if "prior_reg" not in text or "gradient_accumulation'" not in text:
         yield f"The {LABEL} in {home} knows neither prior_reg nor gradient_accumulation: update it."
     if network(config.network).kronecker and "lokr_full_rank" not in text:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ...base_models import base_model
 from ...model import Problem
 from ...networks import network
+from ...system.files import read_text
 from .. import checks
 from ..defaults import is_adaptive
 from .counting import batches_of, full_batch, placements, samples
@@ -41,7 +42,7 @@ _VERSION = re.compile(r"config_version=(\d+)")
 def _settings_of(home: Path) -> str:
     """Return the source of its config class, empty where there is none."""
     try:
-        return (home / "modules" / "util" / "config" / "TrainConfig.py").read_text(encoding="utf-8", errors="replace")
+        return read_text(home / "modules" / "util" / "config" / "TrainConfig.py", errors="replace")
     except OSError:
         return ""
 

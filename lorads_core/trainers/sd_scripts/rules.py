@@ -8,6 +8,7 @@ from ...base_models import base_model
 from ...buckets import assign_bucket
 from ...model import Problem
 from ...networks import network
+from ...system.files import read_text
 from .. import checks
 from ..defaults import is_adaptive
 from ..extra import OptionSource
@@ -164,7 +165,7 @@ def missing(config: TrainingConfig, home: Path | None) -> Iterator[str]:
 
 def _mentions(file: Path, word: str) -> bool:
     try:
-        return word in file.read_text(encoding="utf-8", errors="replace")
+        return word in read_text(file, errors="replace")
     except OSError:
         return False
 

@@ -120,11 +120,12 @@ def _of_metrics(line: str) -> Tick | None:
         metrics: Any = record["metrics"]
         step = int(record["step"])
         values = {key: float(metrics[key]) for key in ("train_loss", "learning_rate", "epoch") if key in metrics}
-    except (ValueError, KeyError, TypeError):
+        epoch = int(values["epoch"]) if "epoch" in values else None
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return None
     return Tick(
         step=step,
-        epoch=int(values["epoch"]) if "epoch" in values else None,
+        epoch=epoch,
         loss=values.get("train_loss"),
         learning_rate=values.get("learning_rate"),
     )

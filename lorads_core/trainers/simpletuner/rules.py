@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ...base_models import base_model
 from ...model import Problem
 from ...networks import network
+from ...system.files import read_text
 from .. import checks
 from .counting import full_step, pictures_by_bucket, placements
 from .names import (
@@ -46,7 +47,10 @@ def version_in(home: Path) -> tuple[int, int] | None:
     """Return the version of the SimpleTuner in ``home`` (its sources, or a folder with its venv), None without one."""
     for place in _PLACES:
         for found in sorted(home.glob(f"{place}/__init__.py")):
-            version = _VERSION.search(found.read_text(encoding="utf-8", errors="replace"))
+            try:
+                version = _VERSION.search(read_text(found, errors="replace"))
+            except OSError:
+                continue
             if version:
                 return int(version[1]), int(version[2])
     return None

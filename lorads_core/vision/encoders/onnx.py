@@ -14,6 +14,7 @@ from PIL import Image
 
 from ...errors import SettingsError
 from ...store.vectors import MAX_DIMENSIONS, Space
+from ...system.files import open_regular
 from .. import session as sessions
 from ..options import choice, integer, key_path
 from ..session import MAX_BATCH_SIZE, describe_ports, format_shape, match_input, open_model
@@ -181,11 +182,11 @@ def _fingerprint(encoder: _Encoder, preprocess: Preprocess) -> str:
     """
     digest = hashlib.blake2b(repr((preprocess, encoder.output, encoder.pool)).encode(), digest_size=4)
     file = encoder.model.file
-    with file.open("rb") as opened, mmap(opened.fileno(), 0, access=ACCESS_READ) as mapped:
+    with open_regular(file) as opened, mmap(opened.fileno(), 0, access=ACCESS_READ) as mapped:
         beside = {_external(mapped, found.end()) for found in _EXTERNAL.finditer(mapped)}
         digest.update(mapped)
     for name in sorted(beside):
-        with (file.parent / os.fsdecode(name)).open("rb") as opened:
+        with open_regular(file.parent / os.fsdecode(name)) as opened:
             while piece := opened.read(_PIECE):
                 digest.update(piece)
     return digest.hexdigest()

@@ -14,6 +14,7 @@ from io import StringIO
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from ...errors import SettingsError
+from ...system.files import read_text
 from ...tags import canonical
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ FILES: dict[Kind, str] = {"wd": "selected_tags.csv", "joytag": "top_tags.txt"}
 """What the list of each kind of tagger is called."""
 
 GENERAL, RATING, CHARACTER = "general", "rating", "character"
+_LONGEST_NUMBER = 9  # digits of a category: Python refuses to read thousands
 _CATEGORIES = {0: GENERAL, 1: "artist", 3: "copyright", 4: CHARACTER, 5: "meta", 9: RATING}
 
 
@@ -43,7 +45,7 @@ def read_labels(kind: Kind, path: Path) -> list[Label]:
         SettingsError: the file is missing, no text, empty, or a line of it is wrong.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_text(path, "utf-8-sig")
     except FileNotFoundError:
         raise SettingsError(
             f"There is no file {path}: copy it from where the model is from, beside the model."
@@ -85,10 +87,11 @@ def _label(row: list[str], name: int, category: int, place: str) -> Label:
         raise SettingsError(
             f"{place}: it has no name or no category. Copy the file again from where the model is from."
         )
-    if not row[category].strip().isdecimal():
+    number = row[category].strip()
+    if not number.isdecimal() or len(number) > _LONGEST_NUMBER:
         raise SettingsError(
             f"{place}: the category {row[category]!r} is not a number. Copy the file again from"
             " where the model is from."
         )
     # Of a category that is not Danbooru's nothing is guessed at: its tags count as general.
-    return Label(canonical(row[name]), _CATEGORIES.get(int(row[category]), GENERAL))
+    return Label(canonical(row[name]), _CATEGORIES.get(int(number), GENERAL))

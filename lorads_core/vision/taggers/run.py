@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ...library import Library
     from ...library.filter import DatasetFilter
     from ...model import ImageRecord, Problem, Progress
+    from ...store.batches import Refused
     from ...store.connect import Store
     from ..batches import PreparedImage
     from . import Tagger
@@ -32,7 +33,12 @@ if TYPE_CHECKING:
 TAG = "tag"
 _NO_TAGS = "no-tags"
 _RULES = MergeRules()
-_REASONS = {**REASONS, _NO_TAGS: "that the tagger gives no scores for"}
+_REFUSED = "refused"
+_REASONS = {
+    **REASONS,
+    _NO_TAGS: "that the tagger gives no scores for",
+    _REFUSED: "whose tags the store does not take",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,19 +154,29 @@ class _Tagging:
             for fitted, found in zip(batch, tags, strict=True)
             if found is not None
         ]
-        if made:
-            with self.store.connection() as connection, connection.transaction():
-                write_model_tags(connection, self.library.name, self.tagger.source, made)
-                bump_revision(connection, self.library.name)
-        self.tagged += len(made)
+        refused = self._store(made)
+        self.tagged += len(made) - len(refused)
         self.ours |= {tag.source for each in made for tag in each.tags}
-        return [
+        paths = {fitted.image_id: fitted.path for fitted in batch}
+        problems = [
             problem(
                 _NO_TAGS, fitted.path, "The tagger gives no scores for it (NaN): leave it out, or use another model."
             )
             for fitted, found in zip(batch, tags, strict=True)
             if found is None
         ]
+        for each in refused:
+            message = f"The store does not take its tags ({each.reason}): look at the tagger's list of tags."
+            problems.append(problem(_REFUSED, paths[made[each.position].image_id], message))
+        return problems
+
+    def _store(self, made: Sequence[ModelTags]) -> list[Refused]:
+        if not made:
+            return []
+        with self.store.connection() as connection, connection.transaction():
+            refused = write_model_tags(connection, self.library.name, self.tagger.source, made)
+            bump_revision(connection, self.library.name)
+        return refused
 
 
 def sure_tags(tags: Sequence[Tag]) -> Iterator[Tag]:
