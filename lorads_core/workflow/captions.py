@@ -12,6 +12,7 @@ from ..captions import operations as edits
 from ..captions.analysis import analyse
 from ..captions.caption import caption_dataset
 from ..captions.lint import LintRules, lint
+from ..captions.operation_table import Target
 from ..captions.sources import CaptionMaterial
 from ..captions.tokens import counter
 from ..captions.traits import offers
@@ -261,6 +262,25 @@ def fixes(
     pairs = zip(dataset.images, done.images, strict=True)
     changes = tuple(Change(a.key, a.caption, b.caption) for a, b in pairs if a.caption != b.caption)
     return Edit(f"Fix {', '.join(codes)}", changes)
+
+
+def edit_target(
+    store: Store,
+    settings: Settings,
+    dataset: Dataset,
+    captions: CaptionSettings,
+    selection: edits.Selection = edits.ALL,
+    config: TrainingConfig | None = None,
+) -> Target:
+    """Return a dataset's selected captions as what a bulk operation works on; the store is read when it needs that."""
+    return Target(
+        dataset,
+        selection,
+        captions,
+        rebuild=lambda settings_: rebuilt_captions(store, settings, dataset, settings_),
+        fix=lambda codes: fixes(store, dataset, captions, codes, selection, config),
+        bound=lambda: _bound(captions, trait_decisions(store, dataset)),
+    )
 
 
 def decide_traits(store: Store, dataset: Dataset, decided: Mapping[str, Decision | None], concept: str = "") -> None:

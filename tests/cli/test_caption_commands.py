@@ -79,7 +79,7 @@ def test_sources_say_for_how_many_they_have_something(lorads):
     ("words", "told"),
     [
         (("--find", "(", "--regex"), "malformed"),
-        (("--add-tag", "x", "--at", "middle"), "no place in a caption"),
+        (("--add-tag", "x", "--at", "middle"), "must be one of front, end or a number"),
         (("--add-tag", "x", "--sort"), "several edits at once"),
         (("--remove-tag", ","), "is no tag"),
         (("--undo",), "nothing to take back"),

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from ...captions.analysis import analyse, facts, tag_table
 from ...captions.caption import coverage
-from ...captions.operations import Bulk, Selection, apply_source, together
+from ...captions.operations import Bulk, Selection
 from ...captions.profiles import profile, trial_prompt
 from ...captions.tokens import counter
-from ...captions.traits import offers, prune
-from ...errors import CaptionError, SettingsError
+from ...captions.traits import offers
+from ...errors import CaptionError
 from ...model import TrainingConfig
 from ...plots.sheet import save_png
 from ...problems import severity_counts
@@ -21,18 +21,16 @@ from ...workflow.captions import (
     decide_traits,
     draft,
     edit_history,
-    fixes,
+    edit_target,
     keep_edit,
     lint_dataset,
-    rebuilt_captions,
     redo_edit,
-    trait_decisions,
     undo_edit,
 )
 from ...workflow.dataset import open_store
 from ...workflow.parse import caption_settings, vocabulary
 from ...workflow.plots import caption_picture
-from ..caption_options import operation, selection
+from ..caption_options import chosen_operation, selection
 from ..demo import LIBRARY
 
 if TYPE_CHECKING:
@@ -40,8 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ...captions.caption import CaptionSettings
-    from ...captions.vocabulary import Vocabulary
-    from ...model import Dataset, Decision, Edit
+    from ...model import Dataset, Decision
     from ...settings import Settings
     from ...store.connect import Store
     from ..console import Screen
@@ -57,7 +54,8 @@ def _captions(options: argparse.Namespace, screen: Screen) -> int:
         for view in (_history, _taken_back, _decided, _sources, _analysed):
             if view(options, store, settings, found.dataset, screen):
                 return 0
-        bulk = _wanted(options, store, settings, found.dataset)
+        which = selection(options, found.dataset)
+        bulk = _bulk(options, store, settings, found.dataset, which, TrainingConfig(base_model=options.base_model))
         if bulk:
             _edit(options, store, found.dataset, bulk, screen)
         elif options.plain:
@@ -68,12 +66,10 @@ def _captions(options: argparse.Namespace, screen: Screen) -> int:
     return 0
 
 
-def _settings_of(
-    options: argparse.Namespace, settings: Settings, dataset: Dataset, source: str = "combined"
-) -> CaptionSettings:
+def _settings_of(options: argparse.Namespace, settings: Settings, dataset: Dataset) -> CaptionSettings:
     known = vocabulary(settings, options.vocabulary)
     trigger = dataset.trigger
-    return caption_settings(source, (), trigger.word, trigger.position, options.base_model, known=known)
+    return caption_settings("combined", (), trigger.word, trigger.position, options.base_model, known=known)
 
 
 def _history(options: argparse.Namespace, store: Store, _settings: Settings, dataset: Dataset, screen: Screen) -> bool:
@@ -134,17 +130,21 @@ def _analysed(
     return True
 
 
-def _wanted(options: argparse.Namespace, store: Store, settings: Settings, dataset: Dataset) -> Bulk | None:
-    wishes = _settings_of(options, settings, dataset, options.from_source or "combined")
-    bulk = operation(options, dataset, wishes.rules.vocabulary)
-    if options.prune:
-        bulk = _pruned(store, dataset, wishes.rules.vocabulary, by_hand=options.by_hand)
-    if not options.from_source:
-        return bulk
-    if bulk:
-        raise SettingsError("These are several edits at once: give one after the other, each can be taken back alone.")
-    rebuilt = rebuilt_captions(store, settings, dataset, wishes)
-    return apply_source(dataset, rebuilt, options.from_source, selection(options, dataset))
+def _bulk(
+    options: argparse.Namespace,
+    store: Store,
+    settings: Settings,
+    dataset: Dataset,
+    which: Selection,
+    config: TrainingConfig,
+) -> Bulk | None:
+    """Return what the bulk operation of a command line would do, None where it has none."""
+    chosen = chosen_operation(options)
+    if not chosen:
+        return None
+    operation, arguments = chosen
+    captions = _settings_of(options, settings, dataset)
+    return operation.edit(edit_target(store, settings, dataset, captions, which, config), arguments)
 
 
 def _edit(options: argparse.Namespace, store: Store, dataset: Dataset, bulk: Bulk, screen: Screen) -> None:
@@ -165,17 +165,6 @@ def _edit(options: argparse.Namespace, store: Store, dataset: Dataset, bulk: Bul
         return
     keep_edit(store, dataset, bulk.edit)
     screen.step("Edit", f"{bulk.edit.label}: {len(bulk.edit.changes):,} captions; --undo takes it back")
-
-
-def _pruned(store: Store, dataset: Dataset, known: Vocabulary, *, by_hand: bool) -> Bulk:
-    """Return the edit that takes out what was decided to be bound to each trigger."""
-    edits: list[Edit] = []
-    allowed = [image.key for image in dataset.training] if by_hand else []
-    for concept, decided in trait_decisions(store, dataset).items():
-        bound = {tag for tag, each in decided.items() if each == "bind"}
-        if bound:
-            edits.append(prune(dataset, bound, known, concept=concept or None, edited=allowed))
-    return Bulk(together("Bind traits to the trigger", edits))
 
 
 def _show(dataset: Dataset, options: argparse.Namespace, screen: Screen) -> None:
@@ -199,12 +188,12 @@ def _lint(options: argparse.Namespace, screen: Screen) -> int:
     )
     with open_store(settings) as store:
         found = draft(store, settings, options.name)
-        rules = _settings_of(options, settings, found.dataset)
-        problems = (*found.problems, *lint_dataset(store, found.dataset, rules, config))
-        if options.fix:
-            bulk = Bulk(fixes(store, found.dataset, rules, options.fix, Selection(by_hand=True), config))
+        bulk = _bulk(options, store, settings, found.dataset, Selection(by_hand=True), config)
+        if bulk:
             _edit(options, store, found.dataset, bulk, screen)
             return 0
+        rules = _settings_of(options, settings, found.dataset)
+        problems = (*found.problems, *lint_dataset(store, found.dataset, rules, config))
     screen.problems(problems, options.show)
     fixable = sorted({problem.code for problem in problems if problem.fix})
     screen.step("Lint", severity_counts(problems) or "nothing to find")
