@@ -129,7 +129,7 @@ def test_bound_traits_are_pruned_at_once_when_asked(lorads):
     lorads("captions", "demo", "--bind", "castle")
     code, out, _ = lorads("captions", "demo", "--prune", "--apply")
     assert code == 0
-    assert "Bind traits to the trigger" in out
+    assert "Bind to the trigger: castle" in out
     after = plain(lorads)
     assert not any(", castle," in text for text in after.values())
     lorads("captions", "demo", "--undo")
