@@ -11,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Literal
 
 from ..errors import LoradsError
+from ..problems import counted
 from ..settings import Settings, load_settings, settings_path
 from ..system.command import command
 from ..system.files import SHORTEN
@@ -129,7 +130,7 @@ def _store(settings: Settings) -> Iterator[Finding]:
             name,
             "good",
             f"PostgreSQL {row[0]}, pgvector {row[1]}, schema version {len(MIGRATIONS)},"
-            f" {row[2]:,} images, {row[3]:,} datasets",
+            f" {counted(row[2], 'image')}, {counted(row[3], 'dataset')}",
         )
 
 
@@ -153,7 +154,7 @@ def _library(name: str, look: Callable[[str], LibraryReport]) -> Finding:
         report = look(name)
     except LoradsError as error:
         return Finding(f"library {name}", "error", str(error))
-    said = f"{report.kind}, {report.images:,} images, {report.where}"
+    said = f"{report.kind}, {counted(report.images, 'image')}, {report.where}"
     worst = [problem.message for problem in report.problems if problem.severity != "info"]
     if worst:
         return Finding(f"library {name}", "warning", said, f"{' '.join(worst)} See {command('libraries', name)}.")

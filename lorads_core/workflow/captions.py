@@ -19,6 +19,7 @@ from ..captions.traits import offers
 from ..errors import CaptionError, SettingsError
 from ..library.filter import DatasetFilter
 from ..model import Change, Dataset, DatasetImage, Edit, ImageKey, Problem, Progress, TrainingConfig, no_progress
+from ..problems import counted
 from ..store import captions as kept_captions
 from ..store import datasets, traits
 from ..store.rejected import reject_images, rejected_images
@@ -65,8 +66,10 @@ class Captioned:
         """How many captions came from which source."""
         images = len(self.dataset.training) + len(self.dataset.regularization)
         captions = ", ".join(f"{count} from {source}" for source, count in self.counts) or "none"
-        rejected = f"; {self.rejected:,} rejected images are left out" if self.rejected else ""
-        return f"captions for {images} images: {captions}{rejected}"
+        rejected = (
+            f"; {counted(self.rejected, 'rejected image is', 'rejected images are')} left out" if self.rejected else ""
+        )
+        return f"captions for {counted(images, 'image')}: {captions}{rejected}"
 
     @property
     def offer(self) -> str:
@@ -139,7 +142,7 @@ def without_rejected(dataset: Dataset, rejected: Collection[ImageKey]) -> Datase
 def _rejection(count: int) -> tuple[Problem, ...]:
     if not count:
         return ()
-    said = "1 image was" if count == 1 else f"{count:,} images were"
+    said = counted(count, "image was", "images were")
     return (Problem("info", "rejected", f"{said} rejected by a person: left out. The panel takes them back."),)
 
 
@@ -339,7 +342,8 @@ class Combination:
     def sentences(self) -> list[str]:
         """What an epoch shows of each concept, a line each."""
         return [
-            f"{each.concept}: {each.images:,} images × {each.repeats} repeats, {each.share:.0%} of training"
+            f"{each.concept}: {counted(each.images, 'image')} × {counted(each.repeats, 'repeat')},"
+            f" {each.share:.0%} of training"
             for each in self.shares
         ]
 

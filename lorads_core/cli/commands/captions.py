@@ -13,7 +13,7 @@ from ...captions.traits import offers
 from ...errors import CaptionError
 from ...model import TrainingConfig
 from ...plots.sheet import save_png
-from ...problems import severity_counts
+from ...problems import counted, severity_counts
 from ...settings import load_settings
 from ...tags import canonical
 from ...workflow.captions import (
@@ -88,7 +88,7 @@ def _taken_back(
     edit = undo_edit(store, dataset) if options.undo else redo_edit(store, dataset)
     if edit is None:
         raise CaptionError(f"There is nothing to {'take back' if options.undo else 'do again'} in {dataset.name!r}.")
-    screen.step("Undo" if options.undo else "Redo", f"{edit.label}: {len(edit.changes):,} captions")
+    screen.step("Undo" if options.undo else "Redo", f"{edit.label}: {counted(len(edit.changes), 'caption')}")
     return True
 
 
@@ -107,7 +107,8 @@ def _sources(options: argparse.Namespace, store: Store, settings: Settings, data
         materials = caption_materials(store, settings, dataset)
         rules = _settings_of(options, settings, dataset).rules
         rows = [
-            (each.source, f"{each.images:,} images, {each.without:,} without") for each in coverage(materials, rules)
+            (each.source, f"{counted(each.images, 'image')}, {each.without:,} without")
+            for each in coverage(materials, rules)
         ]
         screen.summary(rows)
     return options.sources
@@ -159,18 +160,18 @@ def _edit(options: argparse.Namespace, store: Store, dataset: Dataset, bulk: Bul
     if len(bulk.edit.changes) > options.show:
         screen.line(f"… and {len(bulk.edit.changes) - options.show:,} more")
     if bulk.emptied:
-        screen.line(f"{len(bulk.emptied):,} captions would be empty, or have no such source: they stay as they are.")
+        screen.line(f"{counted(len(bulk.emptied), 'caption')} would be empty, or without such a source: not changed.")
     if not options.apply:
-        screen.step("Preview", f"{bulk.edit.label}: {len(bulk.edit.changes):,} captions; --apply does it")
+        screen.step("Preview", f"{bulk.edit.label}: {counted(len(bulk.edit.changes), 'caption')}; --apply does it")
         return
     keep_edit(store, dataset, bulk.edit)
-    screen.step("Edit", f"{bulk.edit.label}: {len(bulk.edit.changes):,} captions; --undo takes it back")
+    screen.step("Edit", f"{bulk.edit.label}: {counted(len(bulk.edit.changes), 'caption')}; --undo takes it back")
 
 
 def _show(dataset: Dataset, options: argparse.Namespace, screen: Screen) -> None:
     for what, images in (("training", dataset.training), ("regularization", dataset.regularization)):
         if images and options.only in {"all", what}:
-            screen.step(what.capitalize(), f"{len(images):,} images")
+            screen.step(what.capitalize(), f"{counted(len(images), 'image')}")
             screen.captions(images[: options.show], len(images))
     first = next((image.caption for image in dataset.training if image.caption), None)
     if first:

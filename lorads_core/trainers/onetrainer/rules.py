@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ...base_models import base_model
 from ...model import Problem
 from ...networks import network
+from ...problems import counted
 from .. import checks
 from ..defaults import is_adaptive
 from .counting import batches_of, full_batch, placements, samples
@@ -232,8 +233,8 @@ def _dropped(config: TrainingConfig, subsets: Sequence[Subset], counts: Mapping[
         yield Problem(
             "warning",
             "dropped",
-            f"{len(lost)} images (in buckets of {sizes}) fill no batch of {full_batch(config)}, and {LABEL} drops them:"
-            " use a smaller batch, more repeats, or leave them out.",
+            f"{LABEL} drops {counted(len(lost), 'image')} (in buckets of {sizes}), too few for a batch of"
+            f" {full_batch(config)}: use a smaller batch, more repeats, or leave them out.",
         )
 
 
