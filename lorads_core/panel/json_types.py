@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, TypedDict
 
-from ..captions.operation_table import OPERATIONS, FieldKind
+from ..captions.operation_table import FieldKind
 from ..model import Position, RunState, Severity  # noqa: TC001 - the types are resolved at run time
 
 JobState = Literal["waiting", "running", "done", "failed"]
@@ -18,6 +18,8 @@ Where = Literal["comfyui", "page"]
 if TYPE_CHECKING:
     OperationName = str
 else:
+    from ..captions.operation_table import OPERATIONS
+
     # The page's types name each operation, so that its type checker finds a misspelled one.
     OperationName = Literal[tuple(OPERATIONS)]
 
