@@ -1,4 +1,4 @@
-"""Problems as lines for people: the worst first, those of one kind together, of many the first few."""
+"""Problems as lines of text: the worst first, those of one kind together, of many the first few; counts with nouns."""
 
 from __future__ import annotations
 
@@ -36,11 +36,19 @@ def format_problems(problems: Iterable[Problem], most: int = MAX_PER_KIND) -> st
     return "\n".join(f"{severity}: {line}" for severity, line in problem_lines(problems, most))
 
 
+def counted(count: int, one: str, many: str = "") -> str:
+    """Return a number with its noun in singular or plural, e.g. ``1 image``, ``1,200 images``.
+
+    ``many`` is the plural where an s does not make it, such as ``images are`` for ``image is``.
+    """
+    return f"{count:,} {one if count == 1 else many or f'{one}s'}"
+
+
 def severity_counts(problems: Iterable[Problem]) -> str:
     """Return how many there are of each severity, e.g. ``2 errors, 1 warning``; empty where there are none."""
     found = Counter(problem.severity for problem in problems)
     words = {"error": "error", "warning": "warning", "info": "note"}
-    return ", ".join(f"{found[each]:,} {words[each]}{'s' * (found[each] > 1)}" for each in _RANK if found[each])
+    return ", ".join(counted(found[each], words[each]) for each in _RANK if found[each])
 
 
 def _line(problem: Problem) -> str:

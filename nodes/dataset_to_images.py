@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from comfy_api.latest import io, ui
 
 from ..lorads_core.model import TrainingConfig
+from ..lorads_core.problems import counted
 from . import core, host
 from .sockets import CATEGORY, ConfigSocket, DatasetSocket
 
@@ -53,5 +54,5 @@ class DatasetToImages(io.ComfyNode):
         """Read the pictures."""
         found = core.training.as_images(dataset, config or TrainingConfig(), maximum_images, host.progress())
         images = [host.image(picture) for picture in found.pictures]
-        said = f"{len(images):,} images, {found.steps:,} steps"
+        said = f"{counted(len(images), 'image')}, {counted(found.steps, 'step')}"
         return io.NodeOutput(images, list(found.captions), found.steps, ui=ui.PreviewText(said))

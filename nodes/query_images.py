@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from comfy_api.latest import io
 
 from ..lorads_core.model import ORDERS
-from ..lorads_core.problems import format_problems
+from ..lorads_core.problems import counted, format_problems
 from . import core, host
 from .sockets import CATEGORY, DatasetSocket, LibraryFolder, LibrarySocket
 
@@ -144,7 +144,7 @@ class QueryImages(io.ComfyNode):
 
 
 def _shown(queried: Queried, chosen: Sequence[DatasetImage], what: str) -> io.NodeOutput:
-    lines = [f"{len(chosen)} {what} images", format_problems(queried.problems)]
+    lines = [counted(len(chosen), f"{what} image"), format_problems(queried.problems)]
     shown = host.shown("\n".join(lines).strip(), core.plots.thumbnails(chosen))
     return io.NodeOutput(queried.dataset, len(chosen), ui=shown)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from comfy_api.latest import io
 
-from ..lorads_core.problems import format_problems
+from ..lorads_core.problems import counted, format_problems
 from . import core, host
 from .sockets import CATEGORY, DatasetSocket
 
@@ -176,7 +176,7 @@ def _found(dataset: Dataset, library: str, rules: FinderRules) -> io.NodeOutput:
     return io.NodeOutput(
         found.dataset,
         host.image(core.plots.histogram(found, dataset.name)),
-        host.image(core.plots.sheet(picks, f"{len(picks):,} regularization images for {dataset.name}")),
+        host.image(core.plots.sheet(picks, f"{counted(len(picks), 'regularization image')} for {dataset.name}")),
         summary,
         ui=host.shown(summary, core.plots.thumbnails(picks)),
     )

@@ -11,6 +11,7 @@ import folder_paths
 
 from ..lorads_core.errors import SettingsError, TrainerError
 from ..lorads_core.model import FileStamp
+from ..lorads_core.problems import counted
 from . import core, host
 
 if TYPE_CHECKING:
@@ -118,7 +119,7 @@ def scored(
     encoder = ClipVisionEmbedder(clip_vision)
     known = core.training_set.training_set(host.store(), host.settings(), training, encoder, host.progress())
     vectors = encoder.embed([encoder.fit(each) for each in drawn])
-    unread = f"{known.unread:,} training images could not be read: nothing was compared with them."
+    unread = f"{counted(known.unread, 'training image')} could not be read: nothing was compared with them."
     return (
         core.scores.score_pictures(found, vectors, known.vectors, known.names),
         encoder.space.name,

@@ -1,7 +1,9 @@
 """Problems as lines."""
 
+import pytest
+
 from lorads_core.model import Problem
-from lorads_core.problems import format_problems, problem_lines, severity_counts
+from lorads_core.problems import counted, format_problems, problem_lines, severity_counts
 
 FOUND = [
     Problem("info", "hint", "Look."),
@@ -29,3 +31,17 @@ def test_as_text():
 def test_counts():
     assert severity_counts(FOUND) == "1 error, 12 warnings, 1 note"
     assert severity_counts([]) == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (counted(0, "image"), "0 images"),
+        (counted(1, "image"), "1 image"),
+        (counted(1200, "image"), "1,200 images"),
+        (counted(1, "image is", "images are"), "1 image is"),
+        (counted(2, "image is", "images are"), "2 images are"),
+    ],
+)
+def test_a_count_has_its_noun_in_singular_or_plural(text, expected):
+    assert text == expected

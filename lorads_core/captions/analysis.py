@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeVar, cast
 
+from ..problems import counted
 from ..tags import canonical, is_prose, parse_tag_list
 from .trigger import mentions, remove_trigger
 
@@ -310,9 +311,9 @@ def facts(analysis: Analysis) -> list[tuple[str, str]]:
     if analysis.regularization.images:
         rows += _set_facts("Regularization", analysis.regularization)
     for concept in analysis.concepts:
-        missing = f", missing in {len(concept.without):,} training captions" if concept.without else ""
+        missing = f", missing in {counted(len(concept.without), 'training caption')}" if concept.without else ""
         name = f"Trigger {concept.trigger}" + (f" ({concept.concept})" if concept.concept else "")
-        rows.append((name, f"in {concept.captions:,} captions{missing}"))
+        rows.append((name, f"in {counted(concept.captions, 'caption')}{missing}"))
     return rows
 
 
@@ -351,7 +352,7 @@ def tag_table(analysis: Analysis, most: int = _LISTED) -> list[str]:
     widths = [max(cell_len(row[column]) for row in [heads, *rows]) for column in range(len(heads))]
     lines = [_aligned(row, widths) for row in [heads, *rows]]
     if len(analysis.tags) > most:
-        lines.append(f"… and {len(analysis.tags) - most:,} more tags")
+        lines.append(f"… and {counted(len(analysis.tags) - most, 'more tag')}")
     return lines
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import CaptionError
 from ..model import Caption, Problem, Progress, Trigger, no_progress
+from ..problems import counted
 from ..tags import one_line, safe_text
 from .merge import MergeRules
 from .profiles import CaptionProfile, profile
@@ -176,4 +177,8 @@ def _uncaptioned(
         if has
         else "No source has anything for them: write some, or tag."
     )
-    yield Problem("warning", "fallbacks", f"{len(lacking):,} images have no caption (tried: {tried}). {advice}")
+    yield Problem(
+        "warning",
+        "fallbacks",
+        f"{counted(len(lacking), 'image has', 'images have')} no caption (tried: {tried}). {advice}",
+    )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import CaptionError
 from ..model import Concept, Dataset, DatasetImage, Problem
+from ..problems import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -133,5 +134,5 @@ def _problems(twice: Sequence[DatasetImage], demoted: int) -> Iterator[Problem]:
         yield Problem(
             "info",
             "training-elsewhere",
-            f"{demoted:,} regularization images are training images of another concept: they are trained on only.",
+            f"{counted(demoted, 'image')} left out of regularization: used for training in another concept.",
         )

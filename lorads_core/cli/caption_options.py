@@ -1,55 +1,98 @@
-"""The words of the commands for captions, and the edit that they ask for; it runs nothing."""
+"""Command-line options of bulk caption edits: one for each row of `captions.operation_table`, and which captions."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import argparse
+from typing import TYPE_CHECKING, Any
 
-from ..captions.operations import (
-    SETS,
-    Bulk,
-    Selection,
-    add_tags,
-    find_and_replace,
-    regex_replace,
-    remove_tags,
-    replace_tag,
-    sort_tags,
-)
-from ..captions.profiles import profile
+from ..captions.operation_table import OPERATIONS, Field, Operation
+from ..captions.operations import SETS, Selection
 from ..errors import SettingsError
 
 if TYPE_CHECKING:
-    import argparse
+    from collections.abc import Callable
 
-    from ..captions.operations import Place
-    from ..captions.vocabulary import Vocabulary
     from ..model import Dataset
 
+    Text = Callable[[str], str]
+    Options = argparse.ArgumentParser | argparse._ArgumentGroup  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
 
-def add_edit_words(command: argparse.ArgumentParser) -> None:
-    """Add the words that name an operation, and which captions it may change."""
+
+def add_edit_options(command: argparse.ArgumentParser, text: Text) -> None:
+    """Add an option for each bulk operation, and those that select captions; ``text`` checks an argument."""
     editing = command.add_argument_group("editing (shows what would change; --apply does it)")
-    editing.add_argument("--add-tag", action="append", default=[], metavar="TAG")
-    editing.add_argument("--at", default="front", metavar="front|end|N", help="where: behind the trigger, ...")
-    editing.add_argument("--remove-tag", action="append", default=[], metavar="TAG")
-    editing.add_argument("--replace-tag", nargs=2, metavar=("OLD", "NEW"))
-    editing.add_argument("--find", default="", metavar="TEXT", help="replace this text, wherever it stands")
-    editing.add_argument("--replace", default="", metavar="TEXT", help="by this")
-    editing.add_argument("--regex", action="store_true", help=r"--find is a regular expression, \1 its first group")
-    editing.add_argument("--match-case", action="store_true")
-    editing.add_argument("--sort", action="store_true", help="bring tags into the base model's order")
-    editing.add_argument("--prune", action="store_true", help="take out the traits that were bound by --bind")
-    editing.add_argument("--from-source", default="", metavar="SOURCE", help="take captions from another source")
+    for each in OPERATIONS.values():
+        add_operation(editing, each, text)
     editing.add_argument("--apply", action="store_true", help="do it; --undo takes it back")
     choosing = command.add_argument_group("which captions")
     choosing.add_argument("--only", choices=SETS, default="all", help="of training or regularization images")
     choosing.add_argument("--id", action="append", default=[], type=int, metavar="ID", help="of this image")
-    choosing.add_argument("--containing", default="", metavar="TEXT", help="that hold this text")
+    choosing.add_argument("--containing", default="", metavar="TEXT", help="that contain this text")
     choosing.add_argument("--by-hand", action="store_true", help="those that you wrote by hand, too")
 
 
+def add_operation(command: Options, operation: Operation, text: Text) -> None:
+    """Add the option of an operation, which takes the required fields, and one for each field with a default.
+
+    An option that is not given has no value at all, so that it can be noticed where it does not belong.
+    """
+    described = f"{_lower(operation.label)}{''.join(map(_hint, operation.required))}"
+    dest, how = _dest(operation), _how(operation.required, text)
+    command.add_argument(operation.option, dest=dest, default=argparse.SUPPRESS, help=described, **how)
+    for each in operation.fields:
+        if each.default is not None:
+            described = f"with {operation.option}: {_lower(each.label)}{_hint(each)}"
+            dest, how = _dest(operation, each), _how((each,), text)
+            command.add_argument(each.option, dest=dest, default=argparse.SUPPRESS, help=described, **how)
+
+
+def _dest(operation: Operation, field: Field | None = None) -> str:
+    return f"edit.{operation.name}.{field.name}" if field else f"edit.{operation.name}"
+
+
+def _hint(field: Field) -> str:
+    number = "N: before the tag of that number, 0 is the first" if field.numbered else ""
+    hint = "; ".join(filter(None, (field.hint, number)))
+    return f" ({hint})" if hint else ""
+
+
+def _lower(label: str) -> str:
+    return label[0].lower() + label[1:]
+
+
+def _how(fields: tuple[Field, ...], text: Text) -> dict[str, Any]:
+    """Return how argparse reads these fields as the arguments of one option."""
+    match fields:
+        case ():
+            return {"action": "store_true"}
+        case (Field(kind="flag"),):
+            return {"action": "store_true"}
+        case (Field(kind="tags" | "problems") as one,):
+            return {"action": "append", "type": text, "metavar": _metavar(one)}
+        case (one,):
+            return {"type": text, "metavar": _metavar(one)}
+        case _:
+            return {"type": text, "nargs": len(fields), "metavar": tuple(map(_metavar, fields))}
+
+
+def _metavar(field: Field) -> str:
+    match field.kind:
+        case "choice" | "position":
+            return "|".join([*(name for name, _ in field.choices), *(["N"] if field.numbered else [])])
+        case "tags":
+            return "TAG"
+        case "problems":
+            return "KIND"
+        case "text":
+            return "TEXT"
+        case "trigger":
+            return "WORD"
+        case _:
+            return field.name.upper()
+
+
 def selection(options: argparse.Namespace, dataset: Dataset) -> Selection:
-    """Return which captions the words name."""
+    """Return which captions the options select."""
     if not options.id and not options.containing:
         return Selection(of=options.only, by_hand=options.by_hand)
     text = options.containing.casefold()
@@ -63,35 +106,26 @@ def selection(options: argparse.Namespace, dataset: Dataset) -> Selection:
     return Selection(frozenset(named), options.only, options.by_hand)
 
 
-def operation(options: argparse.Namespace, dataset: Dataset, vocabulary: Vocabulary) -> Bulk | None:
-    """Return what the words ask for, None where they ask for nothing; `--from-source` is not its matter.
+def chosen_operation(options: argparse.Namespace) -> tuple[Operation, dict[str, object]] | None:
+    """Return the operation of a command line with its arguments, None where there is none.
 
     Raises:
-        SettingsError: they ask for several things at once, or a place is none.
-        CaptionError: a tag or pattern is none.
+        SettingsError: there are several operations, or an option belongs to another one.
     """
-    which = selection(options, dataset)
-    asked = [name for name in ("add_tag", "remove_tag", "replace_tag", "find", "sort") if getattr(options, name)]
-    if len(asked) > 1:
+    given = vars(options)
+    chosen = [each for each in OPERATIONS.values() if _dest(each) in given]
+    if len(chosen) > 1:
         raise SettingsError("These are several edits at once: give one after the other, each can be taken back alone.")
-    if options.add_tag:
-        return add_tags(dataset, options.add_tag, _place(options.at), which)
-    if options.remove_tag:
-        return remove_tags(dataset, options.remove_tag, which)
-    if options.replace_tag:
-        old, new = options.replace_tag
-        return replace_tag(dataset, old, new, which)
-    if options.find:
-        replacing = regex_replace if options.regex else find_and_replace
-        return replacing(dataset, options.find, options.replace, which, match_case=options.match_case)
-    if options.sort:
-        return sort_tags(dataset, profile(options.base_model), vocabulary, which)
-    return None
+    for each in OPERATIONS.values():
+        for field in each.fields:
+            if _dest(each, field) in given and each not in chosen:
+                raise SettingsError(f"{field.option} belongs to {each.option}: give that, too.")
+    return (chosen[0], _arguments(chosen[0], given)) if chosen else None
 
 
-def _place(word: str) -> Place:
-    if word == "front" or word == "end":  # noqa: PLR1714 - so that it is known to be one of them
-        return word
-    if not word.isdecimal():
-        raise SettingsError(f"{word!r} is no place in a caption: say front, end or a number.")
-    return int(word)
+def _arguments(operation: Operation, given: dict[str, Any]) -> dict[str, object]:
+    required, values = operation.required, given[_dest(operation)]
+    several = values if len(required) > 1 else [values]
+    arguments = {field.name: value for field, value in zip(required, several, strict=False)}
+    optional = {field.name: given[dest] for field in operation.fields if (dest := _dest(operation, field)) in given}
+    return {**arguments, **optional}

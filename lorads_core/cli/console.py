@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
-from ..problems import MAX_PER_KIND, problem_lines
+from ..problems import MAX_PER_KIND, counted, problem_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Sequence
@@ -145,7 +145,7 @@ class Screen:
                 tree.add(escape(entry.name))
                 continue
             names = sorted(file.name for file in entry.iterdir())
-            branch = tree.add(f"[bold]{escape(entry.name)}/[/]  {len(names)} files")
+            branch = tree.add(f"[bold]{escape(entry.name)}/[/]  {counted(len(names), 'file')}")
             for name in names[:_MOST_FILES]:
                 branch.add(escape(name))
             if len(names) > _MOST_FILES:

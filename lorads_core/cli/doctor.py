@@ -15,6 +15,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Literal
 
 from ..errors import LoradsError
+from ..problems import counted
 from ..settings import Settings, load_settings, settings_path
 from ..system.command import command
 from ..system.files import SHORTEN
@@ -184,7 +185,7 @@ def _contents(name: str, store: Store) -> Finding:
             " (SELECT count(*) FROM lorads.images WHERE missing_since IS NULL),"
             " (SELECT count(*) FROM lorads.lora_datasets)"
         ).fetchone() or ("", "", 0, 0)
-    schema = f"schema version {len(MIGRATIONS)}, {images:,} images, {datasets:,} datasets"
+    schema = f"schema version {len(MIGRATIONS)}, {counted(images, 'image')}, {counted(datasets, 'dataset')}"
     return Finding(name, "good", f"PostgreSQL {server}, pgvector {vector}, {schema}")
 
 
@@ -202,7 +203,7 @@ def _library(name: str, look: Callable[[str], LibraryReport]) -> Finding:
         report = look(name)
     except LoradsError as error:
         return Finding(f"library {name}", "error", str(error))
-    said = f"{report.kind}, {report.images:,} images, {report.where}"
+    said = f"{report.kind}, {counted(report.images, 'image')}, {report.where}"
     worst = [problem.message for problem in report.problems if problem.severity != "info"]
     if worst:
         return Finding(f"library {name}", "warning", said, f"{' '.join(worst)} See {command('libraries', name)}.")

@@ -172,7 +172,8 @@ def _add_choosing(commands: Commands, run: Run) -> None:
 
 def _add_captions(commands: Commands, run: Run) -> None:
     from ..base_models import base_model_names  # noqa: PLC0415 - the tables are read when they are shown
-    from .caption_options import add_edit_words  # noqa: PLC0415
+    from ..captions.operation_table import OPERATIONS  # noqa: PLC0415
+    from .caption_options import add_edit_options, add_operation  # noqa: PLC0415
 
     captions = _command(
         commands,
@@ -204,10 +205,10 @@ def _add_captions(commands: Commands, run: Run) -> None:
     captions.add_argument("--history", action="store_true", help="the edits so far")
     captions.add_argument("--undo", action="store_true", help="take the newest edit back")
     captions.add_argument("--redo", action="store_true", help="do again what was taken back")
-    add_edit_words(captions)
+    add_edit_options(captions, _text)
     lint.add_argument("--flip-aug", action="store_true", help="pictures will be flipped")
     lint.add_argument("--shuffle-caption", action="store_true", help="tags will be shuffled")
-    lint.add_argument("--fix", action="append", default=[], metavar="KIND", help="fix this kind of problem")
+    add_operation(lint, OPERATIONS["fix"], _text)
     lint.add_argument("--apply", action="store_true", help="do it; lorads captions --undo takes it back")
 
 

@@ -21,6 +21,7 @@ from filelock import FileLock, Timeout
 from ..errors import ExportError
 from ..images.files import printable_path
 from ..model import Problem
+from ..problems import counted
 from ..system import files
 from ..system.links import walk
 from ..system.names import true_path
@@ -126,14 +127,14 @@ class ExportFolders:
         strangers = sorted(_files(self.final) - set(manifest["files"]) - {MANIFEST})
         if strangers:
             raise ExportError(
-                f"{self.final} holds {len(strangers)} files that LoRADS did not write, e.g. {strangers[0]}:"
+                f"{self.final} holds {counted(len(strangers), 'file')} that LoRADS did not write, e.g. {strangers[0]}:"
                 " move them away, or export under another name."
             )
         edited = edited_texts(self.final, manifest)
         if edited:
             raise ExportError(
-                f"{self.final} was edited since it was exported: {len(edited)} files, e.g. {edited[0]}. Move it away,"
-                " or export under another name; captions that shall last are edited in the dataset."
+                f"{self.final} was edited since it was exported: {counted(len(edited), 'file')}, e.g. {edited[0]}."
+                " Move it away, or export under another name; captions that shall last are edited in the dataset."
             )
         return manifest
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import ExportError
 from ..images.encode import atomic_writer
 from ..model import Problem
+from ..problems import counted
 from ..system import files
 from ..system.paths import STAGING
 from .layout import parsed_manifest, read_manifest
@@ -109,7 +110,7 @@ def find_version(root: Path, name: str, wanted: str) -> Mapping[str, Any]:
     found = [each for each in known if each.hash.startswith(wanted.lower())] if wanted else []
     if len(found) != 1:
         raise ExportError(
-            f"{root / name} has {'no version' if not found else f'{len(found)} versions'} {wanted!r}; known are:"
+            f"{root / name} has {'no version' if not found else counted(len(found), 'version')} {wanted!r}; known are:"
             f" {', '.join(each.short for each in known) or 'none'}."
         )
     return json.loads(_read(_folder(root, name) / f"{found[0].hash}.json"))

@@ -6,6 +6,7 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from ..errors import ExportError
+from ..problems import counted
 from ..system.files import file_error_reason
 from .encode import ImagePolicy, atomic_writer, save_image
 
@@ -37,7 +38,10 @@ def save_graph_images(
         ExportError: the numbers differ, or the folder cannot be written.
     """
     if captions and len(captions) != len(pictures):
-        raise ExportError(f"{len(captions)} captions came for {len(pictures)} pictures: wire as many, or no captions.")
+        raise ExportError(
+            f"{counted(len(captions), 'caption')} came for {counted(len(pictures), 'image')}: wire as many, or no"
+            " captions."
+        )
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

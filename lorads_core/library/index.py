@@ -17,6 +17,7 @@ from ..images.facts import read_facts
 from ..images.files import printable_path
 from ..images.formats import SUFFIXES
 from ..model import Caption, FileStamp, Problem, Progress, Tag, no_progress
+from ..problems import counted
 from ..store import images as rows
 from ..system.files import file_error_reason
 from ..system.links import is_link, is_online_only, true_stat
@@ -75,8 +76,8 @@ class IndexReport:
         """The numbers, in words."""
         rate = self.found / self.seconds if self.seconds else 0
         return (
-            f"{self.found:,} pictures in {self.folder}: {self.new:,} new, {self.changed:,} changed,"
-            f" {self.unchanged:,} unchanged, {self.missing:,} gone; {len(self.problems):,} problems;"
+            f"{counted(self.found, 'image')} in {self.folder}: {self.new:,} new, {self.changed:,} changed,"
+            f" {self.unchanged:,} unchanged, {self.missing:,} gone; {counted(len(self.problems), 'problem')};"
             f" {self.seconds:.1f} s, {rate:,.0f} a second"
         )
 

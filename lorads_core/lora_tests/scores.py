@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import SettingsError
 from ..plots.sheet import Cell, contact_sheet
+from ..problems import counted
 from ..vision.similarity.likeness import MEMORISED, drift, likeness, memorised_from
 from .variants import BASE, NO_TRIGGER, TIMES
 
@@ -66,12 +67,13 @@ def unscored(labels: Sequence[str], count: int, prompts: Sequence[str] = ()) -> 
     """
     if not labels or not count or count % len(labels):
         raise SettingsError(
-            f"There are {count} pictures and {len(labels)} labels: wire both from the same LoRA Variants, and draw as"
-            " many pictures for each."
+            f"{counted(count, 'image')} came with {counted(len(labels), 'label')}: wire both from the same LoRA"
+            " Variants, and draw as many images for each."
         )
     if prompts and len(prompts) != len(labels):
         raise SettingsError(
-            f"There are {len(prompts)} prompts and {len(labels)} labels: wire both from the same LoRA Variants."
+            f"{counted(len(prompts), 'prompt')} came with {counted(len(labels), 'label')}: wire both from the same LoRA"
+            " Variants."
         )
     each = count // len(labels)
     numbers = range(1, each + 1) if each > 1 else (0,)

@@ -152,7 +152,7 @@ def variants(
         for weight in weights
     ]
     if len(found) > _MOST:
-        raise SettingsError(f"There are {len(found)} pictures: choose fewer epochs or strengths, {_MOST} at most.")
+        raise SettingsError(f"That would draw {len(found)} images: choose fewer epochs or strengths, {_MOST} at most.")
     return found
 
 

@@ -1,13 +1,15 @@
-"""Bulk edits: runs an operation of the table `operations` on many captions, or previews it."""
+"""Bulk edits: runs an operation of `captions.operation_table` on many captions, or previews it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..captions.operation_table import OPERATIONS
 from ..captions.operations import Bulk, Selection
 from ..errors import CaptionError
+from ..workflow.captions import edit_target
 from .editing import check_images, write_edit
-from .operations import OPERATIONS, Target
+from .operations import request_arguments
 from .params import format_key
 from .responses import bad_request
 
@@ -39,7 +41,9 @@ def bulk(state: PanelState, dataset: UUID, body: Body) -> WriteResult | json_typ
         view = state.view(dataset)
         check_images(view, keys or ())
         selection = Selection(frozenset(keys) if keys is not None else None, by_hand=by_hand)
-        found = OPERATIONS[name].edit(Target(state, view, selection), body.object("arguments"))
+        arguments = request_arguments(OPERATIONS[name], body.object("arguments"))
+        target = edit_target(state.store, state.settings, view.dataset, view.captions, selection, view.config)
+        found = OPERATIONS[name].edit(target, arguments)
         if preview:
             return _preview(found)
         if not found.edit.changes:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..export.plan import ExportOptions
+from ..problems import counted
 from ..runs.read_export import speed_key
 from ..store.runs import median_speed
 from ..system.paths import slug
@@ -189,8 +190,9 @@ class _ExportOutcome:
     def outcome(self) -> Outcome:
         """The result that the page receives."""
         exported = self.result.export
+        images = exported.training_images + exported.regularization_images
         return Outcome(
-            f"{exported.training_images + exported.regularization_images:,} images written to {exported.name}.",
+            f"{counted(images, 'image')} written to {exported.name}.",
             {
                 "folder": str(exported.folder),
                 "manifest_hash": exported.manifest_hash,

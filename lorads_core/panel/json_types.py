@@ -6,24 +6,22 @@ every answer with its type in `api_spec.TABLE`. Times are ISO 8601 with a zone.
 
 from __future__ import annotations
 
-from typing import Literal, TypedDict
+from typing import TYPE_CHECKING, Literal, TypedDict
 
+from ..captions.operation_table import FieldKind
 from ..model import Position, RunState, Severity  # noqa: TC001 - the types are resolved at run time
 
 JobState = Literal["waiting", "running", "done", "failed"]
 ImageSet = Literal["training", "regularization"]
 Where = Literal["comfyui", "page"]
 
-OperationName = Literal[
-    "add_tags", "remove_tags", "replace_tag", "find_replace", "sort", "apply_source", "prune", "fix"
-]
-FieldKind = Literal["tags", "tag", "text", "flag", "choice", "source", "problems", "trigger", "position"]
-"""How the dialog shows an argument of a bulk operation, and which value the request holds.
+if TYPE_CHECKING:
+    OperationName = str
+else:
+    from ..captions.operation_table import OPERATIONS
 
-``tags`` is a list, comma-separated in the dialog; ``tag`` one tag; ``flag`` a checkbox; ``choice`` one of the field's
-choices; ``source`` a caption source; ``problems`` a list of problem codes; ``trigger`` and ``position`` are the trigger
-word and where it stands, the dataset's unless given.
-"""
+    # The page's types name each operation, so that its type checker finds a misspelled one.
+    OperationName = Literal[tuple(OPERATIONS)]
 
 
 class Named(TypedDict):

@@ -125,10 +125,12 @@ class Body:
             return value
         raise self._wrong(name, "an integer" if whole else "a number")
 
-    def texts(self, name: str) -> list[str]:
-        """Return a non-empty list of strings."""
+    def texts(self, name: str, *, allow_empty: bool = False) -> list[str]:
+        """Return a list of strings, which is not empty unless that is allowed."""
         value = self.values.get(name)
         items = cast("list[object]", value) if isinstance(value, list) else []
+        if allow_empty and value == []:
+            return []
         if items and len(items) <= MAX_KEYS and all(isinstance(each, str) and _is_plain(each) for each in items):
             return cast("list[str]", items)
         raise self._wrong(name, "a non-empty list of strings")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..base_models import base_models
 from ..captions.analysis import analyse
+from ..captions.operation_table import OPERATIONS
 from ..captions.profiles import profile
 from ..captions.sources import BY_HAND, sources
 from ..captions.tables import ALIASES
@@ -22,7 +23,7 @@ from ..tags import canonical
 from ..trainers import trainers
 from ..workflow.captions import caption_materials, lint_dataset, rebuilt_captions
 from ..workflow.parse import caption_settings
-from .operations import OPERATIONS
+from .operations import operation_json
 from .params import format_key
 from .planning import DEFAULT_TRAINER, accepted_images, image_buckets
 from .responses import RefusedError, dumps, not_found
@@ -63,7 +64,7 @@ def session(state: PanelState, version: str) -> json_types.Session:
         ],
         "sources": [{"name": name, "label": each.label} for name, each in sources().items() if name not in BY_HAND],
         "libraries": [each.name for each in settings.libraries],
-        "operations": [each.values for each in OPERATIONS.values()],
+        "operations": [operation_json(each) for each in OPERATIONS.values()],
     }
 
 

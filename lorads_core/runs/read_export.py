@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import TrainerError
 from ..export.layout import edited_texts, parsed_manifest
 from ..model import TrainingConfig
+from ..problems import counted
 from ..system import files
 from ..system.paths import MANIFEST
 from ..trainers.checks import settled
@@ -81,8 +82,8 @@ def read_export(folder: Path) -> TrainableExport:
         raise TrainerError(f"{folder} lacks {len(gone):,} of its files, e.g. {gone[0]}: export it again.")
     if edited := edited_texts(folder, manifest):
         raise TrainerError(
-            f"{folder} was edited since it was exported: {len(edited):,} files, e.g. {edited[0]}. Edit the dataset or"
-            " the training config instead, and export again: a run is known by what was exported."
+            f"{folder} was edited since it was exported: {counted(len(edited), 'file')}, e.g. {edited[0]}."
+            " Edit the dataset or the training config instead, and export again: a run is known by what was exported."
         )
     return TrainableExport(
         folder, manifest, hashlib.sha256(data).hexdigest(), TrainingConfig.from_json(manifest["config"])

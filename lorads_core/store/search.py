@@ -14,6 +14,8 @@ from pgvector import HalfVector
 from pgvector.psycopg import register_vector
 from psycopg import sql
 
+from ..problems import counted
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -55,9 +57,9 @@ class Hits:
     def sentence(self) -> str:
         """How it was searched."""
         if self.way == "exact":
-            return f"searched {self.total:,} vectors exactly"
+            return f"searched {counted(self.total, 'vector')} exactly"
         recall = f"recall {self.recall:.3f} of {self.checked} that were checked" if self.checked else "recall unknown"
-        return f"searched {self.total:,} vectors by index, {recall}"
+        return f"searched {counted(self.total, 'vector')} by index, {recall}"
 
 
 def nearest(

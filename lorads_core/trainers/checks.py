@@ -13,6 +13,7 @@ from ..captions.profiles import profile
 from ..errors import TrainerError
 from ..model import MaskedLoss, Problem, RegularizationMethod, TrainingConfig
 from ..networks import network, network_names
+from ..problems import counted
 from ..training_fields import TRAINING_FIELDS
 from . import extra, trainers
 from .defaults import is_adaptive
@@ -281,8 +282,8 @@ def size_problems(trainer: str, placed: Sequence[Placement], step: int) -> Itera
         yield Problem(
             "error",
             "too-small",
-            f"{len(unusable)} images (e.g. {worst[0]}×{worst[1]}) have a side smaller than a bucket step of {step}"
-            f" pixels at this resolution and would stop {trainer}: raise the minimum size, leave out very long ones,"
+            f"{counted(len(unusable), 'image')} (e.g. {worst[0]}×{worst[1]}) with a side smaller than a bucket step of"
+            f" {step} pixels at this resolution would stop {trainer}: raise the minimum size, leave out very long ones,"
             " or allow upscaling.",
         )
     upscaled = _count(item.scale >= UPSCALED_TOO_MUCH for item in placed)
@@ -290,7 +291,7 @@ def size_problems(trainer: str, placed: Sequence[Placement], step: int) -> Itera
         yield Problem(
             "warning",
             "upscaled",
-            f"{upscaled} images will be enlarged {UPSCALED_TOO_MUCH:g}-fold or more, which trains blur:"
+            f"{counted(upscaled, 'image')} will be enlarged {UPSCALED_TOO_MUCH:g}-fold or more, which trains blur:"
             " raise the minimum resolution.",
         )
     cropped = _count(item.cropped >= CROPPED_TOO_MUCH for item in placed if item.usable)
@@ -298,7 +299,8 @@ def size_problems(trainer: str, placed: Sequence[Placement], step: int) -> Itera
         yield Problem(
             "warning",
             "cropped",
-            f"{cropped} images will lose {CROPPED_TOO_MUCH:.0%} or more to the crop: leave out very long ones.",
+            f"{counted(cropped, 'image')} will lose {CROPPED_TOO_MUCH:.0%} or more to the crop: leave out very long"
+            " ones.",
         )
 
 

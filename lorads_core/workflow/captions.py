@@ -12,12 +12,14 @@ from ..captions import operations as edits
 from ..captions.analysis import analyse
 from ..captions.caption import caption_dataset
 from ..captions.lint import LintRules, lint
+from ..captions.operation_table import Target
 from ..captions.sources import CaptionMaterial
 from ..captions.tokens import counter
 from ..captions.traits import offers
 from ..errors import CaptionError, SettingsError
 from ..library.filter import DatasetFilter
 from ..model import Change, Dataset, DatasetImage, Edit, ImageKey, Problem, Progress, TrainingConfig, no_progress
+from ..problems import counted
 from ..store import captions as kept_captions
 from ..store import datasets, traits
 from ..store.rejected import reject_images, rejected_images
@@ -66,8 +68,10 @@ class Captioned:
         """How many captions came from which source."""
         images = len(self.dataset.training) + len(self.dataset.regularization)
         captions = ", ".join(f"{count} from {source}" for source, count in self.counts) or "none"
-        rejected = f"; {self.rejected:,} rejected images are left out" if self.rejected else ""
-        return f"captions for {images} images: {captions}{rejected}"
+        rejected = (
+            f"; {counted(self.rejected, 'rejected image is', 'rejected images are')} left out" if self.rejected else ""
+        )
+        return f"captions for {counted(images, 'image')}: {captions}{rejected}"
 
     @property
     def offer(self) -> str:
@@ -156,7 +160,7 @@ def without_rejected(dataset: Dataset, rejected: Collection[ImageKey]) -> Datase
 def _rejection(count: int) -> tuple[Problem, ...]:
     if not count:
         return ()
-    said = "1 image was" if count == 1 else f"{count:,} images were"
+    said = counted(count, "image was", "images were")
     return (Problem("info", "rejected", f"{said} rejected by a person: left out. The panel takes them back."),)
 
 
@@ -306,6 +310,25 @@ def fixes(
     return Edit(f"Fix {', '.join(codes)}", changes)
 
 
+def edit_target(
+    store: Store,
+    settings: Settings,
+    dataset: Dataset,
+    captions: CaptionSettings,
+    selection: edits.Selection = edits.ALL,
+    config: TrainingConfig | None = None,
+) -> Target:
+    """Return a dataset's selected captions as what a bulk operation works on; the store is read when it needs that."""
+    return Target(
+        dataset,
+        selection,
+        captions,
+        rebuild=lambda settings_: rebuilt_captions(store, settings, dataset, settings_),
+        fix=lambda codes: fixes(store, dataset, captions, codes, selection, config),
+        bound=lambda: _bound(captions, trait_decisions(store, dataset)),
+    )
+
+
 def decide_traits(store: Store, dataset: Dataset, decided: Mapping[str, Decision | None], concept: str = "") -> None:
     """Keep what was decided on traits; see `store.traits.decide`."""
     with store.connection() as connection:
@@ -362,7 +385,8 @@ class Combination:
     def sentences(self) -> list[str]:
         """What an epoch shows of each concept, a line each."""
         return [
-            f"{each.concept}: {each.images:,} images × {each.repeats} repeats, {each.share:.0%} of training"
+            f"{each.concept}: {counted(each.images, 'image')} × {counted(each.repeats, 'repeat')},"
+            f" {each.share:.0%} of training"
             for each in self.shares
         ]
 

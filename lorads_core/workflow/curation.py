@@ -9,6 +9,7 @@ from ..errors import LibraryError
 from ..library.filter import DatasetFilter
 from ..library.kinds.index import IndexedLibrary
 from ..model import Group, Problem, no_progress
+from ..problems import counted
 from ..store import groups
 from ..store import images as rows
 from ..store.vectors import coverage, find_table, read_vectors
@@ -77,7 +78,7 @@ class Judging:
         """Return the groups of a kind with what is in them, in words."""
         with self._store.connection() as connection:
             return [
-                (found.group.name, f"{found.images:,} images{', proposed' if found.proposed else ''}")
+                (found.group.name, f"{counted(found.images, 'image')}{', proposed' if found.proposed else ''}")
                 for found in groups.list_groups(connection, self._library.name)
                 if found.group.kind == kind
             ]
@@ -107,7 +108,7 @@ class ClusterReport:
     @property
     def sentence(self) -> str:
         """The numbers, in words."""
-        return f"{self.groups:,} groups with {self.grouped:,} of {self.images:,} images are proposed"
+        return f"{counted(self.groups, 'group')} with {self.grouped:,} of {counted(self.images, 'image')} proposed"
 
 
 def propose_clusters(
@@ -158,6 +159,8 @@ def _without(ids: Sequence[int], found: int) -> tuple[Problem, ...]:
         return ()
     return (
         Problem(
-            "warning", "no-vectors", f"{len(ids) - found:,} images have no vector: run {command('embed')} for them."
+            "warning",
+            "no-vectors",
+            f"{counted(len(ids) - found, 'image has', 'images have')} no vector: run {command('embed')} for them.",
         ),
     )

@@ -19,7 +19,7 @@ from ..library.index import IndexOptions, IndexReport, index_folder
 from ..library.kinds.index import IndexedLibrary, IndexKind, index_paths
 from ..library.stored_paths import StoredPaths
 from ..model import Dataset, DatasetImage, Problem, Progress, TrainingConfig, no_progress
-from ..problems import format_problems
+from ..problems import counted, format_problems
 from ..regularization import find as finder
 from ..runs.read_export import speed_key
 from ..runs.state import check_not_training
@@ -317,7 +317,7 @@ def summary(result: ExportResult) -> list[tuple[str, str]]:
         ("Buckets", f"{len(schedule.buckets)} (images with repeats: {buckets})"),
         *bucket_facts(result.placements),
         ("Steps per epoch", f"{schedule.steps_per_epoch:,}"),
-        ("Total steps", f"{schedule.total_steps:,} in {schedule.epochs} epochs"),
+        ("Total steps", f"{schedule.total_steps:,} in {counted(schedule.epochs, 'epoch')}"),
         ("Estimated time", _estimate(result)),
         *([("Dropped", f"{schedule.dropped:,} images of an epoch, which fill no batch")] if schedule.dropped else []),
         ("Saved LoRAs", _listed(result.checkpoints)),

@@ -2,7 +2,7 @@
 
 import re
 
-from lorads_core.panel.operations import OPERATIONS
+from lorads_core.captions.operation_table import OPERATIONS
 
 from .test_panel_captions import until
 

@@ -183,7 +183,7 @@ def test_the_figures_as_text():
         ("Regularization captions", "1 from sidecar"),
         ("Regularization kinds", "1 tags"),
         ("Regularization lengths", "half of them up to 2 parts (longest 2), 10 characters (longest 10)"),
-        ("Trigger annax", "in 1 captions, missing in 1 training captions"),
+        ("Trigger annax", "in 1 caption, missing in 1 training caption"),
     ]
     tokens = dict(facts(analyse(dataset(images("hat, sea")), len)))["Training lengths"]
     assert tokens == "half of them up to 2 parts (longest 2), 8 characters (longest 8), 8 tokens (longest 8)"

@@ -200,7 +200,7 @@ def test_the_fallback_is_explicit_and_counted():
     assert report.counts == (("sidecar", 1), ("joycaption", 1))
     (problem,) = report.problems
     assert problem.code == "fallbacks"
-    assert "1 images have no caption (tried: sidecar, joycaption). No source has anything" in problem.message
+    assert "1 image has no caption (tried: sidecar, joycaption). No source has anything" in problem.message
 
 
 def test_regularization_captions_never_have_the_trigger():

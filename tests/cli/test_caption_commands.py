@@ -79,7 +79,7 @@ def test_sources_say_for_how_many_they_have_something(lorads):
     ("words", "told"),
     [
         (("--find", "(", "--regex"), "malformed"),
-        (("--add-tag", "x", "--at", "middle"), "no place in a caption"),
+        (("--add-tag", "x", "--at", "middle"), "must be one of front, end or a number"),
         (("--add-tag", "x", "--sort"), "several edits at once"),
         (("--remove-tag", ","), "is no tag"),
         (("--undo",), "nothing to take back"),
@@ -129,7 +129,7 @@ def test_bound_traits_are_pruned_at_once_when_asked(lorads):
     lorads("captions", "demo", "--bind", "castle")
     code, out, _ = lorads("captions", "demo", "--prune", "--apply")
     assert code == 0
-    assert "Bind traits to the trigger" in out
+    assert "Bind to the trigger: castle" in out
     after = plain(lorads)
     assert not any(", castle," in text for text in after.values())
     lorads("captions", "demo", "--undo")

@@ -116,7 +116,7 @@ def test_index_reports_bad_files_and_goes_on(lorads, tmp_path, picture):
     (tmp_path / "bad.png").write_bytes(b"nothing")
     code, out, err = lorads("index", tmp_path)
     assert code == 0
-    assert "1 pictures" in out
+    assert "1 image in" in out
     assert "bad.png" in err
 
 

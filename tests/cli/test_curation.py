@@ -140,7 +140,7 @@ def test_nonsense_is_refused_in_a_sentence(lorads, words, code, says):
 def test_people_judge(lorads):
     assert "4 images" in lorads("rate", 9, "--require", "castle")[1]
     assert len(lorads("query", "--minimum-rating", 9, "--paths")[1].splitlines()) >= 4
-    assert "1 images as bad" in lorads("mark", "bad", "--id", 1)[1]
+    assert "1 image as bad" in lorads("mark", "bad", "--id", 1)[1]
     assert "\n" not in lorads("query", "--id", 1, "--with-marked-bad", "--paths")[1].strip()
     assert lorads("query", "--id", 1)[0] == 5
     assert "best: 4 images added" in lorads("album", "best", "--require", "castle")[1]

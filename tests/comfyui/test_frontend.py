@@ -216,7 +216,7 @@ def test_filter_bulk_rejection_and_undo_in_comfyui_by_keys(comfy, page, comfy_st
     page.keyboard.press("Space")
     panel.locator(".caption-row.rejected").first.wait_for()
     builder = place_of(prompt, "LoradsCaptionBuilder")
-    until(page, lambda: "1 rejected images are left out" in comfy.run(prompt).texts[builder])
+    until(page, lambda: "1 rejected image is left out" in comfy.run(prompt).texts[builder])
     page.keyboard.press("Space")
     panel.locator(".caption-row.rejected").first.wait_for(state="detached")
 

@@ -97,7 +97,7 @@ def test_buckets_that_fill_no_batch_are_told(name, rest):
 
 def test_a_trainer_that_tells_small_buckets_itself_is_left_the_word():
     (told,) = problems("small-bucket", *[(1024, 1024)] * 4, (1216, 832), name="simpletuner")
-    assert "SimpleTuner shows their images over and over" in told.message
+    assert "SimpleTuner shows the images over and over" in told.message
 
 
 def test_pictures_are_placed_as_they_will_be_written():

@@ -368,7 +368,7 @@ def test_the_report_counts_what_find_finds(filled, request):
         "albums": "2 with 3 images",
         "clusters": "2 with 4 images",
         "captions by joycaption": "2 on 2 images",
-        "captions by manual": "1 on 1 images",
+        "captions by manual": "1 on 1 image",
     }
     assert {name: facts.get(name) for name in expected} == expected
     assert not [problem for problem in report.problems if problem.severity == "error"]

@@ -38,11 +38,11 @@ def test_without_a_base_picture_there_is_no_drift_and_without_a_training_set_no_
 
 
 def test_pictures_labels_and_prompts_must_fit():
-    with pytest.raises(SettingsError, match="3 pictures and 2 labels"):
+    with pytest.raises(SettingsError, match="3 images came with 2 labels"):
         unscored(["a", "b"], 3)
     with pytest.raises(SettingsError, match="0 pictures"):
         unscored(["a"], 0)
-    with pytest.raises(SettingsError, match="1 prompts and 2 labels"):
+    with pytest.raises(SettingsError, match="1 prompt came with 2 labels"):
         unscored(["a", "b"], 2, ["x"])
     assert [score.prompt for score in unscored(["a", "b"], 4, ["x", "y"])] == ["x", "x", "y", "y"]
 

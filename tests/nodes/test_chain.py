@@ -348,7 +348,7 @@ def test_pictures_of_a_graph_stay_in_their_folder(pack, place):
 
 def test_captions_are_as_many_as_pictures(pack):
     black = pack.host.image(Image.new("RGB", (40, 30)))
-    with pytest.raises(pack.errors.ExportError, match="2 captions came for 1 pictures"):
+    with pytest.raises(pack.errors.ExportError, match="2 captions came for 1 image:"):
         call(pack, "LoradsIndexImages", folder="drawn", images=[black], captions=["a", "b"])
 
 

@@ -1,13 +1,9 @@
 """The panel's JSON types: the page's are rendered from them, and every answer of these tests is compared with them."""
 
-import inspect
-from typing import get_args
-
 import pytest
 
+from lorads_core.captions.operation_table import OPERATIONS
 from lorads_core.panel import api_spec, json_types
-from lorads_core.panel.json_types import FieldKind, OperationName
-from lorads_core.panel.operations import OPERATIONS
 
 from .. import panel_types
 from .json_shape import mismatches, route_of
@@ -49,18 +45,6 @@ def test_a_value_that_is_not_of_its_type_is_found(value, kind, what):
 def test_values_of_their_types_are_accepted():
     assert not list(mismatches([[1, 2, None], [2, 0.5, 1e-4]], list[tuple[int, float, float | None]]))
     assert not list(mismatches({"a": "832×1216"}, route_of("GET", "datasets/x/buckets").answer))
-
-
-def test_the_table_of_operations_is_closed():
-    assert tuple(OPERATIONS) == get_args(OperationName)
-    kinds = {each.kind for operation in OPERATIONS.values() for each in operation.fields}
-    assert kinds == set(get_args(FieldKind)), "each kind is used, and no other"
-
-
-@pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS)
-def test_an_operation_takes_exactly_its_fields(operation):
-    _, *taken = inspect.signature(operation.run).parameters
-    assert taken == [each.name for each in operation.fields]
 
 
 def test_the_session_has_the_operations_for_the_dialog(panel):

@@ -389,7 +389,7 @@ def test_what_fills_no_batch_is_dropped_and_told():
     assert found.buckets == (((1024, 1024), 5), ((1344, 768), 1))
     assert (found.steps_per_epoch, found.total_steps, found.dropped) == (2, 20, 2)
     (told,) = [p for p in problems(config, [subset]) if p.code == "dropped"]
-    assert "1 images (in buckets of 1344×768)" in told.message
+    assert "1 image (in buckets of 1344×768)" in told.message
     assert [p.code for p in problems(but(batch_size=1), [subset])] == ["not-in-trainer"]
 
 

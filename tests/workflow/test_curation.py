@@ -144,8 +144,8 @@ def test_the_report(write, index, judge, store, library, tmp_path):
         "rated": "1 of 1",
         "marked bad": "1 of 1",
         "with prompt": "0 of 1",
-        "tags by sidecar": "2 on 1 images",
-        "captions by sidecar": "1 on 1 images",
+        "tags by sidecar": "2 on 1 image",
+        "captions by sidecar": "1 on 1 image",
     }
     os.unlink(tmp_path / "one.jpg")
     index_folder(store, library, tmp_path)

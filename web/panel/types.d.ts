@@ -1,6 +1,8 @@
 // JSON types of the panel's API, for the type checker only; rendered by `python -m tests.panel_types` from
 // lorads_core/panel/json_types.py, so change them there.
 
+export type FieldKind = "tags" | "tag" | "text" | "flag" | "choice" | "source" | "problems" | "trigger" | "position";
+
 export type Position = "prepend" | "append" | "none";
 
 export type RunState = "starting" | "running" | "completed" | "failed" | "cancelled" | "lost";
@@ -22,8 +24,6 @@ export type OperationName =
   | "apply_source"
   | "prune"
   | "fix";
-
-export type FieldKind = "tags" | "tag" | "text" | "flag" | "choice" | "source" | "problems" | "trigger" | "position";
 
 /** A choice: its value, and how it is shown. */
 export interface Named {

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ...captions.analysis import analyse, facts, tag_table
 from ...captions.caption import coverage
-from ...captions.operations import Bulk, Selection, apply_source, together
+from ...captions.operations import Bulk, Selection
 from ...captions.profiles import profile, trial_prompt
 from ...captions.tokens import counter
-from ...captions.traits import offers, prune
-from ...errors import CaptionError, SettingsError
+from ...captions.traits import offers
+from ...errors import CaptionError
 from ...model import Edit, TrainingConfig
 from ...plots.sheet import save_png
-from ...problems import severity_counts
+from ...problems import counted, severity_counts
 from ...settings import load_settings
 from ...tags import canonical
 from ...workflow.captions import (
@@ -21,18 +22,16 @@ from ...workflow.captions import (
     decide_traits,
     draft,
     edit_history,
-    fixes,
+    edit_target,
     keep_bulk,
     lint_dataset,
-    rebuilt_captions,
     redo_edit,
-    trait_decisions,
     undo_edit,
 )
 from ...workflow.dataset import open_store
 from ...workflow.parse import caption_settings, vocabulary
 from ...workflow.plots import caption_picture
-from ..caption_options import operation, selection
+from ..caption_options import chosen_operation, selection
 from ..demo import LIBRARY
 
 if TYPE_CHECKING:
@@ -40,7 +39,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ...captions.caption import CaptionSettings
-    from ...captions.vocabulary import Vocabulary
     from ...model import Dataset, Decision
     from ...settings import Settings
     from ...store.connect import Store
@@ -57,15 +55,11 @@ def _captions(options: argparse.Namespace, screen: Screen) -> int:
         for view in (_history, _taken_back, _decided, _sources, _analysed):
             if view(options, store, settings, found.dataset, screen):
                 return 0
-        bulk = _wanted(options, store, settings, found.dataset)
-        if bulk:
-
-            def again() -> tuple[Dataset, Bulk]:
-                now = draft(store, settings, options.name).dataset
-                return now, _wanted(options, store, settings, now) or Bulk(Edit(bulk.edit.label, ()))
-
-            _edit(options, store, found.dataset, bulk, again, screen)
-        elif options.plain:
+        config = TrainingConfig(base_model=options.base_model)
+        work_out = partial(_bulk, options, store, settings, config, partial(selection, options))
+        if _edited(options, store, settings, found.dataset, work_out, screen):
+            return 0
+        if options.plain:
             for image in found.dataset.images:
                 screen.row(image.record.path, image.caption.text if image.caption else "")
         else:
@@ -73,12 +67,10 @@ def _captions(options: argparse.Namespace, screen: Screen) -> int:
     return 0
 
 
-def _settings_of(
-    options: argparse.Namespace, settings: Settings, dataset: Dataset, source: str = "combined"
-) -> CaptionSettings:
+def _settings_of(options: argparse.Namespace, settings: Settings, dataset: Dataset) -> CaptionSettings:
     known = vocabulary(settings, options.vocabulary)
     trigger = dataset.trigger
-    return caption_settings(source, (), trigger.word, trigger.position, options.base_model, known=known)
+    return caption_settings("combined", (), trigger.word, trigger.position, options.base_model, known=known)
 
 
 def _history(options: argparse.Namespace, store: Store, _settings: Settings, dataset: Dataset, screen: Screen) -> bool:
@@ -102,7 +94,7 @@ def _taken_back(
     edit = undo_edit(store, dataset) if options.undo else redo_edit(store, dataset)
     if edit is None:
         raise CaptionError(f"There is nothing to {'take back' if options.undo else 'do again'} in {dataset.name!r}.")
-    screen.step("Undo" if options.undo else "Redo", f"{edit.label}: {len(edit.changes):,} captions")
+    screen.step("Undo" if options.undo else "Redo", f"{edit.label}: {counted(len(edit.changes), 'caption')}")
     return True
 
 
@@ -121,7 +113,8 @@ def _sources(options: argparse.Namespace, store: Store, settings: Settings, data
         materials = caption_materials(store, settings, dataset)
         rules = _settings_of(options, settings, dataset).rules
         rows = [
-            (each.source, f"{each.images:,} images, {each.without:,} without") for each in coverage(materials, rules)
+            (each.source, f"{counted(each.images, 'image')}, {each.without:,} without")
+            for each in coverage(materials, rules)
         ]
         screen.summary(rows)
     return options.sources
@@ -144,17 +137,42 @@ def _analysed(
     return True
 
 
-def _wanted(options: argparse.Namespace, store: Store, settings: Settings, dataset: Dataset) -> Bulk | None:
-    wishes = _settings_of(options, settings, dataset, options.from_source or "combined")
-    bulk = operation(options, dataset, wishes.rules.vocabulary)
-    if options.prune:
-        bulk = _pruned(store, dataset, wishes.rules.vocabulary, by_hand=options.by_hand)
-    if not options.from_source:
-        return bulk
-    if bulk:
-        raise SettingsError("These are several edits at once: give one after the other, each can be taken back alone.")
-    rebuilt = rebuilt_captions(store, settings, dataset, wishes)
-    return apply_source(dataset, rebuilt, options.from_source, selection(options, dataset))
+def _bulk(
+    options: argparse.Namespace,
+    store: Store,
+    settings: Settings,
+    config: TrainingConfig,
+    select: Callable[[Dataset], Selection],
+    dataset: Dataset,
+) -> Bulk | None:
+    """Return what the bulk operation of a command line would do, None where it has none."""
+    chosen = chosen_operation(options)
+    if not chosen:
+        return None
+    operation, arguments = chosen
+    captions = _settings_of(options, settings, dataset)
+    return operation.edit(edit_target(store, settings, dataset, captions, select(dataset), config), arguments)
+
+
+def _edited(
+    options: argparse.Namespace,
+    store: Store,
+    settings: Settings,
+    dataset: Dataset,
+    work_out: Callable[[Dataset], Bulk | None],
+    screen: Screen,
+) -> bool:
+    """Show or do the bulk edit of a command line; False where it has none."""
+    bulk = work_out(dataset)
+    if not bulk:
+        return False
+
+    def again() -> tuple[Dataset, Bulk]:
+        now = draft(store, settings, options.name).dataset
+        return now, work_out(now) or Bulk(Edit(bulk.edit.label, ()))
+
+    _edit(options, store, dataset, bulk, again, screen)
+    return True
 
 
 def _edit(
@@ -176,29 +194,18 @@ def _edit(
     if len(bulk.edit.changes) > options.show:
         screen.line(f"… and {len(bulk.edit.changes) - options.show:,} more")
     if bulk.emptied:
-        screen.line(f"{len(bulk.emptied):,} captions would be empty, or have no such source: they stay as they are.")
+        screen.line(f"{counted(len(bulk.emptied), 'caption')} would be empty, or without such a source: not changed.")
     if not options.apply:
-        screen.step("Preview", f"{bulk.edit.label}: {len(bulk.edit.changes):,} captions; --apply does it")
+        screen.step("Preview", f"{bulk.edit.label}: {counted(len(bulk.edit.changes), 'caption')}; --apply does it")
         return
     bulk = keep_bulk(store, dataset, bulk, again)
-    screen.step("Edit", f"{bulk.edit.label}: {len(bulk.edit.changes):,} captions; --undo takes it back")
-
-
-def _pruned(store: Store, dataset: Dataset, known: Vocabulary, *, by_hand: bool) -> Bulk:
-    """Return the edit that takes out what was decided to be bound to each trigger."""
-    edits: list[Edit] = []
-    allowed = [image.key for image in dataset.training] if by_hand else []
-    for concept, decided in trait_decisions(store, dataset).items():
-        bound = {tag for tag, each in decided.items() if each == "bind"}
-        if bound:
-            edits.append(prune(dataset, bound, known, concept=concept or None, edited=allowed))
-    return Bulk(together("Bind traits to the trigger", edits))
+    screen.step("Edit", f"{bulk.edit.label}: {counted(len(bulk.edit.changes), 'caption')}; --undo takes it back")
 
 
 def _show(dataset: Dataset, options: argparse.Namespace, screen: Screen) -> None:
     for what, images in (("training", dataset.training), ("regularization", dataset.regularization)):
         if images and options.only in {"all", what}:
-            screen.step(what.capitalize(), f"{len(images):,} images")
+            screen.step(what.capitalize(), f"{counted(len(images), 'image')}")
             screen.captions(images[: options.show], len(images))
     first = next((image.caption for image in dataset.training if image.caption), None)
     if first:
@@ -216,19 +223,11 @@ def _lint(options: argparse.Namespace, screen: Screen) -> int:
     )
     with open_store(settings) as store:
         found = draft(store, settings, options.name)
+        work_out = partial(_bulk, options, store, settings, config, lambda _: Selection(by_hand=True))
+        if _edited(options, store, settings, found.dataset, work_out, screen):
+            return 0
         rules = _settings_of(options, settings, found.dataset)
         problems = (*found.problems, *lint_dataset(store, found.dataset, rules, config))
-        if options.fix:
-
-            def fix(dataset: Dataset) -> Bulk:
-                return Bulk(fixes(store, dataset, rules, options.fix, Selection(by_hand=True), config))
-
-            def again() -> tuple[Dataset, Bulk]:
-                now = draft(store, settings, options.name).dataset
-                return now, fix(now)
-
-            _edit(options, store, found.dataset, fix(found.dataset), again, screen)
-            return 0
     screen.problems(problems, options.show)
     fixable = sorted({problem.code for problem in problems if problem.fix})
     screen.step("Lint", severity_counts(problems) or "nothing to find")

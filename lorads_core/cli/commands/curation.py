@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ...errors import SettingsError
 from ...library.filter import DatasetFilter
 from ...model import Group
+from ...problems import counted
 from ...settings import load_settings
 from ...workflow.curation import Judging, propose_clusters
 from ...workflow.dataset import open_library, open_store
@@ -33,7 +34,7 @@ def _rate(options: argparse.Namespace, screen: Screen) -> int:
     with open_store(settings) as store:
         judging = Judging(store, open_library(store, settings, options.library))
         count = judging.rate(replace(_some(options), exclude_marked_bad=False), options.rating)
-    screen.step("Rate", f"{count:,} images")
+    screen.step("Rate", f"{counted(count, 'image')}")
     return 0
 
 
@@ -42,7 +43,7 @@ def _mark(options: argparse.Namespace, screen: Screen) -> int:
     with open_store(settings) as store:
         judging = Judging(store, open_library(store, settings, options.library))
         count = judging.mark(replace(_some(options), exclude_marked_bad=False), bad=options.mark == "bad")
-    screen.step("Mark", f"{count:,} images as {options.mark}")
+    screen.step("Mark", f"{counted(count, 'image')} as {options.mark}")
     return 0
 
 
@@ -57,7 +58,7 @@ def _album(options: argparse.Namespace, screen: Screen) -> int:
         if options.remove:
             wanted = replace(wanted, exclude_marked_bad=False)
         count = judging.gather(Group("album", options.name), wanted, remove=options.remove)
-    screen.step("Album", f"{options.name}: {count:,} images {'taken out' if options.remove else 'added'}")
+    screen.step("Album", f"{options.name}: {counted(count, 'image')} {'taken out' if options.remove else 'added'}")
     return 0
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ...errors import SettingsError
 from ...export.plan import ExportOptions
 from ...export.versions import compare, find_version, list_versions, read_current
+from ...problems import counted
 from ...runs.profile import trainer_folder
 from ...settings import load_settings
 from ...system.command import quoted
@@ -113,7 +114,7 @@ def _diff(options: argparse.Namespace, screen: Screen) -> int:
     root = root_of(options, settings)
     if not options.versions:
         for each in list_versions(root, options.name):
-            screen.line(f"{each.short}  {each.images:,} images")
+            screen.line(f"{each.short}  {counted(each.images, 'image')}")
         return 0
     first, *more = options.versions
     new = find_version(root, options.name, more[0]) if more else read_current(root / options.name)

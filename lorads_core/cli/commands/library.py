@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ...errors import LibraryError
 from ...library.filter import DatasetFilter
 from ...plots.sheet import save_png
+from ...problems import counted
 from ...regularization.rules import FinderRules
 from ...settings import load_settings
 from ...system.names import true_path
@@ -72,7 +73,7 @@ def _libraries(options: argparse.Namespace, screen: Screen) -> int:
                 screen.fault(str(error))
                 failed = True
                 continue
-            screen.step(report.name, f"{report.kind}, {report.images:,} images, {report.where}")
+            screen.step(report.name, f"{report.kind}, {counted(report.images, 'image')}, {report.where}")
             screen.summary(report.facts)
             screen.problems(report.problems)
     return LibraryError.exit_code if failed else 0
@@ -87,7 +88,9 @@ def _query(options: argparse.Namespace, screen: Screen) -> int:
         dataset = _chosen_dataset(options, store, library, screen)
         _list(dataset.training, options, screen)
         if options.sheet:
-            picture = sheet(dataset.training, f"{dataset.name}: {len(dataset.training):,} images of {library.name}")
+            picture = sheet(
+                dataset.training, f"{dataset.name}: {counted(len(dataset.training), 'image')} of {library.name}"
+            )
             _save(picture, options.sheet, "Sheet", screen)
     return 0
 
@@ -95,13 +98,13 @@ def _query(options: argparse.Namespace, screen: Screen) -> int:
 def _chosen_dataset(options: argparse.Namespace, store: Store, library: Library, screen: Screen) -> Dataset:
     with screen.progress() as progress:
         queried = query(store, library, options.name, chosen(options), progress)
-    screen.step("Query", f"{len(queried.dataset.training):,} images of library {library.name}")
+    screen.step("Query", f"{counted(len(queried.dataset.training), 'image')} of library {library.name}")
     screen.problems(queried.problems)
     if options.duplicates == "keep":
         return queried.dataset
     with screen.progress() as progress:
         lone = without_duplicates(store, queried.dataset, progress)
-    screen.step("Duplicates", f"{len(lone.left_out):,} images are near-duplicates of others")
+    screen.step("Duplicates", f"{counted(len(lone.left_out), 'near-duplicate')} left out")
     screen.problems(lone.problems)
     return lone.dataset if options.duplicates == "drop" else queried.dataset
 
@@ -141,7 +144,7 @@ def _regularize(options: argparse.Namespace, screen: Screen) -> int:
         picks = found.dataset.regularization
         _list(picks, options, screen)
         if options.sheet:
-            picture = sheet(picks, f"{len(picks):,} regularization images for {dataset.name}")
+            picture = sheet(picks, f"{counted(len(picks), 'regularization image')} for {dataset.name}")
             _save(picture, options.sheet, "Sheet", screen)
         if options.histogram:
             _save(histogram(found, dataset.name), options.histogram, "Histogram", screen)

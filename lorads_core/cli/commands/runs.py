@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from ...errors import TrainerError
+from ...problems import counted
 from ...settings import load_settings
 from ...system.command import command
 from ...workflow import training
@@ -79,7 +80,7 @@ def _result(run: Run, screen: Screen) -> int:
     """Say how a run ended, and return its exit code."""
     _show_loras(run, screen)
     if run.state == "completed":
-        screen.step("Trained", f"{run.step:,} steps{_took(run)}")
+        screen.step("Trained", f"{counted(run.step, 'step')}{_took(run)}")
         return 0
     raise TrainerError(f"The training of {run.name} is {run.state}. {run.message} Its log: {run.folder}")
 
@@ -143,7 +144,7 @@ def _stop(options: argparse.Namespace, screen: Screen) -> int:
             screen.line(f"{run.name} is not being trained: it is {run.state}.")
             return 0
         run = training.stop(store, run)
-    screen.step("Stop", f"{run.name} is {run.state} after {run.step:,} steps. {run.message}")
+    screen.step("Stop", f"{run.name} is {run.state} after {counted(run.step, 'step')}. {run.message}")
     _show_loras(run, screen)
     return 0
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ...errors import CaptionError, SettingsError
 from ...library.filter import DatasetFilter
 from ...library.index import IndexOptions
+from ...problems import counted
 from ...regularization.rules import FinderRules
 from ...settings import load_settings
 from ...workflow.captions import caption, edits_left_behind
@@ -96,13 +97,13 @@ def _tell(options: argparse.Namespace, settings: Settings, screen: Screen) -> in
             store, library, options.name or options.trigger, replace(wanted, folders=tuple(folders) or wanted.folders)
         )
         dataset = queried.dataset
-        screen.step("Query", f"{len(dataset.training):,} training images")
+        screen.step("Query", f"{counted(len(dataset.training), 'training image')}")
         screen.problems(queried.problems)
         if options.regularization:
             folder = _index_one(store, settings, options.regularization, options, screen).folder
             queried = add_regularization(dataset, library, DatasetFilter(folders=(folder,)))
             dataset = queried.dataset
-            screen.step("Query", f"{len(dataset.regularization):,} regularization images")
+            screen.step("Query", f"{counted(len(dataset.regularization), 'regularization image')}")
             screen.problems(queried.problems)
         if rules:
             dataset = find(store, settings, dataset, library, rules, screen).dataset

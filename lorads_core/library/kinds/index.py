@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from psycopg import sql
 
 from ...model import Problem
+from ...problems import counted
 from ...store import images as rows
 from ...system.command import command
 from .. import LibraryReport
@@ -101,8 +102,8 @@ def _problems(library: str, images: int, missing: int) -> Iterator[Problem]:
         yield Problem(
             "info",
             "missing",
-            f"{missing:,} indexed files are gone and are left out: connect their drive and index again, if they should"
-            " be there.",
+            f"{counted(missing, 'indexed file is', 'indexed files are')} gone and left out: connect the drive and index"
+            " again to get them back.",
         )
 
 
@@ -118,12 +119,13 @@ def count_facts(connection: psycopg.Connection, relations: Relations) -> tuple[i
     for what, relation in (("tags", relations.tags), ("captions", relations.captions)):
         query = by_source.format(of_images.format(relation, relations.images))
         facts += [
-            (f"{what} by {source}", f"{all_:,} on {of:,} images") for source, all_, of in connection.execute(query)
+            (f"{what} by {source}", f"{all_:,} on {counted(of, 'image')}")
+            for source, all_, of in connection.execute(query)
         ]
     if relations.groups is not None:
         query = sql.SQL("SELECT kind, count(DISTINCT name), count(DISTINCT image_id) FROM {} GROUP BY 1 ORDER BY 1")
         found = connection.execute(query.format(of_images.format(relations.groups, relations.images)))
-        facts += [(f"{kind}s", f"{groups:,} with {of:,} images") for kind, groups, of in found]
+        facts += [(f"{kind}s", f"{groups:,} with {counted(of, 'image')}") for kind, groups, of in found]
     return images, tuple(facts)
 
 

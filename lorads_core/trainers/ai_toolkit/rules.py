@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ...base_models import base_model
 from ...model import Problem
 from ...networks import network
+from ...problems import counted
 from ...system.files import file_error_reason, read_text
 from .. import checks
 from .counting import placements
@@ -167,5 +168,5 @@ def subset_problems(config: TrainingConfig, subsets: Sequence[Subset]) -> Iterat
     smaller = sum(item.picture[0] * item.picture[1] < config.resolution**2 for item in placed)
     if smaller and not config.bucket_no_upscale:
         yield _lacking(
-            f"{LABEL} enlarges nothing: {smaller} images smaller than the resolution are trained as they are."
+            f"{LABEL} enlarges nothing: {counted(smaller, 'image')} below the resolution will be trained unscaled."
         )

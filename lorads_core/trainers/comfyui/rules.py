@@ -9,6 +9,7 @@ from ...base_models import base_model
 from ...buckets import BucketRule, Placement, Size, assign_bucket
 from ...model import Problem
 from ...networks import network
+from ...problems import counted
 from .. import Schedule, Subset, checks
 from ..extra import OptionSource
 
@@ -200,13 +201,14 @@ def _unlike(config: TrainingConfig, subsets: Sequence[Subset]) -> Iterator[Probl
         yield Problem(
             "warning",
             "large",
-            f"{LABEL} trains pictures in the size that they have, and {large} are larger than {what} wants: export"
-            " them with the image policy bucket.",
+            f"{LABEL} trains images in the size that they have, and {counted(large, 'image is', 'images are')} larger"
+            f" than {what} wants: export with the image policy bucket.",
         )
     few = sum(count for _, count in planned(config, subsets).buckets if count < config.batch_size)
     if few:
         yield Problem(
             "info",
             "small-bucket",
-            f"Batches of {config.batch_size} are smaller for {few} samples, as fewer than that have their size.",
+            f"Batches of {config.batch_size} are smaller for {counted(few, 'sample')}, as fewer than that"
+            " have their size.",
         )

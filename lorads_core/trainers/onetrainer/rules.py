@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ...base_models import base_model
 from ...model import Problem
 from ...networks import network
+from ...problems import counted
 from ...system.files import read_text
 from .. import checks
 from ..defaults import is_adaptive
@@ -233,8 +234,8 @@ def _dropped(config: TrainingConfig, subsets: Sequence[Subset], counts: Mapping[
         yield Problem(
             "warning",
             "dropped",
-            f"{len(lost)} images (in buckets of {sizes}) fill no batch of {full_batch(config)}, and {LABEL} drops them:"
-            " use a smaller batch, more repeats, or leave them out.",
+            f"{LABEL} drops {counted(len(lost), 'image')} (in buckets of {sizes}), too few for a batch of"
+            f" {full_batch(config)}: use a smaller batch, more repeats, or leave them out.",
         )
 
 

@@ -8,6 +8,7 @@ from ...base_models import base_model
 from ...buckets import assign_bucket
 from ...model import Problem
 from ...networks import network
+from ...problems import counted
 from ...system.files import read_text
 from .. import checks
 from ..defaults import is_adaptive
@@ -203,8 +204,8 @@ def subset_problems(config: TrainingConfig, subsets: Sequence[Subset]) -> Iterat
         yield Problem(
             "warning",
             "regularization-surplus",
-            f"{surplus} regularization images will never be used: sd-scripts takes as many samples of them as there are"
-            f" training samples ({samples}). Use fewer, or more repeats.",
+            f"{counted(surplus, 'regularization image')} will never be used: sd-scripts takes as many samples"
+            f" of them as there are training samples ({samples}). Use fewer, or more repeats.",
         )
     rule = bucket_rule(config)
     placed = [assign_bucket(size, rule) for subset in subsets for size in subset.sizes]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ...base_models import base_model
 from ...model import Problem
 from ...networks import network
+from ...problems import counted
 from ...system.files import read_text
 from .. import checks
 from .counting import full_step, pictures_by_bucket, placements
@@ -208,10 +209,10 @@ def _short_buckets(config: TrainingConfig, subset: Subset) -> Iterator[Problem]:
     if not short:
         return
     (width, height), fewest = min(short.items(), key=lambda item: (item[1], item[0]))
-    what = f"{len(short)} buckets of {subset.folder} (e.g. {width}×{height} with {fewest} images) have fewer samples"
-    what += f" than the {wanted} of a step"
+    what = f"{counted(len(short), 'bucket')} of {subset.folder} (e.g. {width}×{height} with"
+    what += f" {counted(fewest, 'image')}) with fewer samples than the {wanted} of a step"
     if subset.repeats == 1:
-        message = f"{what}: {LABEL} shows their images over and over to fill it, more often than others."
+        message = f"{what}: {LABEL} shows the images over and over to fill a step, more often than others."
         yield Problem("warning", "small-bucket", message)
         return
     repeats = "regularization repeats" if subset.is_regularization else "repeats"

@@ -17,6 +17,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from ...model import Problem, no_progress
+from ...problems import counted
 from ...store.images import bump_revision
 from ...store.vectors import (
     Space,
@@ -150,7 +151,9 @@ def embed_library(
 
 def _not_copied(others: Iterable[HostSpace]) -> Iterator[Problem]:
     for found in others:
-        message = f"{found.count:,} vectors of the space {found.space} were not copied: name it if you want these."
+        message = (
+            f"{counted(found.count, 'vector')} of the space {found.space} not copied: name the space to copy them."
+        )
         yield Problem("info", "not-copied", message)
 
 

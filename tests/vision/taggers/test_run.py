@@ -476,7 +476,7 @@ def test_the_story_names_taggers_and_counts_images(store, indexed, folder):
     with pytest.raises(SettingsError, match="no tagger 'other'; known are: wd"):
         build.tag(store, named, indexed, "other", EVERY)
     facts = dict(build.look_into(store, named, "pictures").facts)
-    assert facts["tags by wd:character"] == "1 on 1 images"
+    assert facts["tags by wd:character"] == "1 on 1 image"
     queried = build.query(store, indexed, "reds", DatasetFilter(required_tags=("1girl",)))
     captioned = captioning.caption(store, named, queried.dataset, CaptionSettings(source="wd"))
     assert {image.caption.text for image in captioned.dataset.training} >= {
