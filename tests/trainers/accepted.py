@@ -20,23 +20,24 @@ def tidy(found):
     }
 
 
-def faults(keys, accepted, prefix=""):
+def faults(keys, accepted, prefix="", aside=""):
     """Yield each key of a config that the trainer would pass over, or read as something else.
 
-    A table is gone through where ``accepted`` knows its keys; elsewhere it is a value, passed on as it is.
+    A table is gone through where ``accepted`` knows its keys; elsewhere it is a value, passed on as it is. A key called
+    ``aside`` is none of its options.
     """
-    for key, value in keys.items():
+    options = {key: value for key, value in keys.items() if key != aside}
+    for key, value in options.items():
         name = prefix + key
         if isinstance(value, dict) and name not in accepted:
-            yield from faults(value, accepted, f"{name}.")
+            yield from faults(value, accepted, f"{name}.", aside)
         elif (known := accepted.get(name)) is None or type(value).__name__ not in known["types"]:
             yield name
         elif "words" in known and value not in known["words"]:
             yield f"{name} = {value}"
         elif isinstance(value, list):
-            for each in value:
-                if isinstance(each, dict):
-                    yield from faults(each, accepted, f"{name}[].")
+            for table in (each for each in value if isinstance(each, dict)):
+                yield from faults(table, accepted, f"{name}[].", aside)
 
 
 def trained(name, subsets, variants, usual):

@@ -30,7 +30,7 @@ from tests.trainers.accepted import entry, tidy
 from tests.trainers.cases import counted_as
 from tests.trainers.test_ai_toolkit_golden import OPTIONS, SUBSETS, configs
 
-from .common import indented, rows, write_export, write_golden
+from .common import another, indented, rows, write_export, write_golden
 
 SECTIONS = {
     "network": "NetworkConfig",
@@ -114,16 +114,6 @@ def checked(section, table):
         if key in held and held[key] != value and (section, key) not in CHANGED:
             sys.exit(f"ai-toolkit holds {section}.{key} as {held[key]!r}, not {value!r}")
         yield f"{section}.{key}", value
-
-
-def another(value):
-    if isinstance(value, bool):
-        return not value
-    if isinstance(value, int | float):
-        return value + 1
-    if isinstance(value, str):
-        return f"{value}x"
-    return [*value, "x"] if isinstance(value, list) else {**(value or {}), "x": 1}
 
 
 def attributes_with(kind, table):

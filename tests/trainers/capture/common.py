@@ -56,6 +56,17 @@ def assigned(source, target, following):
     return compile(ast.Expression(found[0]), str(source), "eval")
 
 
+def another(value):
+    """Return another value of the same type, to see whether a key is looked at."""
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, int | float):
+        return value + 1
+    if isinstance(value, str):
+        return f"{value}x"
+    return [*value, "x"] if isinstance(value, list) else {**(value or {}), "x": 1}
+
+
 def write_golden(path, text):
     path.write_text(text, encoding="utf-8", newline="\n")
 
