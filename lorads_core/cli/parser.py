@@ -226,6 +226,15 @@ def _add_exports(commands: Commands, run: Run) -> None:
     diff.add_argument("name", type=_text, metavar="EXPORT")
     diff.add_argument("versions", nargs="*", type=_text, metavar="VERSION", help="the second one: as it lies there")
     diff.add_argument("--out", type=_path, metavar="FOLDER", help="folder of all exports")
+    verify = _command(
+        commands,
+        "verify",
+        run,
+        "check the files of an export by their hashes: missing, changed and additional ones",
+        "lorads verify tomcat\n  lorads verify /mnt/backup/tomcat",
+    )
+    verify.add_argument("name", type=_text, metavar="EXPORT", help="its name, or its folder")
+    verify.add_argument("--out", type=_path, metavar="FOLDER", help="folder of all exports")
 
 
 def _add_panel(commands: Commands, run: Run) -> None:
