@@ -371,7 +371,12 @@ def _choosing_words(command: argparse.ArgumentParser) -> None:
     choosing.add_argument("--minimum-rating", type=int, metavar="0-10")
     choosing.add_argument("--with-marked-bad", action="store_true", help="take those marked as bad too")
     choosing.add_argument("--minimum-side", type=int, default=0, metavar="PIXELS", help="of the shorter side")
-    choosing.add_argument("--maximum-images", type=int, metavar="N")
+    choosing.add_argument(
+        "--maximum-images",
+        type=int,
+        metavar="N",
+        help="usable ones: missing files are replaced by the next",
+    )
     choosing.add_argument("--id", action="append", default=[], type=int, metavar="ID", help="only images with this id")
     choosing.add_argument("--order", default="path", help="path, newest, oldest, rating, largest or random")
     choosing.add_argument("--seed", type=int, default=0, help="of the order random")

@@ -136,7 +136,7 @@ class _Ahead:
     def __init__(self, pool: CandidatePool, candidates: Candidates, looks: FileChecks) -> None:
         self._looks = looks
         self._pool = pool
-        self._order = np.argsort(-candidates.scores, kind="stable").tolist()
+        self._order: list[int] = np.argsort(-candidates.scores, kind="stable").tolist()
         self._at = 0
         self._files = 0
 
