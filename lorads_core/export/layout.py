@@ -169,7 +169,7 @@ class ExportFolders:
 
     def clear(self) -> tuple[Problem, ...]:
         """Remove what is left of building it; what cannot be removed now is a problem, and left to the next export."""
-        kept = self._remove_olds()
+        edited = self._remove_olds()
         files.remove_tree_if_possible(self.content)
         files.remove_if_possible(self.journal)
         left = [path for path in (*self._olds(), self.content) if path.exists()]
@@ -177,26 +177,26 @@ class ExportFolders:
             "Remains of an older version are open in another program (Explorer, a viewer, a terminal) and could not be"
             " removed: close them there; the next export removes them."
         )
-        return (*kept, *(Problem("info", "leftover", message, printable_path(path)) for path in left))
+        return (*edited, *(Problem("info", "leftover", message, printable_path(path)) for path in left))
 
     def _remove_olds(self) -> tuple[Problem, ...]:
         """Remove older versions, their manifests first: what lacks one is never put back. What is in use stays.
 
         A version is looked at when nobody can reach it by its former path any more: what people or programs did to it
-        while the new one was written is kept, under a name beside the export, and a problem says where.
+        while the new one was written stays, under a name beside the export, and a problem says where.
         """
-        kept: list[Problem] = []
+        edited: list[Problem] = []
         for old in self._olds():
             try:
                 touched = _touched(old)
                 if touched:
-                    kept.append(self._keep(old, touched))
+                    edited.append(self._keep(old, touched))
                     continue
             except (OSError, ExportError):  # open in another program: it is looked at by the next export
                 continue
             if files.remove_if_possible(old / MANIFEST):
                 files.remove_tree_if_possible(old)
-        return tuple(kept)
+        return tuple(edited)
 
     def _keep(self, old: Path, touched: list[str]) -> Problem:
         """Move an older version that others have changed to a name of its own beside the export."""
@@ -205,9 +205,9 @@ class ExportFolders:
         files.rename(old, target)
         message = (
             f"The version before was edited while the new one was written: {len(touched):,} files, e.g. {touched[0]}."
-            " It is kept as it was: copy from it what shall last into the dataset, then delete it."
+            " It was not deleted: copy from it what shall last into the dataset, then delete it."
         )
-        return Problem("warning", "kept-version", message, printable_path(target))
+        return Problem("warning", "edited-version", message, printable_path(target))
 
 
 def _touched(old: Path) -> list[str]:

@@ -90,11 +90,11 @@ def write_export(
         raise ExportError(" ".join(errors))
     place = ExportFolders(root, slug(name or plan.dataset.name, "dataset"))
     with _translated(place.final), place.locked():
-        kept = place.recover()
+        edited = place.recover()
         before = place.check(plan.dataset)
         if before and (result := _already_there(plan, place, before)):
             progress("export", len(plan.images), len(plan.images))
-            return _with_problems(result, (*long_paths(place.final, result.files.values()), *kept, *place.clear()))
+            return _with_problems(result, (*long_paths(place.final, result.files.values()), *edited, *place.clear()))
         if before:
             guard(place.final)
         written, problems = _write_images(plan, place, before, progress)
@@ -107,7 +107,7 @@ def write_export(
         left = place.clear()
         unknown = save_version(place.root, place.name, _hash(text), text)
     result = _result(plan, place, written, (*plan.problems, *problems), text)
-    return _with_problems(result, (*long_paths(place.final, result.files.values()), *kept, *left, *unknown))
+    return _with_problems(result, (*long_paths(place.final, result.files.values()), *edited, *left, *unknown))
 
 
 def _with_problems(result: ExportResult, more: Iterable[Problem]) -> ExportResult:

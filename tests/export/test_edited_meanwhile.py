@@ -42,7 +42,7 @@ def export_while(dataset, root, deed):
 
 
 def kept(result):
-    return [problem for problem in result.problems if problem.code == "kept-version"]
+    return [problem for problem in result.problems if problem.code == "edited-version"]
 
 
 @pytest.mark.parametrize("file", [CAPTION, "training_config.toml", "10_tom/000001-1.png", "10_tom/my notes.md"])
