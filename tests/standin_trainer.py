@@ -139,7 +139,7 @@ def train(config, deed, pause):
             say(f"\rsteps: {100 * step // total:3d}%|\x1b[32m\u2588\x1b[0m  | {bar}")
         time.sleep(pause)
         if deed == "last" and step == total:
-            sys.exit("RuntimeError: something broke at the very last step")
+            sys.exit("\nRuntimeError: something broke at the very last step")
         done, before_ = step * epochs // total, (step - 1) * epochs // total
         if done > before_ and done < epochs:
             write_lora(output / f"{name}-{done:06d}.safetensors", rank, value)

@@ -106,6 +106,12 @@ def failure_reason(lines: Sequence[str], exit_code: int | None) -> str:
     return f"{_ended(exit_code)}: {said[:_LONGEST]}" if said else _by_code(plain, exit_code)
 
 
+def ends_in_error(lines: Sequence[str]) -> bool:
+    """Say whether the last line is that of an exception, by which a Python ended."""
+    last = next((line.strip() for line in reversed(lines) if line.strip()), "")
+    return bool(_EXCEPTION.match(_TORN.sub("", last)))
+
+
 def _by_code(lines: Sequence[str], exit_code: int | None) -> str:
     if exit_code is not None and -exit_code == getattr(signal, "SIGKILL", 9):
         return "The trainer was killed, most often by the system for want of memory: close other programs."

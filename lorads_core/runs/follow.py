@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from ..trainers import trainer
 from .run_folder import Point
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Generator, Iterable
 
     from ..trainers import Tick
     from .run_folder import Order, Status
@@ -30,6 +31,7 @@ class Follower:
         self._began = time.monotonic()
         self._first: tuple[int, float] | None = None
         self._every = 1
+        self._catches_up = False
         self.step = 0
         self.total_steps = order.total_steps
         self.epoch = 0
@@ -39,13 +41,33 @@ class Follower:
         self.points: list[Point] = []
 
     def resume(self, status: Status, points: list[Point]) -> None:
-        """Begin where an earlier watcher was cut off; the time between is in no speed."""
+        """Begin where an earlier watcher was cut off."""
         self.step, self.epoch, self.points = status.step, status.epoch, points
-        self._began = time.monotonic() - (points[-1].seconds if points else 0)
+        self.loss, self.learning_rate = status.loss, status.learning_rate
+        if len(points) > _MOST_POINTS // 4:  # some were left out
+            self._every = math.gcd(*(point.step for point in points))
+        self._began = time.monotonic() - (time.time() - status.started if status.started else 0)
+
+    @contextmanager
+    def catching_up(self) -> Generator[None]:
+        """Take every line that is read meanwhile for one of the time since the last known step, evenly spread."""
+        before = self.points[-1] if self.points else Point(0, 0.0)
+        self._catches_up = True
+        yield
+        self._catches_up, self._first = False, None
+        now, steps = time.monotonic() - self._began, self.step - before.step
+        self.points = [
+            point._replace(
+                seconds=round(before.seconds + (now - before.seconds) * (point.step - before.step) / steps, 2)
+            )
+            if point.step > before.step
+            else point
+            for point in self.points
+        ]
 
     def read(self, lines: Iterable[str]) -> None:
         """Take in the lines of a chunk."""
-        for line in [*lines][-_LOOKED_AT:]:
+        for line in [*lines] if self._catches_up else [*lines][-_LOOKED_AT:]:
             if tick := self._trainer.tick(line):
                 self._take(tick)
 

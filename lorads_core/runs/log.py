@@ -7,7 +7,7 @@ import os
 import re
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..system.files import READ_PATIENCE, retry_in_use
 
@@ -49,19 +49,37 @@ def _cleaned(text: str) -> str:
     return _CONTROL.sub("", _COLOURS.sub("", text[:_LONGEST])).rstrip()
 
 
+class LogMark(NamedTuple):
+    """A place in a log: the file of it that was written last, and how many bytes that had."""
+
+    name: str = HEAD
+    size: int = 0
+
+
 class Log:
     """The first and the last megabytes of what was printed; of a progress bar, now and then a line.
 
-    A full disk stops the writing of the log, never the training.
+    A full disk stops the writing of the log, never the training. One that goes on at ``mark`` loses what was written
+    after that: it is read once more.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, mark: LogMark | None = None) -> None:
         self._folder = folder
-        self._file: Path = folder / HEAD
-        self._size = 0
+        if mark is None or mark.name not in (HEAD, *TAILS):  # in a damaged status
+            mark = LogMark()
+        self._file: Path = folder / mark.name
+        self._size = mark.size
+        if mark.size:
+            with suppress(OSError):
+                os.truncate(self._file, mark.size)
         self._unwritten = b""
         self._bar = ""
         self._bar_at = 0.0
+
+    @property
+    def mark(self) -> LogMark:
+        """Where it goes on."""
+        return LogMark(self._file.name, self._size)
 
     def write(self, lines: Iterable[tuple[str, bool]]) -> None:
         """Write lines, as `Lines` gives them."""

@@ -1,4 +1,7 @@
-"""What came of a training: judged by its exit code and by the files that are there, never by what was printed."""
+"""What came of a training: judged by its exit code and by the files that are there.
+
+What was printed counts only where nobody saw the exit code, as the watcher was cut off.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import TrainerError
-from .failure_reasons import failure_reason
+from .failure_reasons import ends_in_error, failure_reason
 from .lora_file import find_nonfinite_tensor, read_lora
 
 if TYPE_CHECKING:
@@ -50,7 +53,13 @@ def _is_of(file: Path, since: float) -> bool:
 
 
 def determine_outcome(
-    order: Order, exit_code: int | None, lines: Sequence[str], *, since: float, stopped: bool = False
+    order: Order,
+    exit_code: int | None,
+    lines: Sequence[str],
+    *,
+    since: float,
+    stopped: bool = False,
+    reached: bool = False,
 ) -> Outcome:
     """Return what came of a training.
 
@@ -60,6 +69,7 @@ def determine_outcome(
         lines: the last lines that it printed.
         since: when it began, in seconds since 1970.
         stopped: whether a stop was requested.
+        reached: whether it was seen to take its last step, which counts where nobody saw its exit code.
     """
     loras = saved_loras(order, since)
     fault = _fault(order, loras)
@@ -70,9 +80,18 @@ def determine_outcome(
     if exit_code == 0:
         return Outcome("failed", f"The trainer ended without an error, but {fault}", loras)
     if exit_code is None:
-        rest = f"and {fault}" if fault else f"though {loras[-1]} is there and sound."
-        return Outcome("lost", f"Nobody saw how the trainer ended, {rest}", loras)
+        return _unseen(fault, lines, loras, reached=reached)
     return Outcome("failed", failure_reason(lines, exit_code), loras)
+
+
+def _unseen(fault: str, lines: Sequence[str], loras: tuple[str, ...], *, reached: bool) -> Outcome:
+    """Return what came of a training whose exit code nobody saw, by what it printed last and by its LoRA."""
+    if reached and not fault:
+        return Outcome("completed", "", loras)
+    if fault and ends_in_error(lines):
+        return Outcome("failed", failure_reason(lines, None), loras)
+    rest = f"and {fault}" if fault else f"though {loras[-1]} is there and sound."
+    return Outcome("lost", f"Nobody saw how the trainer ended, {rest}", loras)
 
 
 def _fault(order: Order, loras: Sequence[str]) -> str:

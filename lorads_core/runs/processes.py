@@ -55,6 +55,15 @@ def _found(process: Process) -> psutil.Process | None:
         return None
 
 
+def environment_of(process: Process | None) -> Mapping[str, str]:
+    """Return the environment that a process was started with; ours, where it is gone or may not be looked at."""
+    found = _found(process) if process else None
+    with suppress(*_GONE):
+        if found:
+            return found.environ()
+    return os.environ
+
+
 def stoppable(environment: Mapping[str, str]) -> dict[str, str]:
     """Return a trainer's environment in which it can be interrupted.
 

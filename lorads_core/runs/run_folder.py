@@ -17,6 +17,7 @@ from filelock import FileLock, Timeout
 
 from ..errors import TrainerError
 from ..system import files
+from .log import LogMark
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -84,7 +85,10 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """How a run stands, as its watcher has seen it last, at ``at`` (seconds since 1970)."""
+    """How a run stands, as its watcher has seen it last, at ``at`` (seconds since 1970).
+
+    ``printed`` and ``log`` say what of the trainer's output is in it, for the watcher that reads on.
+    """
 
     state: RunState = "starting"
     watcher: Process | None = None
@@ -101,6 +105,13 @@ class Status:
     started: float = 0.0
     ended: float | None = None
     at: float = field(default_factory=time.time)
+    printed: int = 0
+    log: LogMark = field(default_factory=LogMark)
+
+    @property
+    def is_at_the_end(self) -> bool:
+        """Whether the trainer was seen to take its last step."""
+        return bool(self.step) and self.step >= self.total_steps
 
 
 def write_order(folder: Path, order: Order) -> None:
@@ -146,6 +157,7 @@ def read_status(folder: Path) -> Status | None:
     try:
         values |= {name: Process(*values[name]) for name in ("watcher", "trainer") if values[name]}
         values["loras"] = tuple(values["loras"])
+        values["log"] = LogMark(*values.get("log", ()))
         return Status(**values)
     except (KeyError, TypeError):
         return rebuilt_status(folder)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import os
 import socket
 import time
@@ -18,6 +19,7 @@ from ..system.command import command
 from ..system.detached import python_command, start_detached
 from ..system.files import file_error_reason, retry_in_use
 from . import run_folder as files
+from .console_output import ConsoleOutput
 from .log import tail
 from .outcome import Outcome, determine_outcome
 from .processes import alive
@@ -109,11 +111,12 @@ def _fault(folder: Path) -> str:
 
 
 def _without_watcher(run: Run, status: Status) -> Run:
-    """Have a trainer watched again that still runs; judge one that does not."""
-    if alive(status.trainer):
-        now = time.monotonic()
-        if now - _attached.get(run.folder, -_ATTACH_AGAIN) >= _ATTACH_AGAIN:
-            _attached[run.folder] = now
+    """Have a trainer watched again that still runs, or has printed what nobody has read; judge another one."""
+    attached = time.monotonic() - _attached.get(run.folder, -math.inf)
+    may_be_read = attached < _ATTACH_AGAIN or attached == math.inf  # else a watcher could not, within that time
+    if alive(status.trainer) or (may_be_read and _has_unread_output(run)):
+        if attached >= _ATTACH_AGAIN:
+            _attached[run.folder] = time.monotonic()
             start_watcher(run.folder, {"attach": True})
         return _with_status(run, status)
     outcome = _judged(run, status)
@@ -123,6 +126,17 @@ def _without_watcher(run: Run, status: Status) -> Run:
     return _with_status(run, ended)
 
 
+def _has_unread_output(run: Run) -> bool:
+    """Say whether a watcher has something to read of a trainer that has ended: how far it came, and why it failed."""
+    try:
+        files.read_order(run.folder)
+    except files.UnreadableError:
+        raise
+    except TrainerError:
+        return False
+    return ConsoleOutput(run.folder).is_there()
+
+
 def _judged(run: Run, status: Status) -> Outcome:
     try:
         order = files.read_order(run.folder)
@@ -130,8 +144,8 @@ def _judged(run: Run, status: Status) -> Outcome:
         raise
     except TrainerError as error:
         return Outcome("lost", f"Nobody saw how the trainer ended. {error}", status.loras)
-    stopped = files.stop_requested(run.folder)
-    return determine_outcome(order, None, tail(run.folder), since=status.started, stopped=stopped)
+    stopped, lines = files.stop_requested(run.folder), tail(run.folder)
+    return determine_outcome(order, None, lines, since=status.started, stopped=stopped, reached=status.is_at_the_end)
 
 
 def _with_status(run: Run, status: Status) -> Run:

@@ -1,6 +1,7 @@
-"""The watcher: a small process of its own that starts one trainer, drains what it prints, and sees it end.
+"""The watcher: a small process of its own that starts one trainer, follows what it prints, and sees it end.
 
-It outlives the process that launched it, and writes what it sees into the run's folder.
+It outlives the process that launched it, and writes what it sees into the run's folder. The trainer outlives it in
+turn: another watcher reads on where it was cut off.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ import re
 import signal
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,11 +21,12 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock, Timeout
 
 from . import run_folder as files
+from .console_output import ConsoleOutput
 from .failure_reasons import signed
 from .follow import Follower
 from .log import Lines, Log, tail
 from .outcome import determine_outcome, saved_loras
-from .processes import ProcessTree, adopt_orphans, alive, identity, stoppable
+from .processes import ProcessTree, adopt_orphans, alive, environment_of, identity, stoppable
 from .run_folder import Order, Status
 
 if TYPE_CHECKING:
@@ -34,8 +35,7 @@ if TYPE_CHECKING:
 _LOOK = 0.25  # seconds between two looks at the trainer
 _STATUS_SECONDS = 1.0  # seconds between two statuses
 _COUNT = 2.0  # seconds between two looks for what it has started
-_DRAINED = 5.0  # seconds for the last words of a trainer that has ended
-_CHUNK = 65_536
+_CHUNKS = 64  # pieces of output read between two looks at the trainer, of a flood of it
 _SHORTEST_SECRET = 6
 _LONGEST_PAUSE = 10.0  # seconds between two tries to write the last status
 _LOCK_PATIENCE = 5.0  # seconds: who looks whether a watcher is there holds its lock for a moment
@@ -44,13 +44,14 @@ _LOCK_PATIENCE = 5.0  # seconds: who looks whether a watcher is there holds its 
 class Watcher:
     """One training from its start, or from where an earlier watcher was cut off, to its end."""
 
-    def __init__(self, folder: Path, order: Order, secrets: tuple[str, ...] = ()) -> None:
+    def __init__(self, folder: Path, order: Order, secrets: tuple[str, ...] = (), former: Status | None = None) -> None:
         self._folder = folder
         self._order = order
         self._secrets = re.compile("|".join(map(re.escape, secrets))) if secrets else None
         self._follower = Follower(order)
-        self._lock = threading.Lock()
-        self._log = Log(folder)
+        self._console = ConsoleOutput(folder, former.printed if former else 0)
+        self._lines = Lines()
+        self._log = Log(folder, former.log if former else None)
         self._reports = _Reports(Path(order.reports)) if order.reports else None
         self._told = self._counted = 0.0
         self._is_noted = False  # who the trainer is
@@ -62,16 +63,17 @@ class Watcher:
         # Whoever ignores Ctrl-C passes that on to what it starts: the trainer must hear it.
         signal.signal(signal.SIGINT, signal.default_int_handler)
         try:
-            process = subprocess.Popen(
-                list(self._order.argv),
-                cwd=self._order.cwd,
-                env=stoppable(environment),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
-            )
+            with self._console.written() as output:
+                process = subprocess.Popen(
+                    list(self._order.argv),
+                    cwd=self._order.cwd,
+                    env=stoppable(environment),
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                    creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
+                )
         except (OSError, ValueError) as error:
             self._end("failed", f"{self._order.argv[0]} could not be started: {error}.")
             return
@@ -79,23 +81,24 @@ class Watcher:
         self._status = dataclasses.replace(self._status, state="running", trainer=trainer)
         self._write_status()
         tree = ProcessTree(trainer, with_own_children=True)
-        drain = threading.Thread(target=self._drain, args=[process.stdout], daemon=True)
-        drain.start()
         stopped = self._watch(tree, lambda: process.poll() is None)
-        drain.join(_DRAINED)
-        self._log.close()
         self._judge(process.wait(), stopped=stopped)
 
     def resume(self, former: Status) -> None:
-        """Watch a trainer whose watcher was cut off: what it prints is lost, how it ends is seen by its files."""
+        """Watch a trainer whose watcher was cut off: from where that one read to, and to its end if it has ended."""
         self._status = dataclasses.replace(former, watcher=self._status.watcher)
         self._follower.resume(former, files.read_history(self._folder))
         self._write_status()
+        with self._follower.catching_up():
+            while self._read_output():
+                pass
+            if self._reports:
+                self._follower.read(self._reports.new_lines())
         trainer = former.trainer
         stopped = trainer is not None and self._watch(
             ProcessTree(trainer, with_own_children=False), lambda: alive(trainer)
         )
-        self._judge(None, stopped=stopped)
+        self._judge(None, stopped=stopped or files.stop_requested(self._folder))
 
     def _watch(self, tree: ProcessTree, runs: Any) -> bool:  # noqa: ANN401 - says whether the first process still runs
         """Look at the trainer until it and all that it has started are gone; say whether it was stopped."""
@@ -107,50 +110,72 @@ class Watcher:
             if now - self._counted > _COUNT:
                 self._counted = now
                 tree.living()
+            has_more = self._read_output()
             if now - self._told > _STATUS_SECONDS:
                 self._write_status()
-            time.sleep(_LOOK)
+            if not has_more:
+                time.sleep(_LOOK)
         return files.stop_requested(self._folder)
 
-    def _drain(self, output: Any) -> None:  # noqa: ANN401 - the reading end of a pipe
-        """Read all that is printed, as fast as it comes: a full pipe would stop the trainer."""
-        lines = Lines()
-        while chunk := os.read(output.fileno(), _CHUNK):
-            self._take(lines.feed(chunk))
-        self._take(lines.feed(b"", last=True))
+    def _read_output(self, *, last: bool = False) -> bool:
+        """Take in what was printed since, and say whether there is more than is read at once."""
+        for _ in range(_CHUNKS):
+            chunk = self._console.read(last=last)
+            self._take(self._lines.feed(chunk, last=last and not chunk))
+            if not chunk:
+                return False
+        return True
 
     def _take(self, lines: list[tuple[str, bool]]) -> None:
         if self._secrets:
             lines = [(self._secrets.sub("***", text), stays) for text, stays in lines]
-        with self._lock:
-            self._follower.read(text for text, _ in lines)
+        self._follower.read(text for text, _ in lines)
         self._log.write(lines)
 
     def _write_status(self) -> None:
         """Write how it stands; what cannot be written just now is written at the next turn."""
         self._told = time.monotonic()
-        with self._lock:
-            if self._reports:
-                self._follower.read(self._reports.new_lines())
-            if self._status.trainer and self._follower.points:
-                self._status = self._follower.status(self._status)
-            points = list(self._follower.points)
+        if self._reports:
+            self._follower.read(self._reports.new_lines())
+        if self._status.trainer and self._follower.points:
+            self._status = self._follower.status(self._status)
         loras = saved_loras(self._order, self._status.started)
         self._status = dataclasses.replace(self._status, at=time.time(), loras=loras)
         try:
             if self._status.trainer and not self._is_noted:
                 files.write_trainer(self._folder, self._status.trainer)
                 self._is_noted = True
-            files.write_status(self._folder, self._status)
-            if points:
-                files.write_history(self._folder, points)
+            self._write_how_far()
         except OSError:
             self._told = 0.0
 
+    def _write_how_far(self) -> None:
+        """Write history and status, which says what of the output is in them and in the log; room is made after that.
+
+        Raises:
+            OSError: one of them cannot be written.
+        """
+        if self._follower.points:
+            files.write_history(self._folder, self._follower.points)
+        self._status = dataclasses.replace(self._status, printed=self._console.place, log=self._log.mark)
+        files.write_status(self._folder, self._status)
+        if self._console.is_full():
+            files.write_status(self._folder, dataclasses.replace(self._status, printed=0))
+            self._console.empty()
+
     def _judge(self, exit_code: int | None, *, stopped: bool) -> None:
+        while self._read_output(last=True):
+            pass
+        self._log.close()
         self._write_status()
-        lines = tail(self._folder)
-        outcome = determine_outcome(self._order, exit_code, lines, since=self._status.started, stopped=stopped)
+        outcome = determine_outcome(
+            self._order,
+            exit_code,
+            tail(self._folder),
+            since=self._status.started,
+            stopped=stopped,
+            reached=self._status.is_at_the_end,
+        )
         code = None if exit_code is None else signed(exit_code)
         self._status = dataclasses.replace(self._status, loras=outcome.loras, exit_code=code)
         self._end(outcome.state, outcome.message)
@@ -160,6 +185,7 @@ class Watcher:
         self._status = dataclasses.replace(
             self._status, state=state, message=message, ended=time.time(), at=time.time()
         )
+        self._console.remove()
         for tries in itertools.count(1):
             if self._write_final_status():
                 return
@@ -206,15 +232,18 @@ def main(folder: Path, words: Mapping[str, Any]) -> None:
 
 def _watch(folder: Path, words: Mapping[str, Any]) -> None:
     order = files.read_order(folder)
-    environment: dict[str, str] = words.get("environment", {})
-    secrets = tuple(value for name in order.masked if len(value := environment.get(name, "")) >= _SHORTEST_SECRET)
-    watcher = Watcher(folder, order, secrets)
     if words.get("attach"):
         former = files.read_status(folder)
         if former and former.ended is None:
-            watcher.resume(former)
+            secrets = _secrets(order, environment_of(former.trainer))
+            Watcher(folder, order, secrets, former).resume(former)
     elif files.claim(folder):
-        watcher.start(environment)
+        environment: dict[str, str] = words.get("environment", {})
+        Watcher(folder, order, _secrets(order, environment)).start(environment)
+
+
+def _secrets(order: Order, environment: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(value for name in order.masked if len(value := environment.get(name, "")) >= _SHORTEST_SECRET)
 
 
 def main_of_process() -> None:
