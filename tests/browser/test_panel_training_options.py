@@ -1,4 +1,4 @@
-"""The form of training options in the panel: mistyped, corrected, exported, kept with its dataset."""
+"""The form of training options in the panel: mistyped, corrected, exported, stored with its dataset."""
 
 import pytest
 

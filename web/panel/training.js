@@ -9,7 +9,7 @@ import { inputsOf, isSame, requestValues } from "./training_options.js";
 /** @typedef {import("./types.d.ts").DatasetOptions} DatasetOptions */
 /** @typedef {import("./types.d.ts").OptionsCheck} Check */
 
-const PAUSE = 250; // ms without a change before the server is asked
+const PAUSE = 250; // ms without a change before the inputs are checked
 const RETRY = 2_000; // ms
 const STORED = "lorads.options.";
 const PROFILE = "profile:";
@@ -97,7 +97,7 @@ export class Training {
     return profile ? profile.trainer : this.chosen;
   }
 
-  /** What the list of trainers has chosen: the first profile unless told otherwise. */
+  /** What the list of trainers has chosen: the first profile unless another is chosen. */
   get chosen() {
     const known = this.trainers.map(([value]) => value);
     return known.includes(this.choice) ? this.choice : (known[0] ?? "");
