@@ -330,7 +330,7 @@ TRAINING_FIELDS: tuple[TrainingField, ...] = (
     ),
     TrainingField(
         "extra", "toml", "running", "Options of the trainer's own, as TOML, one per line. They are passed through and"
-        " not checked by LoRADS; none may name files, code or accounts.", own=True, added=True,
+        " not checked by LoRADS; none may name files, code or accounts.", label="extra options", own=True, added=True,
     ),
     *(_part(file, added=True) for file in model_parts() if file.part not in _FIRST_PARTS),
 )  # fmt: skip

@@ -28,7 +28,7 @@ def _is_ours(name, each):
 
 def _declaration(name, each):
     if not is_typeddict(each):
-        union = [_type(one) if is_typeddict(one) or one in PLAIN else f'"{one}"' for one in get_args(each)]
+        union = [f'"{one}"' if isinstance(one, str) else _type(one) for one in get_args(each)]
         line = f"export type {name} = {' | '.join(union)};\n"
         # as Biome formats it
         return line if len(line) <= WIDTH + 1 else "\n  | ".join([f"export type {name} =", *union]) + ";\n"
@@ -55,10 +55,16 @@ def _type(kind):
         return " | ".join(_type(each) for each in inner)
     if origin is tuple:
         return f"[{', '.join(_type(each) for each in inner)}]"
-    if origin is list:
-        item = _type(inner[0])
-        return f"Array<{item}>" if " | " in item and get_origin(inner[0]) is not tuple else f"{item}[]"
+    if origin in (dict, list):
+        return _collection(origin, inner)
     raise TypeError(f"{kind} has no TypeScript type here: add it to tests/panel_types.py.")
+
+
+def _collection(origin, inner):
+    item = _type(inner[-1])
+    if origin is dict:
+        return f"Record<string, {item}>"
+    return f"Array<{item}>" if " | " in item and get_origin(inner[0]) is not tuple else f"{item}[]"
 
 
 if __name__ == "__main__":

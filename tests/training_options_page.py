@@ -10,13 +10,15 @@ from lorads_core.training_fields import ANY, TRAINING_FIELDS
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "training-options.md"
 HEAD = """# Training options
 
-Every option of a training config: an input of the node **Training Config** of the same name, and an option of
-`lorads build`, `lorads export` and `lorads demo`. This page is rendered from `lorads_core/training_fields.py` by
-`python -m tests.training_options_page`; a test compares the two.
+Every option of a training config: an input of the node **Training Config** of the same name, an option of
+`lorads build`, `lorads export` and `lorads demo`, and a field in the [caption panel](panel.md#training-options). This
+page is rendered from `lorads_core/training_fields.py` by `python -m tests.training_options_page`; a test compares the
+two.
 
 An option that is *not set* is not the same as one with a fixed default: rank, alpha, learning rate and warm-up follow
 network, base model, optimizer and scheduler while they are not set. In the node, the value in the column *not set*
-leaves them so; on the command line, leave the option out. What a trainer lacks is reported before anything is written.
+leaves them so; on the command line, leave the option out; in the panel, leave the field empty. What a trainer lacks is
+reported before anything is written.
 """
 
 
@@ -76,7 +78,13 @@ def _when(each):
 
 
 def _presets():
-    lines = ["", "## Presets", "", "`--preset NAME`, or the node's first input; other options override it.", ""]
+    lines = [
+        "",
+        "## Presets",
+        "",
+        "`--preset NAME`, the node's first input, or *Preset* in the panel; other options override it.",
+        "",
+    ]
     lines += ["| preset | families | sets | source |", "|---|---|---|---|"]
     for each in PRESETS:
         values = ", ".join(f"`{name}` {value}" for name, value in each.values.items())

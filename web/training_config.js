@@ -1,5 +1,7 @@
 // Training Config in the browser: a preset fills in the figures, and only what counts is shown; it trains nothing.
 
+import { isWanted } from "./panel/training_options.js";
+
 const OWN = "(own figures)";
 
 /**
@@ -63,14 +65,6 @@ export function addForm(node, form) {
   }
   refresh();
   return refresh;
-}
-
-/**
- * @param {unknown} value
- * @param {string[]} wanted values as text; "*" is any that is not empty
- */
-function isWanted(value, wanted) {
-  return wanted.includes("*") ? Boolean(value) : wanted.includes(String(value));
 }
 
 /**

@@ -40,8 +40,13 @@ Requests::
                                         `operations` has the arguments
     POST .../reject                     {keys, rejected: true|false}; a rejected image stays in the panel and is left
                                         out of training
-    POST .../export                     {trainer, folder, images: "copy"|"link"|policy, config: {field: value}}
+    POST .../training-options           {trainer, config}: checks the values of the form; nothing is written
+    POST .../summary                    {trainer, config}: the summary with these values; nothing is written
+    POST .../export                     {trainer, folder, images: "copy"|"link"|policy, config}
     POST .../train                      {profile, folder, images, config}
+
+``config`` holds training options by name, as `json_types.OptionValue`; one that is left out stays as it was last
+exported, null unsets it. What does not count for the base model and network is not set either.
 """
 
 from __future__ import annotations
@@ -74,6 +79,8 @@ TABLE: tuple[Route, ...] = (
     Route("GET", f"{PREFIX}/api/{_SET}/problems", "problems", list[types.Problem]),
     Route("GET", f"{PREFIX}/api/{_SET}/tags", "tags", list[types.TagCount]),
     Route("GET", f"{PREFIX}/api/{_SET}/summary", "summary", types.Summary),
+    Route("GET", f"{PREFIX}/api/{_SET}/training-options", "dataset_options", types.DatasetOptions),
+    Route("GET", f"{PREFIX}/api/training-options", "training_options", types.TrainingTable),
     Route("GET", f"{PREFIX}/api/tags", "completions", list[types.Completion]),
     Route("GET", f"{PREFIX}/api/thumbnail/{{dataset}}/{{key}}", "thumbnail", None),
     Route("GET", f"{PREFIX}/api/picture/{{dataset}}/{{key}}", "picture", None),
@@ -87,6 +94,8 @@ TABLE: tuple[Route, ...] = (
     Route("POST", f"{PREFIX}/api/{_SET}/redo", "redo", types.WriteResult),
     Route("POST", f"{PREFIX}/api/{_SET}/bulk", "bulk", types.WriteResult | types.Preview),
     Route("POST", f"{PREFIX}/api/{_SET}/reject", "reject", types.WriteResult),
+    Route("POST", f"{PREFIX}/api/{_SET}/training-options", "check_options", types.OptionsCheck),
+    Route("POST", f"{PREFIX}/api/{_SET}/summary", "planned_summary", types.Summary),
     Route("POST", f"{PREFIX}/api/{_SET}/export", "export", types.JobStarted),
     Route("POST", f"{PREFIX}/api/{_SET}/train", "train", types.JobStarted),
     Route("POST", f"{PREFIX}/api/{_RUN}/stop", "stop", types.JobStarted),

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ..export.plan import ExportOptions
 from ..problems import counted
 from ..runs.read_export import speed_key
+from ..store import datasets
 from ..store.runs import median_speed
 from ..system.paths import slug
-from ..trainers import trainer, trainers
-from ..trainers.defaults import change_config
-from ..trainers.extra import parse_extra
-from ..training_fields import TRAINING_FIELDS, training_field
+from ..trainers import trainer
 from ..workflow import captions, training
 from ..workflow import dataset as dataset_workflow
 from ..workflow.parse import image_policy_word
 from .jobs import Outcome
-from .planning import DEFAULT_TRAINER, plan_for
+from .options import read_config
+from .planning import DEFAULT_TRAINER, plan_for, trainer_name
 from .reading import as_problems, launchable
 from .responses import RefusedError, bad_request
 
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
     from ..export.plan import ExportPlan
     from ..export.write import ExportResult
     from ..model import Progress, TrainingConfig
-    from ..training_fields import TrainingField
     from . import json_types
     from .jobs import Job
     from .params import Body
@@ -47,8 +45,26 @@ def summary(state: PanelState, dataset: UUID, query: Mapping[str, str]) -> json_
     Raises:
         RefusedError: 400, there is no such trainer.
     """
+    name = trainer_name(query.get("trainer", DEFAULT_TRAINER))
+    return _timed_summary(state, state.view(dataset), name)
+
+
+def planned_summary(state: PanelState, dataset: UUID, body: Body) -> json_types.Summary:
+    """Return the summary of an export with other training options than those of the last one.
+
+    Raises:
+        RefusedError: 400, there is no such trainer, or an option has a fault.
+    """
+    body.allow_only("trainer", "config")
     view = state.view(dataset)
-    name = _trainer(query.get("trainer", DEFAULT_TRAINER))
+    name = trainer_name(body.text("trainer", DEFAULT_TRAINER))
+    config = read_config(view.config, body.object("config"))
+    # Only what was exported is cached: each key typed into a form would leave a plan behind.
+    planned = view if config == view.config else replace(view, config=config, cache={})
+    return _timed_summary(state, planned, name)
+
+
+def _timed_summary(state: PanelState, view: View, name: str) -> json_types.Summary:
     made: json_types.Summary = state.cached(view, f"summary {name}", lambda: _summary(state, view, name))
     return {**made, "seconds": _seconds(state, name, view.config, made["total_steps"])}
 
@@ -83,12 +99,6 @@ def _seconds(state: PanelState, name: str, config: TrainingConfig, steps: int | 
     return speed.seconds_a_step * steps if speed and steps else None
 
 
-def _trainer(name: str) -> str:
-    if name not in trainers():
-        raise bad_request(f"There is no trainer {name!r:.40}; known trainers: {', '.join(trainers())}.")
-    return name
-
-
 def _folder(view: View) -> str:
     return slug(view.dataset.name, "dataset")
 
@@ -103,7 +113,7 @@ def export(state: PanelState, dataset: UUID, body: Body) -> Job:
         raise RefusedError(403, "forbidden", "Exports from the panel are disabled in the server's lorads.toml.")
     body.allow_only("trainer", "folder", "images", "config")
     view = state.view(dataset)
-    request = _export_request(state, view, body, _trainer(body.text("trainer", DEFAULT_TRAINER)))
+    request = _export_request(state, view, body, trainer_name(body.text("trainer", DEFAULT_TRAINER)))
     return state.jobs.start("export", dataset, lambda progress: _run_export(state, request, progress).outcome)
 
 
@@ -154,32 +164,9 @@ def _export_request(state: PanelState, view: View, body: Body, name: str) -> _Ex
     link = images == "link"
     policy = image_policy_word(_DEFAULT_IMAGES if images in {"copy", "link"} else images)
     options = ExportOptions(name, policy, link, home=training.home_of(state.settings, name))
-    config = _config(view.config, body.object("config"))
+    config = read_config(view.config, body.object("config"))
     dataset_workflow.check_config(config, name, options.home)
     return _ExportRequest(view.dataset.name, options, folder, config)
-
-
-def _config(known: TrainingConfig, given: Body) -> TrainingConfig:
-    """Return a config with some values changed, each of its field's type; null unsets one that has no fixed default."""
-    # Files on the server are chosen in the graph or on the command line, never by a request.
-    given.allow_only(*(each.name for each in TRAINING_FIELDS if each.kind != "file"))
-    return change_config(known, {name: _option(training_field(name), given) for name in given.values})
-
-
-def _option(each: TrainingField, given: Body) -> object:
-    if each.unset and given.values[each.name] is None:
-        return None
-    match each.kind:
-        case "flag" | "switch":
-            return given.flag(each.name)
-        case "whole" | "number":
-            return given.number(each.name, whole=each.kind == "whole")
-        case "toml":
-            return parse_extra(given.text(each.name))
-        case "lines":
-            return tuple(given.texts(each.name))
-        case _:
-            return given.text(each.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,8 +193,9 @@ def _run_export(state: PanelState, request: _ExportRequest, progress: Progress) 
     """Export the dataset's current draft."""
     found = captions.draft(state.store, state.settings, request.dataset)
     root = state.context.exports()
-    return _ExportOutcome(
-        dataset_workflow.export(
-            state.store, found.dataset, request.config, request.options, root, request.folder, progress
-        )
+    made = dataset_workflow.export(
+        state.store, found.dataset, request.config, request.options, root, request.folder, progress
     )
+    with state.store.connection() as connection:  # captions are checked for the base model that they train
+        datasets.save_base_model(connection, found.dataset.id, request.config.base_model)
+    return _ExportOutcome(made)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal, TypedDict
 
 from ..captions.operation_table import FieldKind
 from ..model import Position, RunState, Severity  # noqa: TC001 - the types are resolved at run time
+from ..training_fields import Kind as OptionKind  # noqa: TC001
 
 JobState = Literal["waiting", "running", "done", "failed"]
 ImageSet = Literal["training", "regularization"]
@@ -58,6 +59,12 @@ class Operation(TypedDict):
     fields: list[OperationField]
 
 
+class Profile(Named):
+    """A profile of an installed trainer that the panel may launch."""
+
+    trainer: str
+
+
 class Session(TypedDict):
     """The session: token, permissions, and the choices of the page."""
 
@@ -70,7 +77,7 @@ class Session(TypedDict):
     base_models: list[BaseModel]
     networks: list[Named]
     trainers: list[Named]
-    trainer_profiles: list[Named]
+    trainer_profiles: list[Profile]
     sources: list[Named]
     libraries: list[str]
     operations: list[Operation]
@@ -256,6 +263,70 @@ class Summary(TypedDict):
     seconds: float | None
     problems: list[Problem]
     checkpoints: list[str]
+
+
+OptionValue = str | float | bool | list[str] | None
+"""The value of a training option; null is one that is not set. Extra options are lines, ``key = value`` in TOML."""
+
+
+class TrainingOption(TypedDict):
+    """A training option. It counts for its ``families`` while other options have one of ``values``, as text.
+
+    ``own`` is a user's own, which no preset changes; a file is chosen in the graph or on the command line.
+    """
+
+    name: str
+    label: str
+    kind: OptionKind
+    group: str
+    help: str
+    unit: str
+    choices: list[Named]
+    families: list[str]
+    values: dict[str, list[str]]
+    own: bool
+
+
+class TrainingPreset(TypedDict):
+    """A preset: values of all options that are not a user's own, and where they come from."""
+
+    name: str
+    families: list[str]
+    source: str
+    values: dict[str, OptionValue]
+
+
+class TrainingTable(TypedDict):
+    """The table of training options in the order of its groups; ``families`` are those of the base models."""
+
+    options: list[TrainingOption]
+    families: dict[str, str]
+    presets: list[TrainingPreset]
+
+
+class DatasetOptions(TypedDict):
+    """The training options that a dataset was last exported with; ``config`` is that of its facts."""
+
+    config: str
+    values: dict[str, OptionValue]
+
+
+class OptionFault(TypedDict):
+    """Why an option is refused; ``name`` is "" where several of them together are."""
+
+    name: str
+    message: str
+
+
+class OptionsCheck(TypedDict):
+    """What a trainer makes of training options.
+
+    ``used`` is what is used where an option is not set, ``lacks`` what is done instead of one that the trainer has not.
+    """
+
+    used: dict[str, str]
+    lacks: dict[str, str]
+    faults: list[OptionFault]
 
 
 class Change(TypedDict):

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 from ..export.plan import ExportOptions, plan_export
 from ..model import Dataset
+from ..trainers import trainers
 from ..workflow import training
+from .responses import bad_request
 from .view import BUCKETS
 
 if TYPE_CHECKING:
@@ -19,6 +21,17 @@ if TYPE_CHECKING:
     from .view import View
 
 DEFAULT_TRAINER = "sd-scripts"
+
+
+def trainer_name(word: str) -> str:
+    """Return the name of a trainer.
+
+    Raises:
+        RefusedError: 400, there is no such trainer.
+    """
+    if word not in trainers():
+        raise bad_request(f"There is no trainer {word!r:.40}; known trainers: {', '.join(trainers())}.")
+    return word
 
 
 def accepted_images(view: View) -> Dataset:

@@ -60,7 +60,8 @@ def session(state: PanelState, version: str) -> json_types.Session:
         "networks": [{"name": each.name, "label": each.label} for each in networks()],
         "trainers": [{"name": name, "label": trainers()[name].label} for name in _default_first(trainers())],
         "trainer_profiles": [
-            {"name": each.name, "label": f"{each.name} ({trainers()[each.kind].label})"} for each in launchable(state)
+            {"name": each.name, "label": f"{each.name} ({trainers()[each.kind].label})", "trainer": each.kind}
+            for each in launchable(state)
         ],
         "sources": [{"name": name, "label": each.label} for name, each in sources().items() if name not in BY_HAND],
         "libraries": [each.name for each in settings.libraries],

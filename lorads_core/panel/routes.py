@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from .. import __version__
-from . import bulk, editing, exporting, guard, reading, running, watching
+from . import bulk, editing, exporting, guard, options, reading, running, watching
 from .api_spec import PREFIX, TABLE
 from .events import as_line
 from .params import Body, dataset_id, image_key, number, run_id
@@ -143,6 +143,18 @@ class Panel:
 
     async def _summary(self, request: web.Request) -> web.Response:
         return await self._json_slow(exporting.summary, _dataset(request), dict(request.query))
+
+    async def _planned_summary(self, request: web.Request) -> web.Response:
+        return await self._json_slow(exporting.planned_summary, _dataset(request), Body(await read_body(request)))
+
+    async def _training_options(self, _request: web.Request) -> web.Response:
+        return json_response(dumps(options.table()))
+
+    async def _dataset_options(self, request: web.Request) -> web.Response:
+        return await self._json(options.dataset_values, _dataset(request))
+
+    async def _check_options(self, request: web.Request) -> web.Response:
+        return await self._json(options.check, _dataset(request), Body(await read_body(request)))
 
     async def _thumbnail(self, request: web.Request) -> web.Response:
         return await self._image_of_side(request, thumbnail_side(number(request.query, "side", 256, 1, LARGE)))

@@ -111,6 +111,10 @@ class Trainer(Protocol):
         """
         ...
 
+    def lacks(self, config: TrainingConfig) -> Mapping[str, str]:
+        """Return the options that the trainer has not, each with what is done instead; empty for a refused config."""
+        ...
+
     def schedule(self, config: TrainingConfig, subsets: Sequence[Subset]) -> Schedule:
         """Return the buckets and steps that the trainer will make of it."""
         ...

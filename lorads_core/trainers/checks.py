@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from ..base_models import BaseModel
     from ..buckets import Placement
+    from ..training_fields import TrainingField
     from . import Subset
     from .extra import OptionSource
 
@@ -104,6 +105,13 @@ def problems(
     if config.extra and all(problem.severity != "error" for problem in found):
         found += extra.problems(rules.LABEL, config.extra, written(ready, subsets), rules.OPTIONS, home)
     return found
+
+
+def lacks(rules: Rules, config: TrainingConfig) -> Mapping[str, str]:
+    """Return the options that a trainer has not; see `Trainer.lacks`."""
+    if list(refusals(config)) or list(_untrained(rules, config)):
+        return {}  # a trainer's own tables have no row for it
+    return rules.lacks(settled(config))
 
 
 def is_diffusion(config: TrainingConfig) -> bool:
@@ -197,7 +205,13 @@ def _out_of_range(config: TrainingConfig) -> Iterator[str]:
     for each in TRAINING_FIELDS:
         value = getattr(config, each.name) if each.kind in _NUMBERS else None
         if value is not None and not each.low <= value <= each.high:  # also false for NaN
-            yield f"The {each.title} is {value:g}: give a number from {each.low:g} to {each.high:g}."
+            yield out_of_range(each, f"{value:g}")
+
+
+def out_of_range(each: TrainingField, value: str) -> str:
+    """Return the message for a number that is not one, or out of its option's range; ``value`` is as it was given."""
+    number = "a whole number" if each.kind == "whole" else "a number"
+    return f"The {each.title} is {value}: give {number} from {each.low:.10g} to {each.high:.10g}."
 
 
 def _contradictions(config: TrainingConfig) -> Iterator[str]:

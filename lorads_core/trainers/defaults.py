@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ..base_models import base_model, base_model_names, model_parts
 from ..model import TrainingConfig
 from ..networks import network
-from ..training_fields import TRAINING_FIELDS
+from ..training_fields import TRAINING_FIELDS, training_field
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,6 +43,8 @@ def make_config(given: Mapping[str, Any]) -> TrainingConfig:
 def change_config(config: TrainingConfig, given: Mapping[str, Any]) -> TrainingConfig:
     """Return a config with some values set, or unset where they are None; what is automatic in it follows them.
 
+    An option that is not set has its default, or the value that LoRADS chooses.
+
     Raises:
         SettingsError: there is no such network.
     """
@@ -50,7 +52,11 @@ def change_config(config: TrainingConfig, given: Mapping[str, Any]) -> TrainingC
     automatic = {name for name in config.automatic if name not in given} | unset
     parts = {each.part: given[each.part] for each in model_parts() if each.part in given}
     files = {part: file for part, file in {**config.model_files, **parts}.items() if file}
-    values = {name: value for name, value in given.items() if name not in unset and name not in parts}
+    values = {
+        name: training_field(name).default if value is None else value
+        for name, value in given.items()
+        if name not in unset and name not in parts
+    }
     return _chosen(replace(config, model_files=files, **values), tuple(name for name in AUTOMATIC if name in automatic))
 
 

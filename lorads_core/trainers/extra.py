@@ -7,6 +7,7 @@ option that names a file, a program or an account is refused; lorads.toml of one
 from __future__ import annotations
 
 import difflib
+import json
 import math
 import re
 import sys
@@ -90,6 +91,35 @@ def parse_extra(text: str) -> dict[str, Any]:
 def format_extra(extra: Mapping[str, Any]) -> str:
     """Return extra options as TOML, the reverse of `parse_extra`."""
     return tomli_w.dumps(extra)
+
+
+def extra_lines(extra: Mapping[str, Any]) -> list[str]:
+    """Return extra options one per line, ``key = value``; nested ones have a dotted key. `parse_extra` reads them."""
+    return [f"{key} = {value}" for key, value in _dotted(extra)]
+
+
+def _dotted(extra: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, str]]:
+    for name, value in extra.items():
+        key = f"{path}{_key(name)}"
+        if _is_table(value) and value:
+            yield from _dotted(value, f"{key}.")
+        else:
+            yield key, _inline(value)
+
+
+def _key(name: str) -> str:
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _inline(name)
+
+
+def _inline(value: Any) -> str:  # noqa: ANN401 - whatever TOML has
+    """Return a value as TOML without a line end, which no writer of TOML promises for lists and tables."""
+    if _is_table(value):
+        return f"{{{', '.join(f'{_key(name)} = {_inline(each)}' for name, each in value.items())}}}"
+    if _is_list(value):
+        return f"[{', '.join(map(_inline, value))}]"
+    if isinstance(value, str):  # JSON's strings are TOML's, but for the character DEL
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return str(value).lower() if isinstance(value, bool) else repr(value)
 
 
 def _check_values(value: Any, path: str = "") -> None:  # noqa: ANN401 - whatever TOML has

@@ -172,8 +172,16 @@ def test_rows_out_of_bounds(panel, dataset, query):
             {"trainer": "sd-scripts", "config": {"checkpoint": "/etc/passwd"}},
             "'checkpoint' is not a known field",
         ),
-        ("export", {"trainer": "sd-scripts", "config": {"epochs": "3"}}, "epochs must be an integer"),
-        ("export", {"trainer": "sd-scripts", "config": {"epochs": 2.5}}, "epochs must be an integer"),
+        (
+            "export",
+            {"trainer": "sd-scripts", "config": {"epochs": "3"}},
+            "number of epochs is '3': give a whole number",
+        ),
+        (
+            "export",
+            {"trainer": "sd-scripts", "config": {"epochs": 2.5}},
+            "number of epochs is 2.5: give a whole number",
+        ),
         ("export", {"trainer": "sd-scripts", "config": {"network": "magic"}}, "magic"),
         ("export", {"trainer": "sd-scripts", "config": {"epochs": -3}}, "epochs"),
     ],

@@ -267,3 +267,12 @@ def test_a_line_that_says_nothing_is_no_progress(each):
 def test_an_unknown_trainer_is_refused_with_those_there_are():
     with pytest.raises(TrainerError, match=r"known are: .*sd-scripts"):
         trainer("sdscripts")
+
+
+@pytest.mark.parametrize("name", trainers())
+def test_what_a_trainer_lacks_can_be_requested_of_any_config(name):
+    known = {each.name for each in fields(TrainingConfig)}
+    for base in (*base_model_names(), "no such model"):
+        for network in network_names():
+            config = replace(TrainingConfig(), base_model=base, network=network)
+            assert trainer(name).lacks(config).keys() <= known, "also where the trainer refuses it"

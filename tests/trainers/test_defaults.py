@@ -64,3 +64,9 @@ def test_a_config_that_an_earlier_version_stored_keeps_its_values():
     config = TrainingConfig.from_json(old)
     assert (config.learning_rate, config.automatic) == (1e-4, ())
     assert change_config(config, {"optimizer": "Lion"}).learning_rate == 1e-4
+
+
+def test_none_unsets_an_option_whether_its_default_is_fixed_or_chosen():
+    config = make_config({"epochs": 3, "network_dim": 64, "weight_decay": 0.1, "sample_prompts": ("a cat",)})
+    unset = dict.fromkeys(("epochs", "network_dim", "weight_decay", "sample_prompts"))
+    assert change_config(config, unset) == make_config({})

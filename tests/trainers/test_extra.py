@@ -11,7 +11,7 @@ import pytest
 from lorads_core.errors import SettingsError
 from lorads_core.model import TrainingConfig
 from lorads_core.trainers import Subset, trainer, trainers
-from lorads_core.trainers.extra import format_extra, merged, parse_extra, problems
+from lorads_core.trainers.extra import extra_lines, format_extra, merged, parse_extra, problems
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -189,3 +189,18 @@ def test_merging_changes_nothing_that_is_there():
     before = {"a": {"b": 1}, "c": [1], "d": 2}
     assert merged(before, {"a": {"x": 2}, "c": [3], "e": 4}) == {"a": {"b": 1, "x": 2}, "c": [1, 3], "d": 2, "e": 4}
     assert before == {"a": {"b": 1}, "c": [1], "d": 2}
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {},
+        {"loss_type": "huber", "huber_c": 0.1, "steps": 5, "debug": False},
+        {"optimizer": {"betas": [0.9, 0.99], "nested": {"a b": 1}}, "empty": {}},
+        {"quoted": 'a "word"\nand \\ more\x7f', "list": [{"x": 1}, {"x": [True, "y"]}], "small": 1e-7, "large": 1e20},
+    ],
+)
+def test_extra_options_are_written_one_per_line_and_read_back(extra):
+    lines = extra_lines(extra)
+    assert all("\n" not in line for line in lines)
+    assert parse_extra("\n".join(lines)) == extra

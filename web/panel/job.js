@@ -43,6 +43,7 @@ export class Following {
    */
   async begin(route, body) {
     const { model, dataset } = this;
+    if (this.isBusy) return; // a double click
     this.says = "";
     this.show({ state: "waiting", step: "Starting", done: 0, total: 0, message: "", result: null });
     try {

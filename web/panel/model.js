@@ -7,6 +7,7 @@ import { compile, FilterError, factsOf, tagFilter } from "./filter.js";
 import { Following } from "./job.js";
 import { Rows } from "./rows.js";
 import { Selection } from "./selection.js";
+import { Training } from "./training.js";
 
 /** @typedef {import("./types.d.ts").Row} Row */
 /** @typedef {import("./types.d.ts").RowPage} RowPage */
@@ -42,6 +43,7 @@ export class Model {
     this.selection = new Selection();
     this.editing = new Editing(this);
     this.following = new Following(this);
+    this.training = new Training(this);
     /** @type {Step} */
     this.step = "captions";
     this.filterText = "";
@@ -145,6 +147,7 @@ export class Model {
     this.storage.setItem("lorads.dataset", id);
     this.editing.open(id);
     this.following.open(id);
+    this.training.open(id);
     await this.reload();
     const { problems = [] } = this.dataset ?? {};
     if (problems.length)
@@ -282,7 +285,7 @@ export class Model {
   /** Look whether another tab, or a run of the graph, has changed the dataset, and fetch it if so. */
   async refresh() {
     if (!this.dataset || this.editing.outbox?.sending) return;
-    const { config } = this.dataset;
+    const { config, base_model } = this.dataset;
     try {
       this.dataset = /** @type {DatasetFacts} */ (await this.api.get(`datasets/${this.dataset.id}`));
     } catch (error) {
@@ -290,7 +293,10 @@ export class Model {
       return;
     }
     if (this.dataset?.config !== config) this.bucketsOf = "";
-    if (this.dataset?.revision !== this.rows.revision) await Promise.all([this.reload(), this.relist()]);
+    this.training.refresh();
+    // Tokens and problems of captions are those of the base model.
+    if (this.dataset?.revision !== this.rows.revision || this.dataset?.base_model !== base_model)
+      await Promise.all([this.reload(), this.relist()]);
     this.changed();
   }
 
@@ -375,6 +381,7 @@ export class Model {
   }
 
   stop() {
+    this.training.stop();
     this.editing.commit();
     this.editing.close();
     this.events?.close();

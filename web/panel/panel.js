@@ -5,7 +5,7 @@ import { Model } from "./model.js";
 import { followTheme } from "./theme.js";
 import { html, render } from "./ui.js";
 
-const STYLES = ["./panel.css", "./views.css", "../vendor/uplot.css"];
+const STYLES = ["./panel.css", "./views.css", "./options.css", "../vendor/uplot.css"];
 
 export class Panel {
   /**

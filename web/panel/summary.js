@@ -9,14 +9,17 @@ const PAUSE = 800; // ms after an edit
 const SIDE = 56; // px of the longest side of a bucket's picture
 const MOST = 100; // problems shown of each severity
 
-/** @extends {Component<Props, {facts: Facts | null, says: string, open: string | null}>} */
+/** @extends {Component<Props, {facts: Facts | null, says: string, isOld: boolean}>} */
 export class Summary extends Component {
   /** @param {Props} props */
   constructor(props) {
     super(props);
-    /** @type {{facts: Facts | null, says: string, open: string | null}} */
-    this.state = { facts: null, says: "", open: null };
+    /** @type {{facts: Facts | null, says: string, isOld: boolean}} */
+    this.state = { facts: null, says: "", isOld: false };
     this.requested = "";
+    this.due = ""; // what the timer runs for
+    this.isFetching = false;
+    this.isHere = true;
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     this.timer = undefined;
   }
@@ -26,49 +29,64 @@ export class Summary extends Component {
   }
 
   componentWillUnmount() {
+    this.isHere = false;
     clearTimeout(this.timer);
   }
 
   componentDidUpdate() {
-    if (this.mark === this.requested) return;
+    if (this.mark === this.requested || this.mark === this.due) return;
+    this.due = this.mark;
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.fetch(), this.state.facts ? PAUSE : 0);
   }
 
   get mark() {
-    const { dataset, rows, isAway } = this.props.model;
-    return `${dataset?.id}#${rows.revision}#${dataset?.config}#${isAway}`;
+    const { dataset, rows, isAway, training } = this.props.model;
+    return `${dataset?.id}#${rows.revision}#${dataset?.config}#${isAway}#${training.mark}#${training.isFaulty}`;
   }
 
   async fetch() {
     const { model } = this.props;
-    if (this.mark === this.requested || !model.dataset || model.rows.revision === null) return; // the rows come first
+    const { body, isFaulty } = model.training;
+    this.due = "";
+    // The rows and the options come first.
+    if (this.mark === this.requested || !model.dataset || model.rows.revision === null || !body) return;
+    if (this.isFetching) return; // it looks again at its end: typing must not pile up plans of a large dataset
     const mark = this.mark;
     this.requested = mark;
+    if (isFaulty && this.state.facts) {
+      this.setState({ isOld: true, says: "" });
+      return;
+    }
+    this.isFetching = true;
     try {
       const path = `datasets/${model.dataset.id}`;
       const [summary, problems] = await Promise.all([
-        model.api.get(`${path}/summary`),
+        model.api.post(`${path}/summary`, body),
         model.api.get(`${path}/problems`),
       ]);
       const facts = /** @type {Facts} */ (summary);
       const ofCaptions = /** @type {import("./types.d.ts").Problem[]} */ (problems);
       if (mark === this.requested) {
-        this.setState({ facts: { ...facts, problems: [...facts.problems, ...ofCaptions] }, says: "" });
+        this.setState({ facts: { ...facts, problems: [...facts.problems, ...ofCaptions] }, says: "", isOld: false });
       }
     } catch (error) {
       if (mark === this.requested) this.setState({ says: /** @type {Error} */ (error).message });
+    } finally {
+      this.isFetching = false;
+      if (this.isHere) this.componentDidUpdate();
     }
   }
 
   render() {
-    const { facts, says } = this.state;
-    return html`<section class="summary" aria-label="Summary">
+    const { facts, says, isOld } = this.state;
+    return html`<section class="summary ${isOld ? "old" : ""}" aria-label="Summary">
       <header><h2>Summary</h2><${IconButton} icon="refresh" label="Recalculate" onClick=${() => {
         this.requested = "";
         this.fetch();
       }} /></header>
       ${says && html`<p class="error" role="alert">${says}</p>`}
+      ${isOld && html`<p class="dim" role="status">These numbers are of the options before: some have an error now, see Export and train.</p>`}
       ${facts ? this.facts(facts) : !says && html`<p class="empty">Calculating…</p>`}
     </section>`;
   }

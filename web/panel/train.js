@@ -1,11 +1,12 @@
 // Export, training and the runs there were: starts them, follows them, stops them; the server does the work.
 
+import { OptionsForm } from "./options_form.js";
 import { RunDetails } from "./run_details.js";
 import { Component, date, duration, html, Icon } from "./ui.js";
 
 /** @typedef {import("./types.d.ts").Run} Run */
 /** @typedef {{model: import("./model.js").Model}} Props */
-/** @typedef {{trainer: string, folder: string, images: string, profile: string, says: string, runs: Run[] | null, open: string | null}} State */
+/** @typedef {{folder: string, images: string, says: string, runs: Run[] | null, open: string | null}} State */
 
 const PICTURES = [
   ["copy", "copied unchanged"],
@@ -19,24 +20,16 @@ export class Train extends Component {
   /** @param {Props} props */
   constructor(props) {
     super(props);
-    const { session, dataset } = props.model;
     /** @type {State} */
     this.state = {
-      trainer: session?.trainers[0]?.name ?? "",
-      folder: dataset?.name ?? "",
+      folder: props.model.dataset?.name ?? "",
       images: "copy",
-      profile: this.profiles[0]?.[0] ?? "",
       says: "",
       runs: null,
       open: null,
     };
     this.seen = "";
     this.run = ""; // that was started last
-  }
-
-  get profiles() {
-    const profiles = this.props.model.session?.trainer_profiles ?? [];
-    return profiles.map((each) => [each.name, each.label]);
   }
 
   componentDidMount() {
@@ -71,9 +64,11 @@ export class Train extends Component {
    * @param {"export" | "train"} route
    */
   begin(route) {
-    const { trainer, folder, images, profile } = this.state;
-    const body = { folder: folder.trim(), images };
-    this.props.model.following.begin(route, route === "export" ? { ...body, trainer } : { ...body, profile });
+    const { following, training } = this.props.model;
+    if (!training.body) return;
+    const { trainer, config } = training.body;
+    const body = { folder: this.state.folder.trim(), images: this.state.images, config };
+    following.begin(route, route === "export" ? { ...body, trainer } : { ...body, profile: training.profile });
   }
 
   render() {
@@ -101,28 +96,28 @@ export class Train extends Component {
   }
 
   form() {
-    const { session, rows, isAway, following } = this.props.model;
-    const { trainer, folder, images, profile } = this.state;
+    const { session, rows, isAway, following, training } = this.props.model;
+    const { folder, images } = this.state;
     const set = (/** @type {string} */ name) => (/** @type {Event} */ event) =>
       this.setState({ [name]: /** @type {HTMLInputElement} */ (event.target).value });
-    const options = (/** @type {string[][]} */ choices) =>
-      choices.map(([value, label]) => html`<option key=${value} value=${value}>${label}</option>`);
-    const off = isAway || following.isBusy || !rows.total || !folder.trim();
-    const trainers = session?.trainers.map(({ name, label }) => [name, label]) ?? [];
     const [canExport, canLaunch] = [session?.can_export, session?.can_launch];
     if (!canExport && !canLaunch)
       return html`<p class="dim">Export and training from the panel are disabled on this server. Use the graph, or enable them in lorads.toml.</p>`;
-    return html`<form class="fields" onSubmit=${(/** @type {Event} */ event) => event.preventDefault()}>
-      ${canExport && html`<label>Trainer <small>for Export</small><select value=${trainer} onChange=${set("trainer")}>${options(trainers)}</select></label>`}
-      ${canLaunch && html`<label>Profile <small>for Export and train</small><select value=${profile} onChange=${set("profile")}>${options(this.profiles)}</select></label>`}
-      <label>Folder <small>under the server's export folder</small><input type="text" value=${folder} spellcheck=${false} onInput=${set("folder")} /></label>
-      <label>Images<select value=${images} onChange=${set("images")}>${options(PICTURES)}</select></label>
-      <p class="buttons"><button type="button" disabled=${off || !canExport} onClick=${() => this.begin("export")}>Export</button>
-        ${
-          canLaunch
-            ? html`<button type="button" class="main" disabled=${off || !profile} onClick=${() => this.begin("train")}><${Icon} name="play" />Export and train</button>`
-            : html`<small class="dim">Training from the panel is disabled on this server.</small>`
-        }</p>
+    const off = isAway || following.isBusy || !rows.total || !folder.trim() || !training.body || training.isFaulty;
+    const canTrain = Boolean(training.profile);
+    return html`<form onSubmit=${(/** @type {Event} */ event) => event.preventDefault()}>
+      <${OptionsForm} training=${training} />
+      <div class="fields">
+        <label>Folder <small>under the server's export folder</small><input type="text" value=${folder} spellcheck=${false} onInput=${set("folder")} /></label>
+        <label>Images<select value=${images} onChange=${set("images")}>${options(PICTURES)}</select></label>
+        <p class="buttons"><button type="button" disabled=${off || !canExport} onClick=${() => this.begin("export")}>Export</button>
+          ${
+            canLaunch
+              ? html`<button type="button" class="main" disabled=${off || !canTrain} onClick=${() => this.begin("train")}><${Icon} name="play" />Export and train</button>`
+              : html`<small class="dim">Training from the panel is disabled on this server.</small>`
+          }
+          ${training.isFaulty && html`<small class="error">An option has an error.</small>`}</p>
+      </div>
     </form>`;
   }
 
@@ -138,6 +133,11 @@ export class Train extends Component {
       ${summary && html`<dl class="facts">${summary.map(([name, value]) => html`<div key=${name}><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`}
     </div>`;
   }
+}
+
+/** @param {string[][]} choices */
+function options(choices) {
+  return choices.map(([value, label]) => html`<option key=${value} value=${value}>${label}</option>`);
 }
 
 /** @param {{run: Run}} props */

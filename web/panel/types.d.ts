@@ -9,6 +9,8 @@ export type RunState = "starting" | "running" | "completed" | "failed" | "cancel
 
 export type Severity = "error" | "warning" | "info";
 
+export type OptionKind = "whole" | "number" | "flag" | "switch" | "choice" | "text" | "lines" | "file" | "toml";
+
 export type JobState = "waiting" | "running" | "done" | "failed";
 
 export type ImageSet = "training" | "regularization";
@@ -55,6 +57,13 @@ export interface Operation {
   fields: OperationField[];
 }
 
+/** A profile of an installed trainer that the panel may launch. */
+export interface Profile {
+  name: string;
+  label: string;
+  trainer: string;
+}
+
 /** The session: token, permissions, and the choices of the page. */
 export interface Session {
   token: string;
@@ -66,7 +75,7 @@ export interface Session {
   base_models: BaseModel[];
   networks: Named[];
   trainers: Named[];
-  trainer_profiles: Named[];
+  trainer_profiles: Profile[];
   sources: Named[];
   libraries: string[];
   operations: Operation[];
@@ -252,6 +261,56 @@ export interface Summary {
   seconds: number | null;
   problems: Problem[];
   checkpoints: string[];
+}
+
+export type OptionValue = string | number | boolean | string[] | null;
+
+/** A training option. It counts for its `families` while other options have one of `values`, as text. `own` is a user's own, which no preset changes; a file is chosen in the graph or on the command line. */
+export interface TrainingOption {
+  name: string;
+  label: string;
+  kind: OptionKind;
+  group: string;
+  help: string;
+  unit: string;
+  choices: Named[];
+  families: string[];
+  values: Record<string, string[]>;
+  own: boolean;
+}
+
+/** A preset: values of all options that are not a user's own, and where they come from. */
+export interface TrainingPreset {
+  name: string;
+  families: string[];
+  source: string;
+  values: Record<string, OptionValue>;
+}
+
+/** The table of training options in the order of its groups; `families` are those of the base models. */
+export interface TrainingTable {
+  options: TrainingOption[];
+  families: Record<string, string>;
+  presets: TrainingPreset[];
+}
+
+/** The training options that a dataset was last exported with; `config` is that of its facts. */
+export interface DatasetOptions {
+  config: string;
+  values: Record<string, OptionValue>;
+}
+
+/** Why an option is refused; `name` is "" where several of them together are. */
+export interface OptionFault {
+  name: string;
+  message: string;
+}
+
+/** What a trainer makes of training options. `used` is what is used where an option is not set, `lacks` what is done instead of one that the trainer has not. */
+export interface OptionsCheck {
+  used: Record<string, string>;
+  lacks: Record<string, string>;
+  faults: OptionFault[];
 }
 
 /** A change of one caption; null is an image without one. */

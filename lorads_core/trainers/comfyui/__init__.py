@@ -15,7 +15,7 @@ from . import rules
 from .rules import LABEL
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from ...buckets import Placement
@@ -36,6 +36,10 @@ class ComfyTrainer:
     def problems(self, config: TrainingConfig, subsets: Sequence[Subset], home: Path | None = None) -> list[Problem]:
         """Return what the node cannot do, or does otherwise."""
         return checks.problems(rules, self._node, config, subsets, home)
+
+    def lacks(self, config: TrainingConfig) -> Mapping[str, str]:
+        """Return the options that the node has not, and what is done instead."""
+        return checks.lacks(rules, config)
 
     def schedule(self, config: TrainingConfig, subsets: Sequence[Subset]) -> Schedule:
         """Return its steps: as many as show every picture once an epoch on average."""

@@ -10,7 +10,7 @@ from . import counting, rendering, rules
 from .names import LABEL
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from ...buckets import Placement
@@ -34,6 +34,10 @@ class OneTrainer:
     def problems(self, config: TrainingConfig, subsets: Sequence[Subset], home: Path | None = None) -> list[Problem]:
         """Return what OneTrainer would stop at, ignore or do badly."""
         return checks.problems(rules, rendering.options, config, subsets, home)
+
+    def lacks(self, config: TrainingConfig) -> Mapping[str, str]:
+        """Return the options that OneTrainer has not, and what is done instead."""
+        return checks.lacks(rules, config)
 
     def schedule(self, config: TrainingConfig, subsets: Sequence[Subset]) -> Schedule:
         """Return buckets and steps; what fills no batch is dropped."""

@@ -10,7 +10,7 @@ from . import counting, rendering, rules
 from .scripts import script
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from ...buckets import Placement
@@ -35,6 +35,10 @@ class SdScripts:
     def problems(self, config: TrainingConfig, subsets: Sequence[Subset], home: Path | None = None) -> list[Problem]:
         """Return what sd-scripts would stop at, ignore or do badly."""
         return checks.problems(rules, rendering.options, config, subsets, home)
+
+    def lacks(self, config: TrainingConfig) -> Mapping[str, str]:
+        """Return the options that sd-scripts has not, and what is done instead."""
+        return checks.lacks(rules, config)
 
     def schedule(self, config: TrainingConfig, subsets: Sequence[Subset]) -> Schedule:
         """Return buckets and steps; no picture is dropped."""

@@ -1,0 +1,281 @@
+"""Training options in the panel: the table for its form, a dataset's values, and configs of requests with their faults.
+
+In a form and in a request, null is an option that is not set: it has its default, or the value that LoRADS chooses.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, cast
+
+from ..base_models import base_model, base_model_names, base_models
+from ..errors import SettingsError
+from ..networks import networks
+from ..trainers import Subset, trainer
+from ..trainers.checks import out_of_range, settled, unknown
+from ..trainers.defaults import change_config
+from ..trainers.extra import extra_lines, parse_extra
+from ..trainers.presets import PRESETS, fitted
+from ..training_fields import TRAINING_FIELDS, training_field
+from ..workflow import training
+from .planning import DEFAULT_TRAINER, trainer_name
+from .responses import RefusedError, bad_request
+from .view import config_mark, file_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+    from uuid import UUID
+
+    from ..model import TrainingConfig
+    from ..trainers import Trainer
+    from ..trainers.presets import Preset
+    from ..training_fields import TrainingField
+    from . import json_types
+    from .params import Body
+    from .state import PanelState
+
+_FORM = tuple(each for each in TRAINING_FIELDS if each.kind != "file")
+"""Files on the server are chosen in the graph or on the command line, never by a request."""
+_MANY = 256  # images; enough for a batch of any real graphics card
+_OF_CONFIG = frozenset({"config", "extra"})
+
+
+def table() -> json_types.TrainingTable:
+    """Return the table of training options and the presets, as the form needs them."""
+    return {
+        "options": [_option(each) for each in TRAINING_FIELDS],
+        "families": {base.name: base.family.name for base in base_models()},
+        "presets": [_preset(each) for each in PRESETS],
+    }
+
+
+def _option(each: TrainingField) -> json_types.TrainingOption:
+    return {
+        "name": each.name,
+        "label": _label(each),
+        "kind": each.kind,
+        "group": each.group,
+        "help": each.help,
+        "unit": each.unit,
+        "choices": _choices(each),
+        "families": list(each.when.families),
+        "values": {name: list(wanted) for name, wanted in each.when.values.items()},
+        "own": each.own,
+    }
+
+
+def _label(each: TrainingField) -> str:
+    title = each.help.removesuffix(".") if each.is_part else each.title
+    return title[0].upper() + title[1:]
+
+
+def _choices(each: TrainingField) -> list[json_types.Named]:
+    rows = {"base_model": base_models(), "network": networks()}.get(each.name, ())
+    labels = {row.name: row.label for row in rows}
+    return [{"name": name, "label": labels.get(name, name)} for name in each.choices()]
+
+
+def _preset(preset: Preset) -> json_types.TrainingPreset:
+    values = {each.name: _value(each, preset.values.get(each.name)) for each in _FORM if not each.own}
+    return {"name": preset.name, "families": list(preset.families), "source": preset.source, "values": values}
+
+
+def _value(each: TrainingField, value: Any) -> json_types.OptionValue:  # noqa: ANN401 - of the option's own type
+    """Return an option's value as the form holds it: null for a fixed default, lists of texts for lines."""
+    if value == each.default and not each.is_automatic:
+        return None
+    match each.kind:
+        case "lines":
+            return list(value)
+        case "toml":
+            return extra_lines(value)
+        case _:
+            return value
+
+
+def dataset_values(state: PanelState, dataset: UUID) -> json_types.DatasetOptions:
+    """Return the options that a dataset was last exported with; before its first export none is set."""
+    view = state.view(dataset)
+    return {"config": config_mark(view.config), "values": {each.name: _held(each, view.config) for each in _FORM}}
+
+
+def _held(each: TrainingField, config: TrainingConfig) -> json_types.OptionValue:
+    """Return the value of an option in a config as the form holds it."""
+    value = getattr(config, each.name)
+    if each.name == "base_model":
+        return value  # every dataset has one
+    if each.is_automatic:
+        return None if each.name in config.automatic else value
+    # Not compared with the default: a base model can have an option of its own, v-prediction.
+    return None if value == getattr(_without(config, each), each.name) else _value(each, value)
+
+
+def _without(config: TrainingConfig, each: TrainingField) -> TrainingConfig:
+    return change_config(config, {each.name: None})
+
+
+def check(state: PanelState, dataset: UUID, body: Body) -> json_types.OptionsCheck:
+    """Return what a trainer makes of the form's values: what is used where nothing is set, and every fault.
+
+    Raises:
+        RefusedError: 400, there is no such trainer.
+    """
+    body.allow_only("trainer", "config")
+    known = state.view(dataset).config
+    name = trainer_name(body.text("trainer", DEFAULT_TRAINER))
+    faults: list[json_types.OptionFault] = []
+    config = _changed(known, _read(body.object("config"), faults))
+    chosen = trainer(name)
+    faults += _trainer_faults(chosen, config, training.home_of(state.settings, name))
+    return {
+        "used": {each.name: used_text(each, config) for each in TRAINING_FIELDS},
+        "lacks": {name: instead for name, instead in chosen.lacks(config).items() if name in _NAMES},
+        "faults": faults,
+    }
+
+
+_NAMES = frozenset(each.name for each in _FORM)
+
+
+def read_config(known: TrainingConfig, given: Body) -> TrainingConfig:
+    """Return a dataset's config with the options of a request; null unsets one.
+
+    Raises:
+        RefusedError: 400, a value is of the wrong type or out of range.
+    """
+    faults: list[json_types.OptionFault] = []
+    config = _changed(known, _read(given, faults))
+    if faults:
+        raise bad_request(" ".join(each["message"] for each in faults))
+    return config
+
+
+def _changed(known: TrainingConfig, given: Mapping[str, Any]) -> TrainingConfig:
+    """Return a config with some options set or unset; what does not count for it has its default."""
+    base = given.get("base_model") or known.base_model
+    if base_model(base).family != base_model(known.base_model).family:
+        known = replace(known, checkpoint="")  # it is a file of another architecture
+    return fitted(change_config(known, {**given, "base_model": base}))
+
+
+def _read(given: Body, faults: list[json_types.OptionFault]) -> dict[str, Any]:
+    """Return the options of a request; those with a fault are not set."""
+    given.allow_only(*(each.name for each in _FORM))
+    found: dict[str, Any] = {}
+    for name in given.values:
+        each = training_field(name)
+        try:
+            found[name] = None if given.values[name] is None else _given(each, given)
+        except (RefusedError, SettingsError) as error:
+            found[name] = None
+            faults.append({"name": name, "message": str(error)})
+    return found
+
+
+def _given(each: TrainingField, given: Body) -> object:
+    """Return the value of an option in a request.
+
+    Raises:
+        RefusedError: 400, it is of the wrong type or out of range.
+        SettingsError: extra options are not valid TOML.
+    """
+    match each.kind:
+        case "flag" | "switch":
+            return given.flag(each.name)
+        case "whole" | "number":
+            return _number(each, given.values[each.name])
+        case "lines":
+            return tuple(given.texts(each.name))
+        case "toml":
+            return _extra(given.texts(each.name))
+        case "choice":
+            return _choice(each, given.text(each.name))
+        case _:
+            return given.text(each.name)
+
+
+def _extra(lines: list[str]) -> dict[str, Any]:
+    for line in lines:
+        name, _, value = line.partition("=")
+        if not name.strip() or not value.strip():
+            part = (
+                f"option {name.strip()!r:.40} has no value"
+                if name.strip()
+                else f"value {value.strip()!r:.40} has no name"
+            )
+            raise bad_request(f"The extra {part}: write it, or remove the line.")
+    return parse_extra("\n".join(lines))
+
+
+def _number(each: TrainingField, value: object) -> float:
+    if isinstance(value, int if each.kind == "whole" else (int, float)) and not isinstance(value, bool):
+        number = cast("float", value)
+        if _is_in_range(each, number):
+            # JSON has 8 for 8.0, which would be another config to the hash of an export.
+            return number if each.kind == "whole" else float(number)
+    raise bad_request(out_of_range(each, f"{value!r:.40}"))
+
+
+def _is_in_range(each: TrainingField, value: float) -> bool:
+    return each.low <= value <= each.high or (bool(each.zero) and not value)
+
+
+def _choice(each: TrainingField, value: str) -> str:
+    for message in unknown("LoRADS", each.title, value, base_model_names() if each.is_open else each.choices()):
+        raise bad_request(message)
+    return value
+
+
+def _trainer_faults(chosen: Trainer, config: TrainingConfig, home: Path | None) -> list[json_types.OptionFault]:
+    """Return what the trainer would refuse, each with the option that it goes away with; "" where there is none."""
+
+    def refused(one: TrainingConfig) -> list[str]:
+        found = chosen.problems(one, (_standin(one),), home)
+        return [each.message for each in found if each.severity == "error" and each.code in _OF_CONFIG]
+
+    messages = refused(config)
+    if not messages:
+        return []
+    without = {each.name: refused(_without(config, each)) for each in _set_options(config)}
+    return [
+        {"name": next((name for name, left in without.items() if message not in left), ""), "message": message}
+        for message in messages
+    ]
+
+
+def _standin(config: TrainingConfig) -> Subset:
+    """Return a subset with which nothing is wrong: a trainer without images does not get as far as extra options."""
+    side = settled(config).resolution
+    return Subset("images", 1, is_regularization=False, sizes=((side, side),) * min(config.batch_size, _MANY))
+
+
+def _set_options(config: TrainingConfig) -> Iterable[TrainingField]:
+    return (each for each in _FORM if _held(each, config) is not None)
+
+
+def used_text(each: TrainingField, config: TrainingConfig) -> str:
+    """Return what is used where an option is not set, as text; of a file, the name of the one that is set."""
+    if each.kind == "file":
+        return file_name(config.model_files.get(each.name, "") if each.is_part else config.checkpoint)
+    plain = _without(config, each)
+    value = getattr(settled(plain), each.name)
+    if value is None or (value == 0 and each.zero):
+        return each.unset or each.zero
+    match value:
+        case bool():
+            return "on" if value else "off"
+        case float():
+            return _decimal(value)
+        case int() | str():
+            return str(value)
+        case _:  # no lines, no extra options
+            return "none"
+
+
+def _decimal(value: float) -> str:
+    """Return a number without an exponent where that is short: 0.0001 is easier to compare with 0.00008."""
+    return f"{value:.8f}".rstrip("0").rstrip(".") if value >= _LEAST or not value else f"{value:g}"
+
+
+_LEAST = 1e-6

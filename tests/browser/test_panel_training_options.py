@@ -1,0 +1,108 @@
+"""The form of training options in the panel: mistyped, corrected, exported, stored with its dataset."""
+
+import pytest
+
+from lorads_core.export.plan import ExportOptions
+from lorads_core.trainers.defaults import make_config
+from lorads_core.workflow import dataset as build
+
+from .test_panel_captions import until
+
+
+@pytest.fixture
+def form(opened, make_world):
+    """Return the panel of a small dataset that was exported with 2 epochs."""
+    world = make_world(10)
+    options = world.folder / "trainer" / "library" / "train_util.py"
+    options.write_text('parser.add_argument("--loss_type")', encoding="utf-8")
+    config = make_config({"epochs": 2, "repeats": 2, "batch_size": 1})
+    build.export(world.store, world.dataset, config, ExportOptions(), world.folder / "exports", "earlier")
+    panel = opened(world)
+    panel.page.locator(".options summary").first.wait_for()
+    return panel
+
+
+def unfold(panel, group):
+    panel.page.locator(".options summary", has_text=group).click()
+
+
+def number_of_steps(panel):
+    return int(panel.page.locator(".summary dt", has_text="Total steps").locator("+ dd").inner_text().replace(",", ""))
+
+
+def test_options_are_checked_counted_and_exported(form):
+    page = form.page
+    steps = number_of_steps(form)
+    unfold(form, "Steps")
+    epochs = page.get_by_label("Number of epochs", exact=True)
+    assert epochs.input_value() == "2"
+    epochs.fill("2o")
+    page.get_by_text("The number of epochs is '2o': give a whole number from 1 to 100000.").wait_for()
+    assert epochs.get_attribute("aria-invalid") == "true"
+    assert page.get_by_role("button", name="Export", exact=True).is_disabled()
+    epochs.fill("6")
+    until(lambda: number_of_steps(form) == 3 * steps)
+    unfold(form, "Network")
+    dim = page.get_by_label("Network dim")
+    assert (dim.input_value(), dim.get_attribute("placeholder")) == ("", "16")
+    page.locator("#option-network").select_option("loha")
+    page.get_by_label("Convolution dim").wait_for()
+    until(lambda: dim.get_attribute("placeholder") == "8")
+    export = page.get_by_role("button", name="Export", exact=True)
+    until(export.is_enabled)
+    export.dblclick()
+    page.get_by_text("images written to").wait_for()
+    assert len([url for url in form.posted if url.endswith("/export")]) == 1
+    page.get_by_text("not exported yet").wait_for(state="detached")
+    page.reload()
+    unfold(form, "Steps")
+    until(lambda: page.get_by_label("Number of epochs", exact=True).input_value() == "6")
+
+
+def test_a_preset_extra_options_and_another_trainer(form):
+    page = form.page
+    page.get_by_label("Preset").select_option("little memory")
+    unfold(form, "Network")
+    assert page.get_by_label("Network dim").input_value() == "8"
+    page.locator("#options-trainer").select_option("simpletuner")
+    unfold(form, "Images")
+    page.get_by_label("Flip aug").wait_for(state="detached")
+    page.locator("#options-trainer").select_option("sd-scripts")
+    page.get_by_label("Flip aug").wait_for()
+    unfold(form, "Running")
+    page.get_by_role("button", name="Add an option").click()
+    page.keyboard.type("loss_typ")
+    page.keyboard.press("Tab")
+    page.keyboard.type("huber")
+    page.locator("#option-extra-fault", has_text="has no option loss_typ: did you mean loss_type?").wait_for()
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("End")
+    page.keyboard.type("e")
+    page.keyboard.press("Tab")
+    page.locator(".summary .problems", has_text="loss_type = 'huber'").wait_for(state="attached")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    assert page.get_by_label("Extra option 1: name").count() == 0
+    page.get_by_role("button", name="Reset").click()
+    assert page.get_by_label("Network dim").input_value() == ""
+
+
+def test_changes_stay_with_their_dataset(form):
+    form.world.add_dataset("second")
+    page = form.page
+    datasets = page.get_by_label("Dataset")
+    datasets.locator("option", has_text="second").wait_for(state="attached")
+    unfold(form, "Steps")
+    page.get_by_label("Number of epochs", exact=True).fill("9")
+    first, second = (each.get_attribute("value") for each in datasets.locator("option").all())
+    if datasets.input_value() == second:
+        first, second = second, first
+    for each in (second, first, second):  # the one before is still loading
+        datasets.select_option(each)
+    page.locator(".options summary").first.wait_for()
+    unfold(form, "Steps")
+    assert page.get_by_label("Number of epochs", exact=True).input_value() == ""
+    datasets.select_option(first)
+    page.locator(".options summary").first.wait_for()
+    unfold(form, "Steps")
+    until(lambda: page.get_by_label("Number of epochs", exact=True).input_value() == "9")

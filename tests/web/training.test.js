@@ -1,0 +1,127 @@
+// The training options of the open dataset: changes, what is stored of them, answers that come too late.
+
+import assert from "node:assert/strict";
+import test from "node:test";
+import { Training } from "../../web/panel/training.js";
+
+const option = (name, kind, more = {}) => ({
+  name,
+  label: name,
+  kind,
+  group: "steps",
+  help: "",
+  unit: "",
+  choices: [],
+  families: ["sdxl"],
+  values: {},
+  own: false,
+  ...more,
+});
+const TABLE = {
+  options: [option("base_model", "choice"), option("epochs", "whole")],
+  families: { sdxl: "sdxl" },
+  presets: [],
+};
+
+/** Return a model as far as the options need it; `answers` are the values of datasets, `checks` the bodies checked. */
+function modelOf(answers, items = new Map()) {
+  const checks = [];
+  return {
+    checks,
+    dataset: { id: "a", config: "1" },
+    session: {
+      trainers: [{ name: "sd-scripts", label: "sd-scripts" }],
+      trainer_profiles: [{ name: "local", label: "local", trainer: "onetrainer" }],
+    },
+    storage: {
+      getItem: (key) => items.get(key) ?? null,
+      setItem: (key, value) => items.set(key, value),
+      removeItem: (key) => items.delete(key),
+    },
+    changed() {},
+    api: {
+      get: async (path) => (path === "training-options" ? TABLE : await answers[path.split("/")[1]]),
+      post: async (path, body) => {
+        checks.push([path, body]);
+        return { used: {}, lacks: {}, faults: [] };
+      },
+    },
+  };
+}
+
+const of = (epochs, config = "1") => ({ config, values: { base_model: "sdxl", epochs } });
+
+test("the options are those of the last export until they are changed, and again after a reset", async () => {
+  const training = new Training(modelOf({ a: of(3) }));
+  await training.open("a");
+  assert.equal(training.body.config.epochs, 3);
+  training.set("epochs", "7");
+  assert.deepEqual(training.changed, ["epochs"]);
+  assert.equal(training.body.config.epochs, 7);
+  training.reset();
+  assert.equal(training.body.config.epochs, 3);
+  training.stop();
+});
+
+test("changes outlive a reload of the page, each dataset's its own", async () => {
+  const [items, answers] = [new Map(), { a: of(3), b: of(null) }];
+  const training = new Training(modelOf(answers, items));
+  await training.open("a");
+  training.set("epochs", "7");
+  await training.open("b");
+  assert.equal(training.body.config.epochs, null);
+  const again = new Training(modelOf(answers, items));
+  await again.open("a");
+  assert.equal(again.body.config.epochs, 7);
+  training.stop();
+});
+
+test("what was exported is no change any more", async () => {
+  const [items, answers] = [new Map(), { a: of(3) }];
+  const model = modelOf(answers, items);
+  const training = new Training(model);
+  await training.open("a");
+  training.set("epochs", "7");
+  answers.a = of(7, "2");
+  model.dataset = { id: "a", config: "2" };
+  training.refresh();
+  await new Promise((ready) => setTimeout(ready, 0));
+  assert.deepEqual(training.changed, []);
+  assert.equal(items.size, 0);
+  training.stop();
+});
+
+test("the options of a dataset that was left while they were on their way are dropped", async () => {
+  let arrive;
+  const late = new Promise((ready) => {
+    arrive = () => ready(of(3));
+  });
+  const training = new Training(modelOf({ a: late, b: of(5) }));
+  const first = training.open("a");
+  await training.open("b");
+  arrive();
+  await first;
+  assert.equal(training.body.config.epochs, 5);
+  training.stop();
+});
+
+test("the trainer is that of the chosen profile, the first one unless another is chosen", async () => {
+  const training = new Training(modelOf({ a: of(3) }));
+  await training.open("a");
+  assert.deepEqual([training.profile, training.trainer], ["local", "onetrainer"]);
+  training.choose("sd-scripts");
+  assert.deepEqual([training.profile, training.trainer], ["", "sd-scripts"]);
+  training.choose("profile:gone");
+  assert.equal(training.profile, "local");
+  training.stop();
+});
+
+test("a damaged store of the browser changes nothing", async () => {
+  for (const stored of ["{", '{"changes": {"epochs": 5, "gone": "1"}}', "null"]) {
+    const training = new Training(modelOf({ a: of(3) }, new Map([["lorads.options.a", stored]])));
+    await training.open("a");
+    assert.equal(training.body.config.epochs, 3, stored);
+    assert.deepEqual(training.changed, []);
+    training.stop();
+  }
+});
