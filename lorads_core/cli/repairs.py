@@ -15,7 +15,7 @@ from ..store import leftovers
 from ..store import runs as kept
 from ..store.embedded import find_cluster
 from ..system.files import file_error_reason
-from .commands.exports import usual_root
+from .roots import usual_root
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -74,6 +74,7 @@ def subsets_of_manifest(manifest: Mapping[str, Any]) -> tuple[Subset, ...]:
     """Return the folders of an export as its trainer sees them; the repeats are in front of a folder's name."""
     dataset = manifest["dataset"]
     triggers: dict[str, str] = {each["name"]: each["trigger"]["word"] for each in dataset["concepts"]}
+    word: str = dataset["trigger"]["word"]
     by_folder: dict[str, list[Mapping[str, Any]]] = {}
     for row in manifest["images"]:
         by_folder.setdefault(row["file"].partition("/")[0], []).append(row)
@@ -83,7 +84,7 @@ def subsets_of_manifest(manifest: Mapping[str, Any]) -> tuple[Subset, ...]:
             int(folder.partition("_")[0]),
             bool(rows[0]["regularization"]),
             tuple((int(row["width"]), int(row["height"])) for row in rows),
-            "" if rows[0]["regularization"] else triggers.get(rows[0]["concept"], dataset["trigger"]["word"]),
+            "" if rows[0]["regularization"] else triggers.get(str(rows[0]["concept"]), word),
         )
         for folder, rows in by_folder.items()
     )

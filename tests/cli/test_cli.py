@@ -40,7 +40,7 @@ def test_the_demo_tells_the_whole_story(lorads, tmp_path):
     code, out, err = lorads("demo", "--out", tmp_path)
     assert code == 0
     for said in (
-        "20 pictures",
+        "20 images",
         "20 training images",
         "14 regularization images",
         "34 from sidecar",

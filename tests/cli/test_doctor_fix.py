@@ -56,8 +56,11 @@ def cut_off(root, name):
 
 def version_in(folder):
     folder.mkdir(parents=True)
-    manifest = {"manifest": 1, "dataset": {"id": "1", "name": "tom"}, "plan": "x", "files": ["a"], "texts": {}}
-    (folder / MANIFEST).write_text(json.dumps(manifest | {"left_out": []}))
+    dataset = {"id": str(uuid.uuid4()), "name": "tom", "trigger": {"word": "tom"}}
+    manifest = {"manifest": 1, "name": "tom", "dataset": dataset, "plan": "x", "trainer": "sd-scripts", "config": {}}
+    (folder / "a.txt").write_text("tom")
+    manifest |= {"images": [], "files": ["a.txt"], "texts": {}, "left_out": []}
+    (folder / MANIFEST).write_text(json.dumps(manifest))
 
 
 def test_with_nothing_to_repair_it_says_so(doctor):

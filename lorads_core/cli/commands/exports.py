@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...errors import ExportError, SettingsError
@@ -24,25 +23,17 @@ from ...workflow.parse import ImageWishes, image_policy_word
 from ...workflow.plots import bucket_picture
 from ...workflow.training import exported
 from ..demo import LIBRARY
+from ..roots import root_of
 from ..training_options import training_config
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
+    from pathlib import Path
 
     from ...export.write import ExportResult
     from ...settings import Settings
     from ..console import Screen
-
-
-def root_of(options: argparse.Namespace, settings: Settings) -> Path:
-    """Return the folder of all exports."""
-    return options.out or usual_root(settings)
-
-
-def usual_root(settings: Settings) -> Path:
-    """Return the folder of all exports where a command names none."""
-    return settings.export_root or Path("lorads-exports")
 
 
 def show_export(result: ExportResult, trained_by: str, screen: Screen) -> None:
