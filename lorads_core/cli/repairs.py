@@ -15,7 +15,6 @@ from ..store import leftovers
 from ..store import runs as kept
 from ..store.embedded import find_cluster
 from ..system.files import file_error_reason
-from .roots import usual_root
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -77,7 +76,7 @@ def _removal(cluster: Cluster, paths: list[Path], what: str) -> Callable[[], str
 
 def of_exports(settings: Settings) -> Iterator[Repair]:
     """Yield the exports in the usual folder that were cut off."""
-    for place in unfinished_exports(usual_root(settings)):
+    for place in unfinished_exports(settings.command_exports):
         found = f"{place.final} was cut off while it was written; the same export goes on where it stopped"
         yield Repair("export", found, _clearing(place))
 

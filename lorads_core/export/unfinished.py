@@ -45,5 +45,4 @@ def clear_unfinished(place: ExportFolders) -> tuple[Problem, ...]:
         OSError: the older version cannot be put back.
     """
     with place.locked():
-        place.recover()
-        return place.clear()
+        return (*place.recover(), *place.clear())

@@ -23,7 +23,6 @@ from ...workflow.parse import ImageWishes, image_policy_word
 from ...workflow.plots import bucket_picture
 from ...workflow.training import exported
 from ..demo import LIBRARY
-from ..roots import root_of
 from ..training_options import training_config
 
 if TYPE_CHECKING:
@@ -34,6 +33,11 @@ if TYPE_CHECKING:
     from ...export.write import ExportResult
     from ...settings import Settings
     from ..console import Screen
+
+
+def root_of(options: argparse.Namespace, settings: Settings) -> Path:
+    """Return the folder of all exports."""
+    return options.out or settings.command_exports
 
 
 def show_export(result: ExportResult, trained_by: str, screen: Screen) -> None:

@@ -18,7 +18,7 @@ from ...settings import load_settings
 from ...workflow.dataset import open_store
 from .. import ending
 from ..demo import LIBRARY
-from ..roots import root_of
+from .exports import root_of
 
 if TYPE_CHECKING:
     import argparse

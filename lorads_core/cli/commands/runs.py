@@ -14,7 +14,7 @@ from ...workflow import training
 from ...workflow.dataset import duration, open_store
 from ...workflow.plots import loss_picture
 from .. import ending
-from ..roots import root_of
+from .exports import root_of
 
 if TYPE_CHECKING:
     import argparse

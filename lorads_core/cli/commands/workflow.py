@@ -15,9 +15,8 @@ from ...workflow.captions import caption, edits_left_behind
 from ...workflow.dataset import add_regularization, check_config, export, index, open_library, open_store, query
 from ...workflow.parse import CaptionWishes, band_wish, caption_settings, sidecar_rule, vocabulary
 from ..demo import LIBRARY, SAMPLES, TRIGGER
-from ..roots import root_of
 from ..training_options import training_config
-from .exports import export_options, plot_buckets, show_export
+from .exports import export_options, plot_buckets, root_of, show_export
 from .library import chosen, find
 
 if TYPE_CHECKING:
