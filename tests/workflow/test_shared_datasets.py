@@ -62,7 +62,7 @@ class Terminal(io.StringIO):
 @pytest.mark.parametrize(("answer", "goes_on"), [("y\n", True), ("n\n", False), ("\n", False), ("", False)])
 def test_the_command_asks_before_they_leave(store, queried, monkeypatch, answer, goes_on):
     screen, shown = Screen(), io.StringIO()
-    screen.err = Console(file=shown, force_terminal=True, width=500)
+    screen.err = Console(file=shown, force_terminal=True, width=500, highlight=False)
     monkeypatch.setattr("sys.stdin", Terminal(answer))
     if goes_on:
         _confirm_replacing(store, queried("dogs").dataset, screen)
