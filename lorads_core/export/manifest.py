@@ -136,6 +136,7 @@ _MANIFEST = _object(
     {
         "policy": _table(_any),
         "masks": _list(_text),
+        "mask_hashes": _table(_text),
         "training": _object(
             {"output": _text, "checkpoints": _list(_text), "total_steps": _count, "epochs": _count},
         ),
