@@ -198,7 +198,7 @@ def test_the_tags_as_a_table():
         "sky                                              1   33 %               1",
         "hat                                              1   33 %               0        only",
         "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…         1   33 %               0",
-        "… and 1 more tags",
+        "… and 1 more tag",
     ]
     assert (
         tag_table(analyse(dataset(images("annax, \u521d\u97f3\u30df\u30af"))))[1]

@@ -177,7 +177,7 @@ def test_progress_and_interruption_of_index(comfy):
     assert "execution_error" not in ended.messages
     full = comfy.run({"subject": index("many"), "show": preview("subject")})
     assert full.status == "success"
-    assert full.texts["subject"].startswith("1,500 pictures")
+    assert full.texts["subject"].startswith("1,500 images")
 
 
 def test_interruption_of_export_leaves_no_half(comfy, pictures):

@@ -40,7 +40,7 @@ def test_without_a_base_picture_there_is_no_drift_and_without_a_training_set_no_
 def test_pictures_labels_and_prompts_must_fit():
     with pytest.raises(SettingsError, match="3 images came with 2 labels"):
         unscored(["a", "b"], 3)
-    with pytest.raises(SettingsError, match="0 pictures"):
+    with pytest.raises(SettingsError, match="0 images"):
         unscored(["a"], 0)
     with pytest.raises(SettingsError, match="1 prompt came with 2 labels"):
         unscored(["a", "b"], 2, ["x"])

@@ -110,7 +110,7 @@ def test_a_file_that_is_cut_off_is_refused(tmp_path):
 
 def test_more_pictures_than_anybody_looks_at_are_refused():
     source = [Candidate(Path(f"{n}.safetensors"), str(n)) for n in range(33)]
-    with pytest.raises(SettingsError, match="67 pictures"):
+    with pytest.raises(SettingsError, match="67 images"):
         variants([source], [0.5, 1], "x y")
     assert len(variants([source[:32]], [0.5, 1], "x", controls=False)) == 64
 

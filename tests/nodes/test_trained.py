@@ -196,7 +196,7 @@ def test_a_test_is_laid_out_and_kept_with_its_run(pack, run):
 
 
 def test_labels_that_do_not_fit_are_said(pack):
-    with pytest.raises(pack.errors.SettingsError, match="3 pictures and 2 labels"):
+    with pytest.raises(pack.errors.SettingsError, match="3 images came with 2 labels"):
         pack.nodes["LoradsLoraTestGrid"].execute(images=drawn(pack, 20, 120, 220), labels=["a", "b"], title=["x"])
 
 
