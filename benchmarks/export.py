@@ -1,9 +1,12 @@
 """Exporting, against a plain Pillow loop, ImageMagick and sd-scripts' resize tool, in one run.
 
-    python benchmarks/export.py [pictures] [folder]
+    python benchmarks/export.py [pictures] [folder] [rows]
 
 Real photographs: those of the folder, else the samples, enlarged to 1-24 megapixels and saved in turn as a camera's
 JPEG, as ComfyUI's PNG with its workflow, and as WebP. Each row runs in a process of its own: its memory is its own.
+``rows`` is a regular expression: only the rows that it finds are run, and the Pillow loop. One of the samples has a
+profile that trainers do not convert, so that it is encoded again; both kinds have rows of their own. Rows "beside
+100 MB/s" run while another process writes so much to the same drive.
 
 What is not there is left out with a word: ImageMagick's ``mogrify``, and tools/resize_images_to_resolution.py of the
 sd-scripts in ``SD_SCRIPTS``, run by the Python in ``SD_SCRIPTS_PYTHON`` (as it comes: OpenCV's area filter, JPEG 100).
@@ -15,6 +18,7 @@ import json
 import math
 import multiprocessing
 import os
+import re
 import resource
 import shutil
 import subprocess
@@ -44,7 +48,9 @@ if TYPE_CHECKING:
 
 PICTURES = int(sys.argv[1]) if len(sys.argv) > 1 else 120
 FOLDER = Path(sys.argv[2]) if len(sys.argv) > 2 else SAMPLES
+ROWS = re.compile(sys.argv[3] if len(sys.argv) > 3 else "")
 SIDE = 1024
+BUSY = 100_000_000  # bytes a second that the other process writes
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
 MEGAPIXELS = (1, 2, 4, 6, 8, 12, 16, 24)
 VARIANTS = 24  # different pictures; further ones differ by a few bytes
@@ -174,6 +180,39 @@ def alone(source: Path, _target: Path) -> None:
         pass
 
 
+def beside_a_writer(way: Callable[[], int], folder: Path) -> Callable[[], int]:
+    """Return a way that runs while another process writes to the same drive."""
+
+    def run() -> int:
+        writer = multiprocessing.get_context("fork").Process(target=write_steadily, args=(folder / "busy",))
+        writer.start()
+        time.sleep(2)  # until the drive has something to do
+        started = time.perf_counter()
+        pictures = way()
+        took.append(time.perf_counter() - started)
+        writer.kill()
+        writer.join()
+        return pictures
+
+    return run
+
+
+took: list[float] = []
+"""Seconds of a way beside a writer, without the time to start that."""
+
+
+def write_steadily(file: Path) -> None:
+    """Write over a file of 1 GB again and again."""
+    block, started, written = os.urandom(1 << 20), time.perf_counter(), 0
+    with file.open("wb", buffering=0) as writer:
+        while True:
+            writer.write(block)
+            written += len(block)
+            if not written % (1 << 30):
+                writer.seek(0)
+            time.sleep(max(0.0, written / BUSY - (time.perf_counter() - started)))
+
+
 def measured(title: str, way: Callable[[], int]) -> Row:
     """Run a way in a process of its own."""
     ours_, theirs = multiprocessing.Pipe()
@@ -181,7 +220,7 @@ def measured(title: str, way: Callable[[], int]) -> Row:
     def run() -> None:
         started = time.perf_counter()
         pictures = way()
-        seconds = time.perf_counter() - started
+        seconds = took[0] if took else time.perf_counter() - started
         own, others = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
         processor = own.ru_utime + own.ru_stime + others.ru_utime + others.ru_stime
         theirs.send((pictures, seconds, processor, max(own.ru_maxrss, others.ru_maxrss) / 1024))
@@ -239,6 +278,8 @@ def ways_of(folder: Path, paths: list[Path]) -> Iterator[tuple[str, Callable[[],
     half = replace(dataset, training=dataset.training[: len(paths) // 2])
     pngs = [path for path in paths if path.suffix == ".png"]
     only_pngs = replace(dataset, training=tuple(each for each in dataset.training if each.record.format == "png"))
+    copied = replace(dataset, training=tuple(each for each in dataset.training if each.record.ready))
+    encoded = replace(dataset, training=tuple(each for each in dataset.training if not each.record.ready))
     area = ImagePolicy("max_area", SIDE)
     yield "plain Pillow loop, Lanczos to 1 MP, PNG", by_hand(paths, folder / "a", with_pillow)
     yield from foreign(folder, paths)
@@ -252,8 +293,14 @@ def ways_of(folder: Path, paths: list[Path]) -> Iterator[tuple[str, Callable[[],
     yield "max_area=1024, WebP 95", ours(dataset, folder / "i", replace(area, format="webp"))
     yield "normalised, PNG", ours(dataset, folder / "j", ImagePolicy("normalised"))
     yield "original", ours(dataset, folder / "k", ImagePolicy())
+    yield "original: those copied as they are", ours(copied, folder / "r", ImagePolicy())
+    if encoded.training:
+        yield "original: those encoded again", ours(encoded, folder / "s", ImagePolicy())
     yield "original, stripped of metadata", ours(dataset, folder / "l", ImagePolicy(strip=True))
     yield "plain copy of the files", by_hand(paths, folder / "m", plain_copy)
+    busy = ours(copied, folder / "t", ImagePolicy())
+    yield "copied as they are, beside 100 MB/s", beside_a_writer(busy, folder)
+    yield "plain copy, beside 100 MB/s", beside_a_writer(by_hand(paths, folder / "u", plain_copy), folder)
     yield "ComfyUI's PNGs: plain Pillow loop", by_hand(pngs, folder / "n", with_pillow)
     yield "ComfyUI's PNGs: original", ours(only_pngs, folder / "o", ImagePolicy())
 
@@ -283,7 +330,7 @@ def show(row: Row, first: Row) -> None:
 
 def main() -> None:
     """Print pictures a second, processor seconds a picture, memory and ratios."""
-    with tempfile.TemporaryDirectory(dir=Path.cwd()) as name:
+    with tempfile.TemporaryDirectory(prefix="benchmark-", dir=Path.cwd()) as name:
         source, folder = Path(name) / "source", Path(name) / "made"
         source.mkdir()
         making = multiprocessing.get_context("fork").Process(target=make, args=(source,))
@@ -295,11 +342,15 @@ def main() -> None:
         print(f"{sum(megapixels) / PICTURES:.1f} on average")
         first: Row | None = None
         for title, way in ways_of(folder, paths):
+            if not ROWS.search(title) and "plain Pillow loop, Lanczos" not in title:
+                continue
             folder.mkdir()
             row = measured(title, way)
             first = row if first is None or "plain Pillow loop" in title else first
             show(row, first)
             shutil.rmtree(folder)
+        if ROWS.pattern:
+            return
         print(f"likeness to Lanczos in floating point: at least {noise(paths):.1f} dB")
     for trained_by in trainers():
         seconds = ", ".join(

@@ -226,6 +226,15 @@ def _add_exports(commands: Commands, run: Run) -> None:
     diff.add_argument("name", type=_text, metavar="EXPORT")
     diff.add_argument("versions", nargs="*", type=_text, metavar="VERSION", help="the second one: as it lies there")
     diff.add_argument("--out", type=_path, metavar="FOLDER", help="folder of all exports")
+    verify = _command(
+        commands,
+        "verify",
+        run,
+        "check the files of an export by their hashes: missing, changed and additional ones",
+        "lorads verify tomcat\n  lorads verify /mnt/backup/tomcat",
+    )
+    verify.add_argument("name", type=_text, metavar="EXPORT", help="its name, or its folder")
+    verify.add_argument("--out", type=_path, metavar="FOLDER", help="folder of all exports")
 
 
 def _add_panel(commands: Commands, run: Run) -> None:
@@ -362,7 +371,12 @@ def _choosing_words(command: argparse.ArgumentParser) -> None:
     choosing.add_argument("--minimum-rating", type=int, metavar="0-10")
     choosing.add_argument("--with-marked-bad", action="store_true", help="take those marked as bad too")
     choosing.add_argument("--minimum-side", type=int, default=0, metavar="PIXELS", help="of the shorter side")
-    choosing.add_argument("--maximum-images", type=int, metavar="N")
+    choosing.add_argument(
+        "--maximum-images",
+        type=int,
+        metavar="N",
+        help="usable ones: missing files are replaced by the next",
+    )
     choosing.add_argument("--id", action="append", default=[], type=int, metavar="ID", help="only images with this id")
     choosing.add_argument("--order", default="path", help="path, newest, oldest, rating, largest or random")
     choosing.add_argument("--seed", type=int, default=0, help="of the order random")

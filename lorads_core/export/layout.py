@@ -12,8 +12,6 @@ import os
 import re
 import sys
 from contextlib import contextmanager
-from fnmatch import fnmatch
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
@@ -22,24 +20,21 @@ from ..errors import ExportError
 from ..images.files import printable_path
 from ..model import Problem
 from ..system import files
-from ..system.links import walk
 from ..system.names import true_path
-from ..system.paths import MANIFEST, OUTPUT, STAGING
+from ..system.paths import EDITED, MANIFEST, OUTPUT, STAGING
+from ..system.sync import sync_folder, sync_tree
+from .integrity import added_files, edited_texts, files_of, touched_files
+from .manifest_paths import path_fault
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping
+    from collections.abc import Generator
+    from pathlib import Path
 
     from ..model import Dataset
 
 MANIFEST_VERSION = 1
 _JOURNAL = "journal.jsonl"
 _HASH = 8  # hexadecimal digits: of a thousand exports in one folder two share them once in ten thousand such folders
-# What trainers leave among the images: latents (sd-scripts, ai-toolkit), sizes and buckets (SimpleTuner, ai-toolkit).
-# They are checked by size only, or not at all, so that a changed picture would be trained from its old latents: they go
-# with the version they were made from.
-_CACHES = (".npz",)
-_CACHE_NAMES = ("aspect_ratio_bucket_*.json", ".aitk_size.json")
-_CACHE_FOLDERS = frozenset({"cache", "_latent_cache", "_t_e_cache", "_clip_vision_cache"})
 
 
 class ExportFolders:
@@ -84,13 +79,16 @@ class ExportFolders:
                 files.rename(former / name, target)
         files.remove_tree_if_possible(former)
 
-    def recover(self) -> None:
-        """Put the newest older version back that a run moved aside before it was cut off; remove all others."""
+    def recover(self) -> tuple[Problem, ...]:
+        """Put the newest older version back that a run moved aside before it was cut off; remove all others.
+
+        Return a problem for each that others have changed meanwhile: it is not removed, see `_remove_olds`.
+        """
         if not self.final.exists():
             whole = [old for old in self._olds() if read_manifest(old) is not None]
             if whole:
                 files.rename(whole[-1], self.final)
-        self._remove_olds()
+        return self._remove_olds()
 
     def _olds(self) -> list[Path]:
         """Return the older versions that were moved aside, the newest last; those without a manifest are remains."""
@@ -118,7 +116,7 @@ class ExportFolders:
                 f"{self.final} holds another dataset, {manifest['dataset']['name']!r} (or one of another LoRADS store):"
                 " choose another name, or move it away."
             )
-        strangers = sorted(_files(self.final) - set(manifest["files"]) - {MANIFEST})
+        strangers = added_files(self.final, manifest)
         if strangers:
             raise ExportError(
                 f"{self.final} holds {len(strangers)} files that LoRADS did not write, e.g. {strangers[0]}:"
@@ -134,7 +132,7 @@ class ExportFolders:
 
     def keep_only(self, wanted: set[str]) -> None:
         """Remove from the unfinished export what does not belong to it any more."""
-        for file in _files(self.content) - wanted:
+        for file in files_of(self.content) - wanted:
             files.remove(self.content / file)
         for folder in self.content.iterdir():
             if folder.is_dir() and not any(folder.iterdir()):
@@ -147,9 +145,7 @@ class ExportFolders:
             OSError: another program has something in it open; the older version is back in its place.
             ExportError: the same, and the older version could not be put back.
         """
-        sync = getattr(os, "sync", None)  # not on Windows
-        if sync:
-            sync()
+        sync_tree(self.content)
         old = self._next_old()
         if self.final.exists():
             files.rename(self.final, old)
@@ -158,6 +154,7 @@ class ExportFolders:
         except BaseException:
             self._put_back(old)
             raise
+        sync_folder(self.root)
 
     def _put_back(self, old: Path) -> None:
         if not old.exists():
@@ -172,7 +169,7 @@ class ExportFolders:
 
     def clear(self) -> tuple[Problem, ...]:
         """Remove what is left of building it; what cannot be removed now is a problem, and left to the next export."""
-        self._remove_olds()
+        edited = self._remove_olds()
         files.remove_tree_if_possible(self.content)
         files.remove_if_possible(self.journal)
         left = [path for path in (*self._olds(), self.content) if path.exists()]
@@ -180,13 +177,43 @@ class ExportFolders:
             "Remains of an older version are open in another program (Explorer, a viewer, a terminal) and could not be"
             " removed: close them there; the next export removes them."
         )
-        return tuple(Problem("info", "leftover", message, printable_path(path)) for path in left)
+        return (*edited, *(Problem("info", "leftover", message, printable_path(path)) for path in left))
 
-    def _remove_olds(self) -> None:
-        """Remove older versions, their manifests first: what lacks one is never put back. What is in use stays."""
+    def _remove_olds(self) -> tuple[Problem, ...]:
+        """Remove older versions, their manifests first: what lacks one is never put back. What is in use stays.
+
+        A version is looked at when nobody can reach it by its former path any more: what people or programs did to it
+        while the new one was written stays, under a name beside the export, and a problem says where.
+        """
+        edited: list[Problem] = []
         for old in self._olds():
+            try:
+                touched = _touched(old)
+                if touched:
+                    edited.append(self._keep(old, touched))
+                    continue
+            except (OSError, ExportError):  # open in another program: it is looked at by the next export
+                continue
             if files.remove_if_possible(old / MANIFEST):
                 files.remove_tree_if_possible(old)
+        return tuple(edited)
+
+    def _keep(self, old: Path, touched: list[str]) -> Problem:
+        """Move an older version that others have changed to a name of its own beside the export."""
+        names = (f"{self.name}{EDITED}{number}" for number in ("", *range(2, 1_000_000)))
+        target = next(path for path in map(self.root.joinpath, names) if not os.path.lexists(path))
+        files.rename(old, target)
+        message = (
+            f"The version before was edited while the new one was written: {len(touched):,} files, e.g. {touched[0]}."
+            " It was not deleted: copy from it what shall last into the dataset, then delete it."
+        )
+        return Problem("warning", "edited-version", message, printable_path(target))
+
+
+def _touched(old: Path) -> list[str]:
+    """Return what others did to an older version; nothing where it is remains only."""
+    manifest = read_manifest(old)
+    return [] if manifest is None else touched_files(old, manifest)
 
 
 def _short(name: str) -> str:
@@ -196,41 +223,29 @@ def _short(name: str) -> str:
     return f"_{hashlib.sha256(alike.encode()).hexdigest()[:_HASH]}"
 
 
-def _files(folder: Path) -> set[str]:
-    found = (Path(base, file) for base, _, names in walk(folder) for file in names)
-    return {file.relative_to(folder).as_posix() for file in found if not _is_cache(file.relative_to(folder))}
-
-
-def _is_cache(file: Path) -> bool:
-    """Say whether a trainer made a file of an export, for itself."""
-    named = any(fnmatch(file.name, pattern) for pattern in _CACHE_NAMES)
-    return named or file.suffix in _CACHES or not _CACHE_FOLDERS.isdisjoint(file.parts[:-1])
-
-
-def edited_texts(folder: Path, manifest: Mapping[str, Any]) -> list[str]:
-    """Return the captions and configs of an export that are not as we wrote them; one that is gone was not edited."""
-    return [file for file, digest in manifest["texts"].items() if not _is_as_written(folder / file, digest)]
-
-
-def _is_as_written(file: Path, digest: str) -> bool:
-    try:
-        return hashlib.sha256(files.read_bytes(file)).hexdigest() == digest
-    except FileNotFoundError:
-        return True
-
-
 def read_manifest(folder: Path) -> dict[str, Any] | None:
     """Return the manifest of an export, None where there is none that is ours and whole.
 
     Raises:
-        ExportError: there is one, and it cannot be read.
+        ExportError: there is one, and it cannot be read, or a path in it leads out of where it belongs.
     """
     try:
-        return parsed_manifest(files.read_text(folder / MANIFEST))
+        manifest = parsed_manifest(files.read_text(folder / MANIFEST))
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError, UnicodeDecodeError):
         return None
     except OSError as error:
         raise ExportError(f"{folder / MANIFEST} cannot be read: {files.file_error_reason(error)}.") from error
+    if manifest is not None and (fault := path_fault(manifest)):
+        raise ExportError(refused_manifest(folder, fault))
+    return manifest
+
+
+def refused_manifest(folder: Path, fault: str) -> str:
+    """Return the message for a manifest with a path that leads elsewhere."""
+    return (
+        f"{folder / MANIFEST} is refused: {fault}. LoRADS has not written it so: export the dataset again, or ask for"
+        " the export where it is from."
+    )
 
 
 def parsed_manifest(text: str) -> dict[str, Any] | None:

@@ -24,6 +24,7 @@ from ..system.files import SHORTEN, file_error_reason, is_too_long, read_text
 from ..system.paths import MANIFEST, slug
 from ..trainers import Schedule, Subset, trainer
 from .bucket_report import bucket_bars
+from .integrity import digest_of
 from .layout import MANIFEST_VERSION, ExportFolders
 from .masks import mask_fingerprints, unmasked, write_masks
 from .plan import ExportPlan, subsets_of
@@ -89,11 +90,11 @@ def write_export(
         raise ExportError(" ".join(errors))
     place = ExportFolders(root, slug(name or plan.dataset.name, "dataset"))
     with _translated(place.final), place.locked():
-        place.recover()
+        edited = place.recover()
         before = place.check(plan.dataset)
         if before and (result := _already_there(plan, place, before)):
             progress("export", len(plan.images), len(plan.images))
-            return _with_problems(result, (*long_paths(place.final, result.files.values()), *place.clear()))
+            return _with_problems(result, (*long_paths(place.final, result.files.values()), *edited, *place.clear()))
         if before:
             guard(place.final)
         written, problems = _write_images(plan, place, before, progress)
@@ -106,7 +107,7 @@ def write_export(
         left = place.clear()
         unknown = save_version(place.root, place.name, _hash(text), text)
     result = _result(plan, place, written, (*plan.problems, *problems), text)
-    return _with_problems(result, (*long_paths(place.final, result.files.values()), *left, *unknown))
+    return _with_problems(result, (*long_paths(place.final, result.files.values()), *edited, *left, *unknown))
 
 
 def _with_problems(result: ExportResult, more: Iterable[Problem]) -> ExportResult:
@@ -236,6 +237,7 @@ def _write_rest(
     manifest = _manifest(plan, place, written, problems)
     manifest["texts"] = {file: hashlib.sha256(text.encode()).hexdigest() for file, text in sorted(texts.items())}
     manifest["masks"] = sorted(masks)
+    manifest["mask_hashes"] = {file: digest_of(place.content / file) for file in sorted(masks)}
     manifest["files"] = sorted([*(image.file for _, image in written), *masks, *texts])
     place.keep_only(set(manifest["files"]))
     text = json.dumps(manifest, ensure_ascii=False, indent=1)

@@ -18,13 +18,12 @@ from ..images.strip import copy_stripped
 from ..model import Problem
 from ..system import files
 from .budget import SHARED, needed
+from .integrity import digest_of
 
 if TYPE_CHECKING:
     from ..model import ImageRecord
     from .plan import ExportOptions
     from .planned_image import PlannedImage
-
-_BLOCK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +75,7 @@ def write_picture(
             width, height = write_image(Path(record.path), target, item.policy)
     except ImageError as error:
         return Problem("error", "left-out", f"Left out: {error}", record.path, item.image.key)
-    return _written(target, content, width, height, _digest(target))
+    return _written(target, content, width, height, digest_of(target))
 
 
 def _is_ready(record: ImageRecord) -> bool:
@@ -94,7 +93,7 @@ def _written_as_it_is(item: PlannedImage, options: ExportOptions, content: Path)
         link_file(source, target, record.stamp)
     else:
         copy_file(source, target, record.stamp)
-    return _written(target, content, record.width, record.height, digest or _digest(target))
+    return _written(target, content, record.width, record.height, digest or digest_of(target))
 
 
 def _written(target: Path, content: Path, width: int, height: int, digest: str) -> WrittenImage:
@@ -104,7 +103,7 @@ def _written(target: Path, content: Path, width: int, height: int, digest: str) 
 def _reused(folder: Path, written: WrittenImage, content: Path) -> bool:
     """Give a picture of the version before a second name here, if it still is what was written then."""
     source, target = folder / written.file, content / written.file
-    if not written.is_in(folder) or _digest(source) != written.hash:
+    if not written.is_in(folder) or digest_of(source) != written.hash:
         return False
     files.remove(target)
     try:
@@ -112,11 +111,3 @@ def _reused(folder: Path, written: WrittenImage, content: Path) -> bool:
     except OSError:  # this file system knows no second names
         shutil.copyfile(source, target)
     return True
-
-
-def _digest(file: Path) -> str:
-    digest = hashlib.sha256()
-    with file.open("rb") as reader:
-        while block := reader.read(_BLOCK):
-            digest.update(block)
-    return digest.hexdigest()

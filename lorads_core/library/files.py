@@ -11,42 +11,67 @@ from typing import TYPE_CHECKING
 from ..errors import ImageError
 from ..images.decode import is_ready
 from ..images.facts import read_facts
+from ..images.files import check_unchanged, os_error_reason
 from ..model import Problem, no_progress
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from ..model import ImageRecord, Progress
 
 STEP = "files"
 _CHUNK = 64
+_LEAST = 8  # files read at once where only a few more are wanted: as many as a network drive answers together
 
 
 def read_file_facts(
-    records: Sequence[ImageRecord], minimum_side: int = 0, progress: Progress = no_progress
+    records: Sequence[ImageRecord],
+    minimum_side: int = 0,
+    progress: Progress = no_progress,
+    most: int | None = None,
 ) -> tuple[list[ImageRecord], list[Problem]]:
     """Return the records with what their files say, in order; and one problem for each whose file is of no use.
 
-    Records that know their file (by indexing) pass as they are. ``minimum_side`` in pixels counts for those whose size
-    was not known when they were queried.
+    Records that know their file (by indexing) pass as they are; with ``most`` they are looked at too, since then it
+    stops after so many usable ones and a missing one would count. ``minimum_side`` in pixels counts for those whose
+    size was not known when they were queried.
     """
     found: list[ImageRecord] = []
     problems: list[Problem] = []
+    read = partial(_read, minimum_side=minimum_side, check_known=most is not None)
+    at = 0
     with ThreadPoolExecutor(min(16, os.cpu_count() or 2)) as pool:
-        for at in range(0, len(records), _CHUNK):
-            for outcome in pool.map(partial(_read, minimum_side=minimum_side), records[at : at + _CHUNK]):
+        while at < len(records) and (most is None or len(found) < most):
+            block = records[at : at + (_CHUNK if most is None else min(_CHUNK, max(most - len(found), _LEAST)))]
+            for outcome in pool.map(read, block):
+                at += 1
                 if isinstance(outcome, Problem):
                     problems.append(outcome)
                 else:
                     found.append(outcome)
-            progress(STEP, min(at + _CHUNK, len(records)), len(records))
+                    if len(found) == most:
+                        break
+            progress(STEP, at if most is None else len(found), len(records) if most is None else most)
     return found, problems
 
 
-def _read(record: ImageRecord, minimum_side: int) -> ImageRecord | Problem:
-    if record.mtime_ns:
-        return record
+def missing_files(paths: Iterable[str]) -> list[bool]:
+    """Say of each path whether no regular file is there; looked at several at once, as network drives are slow."""
+    with ThreadPoolExecutor(min(16, os.cpu_count() or 2)) as pool:
+        return list(pool.map(_is_missing, paths))
+
+
+def _is_missing(path: str) -> bool:
     try:
+        return not os.path.isfile(path)  # noqa: PTH113 - a Path would be built for each of many files
+    except ValueError:  # a NUL in the name
+        return True
+
+
+def _read(record: ImageRecord, minimum_side: int, *, check_known: bool) -> ImageRecord | Problem:
+    try:
+        if record.mtime_ns:
+            return _checked(record) if check_known else record
         facts = read_facts(record.path)
     except ImageError as error:
         return Problem("warning", "left-out", f"Left out: {error}", record.path)
@@ -64,3 +89,12 @@ def _read(record: ImageRecord, minimum_side: int) -> ImageRecord | Problem:
         format=facts.format,
         ready=is_ready(facts),
     )
+
+
+def _checked(record: ImageRecord) -> ImageRecord:
+    """Return a record whose file is there as it was indexed, or raise an `ImageError`."""
+    try:
+        check_unchanged(record.path, os.stat(record.path), record.stamp)  # noqa: PTH116 - as above
+    except OSError as error:
+        raise os_error_reason(record.path, error) from error
+    return record

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..library.files import missing_files
 from ..library.filter import DatasetFilter
 from ..store import search
 from ..store import vectors as store_vectors
@@ -38,6 +39,7 @@ FILTER = "do not pass the filter"
 SAME_FILE = "same file, settings or base image as a training image"
 SAME_CLUSTER = "in a cluster of a training image"
 LIKE_TRAINING = "too like one of the training images"
+MISSING = "whose files are not on this machine"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,8 @@ class CandidatePool:
     candidates: list[Candidate] = field(default_factory=list[Candidate])
     passed_over: Counter[str] = field(default_factory=Counter[str])
     exhausted: bool = False
+    missing_file: str = ""
+    """The first file that is not here, as an example."""
 
     def __post_init__(self) -> None:
         images = (*self.dataset.training, *self.dataset.regularization)
@@ -146,10 +150,20 @@ class CandidatePool:
         clusters = self._clusters([records[i] for i in similarities])
         others = {i for i in similarities if not clusters.get(i, set()) & self.profile.clusters}
         self._keep(similarities, others, SAME_CLUSTER)
+        self._leave_out_missing([records[i] for i in similarities], similarities)
         self.candidates += [
             Candidate(records[i], like, vectors[i], min(clusters.get(i, set()), default=""))
             for i, like in similarities.items()
         ]
+
+    def _leave_out_missing(self, records: Sequence[ImageRecord], similarities: dict[int, float]) -> None:
+        """Leave out what is not here before anything is picked: each pick that fell later would cost all others."""
+        missing = missing_files(record.path for record in records)
+        self.missing_file = self.missing_file or next(
+            (record.path for record, is_missing in zip(records, missing, strict=True) if is_missing), ""
+        )
+        there = {record.id for record, is_missing in zip(records, missing, strict=True) if not is_missing}
+        self._keep(similarities, there, MISSING)
 
     def _keep(self, similarities: dict[int, float], kept: set[int], reason: str) -> None:
         for image_id in [image_id for image_id in similarities if image_id not in kept]:

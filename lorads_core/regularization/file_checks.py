@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .rules import FinderRules
 
 SAME_PICTURE_AS = "the same picture as a training image or another pick"
-GONE = "files that are missing, too small or cannot be read"
+UNUSABLE = "files that are too small or cannot be read"
 
 
 class FileChecks:
@@ -45,15 +45,21 @@ class FileChecks:
 
     def refused(self, records: Sequence[ImageRecord]) -> dict[int, str]:
         """Return the ids of picks that cannot stay, with the reason."""
-        self._find([record for record in records if record.id not in self._records])
-        gone = {record.id: GONE for record in records if self._records[record.id] is None}
-        if not self._rules.compare_pictures:
-            return gone
-        self._check_files([record for record in records if record.id not in gone and record.id not in self._prints])
+        unusable = self.unusable(records)
         there = [record.id for record in records if self._prints.get(record.id) is not None]
+        if not there:
+            return unusable
         values = np.array([self._prints[image_id] for image_id in there], np.int64)
         same = (nearest_hashes(values, self._of_dataset()) <= SAME_PICTURE) | _like_former(values)
-        return gone | {image_id: SAME_PICTURE_AS for image_id, is_same in zip(there, same, strict=True) if is_same}
+        return unusable | {image_id: SAME_PICTURE_AS for image_id, is_same in zip(there, same, strict=True) if is_same}
+
+    def unusable(self, records: Sequence[ImageRecord]) -> dict[int, str]:
+        """Return the ids of images whose files are of no use, with the reason; each file is read once."""
+        self._find([record for record in records if record.id not in self._records])
+        if self._rules.compare_pictures:
+            there = [record for record in records if self._records[record.id] is not None]
+            self._check_files([record for record in there if record.id not in self._prints])
+        return {record.id: UNUSABLE for record in records if self._records[record.id] is None}
 
     def _find(self, records: Sequence[ImageRecord]) -> None:
         found, _ = read_file_facts(records, self._rules.wanted.minimum_side, self._progress)

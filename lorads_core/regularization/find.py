@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import LibraryError
+from ..images.files import printable_path
 from ..model import DatasetImage, Problem, no_progress
 from ..vision.similarity.band import share_within
 from ..vision.similarity.picking import Candidates, Picker, scores
-from .candidates import CandidatePool
+from .candidates import MISSING, CandidatePool
 from .file_checks import FileChecks
 from .rules import FinderResult, LibrarySimilarity
 from .training_profile import profile_training_set
@@ -67,15 +68,16 @@ def find_regularization(
     pool = CandidatePool(store, library, known, rules, dataset)
     looks = FileChecks(store, dataset, rules, progress)
     wanted = max(_POOL * count, _SMALLEST_POOL)
+    refused: dict[int, str] = {}
     while True:
         pool.fill(wanted)
-        picks, passed_over = _pick(pool, count, looks)
+        picks, passed_over = _pick(pool, count, looks, refused)
         if len(picks) == count or pool.exhausted:
             break
         wanted *= _MORE
     passed_over += pool.passed_over
     if not picks:
-        raise LibraryError(_nothing(known, passed_over))
+        raise LibraryError(f"No regularization image was found. {_why(known, passed_over, pool, count)}")
     found = tuple(DatasetImage(looks.record(pick.candidate.record), reason=_reason(pick, known)) for pick in picks)
     near = np.array([pick.candidate.similarity for pick in picks], np.float32)
     return FinderResult(
@@ -92,7 +94,7 @@ def find_regularization(
             *capped,
             *_subject(known),
             *_unguarded(known),
-            *_fewer(len(picks), count, known, passed_over),
+            *_fewer(len(picks), count, _why(known, passed_over, pool, count - len(picks))),
         ),
     )
 
@@ -110,16 +112,40 @@ def _count(dataset: Dataset, rules: FinderRules) -> tuple[int, tuple[Problem, ..
     return most, (Problem("info", "regularization-capped", message),)
 
 
-def _pick(pool: CandidatePool, count: int, looks: FileChecks) -> tuple[list[_Pick], Counter[str]]:
+def _pick(
+    pool: CandidatePool, count: int, looks: FileChecks, refused: dict[int, str]
+) -> tuple[list[_Pick], Counter[str]]:
     """Return up to ``count`` picks whose pictures stand up to a look, and why others were refused."""
     candidates = _as_candidates(pool)
-    refused: dict[int, str] = {}
+    ahead = _Ahead(pool, candidates, looks)
     while True:
         picks, left_out = _pick_once(pool, candidates, count, refused)
         more = looks.refused([pick.candidate.record for pick in picks])
         if not more:
             return picks, Counter(refused.values()) + left_out
-        refused |= more
+        refused |= more | ahead.unusable(len(more))
+
+
+class _Ahead:
+    """A look at files of the best candidates before they are picked, at twice as many each time.
+
+    A refused pick costs all picks after it, and files that are of no use come in herds (a folder, a drive): without
+    this there would be as many rounds as there are herds of the size of a pick, now their number is a logarithm.
+    """
+
+    def __init__(self, pool: CandidatePool, candidates: Candidates, looks: FileChecks) -> None:
+        self._looks = looks
+        self._pool = pool
+        self._order: list[int] = np.argsort(-candidates.scores, kind="stable").tolist()
+        self._at = 0
+        self._files = 0
+
+    def unusable(self, refused: int) -> dict[int, str]:
+        """Look at more files and return the ids of those of no use; ``refused`` is how many picks just fell."""
+        self._files = max(2 * self._files, 2 * refused)
+        places = self._order[self._at : self._at + self._files]
+        self._at += len(places)
+        return self._looks.unusable([self._pool.candidates[place].record for place in places])
 
 
 def _as_candidates(pool: CandidatePool) -> Candidates:
@@ -190,19 +216,22 @@ def _unguarded(known: TrainingProfile) -> tuple[Problem, ...]:
     return (Problem("warning", "unguarded", message),)
 
 
-def _fewer(picked: int, wanted: int, known: TrainingProfile, passed_over: Mapping[str, int]) -> tuple[Problem, ...]:
+def _fewer(picked: int, wanted: int, why: str) -> tuple[Problem, ...]:
     if picked == wanted:
         return ()
-    message = f"{picked:,} of {wanted:,} regularization images were found. {_why(known, passed_over)}"
+    message = f"{picked:,} of {wanted:,} regularization images were found. {why}"
     return (Problem("warning", "few-regularization", message),)
 
 
-def _nothing(known: TrainingProfile, passed_over: Mapping[str, int]) -> str:
-    return f"No regularization image was found. {_why(known, passed_over)}"
-
-
-def _why(known: TrainingProfile, passed_over: Mapping[str, int]) -> str:
-    """Return where the images of the library are lost, and what to change."""
+def _why(known: TrainingProfile, passed_over: Mapping[str, int], pool: CandidatePool, lacking: int) -> str:
+    """Return where the images of the library are lost, and what to change; ``lacking`` is how many more were wanted."""
+    missing = passed_over.get(MISSING, 0)
+    if missing and missing >= lacking:  # with them there would have been enough: the band is not to blame
+        return (
+            f"{missing:,} images that match are passed over because their files are not on this machine, e.g."
+            f" {printable_path(pool.missing_file)}: mount their drive, map their folder to this machine under"
+            f" [libraries.{pool.library.name}.paths] in lorads.toml, or index the folder again where they were deleted."
+        )
     lost = "; ".join(f"{number:,} {reason}" for reason, number in Counter(passed_over).most_common() if number)
     if not len(known.library):
         return f"The library has no vectors ({known.table.space.name}) but those of the dataset itself: embed more."

@@ -22,7 +22,8 @@ from ..system.files import file_error_reason
 from ..system.paths import RUNS, STAGING
 from ..trainers import trainer
 from . import run_folder as files
-from .output import configs_of, make_output
+from .configs import prepare_configs
+from .output import make_output
 from .profile import secret_names
 from .state import failed_run, refresh_run, start_watcher
 
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from .read_export import TrainableExport
 
 _CONFIGS = "config"
-"""In a run's folder: copies of the export's configs that name an output of its own."""
+"""In a run's folder: configs of its own, where those in the export name another output or are not to be trusted."""
 
 
 def launch(store: Store, profile: Profile, export: TrainableExport, *, again: bool = False) -> Run:
@@ -63,7 +64,7 @@ def launch(store: Store, profile: Profile, export: TrainableExport, *, again: bo
             return _alive(connection, export)
     # From here on everybody knows of it: nobody else starts a second one.
     try:
-        run, configs = _prepare_folders(run, export)
+        run, configs = _prepare_folders(run, export, profile)
         order, environment = _order(profile, export, run.output, configs)
         with store.connection() as connection:
             kept.update_run(connection, run)
@@ -81,11 +82,15 @@ def launch(store: Store, profile: Profile, export: TrainableExport, *, again: bo
     return run
 
 
-def _prepare_folders(run: Run, export: TrainableExport) -> tuple[Run, Path]:
-    """Make the folders of a run; return it with its output, and where the configs lie that name that."""
+def _prepare_folders(run: Run, export: TrainableExport, profile: Profile) -> tuple[Run, Path]:
+    """Make the folders of a run; return it with its output, and where the configs lie that name that.
+
+    Its message says which configs of the export are not used, as long as it goes on.
+    """
     run.folder.mkdir(parents=True)
     output = make_output(export.output)
-    return dataclasses.replace(run, output=output), configs_of(export, output, run.folder / _CONFIGS)
+    configs = prepare_configs(export, profile.home, output, run.folder / _CONFIGS)
+    return dataclasses.replace(run, output=output, message=configs.message), configs.folder
 
 
 def existing_run(connection: psycopg.Connection, export: TrainableExport) -> Run | None:

@@ -7,7 +7,9 @@ import hashlib
 from typing import TYPE_CHECKING, Any
 
 from ..errors import TrainerError
-from ..export.layout import edited_texts, parsed_manifest
+from ..export.integrity import edited_texts
+from ..export.layout import parsed_manifest, refused_manifest
+from ..export.manifest_paths import link_fault, path_fault
 from ..model import TrainingConfig
 from ..system import files
 from ..system.paths import MANIFEST
@@ -65,7 +67,7 @@ def read_export(folder: Path) -> TrainableExport:
     """Return what is needed to train an export.
 
     Raises:
-        TrainerError: it is none, is not whole, or was edited since.
+        TrainerError: it is none, is not whole, was edited since, or a path in its manifest leads elsewhere.
     """
     try:
         data = files.read_bytes(folder / MANIFEST)
@@ -76,6 +78,8 @@ def read_export(folder: Path) -> TrainableExport:
         raise TrainerError(f"{folder / MANIFEST} cannot be read: {files.file_error_reason(error)}.") from error
     if manifest is None or "training" not in manifest:
         raise TrainerError(f"{folder} was exported by an older LoRADS, or its manifest is damaged: export it again.")
+    if fault := path_fault(manifest) or link_fault(folder, manifest):
+        raise TrainerError(refused_manifest(folder, fault))
     gone = [file for file in manifest["files"] if not (folder / file).is_file()]
     if gone:
         raise TrainerError(f"{folder} lacks {len(gone):,} of its files, e.g. {gone[0]}: export it again.")

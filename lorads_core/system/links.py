@@ -49,6 +49,11 @@ def is_link(entry: Entry) -> bool:
         return False
 
 
+def is_link_or_junction(path: str | os.PathLike[str]) -> bool:
+    """Say whether a path itself is a symbolic link or a junction; false where nothing is there."""
+    return os.path.islink(path) or (sys.platform == "win32" and _is_junction(os.fspath(path)))  # noqa: PTH114 - as below
+
+
 def walk(folder: str | os.PathLike[str]) -> Iterator[tuple[str, list[str], list[str]]]:
     """Walk a tree as `os.walk` does, without entering links; that enters junctions before Python 3.12."""
     for base, below, names in os.walk(folder):

@@ -12,10 +12,10 @@ from ..export.bucket_report import bucket_facts
 from ..export.plan import plan_export
 from ..export.write import write_export
 from ..library import kinds
-from ..library.files import read_file_facts
 from ..library.filter import DatasetFilter
 from ..library.index import IndexOptions, IndexReport, index_folder
 from ..library.kinds.index import IndexedLibrary, IndexKind
+from ..library.usable import find_usable
 from ..model import Dataset, DatasetImage, Problem, Progress, TrainingConfig, no_progress
 from ..problems import format_problems
 from ..regularization import find as finder
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from ..export.plan import ExportOptions
     from ..export.write import ExportResult
     from ..library import Library, LibraryReport
+    from ..library.usable import UsableImages
     from ..model import ImageRecord
     from ..regularization.rules import FinderResult, FinderRules
     from ..settings import Settings
@@ -135,30 +136,26 @@ def query(
     """
     if not name.strip():
         raise SettingsError("The dataset has no name: give one, its captions are saved under it.")
-    found = library.find(wanted)
-    if not found:
+    found = find_usable(library, wanted, progress)
+    if not found.passed:
         raise LibraryError(
             f"No image of library {library.name!r} passes the filter: widen it, or index the folder first."
         )
-    records, problems = _with_files(library, found, wanted, progress)
+    _check_any_usable(library, found)
     with store.connection() as connection:
         dataset_id = datasets.ensure_dataset(connection, name, library.name)
-    images = tuple(DatasetImage(record) for record in records)
-    return Queried(Dataset(dataset_id, name, library.name, images), problems)
+    images = tuple(DatasetImage(record) for record in found.records)
+    return Queried(Dataset(dataset_id, name, library.name, images), found.problems)
 
 
-def _with_files(
-    library: Library, found: Sequence[ImageRecord], wanted: DatasetFilter, progress: Progress
-) -> tuple[list[ImageRecord], tuple[Problem, ...]]:
-    records, problems = read_file_facts(found, wanted.minimum_side, progress)
-    if not records:
-        first = f"{problems[0].subject}: {problems[0].message}"
+def _check_any_usable(library: Library, found: UsableImages) -> None:
+    if not found.records:
+        first = f"{found.problems[0].subject}: {found.problems[0].message}"
         raise LibraryError(
-            f"Of the {len(found):,} images of library {library.name!r} that pass the filter none can be used. The"
+            f"Of the {found.passed:,} images of library {library.name!r} that pass the filter none can be used. The"
             f" first is {first} Where the paths are another machine's, add [libraries.{library.name}.paths] to"
             " lorads.toml."
         )
-    return records, tuple(problems)
 
 
 def add_regularization(
@@ -171,19 +168,19 @@ def add_regularization(
     """
     taken = {(image.record.library, image.record.id) for image in (*dataset.training, *dataset.regularization)}
     hashes = {image.record.hash for image in dataset.training if image.record.hash}
-    found = [
-        record
-        for record in library.find(wanted)
-        if (record.library, record.id) not in taken and record.hash not in hashes
-    ]
-    if not found:
+
+    def is_new(record: ImageRecord) -> bool:
+        return (record.library, record.id) not in taken and record.hash not in hashes
+
+    found = find_usable(library, wanted, progress, is_new)
+    if not found.passed:
         raise LibraryError(
             f"No regularization image of library {library.name!r} passes the filter that is not a training image too:"
             " widen it, or keep the folders of the two apart."
         )
-    records, problems = _with_files(library, found, wanted, progress)
-    added = tuple(DatasetImage(record) for record in records)
-    return Queried(dataclasses.replace(dataset, regularization=(*dataset.regularization, *added)), problems)
+    _check_any_usable(library, found)
+    added = tuple(DatasetImage(record) for record in found.records)
+    return Queried(dataclasses.replace(dataset, regularization=(*dataset.regularization, *added)), found.problems)
 
 
 def embed(

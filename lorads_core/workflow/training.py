@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import TrainerError
@@ -22,7 +23,6 @@ from ..store import runs as kept
 from ..trainers import Subset, trainer
 
 if TYPE_CHECKING:
-    from pathlib import Path
     from uuid import UUID
 
     from PIL import Image
@@ -105,9 +105,12 @@ def exported(root: Path, name: str) -> Path:
     Raises:
         TrainerError: it is neither.
     """
-    folder = root / name
-    if read_manifest(folder):
-        return folder.resolve()
+    folders = [root / name]
+    if PurePath(name).name != name:
+        folders.append(Path(name))
+    for folder in folders:
+        if read_manifest(folder):
+            return folder.resolve()
     raise TrainerError(f"There is no export {name!r} in {root}: export the dataset first, or give --out.")
 
 

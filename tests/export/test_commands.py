@@ -1,5 +1,7 @@
 """Exports from the command line: the words for pictures, the picture of buckets, warnings, and faults in one line."""
 
+import json
+
 import pytest
 from PIL import Image
 
@@ -100,3 +102,55 @@ def test_a_learning_rate_is_a_number_in_any_spelling_or_refused(lorads, pictures
         build(lorads, pictures, "--learning-rate", "0,0001")
     assert left.value.code == 2
     assert "0,0001" in capsys.readouterr().err
+
+
+def test_verify_names_what_is_missing_changed_and_additional(lorads, pictures):
+    assert build(lorads, pictures)[0] == 0
+    exports = pictures.parent / "exports"
+    code, out, _ = lorads("verify", "tom", "--out", exports)
+    assert code == 0
+    assert "all 10 files are as they were exported" in out
+    picture, caption = written(pictures, "-a"), written(pictures, "-b").with_suffix(".txt")
+    data = bytearray(picture.read_bytes())
+    data[-1] ^= 1  # the same size
+    picture.write_bytes(data)
+    caption.unlink()
+    config = exports / "tom/training_config.toml"
+    config.write_text(config.read_text() + "# mine")
+    (exports / "tom/notes.md").write_text("mine")
+    (picture.parent / f"{picture.stem}_1024x1024_sdxl.npz").write_bytes(b"a trainer's cache is no fault")
+    code, out, err = lorads("verify", exports / "tom")
+    assert code == 8
+    lines = [line.split(maxsplit=1) for line in out.splitlines()]
+    assert lines == [
+        ["missing", caption.relative_to(exports / "tom").as_posix()],
+        ["changed", picture.relative_to(exports / "tom").as_posix()],
+        ["changed", "training_config.toml"],
+        ["additional", "notes.md"],
+    ]
+    assert "1 missing, 2 changed, 1 additional" in err
+
+
+def test_verify_checks_masks_and_says_which_files_have_no_hash(lorads, pictures):
+    Image.new("L", (1024, 1024), 255).save(pictures / "a-masklabel.png")
+    assert build(lorads, pictures, "--masked-loss", "sidecar")[0] == 0
+    folder = pictures.parent / "exports" / "tom"
+    mask = folder / read_manifest(folder)["masks"][0]
+    before = mask.read_bytes()
+    Image.new("L", (8, 8)).save(mask)
+    code, out, _ = lorads("verify", folder)
+    assert (code, out.split()) == (8, ["changed", mask.relative_to(folder).as_posix()])
+    mask.write_bytes(before)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    del manifest["mask_hashes"]  # as an older LoRADS wrote it
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    code, out, _ = lorads("verify", folder)
+    assert code == 0
+    assert f"of {len(manifest['masks'])} files: the export is of an older LoRADS" in out
+
+
+@pytest.mark.parametrize("name", ["tom", "no/such/folder"])
+def test_verify_of_what_is_no_export_is_one_line(lorads, tmp_path, name):
+    code, _, err = lorads("verify", name, "--out", tmp_path)
+    assert code == 9
+    assert "There is no export" in err

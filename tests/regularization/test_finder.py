@@ -18,7 +18,7 @@ from lorads_core.regularization.find import find_regularization
 from lorads_core.regularization.rules import FinderRules
 from lorads_core.store.vectors import Space, prepare_space, write_vectors
 from lorads_core.vision.similarity.band import BandRequest
-from lorads_core.vision.similarity.picking import DiversityRules
+from lorads_core.vision.similarity.picking import DiversityRules, Picker
 
 SPACE = Space("test", 64, "made up")
 SUBJECTS = 12
@@ -257,7 +257,7 @@ def test_files_that_are_gone_are_not_picked(find):
         Path(record.path).unlink()
     found = find(count=10, compare_pictures=True)
     assert not {record.id for record in gone} & {record.id for record in picks(found)}
-    assert found.passed_over["files that are missing, too small or cannot be read"] == 3
+    assert found.passed_over["whose files are not on this machine"] == 3
 
 
 def test_albums_are_no_clusters(find, store, shelf, library):
@@ -277,6 +277,54 @@ def test_missing_files_are_passed_over_also_without_a_look_at_the_pictures(find)
     found = find(count=10)
     assert found.picked == 10
     assert not {record.id for record in gone} & {record.id for record in picks(found)}
+
+
+@pytest.fixture
+def takes(monkeypatch):
+    """Return a list that grows with every pick that is tried."""
+    made = []
+    real = Picker.take
+    monkeypatch.setattr(Picker, "take", lambda self, place: made.append(place) or real(self, place))
+    return made
+
+
+def spoil(find, deed, but):
+    """Do a deed to the files of all candidates but a few, the most likely picks first; return how many there are."""
+    candidates = picks(find(count=75, diversity=DiversityRules(0, 1, 0)))
+    for record in candidates[:-but]:
+        deed(Path(record.path))
+    return len(candidates) - but
+
+
+def test_missing_files_cost_no_second_round_of_picks(find, takes):
+    missing = spoil(find, Path.unlink, but=8)
+    del takes[:]
+    found = find(count=5)
+    assert (found.picked, found.passed_over["whose files are not on this machine"]) == (5, missing)
+    assert len(takes) == 5
+
+
+def test_files_that_cannot_be_read_cost_few_rounds_of_picks(find, takes):
+    def cut(path):
+        path.write_bytes(path.read_bytes()[:200])
+
+    spoilt = spoil(find, cut, but=8)
+    assert spoilt > 50
+    del takes[:]
+    found = find(count=2, compare_pictures=True)
+    assert found.picked == 2
+    assert all(Path(record.path).stat().st_size > 200 for record in picks(found))
+    assert len(takes) < 2 * 10  # one after another it would be more than fifty
+
+
+def test_where_no_file_is_here_the_message_names_the_path_map_and_no_band(find, shelf):
+    for record in shelf.find(DatasetFilter()):
+        if of(record):
+            Path(record.path).unlink()
+    with pytest.raises(LibraryError, match=r"files are not on this machine, e\.g\. ") as refusal:
+        find(count=5)
+    assert f"[libraries.{shelf.name}.paths]" in str(refusal.value)
+    assert "minimum" not in str(refusal.value)
 
 
 def test_a_second_run_picks_others_that_are_unlike_the_first(find, shelf):

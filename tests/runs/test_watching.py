@@ -2,7 +2,6 @@
 
 import ctypes
 import dataclasses
-import json
 import os
 import subprocess
 import sys
@@ -19,12 +18,11 @@ from lorads_core.model import Run
 from lorads_core.runs import run_folder as files
 from lorads_core.runs import state, watch
 from lorads_core.runs.launch import launch
-from lorads_core.runs.output import configs_of, make_output
+from lorads_core.runs.output import make_output
 from lorads_core.runs.processes import alive, stoppable
 from lorads_core.runs.read_export import read_export
 from lorads_core.runs.state import refresh_run, start_watcher, stop
 from lorads_core.store import runs as kept
-from lorads_core.trainers import trainers
 
 from .conftest import trainer_of, watcher_of
 
@@ -355,24 +353,6 @@ def test_what_a_run_has_saved_stays_in_its_place_while_it_is_loaded(store, make_
     assert read_export(export.folder) == export
     with store.connection() as connection:
         assert kept.get_run(connection, first.id).output == first.output
-
-
-@pytest.mark.parametrize("name", [name for name, each in trainers().items() if name != "comfyui"])
-def test_the_configs_of_each_trainer_can_name_another_output(make_export, tmp_path, name):
-    export = make_export(name)
-    other = export.output.with_name(f"{export.output.name}.2")
-    assert configs_of(export, export.output, tmp_path / "a") == export.folder
-    copies = configs_of(export, other, tmp_path / "b")
-    changed = list(copies.iterdir())
-    assert changed
-    for copy in changed:
-        text, was = copy.read_text(encoding="utf-8"), (export.folder / copy.name).read_text(encoding="utf-8")
-        written = json.dumps(str(export.output))[1:-1]
-        assert written in was
-        assert text == was.replace(written, json.dumps(str(other))[1:-1])
-    command = trainers()[name].command(export.config, copies)
-    assert str(copies) in " ".join(command)
-    assert str(export.folder) not in " ".join(command)
 
 
 def test_an_output_folder_is_new_or_empty(tmp_path):

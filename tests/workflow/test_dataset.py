@@ -1,6 +1,7 @@
 """The story from folders to an export, on a real store; what a person edits and what a library changes is picked up."""
 
 import dataclasses
+from pathlib import Path
 
 import pytest
 
@@ -143,3 +144,23 @@ def test_files_that_are_not_here_are_told_and_left_out(store, tmp_path):
     queried = query(store, open_library(store, old_library(tmp_path), "old"), "anna", DatasetFilter())
     assert [problem.subject for problem in queried.problems] == [str(paths["anna/1.png"])]
     assert str(paths["anna/1.png"]) not in {image.record.path for image in queried.dataset.training}
+
+
+def test_a_maximum_counts_images_that_can_be_used_and_says_how_many_were_replaced(store, source, tmp_path):
+    everything = query(store, source, "all", folder(tmp_path / "cats")).dataset.training
+    Path(everything[0].record.path).unlink()
+    changed = Path(everything[1].record.path)
+    changed.write_bytes(changed.read_bytes() + b"x")
+    queried = query(store, source, "few", dataclasses.replace(folder(tmp_path / "cats"), maximum_images=2))
+    assert [image.record for image in queried.dataset.training] == [image.record for image in everything[2:4]]
+    (replaced,) = (problem for problem in queried.problems if problem.code == "replaced")
+    assert "2 images that pass the filter cannot be used and the next ones were selected instead" in replaced.message
+    assert [problem.code for problem in queried.problems].count("left-out") == 2
+    more = query(store, source, "more", dataclasses.replace(folder(tmp_path / "cats"), maximum_images=100))
+    assert len(more.dataset.training) == len(everything) - 2
+    assert "replaced" not in {problem.code for problem in more.problems}
+
+
+def test_a_maximum_of_regularization_images_counts_only_new_ones(store, source, tmp_path):
+    dataset = query(store, source, "tom", folder(tmp_path / "cats")).dataset
+    assert len(add_regularization(dataset, source, DatasetFilter(maximum_images=3)).dataset.regularization) == 3

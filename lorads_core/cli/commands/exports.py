@@ -1,21 +1,27 @@
-"""The commands that go on from drafted datasets: several as one, exported, and how versions of an export differ."""
+"""The commands that go on from drafted datasets: combine, export, compare versions of an export, verify its files."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...errors import SettingsError
+from ...errors import ExportError, SettingsError
+from ...export.integrity import check_integrity
+from ...export.layout import refused_manifest
+from ...export.manifest_paths import link_fault
 from ...export.plan import ExportOptions
 from ...export.versions import compare, find_version, list_versions, read_current
+from ...images.files import printable_path
 from ...runs.profile import trainer_folder
 from ...settings import load_settings
 from ...system.command import quoted
+from ...system.files import file_error_reason
 from ...trainers import trainer
 from ...workflow.captions import combine, draft
 from ...workflow.dataset import check_config, export, open_store, summary
 from ...workflow.parse import ImageWishes, image_policy_word
 from ...workflow.plots import bucket_picture
+from ...workflow.training import exported
 from ..demo import LIBRARY
 from ..training_options import training_config
 
@@ -117,8 +123,33 @@ def _diff(options: argparse.Namespace, screen: Screen) -> int:
     return 0
 
 
+def _verify(options: argparse.Namespace, screen: Screen) -> int:
+    """Check all files of an export by their hashes; a fault is an error that counts them."""
+    folder = exported(root_of(options, load_settings(options.settings)), options.name)
+    manifest = read_current(folder)
+    if fault := link_fault(folder, manifest):
+        raise ExportError(refused_manifest(folder, fault))
+    try:
+        with screen.progress() as progress:
+            found = check_integrity(folder, manifest, progress)
+    except OSError as error:
+        raise ExportError(f"{error.filename or folder} cannot be read: {file_error_reason(error)}.") from error
+    faults = {"missing": found.missing, "changed": found.changed, "additional": found.added}
+    for fault, files in faults.items():
+        for file in files:
+            screen.line(f"{fault:<10}  {printable_path(file)}")
+    if found.unknown:
+        screen.step("No hash", f"of {len(found.unknown):,} files: the export is of an older LoRADS; they are there")
+    if not found:
+        counts = ", ".join(f"{len(files):,} {fault}" for fault, files in faults.items() if files)
+        raise ExportError(f"{folder} is not as it was exported: {counts}. Export the dataset again to repair it.")
+    screen.step("Verified", f"{folder}: all {found.files:,} files are as they were exported")
+    return 0
+
+
 COMMANDS: dict[str, Callable[[argparse.Namespace, Screen], int]] = {
     "combine": _combine,
     "export": _export,
     "diff": _diff,
+    "verify": _verify,
 }

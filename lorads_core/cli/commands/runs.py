@@ -36,6 +36,8 @@ def _train(options: argparse.Namespace, screen: Screen) -> int:
         folder = training.exported(root_of(options, settings), options.name)
         run = training.train(store, profile, folder, again=options.again)
         screen.step("Run", f"{str(run.id)[:_SHORT_ID]} of {run.name} by {profile.name}: {run.state}")
+        if run.message and not run.is_over:
+            screen.step("Configs", run.message)
         if options.background:
             screen.line(f"It goes on by itself: {command('runs', run.name)}, {command('stop', run.name)}")
             return 0
