@@ -12,6 +12,7 @@ from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 
 from .dsn import describe, parse_dsn
 from .embedded import Attached, attach
+from .environment import EmbeddedConnection
 from .faults import translate
 from .rights import missing_grant
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from typing_extensions import Self
+
+    from ..errors import StoreError
 
 __all__ = ["MAX_CONNECTIONS", "Store", "describe", "parse_dsn", "translate"]
 
@@ -64,6 +67,7 @@ class Store:
         self._pool: ConnectionPool | None = None
         self._conninfo = ""
         self._closed = False
+        self._connection_class = EmbeddedConnection if dsn is None else psycopg.Connection
         self.where = describe(self._dsn) if self._dsn is not None else "the embedded store"
 
     @classmethod
@@ -117,7 +121,7 @@ class Store:
             finally:
                 pool.putconn(connection)
         except psycopg.Error as error:
-            raise translate(error, self.where, missing_grant(self._conninfo, error)) from error
+            raise self._fault(error) from error
 
     def close(self) -> None:
         """Close all connections; the embedded server stops if nobody else uses it."""
@@ -148,6 +152,7 @@ class Store:
                 self._pool = ConnectionPool(
                     self._conninfo,
                     kwargs=self._options(),
+                    connection_class=self._connection_class,
                     min_size=0,
                     max_size=MAX_CONNECTIONS,
                     open=False,
@@ -174,15 +179,20 @@ class Store:
     def _greet(self) -> None:
         """Connect past the pool, which would hide why it cannot."""
         try:
-            with psycopg.connect(self._conninfo) as connection:
+            with self._connection_class.connect(self._conninfo) as connection:
                 if self._prepare:
                     self._prepare(connection)
         except psycopg.Error as error:
-            raise translate(error, self.where, missing_grant(self._conninfo, error)) from error
+            raise self._fault(error) from error
+
+    def _fault(self, error: psycopg.Error) -> StoreError:
+        if self._dsn is None:
+            return translate(error, self.where, embedded=True)
+        return translate(error, self.where, missing_grant(self._conninfo, error))
 
     def _drop_if_dead(self, pool: ConnectionPool) -> None:
         try:
-            psycopg.connect(self._conninfo).close()
+            self._connection_class.connect(self._conninfo).close()
         except psycopg.Error:
             with self._lock:
                 if self._pool is pool:
