@@ -22,7 +22,7 @@ from ...workflow.captions import (
     draft,
     edit_history,
     edit_target,
-    keep_edit,
+    keep_bulk,
     lint_dataset,
     redo_edit,
     undo_edit,
@@ -54,11 +54,10 @@ def _captions(options: argparse.Namespace, screen: Screen) -> int:
         for view in (_history, _taken_back, _decided, _sources, _analysed):
             if view(options, store, settings, found.dataset, screen):
                 return 0
-        which = selection(options, found.dataset)
-        bulk = _bulk(options, store, settings, found.dataset, which, TrainingConfig(base_model=options.base_model))
-        if bulk:
-            _edit(options, store, found.dataset, bulk, screen)
-        elif options.plain:
+        config = TrainingConfig(base_model=options.base_model)
+        if _edited(options, store, settings, found.dataset, config, lambda now: selection(options, now), screen):
+            return 0
+        if options.plain:
             for image in found.dataset.images:
                 screen.row(image.record.path, image.caption.text if image.caption else "")
         else:
@@ -131,25 +130,42 @@ def _analysed(
     return True
 
 
-def _bulk(
+def _edited(
     options: argparse.Namespace,
     store: Store,
     settings: Settings,
     dataset: Dataset,
-    which: Selection,
     config: TrainingConfig,
-) -> Bulk | None:
-    """Return what the bulk operation of a command line would do, None where it has none."""
+    which: Callable[[Dataset], Selection],
+    screen: Screen,
+) -> bool:
+    """Show or do the bulk operation of a command line on the captions ``which`` selects; return whether it has one."""
     chosen = chosen_operation(options)
     if not chosen:
-        return None
+        return False
     operation, arguments = chosen
-    captions = _settings_of(options, settings, dataset)
-    return operation.edit(edit_target(store, settings, dataset, captions, which, config), arguments)
+
+    def bulk(now: Dataset) -> Bulk:
+        captions = _settings_of(options, settings, now)
+        return operation.edit(edit_target(store, settings, now, captions, which(now), config), arguments)
+
+    def again() -> tuple[Dataset, Bulk]:
+        now = draft(store, settings, options.name).dataset
+        return now, bulk(now)
+
+    _edit(options, store, dataset, bulk(dataset), again, screen)
+    return True
 
 
-def _edit(options: argparse.Namespace, store: Store, dataset: Dataset, bulk: Bulk, screen: Screen) -> None:
-    """Show what an edit does, and do it if it is to be done."""
+def _edit(
+    options: argparse.Namespace,
+    store: Store,
+    dataset: Dataset,
+    bulk: Bulk,
+    again: Callable[[], tuple[Dataset, Bulk]],
+    screen: Screen,
+) -> None:
+    """Show what an edit does, and do it if it is to be done; ``again`` works it out for captions as they are then."""
     paths = {image.key: image.record.path for image in dataset.images}
     for change in bulk.edit.changes[: options.show]:
         screen.change(
@@ -164,7 +180,7 @@ def _edit(options: argparse.Namespace, store: Store, dataset: Dataset, bulk: Bul
     if not options.apply:
         screen.step("Preview", f"{bulk.edit.label}: {counted(len(bulk.edit.changes), 'caption')}; --apply does it")
         return
-    keep_edit(store, dataset, bulk.edit)
+    bulk = keep_bulk(store, dataset, bulk, again)
     screen.step("Edit", f"{bulk.edit.label}: {counted(len(bulk.edit.changes), 'caption')}; --undo takes it back")
 
 
@@ -189,9 +205,8 @@ def _lint(options: argparse.Namespace, screen: Screen) -> int:
     )
     with open_store(settings) as store:
         found = draft(store, settings, options.name)
-        bulk = _bulk(options, store, settings, found.dataset, Selection(by_hand=True), config)
-        if bulk:
-            _edit(options, store, found.dataset, bulk, screen)
+        every = Selection(by_hand=True)
+        if _edited(options, store, settings, found.dataset, config, lambda _now: every, screen):
             return 0
         rules = _settings_of(options, settings, found.dataset)
         problems = (*found.problems, *lint_dataset(store, found.dataset, rules, config))
