@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from ..errors import StoreError
 
 __all__ = ["MAX_CONNECTIONS", "Store", "describe", "parse_dsn", "translate"]
 

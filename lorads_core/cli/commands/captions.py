@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 from ...captions.analysis import analyse, facts, tag_table
@@ -12,7 +11,7 @@ from ...captions.profiles import profile, trial_prompt
 from ...captions.tokens import counter
 from ...captions.traits import offers
 from ...errors import CaptionError
-from ...model import Edit, TrainingConfig
+from ...model import TrainingConfig
 from ...plots.sheet import save_png
 from ...problems import counted, severity_counts
 from ...settings import load_settings
@@ -56,8 +55,7 @@ def _captions(options: argparse.Namespace, screen: Screen) -> int:
             if view(options, store, settings, found.dataset, screen):
                 return 0
         config = TrainingConfig(base_model=options.base_model)
-        work_out = partial(_bulk, options, store, settings, config, partial(selection, options))
-        if _edited(options, store, settings, found.dataset, work_out, screen):
+        if _edited(options, store, settings, found.dataset, config, lambda now: selection(options, now), screen):
             return 0
         if options.plain:
             for image in found.dataset.images:
@@ -137,41 +135,30 @@ def _analysed(
     return True
 
 
-def _bulk(
-    options: argparse.Namespace,
-    store: Store,
-    settings: Settings,
-    config: TrainingConfig,
-    select: Callable[[Dataset], Selection],
-    dataset: Dataset,
-) -> Bulk | None:
-    """Return what the bulk operation of a command line would do, None where it has none."""
-    chosen = chosen_operation(options)
-    if not chosen:
-        return None
-    operation, arguments = chosen
-    captions = _settings_of(options, settings, dataset)
-    return operation.edit(edit_target(store, settings, dataset, captions, select(dataset), config), arguments)
-
-
 def _edited(
     options: argparse.Namespace,
     store: Store,
     settings: Settings,
     dataset: Dataset,
-    work_out: Callable[[Dataset], Bulk | None],
+    config: TrainingConfig,
+    which: Callable[[Dataset], Selection],
     screen: Screen,
 ) -> bool:
-    """Show or do the bulk edit of a command line; False where it has none."""
-    bulk = work_out(dataset)
-    if not bulk:
+    """Show or do the bulk operation of a command line on the captions ``which`` selects; return whether it has one."""
+    chosen = chosen_operation(options)
+    if not chosen:
         return False
+    operation, arguments = chosen
+
+    def bulk(now: Dataset) -> Bulk:
+        captions = _settings_of(options, settings, now)
+        return operation.edit(edit_target(store, settings, now, captions, which(now), config), arguments)
 
     def again() -> tuple[Dataset, Bulk]:
         now = draft(store, settings, options.name).dataset
-        return now, work_out(now) or Bulk(Edit(bulk.edit.label, ()))
+        return now, bulk(now)
 
-    _edit(options, store, dataset, bulk, again, screen)
+    _edit(options, store, dataset, bulk(dataset), again, screen)
     return True
 
 
@@ -223,8 +210,8 @@ def _lint(options: argparse.Namespace, screen: Screen) -> int:
     )
     with open_store(settings) as store:
         found = draft(store, settings, options.name)
-        work_out = partial(_bulk, options, store, settings, config, lambda _: Selection(by_hand=True))
-        if _edited(options, store, settings, found.dataset, work_out, screen):
+        every = Selection(by_hand=True)
+        if _edited(options, store, settings, found.dataset, config, lambda _now: every, screen):
             return 0
         rules = _settings_of(options, settings, found.dataset)
         problems = (*found.problems, *lint_dataset(store, found.dataset, rules, config))
