@@ -209,6 +209,11 @@ class Settings:
     export_root: Path | None = None
     panel: PanelSettings = PanelSettings()
 
+    @property
+    def command_exports(self) -> Path:
+        """The folder of all exports of the command line where a command names none: in the current folder if unset."""
+        return self.export_root or Path("lorads-exports")
+
     def library(self, name: str) -> LibraryProfile:
         """Return the library called ``name``.
 

@@ -60,8 +60,18 @@ def parser(story: Run, doctor: Run) -> argparse.ArgumentParser:
     _add_panel(commands, story)
     _add_judging(commands, story)
     _add_store(commands, story)
-    _command(commands, "doctor", doctor, "say what is wrong with the set-up, and how to fix it", "lorads doctor")
+    _add_doctor(commands, doctor)
     return found
+
+
+def _add_doctor(commands: Commands, run: Run) -> None:
+    summary = "say what is wrong with the set-up, and how to fix it"
+    doctor = _command(commands, "doctor", run, summary, "lorads doctor\n  lorads doctor --fix")
+    doctor.add_argument(
+        "--fix",
+        action="store_true",
+        help="repair what killed programs left: a store that hangs, stale runs, exports that were cut off",
+    )
 
 
 def _command(commands: Commands, name: str, run: Run, summary: str, example: str) -> argparse.ArgumentParser:

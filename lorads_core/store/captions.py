@@ -31,6 +31,10 @@ class EditRecord:
     made_at: datetime
 
 
+class ChangedMeanwhileError(CaptionError):
+    """A caption is not what an edit says that it was: it has been changed since the dataset was read."""
+
+
 def count_edits(connection: psycopg.Connection) -> int:
     """Return how often captions were edited, in all datasets."""
     row = connection.execute("SELECT coalesce(sum(caption_revision), 0) FROM lorads.lora_datasets").fetchone()
@@ -243,7 +247,7 @@ def _write(connection: psycopg.Connection, dataset: UUID, changes: Sequence[Chan
         library, image_id, is_missing, path, now, before = row
         if is_missing:
             raise _missing((library, image_id))
-        raise CaptionError(
+        raise ChangedMeanwhileError(
             f"The caption of {path} was changed meanwhile: it is {now!r} by now, where {before!r} was to be changed."
             " Nothing was changed; look again."
         )

@@ -12,6 +12,7 @@ from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 
 from .dsn import describe, parse_dsn
 from .embedded import Attached, attach
+from .environment import EmbeddedConnection
 from .faults import translate
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ class Store:
         self._pool: ConnectionPool | None = None
         self._conninfo = ""
         self._closed = False
+        self._connection_class = EmbeddedConnection if dsn is None else psycopg.Connection
         self.where = describe(self._dsn) if self._dsn is not None else "the embedded store"
 
     @classmethod
@@ -107,7 +109,7 @@ class Store:
             finally:
                 pool.putconn(connection)
         except psycopg.Error as error:
-            raise translate(error, self.where) from error
+            raise translate(error, self.where, embedded=self._dsn is None) from error
 
     def close(self) -> None:
         """Close all connections; the embedded server stops if nobody else uses it."""
@@ -138,6 +140,7 @@ class Store:
                 self._pool = ConnectionPool(
                     self._conninfo,
                     kwargs=self._options(),
+                    connection_class=self._connection_class,
                     min_size=0,
                     max_size=MAX_CONNECTIONS,
                     open=False,
@@ -164,15 +167,15 @@ class Store:
     def _greet(self) -> None:
         """Connect past the pool, which would hide why it cannot."""
         try:
-            with psycopg.connect(self._conninfo) as connection:
+            with self._connection_class.connect(self._conninfo) as connection:
                 if self._prepare:
                     self._prepare(connection)
         except psycopg.Error as error:
-            raise translate(error, self.where) from error
+            raise translate(error, self.where, embedded=self._dsn is None) from error
 
     def _drop_if_dead(self, pool: ConnectionPool) -> None:
         try:
-            psycopg.connect(self._conninfo).close()
+            self._connection_class.connect(self._conninfo).close()
         except psycopg.Error:
             with self._lock:
                 if self._pool is pool:

@@ -25,7 +25,7 @@ from ..vision.taggers.all_tags import tags_of
 from .dataset import Queried, open_library
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     import psycopg
 
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from ..model import Caption, Decision, ImageRecord, Tag
     from ..settings import Settings
     from ..store.connect import Store
+
+_TRIES = 20  # an edit of 10,000 captions is worked out within a second, in which a person saves one at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +211,31 @@ def keep_edit(store: Store, dataset: Dataset, edit: Edit) -> Dataset:
     with store.connection() as connection:
         kept_captions.save_edit(connection, dataset.id, edit)
     return done
+
+
+def keep_bulk(
+    store: Store,
+    dataset: Dataset,
+    bulk: edits.Bulk,
+    again: Callable[[], tuple[Dataset, edits.Bulk]],
+    tries: int = _TRIES,
+) -> edits.Bulk:
+    """Do a bulk edit for good, and return what was done.
+
+    Where captions were changed meanwhile, ``again`` reads the dataset as it is now and works the edit out for it: what
+    a person has just written is edited as it is.
+
+    Raises:
+        CaptionError: captions were changed each time that it was worked out; nothing was changed here.
+    """
+    try:
+        keep_edit(store, dataset, bulk.edit)
+    except kept_captions.ChangedMeanwhileError:
+        if tries <= 1:
+            raise
+    else:
+        return bulk
+    return keep_bulk(store, *again(), again, tries - 1)
 
 
 def undo_edit(store: Store, dataset: Dataset) -> Edit | None:

@@ -8,19 +8,20 @@ import sys
 import threading
 import webbrowser
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ...panel.serve import serve
 from ...panel.state import PanelContext
 from ...panel.thumbnails import cache_folder
 from ...settings import load_settings
 from ...workflow.dataset import open_store
+from .. import ending
 from ..demo import LIBRARY
 from .exports import root_of
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
 
     from ..console import Screen
 
@@ -49,9 +50,21 @@ def _panel(options: argparse.Namespace, screen: Screen) -> int:
         context = PanelContext(
             "page", lambda: settings, lambda: store, lambda: root_of(options, settings).resolve(), cache_folder()
         )
-        with suppress(KeyboardInterrupt):  # the usual end: what was written is in the store
-            asyncio.run(serve(context, options.port, ready))
+        with suppress(KeyboardInterrupt, asyncio.CancelledError):  # the usual end: what was written is in the store
+            asyncio.run(_until_interrupted(serve(context, options.port, ready)))
     return 0
+
+
+async def _until_interrupted(work: Coroutine[Any, Any, None]) -> None:
+    """Do what a coroutine does until this program is to end."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+
+    def end() -> None:
+        with suppress(RuntimeError):  # the loop is closed: it has ended already
+            loop.call_soon_threadsafe(lambda: task and task.cancel())
+
+    with ending.announced(end):
+        await work
 
 
 COMMANDS: dict[str, Callable[[argparse.Namespace, Screen], int]] = {"panel": _panel}
