@@ -1,7 +1,5 @@
 // Training Config in the browser: a preset fills in the figures, and only what counts is shown; it trains nothing.
 
-import { isWanted } from "./panel/training_options.js";
-
 const OWN = "(own figures)";
 
 /**
@@ -65,6 +63,14 @@ export function addForm(node, form) {
   }
   refresh();
   return refresh;
+}
+
+/**
+ * @param {unknown} value
+ * @param {string[]} wanted values as text; "*" is any that is not empty
+ */
+function isWanted(value, wanted) {
+  return wanted.includes("*") ? Boolean(value) : wanted.includes(String(value));
 }
 
 /**

@@ -59,34 +59,6 @@ def test_options_are_checked_counted_and_exported(form):
     until(lambda: page.get_by_label("Number of epochs", exact=True).input_value() == "6")
 
 
-def test_a_preset_extra_options_and_another_trainer(form):
-    page = form.page
-    page.get_by_label("Preset").select_option("little memory")
-    unfold(form, "Network")
-    assert page.get_by_label("Network dim").input_value() == "8"
-    page.locator("#options-trainer").select_option("simpletuner")
-    unfold(form, "Images")
-    page.get_by_label("Flip aug").wait_for(state="detached")
-    page.locator("#options-trainer").select_option("sd-scripts")
-    page.get_by_label("Flip aug").wait_for()
-    unfold(form, "Running")
-    page.get_by_role("button", name="Add an option").click()
-    page.keyboard.type("loss_typ")
-    page.keyboard.press("Tab")
-    page.keyboard.type("huber")
-    page.locator("#option-extra-fault", has_text="has no option loss_typ: did you mean loss_type?").wait_for()
-    page.keyboard.press("Shift+Tab")
-    page.keyboard.press("End")
-    page.keyboard.type("e")
-    page.keyboard.press("Tab")
-    page.locator(".summary .problems", has_text="loss_type = 'huber'").wait_for(state="attached")
-    page.keyboard.press("Tab")
-    page.keyboard.press("Enter")
-    assert page.get_by_label("Extra option 1: name").count() == 0
-    page.get_by_role("button", name="Reset").click()
-    assert page.get_by_label("Network dim").input_value() == ""
-
-
 def test_changes_stay_with_their_dataset(form):
     form.world.add_dataset("second")
     page = form.page

@@ -52,7 +52,7 @@ def node(page):
     faults = []
     page.on("pageerror", lambda error: faults.append(str(error)))
     page.route("http://pack.test/", lambda route: route.fulfill(body="<!doctype html>", content_type="text/html"))
-    page.route("http://pack.test/**/*.js", lambda route: route.fulfill(path=WEB / route.request.url.split("/", 3)[3]))
+    page.route("http://pack.test/*.js", lambda route: route.fulfill(path=WEB / route.request.url.rsplit("/", 1)[1]))
     page.goto("http://pack.test/")
     page.evaluate(NODE, FORM)
     yield page.evaluate
