@@ -330,7 +330,7 @@ def show(row: Row, first: Row) -> None:
 
 def main() -> None:
     """Print pictures a second, processor seconds a picture, memory and ratios."""
-    with tempfile.TemporaryDirectory(dir=Path.cwd()) as name:
+    with tempfile.TemporaryDirectory(prefix="benchmark-", dir=Path.cwd()) as name:
         source, folder = Path(name) / "source", Path(name) / "made"
         source.mkdir()
         making = multiprocessing.get_context("fork").Process(target=make, args=(source,))

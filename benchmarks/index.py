@@ -51,7 +51,7 @@ def plain(paths: list[Path]) -> float:
 
 def main() -> None:
     """Print rates and ratios."""
-    with tempfile.TemporaryDirectory(dir=Path.cwd()) as name:
+    with tempfile.TemporaryDirectory(prefix="benchmark-", dir=Path.cwd()) as name:
         folder = Path(name)
         paths = make(folder)
         size = sum(path.stat().st_size for path in paths)

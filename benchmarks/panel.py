@@ -180,7 +180,7 @@ def serve(settings_file: Path) -> tuple[subprocess.Popen[str], str]:
 def main() -> None:
     """Print a line for each number of images."""
     program = next(filter(None, map(shutil.which, BROWSERS)), None)
-    with tempfile.TemporaryDirectory(dir=Path.cwd()) as name, sync_playwright() as playwright:
+    with tempfile.TemporaryDirectory(prefix="benchmark-", dir=Path.cwd()) as name, sync_playwright() as playwright:
         root = Path(name).resolve()
         root.chmod(0o755)  # as root the store's server runs as another user
         flags = ["--disable-gpu", "--enable-precise-memory-info", "--no-sandbox"]

@@ -79,19 +79,28 @@ FAMILIES: tuple[Family, ...] = (
         "sd15", "SD 1.5", "noise", convolutions=True, resolution=512,
         text_encoders=("clip_l",), tokenizer="clip", token_limits=_CLIP,
         signature=("cond_stage_model.transformer.text_model.embeddings.token_embedding.weight",),
-        lora_prefixes=("lora_unet_", "lora_te_", "lora_te1_", "unet.", "text_encoder.", "diffusion_model."),
+        lora_prefixes=(
+            "lora_unet_", "lora_te_", "lora_te1_", "unet.", "text_encoder.", "lycoris_", "diffusion_model.",
+            "text_encoders.",
+        ),
     ),
     Family(
         "sdxl", "SDXL", "noise", convolutions=True, resolution=1024,
         text_encoders=("clip_l", "clip_g"), tokenizer="clip", token_limits=_CLIP,
         signature=("conditioner.embedders.1.model.ln_final.weight", "label_emb.0.0.weight"),
-        lora_prefixes=("lora_unet_", "lora_te1_", "lora_te2_", "unet.", "text_encoder.", "diffusion_model."),
+        lora_prefixes=(
+            "lora_unet_", "lora_te1_", "lora_te2_", "unet.", "text_encoder.", "text_encoder_2.", "lycoris_",
+            "diffusion_model.", "text_encoders.",
+        ),
     ),
     Family(
         "flux", "Flux", "flow", convolutions=False, resolution=1024,
         text_encoders=("clip_l", "t5xxl"), tokenizer="t5", token_limits=_T5,
         signature=("double_blocks.0.img_attn.norm.key_norm.scale",),
-        lora_prefixes=("lora_unet_", "lora_te1_", "transformer.", "lora_transformer_", "diffusion_model."),
+        lora_prefixes=(
+            "lora_unet_", "lora_te1_", "lora_te2_", "transformer.", "lora_transformer_", "text_encoder.", "lycoris_",
+            "diffusion_model.", "text_encoders.",
+        ),
         files=(
             ModelFile("clip_l", "Flux's small text encoder", _TEXT_ENCODERS),
             ModelFile("t5xxl", "Flux's large text encoder", _TEXT_ENCODERS),
@@ -106,17 +115,23 @@ FAMILIES: tuple[Family, ...] = (
 class BaseModel:
     """A base model of a family.
 
-    ``resolution`` is its own, in pixels. ``captions`` names the base model whose caption profile it has, empty for
-    one of its own. ``checkpoint`` is its file, if it is always the same; with ``v_prediction`` it predicts velocity.
+    ``own_resolution`` is in pixels, 0 for its family's. ``captions`` names the base model whose caption profile it has,
+    empty for one of its own. ``checkpoint`` is its file, if it is always the same; with ``v_prediction`` it predicts
+    velocity.
     """
 
     name: str
     label: str
     family: Family
-    resolution: int
+    own_resolution: int = 0
     captions: str = ""
     checkpoint: str = ""
     v_prediction: bool = False
+
+    @property
+    def resolution(self) -> int:
+        """The side of a square image that it was trained on, in pixels: the default of a training."""
+        return self.own_resolution or self.family.resolution
 
 
 def family(name: str) -> Family:
@@ -132,11 +147,11 @@ def family(name: str) -> Family:
 
 
 BASE_MODELS: tuple[BaseModel, ...] = (
-    BaseModel("sdxl", "SDXL 1.0", family("sdxl"), 1024),
-    BaseModel("illustrious", "Illustrious XL", family("sdxl"), 1024),
-    BaseModel("pony", "Pony Diffusion V6 XL", family("sdxl"), 1024),
-    BaseModel("sd15", "Stable Diffusion 1.5", family("sd15"), 512),
-    BaseModel("flux", "FLUX.1 dev", family("flux"), 1024),
+    BaseModel("sdxl", "SDXL 1.0", family("sdxl")),
+    BaseModel("illustrious", "Illustrious XL", family("sdxl")),
+    BaseModel("pony", "Pony Diffusion V6 XL", family("sdxl")),
+    BaseModel("sd15", "Stable Diffusion 1.5", family("sd15")),
+    BaseModel("flux", "FLUX.1 dev", family("flux")),
 )
 
 

@@ -1,4 +1,7 @@
-"""What is wrong with a set-up and how to fix it; the checks change nothing but start the embedded store."""
+"""What is wrong with a set-up and how to fix it; the checks change nothing but start the embedded store.
+
+With ``fix``, what killed programs left behind is repaired as well (`repairs`).
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import os
 import platform
 import shutil
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Literal
@@ -20,6 +24,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ..library import LibraryReport
+    from ..store.connect import Store
+    from .repairs import Repair
 
 State = Literal["good", "warning", "error"]
 _LITTLE_SPACE = 2 * 1024**3
@@ -40,8 +46,11 @@ class Finding:
     fix: str = ""
 
 
-def examine(settings_file: Path | None = None) -> Iterator[Finding]:
-    """Yield findings one by one, as each is made; a fault ends only the checks that depend on it."""
+def examine(settings_file: Path | None = None, *, fix: bool = False) -> Iterator[Finding]:
+    """Yield findings one by one, as each is made; a fault ends only the checks that depend on it.
+
+    With ``fix``, what can be repaired is repaired, and each finding says what was done.
+    """
     yield _python()
     yield Finding("command", "good", f"run LoRADS by: {command()}")
     yield from _long_paths()
@@ -53,8 +62,10 @@ def examine(settings_file: Path | None = None) -> Iterator[Finding]:
         return
     where = str(settings.source) if settings.source else f"none (looked for {settings_path()}); defaults are used"
     yield Finding("settings", "good", where)
-    yield from _store(settings)
-    yield from _libraries(settings)
+    repairer = _Repairer(settings, fix=fix)
+    yield from repairer.before_start()
+    if not repairer.blocks_store:
+        yield from _store(settings, repairer)
     yield from _embedders(settings)
     yield from _vocabularies(settings)
     yield from _taggers(settings)
@@ -104,48 +115,86 @@ def _version(package: str) -> str:
         return ""
 
 
-def _store(settings: Settings) -> Iterator[Finding]:
+class _Repairer:
+    """Repairs as findings; it counts them, and notes when the store cannot be opened for what was found."""
+
+    def __init__(self, settings: Settings, *, fix: bool) -> None:
+        self._settings = settings
+        self._fix = fix
+        self._number = 0
+        self.blocks_store = False
+
+    def before_start(self) -> Iterator[Finding]:
+        """Look into the folders of the store and the exports."""
+        with suppress(ImportError):  # the check of the store says what is missing
+            from . import repairs  # noqa: PLC0415 - its libraries may be what is missing
+
+            yield from self._findings(repairs.of_store(self._settings))
+            yield from self._findings(repairs.of_exports(self._settings))
+
+    def with_store(self, store: Store) -> Iterator[Finding]:
+        """Look for stale runs, and say so if nothing at all was to repair."""
+        from . import repairs  # noqa: PLC0415 - as above
+
+        yield from self._findings(repairs.of_runs(store))
+        if self._fix and not self._number:
+            yield Finding("repairs", "good", "there is nothing to repair")
+
+    def _findings(self, found: Iterator[Repair]) -> Iterator[Finding]:
+        with suppress(LoradsError, OSError):  # the check of that store or folder says why
+            for repair in found:
+                self._number += 1
+                finding = self._finding(repair)
+                self.blocks_store |= repair.blocks_store and finding.state != "good"
+                yield finding
+
+    def _finding(self, repair: Repair) -> Finding:
+        if not self._fix:
+            state = "error" if repair.blocks_store else "warning"
+            return Finding(repair.what, state, repair.found, f"Run: {command('doctor', '--fix')}")
+        succeeded, said = repair.made()
+        return Finding(repair.what, "good" if succeeded else "error", f"repaired: {said}" if succeeded else said)
+
+
+def _store(settings: Settings, repairer: _Repairer) -> Iterator[Finding]:
+    """Open the store once for all that needs it."""
     try:
         # Its libraries may be what is missing.
-        from ..store.migrations import MIGRATIONS  # noqa: PLC0415
         from ..workflow.dataset import open_store  # noqa: PLC0415
     except ImportError as error:
         yield Finding("store", "error", f"It cannot be opened: {error}.", "Install what is missing (above).")
         return
     name = "embedded store" if settings.dsn is None else f"store {settings.store}"
     try:
-        with open_store(settings) as store, store.connection() as connection:
-            row = connection.execute(
-                "SELECT current_setting('server_version'),"
-                " (SELECT extversion FROM pg_extension WHERE extname = 'vector'),"
-                " (SELECT count(*) FROM lorads.images WHERE missing_since IS NULL),"
-                " (SELECT count(*) FROM lorads.lora_datasets)"
-            ).fetchone()
+        with open_store(settings) as store:
+            yield _contents(name, store)
+            yield from repairer.with_store(store)
+            yield from _libraries(store, settings)
     except LoradsError as error:
         yield Finding(name, "error", str(error))
-        return
-    if row:
-        yield Finding(
-            name,
-            "good",
-            f"PostgreSQL {row[0]}, pgvector {row[1]}, schema version {len(MIGRATIONS)},"
-            f" {row[2]:,} images, {row[3]:,} datasets",
-        )
 
 
-def _libraries(settings: Settings) -> Iterator[Finding]:
+def _contents(name: str, store: Store) -> Finding:
+    from ..store.migrations import MIGRATIONS  # noqa: PLC0415 - as above
+
+    with store.connection() as connection:
+        server, vector, images, datasets = connection.execute(
+            "SELECT current_setting('server_version'),"
+            " (SELECT extversion FROM pg_extension WHERE extname = 'vector'),"
+            " (SELECT count(*) FROM lorads.images WHERE missing_since IS NULL),"
+            " (SELECT count(*) FROM lorads.lora_datasets)"
+        ).fetchone() or ("", "", 0, 0)
+    schema = f"schema version {len(MIGRATIONS)}, {images:,} images, {datasets:,} datasets"
+    return Finding(name, "good", f"PostgreSQL {server}, pgvector {vector}, {schema}")
+
+
+def _libraries(store: Store, settings: Settings) -> Iterator[Finding]:
     """Look into the libraries of other programs; our own are in the store."""
-    foreign = [profile for profile in settings.libraries if profile.kind != "index"]
-    if not foreign:
-        return
-    try:
-        from ..workflow.dataset import look_into, open_store  # noqa: PLC0415 - its libraries may be what is missing
+    from ..workflow.dataset import look_into  # noqa: PLC0415 - as above
 
-        with open_store(settings) as store:
-            for profile in foreign:
-                yield _library(profile.name, lambda name: look_into(store, settings, name))
-    except (ImportError, LoradsError):
-        return  # told of with the store
+    for profile in settings.libraries:
+        if profile.kind != "index":
+            yield _library(profile.name, lambda name: look_into(store, settings, name))
 
 
 def _library(name: str, look: Callable[[str], LibraryReport]) -> Finding:

@@ -22,6 +22,8 @@ exit codes:
   0 done   2 wrong arguments   3 settings   4 store   5 library   6 image
   7 captions   8 export   9 trainer   130 interrupted"""
 
+_DATASET = "its name; another person's is OWNER/NAME"
+
 
 def _text(word: str) -> str:
     """Refuse a word that is no text: it could be neither stored nor shown."""
@@ -60,8 +62,18 @@ def parser(story: Run, doctor: Run) -> argparse.ArgumentParser:
     _add_panel(commands, story)
     _add_judging(commands, story)
     _add_store(commands, story)
-    _command(commands, "doctor", doctor, "say what is wrong with the set-up, and how to fix it", "lorads doctor")
+    _add_doctor(commands, doctor)
     return found
+
+
+def _add_doctor(commands: Commands, run: Run) -> None:
+    summary = "say what is wrong with the set-up, and how to fix it"
+    doctor = _command(commands, "doctor", run, summary, "lorads doctor\n  lorads doctor --fix")
+    doctor.add_argument(
+        "--fix",
+        action="store_true",
+        help="repair what killed programs left: a store that hangs, stale runs, exports that were cut off",
+    )
 
 
 def _command(commands: Commands, name: str, run: Run, summary: str, example: str) -> argparse.ArgumentParser:
@@ -178,7 +190,7 @@ def _add_captions(commands: Commands, run: Run) -> None:
     )
     bases = f"{', '.join(base_model_names())} (default: %(default)s)"
     for command in (captions, lint):
-        command.add_argument("name", type=_text, metavar="DATASET")
+        command.add_argument("name", type=_text, metavar="DATASET", help=_DATASET)
         command.add_argument("--base-model", default="sdxl", metavar="NAME", help=bases)
         command.add_argument("--show", type=int, default=12, metavar="N", help="so many (default: %(default)s)")
         _vocabulary_word(command)
@@ -214,7 +226,7 @@ def _add_exports(commands: Commands, run: Run) -> None:
     export = _command(
         commands, "export", run, "write a dataset that was built before, for a trainer", "lorads export both"
     )
-    export.add_argument("name", type=_text, metavar="DATASET")
+    export.add_argument("name", type=_text, metavar="DATASET", help=_DATASET)
     _export_words(export)
     diff = _command(
         commands,

@@ -90,6 +90,10 @@ class ExportFolders:
                 files.rename(whole[-1], self.final)
         return self._remove_olds()
 
+    def is_unfinished(self) -> bool:
+        """Say whether an export was begun, or an older version moved aside, and not ended."""
+        return self.content.exists() or self.journal.exists() or bool(self._olds())
+
     def _olds(self) -> list[Path]:
         """Return the older versions that were moved aside, the newest last; those without a manifest are remains."""
         named = re.compile(re.escape(self.content.name) + r"-old(\d+)")

@@ -108,6 +108,11 @@ def _fault(order: Order, loras: Sequence[str]) -> str:
     if order.rank not in lora.ranks:
         ranks = ", ".join(map(str, sorted(lora.ranks)))
         return f"its LoRA has rank {ranks} instead of {order.rank}."
+    if order.key_prefixes and not any(key.startswith(order.key_prefixes) for key in lora.tensors):
+        return (
+            f"ComfyUI would load nothing of its LoRA: its keys, such as {next(iter(lora.tensors))}, begin with none of"
+            f" {', '.join(order.key_prefixes)}. Update the trainer."
+        )
     if spoilt:
         return f"its LoRA holds values that are no numbers (NaN), e.g. in {spoilt}: lower the learning rate."
     return ""

@@ -64,9 +64,9 @@ class Order:
     """What a watcher is to start, and what is to come of it.
 
     ``checkpoints`` are names in ``output``, as `Trainer.checkpoints` gives them; ``rank`` is the network dim that the
-    final one must have; ``trigger`` are the words that call it. ``reports`` is the trainer's own file of progress.
-    ``masked`` names the environment variables whose values are in no log; ``grace`` is how many seconds the trainer
-    has to end when it is interrupted.
+    final one must have, ``key_prefixes`` begin the keys that ComfyUI loads of it; ``trigger`` are the words that call
+    it. ``reports`` is the trainer's own file of progress. ``masked`` names the environment variables whose values are
+    in no log; ``grace`` is how many seconds the trainer has to end when it is interrupted.
     """
 
     trainer: str
@@ -81,6 +81,7 @@ class Order:
     reports: str = ""
     masked: tuple[str, ...] = ()
     grace: float = GRACE
+    key_prefixes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +130,7 @@ def read_order(folder: Path) -> Order:
     values = _read(folder / ORDER) or {}
     try:
         values |= {name: tuple(values[name]) for name in ("argv", "checkpoints", "masked")}
+        values["key_prefixes"] = tuple(values.get("key_prefixes", ()))  # orders of former versions have none
         return Order(**values)
     except (KeyError, TypeError) as error:
         raise TrainerError(f"{folder / ORDER} is missing or damaged: launch the training again.") from error

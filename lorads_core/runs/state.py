@@ -72,6 +72,22 @@ def refresh_run(connection: psycopg.Connection, run: Run) -> Run:
     return now
 
 
+def is_stale(run: Run) -> bool:
+    """Say whether a run of this machine counts as going on though nobody watches it any more; it is only looked at.
+
+    `refresh_run` has its trainer watched again where that still runs, and else notes how it ended.
+    """
+    if run.is_over or run.host != socket.gethostname():
+        return False
+    try:
+        status = files.read_status(run.folder)
+    except (files.UnreadableError, OSError):
+        return False
+    if status is None:
+        return _is_old(run) and not files.is_watched(run.folder)
+    return status.ended is not None or (not alive(status.watcher) and not files.is_watched(run.folder))
+
+
 def _seen(run: Run) -> Run:
     status = files.read_status(run.folder)
     here = run.host == socket.gethostname()

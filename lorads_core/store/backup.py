@@ -10,7 +10,6 @@ import shutil
 import uuid
 from typing import TYPE_CHECKING
 
-import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from ..errors import StoreError
@@ -18,6 +17,7 @@ from ..system import files
 from .binaries import change_owner
 from .clients import binaries_of
 from .embedded import attach
+from .environment import EmbeddedConnection
 from .server_log import last_fault
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def restore_backup(folder: Path | None, file: Path) -> None:
 
 
 def _has_tables(attached: Attached) -> bool:
-    with psycopg.connect(attached.conninfo) as connection:
+    with EmbeddedConnection.connect(attached.conninfo) as connection:
         return bool(connection.execute("SELECT to_regnamespace(%s) IS NOT NULL", [_SCHEMA]).fetchone() == (True,))
 
 

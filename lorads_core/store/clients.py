@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ from ..errors import StoreError
 from . import cluster as clusters
 from .binaries import Binaries, find_binaries
 from .locks import FileLock
+from .stopping import stop
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,8 +19,10 @@ if TYPE_CHECKING:
 
     from .postmaster import Cluster
 
+_log = logging.getLogger(__name__)
 # Longer than a start may take: whoever waits, waits for somebody who is starting the server.
 _LOCK_SECONDS = clusters.START_SECONDS + 60
+_QUIET_SECONDS = 3.0  # seconds; a usual start or stop takes less, and is not worth a word
 
 
 class ServerLock:
@@ -37,9 +41,12 @@ class ServerLock:
         self._lock.release()
 
     def __enter__(self) -> None:
+        if self._lock.acquire(_QUIET_SECONDS):
+            return
+        _log.info("Waiting for another program that starts or stops the embedded store in %s.", self._folder)
         if not self._lock.acquire(_LOCK_SECONDS):
             raise StoreError(
-                f"Another program has been starting the embedded store in {self._folder} for {_LOCK_SECONDS} s:"
+                f"Another program has been starting the embedded store in {self._folder} for {_LOCK_SECONDS:.0f} s:"
                 " look what it is doing, end it, and try again."
             )
 
@@ -74,7 +81,7 @@ def stop_if_unused(cluster: Cluster) -> bool:
 
     The caller holds the server's lock.
     """
-    return is_used(cluster) or clusters.stop(cluster, partial(binaries_of, cluster))
+    return is_used(cluster) or stop(cluster, partial(binaries_of, cluster))
 
 
 def binaries_of(cluster: Cluster) -> Binaries:

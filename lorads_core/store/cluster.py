@@ -1,4 +1,4 @@
-"""One PostgreSQL data folder and its server: initdb, start and stop by pg_ctl; clients are counted in `clients`."""
+"""One PostgreSQL data folder and its server: initdb and start by pg_ctl; it is stopped in `stopping`."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ from ..errors import StoreError
 from ..system import files
 from ..system.command import quoted
 from .binaries import make_private, write_private
-from .postmaster import USER, Cluster, Postmaster, recorded_pid, retire_pid_file, running
+from .postmaster import USER, Cluster, Ping, Postmaster, ping, recorded_pid, retire_pid_file, running
 from .server_log import last_fault
 from .server_settings import configuration, has_sockets
+from .stopping import end_at_once
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,6 +32,11 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 # A crash recovery may have a long log to read; nothing is gained by giving up on it.
 START_SECONDS = 300
+_QUIET_SECONDS = 3.0  # seconds of waiting that are not worth a word
+# Seconds for a server that is stopping or silent. Whoever stopped it waits for its end unless they were killed, so that
+# little is lost by ending it; where another client is left, its transaction may still come to its end.
+_UNUSED_PATIENCE = 5.0
+_USED_PATIENCE = 30.0
 # What goes away by itself, or with the orphans of a dead server; one that it was just starting on Windows misses the
 # memory of its parent, and says so into the log that the next server writes to.
 _PASSING = (
@@ -58,29 +64,92 @@ _INITDB = (
 )
 
 
-def ensure_running(cluster: Cluster, binaries: Callable[[], Binaries]) -> Postmaster:
+def ensure_running(cluster: Cluster, binaries: Callable[[], Binaries], is_used: Callable[[], bool]) -> Postmaster:
     """Return the ready server, made and started where needed. The caller holds the folder's lock.
+
+    One that recovers from a crash is waited for. One that neither takes connections nor ends is ended, sooner where
+    ``is_used`` says that nobody else is its client: it is of no use to anybody, and its next start recovers.
 
     Raises:
         StoreError: it cannot be made or started; the message quotes the server's own last word.
         OSError: the folder cannot be read or written.
     """
-    deadline = time.monotonic() + START_SECONDS
+    patience = _Patience(cluster)
     while True:
         found = running(cluster)
         if found is None:
             tools = binaries()
             _ensure_data(cluster, tools)
             _start(cluster, tools)
-        elif found.ready:
+            continue
+        said = ping(cluster, found)
+        if said is Ping.ACCEPTS:
             return found
-        elif time.monotonic() > deadline:  # recovering since before we came, or stopping
+        if patience.is_over(found, said, is_used) and not end_at_once(cluster, found, binaries):
             raise StoreError(
-                f"The embedded store in {cluster.folder} has been {found.status or 'starting'} for"
-                f" {START_SECONDS} s (process {found.pid}). Its log: {cluster.log}. Try again later."
+                f"The server of the embedded store in {cluster.folder} (process {found.pid}) is"
+                f" {found.status or 'starting'}, does not end and could not be ended: end that process"
+                f"{'' if found.ours else ', which runs in another container or on another machine,'} and try again."
             )
-        else:
-            time.sleep(0.02)
+        time.sleep(0.02)
+
+
+def find_useless(cluster: Cluster, is_used: Callable[[], bool]) -> Postmaster | None:
+    """Return a server that neither takes connections nor ends, though that was waited for; None where all is well.
+
+    The caller holds the folder's lock.
+    """
+    patience = _Patience(cluster)
+    while (found := running(cluster)) is not None:
+        said = ping(cluster, found)
+        if said is Ping.ACCEPTS or not _is_useless(found, said):
+            return None
+        if patience.is_over(found, said, is_used):
+            return found
+        time.sleep(0.02)
+    return None
+
+
+def _is_useless(found: Postmaster, said: Ping) -> bool:
+    return found.status == "stopping" or said is Ping.SILENT
+
+
+class _Patience:
+    """How long a server that takes no connections is waited for."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        self._begun = time.monotonic()
+        self._useless_since: float | None = None
+        self._noted = False
+
+    def is_over(self, found: Postmaster, said: Ping, is_used: Callable[[], bool]) -> bool:
+        """Say whether it must be ended: it is stopping, or silent, and has been so for too long.
+
+        Raises:
+            StoreError: it starts or recovers, and has done so for too long.
+        """
+        now = time.monotonic()
+        if now - self._begun > _QUIET_SECONDS and not self._noted:
+            self._noted = True
+            _log.info("Waiting for the server of the embedded store in %s: %s.", self._cluster.folder, _doing(found))
+        if not _is_useless(found, said):
+            self._useless_since = None
+            if now - self._begun > START_SECONDS:
+                raise StoreError(
+                    f"The embedded store in {self._cluster.folder} has been {_doing(found)} for {START_SECONDS} s"
+                    f" (process {found.pid}). Its log: {self._cluster.log}. Try again later."
+                )
+            return False
+        if self._useless_since is None:
+            self._useless_since = now
+        waited = now - self._useless_since
+        return waited > _UNUSED_PATIENCE and (waited > _USED_PATIENCE or not is_used())
+
+
+def _doing(found: Postmaster) -> str:
+    """Return what a server does that takes no connections; while it recovers, its pid file says what it did before."""
+    return found.status if found.status in ("starting", "stopping") else "recovering from a crash"
 
 
 def _ensure_data(cluster: Cluster, tools: Binaries) -> None:
@@ -210,18 +279,3 @@ def _is_orphan(command: list[str], parent: int | None, cluster: Cluster, dead: i
     if sys.platform == "win32":
         return bool(dead) and parent == dead and any(word.startswith("--forkchild") for word in command)
     return " ".join(command).startswith(f"postgres: {cluster.name}: ")
-
-
-def stop(cluster: Cluster, binaries: Callable[[], Binaries]) -> bool:
-    """Stop the server; return False if it still runs. The caller holds the folder's lock."""
-    found = running(cluster)
-    if found is None:
-        return True
-    if not found.ours:  # its number means another process here
-        return False
-    command = ("stop", "--silent", "--wait", "--mode=fast", "--timeout=60", f"--pgdata={cluster.data}")
-    stopped = binaries().run("pg_ctl", *command, cwd=cluster.folder).code == 0
-    if stopped and Path(found.host).name == cluster.name:  # made in the temporary folder, for its short name
-        with suppress(OSError):
-            Path(found.host).rmdir()
-    return stopped

@@ -26,10 +26,10 @@ from ..system.codepage import ansi_path
 from ..system.names import true_path
 from . import cluster as clusters
 from .binaries import make_folders, make_private, server_account
-from .clients import ServerLock, binaries_of, client_folder, stop_if_unused
+from .clients import ServerLock, binaries_of, client_folder, is_used, stop_if_unused
 from .keeper import ensure_keeper
 from .locks import FileLock, close_inherited_locks
-from .postmaster import Cluster, conninfo, running
+from .postmaster import Cluster, Ping, conninfo, ping, running
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -79,7 +79,9 @@ class Attached:
         """Whether the server is there and takes connections at the address we have."""
         try:
             found = running(self.cluster)
-            return found is not None and found.ready and conninfo(self.cluster, found) == self.conninfo
+            if found is None or conninfo(self.cluster, found) != self.conninfo:
+                return False
+            return ping(self.cluster, found) is Ping.ACCEPTS
         except (OSError, StoreError):  # attaching anew will tell what is wrong
             return False
 
@@ -109,6 +111,19 @@ def default_folder() -> Path:
     if sys.platform != "win32" and os.geteuid() == 0:
         return Path("/var/lib/lorads/postgres")
     return platformdirs.user_data_path("lorads", appauthor=False) / "postgres"
+
+
+def find_cluster(data_folder: Path | None = None) -> Cluster | None:
+    """Return where the embedded store in a folder lies, None where there is none; it is neither made nor started.
+
+    Raises:
+        OSError: the folder cannot be looked at.
+        StoreError: PostgreSQL could not open it.
+    """
+    folder = true_path((data_folder or default_folder()).expanduser())
+    if not (folder / "data").is_dir():
+        return None
+    return Cluster(_named_for_postgres(folder), server_account(folder / "data", folder))
 
 
 def attach(data_folder: Path | None = None) -> Attached:
@@ -143,9 +158,9 @@ def _attach(folder: Path) -> Attached:
     path = clients / f"{os.getpid()}-{uuid.uuid4().hex}"
     client = FileLock(path, account)
     with ServerLock(cluster):
+        postmaster = clusters.ensure_running(cluster, partial(binaries_of, cluster), partial(is_used, cluster))
         client.acquire()
         try:
-            postmaster = clusters.ensure_running(cluster, partial(binaries_of, cluster))
             ensure_keeper(cluster)
             return Attached(cluster, client, path, conninfo(cluster, postmaster))
         except BaseException:
@@ -182,7 +197,7 @@ def _leave(cluster: Cluster, client: FileLock, path: Path) -> None:
         with suppress(OSError):  # a virus scanner may have it open: whoever leaves next removes it
             path.unlink()
         if not stop_if_unused(cluster):
-            _log.warning("The embedded store in %s did not stop; it runs on.", cluster.folder)
+            _log.warning("The server of the embedded store in %s could not be stopped; it runs on.", cluster.folder)
 
 
 def _unusable(folder: Path, error: OSError) -> StoreError:

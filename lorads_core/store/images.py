@@ -11,6 +11,7 @@ from ..model import FileStamp
 from . import model_tags as made_tags
 from . import tag_sets
 from .vectors import delete_stale, file_version
+from .writers import lock_writers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -123,6 +124,7 @@ def write_images(
     a file changes what a person has decided here.
     """
     with connection.transaction():
+        lock_writers(connection, library)
         changed = _changed_files(connection, library, rows)
         ids = _upsert(connection, library, rows)
         versions = {

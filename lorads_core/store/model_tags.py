@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from psycopg import sql
 
 from . import tag_sets
+from .writers import lock_writers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -46,10 +47,14 @@ class StoredTags(NamedTuple):
     scores: Sequence[float]
 
 
-def tagged_versions(connection: psycopg.Connection, library: str, tagger: str) -> dict[int, int]:
-    """Return the version of each file of a library that a tagger has seen, by image id."""
+def tagged_versions(
+    connection: psycopg.Connection, library: str, tagger: str, ids: Sequence[int] | None = None
+) -> dict[int, int]:
+    """Return the version of each file of a library, or of these images of it, that a tagger has seen, by image id."""
     rows = connection.execute(
-        "SELECT image_id, version FROM lorads.made_tags WHERE library = %s AND source = %s", [library, tagger + _MARK]
+        "SELECT image_id, version FROM lorads.made_tags WHERE library = %(library)s AND source = %(source)s"
+        " AND (%(ids)s::bigint[] IS NULL OR image_id = ANY(%(ids)s))",
+        {"library": library, "source": tagger + _MARK, "ids": None if ids is None else list(ids)},
     )
     return dict(rows.fetchall())
 
@@ -88,6 +93,7 @@ def write_model_tags(connection: psycopg.Connection, library: str, tagger: str, 
     """Keep what a tagger made of images in one transaction, in place of what it made of them before."""
     ids = [each.image_id for each in made]
     with connection.transaction(), connection.cursor() as cursor:
+        lock_writers(connection, library)
         connection.execute(_delete_statement("starts_with(old.source, %(head)s)"), _which(library, ids, f"{tagger}:"))
         cursor.executemany(
             "INSERT INTO lorads.made_tags AS known (library, image_id, source, version, tags, scores)"

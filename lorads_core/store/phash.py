@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from .writers import lock_writers
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -32,6 +34,7 @@ def read_hashes(connection: psycopg.Connection, library: str, ids: Sequence[int]
 
 def write_hashes(connection: psycopg.Connection, library: str, prints: dict[int, StoredHash]) -> None:
     """Keep prints of images, in place of former ones."""
+    lock_writers(connection, library)
     connection.execute(
         "INSERT INTO lorads.prints (library, image_id, path, file_size, mtime_ns, print)"
         " SELECT %s, * FROM unnest(%s::bigint[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[])"

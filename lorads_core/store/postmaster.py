@@ -7,6 +7,7 @@ import os
 import socket
 import sys
 from dataclasses import dataclass
+from enum import Enum, auto
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,8 @@ from ..system import files
 from .binaries import write_private
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from .binaries import Account
 
 USER = "lorads"
@@ -69,6 +72,14 @@ class Postmaster:
     def ready(self) -> bool:
         """Whether it takes connections."""
         return self.status in ("ready", "standby")
+
+
+class Ping(Enum):
+    """What a server answers to a connection: it takes it, is starting, recovering or stopping, or says nothing."""
+
+    ACCEPTS = auto()
+    REFUSES = auto()
+    SILENT = auto()
 
 
 def running(cluster: Cluster) -> Postmaster | None:
@@ -146,23 +157,46 @@ def _lets_us_in(cluster: Cluster, postmaster: Postmaster) -> bool:
     """Whether the server at a TCP port is ours: after a restart of the machine another program may have that port."""
     import psycopg  # noqa: PLC0415 - for a server whose process may not be looked at
 
+    from .environment import EmbeddedConnection  # noqa: PLC0415 - as above
+
     try:
-        psycopg.connect(conninfo(cluster, postmaster), connect_timeout=_PROBE_SECONDS).close()
+        EmbeddedConnection.connect(conninfo(cluster, postmaster), connect_timeout=_PROBE_SECONDS).close()
     except (psycopg.Error, StoreError) as error:
         return any(words in str(error) for words in _PASSING)
     return True
 
 
+def ping(cluster: Cluster, postmaster: Postmaster) -> Ping:
+    """Ask a server whether it takes connections; its pid file says "ready" also while it recovers from a crash."""
+    from psycopg import pq  # noqa: PLC0415 - importing this module is cheap
+
+    from .environment import hidden_variables  # noqa: PLC0415 - as above
+
+    # That it asks for a password is the answer: to give one would take three times as long.
+    nowhere = {"password": "", "passfile": str(cluster.folder / "no-passwords")}
+    with hidden_variables():
+        said = pq.Ping(pq.PGconn.ping(_keywords(postmaster, nowhere).encode()))
+    # One whose address libpq cannot read is tried in earnest, which says why.
+    return {pq.Ping.REJECT: Ping.REFUSES, pq.Ping.NO_RESPONSE: Ping.SILENT}.get(said, Ping.ACCEPTS)
+
+
 def conninfo(cluster: Cluster, postmaster: Postmaster) -> str:
-    """Return libpq's keyword string for our role; it holds the password."""
-    values = {
+    """Return libpq's keyword string for our role, whatever the environment says; it holds the password."""
+    return _keywords(postmaster, {"password": _password(cluster)})
+
+
+def _keywords(postmaster: Postmaster, values: Mapping[str, str]) -> str:
+    from .environment import fixed_options  # noqa: PLC0415 - importing this module is cheap
+
+    all_values = {
+        **fixed_options(),
         "host": postmaster.host,
         "port": postmaster.port,
         "user": USER,
         "dbname": DATABASE,
-        "password": _password(cluster),
+        **values,
     }
-    escaped = {key: value.replace("\\", "\\\\").replace("'", "\\'") for key, value in values.items()}
+    escaped = {key: value.replace("\\", "\\\\").replace("'", "\\'") for key, value in all_values.items()}
     return " ".join(f"{key}='{value}'" for key, value in escaped.items())
 
 

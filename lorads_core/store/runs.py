@@ -68,8 +68,10 @@ def runs_of_export(connection: psycopg.Connection, manifest_hash: str) -> list[R
     return _runs(connection, sql.SQL("WHERE manifest_hash = %s"), [manifest_hash])
 
 
-def live_runs(connection: psycopg.Connection, name: str) -> list[Run]:
-    """Return the runs of exports called ``name`` that went on when they were looked at last."""
+def live_runs(connection: psycopg.Connection, name: str = "") -> list[Run]:
+    """Return the runs of exports called ``name``, or of all, that went on when they were looked at last."""
+    if not name:
+        return _runs(connection, sql.SQL("WHERE {}").format(_LIVE), [])
     return _runs(connection, sql.SQL("WHERE name = %s AND {}").format(_LIVE), [name])
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from psycopg import sql
 
 from ..errors import StoreError
+from .writers import lock_writers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -120,10 +121,14 @@ def coverage(connection: psycopg.Connection, library: str) -> list[Coverage]:
     return [Coverage(Space(name, dimensions, origin), images) for name, dimensions, origin, images in rows]
 
 
-def versions(connection: psycopg.Connection, library: str, space: str) -> dict[int, int]:
-    """Return the version of each vector that a library has in a space, by image id."""
+def versions(
+    connection: psycopg.Connection, library: str, space: str, ids: Sequence[int] | None = None
+) -> dict[int, int]:
+    """Return the version of each vector that a library, or these images of it, have in a space, by image id."""
     rows = connection.execute(
-        "SELECT image_id, version FROM lorads.vectors WHERE library = %s AND space = %s", [library, space]
+        "SELECT image_id, version FROM lorads.vectors WHERE library = %(library)s AND space = %(space)s"
+        " AND (%(ids)s::bigint[] IS NULL OR image_id = ANY(%(ids)s))",
+        {"library": library, "space": space, "ids": None if ids is None else list(ids)},
     )
     return dict(rows.fetchall())
 
@@ -164,6 +169,7 @@ def write_vectors(
     """Keep vectors (n, dimensions) of images (n) in one transaction, in place of those that they had in this space.
 
     Return the ids of those that are not sound (NaN, zero), which are not stored. `prepare_space` must have been called.
+    Of several that write the same images at once, the last one's vectors stay.
 
     Raises:
         StoreError: the vectors have another dimension than the space.
@@ -178,6 +184,7 @@ def write_vectors(
     dated = np.zeros(len(numbers), np.int64) if versions is None else np.asarray(versions, dtype=np.int64)
     rows = _copy_rows(library, space, numbers[sound], dated[sound], wide[sound])
     with connection.transaction(), connection.cursor() as cursor:
+        lock_writers(connection, library)
         delete_vectors(connection, library, space.name, numbers.tolist())
         copying = sql.SQL("COPY {} (library, space, image_id, version, embedding) FROM STDIN (FORMAT BINARY)")
         with cursor.copy(copying.format(partition(library, space.name))) as copy:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import islice
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
 from ..errors import ImageError
 from ..images.decode import decode
@@ -27,8 +26,11 @@ GONE = "file-missing"
 UNREADABLE = "unreadable"
 REASONS = {GONE: "whose files are missing", UNREADABLE: "that cannot be read"}
 _CHUNK = 2_000  # records at a time
+_BLOCK = 128  # images, before each of which is looked what other programs have done meanwhile
 _STRIDE = 64  # images that need no work, for each word of progress
 _AHEAD = 2  # batches that are decoded ahead of the model
+
+Item = TypeVar("Item")
 
 
 class PictureModel(Protocol):
@@ -83,12 +85,19 @@ def _nobody(_records: Sequence[ImageRecord]) -> Collection[int]:
     return ()
 
 
+def _nothing_new(_ids: Sequence[int]) -> Mapping[int, int]:
+    return {}
+
+
 class BatchFeed:
     """One run; its numbers are read from one thread only.
 
     ``known`` has the versions of the files that were looked at before: what has not changed is counted. ``spare``
     returns, for some thousand records at a time, which of them the model need not see. ``write`` stores
     what the model says of a batch, and returns what was wrong.
+
+    ``look`` returns the versions of images as they are now. Where another program does the same work on the same
+    library, the two share it: from then on one of them takes what is left from its end.
     """
 
     def __init__(
@@ -100,14 +109,17 @@ class BatchFeed:
         known: Mapping[int, int],
         write: Callable[[Sequence[PreparedImage]], Sequence[Problem]],
         spare: Callable[[Sequence[ImageRecord]], Collection[int]] = _nobody,
+        look: Callable[[Sequence[int]], Mapping[int, int]] = _nothing_new,
     ) -> None:
         self.library = library
         self.viewer = viewer
         self.step = step
         self.progress = progress
-        self.known = known
+        self.known = dict(known)
         self.write = write
         self.spare = spare
+        self.look = look
+        self.from_end = False
         self.problems: list[Problem] = []
         self.kept = self.spared = self.done = self.total = 0
         self.waiting: deque[Future[PreparedImage | Problem | None]] = deque()
@@ -131,8 +143,8 @@ class BatchFeed:
 
     def _records(self, ids: Sequence[int]) -> Iterator[ImageRecord]:
         """Yield the records of those images that the model has to see."""
-        rest = iter(ids)
-        while chunk := tuple(islice(rest, _CHUNK)):
+        rest = deque(ids)
+        while chunk := self._taken(rest, _CHUNK):
             found = self.library.find(DatasetFilter(ids=chunk, exclude_marked_bad=False))
             self.done += len(chunk) - len(found)  # gone from the library since they were counted
             undone = [record for record in found if not self._is_known(record)]
@@ -140,7 +152,21 @@ class BatchFeed:
             spared = self.spare(undone)
             self.spared += len(spared)
             self._pass_over(len(spared), kept=0)
-            yield from (record for record in undone if record.id not in spared)
+            undone = deque(record for record in undone if record.id not in spared)
+            while block := self._taken(undone, _BLOCK):
+                self._notice(block)
+                yield from block
+
+    def _taken(self, rest: deque[Item], most: int) -> tuple[Item, ...]:
+        take = rest.pop if self.from_end else rest.popleft
+        return tuple(take() for _ in range(min(most, len(rest))))
+
+    def _notice(self, block: Sequence[ImageRecord]) -> None:
+        """See what another program has done of images that were not done when this one began."""
+        now = self.look([record.id for record in block])
+        new = {image_id: version for image_id, version in now.items() if version != self.known.get(image_id)}
+        self.from_end = self.from_end or bool(new)
+        self.known |= new
 
     def _is_known(self, record: ImageRecord) -> bool:
         """Tell a file that is as its library last saw it: there is no need to look at it."""

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.numpy import load_file
 
+from lorads_core.base_models import family
 from lorads_core.errors import TrainerError
 from lorads_core.model import Run
 from lorads_core.runs import run_folder as files
@@ -20,7 +21,7 @@ from lorads_core.runs.follow import Follower
 from lorads_core.runs.install_lora import find_lora, install_lora
 from lorads_core.runs.log import Lines, Log, tail
 from lorads_core.runs.lora_file import find_nonfinite_tensor, read_lora, without_local_paths
-from lorads_core.runs.outcome import saved_loras
+from lorads_core.runs.outcome import determine_outcome, saved_loras
 
 from ..standin_trainer import write_lora
 
@@ -380,6 +381,26 @@ def test_an_order_and_a_status_come_back_as_they_were(tmp_path):
     assert files.read_status(tmp_path) == status
     files.write_history(tmp_path, [files.Point(1, 0.5, 0.2, None)])
     assert files.read_history(tmp_path) == [files.Point(1, 0.5, 0.2, None)]
+
+
+def test_an_order_of_a_former_version_is_read(tmp_path):
+    files.write_order(tmp_path, ORDER)
+    values = json.loads((tmp_path / files.ORDER).read_text(encoding="utf-8"))
+    del values["key_prefixes"]
+    (tmp_path / files.ORDER).write_text(json.dumps(values), encoding="utf-8")
+    assert files.read_order(tmp_path) == ORDER
+
+
+@pytest.mark.parametrize(
+    ("base", "state"), [("sdxl", "completed"), ("sd15", "completed"), ("flux", "completed"), (None, "failed")]
+)
+def test_a_lora_of_whose_keys_comfyui_loads_none_is_not_sound(tmp_path, base, state):
+    write_lora(tmp_path / "a.safetensors", 4)
+    prefixes = family(base).lora_prefixes if base else ("transformer.", "lycoris_")
+    order = dataclasses.replace(ORDER, output=str(tmp_path), key_prefixes=prefixes)
+    found = determine_outcome(order, 0, (), since=0)
+    assert found.state == state
+    assert ("ComfyUI would load nothing of its LoRA" in found.message) == (state == "failed")
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"state": 3}', '{"points": 3}', "\xff", "\0" * 512])

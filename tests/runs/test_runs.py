@@ -326,6 +326,15 @@ def test_a_base_model_that_is_not_there_is_said_before_the_start(store, make_pro
         launch(store, make_profile(), make_export(checkpoint=checkpoint))
 
 
+def test_a_checkpoint_of_another_family_is_refused_before_the_start(store, make_profile, make_export, tmp_path):
+    tensor = {"dtype": "F16", "shape": [1], "data_offsets": [0, 2]}
+    header = json.dumps({"model.diffusion_model.double_blocks.0.img_attn.norm.key_norm.scale": tensor}).encode()
+    checkpoint = tmp_path / "unknown.safetensors"
+    checkpoint.write_bytes(len(header).to_bytes(8, "little") + header + b"\0\0")
+    with pytest.raises(TrainerError, match=r"looks like a checkpoint of Flux, and the base model is SDXL 1\.0"):
+        launch(store, make_profile(), make_export(checkpoint=str(checkpoint)))
+
+
 def test_a_trainer_of_an_older_version_is_refused(store, make_profile, make_export, trainer_folder):
     (trainer_folder / "sdxl_train_network.py").unlink()
     with pytest.raises(TrainerError, match="update sd-scripts"):

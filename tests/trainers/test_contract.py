@@ -169,7 +169,7 @@ def made_up(monkeypatch):
         token_limits=(512,), signature=("dreamer.weight",), lora_prefixes=("diffusion_model.",), files=(file,),
     )  # fmt: skip
     monkeypatch.setattr(base_models, "FAMILIES", (*base_models.FAMILIES, dreamer))
-    added = BaseModel("dream", "Dream 1", dreamer, 1024, captions="flux")
+    added = BaseModel("dream", "Dream 1", dreamer, captions="flux")
     monkeypatch.setattr(base_models, "BASE_MODELS", (*base_models.BASE_MODELS, added))
     rows = (*networks.NETWORKS, networks.Network("lofu", "LoFu", convolutions=True))
     monkeypatch.setattr(networks, "NETWORKS", rows)
@@ -211,7 +211,7 @@ def test_a_refusal_names_the_trainers_that_do_it():
 
 
 def test_a_base_model_without_a_caption_profile_is_named(monkeypatch):
-    row = BaseModel("bare", "Bare 1", base_models.family("sdxl"), 1024)
+    row = BaseModel("bare", "Bare 1", base_models.family("sdxl"))
     monkeypatch.setattr(base_models, "BASE_MODELS", (*base_models.BASE_MODELS, row))
     with pytest.raises(SettingsError, match="Bare 1 has no caption profile"):
         profile("bare")

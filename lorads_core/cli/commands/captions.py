@@ -11,7 +11,7 @@ from ...captions.profiles import profile, trial_prompt
 from ...captions.tokens import counter
 from ...captions.traits import offers, prune
 from ...errors import CaptionError, SettingsError
-from ...model import TrainingConfig
+from ...model import Edit, TrainingConfig
 from ...plots.sheet import save_png
 from ...problems import severity_counts
 from ...settings import load_settings
@@ -22,7 +22,7 @@ from ...workflow.captions import (
     draft,
     edit_history,
     fixes,
-    keep_edit,
+    keep_bulk,
     lint_dataset,
     rebuilt_captions,
     redo_edit,
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
     from ...captions.caption import CaptionSettings
     from ...captions.vocabulary import Vocabulary
-    from ...model import Dataset, Decision, Edit
+    from ...model import Dataset, Decision
     from ...settings import Settings
     from ...store.connect import Store
     from ..console import Screen
@@ -59,7 +59,12 @@ def _captions(options: argparse.Namespace, screen: Screen) -> int:
                 return 0
         bulk = _wanted(options, store, settings, found.dataset)
         if bulk:
-            _edit(options, store, found.dataset, bulk, screen)
+
+            def again() -> tuple[Dataset, Bulk]:
+                now = draft(store, settings, options.name).dataset
+                return now, _wanted(options, store, settings, now) or Bulk(Edit(bulk.edit.label, ()))
+
+            _edit(options, store, found.dataset, bulk, again, screen)
         elif options.plain:
             for image in found.dataset.images:
                 screen.row(image.record.path, image.caption.text if image.caption else "")
@@ -79,9 +84,14 @@ def _settings_of(
 def _history(options: argparse.Namespace, store: Store, _settings: Settings, dataset: Dataset, screen: Screen) -> bool:
     if options.history:
         for kept in edit_history(store, dataset):
-            undone = " (taken back)" if kept.undone else ""
-            screen.line(f"{kept.made_at:%Y-%m-%d %H:%M}  {kept.changes:>6,} captions  {kept.label}{undone}")
+            undone = f" (undone{_by(kept.undone_by)})" if kept.undone else ""
+            when = f"{kept.made_at:%Y-%m-%d %H:%M}"
+            screen.line(f"{when}  {kept.changes:>6,} captions  {kept.label}{_by(kept.made_by)}{undone}")
     return options.history
+
+
+def _by(person: str) -> str:
+    return f" by {person}" if person else ""
 
 
 def _taken_back(
@@ -147,8 +157,15 @@ def _wanted(options: argparse.Namespace, store: Store, settings: Settings, datas
     return apply_source(dataset, rebuilt, options.from_source, selection(options, dataset))
 
 
-def _edit(options: argparse.Namespace, store: Store, dataset: Dataset, bulk: Bulk, screen: Screen) -> None:
-    """Show what an edit does, and do it if it is to be done."""
+def _edit(
+    options: argparse.Namespace,
+    store: Store,
+    dataset: Dataset,
+    bulk: Bulk,
+    again: Callable[[], tuple[Dataset, Bulk]],
+    screen: Screen,
+) -> None:
+    """Show what an edit does, and do it if it is to be done; ``again`` works it out for captions as they are then."""
     paths = {image.key: image.record.path for image in dataset.images}
     for change in bulk.edit.changes[: options.show]:
         screen.change(
@@ -163,7 +180,7 @@ def _edit(options: argparse.Namespace, store: Store, dataset: Dataset, bulk: Bul
     if not options.apply:
         screen.step("Preview", f"{bulk.edit.label}: {len(bulk.edit.changes):,} captions; --apply does it")
         return
-    keep_edit(store, dataset, bulk.edit)
+    bulk = keep_bulk(store, dataset, bulk, again)
     screen.step("Edit", f"{bulk.edit.label}: {len(bulk.edit.changes):,} captions; --undo takes it back")
 
 
@@ -202,8 +219,15 @@ def _lint(options: argparse.Namespace, screen: Screen) -> int:
         rules = _settings_of(options, settings, found.dataset)
         problems = (*found.problems, *lint_dataset(store, found.dataset, rules, config))
         if options.fix:
-            bulk = Bulk(fixes(store, found.dataset, rules, options.fix, Selection(by_hand=True), config))
-            _edit(options, store, found.dataset, bulk, screen)
+
+            def fix(dataset: Dataset) -> Bulk:
+                return Bulk(fixes(store, dataset, rules, options.fix, Selection(by_hand=True), config))
+
+            def again() -> tuple[Dataset, Bulk]:
+                now = draft(store, settings, options.name).dataset
+                return now, fix(now)
+
+            _edit(options, store, found.dataset, fix(found.dataset), again, screen)
             return 0
     screen.problems(problems, options.show)
     fixable = sorted({problem.code for problem in problems if problem.fix})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...errors import ExportError, SettingsError
@@ -28,6 +27,7 @@ from ..training_options import training_config
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
+    from pathlib import Path
 
     from ...export.write import ExportResult
     from ...settings import Settings
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 def root_of(options: argparse.Namespace, settings: Settings) -> Path:
     """Return the folder of all exports."""
-    return options.out or settings.export_root or Path("lorads-exports")
+    return options.out or settings.command_exports
 
 
 def show_export(result: ExportResult, trained_by: str, screen: Screen) -> None:

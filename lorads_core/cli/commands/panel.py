@@ -8,20 +8,23 @@ import sys
 import threading
 import webbrowser
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from ...panel.access import Access
 from ...panel.serve import serve
 from ...panel.state import PanelContext
 from ...panel.thumbnails import cache_folder
 from ...settings import load_settings
 from ...workflow.dataset import open_store
+from .. import ending
 from ..demo import LIBRARY
 from .exports import root_of
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
 
+    from ...panel.access import Addresses
     from ..console import Screen
 
 
@@ -39,19 +42,31 @@ def _panel(options: argparse.Namespace, screen: Screen) -> int:
     gc.set_threshold(_COLLECT_AFTER, *gc.get_threshold()[1:])
     sys.setswitchinterval(_TURN)
 
-    def ready(address: str) -> None:
-        screen.step("Panel", f"{address} (Ctrl-C ends it)")
+    def ready(addresses: Addresses) -> None:
+        screen.step("Panel", f"{addresses.printed} (Ctrl-C ends it)")
         if not options.no_browser:
             # A browser of the terminal's keeps its caller waiting, while the page waits for us.
-            threading.Thread(target=webbrowser.open, args=[address], daemon=True).start()
+            threading.Thread(target=webbrowser.open, args=[addresses.once], daemon=True).start()
 
     with open_store(settings) as store:
         context = PanelContext(
             "page", lambda: settings, lambda: store, lambda: root_of(options, settings).resolve(), cache_folder()
         )
-        with suppress(KeyboardInterrupt):  # the usual end: what was written is in the store
-            asyncio.run(serve(context, options.port, ready))
+        with suppress(KeyboardInterrupt, asyncio.CancelledError):  # the usual end: what was written is in the store
+            asyncio.run(_until_interrupted(serve(context, Access(), options.port, ready)))
     return 0
+
+
+async def _until_interrupted(work: Coroutine[Any, Any, None]) -> None:
+    """Do what a coroutine does until this program is to end."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+
+    def end() -> None:
+        with suppress(RuntimeError):  # the loop is closed: it has ended already
+            loop.call_soon_threadsafe(lambda: task and task.cancel())
+
+    with ending.announced(end):
+        await work
 
 
 COMMANDS: dict[str, Callable[[argparse.Namespace, Screen], int]] = {"panel": _panel}

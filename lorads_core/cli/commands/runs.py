@@ -12,6 +12,7 @@ from ...system.command import command
 from ...workflow import training
 from ...workflow.dataset import duration, open_store
 from ...workflow.plots import loss_picture
+from .. import ending
 from .exports import root_of
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def _train(options: argparse.Namespace, screen: Screen) -> int:
 
 
 def _followed(store: Store, run: Run, plot: Path | None, screen: Screen) -> Run:
-    """Show how a run goes on until it is over; Ctrl-C stops the training."""
+    """Show how a run goes on until it is over; Ctrl-C stops the training, a second one waits for that no more."""
     with screen.training() as show:
         drawn_at = 0.0
 
@@ -59,7 +60,8 @@ def _followed(store: Store, run: Run, plot: Path | None, screen: Screen) -> Run:
         try:
             run = training.wait(store, run, look)
         except KeyboardInterrupt:
-            screen.step("Stop", "requested; the trainer is ending")
+            ending.wait_longer()
+            screen.step("Stop", "requested; the trainer is ending (Ctrl-C again does not wait for it)")
             run = training.stop(store, run)
     screen.step("Plot", str(_draw(run, plot)))
     return run

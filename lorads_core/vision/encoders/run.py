@@ -252,10 +252,14 @@ class _Embedding:
             known = versions(connection, self.library.name, self.embedder.space.name)
         ids = wanted_ids(self.library, wanted)
         undone = [image_id for image_id in ids if known.get(image_id, 0) <= 0]
-        feed = BatchFeed(self.library, self.embedder, EMBED, self.progress, known, self._write)
+        feed = BatchFeed(self.library, self.embedder, EMBED, self.progress, known, self._write, look=self._look)
         feed.run(undone, len(ids) - len(undone))
         self.problems = feed.problems
         self.kept = len(ids) - len(undone) - len(adopted.intersection(ids)) + feed.kept
+
+    def _look(self, ids: Sequence[int]) -> dict[int, int]:
+        with self.store.connection() as connection:
+            return versions(connection, self.library.name, self.embedder.space.name, ids)
 
     def _write(self, batch: Sequence[PreparedImage]) -> list[Problem]:
         """Embed a batch and commit it."""

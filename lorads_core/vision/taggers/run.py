@@ -95,10 +95,12 @@ def tag_library(
     started = monotonic()
     tagging = _Tagging(store, library, tagger)
     with store.connection() as connection:
-        known = {} if again else tagged_versions(connection, library.name, tagger.source)
+        known = tagged_versions(connection, library.name, tagger.source)
         tagging.ours = model_tag_sources(connection, library.name)
-    spare = _nobody if again else tagging.held
-    feed = BatchFeed(library, tagger, TAG, progress, known, tagging.write, spare)
+    if again:
+        feed = BatchFeed(library, tagger, TAG, progress, {}, tagging.write)
+    else:
+        feed = BatchFeed(library, tagger, TAG, progress, known, tagging.write, tagging.held, tagging.look)
     feed.run(wanted_ids(library, wanted))
     return TagReport(
         library=library.name,
@@ -109,10 +111,6 @@ def tag_library(
         seconds=monotonic() - started,
         problems=tuple(feed.problems),
     )
-
-
-def _nobody(_records: Sequence[ImageRecord]) -> Collection[int]:
-    return ()
 
 
 class _Tagging:
@@ -133,6 +131,11 @@ class _Tagging:
         """Return which images have tags of the tagger's kind by the library itself."""
         sources = self.library.tag_sources([record.id for record in records])
         return {image_id for image_id, names in sources.items() if self._is_held(names)}
+
+    def look(self, ids: Sequence[int]) -> dict[int, int]:
+        """Return the versions of files that the tagger has seen by now, be it in another program."""
+        with self.store.connection() as connection:
+            return tagged_versions(connection, self.library.name, self.tagger.source, ids)
 
     def _is_held(self, sources: Iterable[str]) -> bool:
         return any(self.tagger.kind in said_by(Tag("", source)) for source in sources if source not in self.ours)
