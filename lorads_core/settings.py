@@ -14,6 +14,7 @@ from typing import Protocol, TypeVar, cast
 from .base_models import BASE_MODELS, BaseModel, set_custom_base_models
 from .errors import SettingsError
 from .system.names import true_path
+from .system.person import user_and_machine
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -23,6 +24,7 @@ else:
 ENVIRONMENT_VARIABLE = "LORADS_SETTINGS"
 EMBEDDED = "embedded"
 DEFAULT_LIBRARY = "pictures"
+_LONGEST_OWNER = 100  # characters; it is shown in front of the names of datasets
 _HOST = re.compile(r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?")
 
 
@@ -192,7 +194,8 @@ def _profile(profiles: tuple[P, ...], name: str, what: str, how: str) -> P:
 class Settings:
     """All that the server's owner decides; nothing in it can be set from a workflow.
 
-    ``dsn`` is None for the embedded store; it may hold a password and is left out of ``repr``.
+    ``dsn`` is None for the embedded store; it may hold a password and is left out of ``repr``. ``owner`` is what other
+    users of the store call its user, empty for the user and machine.
     """
 
     source: Path | None = None
@@ -208,6 +211,20 @@ class Settings:
     picture_roots: tuple[Path, ...] = ()
     export_root: Path | None = None
     panel: PanelSettings = PanelSettings()
+    owner: str = ""
+
+    @property
+    def person(self) -> str:
+        """Who edits captions, as their history names them."""
+        return self.owner or user_and_machine()
+
+    @property
+    def name_space(self) -> str:
+        """The owner of new datasets, whose names need to differ from the owner's others only.
+
+        Empty for the embedded store, which is one person's: there a new host name must not hide a dataset.
+        """
+        return self.owner or ("" if self.dsn is None else user_and_machine())
 
     @property
     def command_exports(self) -> Path:
@@ -287,8 +304,8 @@ def load_settings(path: Path | None = None) -> Settings:
 
 def _parse(data: Mapping[str, object], source: Path) -> Settings:
     top = Table(data, "", source).only(
-        "store", "stores", "embedded", "libraries", "base_models", "embedders", "taggers", "vocabularies", "trainers",
-        "roots", "panel",
+        "store", "owner", "stores", "embedded", "libraries", "base_models", "embedders", "taggers", "vocabularies",
+        "trainers", "roots", "panel",
     )  # fmt: skip
     store = top.text("store") or EMBEDDED
     roots = top.table("roots").only("pictures", "exports")
@@ -296,6 +313,7 @@ def _parse(data: Mapping[str, object], source: Path) -> Settings:
         source=source,
         store=store,
         dsn=_dsn(top.table("stores"), store),
+        owner=_owner(top),
         embedded_folder=top.table("embedded").only("folder").path("folder"),
         libraries=_libraries(top.table("libraries")),
         base_models=tuple(_base_model(name, table) for name, table in top.table("base_models").tables().items()),
@@ -346,6 +364,15 @@ def _panel(table: Table) -> PanelSettings:
     if wrong is not None:
         raise SettingsError(f"{table.source}: {wrong!r} in panel.hosts is not a host name: write e.g. studio.local.")
     return PanelSettings(hosts, export=table.flag("export", default=True), train=table.flag("train"))
+
+
+def _owner(top: Table) -> str:
+    owner = top.text("owner").strip()
+    if "/" in owner or not owner.isprintable() or len(owner) > _LONGEST_OWNER:
+        raise SettingsError(
+            f"{top.source}: owner must have at most {_LONGEST_OWNER} characters and no slash, not be {owner!r:.80}."
+        )
+    return owner
 
 
 def _dsn(stores: Table, chosen: str) -> str | None:

@@ -4,8 +4,8 @@ from lorads_core.model import Caption, Change, Edit
 from lorads_core.store import captions
 
 
-def edit_caption(connection, dataset, image, text):
+def edit_caption(connection, dataset, image, text, person=""):
     """Save a caption that a person wrote for an image of a dataset."""
     before = captions.captions_of(connection, dataset, [image]).get(image)
     after = Caption(text, "custom", edited=True, fixed=True)
-    captions.save_edit(connection, dataset, Edit("Write a caption", (Change(image, before, after),)))
+    captions.save_edit(connection, dataset, Edit("Write a caption", (Change(image, before, after),)), person)

@@ -213,7 +213,7 @@ def test_the_settings_page_has_exactly_the_keys_of_a_table(section):
 
 def test_the_settings_page_has_exactly_the_keys_that_settings_reads_itself():
     own = {key for section in sections() if section not in READERS for key in documented_keys(section)}
-    assert own | {"store"} | set(sections()) == keys_read_by("settings.py")
+    assert own | {"store", "owner"} | set(sections()) == keys_read_by("settings.py")
 
 
 def test_the_example_of_the_settings_page_is_valid(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -107,6 +108,14 @@ class Screen:
     def notice(self, message: str) -> None:
         """Say what goes on, to standard error."""
         self.err.print(f"[dim]{escape(message)}[/]")
+
+    def confirm(self, message: str) -> bool:
+        """Ask whether to go on, on a terminal; elsewhere nobody could answer, and it is yes."""
+        if not (sys.stdin.isatty() and self.err.is_terminal):
+            return True
+        self.err.print(escape(message))
+        self.err.print("Go on? [y/N] ", end="", markup=False)
+        return sys.stdin.readline().strip().lower() in {"y", "yes"}
 
     def fault(self, message: str) -> None:
         """Say why a command ends without its result."""

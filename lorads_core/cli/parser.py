@@ -22,6 +22,8 @@ exit codes:
   0 done   2 wrong arguments   3 settings   4 store   5 library   6 image
   7 captions   8 export   9 trainer   130 interrupted"""
 
+_DATASET = "its name; another person's is OWNER/NAME"
+
 
 def _text(word: str) -> str:
     """Refuse a word that is no text: it could be neither stored nor shown."""
@@ -189,7 +191,7 @@ def _add_captions(commands: Commands, run: Run) -> None:
     )
     bases = f"{', '.join(base_model_names())} (default: %(default)s)"
     for command in (captions, lint):
-        command.add_argument("name", type=_text, metavar="DATASET")
+        command.add_argument("name", type=_text, metavar="DATASET", help=_DATASET)
         command.add_argument("--base-model", default="sdxl", metavar="NAME", help=bases)
         command.add_argument("--show", type=int, default=12, metavar="N", help="so many (default: %(default)s)")
         _vocabulary_word(command)
@@ -225,7 +227,7 @@ def _add_exports(commands: Commands, run: Run) -> None:
     export = _command(
         commands, "export", run, "write a dataset that was built before, for a trainer", "lorads export both"
     )
-    export.add_argument("name", type=_text, metavar="DATASET")
+    export.add_argument("name", type=_text, metavar="DATASET", help=_DATASET)
     _export_words(export)
     diff = _command(
         commands,

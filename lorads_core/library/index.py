@@ -24,6 +24,7 @@ from ..system.links import is_link, is_online_only, true_stat
 from ..system.paths import MANIFEST
 from .respelling import KnownFolders, respell_files
 from .sidecars import SidecarRule, read_sidecar
+from .stored_paths import StoredPaths
 from .walk import count_pictures, is_own_output, is_text, real_folder, suffix_of
 
 if TYPE_CHECKING:
@@ -41,13 +42,15 @@ _CHUNK = 16  # files that a thread reads before it reports; one by one, threads 
 class IndexOptions:
     """How to index: ``workers`` threads read files; links are left alone unless ``follow_links``.
 
-    Files whose content is on a server alone (OneDrive, iCloud) are read with ``download`` only.
+    Files whose content is on a server alone (OneDrive, iCloud) are read with ``download`` only. ``paths`` is how paths
+    are stored, where machines share the index.
     """
 
     sidecars: SidecarRule = field(default_factory=SidecarRule)
     follow_links: bool = False
     download: bool = False
     workers: int = 0
+    paths: StoredPaths = field(default_factory=StoredPaths)
 
     @property
     def threads(self) -> int:
@@ -149,6 +152,7 @@ class _Indexing:
         self.library = library
         self.root = root
         self.options = options
+        self.paths = options.paths
         self.progress = progress
         self.problems: list[Problem] = []
         self.visited: set[str] = set()
@@ -276,9 +280,11 @@ class _Indexing:
             return
         self.visited.add(folder.path)
         with self.store.connection() as connection:
-            self.known_folders.respell(connection, folder.path)
-            known = rows.known_files(connection, self.library, folder.path)
-            respell_files(connection, self.library, known, [entry.path for entry in folder.pictures])
+            if self.paths.is_plain:  # a map says itself how paths are spelled
+                self.known_folders.respell(connection, folder.path)
+            known = self.paths.local_files(rows.known_files(connection, self.library, self.paths.folder(folder.path)))
+            if self.paths.is_plain:
+                respell_files(connection, self.library, known, [entry.path for entry in folder.pictures])
         gone = dict(known)
         back: list[int] = []
         for entry in folder.pictures:
@@ -383,7 +389,7 @@ class _Indexing:
         if self.batch:
             sources = sorted({source for _, source in self.options.sidecars.sources} | self.former)
             with self.store.connection() as connection:
-                rows.write_images(connection, self.library, self.batch, sources)
+                rows.write_images(connection, self.library, self.paths.rows(self.batch), sources)
             self.batch = []
 
     def _mark(self, back: list[int], gone: list[int]) -> None:
@@ -397,10 +403,11 @@ class _Indexing:
         if not self.root.is_dir():
             raise LibraryError(f"The folder {self.root} went away while it was indexed: connect its drive.")
         with self.store.connection() as connection:
-            known = rows.known_folders(connection, self.library, str(self.root))
+            stored = rows.known_folders(connection, self.library, self.paths.folder(str(self.root)))
+            known = self.paths.local_folders(stored)
             gone = [
-                folder
-                for folder in known - self.visited
+                known[folder]
+                for folder in known.keys() - self.visited
                 if not any(Path(folder).is_relative_to(unreadable) for unreadable in self.unreadable)
             ]
             if gone:

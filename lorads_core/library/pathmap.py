@@ -5,6 +5,7 @@ In Python and as an SQL expression, which agree on every path of a file.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass
 from pathlib import PurePosixPath, PureWindowsPath
@@ -15,6 +16,8 @@ from psycopg import sql
 from ..errors import SettingsError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from ..settings import Table
 
 # A drive (`D:`, `D:\…`) or a share (`\\server\…`), with slashes of either kind.
@@ -111,6 +114,16 @@ class PathMap:
         """A text that tells this map from any other."""
         return "\n".join(f"{rule.there}\0{rule.here}" for rule in self.rules)
 
+    @property
+    def digest(self) -> str:
+        """A short text that tells this map from any other."""
+        return hashlib.blake2b(self.key.encode(), digest_size=8).hexdigest()
+
+    @property
+    def inverse(self) -> PathMap:
+        """The map that leads back: what is here to what it is there."""
+        return PathMap(_longest_first(PathRule(rule.here, rule.there) for rule in self.rules))
+
     def local(self, path: str) -> str:
         """Return what a file's path is on this machine."""
         found = (rule.local(path) for rule in self.rules)
@@ -156,7 +169,11 @@ def read_path_map(table: Table) -> PathMap:
         if rule.beginning in rules:
             raise SettingsError(f"{table.source}: [{table.where.rstrip('.')}] has {there!r} twice: keep one of them.")
         rules[rule.beginning] = rule
-    return PathMap(tuple(sorted(rules.values(), key=lambda rule: (-len(rule.there), rule.there))))
+    return PathMap(_longest_first(rules.values()))
+
+
+def _longest_first(rules: Iterable[PathRule]) -> tuple[PathRule, ...]:
+    return tuple(sorted(rules, key=lambda rule: (-len(rule.there), rule.there)))
 
 
 def _here(table: Table, there: str) -> str:

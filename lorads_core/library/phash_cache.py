@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from ..errors import ImageError
 from ..images.files import os_error_reason, printable_path
 from ..images.phash import read_phash
 from ..model import FileStamp, Problem, no_progress
+from ..store.faults import NotPermittedError
 from ..store.phash import StoredHash, read_hashes, write_hashes
 
 if TYPE_CHECKING:
@@ -41,7 +43,8 @@ class HashReport:
 def image_hashes(store: Store, records: Sequence[ImageRecord], progress: Progress = no_progress) -> HashReport:
     """Return the prints of images of any libraries; one problem for each whose file cannot be read.
 
-    What was read is stored chunk by chunk, so that a run that is cut off goes on from there.
+    What was read is stored chunk by chunk, so that a run that is cut off goes on from there; not so in a store that is
+    only to be read.
 
     Raises:
         StoreError: the store cannot be read or written.
@@ -80,7 +83,7 @@ def _chunk(
         if outcome is not known.get(record.id):
             fresh[record.id] = outcome
     if fresh:
-        with store.connection() as connection:
+        with suppress(NotPermittedError), store.connection() as connection:  # they are read again the next time
             write_hashes(connection, library, fresh)
 
 

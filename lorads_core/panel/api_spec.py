@@ -5,17 +5,18 @@ All is JSON in UTF-8 unless said, gzipped where it is large; `json_types` has th
 after every change of the dataset, here or by another program; it has no order.
 
 An error is `json_types.ErrorResponse`: 400 a value is wrong (``code``: ``request``, ``settings``, ``caption``,
-``library``, ``export``, ``trainer``), 403 not allowed (``host``, ``origin``, ``token``, ``forbidden``), 404 it does not
-exist (``unknown``, ``image``), 405, 409 it has changed meanwhile (``conflict``) or there is nothing to undo
+``library``, ``export``, ``trainer``), 403 not allowed (``host``, ``origin``, ``secret``, ``token``, ``forbidden``), 404
+it does not exist (``unknown``, ``image``), 405, 409 it has changed meanwhile (``conflict``) or there is nothing to undo
 (``nothing``), 413 more than 8 MiB (``too-large``), 415 no JSON (``content-type``), 429 too many at once (``busy``),
 500 our own fault (``internal``), 503 the store cannot be reached (``store``) or the server shuts down (``ended``).
 
 Every request must name an allowed Host and must not come from another site (``Host``, ``Origin``, ``Sec-Fetch-Site``).
+With ``lorads panel`` it must bring the cookie that the page's address with its token sets (`access`).
 What writes or launches is a POST with ``Content-Type: application/json`` and ``X-LoRADS-Token`` from the session.
 
 Page (``lorads panel`` only; ComfyUI serves ``web/`` itself)::
 
-    GET  /lorads/                       index.html of web/panel
+    GET  /lorads/                       index.html of web/panel; ?token= is exchanged for the cookie
     GET  /lorads/web/...                its modules
 
 Queries::

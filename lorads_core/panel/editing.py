@@ -80,7 +80,7 @@ def write_edits(state: PanelState, dataset: UUID, body: Body) -> WriteResult:
                 )
             _check_unchanged(wanted, now)
             edit = Edit(label, tuple(Change(key, now[key], after) for key, (_, after) in wanted.items()))
-            captions.save_edit(writing.connection, dataset, edit)
+            captions.save_edit(writing.connection, dataset, edit, state.store.person)
         return _written(state, view, edit, writing)
 
 
@@ -172,7 +172,7 @@ def write_edit(state: PanelState, view: View, edit: Edit) -> WriteResult:
         RefusedError: 409, the dataset was changed meanwhile by another program.
     """
     with _transaction(state, view) as writing:
-        captions.save_edit(writing.connection, view.dataset.id, edit)
+        captions.save_edit(writing.connection, view.dataset.id, edit, state.store.person)
     return _written(state, view, edit, writing)
 
 
@@ -185,7 +185,8 @@ def undo_or_redo(state: PanelState, dataset: UUID, *, back: bool) -> WriteResult
     with state.locked(dataset):
         view = state.view(dataset)
         with _transaction(state, view) as writing:
-            edit = (captions.undo if back else captions.redo)(writing.connection, dataset)
+            step = captions.undo if back else captions.redo
+            edit = step(writing.connection, dataset, state.store.person)
         if edit is None:
             what = "undo" if back else "redo"
             raise RefusedError(409, "nothing", f"There is nothing to {what} in {view.dataset.name!r}.")

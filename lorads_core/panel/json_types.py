@@ -77,7 +77,7 @@ class Session(TypedDict):
 
 
 class DatasetSummary(TypedDict):
-    """A dataset in the list of datasets."""
+    """A dataset in the list of datasets; the name of another person's is ``owner/name``."""
 
     id: str
     name: str
@@ -182,11 +182,13 @@ class Size(TypedDict):
 
 
 class PastEdit(TypedDict):
-    """An edit of an image's caption in its history."""
+    """An edit of an image's caption in its history; ``by`` and ``undone_by`` are empty where that is not known."""
 
     label: str
     at: str
+    by: str
     undone: bool
+    undone_by: str
     before: str | None
     after: str | None
 

@@ -90,7 +90,7 @@ def dataset_list(state: PanelState) -> list[json_types.DatasetSummary]:
     return [
         {
             "id": str(each.id),
-            "name": each.name,
+            "name": each.seen_by(state.store.owner),
             "library": each.library,
             "training": each.training,
             "regularization": each.regularization,
@@ -159,7 +159,9 @@ def row(state: PanelState, dataset: UUID, key: ImageKey) -> json_types.RowDetail
             {
                 "label": each.label,
                 "at": each.made_at.isoformat(),
+                "by": each.made_by,
                 "undone": each.undone,
+                "undone_by": each.undone_by,
                 "before": each.before.text if each.before else None,
                 "after": each.after.text if each.after else None,
             }

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from ..model import ImageKey
+    from .access import Access
     from .thumbnails import EncodedImage
 
     Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -46,10 +47,11 @@ _POLICY = "default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'uns
 
 
 class Panel:
-    """The request handlers of the panel, served by ComfyUI or by `serve`."""
+    """The request handlers of the panel, served by ComfyUI, without ``access``, or by `serve`."""
 
-    def __init__(self, state: PanelState) -> None:
+    def __init__(self, state: PanelState, access: Access | None = None) -> None:
         self.state = state
+        self._access = access
         self._watch = watching.Watch(state)
 
     def routes(self) -> list[web.RouteDef]:
@@ -80,6 +82,10 @@ class Panel:
             try:
                 guard.check_host(request.headers, self.state.settings.panel.hosts)
                 guard.check_site(request.headers, opening=opening)
+                if opening and self._access and (entrance := self._access.entrance(request)):
+                    return entrance
+                if self._access:
+                    self._access.check(request)
                 if writing:
                     guard.check_writing(request.headers, request.content_type, self.state.token)
                 return await handler(request)

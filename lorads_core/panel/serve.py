@@ -18,6 +18,7 @@ from .state import PanelState
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from .access import Access, Addresses
     from .state import PanelContext
 
 HOST = "127.0.0.1"
@@ -26,9 +27,9 @@ _TURNS = 10  # of the event loop; accepting and closing take three or four
 _PATIENCE = 1.0  # seconds for open requests at shutdown
 
 
-def application(state: PanelState) -> web.Application:
-    """Return the panel and its page as an aiohttp application."""
-    panel = Panel(state)
+def application(state: PanelState, access: Access) -> web.Application:
+    """Return the panel and its page as an aiohttp application that only ``access`` opens."""
+    panel = Panel(state, access)
     found = web.Application()
     found.add_routes([*panel.routes(), *panel.page()])
 
@@ -43,8 +44,8 @@ def application(state: PanelState) -> web.Application:
     return found
 
 
-async def serve(context: PanelContext, port: int, ready: Callable[[str], None]) -> None:
-    """Serve the panel until cancelled; ``ready`` is called with its URL.
+async def serve(context: PanelContext, access: Access, port: int, ready: Callable[[Addresses], None]) -> None:
+    """Serve the panel until cancelled; ``ready`` is called with the addresses that open its page.
 
     Raises:
         SettingsError: the port is in use or invalid, or the page's files are missing.
@@ -59,11 +60,11 @@ async def serve(context: PanelContext, port: int, ready: Callable[[str], None]) 
         raise SettingsError(f"Port {port} of {HOST} cannot be used ({error.strerror}): choose another.") from error
     with listening:
         state = PanelState(context)
-        runner = web.AppRunner(application(state), shutdown_timeout=_PATIENCE, access_log=None)
+        runner = web.AppRunner(application(state, access), shutdown_timeout=_PATIENCE, access_log=None)
         await runner.setup()
         try:
             await web.SockSite(runner, listening).start()
-            ready(f"http://{HOST}:{listening.getsockname()[1]}{PREFIX}/")
+            ready(access.addresses(f"http://{HOST}:{listening.getsockname()[1]}{PREFIX}/"))
             state.store_pool.submit(look_ahead, state)
             await asyncio.Event().wait()
         finally:

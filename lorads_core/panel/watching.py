@@ -80,7 +80,7 @@ class Watch:
             }
             with store.connection() as connection:
                 standings = {each: datasets.dataset_state(connection, each) for each in watched}
-                seen[None] = {"kind": "datasets", "names": datasets.listed_names(connection)}
+                seen[None] = {"kind": "datasets", "names": datasets.listed_names(connection, self._state.store.owner)}
         except LoradsError:
             return {}
         return seen | {each: edited_event(standing) for each, standing in standings.items() if standing}

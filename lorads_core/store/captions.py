@@ -22,13 +22,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class EditRecord:
-    """An edit of the history: ``changes`` is how many captions it changed."""
+    """An edit of the history: ``changes`` is how many captions it changed.
+
+    ``made_by`` and ``undone_by`` are ``user@machine`` or a name of the settings; empty where that is not known.
+    """
 
     id: int
     label: str
     changes: int
     undone: bool
     made_at: datetime
+    made_by: str
+    undone_by: str
 
 
 class ChangedMeanwhileError(CaptionError):
@@ -55,7 +60,7 @@ def fixed_captions(connection: psycopg.Connection, dataset: UUID) -> dict[ImageK
     }
 
 
-def save_edit(connection: psycopg.Connection, dataset: UUID, edit: Edit) -> None:
+def save_edit(connection: psycopg.Connection, dataset: UUID, edit: Edit, person: str = "") -> None:
     """Keep what an edit has changed, and the edit itself; those that were undone before can no more be redone.
 
     Raises:
@@ -67,34 +72,34 @@ def save_edit(connection: psycopg.Connection, dataset: UUID, edit: Edit) -> None
         _write(connection, dataset, edit.changes)
         connection.execute("DELETE FROM lorads.caption_edits WHERE dataset_id = %s AND undone", [dataset])
         connection.execute(
-            "INSERT INTO lorads.caption_edits (dataset_id, label, changes) VALUES (%s, %s, %s)",
-            [dataset, edit.label, Jsonb([_as_json(change) for change in edit.changes])],
+            "INSERT INTO lorads.caption_edits (dataset_id, label, changes, made_by) VALUES (%s, %s, %s, %s)",
+            [dataset, edit.label, Jsonb([_as_json(change) for change in edit.changes]), person],
         )
 
 
-def undo(connection: psycopg.Connection, dataset: UUID) -> Edit | None:
+def undo(connection: psycopg.Connection, dataset: UUID, person: str = "") -> Edit | None:
     """Take the newest edit back and return it; None where there is none.
 
     Raises:
         CaptionError: a caption was changed since by something else than an edit.
     """
-    return _step(connection, dataset, backwards=True)
+    return _step(connection, dataset, person, backwards=True)
 
 
-def redo(connection: psycopg.Connection, dataset: UUID) -> Edit | None:
-    """Do the edit again that was undone last and return it; None where there is none.
+def redo(connection: psycopg.Connection, dataset: UUID, person: str = "") -> Edit | None:
+    """Do the edit again that was undone last and return it; None where there is none. It stays its author's.
 
     Raises:
         CaptionError: as `undo`.
     """
-    return _step(connection, dataset, backwards=False)
+    return _step(connection, dataset, person, backwards=False)
 
 
 def history(connection: psycopg.Connection, dataset: UUID, limit: int = 50) -> list[EditRecord]:
     """Return the newest edits of a dataset, the newest first."""
     rows = connection.execute(
-        "SELECT edit_id, label, jsonb_array_length(changes), undone, made_at FROM lorads.caption_edits"
-        " WHERE dataset_id = %s ORDER BY edit_id DESC LIMIT %s",
+        "SELECT edit_id, label, jsonb_array_length(changes), undone, made_at, made_by, undone_by"
+        " FROM lorads.caption_edits WHERE dataset_id = %s ORDER BY edit_id DESC LIMIT %s",
         [dataset, limit],
     )
     return [EditRecord(*row) for row in rows]
@@ -123,13 +128,15 @@ class ImageEdit(NamedTuple):
 
     label: str
     made_at: datetime
+    made_by: str
     undone: bool
+    undone_by: str
     before: Caption | None
     after: Caption | None
 
 
 _IMAGE_EDITS = """
-SELECT label, made_at, undone, change FROM (
+SELECT label, made_at, made_by, undone, undone_by, change FROM (
     SELECT * FROM lorads.caption_edits WHERE dataset_id = %(dataset)s ORDER BY edit_id DESC LIMIT %(looked_at)s
 ) AS newest, jsonb_array_elements(changes) AS change
 WHERE changes @> %(image)s AND change @> (%(image)s::jsonb -> 0)
@@ -146,8 +153,11 @@ def image_history(
     """
     values = {"dataset": dataset, "image": Jsonb([list(image)]), "limit": limit, "looked_at": looked_at}
     rows = connection.execute(_IMAGE_EDITS, values)
-    changes = ((label, made_at, undone, _from_json(change)) for label, made_at, undone, change in rows)
-    return [ImageEdit(label, made_at, undone, each.before, each.after) for label, made_at, undone, each in changes]
+    found: list[ImageEdit] = []
+    for label, made_at, made_by, undone, undone_by, change in rows:
+        each = _from_json(change)
+        found.append(ImageEdit(label, made_at, made_by, undone, undone_by, each.before, each.after))
+    return found
 
 
 _NOW = """
@@ -191,7 +201,7 @@ ORDER BY edit_id LIMIT 1 FOR UPDATE
 """
 
 
-def _step(connection: psycopg.Connection, dataset: UUID, *, backwards: bool) -> Edit | None:
+def _step(connection: psycopg.Connection, dataset: UUID, person: str, *, backwards: bool) -> Edit | None:
     with connection.transaction():
         row = connection.execute(_UNDO if backwards else _REDO, [dataset]).fetchone()
         if row is None:
@@ -201,8 +211,8 @@ def _step(connection: psycopg.Connection, dataset: UUID, *, backwards: bool) -> 
         edit = edit.inverse if backwards else edit
         _write(connection, dataset, edit.changes)
         connection.execute(
-            "UPDATE lorads.caption_edits SET undone = %s WHERE dataset_id = %s AND edit_id = %s",
-            [backwards, dataset, edit_id],
+            "UPDATE lorads.caption_edits SET undone = %s, undone_by = %s WHERE dataset_id = %s AND edit_id = %s",
+            [backwards, person if backwards else "", dataset, edit_id],
         )
     return edit
 

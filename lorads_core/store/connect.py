@@ -14,6 +14,7 @@ from .dsn import describe, parse_dsn
 from .embedded import Attached, attach
 from .environment import EmbeddedConnection
 from .faults import translate
+from .rights import missing_grant
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from typing_extensions import Self
+
+    from ..errors import StoreError
 
 __all__ = ["MAX_CONNECTIONS", "Store", "describe", "parse_dsn", "translate"]
 
@@ -41,14 +44,21 @@ class Store:
     """A reachable PostgreSQL and at most four connections to it; any thread may use it. Opened by ``Store.open``.
 
     An embedded server that has died is started again when the next connection is requested. ``patience`` is how many
-    seconds to wait for a connection while others have them all.
+    seconds to wait for a connection while others have them all. ``person`` is who uses it, for histories; ``owner`` is
+    the name space of their datasets, empty where all of them are one person's.
     """
 
     patience = 30.0
 
     def __init__(
-        self, dsn: str | None, data_folder: Path | None, prepare: Callable[[psycopg.Connection], None] | None
+        self,
+        dsn: str | None,
+        data_folder: Path | None,
+        prepare: Callable[[psycopg.Connection], None] | None,
+        person: str = "",
+        owner: str = "",
     ) -> None:
+        self.person, self.owner = person, owner
         self._dsn = parse_dsn(dsn) if dsn is not None else None
         self._data_folder = data_folder
         self._prepare = prepare
@@ -66,6 +76,8 @@ class Store:
         dsn: str | None,
         data_folder: Path | None = None,
         prepare: Callable[[psycopg.Connection], None] | None = None,
+        person: str = "",
+        owner: str = "",
     ) -> Store:
         """Reach the server at ``dsn``, or, without one, the embedded server in ``data_folder``, started where needed.
 
@@ -75,7 +87,7 @@ class Store:
             SettingsError: the DSN cannot be read.
             StoreError: the server cannot be started or reached, or refuses what ``prepare`` asks.
         """
-        store = cls(dsn, data_folder, prepare)
+        store = cls(dsn, data_folder, prepare, person, owner)
         try:
             store._reached()
         except BaseException:
@@ -109,7 +121,7 @@ class Store:
             finally:
                 pool.putconn(connection)
         except psycopg.Error as error:
-            raise translate(error, self.where, embedded=self._dsn is None) from error
+            raise self._fault(error) from error
 
     def close(self) -> None:
         """Close all connections; the embedded server stops if nobody else uses it."""
@@ -171,7 +183,12 @@ class Store:
                 if self._prepare:
                     self._prepare(connection)
         except psycopg.Error as error:
-            raise translate(error, self.where, embedded=self._dsn is None) from error
+            raise self._fault(error) from error
+
+    def _fault(self, error: psycopg.Error) -> StoreError:
+        if self._dsn is None:
+            return translate(error, self.where, embedded=True)
+        return translate(error, self.where, missing_grant(self._conninfo, error))
 
     def _drop_if_dead(self, pool: ConnectionPool) -> None:
         try:

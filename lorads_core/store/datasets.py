@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID, uuid4
 
 from psycopg.types.json import Jsonb
@@ -21,23 +21,69 @@ if TYPE_CHECKING:
     from ..model import Dataset, Export, ImageKey, TrainingConfig
 
 
-def ensure_dataset(connection: psycopg.Connection, name: str, library: str) -> UUID:
-    """Return the id of the dataset called ``name``, which is made as an empty draft where there is none yet.
+class DatasetName(NamedTuple):
+    """A dataset's name in the name space of its ``owner``, which is empty for the datasets of a store of one person."""
 
-    Of several at once that ask for a new name, all get the same.
+    owner: str
+    name: str
+
+    def seen_by(self, owner: str) -> str:
+        """Return the name as an owner gives it: plain for what is theirs or nobody's, else ``owner/name``."""
+        return self.name if self.owner in {"", owner} else f"{self.owner}/{self.name}"
+
+
+def ensure_dataset(connection: psycopg.Connection, name: str, library: str, owner: str = "") -> UUID:
+    """Return the id of an owner's dataset called ``name``, which is made as an empty draft where there is none yet.
+
+    A dataset that has no owner is continued. Of several at once that ask for a new name, all get the same.
+
+    Raises:
+        CaptionError: the name is that of another owner's dataset.
     """
-    row = connection.execute(
-        "INSERT INTO lorads.lora_datasets (dataset_id, name, library) VALUES (%s, %s, %s)"
-        " ON CONFLICT (name) DO UPDATE SET name = EXCLUDED.name RETURNING dataset_id",
-        [uuid4(), name, library],
-    ).fetchone()
-    return row[0] if row else uuid4()
+    found = find_dataset(connection, name, owner)
+    if found is None:
+        row = connection.execute(
+            "INSERT INTO lorads.lora_datasets (dataset_id, owner, name, library) VALUES (%s, %s, %s, %s)"
+            " ON CONFLICT (owner, name) DO UPDATE SET name = EXCLUDED.name RETURNING dataset_id",
+            [uuid4(), owner, name, library],
+        ).fetchone()
+        return row[0] if row else uuid4()
+    dataset, full_name = found
+    if full_name.owner not in {"", owner}:
+        raise CaptionError(f"The dataset {name!r} is {full_name.owner}'s: build one of your own under another name.")
+    return dataset
 
 
-def save_draft(connection: psycopg.Connection, dataset: Dataset) -> None:
-    """Keep a dataset with its captions under its name; captions that people wrote, and what was exported, stay."""
+_FIND = """
+SELECT dataset_id, owner, name FROM lorads.lora_datasets
+WHERE (name = %(name)s AND owner IN ('', %(owner)s)) OR (owner = %(named)s AND name = %(rest)s)
+ORDER BY name = %(name)s DESC, owner = %(owner)s DESC LIMIT 1
+"""
+
+
+def find_dataset(connection: psycopg.Connection, name: str, owner: str = "") -> tuple[UUID, DatasetName] | None:
+    """Return the dataset that an owner means by ``name``: their own, one of nobody's, or ``owner/name``; else None."""
+    named, slash, rest = name.partition("/")
+    values = {"name": name, "owner": owner, "named": named if slash else None, "rest": rest}
+    row = connection.execute(_FIND, values).fetchone()
+    return (row[0], DatasetName(*row[1:])) if row else None
+
+
+def namesakes(connection: psycopg.Connection, name: str, owner: str) -> list[str]:
+    """Return the other owners that have a dataset of this name."""
+    rows = connection.execute(
+        "SELECT owner FROM lorads.lora_datasets WHERE name = %s AND owner NOT IN ('', %s) ORDER BY owner", [name, owner]
+    )
+    return [each for (each,) in rows]
+
+
+def save_draft(connection: psycopg.Connection, dataset: Dataset, owner: str = "") -> None:
+    """Keep a dataset with its captions under its name; captions that people wrote, and what was exported, stay.
+
+    It becomes the ``owner``'s if it is new.
+    """
     with connection.transaction():
-        _save_dataset(connection, dataset)
+        _save_dataset(connection, dataset, owner)
         images = _save_images(connection, dataset)
         where = [dataset.id, [library for library, _ in images], [image_id for _, image_id in images]]
         connection.execute(
@@ -52,11 +98,11 @@ def save_draft(connection: psycopg.Connection, dataset: Dataset) -> None:
         )
 
 
-def _save_dataset(connection: psycopg.Connection, dataset: Dataset) -> None:
+def _save_dataset(connection: psycopg.Connection, dataset: Dataset, owner: str) -> None:
     connection.execute(
         """
-        INSERT INTO lorads.lora_datasets (dataset_id, name, library, trigger_word, trigger_position, concepts,
-            training_count, regularization_count, draft_revision) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, 1)
+        INSERT INTO lorads.lora_datasets (dataset_id, owner, name, library, trigger_word, trigger_position, concepts,
+            training_count, regularization_count, draft_revision) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, 1)
         ON CONFLICT (dataset_id) DO UPDATE SET name = EXCLUDED.name, library = EXCLUDED.library,
             trigger_word = EXCLUDED.trigger_word, trigger_position = EXCLUDED.trigger_position,
             concepts = EXCLUDED.concepts, training_count = EXCLUDED.training_count,
@@ -65,6 +111,7 @@ def _save_dataset(connection: psycopg.Connection, dataset: Dataset) -> None:
         """,
         [
             dataset.id,
+            owner,
             dataset.name,
             dataset.library,
             dataset.trigger.word,
@@ -111,6 +158,16 @@ def _save_images(connection: psycopg.Connection, dataset: Dataset) -> list[Image
     return [(image.record.library, image.record.id) for image, _ in images]
 
 
+def edited_images(connection: psycopg.Connection, dataset: UUID) -> set[ImageKey]:
+    """Return the images of a draft whose captions people wrote."""
+    rows = connection.execute(
+        "SELECT library, image_id FROM lorads.lora_dataset_images"
+        " WHERE dataset_id = %s AND was_edited AND by_hand AND position IS NOT NULL",
+        [dataset],
+    )
+    return set(rows)
+
+
 @dataclass(frozen=True, slots=True)
 class DraftImage:
     """An image of a draft; its record is its library's matter."""
@@ -135,24 +192,28 @@ class Draft:
     images: tuple[DraftImage, ...]
 
 
-def load_draft(connection: psycopg.Connection, name: str) -> Draft:
-    """Return the dataset called ``name``.
+def load_draft(connection: psycopg.Connection, name: str, owner: str = "") -> Draft:
+    """Return the dataset that an owner means by ``name``; see `find_dataset`.
 
     Raises:
         CaptionError: there is none; the message names those there are.
     """
-    row = connection.execute(
-        "SELECT dataset_id, library, trigger_word, trigger_position, concepts FROM lorads.lora_datasets"
-        " WHERE name = %s",
-        [name],
-    ).fetchone()
-    if row is None:
-        known = ", ".join(dataset_names(connection)) or "none yet"
+    found = find_dataset(connection, name, owner)
+    row = (
+        found
+        and connection.execute(
+            "SELECT dataset_id, name, library, trigger_word, trigger_position, concepts FROM lorads.lora_datasets"
+            " WHERE dataset_id = %s",
+            [found[0]],
+        ).fetchone()
+    )
+    if not row:
+        known = ", ".join(dataset_names(connection, owner)) or "none yet"
         raise CaptionError(f"There is no dataset {name!r}; there are: {known}.")
-    dataset, library, word, position, concepts = row
+    dataset, plain_name, library, word, position, concepts = row
     return Draft(
         dataset,
-        name,
+        plain_name,
         library,
         Trigger(word, position),
         tuple(Concept(each["name"], Trigger(**each["trigger"]), each["repeats"]) for each in concepts),
@@ -160,9 +221,12 @@ def load_draft(connection: psycopg.Connection, name: str) -> Draft:
     )
 
 
-def dataset_names(connection: psycopg.Connection) -> list[str]:
-    """Return the names of all datasets."""
-    return [name for (name,) in connection.execute("SELECT name FROM lorads.lora_datasets ORDER BY name")]
+def dataset_names(connection: psycopg.Connection, owner: str = "") -> list[str]:
+    """Return the names of all datasets as an owner gives them, their own first."""
+    rows = connection.execute(
+        "SELECT owner, name FROM lorads.lora_datasets ORDER BY owner NOT IN ('', %s), owner, name", [owner]
+    )
+    return [DatasetName(*row).seen_by(owner) for row in rows]
 
 
 def _draft_images(connection: psycopg.Connection, dataset: UUID) -> Iterator[DraftImage]:
@@ -181,6 +245,7 @@ class DatasetSummary:
     """A dataset in a list: how many images it has, how many are rejected, how many captions people wrote."""
 
     id: UUID
+    owner: str
     name: str
     library: str
     training: int
@@ -189,9 +254,13 @@ class DatasetSummary:
     edited: int
     updated_at: datetime
 
+    def seen_by(self, owner: str) -> str:
+        """Return the name as an owner gives it; see `DatasetName`."""
+        return DatasetName(self.owner, self.name).seen_by(owner)
+
 
 _LIST = """
-SELECT sets.dataset_id, sets.name, sets.library, count(*) FILTER (WHERE NOT images.is_regularization),
+SELECT sets.dataset_id, sets.owner, sets.name, sets.library, count(*) FILTER (WHERE NOT images.is_regularization),
     count(*) FILTER (WHERE images.is_regularization), count(rejected.image_id),
     count(*) FILTER (WHERE images.was_edited AND images.by_hand), sets.updated_at
 FROM lorads.lora_datasets AS sets
@@ -207,13 +276,14 @@ def list_datasets(connection: psycopg.Connection) -> list[DatasetSummary]:
     return [DatasetSummary(*row) for row in connection.execute(_LIST)]
 
 
-def listed_names(connection: psycopg.Connection) -> list[str]:
-    """Return the names of the datasets that have images, without counting these."""
+def listed_names(connection: psycopg.Connection, owner: str = "") -> list[str]:
+    """Return the names of the datasets that have images as an owner gives them, without counting these."""
     found = connection.execute(
-        "SELECT name FROM lorads.lora_datasets AS sets WHERE EXISTS (SELECT FROM lorads.lora_dataset_images AS images"
-        " WHERE images.dataset_id = sets.dataset_id AND images.position IS NOT NULL) ORDER BY name"
+        "SELECT owner, name FROM lorads.lora_datasets AS sets"
+        " WHERE EXISTS (SELECT FROM lorads.lora_dataset_images AS images"
+        " WHERE images.dataset_id = sets.dataset_id AND images.position IS NOT NULL)"
     )
-    return [name for (name,) in found]
+    return sorted(DatasetName(*row).seen_by(owner) for row in found)
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,12 +32,14 @@ _SCHEMA = (
 )
 _FULL = "has no room left: {said}. What was committed is saved. Free space on the server, then run it again"
 _BUSY = "takes no more connections: {said}. Close other programs that use it, or raise max_connections"
+_GRANT = "GRANT that right to the role"
+_NOT_PERMITTED = frozenset({"25006", "42501"})
 _LOGIN = _Meaning(
     "does not let us in: {said}. Look at the user and password in the dsn",
     "does not let us in: {said}. Its file `password` does not belong to its folder `data`: put back the one that does",
 )
 _RIGHTS = _Meaning(
-    "does not permit it: {said}. Have the server's owner GRANT that right to the role, or name another in the dsn",
+    "does not permit it: {said}. Have the server's owner " + _GRANT + ", or name another in the dsn",
     "does not permit it: {said}. Its rights were changed by hand: restore it from a backup",
 )
 _NO_DATABASE = _Meaning(
@@ -45,7 +47,7 @@ _NO_DATABASE = _Meaning(
     "has lost its database: {said}. Restore it from a backup",
 )
 _READ_ONLY = _Meaning(
-    "is read-only: {said}. Name the primary server in the dsn",
+    "is read-only: {said}. Queries and captions can be read here; to save, name the primary server in the dsn",
     "is read-only: {said}. Take that setting out of data/postgresql.auto.conf",
 )
 _ENCRYPTION = _Meaning(
@@ -104,16 +106,23 @@ _BY_TEXT: tuple[tuple[str, str | _Meaning], ...] = (
 )
 
 
-def translate(error: psycopg.Error, where: str, *, embedded: bool = False) -> StoreError:
+class NotPermittedError(StoreError):
+    """The store is read-only, or the role lacks a right; what does not need it goes on."""
+
+
+def translate(error: psycopg.Error, where: str, grant: str = "", *, embedded: bool = False) -> StoreError:
     """Return the StoreError for a fault at ``where`` ("the store at host:5432/db"); to be raised ``from`` the fault.
 
-    The embedded store has no dsn: what there is to do is said in its own terms.
+    ``grant`` is the statement that gives the role the right that it lacks, where that is known. The embedded store has
+    no dsn: what there is to do is said in its own terms.
     """
+    kind = NotPermittedError if error.sqlstate in _NOT_PERMITTED else StoreError
     meaning = _meaning(error)
     if isinstance(meaning, _Meaning):
         meaning = meaning.embedded if embedded else meaning.by_dsn
     said = meaning.format(said=_said(error), doctor=command("doctor", "--fix"))
-    return StoreError(f"{where[:1].upper()}{where[1:]} {said}.")
+    said = said.replace(_GRANT, f"run {grant}") if grant else said
+    return kind(f"{where[:1].upper()}{where[1:]} {said}.")
 
 
 def _meaning(error: psycopg.Error) -> str | _Meaning:

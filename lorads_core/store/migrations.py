@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import psycopg
+
 from ..errors import StoreError
 
 if TYPE_CHECKING:
-    import psycopg
     from typing_extensions import LiteralString
 
 OLDEST_PGVECTOR = (0, 8)
@@ -285,6 +286,17 @@ CREATE TABLE lorads.rejected_images (
 );
 """
 
+# `owner` is the name space of a dataset's name; empty where only one has the store, and for datasets from before.
+_OWNERS = """
+ALTER TABLE lorads.lora_datasets
+    ADD COLUMN owner text COLLATE "C" NOT NULL DEFAULT '',
+    DROP CONSTRAINT lora_datasets_name_key,
+    ADD CONSTRAINT lora_datasets_owner_name_key UNIQUE (owner, name);
+ALTER TABLE lorads.caption_edits
+    ADD COLUMN made_by text NOT NULL DEFAULT '',
+    ADD COLUMN undone_by text NOT NULL DEFAULT '';
+"""
+
 MIGRATIONS: tuple[tuple[str, LiteralString], ...] = (
     ("our own image index", _INDEX),
     ("vectors per space", _VECTORS),
@@ -295,6 +307,7 @@ MIGRATIONS: tuple[tuple[str, LiteralString], ...] = (
     ("concepts, edits of captions, decisions on traits, tags made here", _CAPTIONS),
     ("runs", _RUNS),
     ("rejected images, and what the panel shows of a draft", _PANEL),
+    ("owners of datasets, and who edited captions", _OWNERS),
 )
 
 
@@ -305,13 +318,22 @@ def migrate(connection: psycopg.Connection) -> None:
         StoreError: pgvector is older than 0.8, or a newer LoRADS has already changed the schema.
         psycopg.Error: the role may not create a schema or extension (translated by the store).
     """
-    if _version(connection) == len(MIGRATIONS):
+    version = _version(connection)
+    if version == len(MIGRATIONS):
         return
-    with connection.transaction():
-        connection.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
-        _prepare(connection)
-    while _step(connection):
-        pass
+    try:
+        with connection.transaction():
+            connection.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+            _prepare(connection)
+        while _step(connection):
+            pass
+    except (psycopg.errors.InsufficientPrivilege, psycopg.errors.ReadOnlySqlTransaction) as error:
+        if version is None:
+            raise
+        raise StoreError(
+            f"The store's schema lorads is at version {version}, this LoRADS needs {len(MIGRATIONS)}, and may not"
+            " change it here: have someone with its owner's role run this version of LoRADS once on the primary server."
+        ) from error
 
 
 def _version(connection: psycopg.Connection) -> int | None:

@@ -97,6 +97,7 @@ def caption(
     Raises:
         CaptionError: the trigger cannot be used, or all training images are rejected.
     """
+    left_behind = edits_left_behind(store, dataset)
     with store.connection() as connection:
         decided = _decisions(connection, dataset)
         rejected = rejected_images(connection, dataset.id)
@@ -104,7 +105,7 @@ def caption(
     captions = dataclasses.replace(captions, bound=_bound(captions, decided))
     captioned, report = caption_dataset(dataset, materials, captions, progress)
     with store.connection() as connection:
-        datasets.save_draft(connection, captioned)
+        datasets.save_draft(connection, captioned, store.owner)
         datasets.save_base_model(connection, dataset.id, captions.profile.base)
     whole, captioned = captioned, without_rejected(captioned, rejected)
     left_out = len(whole.images) - len(captioned.images)
@@ -115,8 +116,23 @@ def caption(
         for trait in offers(captioned, captions.rules.vocabulary)
         if trait.tag not in decided.get(trait.concept, {})
     )
-    problems = (*_rejection(left_out), *report.problems, *found)
+    problems = (*left_behind, *_rejection(left_out), *report.problems, *found)
     return Captioned(captioned, problems, counts, offered, captions.profile.tokenizer, left_out)
+
+
+def edits_left_behind(store: Store, dataset: Dataset) -> tuple[Problem, ...]:
+    """Return what to say where images with captions that people wrote are in the draft, and no more in the dataset."""
+    with store.connection() as connection:
+        edited = datasets.edited_images(connection, dataset.id)
+    count = len(edited - {image.key for image in dataset.images})
+    if not count:
+        return ()
+    said = "1 image with a hand-edited caption is" if count == 1 else f"{count:,} images with hand-edited captions are"
+    message = (
+        f"{said} no longer in the dataset {dataset.name!r}: the captions are back when their images are chosen again."
+        " Give the new dataset another name to have both."
+    )
+    return (Problem("warning", "replaced", message),)
 
 
 def _counts(dataset: Dataset) -> tuple[tuple[str, int], ...]:
@@ -175,7 +191,7 @@ def draft(store: Store, settings: Settings, name: str, *, with_rejected: bool = 
         LibraryError: a library of its images cannot be read.
     """
     with store.connection() as connection:
-        kept = datasets.load_draft(connection, name)
+        kept = datasets.load_draft(connection, name, store.owner)
         rejected = frozenset[ImageKey]() if with_rejected else rejected_images(connection, kept.id)
     records: dict[ImageKey, ImageRecord] = {}
     for library in {image.key[0] for image in kept.images}:
@@ -213,7 +229,7 @@ def keep_edit(store: Store, dataset: Dataset, edit: Edit) -> Dataset:
     """
     done = edits.applied(dataset, edit)
     with store.connection() as connection:
-        kept_captions.save_edit(connection, dataset.id, edit)
+        kept_captions.save_edit(connection, dataset.id, edit, store.person)
     return done
 
 
@@ -245,13 +261,13 @@ def keep_bulk(
 def undo_edit(store: Store, dataset: Dataset) -> Edit | None:
     """Take the newest edit of a dataset back; return what was done, None where there is none."""
     with store.connection() as connection:
-        return kept_captions.undo(connection, dataset.id)
+        return kept_captions.undo(connection, dataset.id, store.person)
 
 
 def redo_edit(store: Store, dataset: Dataset) -> Edit | None:
     """Do the edit again that was taken back last; return it, None where there is none."""
     with store.connection() as connection:
-        return kept_captions.redo(connection, dataset.id)
+        return kept_captions.redo(connection, dataset.id, store.person)
 
 
 def edit_history(store: Store, dataset: Dataset) -> list[kept_captions.EditRecord]:
@@ -389,17 +405,18 @@ def combine(
     if not name.strip() or name in {each.name for each in datasets_}:
         raise SettingsError(f"The combined dataset cannot be called {name!r}: give it a name of its own.")
     with store.connection() as connection:
-        dataset_id = datasets.ensure_dataset(connection, name, datasets_[0].library if datasets_ else "")
+        dataset_id = datasets.ensure_dataset(connection, name, datasets_[0].library if datasets_ else "", store.owner)
         fixed = kept_captions.fixed_captions(connection, dataset_id)
         rejected = rejected_images(connection, dataset_id)
     combined = concepts.combine(datasets_, dataset_id, name)
     dataset = _with_edits(combined.dataset, fixed)
+    left_behind = edits_left_behind(store, dataset)
     if balanced:
         dataset = concepts.balance(dataset, repeats)
     with store.connection() as connection:
-        datasets.save_draft(connection, dataset)
+        datasets.save_draft(connection, dataset, store.owner)
     flowing = without_rejected(dataset, rejected)
-    problems = (*_rejection(len(dataset.images) - len(flowing.images)), *combined.problems)
+    problems = (*left_behind, *_rejection(len(dataset.images) - len(flowing.images)), *combined.problems)
     return Combination(flowing, problems, concepts.shares(flowing, repeats))
 
 

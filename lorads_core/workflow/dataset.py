@@ -6,6 +6,7 @@ import dataclasses
 import socket
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 from ..errors import LibraryError, SettingsError, TrainerError
 from ..export.bucket_report import bucket_facts
@@ -14,7 +15,8 @@ from ..export.write import write_export
 from ..library import kinds
 from ..library.filter import DatasetFilter
 from ..library.index import IndexOptions, IndexReport, index_folder
-from ..library.kinds.index import IndexedLibrary, IndexKind
+from ..library.kinds.index import IndexedLibrary, IndexKind, index_paths
+from ..library.stored_paths import StoredPaths
 from ..library.usable import find_usable
 from ..model import Dataset, DatasetImage, Problem, Progress, TrainingConfig, no_progress
 from ..problems import counted, format_problems
@@ -24,6 +26,7 @@ from ..runs.state import check_not_training
 from ..store import datasets, runs
 from ..store import images as rows
 from ..store.connect import Store
+from ..store.faults import NotPermittedError
 from ..store.migrations import migrate
 from ..store.model_tags import tagger_counts
 from ..store.search import build_index
@@ -37,6 +40,7 @@ from ..vision.taggers.run import tag_library
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+    from uuid import UUID
 
     from ..export.plan import ExportOptions
     from ..export.write import ExportResult
@@ -55,7 +59,7 @@ def open_store(settings: Settings) -> Store:
     Raises:
         StoreError: it cannot be started, reached or prepared.
     """
-    return Store.open(settings.dsn, settings.embedded_folder, prepare=migrate)
+    return Store.open(settings.dsn, settings.embedded_folder, migrate, settings.person, settings.name_space)
 
 
 def open_library(store: Store, settings: Settings, name: str) -> Library:
@@ -97,7 +101,10 @@ def index(
             f"Library {library!r} is another program's ({profile.kind}) and is only read here: index into a library of"
             " our own, e.g. --library pictures."
         )
-    return index_folder(store, profile.name, folder, options, progress)
+    stored = StoredPaths(index_paths(profile))
+    return index_folder(
+        store, profile.name, folder, dataclasses.replace(options or IndexOptions(), paths=stored), progress
+    )
 
 
 def look_into(store: Store, settings: Settings, name: str) -> LibraryReport:
@@ -142,10 +149,27 @@ def query(
             f"No image of library {library.name!r} passes the filter: widen it, or index the folder first."
         )
     _check_any_usable(library, found)
-    with store.connection() as connection:
-        dataset_id = datasets.ensure_dataset(connection, name, library.name)
+    dataset_id, notes = _identified(store, name, library.name)
     images = tuple(DatasetImage(record) for record in found.records)
-    return Queried(Dataset(dataset_id, name, library.name, images), found.problems)
+    return Queried(Dataset(dataset_id, name, library.name, images), (*notes, *found.problems))
+
+
+def _identified(store: Store, name: str, library: str) -> tuple[UUID, tuple[Problem, ...]]:
+    """Return the id of a dataset by its name, and what to say of it: others' of the name, or that it is not saved."""
+    try:
+        with store.connection() as connection:
+            dataset_id = datasets.ensure_dataset(connection, name, library, store.owner)
+            others = datasets.namesakes(connection, name, store.owner)
+    except NotPermittedError as error:
+        return uuid4(), (Problem("info", "unsaved", f"The dataset {name!r} is not saved: {error}"),)
+    if not others:
+        return dataset_id, ()
+    listed = ", ".join(f"{owner}/{name}" for owner in others)
+    message = (
+        f"Others have a dataset of that name, too ({listed}): this one is another. If one of them is yours, from before"
+        " your user or machine was renamed, set owner in lorads.toml."
+    )
+    return dataset_id, (Problem("info", "namesake", message),)
 
 
 def _check_any_usable(library: Library, found: UsableImages) -> None:

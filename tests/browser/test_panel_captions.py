@@ -5,6 +5,8 @@ import time
 
 import pytest
 
+from lorads_core.panel.access import Access
+
 SHIFT_Z = "Control+Shift+Z"
 
 
@@ -157,6 +159,18 @@ def test_edits_wait_while_the_server_is_away_and_go_when_it_is_back(panel):
     assert panel.world.text(0) == "written offline"
     assert panel.world.text(1) == "another offline"
     assert panel.page.locator(".banner").count() == 0
+
+
+def test_a_server_started_again_says_where_its_address_is_and_goes_on_once_that_was_opened(panel):
+    panel.world.away = True
+    panel.edit(0, "written before the new address")
+    panel.says("1 unsent")
+    panel.world.server.access = Access()  # as `lorads panel` has with each start
+    panel.world.away = False
+    panel.page.get_by_role("alert").filter(has_text="opens only by its whole address with the token").wait_for()
+    assert panel.world.text(0) != "written before the new address"
+    panel.tab()
+    until(lambda: panel.world.text(0) == "written before the new address", 30)
 
 
 def test_an_edit_that_was_not_sent_is_undone_here(panel):

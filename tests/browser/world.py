@@ -13,6 +13,7 @@ from struct import pack
 from urllib.parse import urlsplit
 
 from lorads_core.library.filter import DatasetFilter
+from lorads_core.panel.access import Access
 from lorads_core.panel.serve import serve
 from lorads_core.panel.state import PanelContext
 from lorads_core.settings import PanelSettings, Settings, Table, TrainerProfile
@@ -81,6 +82,7 @@ class Served:
 
     def __init__(self, context):
         self._surroundings = context
+        self.access = Access()
         self.url = ""
         self.away = True
         self.start()
@@ -90,12 +92,12 @@ class Served:
         self._loop = asyncio.new_event_loop()
         port = urlsplit(self.url).port or 0
 
-        def told(address):
-            self.url = address
+        def told(addresses):
+            self.url = addresses.printed
             ready.set()
 
         def run():
-            self._task = self._loop.create_task(serve(self._surroundings, port, told))
+            self._task = self._loop.create_task(serve(self._surroundings, self.access, port, told))
             with suppress(asyncio.CancelledError):
                 self._loop.run_until_complete(self._task)
             self._loop.close()

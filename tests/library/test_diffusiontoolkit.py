@@ -629,6 +629,14 @@ def test_a_table_that_may_not_be_read_is_named(server, reader, tmp_path, table):
         library.find(DatasetFilter(**wanted[table]))
 
 
+def test_captions_that_may_not_be_read_cost_only_themselves(server, reader, tmp_path):
+    role, database = reader
+    server.run(f"REVOKE SELECT ON image_captions FROM {role}", database=database)
+    library = opened(server.dsn(role, database=database), tmp_path)
+    assert names(library.find(DatasetFilter()), tmp_path) == GOOD
+    assert problems(library)["no-rights"].subject == "image_captions"
+
+
 def test_a_table_of_images_that_may_not_be_read_is_named(server, reader):
     role, database = reader
     server.run(f"REVOKE SELECT ON image FROM {role}", database=database)

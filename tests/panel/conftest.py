@@ -15,6 +15,7 @@ import pytest
 from lorads_core.cli.demo import SAMPLES
 from lorads_core.library.filter import DatasetFilter
 from lorads_core.library.index import IndexOptions
+from lorads_core.panel.access import Access
 from lorads_core.panel.serve import serve
 from lorads_core.panel.state import PanelContext
 from lorads_core.settings import PanelSettings, Settings, load_settings
@@ -37,11 +38,26 @@ class Served:
     settings: Settings
     exports: object
     token: str = ""
+    address: str = ""
+    cookie: str | None = None
+
+    def opened(self):
+        """Open the page's whole address as a browser does, and remember the cookie that it sets."""
+        there = urlsplit(self.address)
+        status, headers, _ = self.raw("GET", f"{there.path}?{there.query}")
+        assert (status, headers["Location"]) == (302, "/lorads/")
+        self.cookie = headers["Set-Cookie"].split(";")[0]
+
+    def cookie_at(self, host):
+        """Return the cookie as a browser has it that knows the panel's port by another number, as through a tunnel."""
+        port = host.rpartition(":")[2] if host.rpartition(":")[2].isdigit() else 80
+        return self.cookie and f"lorads-{port}={self.cookie.partition('=')[2]}"
 
     def raw(self, method, path, body=None, **headers):
         """Return status, headers and body of an answer; headers with None are not sent."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
-        given = {"Host": f"127.0.0.1:{self.port}", **headers}
+        host = headers.get("Host") or f"127.0.0.1:{self.port}"
+        given = {"Host": f"127.0.0.1:{self.port}", "Cookie": self.cookie_at(host), **headers}
         connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
         for name, value in given.items():
             if value is not None:
@@ -123,13 +139,13 @@ def make_panel(store, tmp_path):
     """Return a function that serves a panel with these settings."""
     ends = []
 
-    def make(settings=None, where="page"):
+    def make(settings=None, where="page", access=None):
         settings = settings or Settings()
         ready, loop = threading.Event(), asyncio.new_event_loop()
         found, exports = [], tmp_path / "exports"
 
-        def told(address):
-            found.append(urlsplit(address).port)
+        def told(addresses):
+            found.append(addresses.printed)
             ready.set()
 
         context = PanelContext(where, lambda: settings, lambda: store, lambda: exports, tmp_path / "thumbnails")
@@ -137,7 +153,7 @@ def make_panel(store, tmp_path):
 
         def run():
             asyncio.set_event_loop(loop)
-            task.append(loop.create_task(serve(context, 0, told)))
+            task.append(loop.create_task(serve(context, access or Access(), 0, told)))
             with suppress(asyncio.CancelledError):
                 loop.run_until_complete(task[0])
             loop.close()
@@ -152,8 +168,9 @@ def make_panel(store, tmp_path):
             assert not thread.is_alive()
 
         ends.append(end)
-        panel = Served(found[0], store, settings, exports)
+        panel = Served(urlsplit(found[0]).port, store, settings, exports, address=found[0])
         panel.end = end
+        panel.opened()
         panel.token = panel.get("session")["token"]
         return panel
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from contextlib import closing, contextmanager, suppress
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -34,29 +35,38 @@ def start(store_settings, tmp_path):
         ) as process:
             try:
                 line = process.stdout.readline()
-                yield process, int(line.split("http://127.0.0.1:")[1].split("/")[0])
+                yield process, urlsplit(line.split()[1])
             finally:
                 process.kill()
 
     return started
 
 
-def asked(port, path, host=None):
-    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)) as connection:
-        connection.request("GET", path, headers={"Host": host or f"127.0.0.1:{port}"})
+def asked(address, path, host=None, cookie=None):
+    with closing(http.client.HTTPConnection("127.0.0.1", address.port, timeout=PATIENCE)) as connection:
+        given = {"Cookie": opened(address) if cookie is None else cookie}
+        connection.request("GET", path, headers={"Host": host or address.netloc, **given})
         answer = connection.getresponse()
         return answer.status, answer.read()
+
+
+def opened(address):
+    """Return the cookie that the page's whole address sets."""
+    with closing(http.client.HTTPConnection("127.0.0.1", address.port, timeout=PATIENCE)) as connection:
+        connection.request("GET", f"{address.path}?{address.query}")
+        return connection.getresponse().headers["Set-Cookie"].split(";")[0]
 
 
 @pytest.mark.posix
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
 def test_it_serves_its_page_until_it_is_ended(start, dataset, end):
-    with start("--no-browser") as (process, port):
-        assert b"lorads-page" in asked(port, "/lorads/")[1]
-        session = json.loads(asked(port, "/lorads/api/session")[1])
+    with start("--no-browser") as (process, address):
+        assert b"lorads-page" in asked(address, "/lorads/")[1]
+        session = json.loads(asked(address, "/lorads/api/session")[1])
         assert (session["where"], session["can_launch"]) == ("page", False)
-        assert [each["id"] for each in json.loads(asked(port, "/lorads/api/datasets")[1])] == [str(dataset)]
-        assert asked(port, "/lorads/", "evil.example")[0] == 403
+        assert [each["id"] for each in json.loads(asked(address, "/lorads/api/datasets")[1])] == [str(dataset)]
+        assert asked(address, "/lorads/", "evil.example")[0] == 403
+        assert asked(address, "/lorads/api/session", cookie="")[0] == 403
         process.send_signal(end)
         _, said = process.communicate(timeout=PATIENCE)
     assert (process.returncode, said) == (0, "")
@@ -64,9 +74,9 @@ def test_it_serves_its_page_until_it_is_ended(start, dataset, end):
 
 @pytest.mark.posix
 def test_it_ends_while_a_page_listens(start, dataset):
-    with start("--no-browser") as (process, port):
-        listening = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
-        listening.request("GET", f"/lorads/api/events?dataset={dataset}")
+    with start("--no-browser") as (process, address):
+        listening = http.client.HTTPConnection("127.0.0.1", address.port, timeout=PATIENCE)
+        listening.request("GET", f"/lorads/api/events?dataset={dataset}", headers={"Cookie": opened(address)})
         stream = listening.getresponse()
         assert stream.readline() == b": hello\n"
         process.send_signal(signal.SIGINT)
@@ -77,10 +87,10 @@ def test_it_ends_while_a_page_listens(start, dataset):
 
 
 def test_it_is_for_this_machine_alone(start):
-    with start("--no-browser") as (_, port):
+    with start("--no-browser") as (_, address):
         with socket.socket() as other:  # another address of this machine: that it is free says that we are not there
-            other.bind(("127.0.0.2", port))
-        assert asked(port, "/lorads/")[0] == 200
+            other.bind(("127.0.0.2", address.port))
+        assert asked(address, "/lorads/")[0] == 200
 
 
 @pytest.fixture
@@ -97,19 +107,21 @@ def browser(tmp_path):
 
 @pytest.mark.posix
 def test_it_opens_the_browser_and_answers_although_that_stays(start, browser, tmp_path):
-    with start(**browser) as (_, port):
+    with start(**browser) as (_, address):
         before = time.monotonic()
         while not (tmp_path / "opened").exists():
             assert time.monotonic() < before + PATIENCE
-            assert asked(port, "/lorads/")[0] == 200
-        assert (tmp_path / "opened").read_text() == f"http://127.0.0.1:{port}/lorads/\n"
-        assert asked(port, "/lorads/api/session")[0] == 200
+            assert asked(address, "/lorads/")[0] == 200
+        given = urlsplit((tmp_path / "opened").read_text().strip())
+        assert given._replace(query="") == address._replace(query="")
+        assert given.query != address.query  # other users can read it
+        assert asked(address, "/lorads/api/session", cookie=opened(given))[0] == 200
 
 
 @pytest.mark.posix
 def test_it_opens_nothing_unless_it_is_to(start, browser, tmp_path):
-    with start("--no-browser", **browser) as (process, port):
-        assert asked(port, "/lorads/")[0] == 200
+    with start("--no-browser", **browser) as (process, address):
+        assert asked(address, "/lorads/")[0] == 200
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=PATIENCE)
     assert not (tmp_path / "opened").exists()
@@ -119,8 +131,8 @@ def test_a_port_is_taken_as_given(start):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         wanted = probe.getsockname()[1]
-    with start("--no-browser", "--port", str(wanted)) as (_, port):
-        assert port == wanted
+    with start("--no-browser", "--port", str(wanted)) as (_, address):
+        assert address.port == wanted
 
 
 @pytest.mark.parametrize("port", ["taken", "70000", "-1"])

@@ -84,6 +84,7 @@ def test_ten_megabytes_are_too_much(panel, dataset):
     head = (
         f"POST /lorads/api/datasets/{dataset}/edits HTTP/1.1\r\nHost: 127.0.0.1\r\n"
         f"Content-Type: application/json\r\nX-LoRADS-Token: {panel.token}\r\n"
+        f"Cookie: {panel.cookie_at('127.0.0.1')}\r\n"
     )
     for length in (f"Content-Length: {len(whole)}\r\n", "Transfer-Encoding: chunked\r\n"):
         with socket.create_connection(("127.0.0.1", panel.port), timeout=20) as connection:

@@ -14,6 +14,7 @@ from PIL import Image
 
 from lorads_core.errors import ExportError, ImageError
 from lorads_core.panel import editing, planning
+from lorads_core.panel.access import Access
 from lorads_core.panel.events import MAX_SUBSCRIBERS, Events
 from lorads_core.panel.jobs import Jobs, Outcome
 from lorads_core.panel.params import Body, format_key
@@ -290,12 +291,12 @@ def test_who_comes_just_as_the_server_ends_is_not_left_waiting(context):
     clients = []
 
     async def served():
-        def told(address):
-            port = urlsplit(address).port
+        def told(addresses):
+            port = urlsplit(addresses.printed).port
             clients.extend(socket.create_connection(("127.0.0.1", port), PATIENCE) for _ in range(5))
             asyncio.get_running_loop().call_soon(task.cancel)
 
-        task = asyncio.create_task(serve(context, 0, told))
+        task = asyncio.create_task(serve(context, Access(), 0, told))
         with suppress(asyncio.CancelledError):
             await task
 

@@ -270,21 +270,31 @@ def test_the_panel_serves_its_page_and_an_edit(lorads, exports):
         command, cwd=lorads.folder, env=lorads.environment, stdout=subprocess.PIPE, text=True
     ) as process:
         try:
-            port = int(re.search(r"127\.0\.0\.1:(\d+)/", process.stdout.readline())[1])
-            assert b"lorads-page" in asked(port, "GET", "/lorads/")
-            token = json.loads(asked(port, "GET", "/lorads/api/session"))["token"]
-            dataset = json.loads(asked(port, "GET", "/lorads/api/datasets"))[0]["id"]
-            row = json.loads(asked(port, "GET", f"/lorads/api/datasets/{dataset}/rows?count=1"))["rows"][0]
+            found = re.search(r"http://127\.0\.0\.1:(\d+)(/\S+)", process.stdout.readline())
+            port = int(found[1])
+            cookie = opened(port, found[2])
+            assert b"lorads-page" in asked(port, cookie, "GET", "/lorads/")
+            token = json.loads(asked(port, cookie, "GET", "/lorads/api/session"))["token"]
+            dataset = json.loads(asked(port, cookie, "GET", "/lorads/api/datasets"))[0]["id"]
+            row = json.loads(asked(port, cookie, "GET", f"/lorads/api/datasets/{dataset}/rows?count=1"))["rows"][0]
             change = {"key": row["key"], "before": row["text"], "after": "oldlandmark, a tower in the evening"}
             edit = {"label": "evening", "changes": [change]}
-            written = json.loads(asked(port, "POST", f"/lorads/api/datasets/{dataset}/edits", edit, token))
+            written = json.loads(asked(port, cookie, "POST", f"/lorads/api/datasets/{dataset}/edits", edit, token))
             assert written["rows"][0]["text"] == change["after"]
         finally:
             process.kill()
 
 
-def asked(port, method, path, values=None, token=""):
-    headers = {"Content-Type": "application/json", "X-LoRADS-Token": token} if values else {}
+def opened(port, path):
+    """Return the cookie that the page's address with its token sets."""
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)) as connection:
+        connection.request("GET", path)
+        return connection.getresponse().headers["Set-Cookie"].split(";")[0]
+
+
+def asked(port, cookie, method, path, values=None, token=""):
+    sent = {"Content-Type": "application/json", "X-LoRADS-Token": token} if values else {}
+    headers = {"Cookie": cookie, **sent}
     with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)) as connection:
         connection.request(method, path, json.dumps(values) if values else None, headers)
         answer = connection.getresponse()

@@ -10,13 +10,12 @@ saves (the choice of batches in ``BaseSDTrainProcess.run``, run with numbers for
 from pathlib import Path
 
 from lorads_core.model import TrainingConfig
-from lorads_core.trainers import Subset
+from lorads_core.trainers import Subset, trainer
 
-from .cases import CAPTURED
+from .cases import CAPTURED, is_another
 from .cases_simpletuner import OTHERS, PICTURES
 
 GOLDEN = Path(__file__).parent / "golden" / "ai_toolkit"
-NETWORKS = ("lora", "locon")  # LoKr is counted as they are, the others are refused
 VARIANTS = {
     "accumulated": {"batch_size": 3, "gradient_accumulation_steps": 4, "epochs": 3, "repeats": 12},
     "one batch each": {"batch_size": 4, "repeats": 1, "epochs": 5},
@@ -61,8 +60,8 @@ def _config(base_model, **changes):
 
 def _cases():
     for base in CAPTURED:
-        for network in NETWORKS:
-            if (base, network) != ("flux", "locon"):
+        for network in trainer("ai-toolkit").networks:
+            if not is_another(base, network):
                 config = _config(base, network=network)
                 yield f"{base} {network}", config, "wide", True
                 yield f"{base} {network} alone", config, "odd", False

@@ -16,6 +16,7 @@ from lorads_core.model import TrainingConfig
 from lorads_core.networks import network_names
 from lorads_core.trainers import Subset, trainer
 
+from . import accepted
 from .cases import CAPTURED
 
 ONETRAINER = trainer("onetrainer")
@@ -102,21 +103,8 @@ def written(config, home=None):
     return json.loads(text)
 
 
-def faults(keys, prefix=""):
-    """Yield each key that OneTrainer would pass over, or read as something else."""
-    for key, value in keys.items():
-        name = prefix + key
-        if key == "__version":
-            continue
-        if isinstance(value, dict):
-            yield from faults(value, f"{name}.")
-        elif (known := ACCEPTED.get(name)) is None or type(value).__name__ not in known["types"]:
-            yield name
-        elif "words" in known and value not in known["words"]:
-            yield f"{name} = {value}"
-        elif isinstance(value, list):
-            for each in value:
-                yield from faults(each, f"{name}[].")
+def faults(keys):
+    return accepted.faults(keys, ACCEPTED, aside="__version")
 
 
 @pytest.mark.parametrize(("base_model", "network", "variant"), list(combinations()))

@@ -52,7 +52,7 @@ def test_they_are_ai_toolkits_buckets(name):
     config, subsets = cases_ai_toolkit.CASES[name]
     mirrored = 2 if config.flip_aug else 1
     counts = placed("ai-toolkit", config, subsets)
-    assert {size: count * mirrored for size, count in counts.items()} == golden(AI_TOOLKIT[name])
+    assert {size: count * mirrored for size, count in counts.items()} == golden(AI_TOOLKIT[cases.counted_as(name)])
 
 
 @pytest.mark.parametrize("name", cases_simpletuner.CASES)

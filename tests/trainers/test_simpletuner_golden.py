@@ -5,15 +5,60 @@ from pathlib import PurePosixPath
 
 import pytest
 
-from lorads_core.trainers import trainer
+from lorads_core.trainers import Subset, trainer
+from lorads_core.trainers.simpletuner import names
+from lorads_core.trainers.simpletuner.rendering import DATASET_FILE, PROMPTS_FILE
 
 from . import cases_simpletuner as cases
+from .accepted import faults, trained
 from .cases import counted_as
 
 SIMPLETUNER = trainer("simpletuner")
+OPTIONS = cases.GOLDEN / "options.json"
 NUMBERS = json.loads((cases.GOLDEN / "numbers.json").read_text(encoding="utf-8"))
 FOLDERS = sorted(path for path in cases.GOLDEN.iterdir() if path.is_dir())
+SUBSETS = (
+    Subset("10_cat", 10, is_regularization=False, sizes=((1216, 832), (1024, 1024)), trigger="tomcat"),
+    Subset("1_regularization", 1, is_regularization=True, sizes=((1024, 1024),)),
+)
+VARIANTS = (
+    {},
+    {"lokr_factor": 4},
+    {"lokr_full_rank": True, "lokr_factor": 8},
+    *({**changes, "batch_size": 1} for changes in cases.VARIANTS.values() if "network" not in changes),
+    *({"optimizer": each} for each in names.OPTIMIZERS),
+    *({"mixed_precision": each} for each in names.PRECISIONS),
+    {"fp8_base": True},
+)
 OF_FOLDER = {name.replace(" ", "-"): case for name, case in cases.CASES.items()}
+
+
+def configs():
+    return trained("simpletuner", SUBSETS, VARIANTS, lambda _: {"checkpoint": "/models/base.safetensors"})
+
+
+def written(config):
+    """Return the config files of a config, the backends as a list under their file's name."""
+    texts = SIMPLETUNER.files(config, SUBSETS, PurePosixPath("/e"), PurePosixPath("/o"), "cat")
+    return {name: json.loads(text) for name, text in texts.items() if name != PROMPTS_FILE}
+
+
+def all_faults(files, accepted):
+    for name, keys in files.items():
+        for table in keys if name == DATASET_FILE else [keys]:
+            yield from faults(table, accepted, f"{name}.")
+
+
+def test_each_key_of_each_config_is_one_that_it_reads_as_it_is_written():
+    accepted = json.loads(OPTIONS.read_text(encoding="utf-8"))
+    assert {fault for config in configs() for fault in all_faults(written(config), accepted)} == set()
+    assert {"lycoris_config.json.factor", "lycoris_config.json.full_matrix"} <= set(accepted)
+
+
+def test_a_key_that_it_does_not_read_would_be_noticed():
+    accepted = json.loads(OPTIONS.read_text(encoding="utf-8"))
+    files = {"config.json": {"lora_typ": "lycoris", "seed": "7"}, DATASET_FILE: [{"repeat": 1}]}
+    assert list(all_faults(files, accepted)) == ["config.json.lora_typ", "config.json.seed", f"{DATASET_FILE}.repeat"]
 
 
 def test_every_case_has_its_numbers():

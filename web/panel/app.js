@@ -27,7 +27,7 @@ export class App extends Component {
       <${Header} model=${model} width=${width} />
       ${
         model.isAway &&
-        html`<p class="banner" role="alert"><${Icon} name="warning" />The server does not respond.
+        html`<p class="banner" role="alert"><${Icon} name="warning" />${model.refusal || "The server does not respond."}
         ${model.editing.unsent ? ` ${counted(model.editing.unsent, "edit")} stored in this browser until it is back.` : " You can continue editing: nothing is lost."}</p>`
       }
       ${!model.isAway && model.editing.outbox?.isStored === false && html`<p class="banner" role="alert">The browser's storage is full: unsent edits exist in this page only. Leave it open until they are sent.</p>`}

@@ -1,6 +1,6 @@
 // The panel's state: session, dataset, rows, filter, selection, notices; it draws nothing.
 
-import { Api, Away } from "./api.js";
+import { Api, Away, Refused } from "./api.js";
 import { frequencies } from "./captions.js";
 import { Editing } from "./editing.js";
 import { compile, FilterError, factsOf, tagFilter } from "./filter.js";
@@ -33,6 +33,7 @@ export class Model {
     this.phase = "starting";
     this.failure = "";
     this.isAway = false;
+    this.refusal = ""; // why a server that is there gives no session
     /** @type {DatasetSummary[]} */
     this.datasets = [];
     /** @type {DatasetFacts | null} */
@@ -199,13 +200,23 @@ export class Model {
     this.changed();
   }
 
+  /**
+   * Show why the server gives no session: one that was started again has another secret in its address.
+   * @param {unknown} error
+   */
+  refused(error) {
+    this.refusal = error instanceof Refused ? error.message : "";
+    this.changed();
+  }
+
   /** Check whether the server is back; if so, send the unsent edits and fetch what has changed. */
   async reconnect() {
     try {
       await this.api.open();
-    } catch {
+    } catch (error) {
       clearTimeout(this.retry);
       this.retry = setTimeout(() => this.reconnect(), RETRY);
+      this.refused(error);
       return;
     }
     this.away(false);
@@ -237,8 +248,9 @@ export class Model {
     if (this.events !== events || this.isAway) return;
     try {
       await this.api.open();
-    } catch {
+    } catch (error) {
       this.away(true);
+      this.refused(error);
       return;
     }
     if (this.events !== events) return;

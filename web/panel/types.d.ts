@@ -72,7 +72,7 @@ export interface Session {
   operations: Operation[];
 }
 
-/** A dataset in the list of datasets. */
+/** A dataset in the list of datasets; the name of another person's is `owner/name`. */
 export interface DatasetSummary {
   id: string;
   name: string;
@@ -167,11 +167,13 @@ export interface Size {
   height: number;
 }
 
-/** An edit of an image's caption in its history. */
+/** An edit of an image's caption in its history; `by` and `undone_by` are empty where that is not known. */
 export interface PastEdit {
   label: string;
   at: string;
+  by: string;
   undone: boolean;
+  undone_by: string;
   before: string | null;
   after: string | null;
 }

@@ -130,6 +130,7 @@ function Facts({ row, details }) {
 function More({ model, row, details }) {
   const use = (/** @type {{text: string, source: string}} */ { text, source }) =>
     model.editing.set(row.key, row.text, text, `Use the caption from ${source}`);
+  const by = (/** @type {string} */ person) => (person ? ` by ${person}` : "");
   const score = (/** @type {number | null} */ confidence) =>
     confidence === null ? "" : ` ${Math.round(confidence * 100)} %`;
   return html`
@@ -146,7 +147,7 @@ function More({ model, row, details }) {
       details.history.length
         ? html`<ol class="history">${details.history.map(
             (each, n) => html`<li key=${n} class=${each.undone ? "undone" : ""}>
-      <strong>${each.label}</strong> <small>${date(each.at)}${each.undone ? ", undone" : ""}</small><p>${each.after ?? "(no caption)"}</p>
+      <strong>${each.label}</strong> <small>${date(each.at)}${by(each.by)}${each.undone ? `, undone${by(each.undone_by)}` : ""}</small><p>${each.after ?? "(no caption)"}</p>
       ${each.before !== null && each.before !== row.text && html`<button type="button" onClick=${() => use({ text: each.before ?? "", source: "the history" })}>Restore the earlier text</button>`}</li>`,
           )}</ol>`
         : html`<p class="dim">No edits yet.</p>`

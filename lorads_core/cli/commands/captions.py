@@ -74,9 +74,14 @@ def _settings_of(options: argparse.Namespace, settings: Settings, dataset: Datas
 def _history(options: argparse.Namespace, store: Store, _settings: Settings, dataset: Dataset, screen: Screen) -> bool:
     if options.history:
         for kept in edit_history(store, dataset):
-            undone = " (taken back)" if kept.undone else ""
-            screen.line(f"{kept.made_at:%Y-%m-%d %H:%M}  {kept.changes:>6,} captions  {kept.label}{undone}")
+            undone = f" (undone{_by(kept.undone_by)})" if kept.undone else ""
+            when = f"{kept.made_at:%Y-%m-%d %H:%M}"
+            screen.line(f"{when}  {kept.changes:>6,} captions  {kept.label}{_by(kept.made_by)}{undone}")
     return options.history
+
+
+def _by(person: str) -> str:
+    return f" by {person}" if person else ""
 
 
 def _taken_back(

@@ -10,6 +10,7 @@ import webbrowser
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from ...panel.access import Access
 from ...panel.serve import serve
 from ...panel.state import PanelContext
 from ...panel.thumbnails import cache_folder
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Coroutine
 
+    from ...panel.access import Addresses
     from ..console import Screen
 
 
@@ -40,18 +42,18 @@ def _panel(options: argparse.Namespace, screen: Screen) -> int:
     gc.set_threshold(_COLLECT_AFTER, *gc.get_threshold()[1:])
     sys.setswitchinterval(_TURN)
 
-    def ready(address: str) -> None:
-        screen.step("Panel", f"{address} (Ctrl-C ends it)")
+    def ready(addresses: Addresses) -> None:
+        screen.step("Panel", f"{addresses.printed} (Ctrl-C ends it)")
         if not options.no_browser:
             # A browser of the terminal's keeps its caller waiting, while the page waits for us.
-            threading.Thread(target=webbrowser.open, args=[address], daemon=True).start()
+            threading.Thread(target=webbrowser.open, args=[addresses.once], daemon=True).start()
 
     with open_store(settings) as store:
         context = PanelContext(
             "page", lambda: settings, lambda: store, lambda: root_of(options, settings).resolve(), cache_folder()
         )
         with suppress(KeyboardInterrupt, asyncio.CancelledError):  # the usual end: what was written is in the store
-            asyncio.run(_until_interrupted(serve(context, options.port, ready)))
+            asyncio.run(_until_interrupted(serve(context, Access(), options.port, ready)))
     return 0
 
 

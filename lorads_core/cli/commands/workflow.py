@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ...errors import SettingsError
+from ...errors import CaptionError, SettingsError
 from ...library.filter import DatasetFilter
 from ...library.index import IndexOptions
 from ...problems import counted
 from ...regularization.rules import FinderRules
 from ...settings import load_settings
-from ...workflow.captions import caption
+from ...workflow.captions import caption, edits_left_behind
 from ...workflow.dataset import add_regularization, check_config, export, index, open_library, open_store, query
 from ...workflow.parse import CaptionWishes, band_wish, caption_settings, sidecar_rule, vocabulary
 from ..demo import LIBRARY, SAMPLES, TRIGGER
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ...library.index import IndexReport
+    from ...model import Dataset
     from ...settings import Settings
     from ...store.connect import Store
     from ..console import Screen
@@ -106,6 +107,7 @@ def _tell(options: argparse.Namespace, settings: Settings, screen: Screen) -> in
             screen.problems(queried.problems)
         if rules:
             dataset = find(store, settings, dataset, library, rules, screen).dataset
+        _confirm_replacing(store, dataset, screen)
         with screen.progress() as progress:
             captioned = caption(store, settings, dataset, captions, progress)
         screen.step("Captions", captioned.sentence)
@@ -118,6 +120,17 @@ def _tell(options: argparse.Namespace, settings: Settings, screen: Screen) -> in
     show_export(result, writing.trainer, screen)
     plot_buckets(result, options.plot, screen)
     return 0
+
+
+def _confirm_replacing(store: Store, dataset: Dataset, screen: Screen) -> None:
+    """Ask before images with captions that people edited are replaced; without a terminal, `caption` only says so.
+
+    Raises:
+        CaptionError: it is not to be.
+    """
+    for problem in edits_left_behind(store, dataset):
+        if not screen.confirm(problem.message):
+            raise CaptionError(f"Nothing was changed in {dataset.name!r}.")
 
 
 def _finder_rules(options: argparse.Namespace, repeats: int) -> FinderRules | None:

@@ -113,7 +113,13 @@ class DiffusionToolkitLibrary(RelationalLibrary):
 
     @cached_property
     def _relations(self) -> Relations:
-        return relations(self.catalog, self.paths, self._spellings)
+        return relations(self._usable, self.paths, self._spellings)
+
+    @property
+    def _usable(self) -> Catalog:
+        """The catalog without the tables that may not be read; of the images there is nothing without their own."""
+        readable = self.catalog.readable()
+        return readable if readable.has(IMAGE) else self.catalog
 
     def relations(self) -> Relations:
         """Return the collection's tables, as far as they are there."""
@@ -138,7 +144,7 @@ class DiffusionToolkitLibrary(RelationalLibrary):
         """Refuse what the database cannot tell, instead of finding nothing or everything."""
         catalog, readable = self.catalog, self.catalog.readable()
         for requested, known, what in (
-            (wanted.required_tags or wanted.excluded_tags, has_tags(catalog), "tags (no table image_tags)"),
+            (wanted.required_tags or wanted.excluded_tags, has_tags(readable), "tags (no table image_tags)"),
             (wanted.minimum_rating is not None, catalog.has(IMAGE, "rating"), "ratings (no column image.rating)"),
             (wanted.album, has_albums(readable), "albums"),
             (wanted.cluster, has_clusters(readable), "clusters of faces"),

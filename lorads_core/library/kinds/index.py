@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from psycopg import sql
@@ -13,7 +13,7 @@ from ...store import images as rows
 from ...system.command import command
 from .. import LibraryReport
 from ..filter import Relations
-from ..pathmap import literal
+from ..pathmap import PathMap, folder_of, literal, read_path_map
 from ..relational import RelationalLibrary
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ class IndexedLibrary(RelationalLibrary):
 
     store: Store
     name: str
+    paths: PathMap = field(default_factory=PathMap)
 
     def connection(self) -> AbstractContextManager[psycopg.Connection]:
         """Lend a connection of our store."""
@@ -40,7 +41,7 @@ class IndexedLibrary(RelationalLibrary):
 
     def relations(self) -> Relations:
         """Return this library's rows of our tables."""
-        return own_relations(self.name)
+        return own_relations(self.name, self.paths)
 
     def spaces(self) -> Sequence[HostSpace]:
         """Return none: what vectors there are lie in our store anyway."""
@@ -55,9 +56,10 @@ class IndexedLibrary(RelationalLibrary):
         yield from ()
 
     def revision(self) -> str:
-        """Return the number of changes to this index."""
+        """Return the number of changes to this index, and what tells the path map."""
         with self.store.connection() as connection:
-            return f"{self.name}:{rows.revision(connection, self.name)}"
+            count = rows.revision(connection, self.name)
+        return f"{self.name}:{count}" + (f":{self.paths.digest}" if self.paths.rules else "")
 
     def report(self) -> LibraryReport:
         """Count what the index has."""
@@ -127,15 +129,16 @@ def count_facts(connection: psycopg.Connection, relations: Relations) -> tuple[i
     return images, tuple(facts)
 
 
-def own_relations(library: str) -> Relations:
-    """Return the rows that our tables hold under a library's name."""
+def own_relations(library: str, paths: PathMap | None = None) -> Relations:
+    """Return the rows that our tables hold under a library's name, their paths as they are on this machine."""
     name = literal(library)
+    path = paths.expression(sql.SQL("path")) if paths else sql.SQL("path")
     return Relations(
         images=sql.SQL(
-            "SELECT image_id AS id, path, folder, width, height, file_size, mtime_ns, hash, format, rating, marked_bad,"
-            " trainer_ready AS ready, prompt, aesthetic, metadata_hash, base_id"
-            " FROM lorads.images WHERE library = {} AND missing_since IS NULL"
-        ).format(name),
+            "SELECT image_id AS id, {path} AS path, {folder} AS folder, width, height, file_size, mtime_ns, hash,"
+            " format, rating, marked_bad, trainer_ready AS ready, prompt, aesthetic, metadata_hash, base_id"
+            " FROM lorads.images WHERE library = {name} AND missing_since IS NULL"
+        ).format(name=name, path=path, folder=folder_of(path) if paths and paths.rules else sql.SQL("folder")),
         tags=sql.SQL("SELECT image_id, tag, source, confidence FROM lorads.tags WHERE library = {}").format(name),
         captions=sql.SQL(
             "SELECT image_id, caption, source, edited, updated_at FROM lorads.captions WHERE library = {}"
@@ -154,8 +157,12 @@ class IndexKind:
 
     def open(self, store: Store, profile: LibraryProfile) -> IndexedLibrary:
         """Return the images indexed under the profile's name."""
-        profile.options.only("kind")
-        return IndexedLibrary(store, profile.name)
+        return IndexedLibrary(store, profile.name, index_paths(profile))
+
+
+def index_paths(profile: LibraryProfile) -> PathMap:
+    """Return how the paths of an index are stored: as ``[libraries.NAME.paths]`` says, for a share of machines."""
+    return read_path_map(profile.options.only("kind", "paths").table("paths"))
 
 
 KIND: LibraryKind = IndexKind()

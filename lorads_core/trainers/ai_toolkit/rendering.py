@@ -62,13 +62,16 @@ def _process(config: TrainingConfig, subsets: Sequence[Subset], folder: Path, ou
 
 
 def _network(config: TrainingConfig) -> Keys:
+    kronecker = network(config.network).kronecker
     yield "type", NETWORKS[config.network]
-    yield "linear", config.network_dim
-    yield "linear_alpha", float(config.network_alpha)
-    if has_convolutions(config):
-        yield "conv", config.conv_dim
-        yield "conv_alpha", float(config.conv_alpha)
-    if network(config.network).kronecker:
+    # NetworkConfig puts values of its own in place of these where LoKr has full rank, for convolutions too.
+    if not (kronecker and config.lokr_full_rank):
+        yield "linear", config.network_dim
+        yield "linear_alpha", float(config.network_alpha)
+        if has_convolutions(config):
+            yield "conv", config.conv_dim
+            yield "conv_alpha", float(config.conv_alpha)
+    if kronecker:
         yield "lokr_full_rank", config.lokr_full_rank
         yield "lokr_factor", config.lokr_factor or -1
     elif config.network_dropout:

@@ -17,13 +17,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from ...base_models import Family
     from ...model import TrainingConfig
+    from ...networks import Network
 
 LABEL = "ComfyUI's own trainer"
 _MOST_STEPS = 100_000
 # field, what people call it, the lowest and the highest value that the node's widget takes
+_RANK = (1, 128)
 _RANGES: tuple[tuple[str, str, float, float], ...] = (
-    ("network_dim", "network dim", 1, 128),
     ("gradient_accumulation_steps", "gradient accumulation", 1, 1024),
     ("learning_rate", "learning rate", 1e-7, 1),
 )
@@ -32,7 +34,7 @@ _SMALLEST_SIDE = 256
 FAMILIES: Mapping[str, str] = {"sd15": "unet", "sdxl": "unet", "flux": "transformer"}
 """The families that were trained with it, and what of them it trains."""
 NETWORKS: Mapping[str, str] = {"lora": "LoRA", "locon": "LoRA", "loha": "LoHa", "lokr": "LoKr"}
-"""The widget ``algorithm`` of each network."""
+"""The widget ``algorithm`` of each network (``adapter_maps`` in ``comfy/weight_adapter``, which has OFT besides)."""
 SAME: Mapping[str, str] = {"locon": "lora"}
 """Its LoRA changes convolutions too, so that LoCon is no other network."""
 REASONS: Mapping[str, str] = {"dora": "the node has no such algorithm"}
@@ -41,7 +43,7 @@ OPTIONS = OptionSource(
     names=frozenset(("loss_function", "quantized_backward", "checkpoint_depth", "offloading", "bypass_mode"))
 )
 USUAL_FACTOR = 8
-"""The factor of LoKr where none is set, as the widget takes no -1; it divides the channels of all these families."""
+"""The factor of LoKr where none is set: the default of the widget rank, which takes no -1."""
 OPTIMIZERS: Mapping[str, str] = {"AdamW": "AdamW", "AdamW8bit": "AdamW"}
 PRECISIONS = {"bf16": "bf16", "no": "fp32", "fp16": "none"}
 # What the node has no widget for, and what becomes of it.
@@ -80,12 +82,22 @@ _LACKS = {
     "sample_every_epochs": "draw with the LoRA in the graph.",
     "save_every_epochs": "it gives the LoRA at its end.",
 }
+# What of it is otherwise with LoKr.
+_LACKS_OF_LOKR = {
+    "network_dim": "its LoKr has full rank, and the widget rank is its factor.",
+    "network_alpha": "its LoKr has full rank, and so no alpha.",
+    "conv_dim": "its LoKr has full rank in convolutions too.",
+    "conv_alpha": "its LoKr has full rank, and so no alpha.",
+    "lokr_full_rank": "its LoKr has full rank always.",
+}
 
 
 def refusals(config: TrainingConfig) -> Iterator[str]:
     """Yield what the node's widgets do not take."""
-    for field, what, lowest, highest in _RANGES:
-        if not lowest <= (value := rank(config) if field == "network_dim" else getattr(config, field)) <= highest:
+    of_rank = "LoKr factor" if network(config.network).kronecker else "network dim"
+    ranges = ((what, getattr(config, field), lowest, highest) for field, what, lowest, highest in _RANGES)
+    for what, value, lowest, highest in ((of_rank, rank(config), *_RANK), *ranges):
+        if not lowest <= value <= highest:
             yield f"{LABEL} takes a {what} from {lowest:g} to {highest:g}, and {value:g} is none: choose another."
     yield from checks.unknown(LABEL, "optimizer", config.optimizer, tuple(OPTIMIZERS))
     yield from checks.unknown(LABEL, "mixed precision", config.mixed_precision, tuple(PRECISIONS))
@@ -108,34 +120,39 @@ def needs(config: TrainingConfig) -> Iterator[str]:  # noqa: ARG001
 
 def lacks(config: TrainingConfig) -> Mapping[str, str]:
     """Return the fields that the node has no widget for, and what is done instead."""
-    if network(config.network).kronecker:
-        return _LACKS | {
-            "network_dim": "its LoKr has full rank, and the widget rank is its factor.",
-            "lokr_full_rank": "its LoKr has full rank always.",
-        }
-    return _LACKS
+    return _LACKS | _LACKS_OF_LOKR if network(config.network).kronecker else _LACKS
 
 
 def rank(config: TrainingConfig) -> int:
-    """Return the value of the widget rank, which is the factor of LoKr (``comfy/weight_adapter/lokr.py``)."""
+    """Return the value of the widget rank.
+
+    LoKr takes it for its factor, and makes both of its matrices whole: it has neither dim nor alpha
+    (``LoKrAdapter.create_train``, ``LokrDiff`` in ``comfy/weight_adapter/lokr.py``).
+    """
     return (config.lokr_factor or USUAL_FACTOR) if network(config.network).kronecker else config.network_dim
 
 
 def notes(config: TrainingConfig, subsets: Sequence[Subset], unsettled: TrainingConfig) -> Iterator[Problem]:  # noqa: ARG001
     """Yield what the node does another way than others, for a settled config without errors."""
-    if network(config.network).kronecker:
-        what = f"{LABEL} always trains LoKr with full rank, here with the factor {rank(config)}."
+    for what in _of_network(network(config.network), base_model(config.base_model).family):
         yield Problem("info", "not-in-trainer", what)
-    told = "is trained by ComfyUI with its alpha 1, at a constant rate"
-    yield Problem("info", "not-in-trainer", f"The {network(config.network).label} {told}: no scheduler, no warm-up.")
+    if network(config.network).kronecker:
+        yield Problem("info", "not-in-trainer", f"{LABEL} makes LoKr with the factor {rank(config)}.")
     if config.optimizer == "AdamW8bit":
         yield Problem("info", "not-in-trainer", f"{LABEL} has no optimizer in 8 bits: it takes AdamW.")
-    if config.network == "lora":
-        more = "convolutions and biases" if base_model(config.base_model).family.convolutions else "biases"
-        yield Problem("info", "not-in-trainer", f"{LABEL} trains {more} too, beyond what a LoRA elsewhere does.")
     if config.mixed_precision == "fp16":
         told = f"{LABEL} trains in the type that the model is loaded in: load it in fp16."
         yield Problem("info", "not-in-trainer", told)
+
+
+def _of_network(chosen: Network, family: Family) -> Iterator[str]:
+    """Yield what the node makes of a network, and what it trains besides (``_setup_lora_adapters``)."""
+    how = "with full rank and without an alpha" if chosen.kronecker else "with its alpha 1"
+    yield f"The {chosen.label} is trained by ComfyUI {how}, at a constant rate: no scheduler, no warm-up."
+    more = "norms and biases"
+    if family.convolutions and not chosen.convolutions:
+        more = f"convolutions, {more}"
+    yield f"{LABEL} trains {more} too, beyond what a {chosen.label} elsewhere does."
 
 
 def planned(config: TrainingConfig, subsets: Sequence[Subset]) -> Schedule:
