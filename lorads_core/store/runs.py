@@ -75,6 +75,11 @@ def live_runs(connection: psycopg.Connection, name: str = "") -> list[Run]:
     return _runs(connection, sql.SQL("WHERE name = %s AND {}").format(_LIVE), [name])
 
 
+def runs_called(connection: psycopg.Connection, name: str) -> list[Run]:
+    """Return the runs of exports called ``name``, the newest first."""
+    return _runs(connection, sql.SQL("WHERE name = %s"), [name])
+
+
 def newest_runs(connection: psycopg.Connection, dataset: UUID | None = None, limit: int = 50) -> list[Run]:
     """Return the newest runs, of one dataset or of all, the newest first."""
     if dataset is None:

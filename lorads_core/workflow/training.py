@@ -130,6 +130,24 @@ def run_called(store: Store, word: str) -> Run:
         return state.refresh_run(connection, kept.find_run(connection, word))
 
 
+def run_to_offer(store: Store, word: str) -> Run:
+    """Return the run whose LoRA is meant, by its name or the beginning of its id, as it stands now.
+
+    By a name it is the newest that has ended well; without one, the newest that has saved a LoRA at all. So a stopped
+    or failed repetition hides no earlier LoRA, just as `train` shows the earlier run then.
+
+    Raises:
+        TrainerError: there is none.
+    """
+    with store.connection() as connection:
+        found = state.refresh_run(connection, kept.find_run(connection, word))
+        if found.name != word:
+            return found
+        named = [state.refresh_run(connection, run) for run in kept.runs_called(connection, word)]
+    with_lora = [run for run in named if run.loras]
+    return next((run for run in with_lora if run.state == "completed"), (*with_lora, found)[0])
+
+
 def run_by_id(store: Store, run_id: UUID) -> Run:
     """Return a run as it stands now.
 

@@ -79,6 +79,21 @@ def test_a_training_is_watched_listed_and_offered(lorads, exports, tmp_path):
     assert lorads("stop", "tom")[1] == "tom is not being trained: it is completed.\n"
 
 
+def test_a_stopped_repetition_hides_no_earlier_lora(lorads, settings, exports, tmp_path):
+    assert lorads("train", "tom", "--out", exports)[0] == 0
+    first = lorads("runs")[1].split()[0]
+    settings(STANDIN_PAUSE="0.05", STANDIN_STEPS="4000")
+    assert "It goes on by itself" in lorads("train", "tom", "--out", exports, "--again", "--background")[1]
+    lorads("stop", "tom")
+    code, out, _ = lorads("train", "tom", "--out", exports, "--background")
+    assert (code, f"{first} of tom by local: completed" in out, "goes on" in out) == (0, True, False)
+    code, out, _ = lorads("runs", "tom")
+    assert (code, f"the LoRA of run {first}, completed" in out) == (0, True)
+    code, out, err = lorads("offer", "tom", tmp_path / "loras")
+    assert (code, f"{first} of tom: completed" in out) == (0, True), err
+    assert (tmp_path / "loras" / "tom.safetensors").is_file()
+
+
 def test_a_failed_training_leaves_with_9_and_its_reason(lorads, settings, exports):
     settings("oom")
     code, _, err = lorads("train", "tom", "--out", exports)

@@ -37,13 +37,17 @@ def _train(options: argparse.Namespace, screen: Screen) -> int:
     with open_store(settings) as store:
         folder = training.exported(root_of(options, settings), options.name)
         run = training.train(store, profile, folder, again=options.again)
-        screen.step("Run", f"{str(run.id)[:_SHORT_ID]} of {run.name} by {profile.name}: {run.state}")
+        screen.step("Run", f"{_id(run)} of {run.name} by {profile.name}: {run.state}")
         if run.message and not run.is_over:
             screen.step("Configs", run.message)
-        if options.background:
+        if options.background and not run.is_over:
             screen.line(f"It goes on by itself: {command('runs', run.name)}, {command('stop', run.name)}")
             return 0
         return _result(_followed(store, run, options.plot, screen), screen)
+
+
+def _id(run: Run) -> str:
+    return str(run.id)[:_SHORT_ID]
 
 
 def _followed(store: Store, run: Run, plot: Path | None, screen: Screen) -> Run:
@@ -104,7 +108,8 @@ def _runs(options: argparse.Namespace, screen: Screen) -> int:
     settings = load_settings(options.settings)
     with open_store(settings) as store:
         if options.name:
-            _show(training.run_called(store, options.name), options, screen)
+            run = training.run_called(store, options.name)
+            _show(run, training.run_to_offer(store, options.name), options, screen)
             return 0
         found = training.runs(store)
     for run in found:
@@ -119,10 +124,10 @@ def _row(run: Run) -> str:
     progress = f"{run.step:,}/{run.total_steps:,}"
     left = f", {duration(run.seconds_left)} left" if run.seconds_left is not None else ""
     loss = f", loss {run.loss:.4g}" if run.loss is not None else ""
-    return f"{str(run.id)[:_SHORT_ID]}  {when}  {run.state:<9}  {run.name}  {progress}{loss}{left}"
+    return f"{_id(run)}  {when}  {run.state:<9}  {run.name}  {progress}{loss}{left}"
 
 
-def _show(run: Run, options: argparse.Namespace, screen: Screen) -> None:
+def _show(run: Run, offered: Run, options: argparse.Namespace, screen: Screen) -> None:
     screen.line(_row(run))
     facts = [
         ("Trainer", f"{run.trainer}, profile {run.profile} on {run.host}"),
@@ -130,6 +135,7 @@ def _show(run: Run, options: argparse.Namespace, screen: Screen) -> None:
         ("Message", run.message or "-"),
         ("Output", str(run.output)),
         ("LoRAs", ", ".join(run.loras) or "none yet"),
+        *([("Offered", f"the LoRA of run {_id(offered)}, {offered.state}")] if offered.id != run.id else []),
         ("Plot", str(_draw(run, options.plot)) if run.folder.is_dir() else "-"),
         ("Log", str(run.folder)),
     ]
@@ -154,7 +160,7 @@ def _stop(options: argparse.Namespace, screen: Screen) -> int:
 def _offer(options: argparse.Namespace, screen: Screen) -> int:
     settings = load_settings(options.settings)
     with open_store(settings) as store:
-        run = training.run_called(store, options.name)
+        run = training.run_to_offer(store, options.name)
     offered = training.offer_lora(
         run,
         options.folder.resolve(),
@@ -164,6 +170,7 @@ def _offer(options: argparse.Namespace, screen: Screen) -> int:
         without_paths=options.without_paths,
     )
     screen.step("LoRA", f"{offered.file} {offered.message}".strip())
+    screen.step("Run", f"{_id(run)} of {run.name}: {run.state}")
     return 0
 
 
