@@ -222,7 +222,7 @@ TRAINING_FIELDS: tuple[TrainingField, ...] = (
     ),
     TrainingField(
         "v_prediction", "flag", "base model", "For base models that predict velocity, such as NoobAI v-pred; with zero"
-        " terminal SNR.", when=_NOISE,
+        " terminal SNR.", label="v-prediction", when=_NOISE,
     ),
     TrainingField(
         "shuffle_caption", "flag", "captions", "Shuffle the tags of a caption each time; trigger, counts and"
@@ -326,7 +326,7 @@ TRAINING_FIELDS: tuple[TrainingField, ...] = (
     ),
     TrainingField(
         "lokr_full_rank", "flag", "network", "Train LoKr's larger matrix at full rank; dim and alpha are ignored then.",
-        when=_KRONECKER, added=True,
+        label="LoKr full rank", when=_KRONECKER, added=True,
     ),
     TrainingField(
         "extra", "toml", "running", "Options of the trainer's own, as TOML, one per line. They are passed through and"
