@@ -312,7 +312,7 @@ def choose_checkpoint(store, panel):
 
 def test_edits_here_and_elsewhere_are_events(panel, dataset, rows, store):
     connection = http.client.HTTPConnection("127.0.0.1", panel.port, timeout=20)
-    connection.request("GET", f"/lorads/api/events?dataset={dataset}")
+    connection.request("GET", f"/lorads/api/events?dataset={dataset}", headers={"Cookie": panel.cookie})
     stream = connection.getresponse()
     assert stream.headers["Content-Type"] == "text/event-stream"
     assert stream.readline() == b": hello\n"

@@ -23,7 +23,7 @@ OVER = {"completed", "failed", "cancelled", "lost"}
 def listening(panel, dataset):
     """Give a function that returns the next event that passes; it waits at most 30 seconds for each line."""
     connection = http.client.HTTPConnection("127.0.0.1", panel.port, timeout=30)
-    connection.request("GET", f"/lorads/api/events?dataset={dataset}")
+    connection.request("GET", f"/lorads/api/events?dataset={dataset}", headers={"Cookie": panel.cookie})
     stream = connection.getresponse()
     assert stream.readline() == b": hello\n"
 
