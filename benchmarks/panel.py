@@ -67,10 +67,10 @@ SCROLL = f"""async () => {{
 }}"""
 EDIT = f"""async () => {{
   {ROOT}
-  const area = root.querySelector('textarea');
+  const area = root.querySelector('textarea[role=combobox]');
   const start = performance.now();
   area.dispatchEvent(new KeyboardEvent('keydown', {{ key: 'Enter', bubbles: true }}));
-  while (root.querySelector('textarea') || root.querySelector('.state').textContent !== 'saved') {{
+  while (root.querySelector('textarea[role=combobox]') || root.querySelector('.state').textContent !== 'saved') {{
     await new Promise((ready) => setTimeout(ready, 1));
   }}
   return performance.now() - start;

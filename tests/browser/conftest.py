@@ -90,7 +90,7 @@ class Opened:
         """Write a caption as a user does: double-click, type, Enter."""
         page = page or self.page
         self.row(number, page).locator(".text, .nothing").first.dblclick()
-        page.locator("textarea").fill(text)
+        page.locator("textarea[role=combobox]").fill(text)
         page.keyboard.press("Enter")
 
     def says(self, text, page=None):

@@ -30,16 +30,16 @@ def test_an_edit_is_stored_when_it_is_made(panel):
 def test_escape_leaves_the_caption_as_it_was(panel):
     before = panel.world.text(0)
     panel.row(0).locator(".text").dblclick()
-    panel.page.locator("textarea").fill("not meant")
+    panel.page.locator("textarea[role=combobox]").fill("not meant")
     panel.page.keyboard.press("Escape")
-    assert panel.page.locator("textarea").count() == 0
+    assert panel.page.locator("textarea[role=combobox]").count() == 0
     assert panel.world.text(0) == before
     assert panel.posted == []
 
 
 def test_a_caption_left_by_a_click_elsewhere_is_saved(panel):
     panel.row(0).locator(".text").dblclick()
-    panel.page.locator("textarea").fill("typed, then clicked away")
+    panel.page.locator("textarea[role=combobox]").fill("typed, then clicked away")
     panel.row(3).locator(".file").click()
     until(lambda: panel.world.text(0) == "typed, then clicked away")
 
@@ -92,13 +92,13 @@ def test_a_tag_s_cross_takes_it_away(panel):
 
 def test_typing_offers_the_dataset_s_tags_and_then_known_ones(panel):
     panel.row(0).locator(".text").dblclick()
-    panel.page.locator("textarea").fill("")
+    panel.page.locator("textarea[role=combobox]").fill("")
     panel.page.keyboard.type("smile, lon")
     offers = panel.page.locator(".offers li")
     panel.page.locator(".offers", has_text="long sleeves").wait_for()
     assert offers.first.inner_text().split("\n")[0] == "long hair", "what the dataset has comes first"
     panel.page.keyboard.press("Tab")
-    assert panel.page.locator("textarea").input_value() == "smile, long hair, "
+    assert panel.page.locator("textarea[role=combobox]").input_value() == "smile, long hair, "
     panel.page.keyboard.press("Enter")
     until(lambda: panel.world.text(0) == "smile, long hair")
 
@@ -107,7 +107,7 @@ def test_two_tabs_that_edit_the_same_caption_see_both_texts(panel):
     second = panel.tab()
     panel.row(1, second).wait_for()
     panel.row(1, second).locator(".text").dblclick()  # open in the second tab while the first changes it
-    second.locator("textarea").fill("mine of the second tab")
+    second.locator("textarea[role=combobox]").fill("mine of the second tab")
     panel.edit(1, "mine of the first tab")
     panel.says("saved")
     second.keyboard.press("Enter")
@@ -136,10 +136,10 @@ def test_what_another_tab_changed_shows_here(panel):
 
 def test_what_the_graph_changes_shows_here_and_takes_nothing_that_is_being_typed(panel):
     panel.row(4).locator(".text").dblclick()
-    panel.page.locator("textarea").fill("oldlandmark, typed meanwhile")
+    panel.page.locator("textarea[role=combobox]").fill("oldlandmark, typed meanwhile")
     panel.world.write(2, "oldlandmark, by the graph")
     panel.row(2).get_by_text("by the graph").wait_for()
-    assert panel.page.locator("textarea").input_value() == "oldlandmark, typed meanwhile"
+    assert panel.page.locator("textarea[role=combobox]").input_value() == "oldlandmark, typed meanwhile"
     panel.world.write(3, "oldlandmark, once more")
     panel.page.keyboard.press("Enter")
     until(lambda: panel.world.text(4) == "oldlandmark, typed meanwhile")
@@ -205,15 +205,15 @@ def test_a_tab_closed_with_unsent_edits_asks_first_and_loses_nothing(panel):
 
 def test_what_was_being_typed_when_the_browser_died_is_there_again(panel):
     panel.row(0).locator(".text").dblclick()
-    panel.page.locator("textarea").fill("half a sen")
+    panel.page.locator("textarea[role=combobox]").fill("half a sen")
     name = f"lorads.draft.{panel.world.dataset.id}.{panel.world.key(0)}"
     draft = panel.page.evaluate("(name) => localStorage.getItem(name)", name)
     panel.page.keyboard.press("Escape")
     old = {**json.loads(draft), "at": 0}  # as a crash leaves it: no event ran
     panel.page.evaluate("([name, draft]) => localStorage.setItem(name, draft)", [name, json.dumps(old)])
     panel.page.reload()
-    panel.page.locator("textarea").wait_for()
-    assert panel.page.locator("textarea").input_value() == "half a sen"
+    panel.page.locator("textarea[role=combobox]").wait_for()
+    assert panel.page.locator("textarea[role=combobox]").input_value() == "half a sen"
 
 
 def test_sentences_are_shown_as_sentences(opened, make_world):

@@ -177,7 +177,7 @@ def test_an_enlarged_image_shows_what_is_known_and_goes_on_by_arrows(panel):
         "it is so"
     )
     dialog.get_by_role("button", name="Edit").click()
-    panel.page.locator("textarea").fill("by hand")  # there is one: the list behind shows none
+    panel.page.locator("textarea[role=combobox]").fill("by hand")  # there is one: the list behind shows none
     panel.page.keyboard.press("Enter")
     until(lambda: panel.world.text(1) == "by hand")
     dialog.locator(".offered", has_text=offered).first.get_by_role("button", name="Use").click()

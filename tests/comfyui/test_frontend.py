@@ -73,7 +73,7 @@ def test_captions_are_edited_in_the_sidebar_and_the_graph_takes_them_up(comfy, p
     row = page.locator(f"{PANEL} .caption-row").first
     row.locator(".text").first.dblclick()
     new = f"oldlandmark, edited in the panel {page.evaluate('window.LiteGraph.vueNodesMode')}"
-    page.locator(f"{PANEL} textarea").fill(new)
+    page.locator(f"{PANEL} textarea[role=combobox]").fill(new)
     page.keyboard.press("Enter")
     page.locator(f"{PANEL} .top .state", has_text="saved").wait_for()
     page.wait_for_timeout(300)
@@ -227,9 +227,9 @@ def test_two_windows_of_comfyui_that_edit_one_caption_see_both_texts(comfy, page
     open_comfyui(comfy, second)
     first_panel, second_panel = opened_panel(page, name), opened_panel(second, name)
     second_panel.locator(".caption-row .text").first.dblclick()
-    second_panel.locator("textarea").fill("oldlandmark, of the second window")
+    second_panel.locator("textarea[role=combobox]").fill("oldlandmark, of the second window")
     first_panel.locator(".caption-row .text").first.dblclick()
-    first_panel.locator("textarea").fill("oldlandmark, of the first window")
+    first_panel.locator("textarea[role=combobox]").fill("oldlandmark, of the first window")
     page.keyboard.press("Enter")
     until(page, lambda: texts(comfy_store, name)[0] == "oldlandmark, of the first window")
     second.keyboard.press("Enter")
