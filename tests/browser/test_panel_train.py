@@ -87,7 +87,7 @@ def test_what_an_export_refuses_is_told(opened, trainable):
     panel = opened(world)
     panel.page.get_by_label("Folder").fill("taken")
     panel.page.get_by_role("button", name="Export", exact=True).click()
-    panel.page.locator(".train .job.error, .train p.error").wait_for()
+    panel.page.locator(".train .job.error, .train p.error:not([id])").wait_for()
 
 
 def test_training_cannot_be_launched_where_the_server_does_not_let_it(opened, make_world):

@@ -236,7 +236,7 @@ def isolated_python(folder):
 def test_a_folder_that_leads_back_up_is_indexed_once(lorads, tmp_path):
     draw(tmp_path / "pictures", 3)
     link(tmp_path / "pictures" / "again", tmp_path)
-    assert "3 pictures" in lorads.run("index", tmp_path / "pictures")
+    assert "3 images" in lorads.run("index", tmp_path / "pictures")
 
 
 def link(new, target):
