@@ -29,7 +29,7 @@ from lorads_core.library.sidecars import read_sidecar
 from lorads_core.library.walk import is_own_output
 from lorads_core.lora_tests.archive import _read as read_archive
 from lorads_core.panel.params import Body
-from lorads_core.panel.responses import RefusedError, read_json
+from lorads_core.panel.responses import RefusedError, read_body
 from lorads_core.runs.lora_file import read_header, without_local_paths
 from lorads_core.runs.read_export import read_export
 from lorads_core.runs.run_folder import _read as read_status
@@ -157,7 +157,7 @@ def request(_folder, data):
                 yield data
 
     try:
-        step = read_json(Request())
+        step = read_body(Request())
         while True:
             step.send(None)
     except StopIteration as found:
