@@ -9,6 +9,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
+from lorads_core.settings import Settings
 from lorads_core.store.connect import Store
 
 from .. import standin_trainer
@@ -95,7 +96,7 @@ def write_settings(folder, database):
 @pytest.fixture
 def comfy_store(comfy_database):
     """Return the store that ComfyUI's nodes use."""
-    with Store.open(comfy_database) as store:
+    with Store.open(comfy_database, owner=Settings(dsn=comfy_database).name_space) as store:
         yield store
 
 

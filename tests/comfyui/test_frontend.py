@@ -64,7 +64,7 @@ def place_of(prompt, node):
 
 def caption(store, name, number=0):
     with store.connection() as connection:
-        return load_draft(connection, name).images[number].caption
+        return load_draft(connection, name, store.owner).images[number].caption
 
 
 def test_captions_are_edited_in_the_sidebar_and_the_graph_takes_them_up(comfy, page, comfy_store):
@@ -182,7 +182,7 @@ def opened_panel(page, name):
 
 def texts(store, name):
     with store.connection() as connection:
-        return [image.caption.text for image in load_draft(connection, name).images]
+        return [image.caption.text for image in load_draft(connection, name, store.owner).images]
 
 
 def until(page, so):
