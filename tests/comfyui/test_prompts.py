@@ -120,7 +120,7 @@ def test_run_twice_then_with_a_change_then_with_an_edit(comfy, pictures, comfy_s
 
     image = manifest(folder)["images"][0]["source"]
     with comfy_store.connection() as connection:
-        dataset = datasets.ensure_dataset(connection, "run twice", "pictures")
+        dataset = datasets.ensure_dataset(connection, "run twice", "pictures", comfy_store.owner)
         edit_caption(connection, dataset, (image["library"], image["id"]), "written by hand")
     edited = comfy.run(prompt)
     assert executed(edited) == {"captions", "export"}
