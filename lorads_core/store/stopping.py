@@ -71,7 +71,7 @@ def _stop_fast(cluster: Cluster, found: Postmaster, tools: Binaries) -> bool:
         return False
     tools.run("pg_ctl", "stop", "--silent", "--no-wait", "--mode=fast", f"--pgdata={cluster.data}", cwd=cluster.folder)
     deadline = time.monotonic() + _FAST
-    while running(cluster) is not None:
+    while _is_running(cluster):
         # It may have begun to recover between the question and the stop.
         if time.monotonic() > deadline or _crashed_since(cluster, logged):
             return False
@@ -107,7 +107,15 @@ def _crashed_since(cluster: Cluster, logged: int) -> bool:
 def _stop(cluster: Cluster, tools: Binaries, mode: str, seconds: int) -> bool:
     arguments = ("stop", "--silent", "--wait", f"--mode={mode}", f"--timeout={seconds}", f"--pgdata={cluster.data}")
     tools.run("pg_ctl", *arguments, cwd=cluster.folder)
-    return running(cluster) is None
+    return not _is_running(cluster)
+
+
+def _is_running(cluster: Cluster) -> bool:
+    """Say whether the server still runs; Windows lets nobody read a pid file that is just being deleted."""
+    try:
+        return running(cluster) is not None
+    except PermissionError:
+        return True
 
 
 def _kill(cluster: Cluster, found: Postmaster) -> bool:
@@ -120,7 +128,7 @@ def _kill(cluster: Cluster, found: Postmaster) -> bool:
         with suppress(psutil.Error):
             process.kill()
     deadline = time.monotonic() + _KILL
-    while running(cluster) is not None:
+    while _is_running(cluster):
         if time.monotonic() > deadline:
             return False
         time.sleep(_PAUSE)

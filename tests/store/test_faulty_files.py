@@ -1,5 +1,7 @@
 """The embedded store on a file system that refuses operations, as Windows does while another program looks in."""
 
+import errno
+import itertools
 import shutil
 import sys
 import time
@@ -8,7 +10,7 @@ import psycopg
 import pytest
 
 from lorads_core.errors import StoreError
-from lorads_core.store import binaries, cluster
+from lorads_core.store import binaries, cluster, stopping
 from lorads_core.store.binaries import make_folders, make_private, server_account
 from lorads_core.store.clients import client_folder
 from lorads_core.store.embedded import attach
@@ -88,6 +90,21 @@ def test_the_log_of_an_earlier_keeper_that_is_open_does_not_stop_the_store(home,
         wait_for_keeper(home)
     with attach(home):
         assert len(list(home.glob("keeper*.log"))) == 1
+
+
+def test_a_pid_file_that_is_just_being_deleted_is_looked_at_again(home, monkeypatch):
+    real, looks = stopping.running, itertools.count(1)
+
+    def look(cluster):
+        if next(looks) == 2:  # the first look of the loop that waits for the end
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return real(cluster)
+
+    monkeypatch.setattr(stopping, "running", look)
+    with attach(home) as attached:
+        stopped = attached.cluster
+    assert next(looks) > 3
+    assert real(stopped) is None
 
 
 def wait_for_keeper(home):
