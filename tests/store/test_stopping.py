@@ -62,6 +62,7 @@ def test_a_backend_that_is_killed_just_before_the_last_client_leaves_never_leave
 def test_a_client_that_comes_while_the_server_recovers_from_a_crash_waits_for_it(home):
     with attach(home) as attached:
         kill_a_backend(attached)
+        wait_for(lambda: b"reinitializing" in cluster_of(home).log.read_bytes())  # before, it still accepts clients
         with attach(home) as again, psycopg.connect(again.conninfo) as connection:
             assert connection.execute("SELECT 1").fetchone() == (1,)
         assert attached.alive()
