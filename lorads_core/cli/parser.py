@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .. import __version__
+from ..system.names import is_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,10 +28,8 @@ _DATASET = "its name; another person's is OWNER/NAME"
 
 def _text(word: str) -> str:
     """Refuse a word that is no text: it could be neither stored nor shown."""
-    try:
-        word.encode()
-    except UnicodeEncodeError:
-        raise argparse.ArgumentTypeError("it is not valid UTF-8") from None
+    if not is_text(word):
+        raise argparse.ArgumentTypeError("it is not valid UTF-8")
     return word
 
 

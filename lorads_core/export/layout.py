@@ -210,7 +210,8 @@ class ExportFolders:
         target = next(path for path in map(self.root.joinpath, names) if not os.path.lexists(path))
         files.rename(old, target)
         message = (
-            f"The version before was edited while the new one was written: {len(touched):,} files, e.g. {touched[0]}."
+            f"The version before was edited while the new one was written: {counted(len(touched), 'file')}, e.g."
+            f" {touched[0]}."
             " It was not deleted: copy from it what shall last into the dataset, then delete it."
         )
         return Problem("warning", "edited-version", message, printable_path(target))

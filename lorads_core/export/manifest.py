@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, cast
 from uuid import UUID
 
 from ..model import TrainingConfig
+from ..system.names import is_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -19,16 +20,7 @@ if TYPE_CHECKING:
 
 
 def _text(value: object) -> bool:
-    return isinstance(value, str) and "\0" not in value and (value.isascii() or _is_unicode(value))
-
-
-def _is_unicode(text: str) -> bool:
-    """Say whether text can be stored: it has no half of a character (a lone surrogate), which JSON can write."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+    return isinstance(value, str) and "\0" not in value and (value.isascii() or is_text(value))
 
 
 def _whole(value: object) -> bool:

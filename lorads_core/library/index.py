@@ -21,11 +21,12 @@ from ..problems import counted
 from ..store import images as rows
 from ..system.files import file_error_reason
 from ..system.links import is_link, is_online_only, true_stat
+from ..system.names import is_text
 from ..system.paths import MANIFEST
 from .respelling import KnownFolders, respell_files
 from .sidecars import SidecarRule, read_sidecar
 from .stored_paths import StoredPaths
-from .walk import count_pictures, is_own_output, is_text, real_folder, suffix_of
+from .walk import count_pictures, is_own_output, real_folder, suffix_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,7 +14,7 @@ from ..images.files import printable_path
 from ..images.formats import SUFFIXES
 from ..system.files import read_text
 from ..system.links import is_link, walk
-from ..system.names import true_path
+from ..system.names import is_text, true_path
 from ..system.paths import MANIFEST, OUTPUT, STAGING
 
 
@@ -75,15 +75,6 @@ def _is_manifest(path: Path) -> bool:
     except (OSError, ValueError, RecursionError):  # RecursionError: nested as no manifest of ours is
         return False  # somebody else's file of the same name
     return isinstance(manifest, dict) and "lorads" in manifest
-
-
-def is_text(path: str) -> bool:
-    """Say whether a name can be stored: it is valid UTF-8."""
-    try:
-        path.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def folder_mark(folder: Path) -> str:

@@ -68,11 +68,6 @@ class Postmaster:
     status: str
     ours: bool = True
 
-    @property
-    def ready(self) -> bool:
-        """Whether it takes connections."""
-        return self.status in ("ready", "standby")
-
 
 class Ping(Enum):
     """What a server answers to a connection: it takes it, is starting, recovering or stopping, or says nothing."""

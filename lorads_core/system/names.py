@@ -81,3 +81,12 @@ def spellings(path: str) -> tuple[str, ...]:
 
 def _both(name: str) -> tuple[str, str]:
     return unicodedata.normalize("NFC", name), unicodedata.normalize("NFD", name)
+
+
+def is_text(name: str) -> bool:
+    """Say whether a name can be stored: it has no half of a character (a lone surrogate), which no UTF-8 holds."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

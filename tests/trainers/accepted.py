@@ -4,7 +4,13 @@ import itertools
 
 from lorads_core.base_models import BASE_MODELS
 from lorads_core.model import TrainingConfig
-from lorads_core.trainers import trainer
+from lorads_core.trainers import Subset, trainer
+
+# An export to render configs for: a subject in two sizes, and regularization images.
+SUBSETS = (
+    Subset("10_cat", 10, is_regularization=False, sizes=((1216, 832), (1024, 1024)), trigger="tomcat"),
+    Subset("1_regularization", 1, is_regularization=True, sizes=((1024, 1024),)),
+)
 
 
 def entry(words=None):

@@ -5,22 +5,18 @@ from pathlib import PurePosixPath
 
 import pytest
 
-from lorads_core.trainers import Subset, trainer
+from lorads_core.trainers import trainer
 from lorads_core.trainers.simpletuner import names
 from lorads_core.trainers.simpletuner.rendering import DATASET_FILE, PROMPTS_FILE
 
 from . import cases_simpletuner as cases
-from .accepted import faults, trained
+from .accepted import SUBSETS, faults, trained
 from .cases import counted_as
 
 SIMPLETUNER = trainer("simpletuner")
 OPTIONS = cases.GOLDEN / "options.json"
 NUMBERS = json.loads((cases.GOLDEN / "numbers.json").read_text(encoding="utf-8"))
 FOLDERS = sorted(path for path in cases.GOLDEN.iterdir() if path.is_dir())
-SUBSETS = (
-    Subset("10_cat", 10, is_regularization=False, sizes=((1216, 832), (1024, 1024)), trigger="tomcat"),
-    Subset("1_regularization", 1, is_regularization=True, sizes=((1024, 1024),)),
-)
 VARIANTS = (
     {},
     {"lokr_factor": 4},
