@@ -90,6 +90,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--only", action="append", default=[], metavar="WORD", help="attacks whose names contain it")
     parser.add_argument("--seed", type=int, default=random.randrange(10_000), help="of moments and files")
     parser.add_argument("--rounds-scale", type=float, default=1.0, metavar="X", help="so many times the rounds")
+    parser.add_argument("--minutes", type=float, default=30.0, help="after which an attack begins no further round")
     parser.add_argument("--lanes", type=int, default=min(2, os.cpu_count() or 1), help="attacks at once")
     return parser
 
@@ -97,8 +98,8 @@ def arguments() -> argparse.ArgumentParser:
 def attacked(attack: Attack, options: argparse.Namespace) -> Tally:
     """Run an attack in a world of its own; say how it went as soon as it is over."""
     rounds = attack.short if options.short else attack.rounds
-    tally = Tally(attack.name, max(1, round(rounds * options.rounds_scale)))
     begun = time.monotonic()
+    tally = Tally(attack.name, max(1, round(rounds * options.rounds_scale)), begun + 60 * options.minutes)
     world = World(tally, options.seed)
     try:
         attack.run(world, tally)

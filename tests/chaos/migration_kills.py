@@ -54,7 +54,7 @@ def strike(world: World, victim: str) -> bool:
     command = world.start(*LOOK)
     wait_until(lambda: not command.runs or is_ready(world), PATIENCE)
     wait_until(lambda: not command.runs, world.random.uniform(0, WINDOW))
-    hit = command.runs and world.kill(victim, command.process.pid)
+    hit = world.kill_while_it_runs(victim, command)
     command.end()
     return hit
 

@@ -30,7 +30,8 @@ def attack(world: World, tally: Tally) -> None:
     """Take rights away, run commands, give them back and see them work."""
     pictures = make_pictures(world.root / "pictures", 20)
     world.must("build", pictures, "--trigger", "tom", "--minimum-side", 0)
-    ways: list[Callable[[int], bool]] = [lambda number: reading_role(world, pictures, number)]
+    new = make_pictures(world.root / "new pictures", 3)
+    ways: list[Callable[[int], bool]] = [lambda number: reading_role(world, new, number)]
     if can_be_protected(world):
         ways += [
             lambda number: read_only_exports(world, number),
@@ -42,7 +43,7 @@ def attack(world: World, tally: Tally) -> None:
     tally.repeat(lambda number: ways[number % len(ways)](number))
 
 
-def reading_role(world: World, pictures: Path, number: int) -> bool:
+def reading_role(world: World, new: Path, number: int) -> bool:
     """Use the store by a role with SELECT alone: looking works, writing is refused in a sentence."""
     with attach(world.home) as client:
         with psycopg.connect(client.conninfo, autocommit=True) as connection:
@@ -57,7 +58,7 @@ def reading_role(world: World, pictures: Path, number: int) -> bool:
             raise LostError("a role that may read does not see the captions")
         for words in (
             ("captions", "tom", "--add-tag", "x", "--apply"),
-            ("index", pictures),
+            ("index", new),
         ):
             ended = world.run(*words, "--settings", settings)
             honest(ended)

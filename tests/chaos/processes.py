@@ -28,7 +28,7 @@ class Process:
         self.code: int | None = None
         """Its exit code, a signal's number below zero, as of subprocess; None while it runs."""
         self.seconds = 0.0
-        """The processor time that it took, once it has ended."""
+        """The processor time that it took with all that it waited for, once it has ended."""
         self.ended = threading.Event()
 
     @property

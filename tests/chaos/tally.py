@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import threading
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -28,6 +30,8 @@ class Tally:
 
     name: str
     wanted: int
+    deadline: float = math.inf
+    """When no further round is begun, by time.monotonic()."""
     tried: int = 0
     survived: int = 0
     lost: int = 0
@@ -80,7 +84,7 @@ class Tally:
     def repeat(self, one: Callable[[int], bool]) -> None:
         """Attack until enough rounds have hit; ``one`` takes the round's number and returns whether its kill did."""
         for number in range(self.wanted * MISSES):
-            if self.tried >= self.wanted or self.stuck >= MOST_STUCK:
+            if self.tried >= self.wanted or self.stuck >= MOST_STUCK or time.monotonic() > self.deadline:
                 break
             try:
                 hit = one(number)
@@ -90,4 +94,4 @@ class Tally:
                 if hit:
                     self.survive()
         if self.tried < self.wanted:
-            self.notes.append(f"only {self.tried} of {self.wanted} rounds, the others missed or were given up")
+            self.notes.append(f"only {self.tried} of {self.wanted} rounds: the time was over, or kills missed")
