@@ -22,7 +22,7 @@ BANNED = re.compile(
 # is there without settings, a setting, an input and an output of nodes.
 NAMES = re.compile(
     r"[\w~/\\]*[/\\]pictures\b|\bmy_pictures\b|compare[_ ]pictures\b|--library pictures\b|\[roots\] pictures\b"
-    r"|([\"'`])pictures\1|^pictures(?=$| = )|^picture$",
+    r"|([\"'`])pictures?\1|^pictures(?=$| = )|^picture$",
     re.IGNORECASE,
 )
 # Statements give rows that are there already the alias `kept`, which no user reads.
