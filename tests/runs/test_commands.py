@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -73,14 +72,10 @@ def test_a_training_is_watched_listed_and_offered(lorads, exports, tmp_path):
     code, out, _ = lorads("runs", short, "--lines", "1")
     assert code == 0
     assert "model saved." in out
-    (log,) = (line.split(maxsplit=1)[1] for line in out.splitlines() if line.split()[0] == "Log")
-    saved = save_test(
-        Run(uuid4(), "tom", "", "", "", None, Path(log), Path(log), "completed"),
-        Image.new("RGB", (9, 9)),
-        [],
-        ArchiveInfo("two"),
-    )
-    assert f"two: {saved / 'sheet.png'}" in lorads("runs", short)[1]
+    folder = next(tmp_path.rglob("loss.png")).parent
+    run = Run(uuid4(), "tom", "", "", "", None, folder, folder, "completed")
+    save_test(run, Image.new("RGB", (9, 9)), [], ArchiveInfo("two strengths"))
+    assert "two strengths: " in lorads("runs", short)[1]
     code, out, _ = lorads("offer", "tom", tmp_path / "loras", "--called", "my tom", "--without-paths")
     assert code == 0
     assert read_lora(tmp_path / "loras" / "my-tom.safetensors").metadata["modelspec.trigger_phrase"] == "tom"
