@@ -82,5 +82,6 @@ def test_no_text_input_of_a_node_ends_in_words_of_postgresql(wired, text):
         for wanted in [isinstance(wires.get(node, {}).get(name), list)]
     }
     assert len(said) >= LEAST
-    assert {name: each for name, each in said.items() if FOREIGN.search(each)} == {}
+    wrong = [f"{name}: {each}" for name, each in said.items() if FOREIGN.search(each)]
+    assert not wrong, "\n".join(wrong)
     assert "NUL character or half of a character" in said["LoradsQueryImages.name"]
