@@ -71,6 +71,7 @@ def outcome(pack, captioned, node, given):
     return ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
 def test_no_text_input_of_a_node_ends_in_words_of_postgresql(wired, text):
     pack, wires = wired
