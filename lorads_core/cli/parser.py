@@ -10,6 +10,7 @@ from .shared_options import (
     add_build_options,
     add_export_options,
     add_library_option,
+    add_out_option,
     add_query_options,
     add_reading_options,
     add_regularization_options,
@@ -75,6 +76,7 @@ def _command(commands: Commands, name: str, run: Run, summary: str, example: str
         epilog=f"example:\n  {example}\n\n{_EXIT_CODES}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    command.register("type", None, text)
     command.set_defaults(command=run, name_of_command=name)
     command.add_argument("--settings", type=path, metavar="FILE", help="settings file to use instead of lorads.toml")
     return command
@@ -123,7 +125,7 @@ def _add_choosing(commands: Commands, run: Run) -> None:
         "list the libraries, with what each contains and lacks",
         "lorads libraries renders",
     )
-    libraries.add_argument("name", nargs="?", default="", type=text, help="only this library (default: all)")
+    libraries.add_argument("name", nargs="?", default="", help="only this library (default: all)")
     query = _command(
         commands,
         "query",
@@ -142,7 +144,6 @@ def _add_choosing(commands: Commands, run: Run) -> None:
     add_selection_options(embed)
     embed.add_argument(
         "--embedder",
-        type=text,
         default="",
         metavar="NAME",
         help="[embedders.NAME] in lorads.toml (default: only copy vectors that the library has)",
@@ -158,7 +159,7 @@ def _add_choosing(commands: Commands, run: Run) -> None:
         "lorads tag --library pictures --tagger wd",
     )
     add_selection_options(tag)
-    tag.add_argument("--tagger", type=text, required=True, metavar="NAME", help="[taggers.NAME] in lorads.toml")
+    tag.add_argument("--tagger", required=True, metavar="NAME", help="[taggers.NAME] in lorads.toml")
     tag.add_argument("--again", action="store_true", help="tag every image, even if this tagger has tagged it before")
     add_regularization_options(
         _command(
@@ -192,7 +193,7 @@ def _add_captions(commands: Commands, run: Run) -> None:
     )
     bases = f"base model that captions are for: {', '.join(base_model_names())} (default: %(default)s)"
     for command in (captions, lint):
-        command.add_argument("name", type=text, metavar="DATASET", help=_DATASET)
+        command.add_argument("name", metavar="DATASET", help=_DATASET)
         command.add_argument("--base-model", default="sdxl", metavar="NAME", help=bases)
         command.add_argument(
             "--show", type=int, default=12, metavar="N", help="number of lines to show (default: %(default)s)"
@@ -220,10 +221,10 @@ def _add_captions(commands: Commands, run: Run) -> None:
     captions.add_argument("--history", action="store_true", help="list the edits so far")
     captions.add_argument("--undo", action="store_true", help="undo the latest edit")
     captions.add_argument("--redo", action="store_true", help="redo what was undone")
-    add_edit_options(captions, text)
+    add_edit_options(captions)
     lint.add_argument("--flip-aug", action="store_true", help="check for training with flipped images")
     lint.add_argument("--shuffle-caption", action="store_true", help="check for training with shuffled tags")
-    add_operation(lint, OPERATIONS["fix"], text)
+    add_operation(lint, OPERATIONS["fix"])
     lint.add_argument(
         "--apply",
         action="store_true",
@@ -239,8 +240,8 @@ def _add_exports(commands: Commands, run: Run) -> None:
         "combine several datasets into one that teaches all their concepts",
         "lorads combine both tomcat jerrymouse",
     )
-    combine.add_argument("name", type=text, metavar="NEW", help="name of the combined dataset")
-    combine.add_argument("datasets", nargs="+", type=text, metavar="DATASET", help=_DATASET)
+    combine.add_argument("name", metavar="NEW", help="name of the combined dataset")
+    combine.add_argument("datasets", nargs="+", metavar="DATASET", help=_DATASET)
     combine.add_argument(
         "--repeats", type=int, default=10, help="repeats of the largest concept (default: %(default)s)"
     )
@@ -252,7 +253,7 @@ def _add_exports(commands: Commands, run: Run) -> None:
     export = _command(
         commands, "export", run, "write a dataset that was built earlier to disk, for a trainer", "lorads export both"
     )
-    export.add_argument("name", type=text, metavar="DATASET", help=_DATASET)
+    export.add_argument("name", metavar="DATASET", help=_DATASET)
     add_export_options(export)
     diff = _command(
         commands,
@@ -261,15 +262,14 @@ def _add_exports(commands: Commands, run: Run) -> None:
         "list the versions of an export, or compare two of them",
         "lorads diff tomcat\n  lorads diff tomcat 3f2a\n  lorads diff tomcat 3f2a 91bc",
     )
-    diff.add_argument("name", type=text, metavar="EXPORT", help="name of the export")
+    diff.add_argument("name", metavar="EXPORT", help="name of the export")
     diff.add_argument(
         "versions",
         nargs="*",
-        type=text,
         metavar="VERSION",
         help="version to compare (default of the second: what is in the folder now)",
     )
-    diff.add_argument("--out", type=path, metavar="FOLDER", help="folder that holds all exports")
+    add_out_option(diff)
     verify = _command(
         commands,
         "verify",
@@ -277,8 +277,8 @@ def _add_exports(commands: Commands, run: Run) -> None:
         "check an export's files by hash: which are missing, changed or additional",
         "lorads verify tomcat\n  lorads verify /mnt/backup/tomcat",
     )
-    verify.add_argument("name", type=text, metavar="EXPORT", help="name of the export, or its folder")
-    verify.add_argument("--out", type=path, metavar="FOLDER", help="folder that holds all exports")
+    verify.add_argument("name", metavar="EXPORT", help="name of the export, or its folder")
+    add_out_option(verify)
 
 
 def _add_panel(commands: Commands, run: Run) -> None:
@@ -287,7 +287,7 @@ def _add_panel(commands: Commands, run: Run) -> None:
     )
     panel.add_argument("--port", type=int, default=0, metavar="PORT", help="port to serve on (default: any free one)")
     panel.add_argument("--no-browser", action="store_true", help="print the address instead of opening a browser")
-    panel.add_argument("--out", type=path, metavar="FOLDER", help="folder that holds all exports")
+    add_out_option(panel)
 
 
 def _add_store(commands: Commands, run: Run) -> None:
@@ -311,18 +311,16 @@ def _add_runs(commands: Commands, run: Run) -> None:
     )
     train.add_argument(
         "name",
-        type=text,
         metavar="EXPORT",
         help="name of the export in the folder that holds all exports, or its path",
     )
     train.add_argument(
         "--profile",
-        type=text,
         default="",
         metavar="NAME",
         help="[trainers.NAME] in lorads.toml; needed only if there are several",
     )
-    train.add_argument("--out", type=path, metavar="FOLDER", help="folder that holds all exports")
+    add_out_option(train)
     train.add_argument(
         "--background", action="store_true", help="return at once and let the training continue by itself"
     )
@@ -333,15 +331,13 @@ def _add_runs(commands: Commands, run: Run) -> None:
     runs = _command(
         commands, "runs", run, "list trainings, or show one with its log", "lorads runs\n  lorads runs tomcat"
     )
-    runs.add_argument(
-        "name", nargs="?", type=text, default="", metavar="RUN", help="name of the run, or the beginning of its id"
-    )
+    runs.add_argument("name", nargs="?", default="", metavar="RUN", help="name of the run, or the beginning of its id")
     runs.add_argument(
         "--lines", type=int, default=20, metavar="N", help="number of log lines to show (default: %(default)s)"
     )
     runs.add_argument("--plot", type=path, metavar="FILE", help="save a plot of the loss")
     stop = _command(commands, "stop", run, "stop a training and all processes that it started", "lorads stop tomcat")
-    stop.add_argument("name", type=text, metavar="RUN", help="name of the run, or the beginning of its id")
+    stop.add_argument("name", metavar="RUN", help="name of the run, or the beginning of its id")
     offer = _command(
         commands,
         "offer",
@@ -349,14 +345,11 @@ def _add_runs(commands: Commands, run: Run) -> None:
         "copy a trained LoRA into a folder of LoRAs, with trigger and version in its metadata",
         "lorads offer tomcat ~/ComfyUI/models/loras",
     )
-    offer.add_argument("name", type=text, metavar="RUN", help="name of the run, or the beginning of its id")
+    offer.add_argument("name", metavar="RUN", help="name of the run, or the beginning of its id")
     offer.add_argument("folder", type=path, metavar="FOLDER", help="folder of LoRAs, e.g. ComfyUI's models/loras")
-    offer.add_argument(
-        "--called", type=text, default="", metavar="NAME", help="file name to give it (default: the export's)"
-    )
+    offer.add_argument("--called", default="", metavar="NAME", help="file name to give it (default: the export's)")
     offer.add_argument(
         "--epoch",
-        type=text,
         default="",
         metavar="WORD",
         help="which file, by a part of its name, e.g. 000004 (default: the last)",
@@ -375,7 +368,7 @@ def _add_judging(commands: Commands, run: Run) -> None:
     album = _command(
         commands, "album", run, "add images to an album, or list the albums", "lorads album best --minimum-rating 9"
     )
-    album.add_argument("name", nargs="?", type=text, default="", metavar="ALBUM", help="album (default: list all)")
+    album.add_argument("name", nargs="?", default="", metavar="ALBUM", help="album (default: list all)")
     album.add_argument("--remove", action="store_true", help="remove the selected images from it")
     cluster = _command(
         commands,
@@ -396,10 +389,10 @@ def _add_judging(commands: Commands, run: Run) -> None:
         help="images that a cluster needs at least (default: %(default)s)",
     )
     cluster.add_argument(
-        "--space", type=text, default="", metavar="NAME", help="kind of vectors to compare by (default: the library's)"
+        "--space", default="", metavar="NAME", help="kind of vectors to compare by (default: the library's)"
     )
     cluster.add_argument("--list", action="store_true", help="only list the clusters")
-    cluster.add_argument("--rename", nargs=2, type=text, metavar=("OLD", "NEW"), help="rename a cluster")
+    cluster.add_argument("--rename", nargs=2, metavar=("OLD", "NEW"), help="rename a cluster")
 
 
 def _rating(word: str) -> int | None:

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 
 def text(word: str) -> str:
-    """Refuse an argument that is not valid text: it could be neither stored nor shown."""
+    """Refuse an argument that is not valid text: it could be neither stored nor shown. Type of all options."""
     if not is_text(word):
-        raise argparse.ArgumentTypeError("it is not valid UTF-8")
+        raise argparse.ArgumentTypeError("it is not valid UTF-8, or holds a NUL character")
     return word
 
 
@@ -32,7 +32,7 @@ def path(word: str) -> Path:
 
 def add_library_option(command: argparse.ArgumentParser) -> None:
     """Add which library a command works on."""
-    command.add_argument("--library", type=text, default="pictures", help="name of the library (default: %(default)s)")
+    command.add_argument("--library", default="pictures", help="name of the library (default: %(default)s)")
 
 
 def add_reading_options(command: argparse.ArgumentParser) -> None:
@@ -62,8 +62,8 @@ def add_selection_options(command: argparse.ArgumentParser) -> None:
     choosing.add_argument(
         "--folder", action="append", default=[], type=path, help="only images in this folder and its subfolders"
     )
-    choosing.add_argument("--cluster", type=text, default="", help="only images of this cluster (person, group)")
-    choosing.add_argument("--album", type=text, default="", help="only images of this album")
+    choosing.add_argument("--cluster", default="", help="only images of this cluster (person, group)")
+    choosing.add_argument("--album", default="", help="only images of this album")
     choosing.add_argument(
         "--require", action="append", default=[], metavar="TAG", help="only images with this tag (repeat for several)"
     )
@@ -96,9 +96,7 @@ def add_selection_options(command: argparse.ArgumentParser) -> None:
 def add_query_options(command: argparse.ArgumentParser) -> None:
     """Arguments of commands that select images and show some."""
     add_selection_options(command)
-    command.add_argument(
-        "--name", type=text, default="query", help="name of the resulting dataset (default: %(default)s)"
-    )
+    command.add_argument("--name", default="query", help="name of the resulting dataset (default: %(default)s)")
     command.add_argument(
         "--duplicates",
         choices=["keep", "report", "drop"],
@@ -118,7 +116,6 @@ def add_regularization_options(command: argparse.ArgumentParser) -> None:
     finding = command.add_argument_group("finding regularization images")
     finding.add_argument(
         "--among",
-        type=text,
         default="",
         metavar="LIBRARY",
         help="library to search (default: the one of the selected images)",
@@ -180,7 +177,7 @@ def add_regularization_options(command: argparse.ArgumentParser) -> None:
         help="repeats of the training images: trainers show at most images × repeats (default: %(default)s)",
     )
     finding.add_argument(
-        "--space", type=text, default="", metavar="NAME", help="kind of vectors to compare by (default: the library's)"
+        "--space", default="", metavar="NAME", help="kind of vectors to compare by (default: the library's)"
     )
     finding.add_argument("--search", default="auto", metavar="HOW", help="auto, exact or index (default: %(default)s)")
 
@@ -192,11 +189,16 @@ def _add_band_options(group: Options) -> None:
     )
 
 
+def add_out_option(command: Options, default: str = "") -> None:
+    """Add the folder of all exports; other tools call such an option --output."""
+    help_text = f"folder that holds all exports{default}"
+    command.add_argument("--out", "--output", dest="out", type=path, metavar="FOLDER", help=help_text)
+
+
 def add_vocabulary_option(command: Options) -> None:
     """Add the vocabulary of tags."""
     command.add_argument(
         "--vocabulary",
-        type=text,
         default="",
         metavar="NAME",
         help="[vocabularies.NAME] in lorads.toml (default: built in)",
@@ -205,8 +207,8 @@ def add_vocabulary_option(command: Options) -> None:
 
 def add_build_options(command: argparse.ArgumentParser) -> None:
     """Add everything from the selection of images to the export."""
-    command.add_argument("--name", type=text, help="name of the dataset (default: the trigger)")
-    command.add_argument("--trigger", type=text, default="", help="word that activates the concept in prompts")
+    command.add_argument("--name", help="name of the dataset (default: the trigger)")
+    command.add_argument("--trigger", default="", help="word that activates the concept in prompts")
     command.add_argument(
         "--trigger-position",
         choices=get_args(Position),
@@ -227,7 +229,11 @@ def add_build_options(command: argparse.ArgumentParser) -> None:
     add_reading_options(command)
     captions = command.add_argument_group("captions")
     captions.add_argument(
-        "--caption", default="sidecar", metavar="SOURCE", help="where captions come from (default: %(default)s)"
+        "--caption",
+        "--captions",
+        default="sidecar",
+        metavar="SOURCE",
+        help="where captions come from (default: %(default)s)",
     )
     captions.add_argument(
         "--fallback", action="append", default=[], metavar="SOURCE", help="source to use where the first has none"
@@ -251,14 +257,12 @@ def add_export_options(command: argparse.ArgumentParser) -> None:
     from ..trainers import trainers  # noqa: PLC0415 - the tables are read when they are shown
     from .training_options import add_training_options  # noqa: PLC0415
 
-    add_training_options(command.add_argument_group("training"), text)
+    add_training_options(command.add_argument_group("training"))
     writing = command.add_argument_group("writing")
     writing.add_argument(
         "--trainer", choices=list(trainers()), default="sd-scripts", help="trainer to write for (default: %(default)s)"
     )
-    writing.add_argument(
-        "--out", type=path, metavar="FOLDER", help="folder that holds all exports (default: ./lorads-exports)"
-    )
+    add_out_option(writing, " (default: ./lorads-exports)")
     writing.add_argument(
         "--images",
         default="original",
