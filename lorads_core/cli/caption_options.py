@@ -10,39 +10,40 @@ from ..captions.operations import SETS, Selection
 from ..errors import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from ..model import Dataset
 
-    Text = Callable[[str], str]
     Options = argparse.ArgumentParser | argparse._ArgumentGroup  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
 
 
-def add_edit_options(command: argparse.ArgumentParser, text: Text) -> None:
-    """Add an option for each bulk operation, and those that select captions; ``text`` checks an argument."""
-    editing = command.add_argument_group("editing (shows what would change; --apply does it)")
+def add_edit_options(command: argparse.ArgumentParser) -> None:
+    """Add an option for each bulk operation, and those that select captions."""
+    editing = command.add_argument_group("editing (previews the changes; --apply writes them)")
     for each in OPERATIONS.values():
-        add_operation(editing, each, text)
-    editing.add_argument("--apply", action="store_true", help="do it; --undo takes it back")
-    choosing = command.add_argument_group("which captions")
-    choosing.add_argument("--only", choices=SETS, default="all", help="of training or regularization images")
-    choosing.add_argument("--id", action="append", default=[], type=int, metavar="ID", help="of this image")
-    choosing.add_argument("--containing", default="", metavar="TEXT", help="that contain this text")
-    choosing.add_argument("--by-hand", action="store_true", help="those that you wrote by hand, too")
+        add_operation(editing, each)
+    editing.add_argument("--apply", action="store_true", help="write the changes; --undo undoes them")
+    choosing = command.add_argument_group("which captions to edit")
+    choosing.add_argument(
+        "--only", choices=SETS, default="all", help="only those of training or of regularization images (default: all)"
+    )
+    choosing.add_argument(
+        "--id", action="append", default=[], type=int, metavar="ID", help="only that of the image with this id"
+    )
+    choosing.add_argument("--containing", default="", metavar="TEXT", help="only those that contain this text")
+    choosing.add_argument("--by-hand", action="store_true", help="include captions that were written by hand")
 
 
-def add_operation(command: Options, operation: Operation, text: Text) -> None:
+def add_operation(command: Options, operation: Operation) -> None:
     """Add the option of an operation, which takes the required fields, and one for each field with a default.
 
     An option that is not given has no value at all, so that it can be noticed where it does not belong.
     """
     described = f"{_lower(operation.label)}{''.join(map(_hint, operation.required))}"
-    dest, how = _dest(operation), _how(operation.required, text)
+    dest, how = _dest(operation), _how(operation.required)
     command.add_argument(operation.option, dest=dest, default=argparse.SUPPRESS, help=described, **how)
     for each in operation.fields:
         if each.default is not None:
             described = f"with {operation.option}: {_lower(each.label)}{_hint(each)}"
-            dest, how = _dest(operation, each), _how((each,), text)
+            dest, how = _dest(operation, each), _how((each,))
             command.add_argument(each.option, dest=dest, default=argparse.SUPPRESS, help=described, **how)
 
 
@@ -60,7 +61,7 @@ def _lower(label: str) -> str:
     return label[0].lower() + label[1:]
 
 
-def _how(fields: tuple[Field, ...], text: Text) -> dict[str, Any]:
+def _how(fields: tuple[Field, ...]) -> dict[str, Any]:
     """Return how argparse reads these fields as the arguments of one option."""
     match fields:
         case ():
@@ -68,11 +69,11 @@ def _how(fields: tuple[Field, ...], text: Text) -> dict[str, Any]:
         case (Field(kind="flag"),):
             return {"action": "store_true"}
         case (Field(kind="tags" | "problems") as one,):
-            return {"action": "append", "type": text, "metavar": _metavar(one)}
+            return {"action": "append", "metavar": _metavar(one)}
         case (one,):
-            return {"type": text, "metavar": _metavar(one)}
+            return {"metavar": _metavar(one)}
         case _:
-            return {"type": text, "nargs": len(fields), "metavar": tuple(map(_metavar, fields))}
+            return {"nargs": len(fields), "metavar": tuple(map(_metavar, fields))}
 
 
 def _metavar(field: Field) -> str:
@@ -115,11 +116,13 @@ def chosen_operation(options: argparse.Namespace) -> tuple[Operation, dict[str, 
     given = vars(options)
     chosen = [each for each in OPERATIONS.values() if _dest(each) in given]
     if len(chosen) > 1:
-        raise SettingsError("These are several edits at once: give one after the other, each can be taken back alone.")
+        raise SettingsError(
+            "These are several edits at once: give them one at a time, so that each can be undone by itself."
+        )
     for each in OPERATIONS.values():
         for field in each.fields:
             if _dest(each, field) in given and each not in chosen:
-                raise SettingsError(f"{field.option} belongs to {each.option}: give that, too.")
+                raise SettingsError(f"{field.option} only works with {each.option}: add that.")
     return (chosen[0], _arguments(chosen[0], given)) if chosen else None
 
 

@@ -1,4 +1,4 @@
-"""Masks of training pictures, from files beside their sources to where a trainer reads them; white is trained on."""
+"""Masks of training images, from files beside their sources to where a trainer reads them; white is trained on."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from ..errors import ExportError, ImageError
 from ..images.decode import decode
 from ..images.encode import ImagePolicy, save_image
 from ..model import FileStamp, Problem
+from ..system.rights import common_rights
 from ..trainers import trainer
 
 if TYPE_CHECKING:
@@ -25,9 +26,9 @@ _FOLDER = "masks"
 
 
 def mask_of(picture: str) -> Path | None:
-    """Return the mask's file of a source picture, None where there is none.
+    """Return the mask's file of a source image, None where there is none.
 
-    It is ``NAME-masklabel.png`` (as OneTrainer has it) or ``NAME_mask.png`` beside the picture, or ``NAME.png`` in a
+    It is ``NAME-masklabel.png`` (as OneTrainer has it) or ``NAME_mask.png`` beside the image, or ``NAME.png`` in a
     folder ``masks`` there.
     """
     path = Path(picture)
@@ -36,14 +37,14 @@ def mask_of(picture: str) -> Path | None:
 
 
 def mask_fingerprints(plan: ExportPlan) -> Iterator[str]:
-    """Yield what tells a changed mask from its former self, for each picture that has one."""
+    """Yield what tells a changed mask from its former self, for each image that has one."""
     for item in _masked(plan):
         if (source := mask_of(item.image.record.path)) is not None:
             yield f"{source} {FileStamp.of(source.stat())}"
 
 
 def unmasked(plan: ExportPlan) -> Iterator[Problem]:
-    """Yield the training pictures that should have a mask and have none."""
+    """Yield the training images that should have a mask and have none."""
     for item in _masked(plan):
         path = item.image.record.path
         if mask_of(path) is None:
@@ -52,7 +53,7 @@ def unmasked(plan: ExportPlan) -> Iterator[Problem]:
 
 
 def write_masks(plan: ExportPlan, written: Sequence[tuple[PlannedImage, WrittenImage]], content: Path) -> list[str]:
-    """Write a mask for every training picture, in its size; a white one where there is none, as trainers want all.
+    """Write a mask for every training image, in its size; a white one where there is none, as trainers want all.
 
     Returns:
         Their files relative to ``content``.
@@ -66,7 +67,10 @@ def write_masks(plan: ExportPlan, written: Sequence[tuple[PlannedImage, WrittenI
         if (item.folder, item.stem) in masked:
             target = content / trainer(plan.options.trainer).mask(item.folder, item.stem)
             target.parent.mkdir(exist_ok=True)
-            save_image(_mask(item.image.record.path, (image.width, image.height)), target, ImagePolicy())
+            source = mask_of(item.image.record.path)
+            rights = common_rights(filter(None, (item.image.record.path, source)))
+            mask = _mask(item.image.record.path, source, (image.width, image.height))
+            save_image(mask, target, ImagePolicy(), rights)
             files.append(target.relative_to(content).as_posix())
     return files
 
@@ -76,8 +80,7 @@ def _masked(plan: ExportPlan) -> Iterator[PlannedImage]:
         yield from (item for item in plan.images if not item.is_regularization)
 
 
-def _mask(picture: str, size: tuple[int, int]) -> Image.Image:
-    source = mask_of(picture)
+def _mask(picture: str, source: Path | None, size: tuple[int, int]) -> Image.Image:
     if source is None:
         return Image.new("L", size, 255)
     try:

@@ -1,4 +1,4 @@
-"""Pictures written for training: fitted to a policy, or copied byte for byte; nothing half-written is ever left."""
+"""Images written for training: fitted to a policy, or copied byte for byte; nothing half-written is ever left."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from PIL import Image
 
 from ..errors import ExportError
 from ..system import files
+from ..system.rights import EVERYONE, limit_rights
 from .decode import decode
 from .files import DEFAULT_LIMITS, check_unchanged, image_error, open_regular, os_error_reason, printable_path
 from .png import encode_png
@@ -40,7 +41,7 @@ _BLOCK = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class ImagePolicy:
-    """How pictures are written.
+    """How images are written.
 
     ``kind`` original copies a file that is ready and writes others at their own size; normalised writes all at their
     own size; max_side shrinks the longer side to ``size`` pixels, max_area the area to that of a square of that side;
@@ -66,9 +67,9 @@ class ImagePolicy:
             ExportError: a missing size, a quality out of range, alpha in a JPEG.
         """
         if self.kind in {"max_side", "max_area"} and (self.size is None or self.size < 1):
-            raise ExportError(f"Pictures of at most {self.size} pixels cannot be written: give a size of 1 or more.")
+            raise ExportError(f"Images of at most {self.size} pixels cannot be written: give a size of 1 or more.")
         if not 1 <= self.quality <= 100:  # noqa: PLR2004 - the encoders' scale
-            raise ExportError(f"The picture quality {self.quality} is out of range: give 1 to 100.")
+            raise ExportError(f"The image quality {self.quality} is out of range: give 1 to 100.")
         if self.keep_alpha and self.format == "jpeg":
             raise ExportError("JPEG cannot keep transparency: choose PNG or WebP.")
 
@@ -78,7 +79,7 @@ class ImagePolicy:
         return SUFFIXES[self.format]
 
     def size_of(self, width: int, height: int) -> tuple[int, int]:
-        """Return the size that an upright picture of ``width`` × ``height`` pixels is shrunk to, before any crop."""
+        """Return the size that an upright image of ``width`` × ``height`` pixels is shrunk to, before any crop."""
         if self.kind == "bucket":
             across, down = self.bucket[0] / width, self.bucket[1] / height
             if not 0 < max(across, down) < 1:
@@ -125,7 +126,7 @@ def write_image(
     first_frame: bool = False,
     limits: ImageLimits = DEFAULT_LIMITS,
 ) -> tuple[int, int]:
-    """Decode a picture, fit it to the policy and write it under exactly ``target``, whole or not at all.
+    """Decode an image, fit it to the policy and write it under exactly ``target``, whole or not at all.
 
     Returns:
         Width and height of what was written, in pixels.
@@ -159,7 +160,7 @@ def _fit_to_original(image: Image.Image, source: str | Path, policy: ImagePolicy
     return image
 
 
-def save_image(image: Image.Image, target: Path, policy: ImagePolicy, mode: int = 0o777) -> None:
+def save_image(image: Image.Image, target: Path, policy: ImagePolicy, mode: int = EVERYONE) -> None:
     """Encode an L, RGB or RGBA image in the policy's format under ``target``, whole or not at all.
 
     ``mode`` limits who may read it, as that of the file which it was made from.
@@ -179,10 +180,10 @@ def save_image(image: Image.Image, target: Path, policy: ImagePolicy, mode: int 
 
 
 def copy_file(source: str | Path, target: Path, stamp: FileStamp) -> None:
-    """Copy a picture byte for byte by the system's quickest way, whole or not at all.
+    """Copy an image byte for byte by the system's quickest way, whole or not at all.
 
     Args:
-        source: the picture.
+        source: the image.
         target: its new name; a file there is replaced.
         stamp: that of the source when it was indexed.
 
@@ -201,7 +202,7 @@ def copy_file(source: str | Path, target: Path, stamp: FileStamp) -> None:
 
 
 def link_file(source: str | Path, target: Path, stamp: FileStamp) -> None:
-    """Give a picture a second name instead of a copy; arguments as `copy_file`.
+    """Give an image a second name instead of a copy; arguments as `copy_file`.
 
     A program that changes the file in place under one name changes it under the other too.
 
@@ -256,7 +257,7 @@ def _blocks(source: str | Path, reader: BinaryIO) -> Iterator[bytes]:
 
 
 @contextmanager
-def atomic_writer(target: Path, mode: int = 0o777) -> Generator[BinaryIO]:
+def atomic_writer(target: Path, mode: int = EVERYONE) -> Generator[BinaryIO]:
     """Give a new file to write to that takes the target's place when all went well, and goes away when not.
 
     ``mode`` limits who may read it: a copy of an image of 0600 is 0600 too.
@@ -264,7 +265,7 @@ def atomic_writer(target: Path, mode: int = 0o777) -> Generator[BinaryIO]:
     unfinished = target.parent / f".lorads-{uuid4().hex[:8]}"  # short: Windows takes paths of 259 characters
     try:
         with unfinished.open("xb") as file:
-            files.limit_rights(file.fileno(), mode)
+            limit_rights(file.fileno(), mode)
             yield file
         files.replace(unfinished, target)
     except OSError as error:

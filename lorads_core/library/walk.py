@@ -1,4 +1,4 @@
-"""Finding pictures below a folder: what counts as one, what is left out; it opens nothing but manifests."""
+"""Finding images below a folder: what counts as one, what is left out; it opens nothing but manifests."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def real_folder(folder: Path) -> Path:
         LibraryError: it is missing, no folder, cannot be read, or has a name that is not text.
     """
     if not is_text(str(folder)):
-        raise LibraryError("The folder's name is not valid UTF-8: rename it.")
+        raise LibraryError("The folder's name is not valid UTF-8, or has a NUL character: rename it.")
     try:
         root = true_path(folder.expanduser())
         is_folder = stat.S_ISDIR(root.stat().st_mode)
@@ -47,8 +47,8 @@ def suffix_of(name: str) -> str:
     return name[name.rfind(".") :].lower()
 
 
-def count_pictures(root: str) -> int:
-    """Return about how many pictures there are, for the progress; what cannot be listed is reported later."""
+def count_images(root: str) -> int:
+    """Return about how many images there are, for the progress; what cannot be listed is reported later."""
     count = 0
     pending = [root]
     while pending:
