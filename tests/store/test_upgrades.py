@@ -1,5 +1,7 @@
 """Stores of older schemas open without loss: captions, history, tags, vectors, runs, and an export of them."""
 
+import hashlib
+
 import numpy as np
 import psycopg
 import pytest
@@ -21,6 +23,11 @@ from . import old_schema
 from .old_schema import DATASET, EDITED, LIBRARY, PLAIN, SPACE
 
 VERSIONS = (6, 8, 9)
+# Of the statements of each step, so far. A step that stores have run is never changed: a new one is added behind it.
+STEPS = (
+    *("89d9b6ac", "8866df8d", "29fe7197", "d845eb79", "0a7d0183", "afeee023"),
+    *("175ca3fa", "bcb54638", "11a755a7", "c8852128"),
+)
 BULK = f"{PLAIN.format(2)}, sitting"
 
 
@@ -45,6 +52,12 @@ def upgraded(database, pictures, version):
         yield store
 
 
+def test_no_step_that_stores_have_run_was_changed():
+    digests = [hashlib.sha256(statements.encode()).hexdigest()[:8] for _, statements in MIGRATIONS]
+    assert digests[: len(STEPS)] == list(STEPS)
+    assert len(digests) == len(STEPS), "add the new step's"
+
+
 def texts(dataset):
     return [image.caption.text for image in dataset.images]
 
@@ -58,7 +71,7 @@ def without_rejected(captions, version):
     return [text for text in captions if version < 9 or text != PLAIN.format(3)]
 
 
-def test_captions_and_their_history_are_as_they_were_and_can_be_taken_back(upgraded, version):
+def test_captions_edits_and_trainings_are_as_they_were_and_edits_can_be_taken_back(upgraded, version):
     found = captioning.draft(upgraded, Settings(), "tom", with_rejected=True).dataset
     assert (found.id, texts(found)) == (DATASET, expected(version))
     edits = [(each.label, each.changes, each.undone) for each in captioning.edit_history(upgraded, found)]
@@ -69,6 +82,9 @@ def test_captions_and_their_history_are_as_they_were_and_can_be_taken_back(upgra
         now = captioning.draft(upgraded, Settings(), "tom", with_rejected=True).dataset
         assert texts(now) == [PLAIN.format(number) for number in range(1, 5)]
         assert captioning.trait_decisions(upgraded, found) == {"": {"grey fur": "bind"}}
+    with upgraded.connection() as connection:
+        trainings = [(run.name, run.state, run.step) for run in runs.newest_runs(connection)]
+    assert trainings == ([("tom", "completed", 9)] if version >= 8 else [])
 
 
 def test_the_index_with_its_tags_albums_and_vectors_is_as_it_was(upgraded, pictures):
@@ -82,7 +98,9 @@ def test_the_index_with_its_tags_albums_and_vectors_is_as_it_was(upgraded, pictu
     assert found.ids.tolist() == [4]
 
 
-def test_an_export_has_the_captions_that_were_edited_before_the_upgrade(upgraded, version, tmp_path):
+def test_an_export_has_the_edited_captions_and_the_older_program_refuses_the_store(
+    upgraded, version, tmp_path, monkeypatch
+):
     found = captioning.draft(upgraded, Settings(), "tom").dataset
     result = build.export(upgraded, found, TrainingConfig(checkpoint="/base.safetensors"), ExportOptions(), tmp_path)
     folder = result.export.folder
@@ -91,14 +109,6 @@ def test_an_export_has_the_captions_that_were_edited_before_the_upgrade(upgraded
         expected(version), version
     )
 
-
-def test_trainings_of_before_are_listed(upgraded, version):
-    with upgraded.connection() as connection:
-        found = [(run.name, run.state, run.step) for run in runs.newest_runs(connection)]
-    assert found == ([("tom", "completed", 9)] if version >= 8 else [])
-
-
-def test_the_older_program_refuses_the_store_afterwards_and_changes_nothing(upgraded, version, monkeypatch):
     monkeypatch.setattr(migrations, "MIGRATIONS", MIGRATIONS[:version])
     with upgraded.connection() as connection:
         with pytest.raises(StoreError, match=rf"version {len(MIGRATIONS)}, this LoRADS knows {version}: update LoRADS"):
