@@ -48,17 +48,17 @@ class Attack(NamedTuple):
 
 
 ATTACKS = (
-    Attack("kills in export", export_kills.attack, 100, 4),
+    Attack("kills in export", export_kills.attack, 100, 3),
     Attack("kills in index", index_kills.attack, 100, 4),
     Attack("kills in caption edits", caption_kills.attack, 100, 4),
     Attack("kills in migration", migration_kills.attack, 30, 2),
     Attack("kills of a watcher", training_kills.watchers, 20, 1),
     Attack("kills of a launcher", training_kills.launchers, 10, 1),
     Attack("kills of a trainer", training_kills.trainers, 10, 1),
-    Attack("kills of a lone backend", backends.attack, 50, 3),
-    Attack("hostile files", hostile.attack, 1000, 200),
-    Attack("forged requests", forged.attack, 400, 200),
-    Attack("concurrent editors", editors.attack, 500, 50),
+    Attack("kills of a lone backend", backends.attack, 50, 2),
+    Attack("hostile files", hostile.attack, 1000, 120),
+    Attack("forged requests", forged.attack, 400, 150),
+    Attack("concurrent editors", editors.attack, 500, 20),
     Attack("full disks", full_disks.attack, 15, 3),
     Attack("missing rights", missing_rights.attack, 12, 4),
 )
@@ -91,7 +91,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=random.randrange(10_000), help="of moments and files")
     parser.add_argument("--rounds-scale", type=float, default=1.0, metavar="X", help="so many times the rounds")
     parser.add_argument("--minutes", type=float, default=30.0, help="after which an attack begins no further round")
-    parser.add_argument("--lanes", type=int, default=min(2, os.cpu_count() or 1), help="attacks at once")
+    parser.add_argument("--lanes", type=int, default=min(4, 1 + (os.cpu_count() or 1)), help="attacks at once")
     return parser
 
 

@@ -46,7 +46,7 @@ def attack(world: World, tally: Tally) -> None:
                 lambda n: ("export", "tom", "--epochs", 5 + n % 3),
             )
         ]
-        deadline = time.monotonic() + max(30.0, SECONDS * tally.wanted)
+        deadline = time.monotonic() + max(60.0, SECONDS * tally.wanted)
         wait_until(lambda: time.monotonic() > deadline or acknowledged(editors) >= tally.wanted, 600)
         ended.set()
         commands = [each for job in jobs for each in job.result()]
