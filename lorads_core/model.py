@@ -295,6 +295,7 @@ class TrainingConfig:
     sample_prompts: tuple[str, ...] = ()
     sample_every_epochs: int = 1
     save_every_epochs: int = 1
+    save_state: bool = True
     seed: int = 42
     extra: Mapping[str, Any] = field(default_factory=dict[str, Any], hash=False)
     automatic: tuple[str, ...] = ()

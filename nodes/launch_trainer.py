@@ -63,6 +63,14 @@ class LaunchTrainer(io.ComfyNode):
                     tooltip="copy: with trigger and dataset version in its metadata. link: the trainer's own file.",
                     advanced=True,
                 ),
+                io.Boolean.Input(
+                    "resume",
+                    default=False,
+                    optional=True,
+                    tooltip="Continue a stopped or failed training from its last saved state; without one it starts"
+                    " from the beginning.",
+                    advanced=True,
+                ),
             ],
             outputs=[
                 RunSocket.Output("run", "run", tooltip="For Load Trained LoRA and LoRA Test Grid."),
@@ -82,9 +90,11 @@ class LaunchTrainer(io.ComfyNode):
         return host.run_marks()
 
     @classmethod
-    def execute(cls, export: Export, profile: str, mode: str, name: str, offer: Offered) -> io.NodeOutput:
+    def execute(
+        cls, export: Export, profile: str, mode: str, name: str, offer: Offered, *, resume: bool = False
+    ) -> io.NodeOutput:
         """Train the export, or look how its training stands."""
-        run = _started(export.folder, profile)
+        run = _started(export.folder, profile, resume=resume)
         host.keep_run(run)
         if mode == "wait":
             run = host.watched(run, str(cls.hidden.unique_id))
@@ -97,7 +107,7 @@ class LaunchTrainer(io.ComfyNode):
         )
 
 
-def _started(folder: Path, profile: str) -> Run:
+def _started(folder: Path, profile: str, *, resume: bool) -> Run:
     """Return the run of an export; one that must be launched first needs the server's permission."""
     known = core.training.known_run(host.store(), folder)
     if known:
@@ -110,7 +120,8 @@ def _started(folder: Path, profile: str) -> Run:
             f" {command('train', folder.name, '--out', str(folder.parent))}"
         )
     host.free_memory()
-    return core.training.train(host.store(), installed, folder)
+    resume = resume and core.training.can_resume(host.store(), folder)
+    return core.training.train(host.store(), installed, folder, resume=resume)
 
 
 def _offered(run: Run, name: str, offer: Offered) -> tuple[str, str]:

@@ -287,8 +287,12 @@ def _add_runs(commands: Commands, run: Run) -> None:
     )
     train.add_argument("--out", type=_path, metavar="FOLDER", help="folder of all exports")
     train.add_argument("--background", action="store_true", help="come back at once; it trains on by itself")
-    train.add_argument(
-        "--again", action="store_true", help="train again what was trained; the former output is moved aside"
+    once_more = train.add_mutually_exclusive_group()
+    once_more.add_argument(
+        "--again", action="store_true", help="train again what was trained, into a folder of its own"
+    )
+    once_more.add_argument(
+        "--resume", action="store_true", help="go on from the last saved state of a stopped or failed training"
     )
     train.add_argument("--plot", type=_path, metavar="FILE", help="picture of the loss, redrawn as it trains")
     runs = _command(

@@ -28,6 +28,7 @@ from .configs import prepare_configs
 from .lora_file import read_header
 from .output import make_output
 from .profile import secret_names
+from .resume import resumed_order, stopped_run, take_over
 from .state import failed_run, refresh_run, start_watcher
 
 if TYPE_CHECKING:
@@ -37,12 +38,15 @@ if TYPE_CHECKING:
     from ..store.connect import Store
     from .profile import Profile
     from .read_export import TrainableExport
+    from .resume import Stopped
 
 _CONFIGS = "config"
 """In a run's folder: configs of its own, where those in the export name another output or are not to be trusted."""
 
 
-def launch(store: Store, profile: Profile, export: TrainableExport, *, again: bool = False) -> Run:
+def launch(
+    store: Store, profile: Profile, export: TrainableExport, *, again: bool = False, resume: bool = False
+) -> Run:
     """Return the run of an export: the one that goes on, the one that has ended well, or a new one.
 
     Args:
@@ -50,15 +54,17 @@ def launch(store: Store, profile: Profile, export: TrainableExport, *, again: bo
         profile: the installed trainer.
         export: what to train.
         again: train it also where it was trained already; it saves into a new folder.
+        resume: go on from the last saved state of the training that was stopped or failed last, in its folder.
 
     Raises:
-        TrainerError: the export is for another trainer, or this trainer would refuse it.
+        TrainerError: the export is for another trainer, this trainer would refuse it, or nothing can be resumed.
         SettingsError: the trainer is not where its profile says.
     """
     with store.connection() as connection:
         there = existing_run(connection, export)
-    if there and not (again and there.is_over):
-        return there
+        if there and not (there.is_over and (again or resume)):
+            return there
+        stopped = stopped_run(connection, export) if resume else None
     _check(profile, export)
     run = _new_run(profile, export)
     with store.connection() as connection:
@@ -66,8 +72,10 @@ def launch(store: Store, profile: Profile, export: TrainableExport, *, again: bo
             return _alive(connection, export)
     # From here on everybody knows of it: nobody else starts a second one.
     try:
-        run, configs = _prepare_folders(run, export, profile)
+        run, configs = _prepare_folders(run, export, profile, stopped)
         order, environment = _order(profile, export, run.output, configs)
+        if stopped:
+            order = resumed_order(order, stopped)
         with store.connection() as connection:
             kept.update_run(connection, run)
         files.write_order(run.folder, order)
@@ -84,15 +92,22 @@ def launch(store: Store, profile: Profile, export: TrainableExport, *, again: bo
     return run
 
 
-def _prepare_folders(run: Run, export: TrainableExport, profile: Profile) -> tuple[Run, Path]:
+def _prepare_folders(
+    run: Run, export: TrainableExport, profile: Profile, stopped: Stopped | None
+) -> tuple[Run, Path]:
     """Make the folders of a run; return it with its output, and where the configs lie that name that.
 
     Its message says which configs of the export are not used, as long as it goes on.
     """
     run.folder.mkdir(parents=True)
-    output = make_output(export.output)
-    configs = prepare_configs(export, profile.home, output, run.folder / _CONFIGS)
-    return dataclasses.replace(run, output=output, message=configs.message), configs.folder
+    if stopped:
+        take_over(stopped, run.folder)
+        run = dataclasses.replace(run, output=stopped.run.output, step=stopped.state.steps, epoch=stopped.state.epochs)
+    else:
+        run = dataclasses.replace(run, output=make_output(export.output))
+    state = stopped.state if stopped else None
+    configs = prepare_configs(export, profile.home, run.output, run.folder / _CONFIGS, state)
+    return dataclasses.replace(run, message=configs.message), configs.folder
 
 
 def existing_run(connection: psycopg.Connection, export: TrainableExport) -> Run | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from dataclasses import fields, replace
 from functools import lru_cache
 from pathlib import PurePath
@@ -320,6 +321,18 @@ def size_problems(trainer: str, placed: Sequence[Placement], step: int) -> Itera
 
 def _count(truths: Iterable[bool]) -> int:
     return sum(truths)
+
+
+def numbered_states(output: Path, pattern: str) -> dict[int, Path]:
+    """Return the whole states in a folder that accelerate saved, by the number in their names.
+
+    The states of random numbers are written last (``accelerate/checkpointing.py``, ``save_accelerator_state``).
+
+    Raises:
+        OSError: the folder cannot be read.
+    """
+    named = ((re.fullmatch(pattern, each.name), each) for each in output.iterdir()) if output.is_dir() else ()
+    return {int(found[1]): each for found, each in named if found and (each / "random_states_0.pkl").is_file()}
 
 
 def launch_options(config: TrainingConfig, more: Sequence[str]) -> list[str]:

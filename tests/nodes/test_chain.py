@@ -311,6 +311,7 @@ INPUTS = [
     "lokr_factor",
     "lokr_full_rank",
     "extra",
+    "save_state",
 ]
 
 

@@ -36,8 +36,9 @@ def _train(options: argparse.Namespace, screen: Screen) -> int:
     import_module("matplotlib.figure")  # Ctrl-C during the import would leave half of it to the plot at the end
     with open_store(settings) as store:
         folder = training.exported(root_of(options, settings), options.name)
-        run = training.train(store, profile, folder, again=options.again)
-        screen.step("Run", f"{_id(run)} of {run.name} by {profile.name}: {run.state}")
+        run = training.train(store, profile, folder, again=options.again, resume=options.resume)
+        resumed = f" from step {run.step:,}" if options.resume and run.state == "starting" else ""
+        screen.step("Run", f"{_id(run)} of {run.name} by {profile.name}: {run.state}{resumed}")
         if run.message and not run.is_over:
             screen.step("Configs", run.message)
         if options.background and not run.is_over:

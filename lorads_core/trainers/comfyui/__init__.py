@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from .. import Schedule, Subset, Tick, Trainer, checks
+from .. import SavedState, Schedule, Subset, Tick, Trainer, checks
 from ..extra import merged
 from . import rules
 from .rules import LABEL
@@ -114,6 +114,10 @@ class ComfyTrainer:
     def checkpoints(self, config: TrainingConfig, schedule: Schedule, name: str) -> tuple[str, ...]:  # noqa: ARG002
         """Return what Save LoRA Weights calls its file with the prefix of `files` and the number of steps."""
         return (f"loras/{name}_{schedule.total_steps}_steps_*_.safetensors",)
+
+    def saved_state(self, output: Path, name: str, steps_per_epoch: int) -> SavedState | None:  # noqa: ARG002
+        """Return nothing: the node saves no state; its input existing_lora takes the LoRA and its steps."""
+        return None
 
 
 TRAINER: Trainer = ComfyTrainer()

@@ -48,6 +48,7 @@ OPTIMIZERS: Mapping[str, str] = {"AdamW": "AdamW", "AdamW8bit": "AdamW"}
 PRECISIONS = {"bf16": "bf16", "no": "fp32", "fp16": "none"}
 # What the node has no widget for, and what becomes of it.
 _LACKS = {
+    "save_state": "the node saves no state.",
     "v_prediction": "it trains as the loaded model predicts.",
     "conv_dim": "convolutions get the network dim.",
     "conv_alpha": "its alpha is 1.",

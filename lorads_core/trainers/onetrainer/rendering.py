@@ -91,9 +91,9 @@ def _output_keys(config: TrainingConfig, output: Path, name: str, version: int) 
     yield "save_filename_prefix", f"{name}-"
     yield "save_every", config.save_every_epochs
     yield "save_every_unit", "EPOCH"
-    # Backups are what a stopped training goes on from; one is enough.
+    # Backups are what a stopped training resumes from; one is enough.
     yield "backup_after", config.save_every_epochs
-    yield "backup_after_unit", "EPOCH"
+    yield "backup_after_unit", "EPOCH" if config.save_state else "NEVER"
     yield "rolling_backup", True
     yield "rolling_backup_count", 1
     # Off is its web server, which would need a port; the logs are written all the same.

@@ -72,6 +72,9 @@ def _training_keys(config: TrainingConfig, folder: Path, output: Path, name: str
     yield "save_model_as", "safetensors"
     yield "save_precision", "fp16"
     yield "save_every_n_epochs", config.save_every_epochs
+    if config.save_state:
+        yield "save_state", True
+        yield "save_last_n_epochs_state", 1  # the former is removed when the new one is whole
     yield "max_train_epochs", config.epochs
     yield "gradient_accumulation_steps", config.gradient_accumulation_steps
     yield from _network_keys(config, folder)

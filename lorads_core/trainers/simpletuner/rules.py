@@ -148,6 +148,7 @@ def lacks(config: TrainingConfig) -> dict[str, str]:
         "max_bucket_side": "its buckets are as long as their pictures.",
         "bucket_step": f"it has steps of {STEP} for {base_model(config.base_model).label}.",
         "bucket_no_upscale": "it enlarges what is smaller than its bucket.",
+        "save_state": "its checkpoints always hold the state.",
         "text_encoder_learning_rate": "LyCORIS leaves the text encoders as they are.",
     }
     if config.bucket_step == STEP:
