@@ -36,7 +36,7 @@ class RunConfigs:
             return ""
         return (
             f"Not used as they are: {', '.join(self.differing)} of the export. They differ from what its manifest says"
-            f" (another LoRADS or trainer version, a moved or a changed export); rendered again in {self.folder}."
+            " (another LoRADS or trainer version, a moved or a changed export); rendered again for this run."
         )
 
 

@@ -7,8 +7,8 @@ import os
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import TrainerError
+from ..problems import counted
 from ..store import runs as kept
-from ..system.command import command
 from ..system.files import file_error_reason, remove_tree
 from ..trainers import trainer
 from . import run_folder as files
@@ -37,6 +37,18 @@ def stopped_run(connection: psycopg.Connection, export: TrainableExport) -> Stop
     Raises:
         TrainerError: there is none; the message says why.
     """
+    found, obstacle = _look(connection, export)
+    if found is None:
+        raise TrainerError(f"{obstacle}: train it without resume, from the beginning.")
+    return found
+
+
+def resume_obstacle(connection: psycopg.Connection, export: TrainableExport) -> str:
+    """Return why no run of an export can be resumed, as a clause; empty where one can be."""
+    return _look(connection, export)[1]
+
+
+def _look(connection: psycopg.Connection, export: TrainableExport) -> tuple[Stopped | None, str]:
     over: list[Run] = []
     for run in kept.runs_of_export(connection, export.manifest_hash):
         now = refresh_run(connection, run)
@@ -44,8 +56,8 @@ def stopped_run(connection: psycopg.Connection, export: TrainableExport) -> Stop
             break
         over.append(now)
         if state := _saved_state(export, now):
-            return Stopped(now, state)
-    raise TrainerError(_why_not(export, over))
+            return Stopped(now, state), ""
+    return None, _why_not(export, over)
 
 
 def _saved_state(export: TrainableExport, run: Run) -> SavedState | None:
@@ -59,15 +71,13 @@ def _saved_state(export: TrainableExport, run: Run) -> SavedState | None:
 
 
 def _why_not(export: TrainableExport, over: list[Run]) -> str:
-    name, how = export.manifest["name"], command("train", export.manifest["name"])
+    name, config = export.manifest["name"], export.config
     if not over:
-        return f"No training of {name} was stopped before its end: {how} trains it."
-    if not export.config.save_state:
-        return f"The training of {name} saved no state, as save_state is off in its config: {how} starts it again."
-    return (
-        f"The training of {name} has saved no state to resume from yet; it is {over[0].state}, and saves one every"
-        f" {export.config.save_every_epochs:,} epochs: {how} starts it again."
-    )
+        return f"No training of {name} was stopped before its end with these very images, captions and options"
+    if not config.save_state and "save_state" not in trainer(export.trainer).lacks(config):
+        return f"The training of {name} saved no state, as save_state is off in its config"
+    every = counted(config.save_every_epochs, "epoch")
+    return f"The training of {name} has saved no state yet (it is {over[0].state}, and saves one every {every})"
 
 
 def resumed_order(order: files.Order, stopped: Stopped) -> files.Order:

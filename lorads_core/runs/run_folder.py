@@ -70,7 +70,7 @@ class Order:
 
     A resumed training has done ``steps_done`` and ``epochs_done`` before; of these, its trainer leaves
     ``uncounted_steps`` and ``uncounted_epochs`` out of its own counts. ``since`` is when it was started first (0: now),
-    ``reports_from`` the byte where its reports go on.
+    ``reports_from`` the byte where its reports go on. ``note`` is what a user should know while it runs.
     """
 
     trainer: str
@@ -92,6 +92,7 @@ class Order:
     uncounted_epochs: int = 0
     since: float = 0.0
     reports_from: int = 0
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)

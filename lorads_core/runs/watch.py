@@ -56,7 +56,9 @@ class Watcher:
         self._reports = _Reports(Path(order.reports), order.reports_from) if order.reports else None
         self._told = self._counted = 0.0
         self._is_noted = False  # who the trainer is
-        self._status = Status(watcher=identity(os.getpid()), started=time.time(), total_steps=order.total_steps)
+        self._status = Status(
+            watcher=identity(os.getpid()), started=time.time(), total_steps=order.total_steps, message=order.note
+        )
 
     def start(self, environment: Mapping[str, str]) -> None:
         """Start the trainer and watch it to its end."""

@@ -95,6 +95,18 @@ class SavedState:
     unfinished: tuple[Path, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class InitialLora:
+    """Which LoRAs a training can start from: those of whose denoiser keys one begins with one of ``keys``.
+
+    Others a trainer would pass over in silence, and begin from nothing. ``drops_text`` says whether it leaves out what
+    a LoRA does to text encoders, where these are not trained.
+    """
+
+    keys: tuple[str, ...]
+    drops_text: bool = False
+
+
 class Trainer(Protocol):
     """A program that trains a LoRA from what `export` writes."""
 
@@ -210,6 +222,10 @@ class Trainer(Protocol):
         Raises:
             OSError: the folder cannot be read.
         """
+        ...
+
+    def initial_lora(self, config: TrainingConfig) -> InitialLora:
+        """Return which LoRAs a training of this config can start from (`TrainingConfig.initial_lora`)."""
         ...
 
 

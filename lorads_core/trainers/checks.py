@@ -239,6 +239,11 @@ def _contradictions(config: TrainingConfig) -> Iterator[str]:
             f"{family.label} has no convolutions, so that a {kind.label} of it is a {same.label}: choose the network"
             f" {same.name}."
         )
+    if config.initial_lora and not config.initial_lora.lower().endswith(".safetensors"):
+        yield (
+            f"The LoRA to start from is {config.initial_lora}, and other formats than safetensors can hold programs,"
+            " which trainers would run: choose a .safetensors file."
+        )
     if not all(prompt.strip() for prompt in config.sample_prompts):
         yield "A sample prompt is empty: write it, or take it out."
 

@@ -19,7 +19,7 @@ from ..runs.install_lora import InstalledLora, find_lora, install_lora
 from ..runs.log import tail
 from ..runs.lora_file import read_lora
 from ..runs.read_export import read_export
-from ..runs.resume import stopped_run
+from ..runs.resume import resume_obstacle
 from ..store import runs as kept
 from ..trainers import Subset, trainer
 
@@ -59,19 +59,15 @@ def train(store: Store, profile: Profile, export: Path, *, again: bool = False, 
     return launching.launch(store, profile, read_export(export), again=again, resume=resume)
 
 
-def can_resume(store: Store, export: Path) -> bool:
-    """Say whether a training of an export was stopped that has saved a state.
+def why_not_resumed(store: Store, export: Path) -> str:
+    """Return why no training of an export can be resumed, as a clause; empty where one can be.
 
     Raises:
         TrainerError: it is no whole export.
     """
     looked_at = read_export(export)
     with store.connection() as connection:
-        try:
-            stopped_run(connection, looked_at)
-        except TrainerError:
-            return False
-    return True
+        return resume_obstacle(connection, looked_at)
 
 
 class AsImages(NamedTuple):

@@ -1,5 +1,6 @@
 """The node that trains, with a stand-in for the trainer."""
 
+import hashlib
 import json
 import sys
 import threading
@@ -81,6 +82,38 @@ def test_in_the_background_the_node_comes_back_at_once_and_later_finds_the_lora(
     assert node.fingerprint_inputs() == marks
     (later.output / later.loras[-1]).unlink()
     assert node.fingerprint_inputs() != marks
+
+
+def test_a_stopped_training_is_resumed_from_its_state(make_pack):
+    pack = make_pack(STANDIN_PAUSE="0.1", STANDIN_STEPS="30")
+    export = exported(pack, epochs=6)
+    fresh = call(pack, "LoradsLaunchTrainer", export=export, mode="background", resume=True)
+    assert "was stopped before its end" in fresh.ui.value
+    assert "started from the beginning" in fresh.ui.value
+    first = fresh.args[0]
+    while not first.loras:
+        time.sleep(0.1)
+        first = call(pack, "LoradsLaunchTrainer", export=export, mode="background").args[0]
+    pack.host.core.training.stop(pack.host.store(), first)
+    resumed = call(pack, "LoradsLaunchTrainer", export=export, resume=True)
+    run = resumed.args[0]
+    assert (run.id != first.id, run.output, run.state, run.step) == (True, first.output, "completed", 30)
+    assert "from the beginning" not in resumed.ui.value
+
+
+def test_configs_that_are_not_used_are_named_while_it_trains_and_after(make_pack):
+    pack = make_pack(STANDIN_PAUSE="0.1")
+    export = exported(pack)
+    file, manifest = export.folder / "training_config.toml", export.folder / "manifest.json"
+    file.write_text(file.read_text() + "# another's\n")
+    values = json.loads(manifest.read_text())
+    values["texts"][file.name] = hashlib.sha256(file.read_bytes()).hexdigest()
+    manifest.write_text(json.dumps(values))
+    begun = call(pack, "LoradsLaunchTrainer", export=export, mode="background")
+    assert "training_config.toml of the export" in begun.ui.value
+    waited = call(pack, "LoradsLaunchTrainer", export=export)
+    assert waited.args[0].state == "completed"
+    assert "training_config.toml of the export" in waited.ui.value
 
 
 def test_an_interruption_stops_the_training(make_pack):

@@ -4,6 +4,7 @@ import http.client
 import io
 import json
 import os
+import time
 from contextlib import contextmanager
 from uuid import UUID
 
@@ -118,6 +119,32 @@ def test_a_training_is_begun_once(ready, dataset):
     assert (stopped["state"], stopped["result"]["state"]) == ("done", "cancelled")
     again = panel.ended(panel.post(f"runs/{first}/stop", {})["job"])
     assert again["result"]["state"] == "cancelled", "what has ended stays as it is"
+
+
+def test_a_stopped_training_is_resumed_from_its_state_and_counts_on(ready, dataset):
+    panel = ready(pause="0.1", steps="20")
+    first = train(panel, dataset)
+    while not panel.get(f"runs/{first}")["loras"]:
+        time.sleep(0.1)
+    assert panel.ended(panel.post(f"runs/{first}/stop", {})["job"])["result"]["state"] == "cancelled"
+    with listening(panel, dataset) as until:
+        run = train(panel, dataset, resume=True)
+        begun = panel.get(f"runs/{run}")
+        last = until(lambda event: event["kind"] == "run" and event["run"]["state"] in OVER)["run"]
+    assert run != first
+    assert (begun["step"] >= 10, last["state"], last["step"], last["epoch"]) == (True, "completed", 20, 2)
+    assert [point[0] for point in panel.get(f"runs/{run}")["history"]] == list(range(1, 21))
+
+
+def test_what_cannot_be_resumed_says_why_and_what_to_do(ready, dataset):
+    panel = ready("oom")
+    train(panel, dataset)
+    body = {"profile": "local", "folder": "run", "resume": True}
+    ended = panel.ended(panel.post(f"datasets/{dataset}/train", body)["job"])
+    while ended["state"] != "failed":  # the first one was still ending: it was shown instead
+        ended = panel.ended(panel.post(f"datasets/{dataset}/train", body)["job"])
+    assert "has saved no state yet" in ended["message"]
+    assert "train it without resume" in ended["message"]
 
 
 def test_a_training_goes_on_without_the_panel_and_another_one_stops_it(ready, make_panel, dataset):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from .. import SavedState, Schedule, Subset, Tick, Trainer, checks
+from .. import InitialLora, SavedState, Schedule, Subset, Tick, Trainer, checks
 from . import counting, rendering, rules
 from .names import LABEL
 
@@ -115,6 +115,10 @@ class AiToolkit:
             return None
         steps = max(files)
         return SavedState(files[steps], steps, steps // max(steps_per_epoch, 1))
+
+    def initial_lora(self, config: TrainingConfig) -> InitialLora:
+        """Return those in the form that it saves itself, PEFT's for Flux (``toolkit/network_mixins.py``)."""
+        return InitialLora(("lora_unet_",) if checks.is_diffusion(config) else ("transformer.",), drops_text=True)
 
 
 TRAINER: Trainer = AiToolkit()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from .. import SavedState, Schedule, Subset, Tick, Trainer, checks
-from . import counting, rendering, rules
+from .. import InitialLora, SavedState, Schedule, Subset, Tick, Trainer, checks
+from . import counting, names, rendering, rules
 from .names import LABEL
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ _BAR = re.compile(
 )
 
 _BACKUP = re.compile(r".*-backup-\d+-(?P<epoch>\d+)-(?P<batch>\d+)")
+_LORA_FORMS = ("lora_unet_", "lora_transformer_", "diffusion_model.", "lycoris_", "base_model.model.")
 
 
 class OneTrainer:
@@ -139,6 +140,10 @@ class OneTrainer:
             uncounted_epochs=epochs,
             unfinished=tuple(each for _, each in named if each.name > path.name),
         )
+
+    def initial_lora(self, config: TrainingConfig) -> InitialLora:
+        """Return those in any form that it knows (``modules/util/load_lora_util.py``)."""
+        return InitialLora((f"{names.kind(config).denoiser}.", *_LORA_FORMS))
 
 
 TRAINER: Trainer = OneTrainer()

@@ -132,6 +132,8 @@ def _learning_keys(config: TrainingConfig) -> Keys:
 
 def _network_keys(config: TrainingConfig) -> Keys:
     chosen = network(config.network)
+    if config.initial_lora:
+        yield "lora_model_name", config.initial_lora
     yield "peft_type", NETWORKS[config.network]
     yield "lora_rank", config.network_dim
     yield "lora_alpha", float(config.network_alpha)

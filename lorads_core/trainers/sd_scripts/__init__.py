@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from .. import SavedState, Schedule, Subset, Tick, Trainer, checks
+from .. import InitialLora, SavedState, Schedule, Subset, Tick, Trainer, checks
 from . import counting, rendering, rules
 from .scripts import script
 
@@ -125,6 +125,10 @@ class SdScripts:
         steps = epochs * steps_per_epoch
         arguments = ("--resume", str(found[epochs]), "--initial_step", str(steps))
         return SavedState(found[epochs], steps, epochs, arguments, uncounted_steps=steps)
+
+    def initial_lora(self, config: TrainingConfig) -> InitialLora:
+        """Return those with sd-scripts' own keys: ``load_weights`` passes over all others (``networks/lora.py``)."""
+        return InitialLora(script(config).lora_keys, drops_text=True)
 
 
 TRAINER: Trainer = SdScripts()

@@ -108,6 +108,8 @@ def _model_keys(config: TrainingConfig) -> Keys:
 
 
 def _network_keys(config: TrainingConfig, folder: Path) -> Keys:
+    if config.initial_lora:
+        yield "network_weights", config.initial_lora
     yield "network_module", LYCORIS if uses_lycoris(config) else script(config).lora
     yield "network_dim", config.network_dim
     yield "network_alpha", float(config.network_alpha)

@@ -6,7 +6,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from .. import SavedState, Schedule, Subset, Tick, Trainer, checks
+from .. import InitialLora, SavedState, Schedule, Subset, Tick, Trainer, checks
 from . import counting, rendering, rules
 from .names import LABEL
 
@@ -122,6 +122,10 @@ class SimpleTuner:
         keys = {"resume_from_checkpoint": found[steps].name}
         epochs = steps // max(steps_per_epoch, 1)
         return SavedState(found[steps], steps, epochs, file=rendering.CONFIG_FILE, keys=keys)
+
+    def initial_lora(self, config: TrainingConfig) -> InitialLora:  # noqa: ARG002
+        """Return those of LyCORIS, which makes all networks (``create_lycoris_from_weights``)."""
+        return InitialLora(("lycoris_",))
 
 
 TRAINER: Trainer = SimpleTuner()
