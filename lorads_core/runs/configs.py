@@ -55,7 +55,7 @@ def prepare_configs(
     texts: Mapping[str, str] = export.manifest["texts"]
     usual = _rendered(export, home, export.output)
     differing = tuple(name for name, text in sorted(usual.items()) if texts.get(name) != _hash(text))
-    keys = state.keys if state else {}
+    keys: Mapping[str, object] = state.keys if state else {}
     if output == export.output and not differing and not keys:
         return RunConfigs(export.folder)
     folder.mkdir(parents=True)

@@ -15,7 +15,7 @@ from .test_chain import base, build, call  # noqa: F401 - base is a fixture
 
 @pytest.fixture
 def make_pack(base, store_settings, tmp_path):  # noqa: F811
-    """Return a function that loads the pack with a trainer that does what ``deed`` says."""
+    """Return a function that loads the pack with a trainer that does what ``deed``, or the environment, says."""
     folder = standin_trainer.install(tmp_path / "trainer")
     checkpoint = base / "models" / "checkpoints" / "a model of checkpoints.safetensors"
     checkpoint.parent.mkdir(parents=True)
@@ -23,7 +23,7 @@ def make_pack(base, store_settings, tmp_path):  # noqa: F811
     opened = []
 
     def make(deed="good", allowed="true", **environment):
-        values = {"STANDIN": deed, **environment}
+        values = {**({"STANDIN": deed} if deed else {}), **environment}
         lines = "\n".join(f"{name} = {json.dumps(value)}" for name, value in values.items())
         store_settings.write_text(
             f"{store_settings.read_text()}\n[trainers.local]\nkind = 'sd-scripts'\nfolder = '{folder}'\n"
@@ -84,20 +84,22 @@ def test_in_the_background_the_node_comes_back_at_once_and_later_finds_the_lora(
     assert node.fingerprint_inputs() != marks
 
 
-def test_a_stopped_training_is_resumed_from_its_state(make_pack):
-    pack = make_pack(STANDIN_PAUSE="0.1", STANDIN_STEPS="30")
+def test_a_failed_training_is_resumed_from_its_state(make_pack, monkeypatch):
+    pack = make_pack("")
     export = exported(pack, epochs=6)
+    total = json.loads((export.folder / "manifest.json").read_text())["training"]["total_steps"]
+    monkeypatch.setenv("STANDIN_STEPS", str(total))
+    monkeypatch.setenv("STANDIN", "last")
     fresh = call(pack, "LoradsLaunchTrainer", export=export, mode="background", resume=True)
     assert "was stopped before its end" in fresh.ui.value
     assert "started from the beginning" in fresh.ui.value
-    first = fresh.args[0]
-    while not first.loras:
-        time.sleep(0.1)
-        first = call(pack, "LoradsLaunchTrainer", export=export, mode="background").args[0]
-    pack.host.core.training.stop(pack.host.store(), first)
+    first = pack.host.core.training.wait(pack.host.store(), fresh.args[0])
+    assert (first.state, first.step) == ("failed", total)
+    monkeypatch.setenv("STANDIN", "good")
     resumed = call(pack, "LoradsLaunchTrainer", export=export, resume=True)
     run = resumed.args[0]
-    assert (run.id != first.id, run.output, run.state, run.step) == (True, first.output, "completed", 30)
+    assert (run.id != first.id, run.output, run.state, run.step) == (True, first.output, "completed", total)
+    assert len(run.loras) == 6
     assert "from the beginning" not in resumed.ui.value
 
 

@@ -4,7 +4,6 @@ import http.client
 import io
 import json
 import os
-import time
 from contextlib import contextmanager
 from uuid import UUID
 
@@ -121,19 +120,21 @@ def test_a_training_is_begun_once(ready, dataset):
     assert again["result"]["state"] == "cancelled", "what has ended stays as it is"
 
 
-def test_a_stopped_training_is_resumed_from_its_state_and_counts_on(ready, dataset):
-    panel = ready(pause="0.1", steps="20")
-    first = train(panel, dataset)
-    while not panel.get(f"runs/{first}")["loras"]:
-        time.sleep(0.1)
-    assert panel.ended(panel.post(f"runs/{first}/stop", {})["job"])["result"]["state"] == "cancelled"
+def test_a_failed_training_is_resumed_from_its_state_and_counts_on(ready, dataset, monkeypatch):
+    panel = ready("", steps="")
+    total = panel.get(f"datasets/{dataset}/summary")["total_steps"]
+    monkeypatch.setenv("STANDIN_STEPS", str(total))
+    monkeypatch.setenv("STANDIN", "last")
     with listening(panel, dataset) as until:
+        first = train(panel, dataset)
+        until(lambda event: event["kind"] == "run" and event["run"]["state"] == "failed")
+        monkeypatch.setenv("STANDIN", "good")
         run = train(panel, dataset, resume=True)
-        begun = panel.get(f"runs/{run}")
-        last = until(lambda event: event["kind"] == "run" and event["run"]["state"] in OVER)["run"]
-    assert run != first
-    assert (begun["step"] >= 10, last["state"], last["step"], last["epoch"]) == (True, "completed", 20, 2)
-    assert [point[0] for point in panel.get(f"runs/{run}")["history"]] == list(range(1, 21))
+        last = until(lambda event: event["kind"] == "run" and event["run"]["state"] == "completed")["run"]
+    assert (last["id"], last["id"] != first, last["step"], last["epoch"]) == (run, True, total, 2)
+    found = panel.get(f"runs/{run}")
+    assert [point[0] for point in found["history"]] == list(range(1, total + 1))
+    assert len(found["loras"]) == 2
 
 
 def test_what_cannot_be_resumed_says_why_and_what_to_do(ready, dataset):

@@ -95,7 +95,7 @@ def test_each_trainer_starts_from_loras_in_forms_that_it_loads_and_refuses_other
 @pytest.mark.parametrize(
     ("how", "values", "expected"),
     [
-        ({"name": f"lora_unet_{SDXL}"}, {}, "looks like a LoRA of SDXL, and the base model is SD 1.5"),
+        ({"name": f"lora_unet_{SDXL}"}, {}, "looks like a LoRA of SDXL, and the base model is Stable Diffusion 1.5"),
         ({"name": f"lora_unet_{FLUX}"}, {}, "looks like a LoRA of Flux"),
         ({}, {"base_model": "sdxl"}, "looks like a LoRA of SD 1.5"),
         ({}, {"network": "loha"}, "is a LoRA, and the network is LoHa: set the network to lora"),
