@@ -312,6 +312,7 @@ INPUTS = [
     "lokr_full_rank",
     "extra",
     "save_state",
+    "initial_lora",
 ]
 
 
