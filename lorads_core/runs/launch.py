@@ -22,6 +22,7 @@ from ..model import Run
 from ..store import runs as kept
 from ..system.files import file_error_reason
 from ..system.paths import RUNS, STAGING
+from ..system.rights import common_rights, limit_rights
 from ..trainers import trainer
 from . import run_folder as files
 from .configs import prepare_configs
@@ -104,6 +105,8 @@ def _prepare_folders(run: Run, export: TrainableExport, profile: Profile, stoppe
         run = dataclasses.replace(run, output=stopped.run.output, step=stopped.state.steps, epoch=stopped.state.epochs)
     else:
         run = dataclasses.replace(run, output=make_output(export.output))
+    for folder in (run.folder, run.output):  # logs, sample images and LoRAs are for those who may read the export
+        limit_rights(folder, common_rights([export.folder]))
     state = stopped.state if stopped else None
     configs = prepare_configs(export, profile.home, run.output, run.folder / _CONFIGS, state)
     return dataclasses.replace(run, message=f"{run.message} {configs.message}".strip()), configs.folder
