@@ -50,7 +50,7 @@ PATH_FIELDS = (
     PathField("config.checkpoint", Where.ANYWHERE),
     PathField("config.model_files{}=", Where.ANYWHERE),
     PathField("config.initial_lora", Where.ANYWHERE),
-    # Says where a picture came from, on the machine of the one who exported it; nothing opens it.
+    # Says where an image came from, on the machine of the one who exported it; nothing opens it.
     PathField("images[].source.path", Where.ANYWHERE),
 )
 
