@@ -77,7 +77,7 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class SavedState:
-    """What a stopped training resumes from: the state ``path``, in which so many ``steps`` and ``epochs`` are done.
+    """What a stopped training resumes from: the state ``path`` after ``steps`` and ``epochs`` that are done.
 
     To resume, ``arguments`` are appended to the command, and ``keys`` are set in the config file ``file``. A trainer
     that counts steps or epochs from 0 again then has them in ``uncounted_steps`` and ``uncounted_epochs``.

@@ -12,7 +12,7 @@ from lorads_core.runs import run_folder as files
 from lorads_core.runs.follow import Follower
 from lorads_core.runs.launch import launch
 from lorads_core.runs.outcome import determine_outcome
-from lorads_core.runs.resume import Stopped, resumed_order, stopped_run
+from lorads_core.runs.resume import Stopped, resumed_order, stopped_run, take_over
 from lorads_core.runs.state import stop
 from lorads_core.trainers import SavedState, trainer, trainers
 
@@ -105,6 +105,17 @@ def test_ai_toolkit_goes_on_by_itself_from_its_newest_lora(tmp_path):
         touch(tmp_path / "Tom" / f"Tom_{step:09d}.safetensors")
     state = trainer("ai-toolkit").saved_state(tmp_path, "Tom", 250)
     assert (state.steps, state.epochs, state.arguments, state.keys) == (1000, 4, (), {})
+
+
+def test_what_was_half_written_goes_before_a_training_is_resumed_and_history_ends_at_the_state(tmp_path):
+    half = touch(tmp_path / "out" / "backup" / "half" / "meta.json").parent
+    old, new = tmp_path / "old", tmp_path / "new"
+    old.mkdir(), new.mkdir()
+    files.write_history(old, [files.Point(step, 1.0, 0.5, None) for step in (1, 2, 3)])
+    run = Run(uuid4(), "Tom", "onetrainer", "x", "ab", None, old, tmp_path / "out", "cancelled")
+    take_over(Stopped(run, SavedState(tmp_path, 2, 1, unfinished=(half,))), new)
+    assert not half.exists()
+    assert [point.step for point in files.read_history(new)] == [1, 2]
 
 
 @pytest.mark.parametrize("name", trainers())
