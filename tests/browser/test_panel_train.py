@@ -117,6 +117,7 @@ def test_a_training_is_started_watched_and_stopped(opened, trainable):
     assert panel.posted[-1].endswith("/stop")
     panel.page.reload()
     panel.page.locator(".run", has_text="cancelled").wait_for()
+    panel.page.get_by_role("button", name="Resume training").wait_for()
 
 
 def test_on_a_narrow_page_each_step_has_the_whole_width(opened, make_world):
