@@ -40,10 +40,11 @@ class Family:
 
     ``convolutions`` says whether its denoiser has convolution layers besides those at its ends. ``files`` are needed
     besides the checkpoint, which lies in ``folders`` of ComfyUI. ``text_encoders`` are named as in ComfyUI.
-    ``token_limits`` are the caption lengths that trainers can be set to, the default first. A checkpoint is recognised
-    by ``signature``, names of tensors that only this family has (any of them, with or without ComfyUI's prefix).
-    ``lora_prefixes`` begin the keys of a LoRA that ComfyUI loads for it (``comfy/lora.py``), kohya's form first. A LoRA
-    is recognised by ``lora_signature``, a regular expression for names of layers that only this family has.
+    ``token_limits`` are the caption lengths that trainers can be set to; the largest is the default. ``alpha_share`` is
+    the default alpha as a share of the network's dim. A checkpoint is recognised by ``signature``, names of tensors
+    that only this family has (any of them, with or without ComfyUI's prefix). ``lora_prefixes`` begin the keys of a
+    LoRA that ComfyUI loads for it (``comfy/lora.py``), kohya's form first. A LoRA is recognised by ``lora_signature``,
+    a regular expression for names of layers that only this family has.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Family:
     lora_signature: str = ""
     files: tuple[ModelFile, ...] = ()
     folders: tuple[str, ...] = ("checkpoints",)
+    alpha_share: float = 0.5
 
     @property
     def is_diffusion(self) -> bool:
@@ -122,6 +124,7 @@ FAMILIES: tuple[Family, ...] = (
             ModelFile("ae", "Flux's autoencoder", ("vae",)),
         ),
         folders=("diffusion_models", "checkpoints"),
+        alpha_share=1.0,  # ai-toolkit's example for Flux (train_lora_flux_24gb.yaml)
     ),
 )  # fmt: skip
 

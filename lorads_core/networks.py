@@ -20,7 +20,7 @@ class Network:
     ``decomposed`` says whether magnitude and direction are trained apart (DoRA), ``hadamard`` whether it is a Hadamard
     product of two (LoHa), whose rank is up to the square of its dim, ``kronecker`` whether it is a Kronecker product
     (LoKr), which has a factor and can have full rank. ``signature`` are parts of tensors' names in its files; LoCon's
-    are those of LoRA.
+    are those of LoRA. ``dim`` and ``learning_rate`` are its defaults, the latter for AdamW.
     """
 
     name: str
@@ -31,15 +31,22 @@ class Network:
     hadamard: bool = False
     kronecker: bool = False
     signature: tuple[str, ...] = ()
+    dim: int = 16
+    learning_rate: float = 1e-4
 
 
+# LoHa: the rank of a product is up to the square of each factor's (LyCORIS, docs/Network-Args.md: dim of 32 at most).
+# DoRA: half of LoRA's rank does as well, at a slightly lower rate (its authors' README, github.com/NVlabs/DoRA).
 NETWORKS: tuple[Network, ...] = (
     Network("lora", "LoRA", signature=(".lora_down.", ".lora_A.", ".lora.down.")),
     Network("locon", "LoCon", convolutions=True, without="lora"),
-    Network("loha", "LoHa", convolutions=True, hadamard=True, signature=(".hada_w1",)),
+    Network("loha", "LoHa", convolutions=True, hadamard=True, signature=(".hada_w1",), dim=8),
     Network("lokr", "LoKr", convolutions=True, kronecker=True, signature=(".lokr_w1",)),
-    Network("dora", "DoRA", decomposed=True, signature=(".dora_scale", ".lora_magnitude_vector", ".magnitude")),
-)
+    Network(
+        "dora", "DoRA", decomposed=True, signature=(".dora_scale", ".lora_magnitude_vector", ".magnitude"), dim=8,
+        learning_rate=8e-5,
+    ),
+)  # fmt: skip
 
 
 def networks() -> tuple[Network, ...]:

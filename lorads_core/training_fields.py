@@ -134,6 +134,26 @@ def _part(file: ModelFile, *, added: bool = False) -> TrainingField:
     )  # fmt: skip
 
 
+def _per_network(values: Mapping[str, str]) -> str:
+    """Return the default of each network by its name: LoRA's, then those that differ, as in "16; 8 for dora"."""
+    usual = values["lora"]
+    others = {value: [name for name in values if values[name] == value] for value in values.values() if value != usual}
+    return "; ".join((usual, *(f"{value} for {' and '.join(names)}" for value, names in others.items())))
+
+
+def _dims() -> str:
+    return _per_network({each.name: f"{each.dim}" for each in networks()})
+
+
+def _rates() -> str:
+    return _per_network({each.name: f"{each.learning_rate:.0e}".replace("e-0", "e-") for each in networks()})
+
+
+def _alphas() -> str:
+    whole = [each.label for each in FAMILIES if each.alpha_share == 1]
+    return f"half of network_dim; for {' and '.join(whole)}, all of it"
+
+
 # No signal-to-noise ratios, noise offsets or predicted velocities in flow matching (sd-scripts 0.10.1,
 # ``flux_train_network.py``).
 _NOISE = When(lambda family: family.is_diffusion)
@@ -156,17 +176,19 @@ TRAINING_FIELDS: tuple[TrainingField, ...] = (
     ),
     TrainingField(
         "network_dim", "whole", "network", "Rank of the network: a higher rank holds more and makes a larger file.",
-        1, 1024, 1, label="network dim", unset="16; 8 for loha and dora", advanced=False,
+        1, 1024, 1, label="network dim", unset=_dims(), advanced=False,
     ),
     TrainingField(
         "network_alpha", "number", "network", "Alpha: the network is scaled by alpha / dim.",
-        1e-6, 4096, 0.5, unset="half of network_dim; for Flux, all of it", advanced=False,
+        1e-6, 4096, 0.5, unset=_alphas(), advanced=False,
     ),
     TrainingField(
         "resolution", "whole", "steps", "Side of a square image; other shapes get buckets of the same area.",
         64, 8192, 64, "pixels", zero="the base model's own", advanced=False,
     ),
-    TrainingField("batch_size", "whole", "steps", "Images per step.", 1, 4096, 1, "images", advanced=False),
+    TrainingField(
+        "batch_size", "whole", "steps", "Images per batch (per process).", 1, 4096, 1, "images", advanced=False
+    ),
     TrainingField(
         "epochs", "whole", "steps", "Passes over the dataset.", 1, _MOST, 1, label="number of epochs", advanced=False
     ),
@@ -176,7 +198,7 @@ TRAINING_FIELDS: tuple[TrainingField, ...] = (
     ),
     TrainingField(
         "learning_rate", "number", "learning", "Learning rate of the network.", 1e-12, 100, 1e-5,
-        unset="1e-4; 8e-5 for dora, a third of it for Lion, 1 for Prodigy and D-Adaptation", advanced=False,
+        unset=f"{_rates()}, a third of that with Lion, 1 with Prodigy and D-Adaptation", advanced=False,
     ),
     TrainingField(
         "seed", "whole", "running", "Random seed of the training.", 0, 2**32 - 1, 1, advanced=False, own=True,
@@ -314,7 +336,7 @@ TRAINING_FIELDS: tuple[TrainingField, ...] = (
     ),
     TrainingField(
         "fp8_base", "switch", "running", "Load the base model's weights in 8 bits: half the memory for them.",
-        unset="on for Flux", added=True,
+        unset="on for Flux, except with dora or 32 bits; 4 bits in OneTrainer; never in ComfyUI", added=True,
     ),
     TrainingField(
         "cache_text_encoder_outputs", "switch", "running", "Encode each caption once, before training: faster, and"
@@ -334,7 +356,8 @@ TRAINING_FIELDS: tuple[TrainingField, ...] = (
     ),
     TrainingField(
         "save_state", "flag", "running", "Save the training's state with each saved LoRA, so that a stopped training"
-        " can be resumed. The newest takes three to six times the disk space of a LoRA.", added=True,
+        " can be resumed. Earlier states are deleted; the newest takes three to six times the size of a LoRA.",
+        added=True,
     ),
     TrainingField(
         "initial_lora", "file", "network", "LoRA to start from instead of a new one: for the same kind of base model,"

@@ -41,8 +41,9 @@ class ExportDataset(io.ComfyNode):
                     "images",
                     options=["original", "normalised", "max_side", "max_area", "bucket"],
                     default="original",
-                    tooltip="original copies valid files unchanged and repairs the others; trainers scale"
-                    " by themselves. bucket scales and crops each image to its bucket.",
+                    tooltip="original copies valid files unchanged and repairs the others; trainers scale by"
+                    " themselves. normalised re-encodes all: upright, in sRGB. max_side and max_area also scale"
+                    " large images down to size. bucket scales and crops each image to its bucket.",
                 ),
                 io.Int.Input(
                     "size",

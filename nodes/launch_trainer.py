@@ -42,7 +42,7 @@ class LaunchTrainer(io.ComfyNode):
                     "profile",
                     options=[THE_ONLY_ONE, *host.trainer_names()],
                     default=THE_ONLY_ONE,
-                    tooltip="The installed trainer, a [trainers.NAME] of the server's lorads.toml that allows it.",
+                    tooltip="The installed trainer, a [trainers.NAME] with from_comfyui = true in lorads.toml.",
                 ),
                 io.Combo.Input(
                     "mode",

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class QueryImages(io.ComfyNode):
-    """Chooses by rating, tags, size, folder or id; with a dataset wired in, its regularization images."""
+    """Selects by cluster, album, rating, tags, size or id; with a dataset wired in, its regularization images."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -29,7 +29,8 @@ class QueryImages(io.ComfyNode):
             node_id="LoradsQueryImages",
             display_name="Query Images",
             category=CATEGORY,
-            description="Selects images of a library by rating, tags, size, folder or id, as a dataset.",
+            description="Selects images of a library by cluster, album, rating, tags, size, folder or id, as a"
+            " dataset.",
             search_aliases=["lora", "dataset", "select", "filter"],
             inputs=[
                 io.Combo.Input(
@@ -48,7 +49,13 @@ class QueryImages(io.ComfyNode):
                 io.String.Input(
                     "excluded_tags", default="", tooltip="Exclude images with any of these tags (comma-separated)."
                 ),
-                io.Int.Input("minimum_rating", default=0, min=0, max=10, tooltip="Minimum rating, 0 to 10; 0 for any."),
+                io.Int.Input(
+                    "minimum_rating",
+                    default=0,
+                    min=0,
+                    max=10,
+                    tooltip="Minimum rating, 1 to 10; 0 for any, unrated images too.",
+                ),
                 io.Boolean.Input("exclude_marked_bad", default=True, tooltip="Leave out images marked as bad."),
                 io.Int.Input(
                     "minimum_side",

@@ -59,7 +59,9 @@ class RegularizationFinder(io.ComfyNode):
                     "required_tags", default="", tooltip="The class: only images with all of these tags, e.g. 1girl."
                 ),
                 io.String.Input("excluded_tags", default="", tooltip="No images with any of these tags."),
-                io.Int.Input("minimum_rating", default=0, min=0, max=10, tooltip="Lowest rating; 0 for any."),
+                io.Int.Input(
+                    "minimum_rating", default=0, min=0, max=10, tooltip="Lowest rating; 0 for any, unrated images too."
+                ),
                 io.Combo.Input(
                     "mode",
                     options=["centres", "nearest"],

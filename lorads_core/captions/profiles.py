@@ -49,7 +49,7 @@ class CaptionProfile:
 
     @property
     def limits(self) -> tuple[int, ...]:
-        """The numbers of tokens that trainers can be set to for its family, the default first."""
+        """The numbers of tokens that trainers can be set to for its family; the largest is the default."""
         return base_model(self.base).family.token_limits
 
 

@@ -53,7 +53,7 @@ def examine(settings_file: Path | None = None, *, fix: bool = False) -> Iterator
     With ``fix``, what can be repaired is repaired, and each finding says what was done.
     """
     yield _python()
-    yield Finding("command", "good", f"run LoRADS by: {command()}")
+    yield Finding("command", "good", f"run LoRADS with: {command()}")
     yield from _long_paths()
     yield from _packages()
     try:

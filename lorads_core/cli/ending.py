@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 INTERRUPTED = 130
 """Exit code of a command that was interrupted."""
-MESSAGE = "interrupted; what was done is saved, and the same command continues from there."
+MESSAGE = "interrupted; finished work is saved."
 _SECONDS = 2.0
 _WRITE_SECONDS = 0.2  # for the message, whose reader may be gone or slow
 # What asks a program to end: Ctrl-C, `kill`, a terminal that is closed (SIGHUP), and on Windows Ctrl-Break or a closed

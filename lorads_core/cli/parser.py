@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 _EXIT_CODES = """\
 exit codes:
-  0 done   2 wrong arguments   3 settings   4 store   5 library   6 image
-  7 captions   8 export   9 trainer   130 interrupted"""
+  0 done   1 problems found   2 wrong arguments   3 settings   4 store   5 library
+  6 image   7 captions   8 export   9 trainer   130 interrupted"""
 
 _DATASET = "name of the dataset; OWNER/NAME for another user's"
 
@@ -243,7 +243,10 @@ def _add_exports(commands: Commands, run: Run) -> None:
     combine.add_argument("name", metavar="NEW", help="name of the combined dataset")
     combine.add_argument("datasets", nargs="+", metavar="DATASET", help=_DATASET)
     combine.add_argument(
-        "--repeats", type=int, default=10, help="repeats of the largest concept (default: %(default)s)"
+        "--repeats",
+        type=int,
+        default=10,
+        help="repeats of the largest concept, or of each with --no-balance (default: %(default)s)",
     )
     combine.add_argument(
         "--no-balance",

@@ -68,7 +68,12 @@ def add_selection_options(command: argparse.ArgumentParser) -> None:
         "--require", action="append", default=[], metavar="TAG", help="only images with this tag (repeat for several)"
     )
     choosing.add_argument("--exclude", action="append", default=[], metavar="TAG", help="no images with this tag")
-    choosing.add_argument("--minimum-rating", type=int, metavar="0-10", help="only images rated at least this")
+    choosing.add_argument(
+        "--minimum-rating",
+        type=int,
+        metavar="0-10",
+        help="only images rated at least this; unrated images are left out",
+    )
     choosing.add_argument("--with-marked-bad", action="store_true", help="include images that are marked as bad")
     choosing.add_argument(
         "--minimum-side", type=int, default=0, metavar="PIXELS", help="minimum length of the shorter side"
@@ -141,7 +146,7 @@ def add_regularization_options(command: argparse.ArgumentParser) -> None:
         type=float,
         default=0.3,
         metavar="0-1",
-        help="weight of rating versus similarity (default: %(default)s)",
+        help="weight of rating and aesthetic score versus similarity (default: %(default)s)",
     )
     finding.add_argument(
         "--diversity",
@@ -174,7 +179,7 @@ def add_regularization_options(command: argparse.ArgumentParser) -> None:
         type=int,
         default=10,
         metavar="N",
-        help="repeats of the training images: trainers show at most images × repeats (default: %(default)s)",
+        help="repeats of the training images; caps how many regularization images are used (default: %(default)s)",
     )
     finding.add_argument(
         "--space", default="", metavar="NAME", help="kind of vectors to compare by (default: the library's)"
@@ -218,11 +223,14 @@ def add_build_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--regularization", type=path, metavar="FOLDER", help="folder of regularization images")
     finding = command.add_argument_group("finding regularization images (more options: lorads regularize)")
     finding.add_argument(
-        "--find-regularization", type=int, metavar="N", help="find this many similar images in the library"
+        "--find-regularization",
+        type=int,
+        metavar="N",
+        help="find N similar regularization images in the library",
     )
     finding.add_argument(
         "--class", dest="regularization_class", action="append", default=[], metavar="TAG",
-        help="tag that every one of them must have, e.g. 1girl",
+        help="tag that each regularization image found must have, e.g. 1girl",
     )  # fmt: skip
     _add_band_options(finding)
     add_selection_options(command)
@@ -267,8 +275,9 @@ def add_export_options(command: argparse.ArgumentParser) -> None:
         "--images",
         default="original",
         metavar="POLICY",
-        help="how to write images: original (files as they are, if trainers read them correctly), normalised,"
-        " max_side=N, max_area=N or bucket (default: %(default)s)",
+        help="how to write images: original (files as they are, if trainers read them correctly), normalised (all"
+        " upright, in sRGB and re-encoded), max_side=N (also scaled down to a longest side of N pixels), max_area=N"
+        " (… to the area of a square of N pixels) or bucket (scaled and cropped to the bucket) (default: %(default)s)",
     )
     writing.add_argument(
         "--format",

@@ -32,14 +32,6 @@ class Named(TypedDict):
     label: str
 
 
-class BaseModel(TypedDict):
-    """A base model that captions are written for."""
-
-    name: str
-    label: str
-    token_limit: int
-
-
 class OperationField(TypedDict):
     """An argument of a bulk operation. Without a default (null) it must be filled in."""
 
@@ -74,7 +66,7 @@ class Session(TypedDict):
     command: str
     can_export: bool
     can_launch: bool
-    base_models: list[BaseModel]
+    base_models: list[Named]
     networks: list[Named]
     trainers: list[Named]
     trainer_profiles: list[Profile]
@@ -112,7 +104,10 @@ class Concept(TypedDict):
 
 
 class DatasetFacts(TypedDict):
-    """A dataset. ``config`` changes with an export with another training config; ``problems`` are missing images."""
+    """A dataset. ``config`` changes with an export with another training config; ``problems`` are missing images.
+
+    ``token_limit`` is the number of tokens after which lint warns and a training cuts a caption.
+    """
 
     id: str
     name: str
@@ -120,6 +115,7 @@ class DatasetFacts(TypedDict):
     trigger: Trigger
     concepts: list[Concept]
     base_model: str
+    token_limit: int
     training: int
     regularization: int
     rejected: int

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from ..base_models import base_models
 from ..captions.analysis import analyse
 from ..captions.operation_table import OPERATIONS
-from ..captions.profiles import profile
 from ..captions.sources import BY_HAND, sources
 from ..captions.tables import ALIASES
 from ..errors import LoradsError, SettingsError
@@ -53,10 +52,7 @@ def session(state: PanelState, version: str) -> json_types.Session:
         "command": command(),
         "can_export": panel.export,
         "can_launch": bool(launchable(state)),
-        "base_models": [
-            {"name": base.name, "label": base.label, "token_limit": profile(base.name).limits[0]}
-            for base in base_models()
-        ],
+        "base_models": [{"name": base.name, "label": base.label} for base in base_models()],
         "networks": [{"name": each.name, "label": each.label} for each in networks()],
         "trainers": [{"name": name, "label": trainers()[name].label} for name in _default_first(trainers())],
         "trainer_profiles": [

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..captions.lint import LintRules, looked_at
 from ..model import TrainingConfig
+from ..trainers.checks import settled
 from ..trainers.defaults import change_config, make_config
 from ..workflow.captions import draft
 from ..workflow.parse import caption_settings
@@ -213,6 +214,7 @@ def dataset_facts(view: View, steps: tuple[str | None, str | None]) -> json_type
             {"name": each.name, "trigger": _trigger(each.trigger), "repeats": each.repeats} for each in dataset.concepts
         ],
         "base_model": view.config.base_model,
+        "token_limit": settled(view.config).max_token_length,
         "training": len(dataset.training),
         "regularization": len(dataset.regularization),
         "rejected": sum(row.rejected for row in view.rows.values()),

@@ -21,12 +21,7 @@ if TYPE_CHECKING:
 AUTOMATIC = tuple(each.name for each in TRAINING_FIELDS if each.is_automatic)
 """The fields that follow others while they are not set."""
 
-_DIM = 16
-# LoHa: the rank of a product is up to the square of each factor's (LyCORIS, docs/Network-Args.md: dim of 32 at most).
-# DoRA: half of LoRA's rank does as well, at a slightly lower rate (its authors' README, github.com/NVlabs/DoRA).
-_SMALL_DIM = 8
-_RATE = 1e-4
-_DORA_RATE = 8e-5
+_USUAL_ALPHA = 0.5  # of the rank, for a base model that is unknown
 # Lion's paper (arXiv 2302.06675, section 5): a rate 3 to 10 times smaller than AdamW's.
 _LION_SHARE = 3
 _ADAPTIVE_RATE = 1.0
@@ -113,21 +108,18 @@ def is_adaptive(optimizer: str) -> bool:
 
 
 def _dim(config: TrainingConfig) -> int:
-    kind = network(config.network)
-    return _SMALL_DIM if kind.hadamard or kind.decomposed else _DIM
+    return network(config.network).dim
 
 
 def _alpha(config: TrainingConfig) -> float:
-    # Half of the rank is usual; ai-toolkit's example for Flux (train_lora_flux_24gb.yaml) has the whole.
     known = config.base_model in base_model_names()  # an unknown one is refused later, with all other problems
-    is_flow = known and not base_model(config.base_model).family.is_diffusion
-    return float(config.network_dim if is_flow else config.network_dim / 2)
+    return float(config.network_dim * (base_model(config.base_model).family.alpha_share if known else _USUAL_ALPHA))
 
 
 def _rate(config: TrainingConfig) -> float:
     if is_adaptive(config.optimizer):
         return _ADAPTIVE_RATE
-    rate = _DORA_RATE if network(config.network).decomposed else _RATE
+    rate = network(config.network).learning_rate
     if "Lion" in config.optimizer:
         return float(f"{rate / _LION_SHARE:.1g}")  # one digit: 3e-05, not 3.3333e-05
     return rate

@@ -127,9 +127,13 @@ def edits_left_behind(store: Store, dataset: Dataset) -> tuple[Problem, ...]:
     count = len(edited - {image.key for image in dataset.images})
     if not count:
         return ()
-    said = "1 image with a hand-edited caption is" if count == 1 else f"{count:,} images with hand-edited captions are"
+    said = (
+        "1 image with a hand-edited caption leaves"
+        if count == 1
+        else f"{count:,} images with hand-edited captions leave"
+    )
     message = (
-        f"{said} no longer in the dataset {dataset.name!r}: the captions are back when their images are chosen again."
+        f"{said} the dataset {dataset.name!r}: the captions are back when their images are selected again."
         " Give the new dataset another name to have both."
     )
     return (Problem("warning", "replaced", message),)

@@ -168,8 +168,8 @@ def _identified(store: Store, name: str, library: str) -> tuple[UUID, tuple[Prob
         return dataset_id, ()
     listed = ", ".join(f"{owner}/{name}" for owner in others)
     message = (
-        f"Others have a dataset of that name, too ({listed}): this one is another. If one of them is yours, from before"
-        " your user or machine was renamed, set owner in lorads.toml."
+        f"Other users also have a dataset of this name ({listed}); yours is separate. If one of them is yours,"
+        " from before your user or machine was renamed, set owner in lorads.toml."
     )
     return dataset_id, (Problem("info", "namesake", message),)
 

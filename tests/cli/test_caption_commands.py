@@ -82,7 +82,7 @@ def test_sources_say_for_how_many_they_have_something(lorads):
         (("--add-tag", "x", "--at", "middle"), "must be one of front, end or a number"),
         (("--add-tag", "x", "--sort"), "several edits at once"),
         (("--remove-tag", ","), "is no tag"),
-        (("--undo",), "nothing to take back"),
+        (("--undo",), "nothing to undo"),
     ],
 )
 def test_what_cannot_be_done_is_one_sentence(lorads, words, told):

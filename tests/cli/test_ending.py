@@ -52,7 +52,7 @@ def run(body, *signals):
 def test_a_command_is_interrupted_and_says_so(sent):
     code, said = run(f"begun(); {FOREVER}", sent)
     assert code == 130
-    assert said.startswith("error: interrupted; what was done is saved")
+    assert said.startswith("error: interrupted; finished work is saved")
     assert said.count("\n") == 1
 
 

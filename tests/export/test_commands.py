@@ -146,7 +146,7 @@ def test_verify_checks_masks_and_says_which_files_have_no_hash(lorads, pictures)
     (folder / "manifest.json").write_text(json.dumps(manifest))
     code, out, _ = lorads("verify", folder)
     assert code == 0
-    assert f"of {len(manifest['masks'])} files: the export is of an older LoRADS" in out
+    assert f"{len(manifest['masks'])} files exist but have no hash (export by an older LoRADS)" in out
 
 
 @pytest.mark.parametrize("name", ["tom", "no/such/folder"])

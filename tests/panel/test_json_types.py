@@ -8,7 +8,7 @@ from lorads_core.panel import api_spec, json_types
 from .. import panel_types
 from .json_shape import mismatches, route_of
 
-WITHOUT_JSON = {"thumbnail", "picture", "sample", "events"}
+WITHOUT_JSON = {"thumbnail", "image", "sample", "events"}
 
 
 def test_the_types_of_the_page_are_those_of_the_api():

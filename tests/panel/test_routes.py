@@ -46,6 +46,7 @@ def test_datasets_and_their_facts(panel, dataset):
     facts = panel.get(f"datasets/{dataset}")
     assert facts["trigger"] == {"word": "oldlandmark", "position": "prepend"}
     assert (facts["can_undo"], facts["can_redo"], facts["problems"]) == (None, None, [])
+    assert facts["token_limit"] == 225, "what lint and training use, not the shortest that a trainer can be set to"
 
 
 def test_rows_come_in_parts_and_hold_no_path(panel, dataset, pictures):
@@ -265,12 +266,13 @@ def test_an_export_takes_figures_of_the_request_and_keeps_them(panel, dataset):
 def test_the_config_of_an_export_elsewhere_is_taken_up(panel, dataset, store):
     before, facts = panel.get(f"datasets/{dataset}/summary"), panel.get(f"datasets/{dataset}")
     found = captioning.draft(store, panel.settings, "towers")
-    config = TrainingConfig(epochs=TrainingConfig().epochs * 3)
+    config = TrainingConfig(epochs=TrainingConfig().epochs * 3, max_token_length=150)
     build.export(store, found.dataset, config, ExportOptions(), panel.exports, "elsewhere")
     after, now = panel.get(f"datasets/{dataset}/summary"), panel.get(f"datasets/{dataset}")
     assert after["total_steps"] == 3 * before["total_steps"]
     assert now["config"] != facts["config"]
-    assert {**now, "config": ""} == {**facts, "config": ""}
+    assert now["token_limit"] == 150
+    assert {**now, "config": "", "token_limit": 225} == {**facts, "config": ""}
 
 
 def test_a_training_without_a_base_model_is_told(training_panel, dataset):

@@ -90,7 +90,7 @@ def test_a_stopped_repetition_hides_no_earlier_lora(lorads, settings, exports, t
     assert lorads("train", "tom", "--out", exports)[0] == 0
     first = lorads("runs")[1].split()[0]
     settings(STANDIN_PAUSE="0.05", STANDIN_STEPS="4000")
-    assert "It goes on by itself" in lorads("train", "tom", "--out", exports, "--again", "--background")[1]
+    assert "It continues in the background" in lorads("train", "tom", "--out", exports, "--again", "--background")[1]
     lorads("stop", "tom")
     code, out, _ = lorads("train", "tom", "--out", exports, "--background")
     assert (code, f"{first} of tom by local: completed" in out, "goes on" in out) == (0, True, False)

@@ -9,6 +9,7 @@ from lorads_core.errors import SettingsError
 from lorads_core.model import TrainingConfig
 from lorads_core.trainers import checks
 from lorads_core.trainers.defaults import change_config, make_config
+from lorads_core.training_fields import training_field
 
 
 def values(config):
@@ -35,6 +36,12 @@ def values(config):
 )
 def test_what_is_not_set_follows_what_is(given, expected):
     assert values(make_config(given)) == expected
+
+
+def test_the_help_of_an_option_names_the_defaults_that_the_tables_have():
+    assert training_field("network_dim").unset == "16; 8 for loha and dora"
+    assert training_field("network_alpha").unset == "half of network_dim; for Flux, all of it"
+    assert training_field("learning_rate").unset.startswith("1e-4; 8e-5 for dora, a third of that with Lion")
 
 
 @pytest.mark.parametrize("network", ["lora", "locon", "loha", "dora"])

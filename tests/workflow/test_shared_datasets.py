@@ -47,7 +47,7 @@ def test_it_is_said_that_images_with_hand_edited_captions_leave_a_dataset(store,
     assert "replaced" not in {problem.code for problem in again.problems}
     other = captioning.caption(store, Settings(), queried("dogs").dataset, CAPTIONS)
     found = next(problem for problem in other.problems if problem.code == "replaced")
-    assert found.message.startswith("1 image with a hand-edited caption is no longer in the dataset 'tomcat'")
+    assert found.message.startswith("1 image with a hand-edited caption leaves the dataset 'tomcat'")
     back = captioning.caption(store, Settings(), queried("cats").dataset, CAPTIONS).dataset
     assert back.training[0].caption.text == "tomcat, by hand"
     assert back.id == edited.id

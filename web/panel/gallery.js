@@ -94,7 +94,7 @@ export class Gallery extends Component {
     const { model } = this.props;
     const { shown, rows, selection } = model;
     const isGrid = model.step === "images";
-    const limit = model.session?.base_models.find(({ name }) => name === model.dataset?.base_model)?.token_limit ?? 0;
+    const limit = model.dataset?.token_limit ?? 0;
     const item = (/** @type {number} */ place, /** @type {number} */ slot) => {
       const row = rows.get(shown[place]);
       if (!row) return null;

@@ -33,13 +33,6 @@ export interface Named {
   label: string;
 }
 
-/** A base model that captions are written for. */
-export interface BaseModel {
-  name: string;
-  label: string;
-  token_limit: number;
-}
-
 /** An argument of a bulk operation. Without a default (null) it must be filled in. */
 export interface OperationField {
   name: string;
@@ -72,7 +65,7 @@ export interface Session {
   command: string;
   can_export: boolean;
   can_launch: boolean;
-  base_models: BaseModel[];
+  base_models: Named[];
   networks: Named[];
   trainers: Named[];
   trainer_profiles: Profile[];
@@ -106,7 +99,7 @@ export interface Concept {
   repeats: number;
 }
 
-/** A dataset. `config` changes with an export with another training config; `problems` are missing images. */
+/** A dataset. `config` changes with an export with another training config; `problems` are missing images. `token_limit` is the number of tokens after which lint warns and a training cuts a caption. */
 export interface DatasetFacts {
   id: string;
   name: string;
@@ -114,6 +107,7 @@ export interface DatasetFacts {
   trigger: Trigger;
   concepts: Concept[];
   base_model: string;
+  token_limit: number;
   training: number;
   regularization: number;
   rejected: number;

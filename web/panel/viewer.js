@@ -84,7 +84,7 @@ export class Viewer extends Component {
     const details = this.state.details?.key === row.key ? this.state.details : null;
     const { draft, conflicts } = model.editing;
     const conflict = conflicts.get(row.key);
-    const limit = model.session?.base_models.find(({ name }) => name === model.dataset?.base_model)?.token_limit ?? 0;
+    const limit = model.dataset?.token_limit ?? 0;
     return html`<${Dialog} label=${row.file} class="viewer" onClose=${() => this.close()} onKeyDown=${(/** @type {KeyboardEvent} */ event) => this.key(event)}>
       <div class="viewer-inside">
         <figure class=${row.rejected ? "rejected" : ""}>

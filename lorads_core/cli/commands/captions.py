@@ -92,7 +92,7 @@ def _taken_back(
         return False
     edit = undo_edit(store, dataset) if options.undo else redo_edit(store, dataset)
     if edit is None:
-        raise CaptionError(f"There is nothing to {'take back' if options.undo else 'do again'} in {dataset.name!r}.")
+        raise CaptionError(f"There is nothing to {'undo' if options.undo else 'redo'} in {dataset.name!r}.")
     screen.step("Undo" if options.undo else "Redo", f"{edit.label}: {counted(len(edit.changes), 'caption')}")
     return True
 
@@ -188,7 +188,7 @@ def _edit(
         screen.step("Preview", f"{bulk.edit.label}: {counted(len(bulk.edit.changes), 'caption')}; --apply does it")
         return
     bulk = keep_bulk(store, dataset, bulk, again)
-    screen.step("Edit", f"{bulk.edit.label}: {counted(len(bulk.edit.changes), 'caption')}; --undo takes it back")
+    screen.step("Edit", f"{bulk.edit.label}: {counted(len(bulk.edit.changes), 'caption')}; --undo undoes it")
 
 
 def _show(dataset: Dataset, options: argparse.Namespace, screen: Screen) -> None:

@@ -140,7 +140,8 @@ def _verify(options: argparse.Namespace, screen: Screen) -> int:
         for file in files:
             screen.line(f"{fault:<10}  {printable_path(file)}")
     if found.unknown:
-        screen.step("No hash", f"of {len(found.unknown):,} files: the export is of an older LoRADS; they are there")
+        unhashed = counted(len(found.unknown), "file exists but has", "files exist but have")
+        screen.step("No hash", f"{unhashed} no hash (export by an older LoRADS)")
     if not found:
         counts = ", ".join(f"{len(files):,} {fault}" for fault, files in faults.items() if files)
         raise ExportError(f"{folder} is not as it was exported: {counts}. Export the dataset again to repair it.")

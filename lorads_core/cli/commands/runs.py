@@ -43,7 +43,9 @@ def _train(options: argparse.Namespace, screen: Screen) -> int:
         if run.message and not run.is_over:
             screen.step("Note", run.message)
         if options.background and not run.is_over:
-            screen.line(f"It goes on by itself: {command('runs', run.name)}, {command('stop', run.name)}")
+            screen.line("It continues in the background.")
+            screen.step("Progress", command("runs", run.name))
+            screen.step("Stop", command("stop", run.name))
             return 0
         run = _followed(store, run, options.plot, screen)
         if run.state != "completed" and not training.why_not_resumed(store, folder):
@@ -97,7 +99,7 @@ def _result(run: Run, screen: Screen) -> int:
     if run.state == "completed":
         screen.step("Trained", f"{counted(run.step, 'step')}{_took(run)}")
         return 0
-    raise TrainerError(f"The training of {run.name} is {run.state}. {run.message} Its log: {run.folder}")
+    raise TrainerError(f"The training of {run.name} is {run.state}. {run.message} Its log is in {run.folder}")
 
 
 def _show_loras(run: Run, screen: Screen) -> None:
@@ -146,7 +148,7 @@ def _show(run: Run, offered: Run, options: argparse.Namespace, screen: Screen) -
         ("LoRAs", ", ".join(run.loras) or "none yet"),
         *([("Offered", f"the LoRA of run {_id(offered)}, {offered.state}")] if offered.id != run.id else []),
         ("Plot", str(_draw(run, options.plot)) if run.folder.is_dir() else "-"),
-        ("Log", str(run.folder)),
+        ("Log folder", str(run.folder)),
     ]
     screen.summary(facts)
     for test in list_tests(run):

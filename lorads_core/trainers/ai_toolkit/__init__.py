@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from .. import InitialLora, SavedState, Schedule, Subset, Tick, Trainer, checks
 from . import counting, rendering, rules
-from .names import LABEL
+from .names import LABEL, kind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -117,8 +117,8 @@ class AiToolkit:
         return SavedState(files[steps], steps, steps // max(steps_per_epoch, 1))
 
     def initial_lora(self, config: TrainingConfig) -> InitialLora:
-        """Return those in the form that it saves itself, PEFT's for Flux (``toolkit/network_mixins.py``)."""
-        return InitialLora(("lora_unet_",) if checks.is_diffusion(config) else ("transformer.",), drops_text=True)
+        """Return those in the form that it saves itself."""
+        return InitialLora((kind(config).lora_prefix,), drops_text=True)
 
 
 TRAINER: Trainer = AiToolkit()

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from ...base_models import base_model
 from ...networks import network
-from .. import checks
 from ..extra import OptionSource
 
 if TYPE_CHECKING:
@@ -23,6 +22,8 @@ class Kind:
     """An architecture: ``step`` is what bucket sides are multiples of (``get_bucket_divisibility``).
 
     ``tokens`` are all that is read of a caption. ``repository`` holds all parts, where no single file does.
+    ``in_8_bits`` says whether its denoiser can be held so. ``lora_prefix`` begins the keys of LoRAs in the form that it
+    saves itself (``toolkit/network_mixins.py``).
     """
 
     arch: str
@@ -31,13 +32,18 @@ class Kind:
     noise: str = "ddpm"
     guidance: float = 7.0
     repository: str = ""
+    in_8_bits: bool = False
+    lora_prefix: str = "lora_unet_"
 
 
 FAMILIES: Mapping[str, Kind] = {
     "sd15": Kind("sd1", 16),
     "sdxl": Kind("sdxl", 16),
-    "flux": Kind("flux", 32, tokens=512, noise="flowmatch", guidance=4.0, repository="black-forest-labs/FLUX.1-dev"),
-}
+    "flux": Kind(
+        "flux", 32, tokens=512, noise="flowmatch", guidance=4.0, repository="black-forest-labs/FLUX.1-dev",
+        in_8_bits=True, lora_prefix="transformer.",
+    ),
+}  # fmt: skip
 NETWORKS: Mapping[str, str] = {"lora": "lora", "locon": "lora", "lokr": "lokr"}
 """The ``type`` of each network; that of the name locon is another library's, which convolutions in a lora are not."""
 REASONS: Mapping[str, str] = {"dora": "it saves DoRA in a form that ComfyUI does not read"}
@@ -74,7 +80,7 @@ def has_convolutions(config: TrainingConfig) -> bool:
 def in_8_bits(config: TrainingConfig) -> bool:
     """Say whether the base model is held in 8 bits: by itself too, as in ai-toolkit's own examples.
 
-    Only Flux can be: ``StableDiffusion.load_model`` quantizes no UNet.
+    No U-Net can be: ``StableDiffusion.load_model`` quantizes none.
     """
     asked = config.fp8_base if config.fp8_base is not None else config.mixed_precision != "no"
-    return asked and not checks.is_diffusion(config)
+    return asked and kind(config).in_8_bits

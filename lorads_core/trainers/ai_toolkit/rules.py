@@ -109,7 +109,7 @@ def lacks(config: TrainingConfig) -> dict[str, str]:
         "keep_tokens": "it shuffles no captions here.",
         "save_state": "it always saves the optimizer's state.",
     }
-    if config.fp8_base and checks.is_diffusion(config):
+    if config.fp8_base and not kind(config).in_8_bits:
         found["fp8_base"] = "it holds no U-Net in 8 bits; this one is trained as it is."
     if not checks.is_diffusion(config):
         label = base_model(config.base_model).label

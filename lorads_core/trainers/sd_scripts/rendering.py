@@ -40,7 +40,6 @@ PROMPTS_FILE = "sample_prompts.json"
 SEPARATOR = "|||"
 """What stands behind the parts of a caption that are not shuffled."""
 
-_SHORTEST_CLIP = 75  # CLIP's own length, which is not among the choices of --max_token_length
 # With its own defaults AdaFactor finds the learning rate itself and stops at a warm-up.
 _ADAFACTOR = ("scale_parameter=False", "relative_step=False", "warmup_init=False")
 
@@ -149,10 +148,8 @@ def _text_encoder_keys(config: TrainingConfig) -> Keys:
         yield "network_train_unet_only", True
     if caches_text(config):
         yield "cache_text_encoder_outputs", True
-    if base_model(config.base_model).family.tokenizer == "t5":
-        yield "t5xxl_max_token_length", config.max_token_length
-    elif config.max_token_length > _SHORTEST_CLIP:
-        yield "max_token_length", config.max_token_length
+    if config.max_token_length != script(config).length:
+        yield script(config).length_key, config.max_token_length
 
 
 def _sample_keys(config: TrainingConfig, folder: Path) -> Keys:

@@ -28,7 +28,8 @@ class Script:
     the text encoders say, ``preserves_mixed`` whether differential output preservation may share a batch with other
     images, ``half_vae`` whether the VAE bears half precision, and ``in_8_bits`` whether the base model is held so where
     the config says nothing. ``preset`` is LyCORIS' for networks with convolutions, ``keys`` are more of its config.
-    ``lora_keys`` begin the denoiser's keys in its LoRAs.
+    ``lora_keys`` begin the denoiser's keys in its LoRAs. ``length_key`` sets a caption's tokens; it is left
+    out at ``length`` of them, which is not among its choices, 0 for never.
     """
 
     name: str
@@ -41,6 +42,8 @@ class Script:
     half_vae: bool = True
     in_8_bits: bool = False
     preset: str = "full"
+    length_key: str = "max_token_length"
+    length: int = 75
     keys: Mapping[str, object] = field(default_factory=dict[str, object])
 
 
@@ -62,8 +65,11 @@ FAMILIES: dict[str, Script] = {
         "train_network.py", "networks.lora", 64, 1, _UNET, caches_text=False, preserves_mixed=False, preset=PRESET_FILE
     ),
     "sdxl": Script("sdxl_train_network.py", "networks.lora", 32, 2, _SDXL_UNET, half_vae=False),
-    "flux": Script("flux_train_network.py", "networks.lora_flux", 64, 1, _FLUX_BLOCKS, in_8_bits=True, keys=_FLUX),
-}
+    "flux": Script(
+        "flux_train_network.py", "networks.lora_flux", 64, 1, _FLUX_BLOCKS, in_8_bits=True, keys=_FLUX,
+        length_key="t5xxl_max_token_length", length=0,
+    ),
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
