@@ -122,11 +122,15 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class LibraryProfile:
-    """A picture library by name; ``kind`` says which module of ``library/kinds`` reads it, ``options`` are for that."""
+    """A picture library by name; ``kind`` says which module of ``library/kinds`` reads it, ``options`` are for that.
+
+    ``others`` are the other libraries of the same settings, for a kind that builds on one of them.
+    """
 
     name: str
     kind: str = "index"
     options: Table = field(default_factory=Table)
+    others: tuple[LibraryProfile, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +242,8 @@ class Settings:
         Raises:
             SettingsError: there is none; the message names those there are.
         """
-        return _profile(self.libraries, name, "library", f"Add [libraries.{name}] to lorads.toml.")
+        found = _profile(self.libraries, name, "library", f"Add [libraries.{name}] to lorads.toml.")
+        return replace(found, others=tuple(each for each in self.libraries if each != found))
 
     def embedder(self, name: str) -> EmbedderProfile:
         """Return the image encoder called ``name``; errors as for `library`."""

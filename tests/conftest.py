@@ -273,6 +273,14 @@ def server_dsn(server):
 
 
 @pytest.fixture
+def usual_umask():
+    """Have new files readable by everyone, as on most systems."""
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
+
+
+@pytest.fixture
 def faulty(monkeypatch):
     """Return a file system that refuses what it is asked to refuse, as Windows does: see `faulty.py`."""
     return Faulty(monkeypatch.setattr)

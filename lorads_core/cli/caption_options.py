@@ -10,19 +10,16 @@ from ..captions.operations import SETS, Selection
 from ..errors import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from ..model import Dataset
 
-    Text = Callable[[str], str]
     Options = argparse.ArgumentParser | argparse._ArgumentGroup  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
 
 
-def add_edit_options(command: argparse.ArgumentParser, text: Text) -> None:
-    """Add an option for each bulk operation, and those that select captions; ``text`` checks an argument."""
+def add_edit_options(command: argparse.ArgumentParser) -> None:
+    """Add an option for each bulk operation, and those that select captions."""
     editing = command.add_argument_group("editing (shows what would change; --apply does it)")
     for each in OPERATIONS.values():
-        add_operation(editing, each, text)
+        add_operation(editing, each)
     editing.add_argument("--apply", action="store_true", help="do it; --undo takes it back")
     choosing = command.add_argument_group("which captions")
     choosing.add_argument("--only", choices=SETS, default="all", help="of training or regularization images")
@@ -31,18 +28,18 @@ def add_edit_options(command: argparse.ArgumentParser, text: Text) -> None:
     choosing.add_argument("--by-hand", action="store_true", help="those that you wrote by hand, too")
 
 
-def add_operation(command: Options, operation: Operation, text: Text) -> None:
+def add_operation(command: Options, operation: Operation) -> None:
     """Add the option of an operation, which takes the required fields, and one for each field with a default.
 
     An option that is not given has no value at all, so that it can be noticed where it does not belong.
     """
     described = f"{_lower(operation.label)}{''.join(map(_hint, operation.required))}"
-    dest, how = _dest(operation), _how(operation.required, text)
+    dest, how = _dest(operation), _how(operation.required)
     command.add_argument(operation.option, dest=dest, default=argparse.SUPPRESS, help=described, **how)
     for each in operation.fields:
         if each.default is not None:
             described = f"with {operation.option}: {_lower(each.label)}{_hint(each)}"
-            dest, how = _dest(operation, each), _how((each,), text)
+            dest, how = _dest(operation, each), _how((each,))
             command.add_argument(each.option, dest=dest, default=argparse.SUPPRESS, help=described, **how)
 
 
@@ -60,7 +57,7 @@ def _lower(label: str) -> str:
     return label[0].lower() + label[1:]
 
 
-def _how(fields: tuple[Field, ...], text: Text) -> dict[str, Any]:
+def _how(fields: tuple[Field, ...]) -> dict[str, Any]:
     """Return how argparse reads these fields as the arguments of one option."""
     match fields:
         case ():
@@ -68,11 +65,11 @@ def _how(fields: tuple[Field, ...], text: Text) -> dict[str, Any]:
         case (Field(kind="flag"),):
             return {"action": "store_true"}
         case (Field(kind="tags" | "problems") as one,):
-            return {"action": "append", "type": text, "metavar": _metavar(one)}
+            return {"action": "append", "metavar": _metavar(one)}
         case (one,):
-            return {"type": text, "metavar": _metavar(one)}
+            return {"metavar": _metavar(one)}
         case _:
-            return {"type": text, "nargs": len(fields), "metavar": tuple(map(_metavar, fields))}
+            return {"nargs": len(fields), "metavar": tuple(map(_metavar, fields))}
 
 
 def _metavar(field: Field) -> str:

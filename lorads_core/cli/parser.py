@@ -27,9 +27,9 @@ _DATASET = "its name; another person's is OWNER/NAME"
 
 
 def _text(word: str) -> str:
-    """Refuse a word that is no text: it could be neither stored nor shown."""
+    """Refuse a word that is no text: it could be neither stored nor shown. The type of all options without another."""
     if not is_text(word):
-        raise argparse.ArgumentTypeError("it is not valid UTF-8")
+        raise argparse.ArgumentTypeError("it is not valid UTF-8, or holds a NUL character")
     return word
 
 
@@ -83,6 +83,7 @@ def _command(commands: Commands, name: str, run: Run, summary: str, example: str
         epilog=f"example:\n  {example}\n\n{_EXIT_CODES}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    command.register("type", None, _text)
     command.set_defaults(command=run, name_of_command=name)
     command.add_argument("--settings", type=_path, metavar="FILE", help="settings instead of the usual lorads.toml")
     return command
@@ -127,7 +128,7 @@ def _add_choosing(commands: Commands, run: Run) -> None:
         "look into the libraries and say what they have and lack",
         "lorads libraries renders",
     )
-    libraries.add_argument("name", nargs="?", default="", type=_text, help="one library (default: all)")
+    libraries.add_argument("name", nargs="?", default="", help="one library (default: all)")
     query = _command(
         commands,
         "query",
@@ -144,9 +145,7 @@ def _add_choosing(commands: Commands, run: Run) -> None:
         "lorads embed --library pictures --embedder clip-vit-h",
     )
     _choosing_words(embed)
-    embed.add_argument(
-        "--embedder", type=_text, default="", help="one of lorads.toml (default: only copy the library's)"
-    )
+    embed.add_argument("--embedder", default="", help="one of lorads.toml (default: only copy the library's)")
     embed.add_argument("--with-index", action="store_true", help="also index them: for millions; takes minutes")
     tag = _command(
         commands,
@@ -156,7 +155,7 @@ def _add_choosing(commands: Commands, run: Run) -> None:
         "lorads tag --library pictures --tagger wd",
     )
     _choosing_words(tag)
-    tag.add_argument("--tagger", type=_text, required=True, help="one of lorads.toml")
+    tag.add_argument("--tagger", required=True, help="one of lorads.toml")
     tag.add_argument("--again", action="store_true", help="tag all of them again, whatever tags they have")
     _regularize_words(
         _command(
@@ -190,7 +189,7 @@ def _add_captions(commands: Commands, run: Run) -> None:
     )
     bases = f"{', '.join(base_model_names())} (default: %(default)s)"
     for command in (captions, lint):
-        command.add_argument("name", type=_text, metavar="DATASET", help=_DATASET)
+        command.add_argument("name", metavar="DATASET", help=_DATASET)
         command.add_argument("--base-model", default="sdxl", metavar="NAME", help=bases)
         command.add_argument("--show", type=int, default=12, metavar="N", help="so many (default: %(default)s)")
         _vocabulary_word(command)
@@ -204,10 +203,10 @@ def _add_captions(commands: Commands, run: Run) -> None:
     captions.add_argument("--history", action="store_true", help="the edits so far")
     captions.add_argument("--undo", action="store_true", help="take the newest edit back")
     captions.add_argument("--redo", action="store_true", help="do again what was taken back")
-    add_edit_options(captions, _text)
+    add_edit_options(captions)
     lint.add_argument("--flip-aug", action="store_true", help="pictures will be flipped")
     lint.add_argument("--shuffle-caption", action="store_true", help="tags will be shuffled")
-    add_operation(lint, OPERATIONS["fix"], _text)
+    add_operation(lint, OPERATIONS["fix"])
     lint.add_argument("--apply", action="store_true", help="do it; lorads captions --undo takes it back")
 
 
@@ -219,14 +218,14 @@ def _add_exports(commands: Commands, run: Run) -> None:
         "make one dataset of several, which teaches all their concepts",
         "lorads combine both tomcat jerrymouse",
     )
-    combine.add_argument("name", type=_text, metavar="NEW")
-    combine.add_argument("datasets", nargs="+", type=_text, metavar="DATASET")
+    combine.add_argument("name", metavar="NEW")
+    combine.add_argument("datasets", nargs="+", metavar="DATASET")
     combine.add_argument("--repeats", type=int, default=10, help="of the largest concept (default: %(default)s)")
     combine.add_argument("--no-balance", action="store_true", help="as many repeats for all")
     export = _command(
         commands, "export", run, "write a dataset that was built before, for a trainer", "lorads export both"
     )
-    export.add_argument("name", type=_text, metavar="DATASET", help=_DATASET)
+    export.add_argument("name", metavar="DATASET", help=_DATASET)
     _export_words(export)
     diff = _command(
         commands,
@@ -235,9 +234,9 @@ def _add_exports(commands: Commands, run: Run) -> None:
         "list the versions of an export, or say how two of them differ",
         "lorads diff tomcat\n  lorads diff tomcat 3f2a\n  lorads diff tomcat 3f2a 91bc",
     )
-    diff.add_argument("name", type=_text, metavar="EXPORT")
-    diff.add_argument("versions", nargs="*", type=_text, metavar="VERSION", help="the second one: as it lies there")
-    diff.add_argument("--out", type=_path, metavar="FOLDER", help="folder of all exports")
+    diff.add_argument("name", metavar="EXPORT")
+    diff.add_argument("versions", nargs="*", metavar="VERSION", help="the second one: as it lies there")
+    _out_word(diff)
     verify = _command(
         commands,
         "verify",
@@ -245,8 +244,8 @@ def _add_exports(commands: Commands, run: Run) -> None:
         "check the files of an export by their hashes: missing, changed and additional ones",
         "lorads verify tomcat\n  lorads verify /mnt/backup/tomcat",
     )
-    verify.add_argument("name", type=_text, metavar="EXPORT", help="its name, or its folder")
-    verify.add_argument("--out", type=_path, metavar="FOLDER", help="folder of all exports")
+    verify.add_argument("name", metavar="EXPORT", help="its name, or its folder")
+    _out_word(verify)
 
 
 def _add_panel(commands: Commands, run: Run) -> None:
@@ -255,7 +254,7 @@ def _add_panel(commands: Commands, run: Run) -> None:
     )
     panel.add_argument("--port", type=int, default=0, help="its port (default: one that is free)")
     panel.add_argument("--no-browser", action="store_true", help="say the address, and open nothing")
-    panel.add_argument("--out", type=_path, metavar="FOLDER", help="folder of all exports")
+    _out_word(panel)
 
 
 def _add_store(commands: Commands, run: Run) -> None:
@@ -277,15 +276,14 @@ def _add_runs(commands: Commands, run: Run) -> None:
     train = _command(
         commands, "train", run, "train an export and watch it; Ctrl-C stops the training", "lorads train tomcat"
     )
-    train.add_argument("name", type=_text, metavar="EXPORT", help="its name in the folder of all exports, or its path")
+    train.add_argument("name", metavar="EXPORT", help="its name in the folder of all exports, or its path")
     train.add_argument(
         "--profile",
-        type=_text,
         default="",
         metavar="NAME",
         help="[trainers.NAME] of lorads.toml, where there are several",
     )
-    train.add_argument("--out", type=_path, metavar="FOLDER", help="folder of all exports")
+    _out_word(train)
     train.add_argument("--background", action="store_true", help="come back at once; it trains on by itself")
     train.add_argument(
         "--again", action="store_true", help="train again what was trained; the former output is moved aside"
@@ -294,11 +292,11 @@ def _add_runs(commands: Commands, run: Run) -> None:
     runs = _command(
         commands, "runs", run, "list trainings, or show one with its log", "lorads runs\n  lorads runs tomcat"
     )
-    runs.add_argument("name", nargs="?", type=_text, default="", metavar="RUN", help="its name, or the id's beginning")
+    runs.add_argument("name", nargs="?", default="", metavar="RUN", help="its name, or the id's beginning")
     runs.add_argument("--lines", type=int, default=20, help="last lines of the log (default: %(default)s)")
     runs.add_argument("--plot", type=_path, metavar="FILE", help="picture of the loss")
     stop = _command(commands, "stop", run, "stop a training, with all that it has started", "lorads stop tomcat")
-    stop.add_argument("name", type=_text, metavar="RUN", help="its name, or the id's beginning")
+    stop.add_argument("name", metavar="RUN", help="its name, or the id's beginning")
     offer = _command(
         commands,
         "offer",
@@ -306,10 +304,10 @@ def _add_runs(commands: Commands, run: Run) -> None:
         "put a trained LoRA into a folder of LoRAs, with its trigger and version in its metadata",
         "lorads offer tomcat ~/ComfyUI/models/loras",
     )
-    offer.add_argument("name", type=_text, metavar="RUN", help="its name, or the id's beginning")
+    offer.add_argument("name", metavar="RUN", help="its name, or the id's beginning")
     offer.add_argument("folder", type=_path)
-    offer.add_argument("--called", type=_text, default="", metavar="NAME", help="new name (default: the export's)")
-    offer.add_argument("--epoch", type=_text, default="", metavar="WORD", help="a part of the file's name, e.g. 000004")
+    offer.add_argument("--called", default="", metavar="NAME", help="new name (default: the export's)")
+    offer.add_argument("--epoch", default="", metavar="WORD", help="a part of the file's name, e.g. 000004")
     offer.add_argument("--link", action="store_true", help="link it as it is, without more metadata")
     offer.add_argument("--without-paths", action="store_true", help="leave out where things lie on this machine")
 
@@ -322,7 +320,7 @@ def _add_judging(commands: Commands, run: Run) -> None:
     album = _command(
         commands, "album", run, "gather images in albums, or list them", "lorads album best --minimum-rating 9"
     )
-    album.add_argument("name", nargs="?", type=_text, default="")
+    album.add_argument("name", nargs="?", default="")
     album.add_argument("--remove", action="store_true", help="take the chosen images out of it")
     cluster = _command(
         commands,
@@ -336,9 +334,9 @@ def _add_judging(commands: Commands, run: Run) -> None:
     for command in (rate, mark, album):
         command.add_argument("--all", action="store_true", help="really every image of the library")
     cluster.add_argument("--smallest", type=int, default=5, metavar="N", help="images of the smallest cluster")
-    cluster.add_argument("--space", type=_text, default="", help="vectors to compare by")
+    cluster.add_argument("--space", default="", help="vectors to compare by")
     cluster.add_argument("--list", action="store_true", help="only list them")
-    cluster.add_argument("--rename", nargs=2, type=_text, metavar=("OLD", "NEW"), help="name one")
+    cluster.add_argument("--rename", nargs=2, metavar=("OLD", "NEW"), help="name one")
 
 
 def _rating(word: str) -> int | None:
@@ -350,7 +348,7 @@ def _rating(word: str) -> int | None:
 
 
 def _library_word(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--library", type=_text, default="pictures", help="library's name (default: %(default)s)")
+    command.add_argument("--library", default="pictures", help="library's name (default: %(default)s)")
 
 
 def _reading_words(command: argparse.ArgumentParser) -> None:
@@ -376,8 +374,8 @@ def _choosing_words(command: argparse.ArgumentParser) -> None:
     _library_word(command)
     choosing = command.add_argument_group("choosing")
     choosing.add_argument("--folder", action="append", default=[], type=_path, help="only images in it or below")
-    choosing.add_argument("--cluster", type=_text, default="", help="only this cluster (person, group)")
-    choosing.add_argument("--album", type=_text, default="", help="only this album")
+    choosing.add_argument("--cluster", default="", help="only this cluster (person, group)")
+    choosing.add_argument("--album", default="", help="only this album")
     choosing.add_argument("--require", action="append", default=[], metavar="TAG", help="only images with this tag")
     choosing.add_argument("--exclude", action="append", default=[], metavar="TAG", help="no images with this tag")
     choosing.add_argument("--minimum-rating", type=int, metavar="0-10")
@@ -397,7 +395,7 @@ def _choosing_words(command: argparse.ArgumentParser) -> None:
 def _chosen_words(command: argparse.ArgumentParser) -> None:
     """Words of commands that choose images and show some."""
     _choosing_words(command)
-    command.add_argument("--name", type=_text, default="query", help="the dataset's name (default: %(default)s)")
+    command.add_argument("--name", default="query", help="the dataset's name (default: %(default)s)")
     command.add_argument(
         "--duplicates",
         choices=["keep", "report", "drop"],
@@ -412,9 +410,7 @@ def _regularize_words(command: argparse.ArgumentParser) -> None:
     _chosen_words(command)
     command.add_argument("--histogram", type=_path, metavar="FILE.png", help="draw the library's similarities")
     finding = command.add_argument_group("finding")
-    finding.add_argument(
-        "--among", type=_text, default="", metavar="LIBRARY", help="library to find in (default: same)"
-    )
+    finding.add_argument("--among", default="", metavar="LIBRARY", help="library to find in (default: same)")
     finding.add_argument("--count", type=int, metavar="N", help="how many (default: as many as training images)")
     finding.add_argument(
         "--class", dest="regularization_class", action="append", default=[], metavar="TAG",
@@ -432,7 +428,7 @@ def _regularize_words(command: argparse.ArgumentParser) -> None:
     finding.add_argument("--allow-subject-tags", action="store_true", help="those with the subject's own tags too")
     finding.add_argument("--vectors-only", action="store_true", help="do not look at the pictures for duplicates")
     finding.add_argument("--repeats", type=int, default=10, help="of training images; more are never shown")
-    finding.add_argument("--space", type=_text, default="", help="vectors to compare by")
+    finding.add_argument("--space", default="", help="vectors to compare by")
     finding.add_argument("--search", default="auto", help="auto, exact or index")
 
 
@@ -441,14 +437,20 @@ def _band_words(group: Words) -> None:
     group.add_argument("--percentiles", default="", metavar="60-95", help="the band in percentiles of the library")
 
 
+def _out_word(command: argparse.ArgumentParser | Words, default: str = "") -> None:
+    """Add the folder of all exports; other tools call such an option --output."""
+    help_text = f"folder of all exports{default}"
+    command.add_argument("--out", "--output", dest="out", type=_path, metavar="FOLDER", help=help_text)
+
+
 def _vocabulary_word(command: argparse.ArgumentParser | Words) -> None:
-    command.add_argument("--vocabulary", type=_text, default="", metavar="NAME", help="of lorads.toml (default: ours)")
+    command.add_argument("--vocabulary", default="", metavar="NAME", help="of lorads.toml (default: ours)")
 
 
 def _build_words(command: argparse.ArgumentParser) -> None:
 
-    command.add_argument("--name", type=_text, help="the dataset's name (default: the trigger)")
-    command.add_argument("--trigger", type=_text, default="", help="the word that shall call the concept")
+    command.add_argument("--name", help="the dataset's name (default: the trigger)")
+    command.add_argument("--trigger", default="", help="the word that shall call the concept")
     command.add_argument("--trigger-position", choices=["prepend", "append", "none"], default="prepend")
     command.add_argument("--regularization", type=_path, metavar="FOLDER", help="folder with regularization pictures")
     finding = command.add_argument_group("finding regularization images (more words: lorads regularize)")
@@ -461,7 +463,9 @@ def _build_words(command: argparse.ArgumentParser) -> None:
     _choosing_words(command)
     _reading_words(command)
     captions = command.add_argument_group("captions")
-    captions.add_argument("--caption", default="sidecar", metavar="SOURCE", help="source (default: %(default)s)")
+    captions.add_argument(
+        "--caption", "--captions", default="sidecar", metavar="SOURCE", help="source (default: %(default)s)"
+    )
     captions.add_argument("--fallback", action="append", default=[], metavar="SOURCE", help="where the source has none")
     captions.add_argument("--leave-out", action="append", default=[], metavar="TAG", help="no caption gets it")
     captions.add_argument(
@@ -475,14 +479,12 @@ def _export_words(command: argparse.ArgumentParser) -> None:
     from ..trainers import trainers  # noqa: PLC0415 - as above
     from .training_options import add_training_options  # noqa: PLC0415
 
-    add_training_options(command.add_argument_group("training"), _text)
+    add_training_options(command.add_argument_group("training"))
     writing = command.add_argument_group("writing")
     writing.add_argument(
         "--trainer", choices=list(trainers()), default="sd-scripts", help="what will train (default: %(default)s)"
     )
-    writing.add_argument(
-        "--out", type=_path, metavar="FOLDER", help="folder of all exports (default: ./lorads-exports)"
-    )
+    _out_word(writing, " (default: ./lorads-exports)")
     writing.add_argument(
         "--images",
         default="original",

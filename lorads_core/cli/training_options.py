@@ -11,46 +11,45 @@ from ..trainers.presets import find_preset, preset_names
 from ..training_fields import TRAINING_FIELDS, TrainingField, training_field
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from ..model import TrainingConfig
 
     Group = argparse._ArgumentGroup  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
-    Text = Callable[[str], str]
 
 _PREFIX = "training_"
 
 
-def add_training_options(group: Group, text: Text) -> None:
-    """Add the options; ``text`` turns an argument into text, or refuses it.
+def add_training_options(group: Group) -> None:
+    """Add the options.
 
     An option that is not given has no value at all, so that defaults can follow those that are.
     """
     group.add_argument(
-        "--preset", metavar="NAME", type=text,
+        "--preset", metavar="NAME",
         help=f"values that belong together, which other options override: {_listed(preset_names())}",
     )  # fmt: skip
     for each in TRAINING_FIELDS:
         group.add_argument(
-            each.flag, dest=f"{_PREFIX}{each.name}", default=argparse.SUPPRESS, help=_help(each), **_how(each, text)
+            each.flag, dest=f"{_PREFIX}{each.name}", default=argparse.SUPPRESS, help=_help(each), **_how(each)
         )
 
 
-def _how(each: TrainingField, text: Text) -> dict[str, Any]:
+def _how(each: TrainingField) -> dict[str, Any]:
     """Return how argparse reads the option of a row."""
     match each.kind:
         case "flag" | "switch":
             return {"action": argparse.BooleanOptionalAction}
         case "choice":
-            return {"type": text, "metavar": "NAME"} if each.is_open else {"choices": each.choices()}
+            return {"metavar": "NAME"} if each.is_open else {"choices": each.choices()}
         case "whole":
             return {"type": int, "metavar": "N"}
         case "number":
             return {"type": float, "metavar": "X"}
         case "lines" | "toml":
-            return {"type": text, "metavar": "PROMPT" if each.kind == "lines" else "KEY=VALUE", "action": "append"}
+            return {"metavar": "PROMPT" if each.kind == "lines" else "KEY=VALUE", "action": "append"}
         case "file" | "text":
-            return {"type": text, "metavar": "FILE" if each.kind == "file" else "TEXT"}
+            return {"metavar": "FILE" if each.kind == "file" else "TEXT"}
 
 
 def _help(each: TrainingField) -> str:

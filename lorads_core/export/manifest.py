@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def _text(value: object) -> bool:
-    return isinstance(value, str) and "\0" not in value and (value.isascii() or is_text(value))
+    return isinstance(value, str) and is_text(value)
 
 
 def _whole(value: object) -> bool:

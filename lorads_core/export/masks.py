@@ -11,6 +11,7 @@ from ..errors import ExportError, ImageError
 from ..images.decode import decode
 from ..images.encode import ImagePolicy, save_image
 from ..model import FileStamp, Problem
+from ..system.rights import common_rights
 from ..trainers import trainer
 
 if TYPE_CHECKING:
@@ -66,7 +67,10 @@ def write_masks(plan: ExportPlan, written: Sequence[tuple[PlannedImage, WrittenI
         if (item.folder, item.stem) in masked:
             target = content / trainer(plan.options.trainer).mask(item.folder, item.stem)
             target.parent.mkdir(exist_ok=True)
-            save_image(_mask(item.image.record.path, (image.width, image.height)), target, ImagePolicy())
+            source = mask_of(item.image.record.path)
+            rights = common_rights(filter(None, (item.image.record.path, source)))
+            mask = _mask(item.image.record.path, source, (image.width, image.height))
+            save_image(mask, target, ImagePolicy(), rights)
             files.append(target.relative_to(content).as_posix())
     return files
 
@@ -76,8 +80,7 @@ def _masked(plan: ExportPlan) -> Iterator[PlannedImage]:
         yield from (item for item in plan.images if not item.is_regularization)
 
 
-def _mask(picture: str, size: tuple[int, int]) -> Image.Image:
-    source = mask_of(picture)
+def _mask(picture: str, source: Path | None, size: tuple[int, int]) -> Image.Image:
     if source is None:
         return Image.new("L", size, 255)
     try:

@@ -12,6 +12,7 @@ from ..model import Problem
 from ..problems import counted
 from ..system import files
 from ..system.paths import STAGING
+from ..system.rights import EVERYONE
 from .layout import parsed_manifest, read_manifest
 
 if TYPE_CHECKING:
@@ -72,12 +73,15 @@ def _listed(what: str, lines: tuple[str, ...] | list[str]) -> Iterator[str]:
         yield f"{what}s: {len(lines) - _LISTED:,} more"
 
 
-def save_version(root: Path, name: str, digest: str, manifest: str) -> tuple[Problem, ...]:
-    """Keep what a version is made of, beside the exports; where that cannot be written, the version is not listed."""
+def save_version(root: Path, name: str, digest: str, manifest: str, rights: int = EVERYONE) -> tuple[Problem, ...]:
+    """Keep what a version is made of, beside the exports; where that cannot be written, the version is not listed.
+
+    ``rights`` limit who may read it: it has the captions.
+    """
     folder = _folder(root, name)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with atomic_writer(folder / f"{digest}.json") as file:
+        with atomic_writer(folder / f"{digest}.json", rights) as file:
             file.write(manifest.encode())
     except (OSError, ExportError) as error:
         said = files.file_error_reason(error) if isinstance(error, OSError) else str(error).rstrip(".")

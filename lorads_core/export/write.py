@@ -27,6 +27,7 @@ from .bucket_report import bucket_bars
 from .integrity import digest_of
 from .layout import MANIFEST_VERSION, ExportFolders
 from .masks import mask_fingerprints, unmasked, write_masks
+from .permissions import limit_files, limit_folder, unlimited
 from .plan import ExportPlan, subsets_of
 from .versions import save_version
 from .write_image import WrittenImage, key_of, write_picture
@@ -94,25 +95,34 @@ def write_export(
         before = place.check(plan.dataset)
         if before and (result := _already_there(plan, place, before)):
             progress("export", len(plan.images), len(plan.images))
-            return _with_problems(result, (*long_paths(place.final, result.files.values()), *edited, *place.clear()))
+            found = _found_problems(place, result, limit_files(plan, place.final, _as_they_lie(plan, before)))
+            return _with_problems(result, (*found, *edited, *place.clear()))
         if before:
             guard(place.final)
+        limit_folder(plan, place.content)
         written, problems = _write_images(plan, place, before, progress)
         masks = write_masks(plan, written, place.content)
         text = _write_rest(plan, place, written, masks, problems)
+        rights = limit_files(plan, place.content, written)
         if before:  # somebody may have begun to train it meanwhile
             guard(place.final)
         place.publish()
         # From here on the new version is in its place, whatever happens.
         left = place.clear()
-        unknown = save_version(place.root, place.name, _hash(text), text)
+        unknown = save_version(place.root, place.name, _hash(text), text, rights)
     result = _result(plan, place, written, (*plan.problems, *problems), text)
-    return _with_problems(result, (*long_paths(place.final, result.files.values()), *edited, *left, *unknown))
+    return _with_problems(result, (*_found_problems(place, result, rights), *edited, *left, *unknown))
 
 
 def _with_problems(result: ExportResult, more: Iterable[Problem]) -> ExportResult:
     problems = (*result.export.problems, *more)
     return dataclasses.replace(result, export=dataclasses.replace(result.export, problems=problems))
+
+
+def _found_problems(place: ExportFolders, result: ExportResult, rights: int) -> Iterator[Problem]:
+    """Yield what is wrong with an export as it lies there."""
+    yield from long_paths(place.final, result.files.values())
+    yield from unlimited(place.final, rights)
 
 
 def long_paths(folder: Path, written: Iterable[str]) -> Iterator[Problem]:
@@ -270,8 +280,7 @@ def _already_there(plan: ExportPlan, place: ExportFolders, manifest: Mapping[str
     """Return the result of an earlier export where this plan would write the very same again."""
     if manifest["plan"] != _plan_key(plan) or manifest["left_out"]:
         return None
-    there = {(row["source"]["library"], row["source"]["id"]): _as_written(row) for row in manifest["images"]}
-    written = [(item, there[item.image.record.library, item.image.record.id]) for item in plan.images]
+    written = _as_they_lie(plan, manifest)
     if not all(image.is_in(place.final) for _, image in written):
         return None
     if not all((place.final / file).is_file() for file in manifest.get("masks", ())):
@@ -284,6 +293,12 @@ def _already_there(plan: ExportPlan, place: ExportFolders, manifest: Mapping[str
         return None
     text = read_text(place.final / MANIFEST)
     return _result(plan, place, written, plan.problems, text)
+
+
+def _as_they_lie(plan: ExportPlan, manifest: Mapping[str, Any]) -> list[tuple[PlannedImage, WrittenImage]]:
+    """Return the pictures of a manifest that was written by the same plan."""
+    there = {(row["source"]["library"], row["source"]["id"]): _as_written(row) for row in manifest["images"]}
+    return [(item, there[item.image.record.library, item.image.record.id]) for item in plan.images]
 
 
 def _plan_key(plan: ExportPlan) -> str:

@@ -14,6 +14,7 @@ from PIL import Image
 
 from ..errors import ExportError
 from ..system import files
+from ..system.rights import EVERYONE, limit_rights
 from .decode import decode
 from .files import DEFAULT_LIMITS, check_unchanged, image_error, open_regular, os_error_reason, printable_path
 from .png import encode_png
@@ -159,7 +160,7 @@ def _fit_to_original(image: Image.Image, source: str | Path, policy: ImagePolicy
     return image
 
 
-def save_image(image: Image.Image, target: Path, policy: ImagePolicy, mode: int = 0o777) -> None:
+def save_image(image: Image.Image, target: Path, policy: ImagePolicy, mode: int = EVERYONE) -> None:
     """Encode an L, RGB or RGBA image in the policy's format under ``target``, whole or not at all.
 
     ``mode`` limits who may read it, as that of the file which it was made from.
@@ -256,7 +257,7 @@ def _blocks(source: str | Path, reader: BinaryIO) -> Iterator[bytes]:
 
 
 @contextmanager
-def atomic_writer(target: Path, mode: int = 0o777) -> Generator[BinaryIO]:
+def atomic_writer(target: Path, mode: int = EVERYONE) -> Generator[BinaryIO]:
     """Give a new file to write to that takes the target's place when all went well, and goes away when not.
 
     ``mode`` limits who may read it: a copy of an image of 0600 is 0600 too.
@@ -264,7 +265,7 @@ def atomic_writer(target: Path, mode: int = 0o777) -> Generator[BinaryIO]:
     unfinished = target.parent / f".lorads-{uuid4().hex[:8]}"  # short: Windows takes paths of 259 characters
     try:
         with unfinished.open("xb") as file:
-            files.limit_rights(file.fileno(), mode)
+            limit_rights(file.fileno(), mode)
             yield file
         files.replace(unfinished, target)
     except OSError as error:

@@ -55,7 +55,7 @@ def save_graph_images(
             save_image(picture, file, ImagePolicy("normalised"))
         if captions:
             with atomic_writer(file.with_suffix(".txt")) as text:
-                text.write(captions[number].strip().encode())
+                text.write(captions[number].strip().encode(errors="replace"))
         kept.append(file)
         progress("pictures", number + 1, len(pictures))
     return kept

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from .pathmap import PathMap
 
 _SAMPLE = 200
+_RESCAN = ": have the program rescan its folders"
 _FEW = 0.5  # of the files that were looked for
 
 
@@ -53,14 +54,17 @@ def sizes_and_vectors(connection: psycopg.Connection, catalog: Catalog) -> list[
     query = sql.SQL("SELECT {} FROM image WHERE NOT {}").format(sql.SQL(", ").join(counts), is_left_out(catalog))
     images, with_size, *held = connection.execute(query).fetchone() or (0, 0)
     facts = [("with size", f"{with_size:,} of {images:,}")]
+    empty = [column.name for column, count in zip(catalog.vectors, held, strict=True) if not count]
     for column, count in zip(catalog.vectors, held, strict=True):
+        if not count:
+            continue
         size = f"{column.dimensions:,}" if column.dimensions else "any number of"
         methods = [index.method for index in catalog.indexes if (index.table, index.column) == (IMAGE, column.name)]
         # For its own searches: ours are made in our store, so that neither its kind nor its settings matter.
         indexed = f", indexed by {', '.join(methods)}" if methods else ""
         text = f"{count:,} of {images:,} images have embeddings ({column.type}, {size} dimensions{indexed})"
         facts.append((f"vectors in {column.name}", text))
-    return facts
+    return [*facts, *([("no vectors in", ", ".join(empty))] if empty else [])]
 
 
 def schema_problems(catalog: Catalog) -> Iterator[Problem]:
@@ -80,8 +84,8 @@ def schema_problems(catalog: Catalog) -> Iterator[Problem]:
         yield Problem(
             "info",
             "older-version",
-            f"The database is of an older version of the program ({', '.join(costs)} are not there), so it has no"
-            f" {', no '.join(dict.fromkeys(costs.values()))}.",
+            f"The database is of an older version of the program ({', '.join(costs)} are not there), and what"
+            f" they hold is not known: {', '.join(dict.fromkeys(costs.values()))}.",
         )
     if not catalog.vectors:
         yield Problem(
@@ -108,15 +112,23 @@ def files(connection: psycopg.Connection, catalog: Catalog, paths: PathMap, libr
     found = f"{here:,} of {len(there):,} looked for"
     if not gone:
         return found, []
-    if here > _FEW * len(there):
-        message = f"Of {len(there):,} files {len(gone):,} are not here: have the program rescan its folders."
-    else:
-        folder = common_folder(gone)
-        message = (
-            f"Of {len(there):,} files {len(gone):,} are not here. The program knows them in {folder}: say where that is"
-            f" on this machine, under [libraries.{library}.paths] in lorads.toml: '{folder}' = \"/where/it/is\"."
-        )
+    advice = _RESCAN if here > _FEW * len(there) else _path_advice(gone, paths, library)
+    message = f"Of {len(there):,} files {len(gone):,} are not here{advice}."
     return found, [Problem("warning", "missing-files", message, paths.local(gone[0]))]
+
+
+def _path_advice(gone: Sequence[str], paths: PathMap, library: str) -> str:
+    """Return what to do where most files are missing; they are named as the program knows them."""
+    map_of = f"[libraries.{library}.paths] in lorads.toml"
+    here = paths.local(gone[0])
+    if here != gone[0]:
+        wrong = f"connect the drive, or correct the map, by which {gone[0]} is {here}"
+        return f", though {map_of} maps their folder: {wrong}"
+    folder = common_folder(gone)
+    return (
+        f". The program knows them in {folder}: say where that is on this machine, under {map_of}:"
+        f" '{folder}' = \"/where/it/is\""
+    )
 
 
 def common_folder(paths: Sequence[str]) -> str:

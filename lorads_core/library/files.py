@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from ..errors import ImageError
 from ..images.decode import is_ready
 from ..images.facts import read_facts
-from ..images.files import check_unchanged, os_error_reason
+from ..images.files import check_unchanged, os_error_reason, printable_path
 from ..model import Problem, no_progress
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def _read(record: ImageRecord, minimum_side: int, *, check_known: bool) -> Image
             return _checked(record) if check_known else record
         facts = read_facts(record.path)
     except ImageError as error:
-        return Problem("warning", "left-out", f"Left out: {error}", record.path)
+        return Problem("warning", "left-out", f"Left out: {_reason(record, error)}", record.path)
     if not record.width and min(facts.width, facts.height) < minimum_side:
         return Problem(
             "info", "too-small", f"Left out: it has {facts.width} × {facts.height} pixels, too few.", record.path
@@ -88,6 +88,16 @@ def _read(record: ImageRecord, minimum_side: int, *, check_known: bool) -> Image
         hash=facts.sha256,
         format=facts.format,
         ready=is_ready(facts),
+    )
+
+
+def _reason(record: ImageRecord, error: ImageError) -> str:
+    """Return why a file is of no use; one of another program's library is not to be indexed here."""
+    if record.mtime_ns or not isinstance(error.__cause__, FileNotFoundError | NotADirectoryError):
+        return str(error)
+    return (
+        f"{printable_path(record.path)} is not there: map its folder to this machine under"
+        f" [libraries.{record.library}.paths] in lorads.toml, or have the program that indexed it rescan its folders."
     )
 
 

@@ -15,7 +15,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from ..errors import LibraryError
 from ..store.dsn import describe
-from ..store.faults import translate
+from ..store.faults import UNSTORABLE, is_unstorable, translate
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -98,6 +98,8 @@ class Host:
                 connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
                 connection.execute(_PREPARE, self._limits | {"schemas": list(schemas)})
                 yield connection
+        except UnicodeEncodeError as error:  # psycopg's own, of a text that it was to send
+            raise LibraryError(UNSTORABLE) from error
         except psycopg.Error as error:
             raise self._library_error(error, connected=connected) from error
 
@@ -109,6 +111,8 @@ class Host:
         }
 
     def _library_error(self, error: psycopg.Error, *, connected: bool) -> LibraryError:
+        if is_unstorable(error):
+            return LibraryError(UNSTORABLE)
         state = error.sqlstate or ""
         meaning = _BY_STATE.get(state) or _BY_STATE.get(state[:2])
         if connected and not state and isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError)):

@@ -25,7 +25,7 @@ def real_folder(folder: Path) -> Path:
         LibraryError: it is missing, no folder, cannot be read, or has a name that is not text.
     """
     if not is_text(str(folder)):
-        raise LibraryError("The folder's name is not valid UTF-8: rename it.")
+        raise LibraryError("The folder's name is not valid UTF-8, or has a NUL character: rename it.")
     try:
         root = true_path(folder.expanduser())
         is_folder = stat.S_ISDIR(root.stat().st_mode)

@@ -73,7 +73,7 @@ def save_test(run: Run, picture: Image.Image, found: Sequence[Score], about: Arc
             raise TrainerError(f"The test cannot be saved: the run's folder {run.folder} is gone.")
         staging.mkdir(parents=True)
         save_png(picture, staging / SHEET)
-        (staging / RESULTS).write_text(_results(run, found, about), encoding="utf-8")
+        (staging / RESULTS).write_text(_results(run, found, about), encoding="utf-8", errors="replace")
         place = _published(staging, tests)
     except OSError as error:
         raise TrainerError(f"The test cannot be saved in {tests}: {files.file_error_reason(error)}.") from error

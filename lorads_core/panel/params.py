@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
 
+from ..system.names import is_text
 from .responses import bad_request, not_found
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def image_key(word: str) -> ImageKey:
         RefusedError: 404, it does not have that form; a path is never a key.
     """
     library, _, number = word.rpartition(":")
-    if len(word) <= _MAX_KEY_LENGTH and library and number.isascii() and number.isdecimal() and "\0" not in library:
+    if len(word) <= _MAX_KEY_LENGTH and library and number.isascii() and number.isdecimal() and is_text(library):
         image_id = int(number)
         if image_id <= _MAX_ID:
             return library, image_id
@@ -99,7 +100,7 @@ class Body:
     def text(self, name: str, default: str | None = None) -> str:
         """Return a string; required if there is no default."""
         value = self.values.get(name, default)
-        if isinstance(value, str) and len(value) <= MAX_TEXT and "\0" not in value:
+        if isinstance(value, str) and _is_plain(value):
             return value
         raise self._wrong(name, f"a string of at most {MAX_TEXT:,} characters")
 
@@ -165,4 +166,4 @@ class Body:
 
 
 def _is_plain(text: str) -> bool:
-    return len(text) <= MAX_TEXT and "\0" not in text
+    return len(text) <= MAX_TEXT and is_text(text)

@@ -17,7 +17,8 @@ from ..images.decode import decode
 from ..images.encode import atomic_writer
 from ..images.files import open_regular
 from ..model import FileStamp
-from ..system.files import make_private_folder, remove_if_possible
+from ..system.files import remove_if_possible
+from ..system.rights import OWNER, make_private_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +29,6 @@ LARGE = 2048
 _MAX_BYTES = 1024**3
 _EVICT_TO = 0.8  # share of the size limit that is left after an eviction
 _LARGE_FROM = 768
-_PRIVATE = 0o600
 _VERSION = "1"  # of the encoding; part of the cache key
 
 
@@ -95,7 +95,7 @@ class Thumbnails:
             # Of images that others may not see, either.
             make_private_folder(self._folder)
             make_private_folder(file.parent)
-            with atomic_writer(file, _PRIVATE) as unfinished:
+            with atomic_writer(file, OWNER) as unfinished:
                 unfinished.write(data)
             self._account(len(data))
 

@@ -15,6 +15,7 @@ from ..errors import ImageError
 from ..images.decode import decode
 from ..images.encode import atomic_writer
 from ..images.files import printable_path
+from ..system.rights import EVERYONE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -149,11 +150,11 @@ def _font(size: int) -> ImageFont.FreeTypeFont:
     return ImageFont.truetype(str(Path(get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")), size)
 
 
-def save_png(picture: Image.Image, path: Path) -> None:
-    """Write a picture as PNG, in place of a former one only when it is whole.
+def save_png(picture: Image.Image, path: Path, rights: int = EVERYONE) -> None:
+    """Write a picture as PNG, in place of a former one only when it is whole; ``rights`` limit who may read it.
 
     Raises:
         ExportError: the folder is not there or cannot be written, or the disk is full.
     """
-    with atomic_writer(path) as file:
+    with atomic_writer(path, rights) as file:
         picture.save(file, "PNG")

@@ -22,6 +22,7 @@ from ..model import Run
 from ..store import runs as kept
 from ..system.files import file_error_reason
 from ..system.paths import RUNS, STAGING
+from ..system.rights import common_rights, limit_rights
 from ..trainers import trainer
 from . import run_folder as files
 from .configs import prepare_configs
@@ -91,6 +92,8 @@ def _prepare_folders(run: Run, export: TrainableExport, profile: Profile) -> tup
     """
     run.folder.mkdir(parents=True)
     output = make_output(export.output)
+    for folder in (run.folder, output):  # logs, sample images and LoRAs are for those who may read the export
+        limit_rights(folder, common_rights([export.folder]))
     configs = prepare_configs(export, profile.home, output, run.folder / _CONFIGS)
     return dataclasses.replace(run, output=output, message=configs.message), configs.folder
 

@@ -76,6 +76,7 @@ def _has_tables(attached: Attached) -> bool:
 def _copy(source: Path, target: Path) -> None:
     unfinished = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}")
     try:
+        unfinished.touch(0o600)  # it holds all captions and paths: for its owner alone, as the store's folder
         shutil.copyfile(source, unfinished)
         files.replace(unfinished, target)
     except OSError as error:

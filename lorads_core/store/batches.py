@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import psycopg
 
+from .faults import is_unstorable
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -64,5 +66,7 @@ def _write(
 def _reason(error: Exception) -> str:
     if isinstance(error, UnicodeEncodeError):
         return "it has text that is not valid Unicode"
+    if isinstance(error, psycopg.Error) and is_unstorable(error):
+        return "it has text with a NUL character"
     said = error.diag.message_primary if isinstance(error, psycopg.Error) else None
     return (said or str(error)).splitlines()[0].rstrip(". ")

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from psycopg.types.json import Jsonb
-
 from ..errors import CaptionError
 from ..model import Caption, Change, Edit
+from .json_column import jsonb
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,7 +72,7 @@ def save_edit(connection: psycopg.Connection, dataset: UUID, edit: Edit, person:
         connection.execute("DELETE FROM lorads.caption_edits WHERE dataset_id = %s AND undone", [dataset])
         connection.execute(
             "INSERT INTO lorads.caption_edits (dataset_id, label, changes, made_by) VALUES (%s, %s, %s, %s)",
-            [dataset, edit.label, Jsonb([_as_json(change) for change in edit.changes]), person],
+            [dataset, edit.label, jsonb([_as_json(change) for change in edit.changes]), person],
         )
 
 
@@ -151,7 +150,7 @@ def image_history(
 
     ``looked_at`` bounds how many edits are looked through.
     """
-    values = {"dataset": dataset, "image": Jsonb([list(image)]), "limit": limit, "looked_at": looked_at}
+    values = {"dataset": dataset, "image": jsonb([list(image)]), "limit": limit, "looked_at": looked_at}
     rows = connection.execute(_IMAGE_EDITS, values)
     found: list[ImageEdit] = []
     for label, made_at, made_by, undone, undone_by, change in rows:

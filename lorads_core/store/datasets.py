@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID, uuid4
 
-from psycopg.types.json import Jsonb
-
 from ..errors import CaptionError
 from ..model import Caption, Concept, Trigger
+from .json_column import jsonb
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -116,7 +115,7 @@ def _save_dataset(connection: psycopg.Connection, dataset: Dataset, owner: str) 
             dataset.library,
             dataset.trigger.word,
             dataset.trigger.position,
-            Jsonb([dataclasses.asdict(concept) for concept in dataset.concepts]),
+            jsonb([dataclasses.asdict(concept) for concept in dataset.concepts]),
             len(dataset.training),
             len(dataset.regularization),
         ],
@@ -321,7 +320,7 @@ def mark_exported(
             " training_count = %s, regularization_count = %s WHERE dataset_id = %s",
             [
                 str(export.folder),
-                Jsonb(dataclasses.asdict(config)),
+                jsonb(dataclasses.asdict(config)),
                 export.training_images,
                 export.regularization_images,
                 export.dataset_id,

@@ -61,6 +61,7 @@ _UNKNOWN = _Meaning(
     "does not answer as it should: {said}. Look at server.log in its folder, and run: {doctor}",
 )
 _NOT_PERMITTED = frozenset({"25006", "42501"})
+_UNSTORABLE = frozenset({"22021", "22P05"})
 
 UNSTORABLE = (
     "A text holds a NUL character or half of a character (a lone surrogate), which cannot be stored: write it without."
@@ -121,7 +122,7 @@ def translate(error: psycopg.Error, where: str, grant: str = "", *, embedded: bo
     no dsn: what there is to do is said in its own terms.
     """
     cause = _said(error)
-    if isinstance(error, psycopg.DataError) and "NUL (0x00)" in cause:
+    if is_unstorable(error):
         return StoreError(UNSTORABLE)
     meaning = _meaning(error)
     if isinstance(meaning, _Meaning):
@@ -130,6 +131,11 @@ def translate(error: psycopg.Error, where: str, grant: str = "", *, embedded: bo
     said = meaning.format(said=cause, doctor=command("doctor", "--fix"), grant=grant)
     kind = NotPermittedError if error.sqlstate in _NOT_PERMITTED else StoreError
     return kind(f"{where[:1].upper()}{where[1:]} {said}.")
+
+
+def is_unstorable(error: psycopg.Error) -> bool:
+    """Say whether a text is refused for its characters: by psycopg, in JSON (22P05), or in binary form (22021)."""
+    return isinstance(error, psycopg.DataError) and (error.sqlstate in _UNSTORABLE or "NUL (0x00)" in str(error))
 
 
 def _meaning(error: psycopg.Error) -> str | _Meaning:

@@ -157,25 +157,6 @@ def remove_tree_if_possible(folder: Path) -> bool:
     return not os.path.lexists(folder)
 
 
-def make_private_folder(folder: Path) -> None:
-    """Make a folder that only its owner can enter, or take other people's rights to it away; not on Windows.
-
-    There the user's own folders are private, and Python gives the mode 0o700 a meaning of its own.
-
-    Raises:
-        OSError: it cannot be made.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    if sys.platform != "win32" and folder.stat().st_mode & 0o077:
-        folder.chmod(0o700)
-
-
-def limit_rights(descriptor: int, mode: int) -> None:
-    """Take rights away from an open file that ``mode`` does not give to its group or others; not on Windows."""
-    if sys.platform != "win32":
-        os.fchmod(descriptor, os.fstat(descriptor).st_mode & (mode | 0o600) & 0o777)
-
-
 class NotRegularFileError(OSError):
     """A FIFO, socket or device where a file is wanted."""
 

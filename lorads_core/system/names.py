@@ -84,9 +84,12 @@ def _both(name: str) -> tuple[str, str]:
 
 
 def is_text(name: str) -> bool:
-    """Say whether a name can be stored: it has no half of a character (a lone surrogate), which no UTF-8 holds."""
+    """Say whether PostgreSQL can store a text: it has no NUL character and no lone surrogate.
+
+    A lone surrogate is half of a character, which UTF-8 has not; in a path it stands for bytes that are not UTF-8.
+    """
     try:
         name.encode()
     except UnicodeEncodeError:
         return False
-    return True
+    return "\0" not in name

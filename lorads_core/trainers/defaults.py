@@ -6,15 +6,17 @@ They are used where a person set none; `TrainingConfig.automatic` names the fiel
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ..base_models import base_model, base_model_names, model_parts
+from ..errors import SettingsError
 from ..model import TrainingConfig
 from ..networks import network
+from ..system.names import is_text
 from ..training_fields import TRAINING_FIELDS, training_field
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 AUTOMATIC = tuple(each.name for each in TRAINING_FIELDS if each.is_automatic)
 """The fields that follow others while they are not set."""
@@ -46,8 +48,9 @@ def change_config(config: TrainingConfig, given: Mapping[str, Any]) -> TrainingC
     An option that is not set has its default, or the value that LoRADS chooses.
 
     Raises:
-        SettingsError: there is no such network.
+        SettingsError: there is no such network, or a text cannot be stored.
     """
+    _check_texts(given)
     unset = {name for name in given if given[name] is None and name in AUTOMATIC}
     automatic = {name for name in config.automatic if name not in given} | unset
     parts = {each.part: given[each.part] for each in model_parts() if each.part in given}
@@ -58,6 +61,29 @@ def change_config(config: TrainingConfig, given: Mapping[str, Any]) -> TrainingC
         if name not in unset and name not in parts
     }
     return _chosen(replace(config, model_files=files, **values), tuple(name for name in AUTOMATIC if name in automatic))
+
+
+def _check_texts(given: Mapping[str, Any]) -> None:
+    """Refuse texts that neither a config file nor the store can hold."""
+    for name, value in given.items():
+        if not all(map(is_text, _texts(value))):
+            title = training_field(name).title
+            raise SettingsError(
+                f"{title[0].upper()}{title[1:]} has a NUL character or half of a character (a lone surrogate), which"
+                " cannot be stored: write it without."
+            )
+
+
+def _texts(value: object) -> Iterator[str]:
+    """Yield all texts of an option, those in tables and lists of extra options too."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for pair in cast("dict[str, object]", value).items():
+            yield from _texts(pair)
+    elif isinstance(value, list | tuple):
+        for each in cast("list[object]", value):
+            yield from _texts(each)
 
 
 def _chosen(config: TrainingConfig, automatic: tuple[str, ...]) -> TrainingConfig:

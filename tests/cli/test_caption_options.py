@@ -11,7 +11,7 @@ from lorads_core.errors import SettingsError
 
 def chosen(*words):
     command = argparse.ArgumentParser()
-    add_edit_options(command, str)
+    add_edit_options(command)
     found = chosen_operation(command.parse_args(words))
     return found and (found[0].name, found[1])
 

@@ -80,3 +80,9 @@ def test_a_word_makes_its_field(words, field, value):
 
 def test_the_seed_of_a_random_order_is_another():
     assert config("--seed", "5").seed == TrainingConfig().seed
+
+
+def test_options_are_found_by_the_names_that_other_tools_give_them():
+    made = parser(None, None).parse_args(["build", "folder", "--output", "exports", "--captions", "wd"])
+    assert (str(made.out), made.caption) == ("exports", "wd")
+    assert str(parser(None, None).parse_args(["train", "tom", "--output", "exports"]).out) == "exports"

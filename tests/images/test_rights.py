@@ -1,8 +1,5 @@
 """Who may read what is made of an image: nobody who may not read the image."""
 
-import os
-import stat
-
 import pytest
 
 from lorads_core.images.encode import ImagePolicy, copy_file, write_image
@@ -10,23 +7,13 @@ from lorads_core.images.strip import copy_stripped
 from lorads_core.model import FileStamp
 from lorads_core.panel.thumbnails import Thumbnails
 
-pytestmark = pytest.mark.posix
+from ..rights import mode
 
-
-def mode(path):
-    return stat.S_IMODE(path.stat().st_mode)
-
-
-@pytest.fixture
-def usual_rights():
-    before = os.umask(0o022)
-    yield
-    os.umask(before)
+pytestmark = [pytest.mark.posix, pytest.mark.usefixtures("usual_umask")]
 
 
 @pytest.mark.parametrize(("of_image", "of_copy"), [(0o600, 0o600), (0o640, 0o640), (0o644, 0o644), (0o400, 0o600)])
 @pytest.mark.parametrize("way", ["copied", "stripped", "encoded"])
-@pytest.mark.usefixtures("usual_rights")
 def test_a_copy_gives_nobody_a_right_that_its_image_does_not_give(tmp_path, picture, way, of_image, of_copy):
     image, target = picture("one.png"), tmp_path / "copy.png"
     image.chmod(of_image)
@@ -40,7 +27,6 @@ def test_a_copy_gives_nobody_a_right_that_its_image_does_not_give(tmp_path, pict
     assert mode(target) == of_copy
 
 
-@pytest.mark.usefixtures("usual_rights")
 def test_thumbnails_are_for_their_owner_only(tmp_path, picture):
     cache = tmp_path / "cache"
     cache.mkdir(mode=0o755)  # as older versions made it

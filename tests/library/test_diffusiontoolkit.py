@@ -13,6 +13,7 @@ from psycopg.conninfo import make_conninfo
 
 from lorads_core.captions.merge import said_by
 from lorads_core.errors import LibraryError, SettingsError
+from lorads_core.library.files import read_file_facts
 from lorads_core.library.filter import DatasetFilter, select_ids
 from lorads_core.library.kinds import open_library
 from lorads_core.model import Group
@@ -549,7 +550,7 @@ def test_the_report(renders, ids):
     assert counted["vectors in image_embedding"] == (
         "7 of 8 images have embeddings (vector, 1,280 dimensions, indexed by ivfflat)"
     )
-    assert counted["vectors in clip_vision_embedding"] == "0 of 8 images have embeddings (vector, 1,280 dimensions)"
+    assert counted["no vectors in"].endswith(", clip_vision_embedding")
     assert counted["files here"] == "8 of 8 looked for"
     assert report.problems == ()
 
@@ -560,6 +561,22 @@ def test_files_that_are_elsewhere_suggest_a_map(database, ids):
     problem = problems(library)["missing-files"]
     assert "under [libraries.renders.paths] in lorads.toml: 'D:\\Images' = " in problem.message
     assert problem.subject.startswith("D:\\Images\\")
+    assert ids
+
+
+def test_files_that_are_missing_under_a_map_are_told_of_it_and_get_no_second_one(database, ids, tmp_path):
+    problem = problems(opened(database, tmp_path / "unplugged"))["missing-files"]
+    assert "though [libraries.renders.paths] in lorads.toml maps their folder" in problem.message
+    assert f" is {tmp_path / 'unplugged'}" in problem.message
+    assert "/where/it/is" not in problem.message
+    assert ids
+
+
+def test_a_missing_file_of_another_programs_library_is_not_to_be_indexed_here(database, ids, tmp_path):
+    records = opened(database, tmp_path / "unplugged").find(DatasetFilter())
+    _, found = read_file_facts(records)
+    assert len(found) == len(records) == len(GOOD)
+    assert all("[libraries.renders.paths]" in each.message and "index its" not in each.message for each in found)
     assert ids
 
 

@@ -11,6 +11,8 @@ from lorads_core.library.stored_paths import StoredPaths
 from lorads_core.settings import Settings, load_settings
 from lorads_core.workflow.dataset import index, open_library, revision
 
+from .sqlite_fixture import ROOT, Toolkit
+
 
 @pytest.mark.parametrize(
     ("there", "here", "stored", "local"),
@@ -70,6 +72,30 @@ def test_the_same_share_at_two_paths_is_one_set_of_images(store, mounts, machine
     assert paths_of(store, b, folders=(str(there / "cats"),)) == of_b
     assert paths_of(store, b, folders=(str(here),)) == {}
     assert revision(store, a, "pictures") != revision(store, b, "pictures")
+
+
+def test_diffusiontoolkit_s_sqlite_file_finds_in_a_mapped_index_what_it_knows_of_the_same_files(
+    store, mounts, machines, tmp_path
+):
+    (here, there), (a, b) = mounts, machines
+    (there / "cats" / "0.txt").write_text("a cat", encoding="utf-8")
+    index(store, a, "pictures", here)
+    index(store, b, "pictures", there)
+    with Toolkit(tmp_path / "toolkit.db") as program:
+        for number in range(3):
+            program.image(rf"{ROOT}\cats\{number}.png")
+    settings = tmp_path / "lorads.toml"
+    settings.write_text(
+        f"{settings.read_text(encoding='utf-8')}[libraries.old]\nkind = 'diffusiontoolkit-sqlite'\n"
+        f"file = '{tmp_path / 'toolkit.db'}'\n[libraries.old.paths]\n'{ROOT}' = '{there}'\n",
+        encoding="utf-8",
+    )
+    library = open_library(store, load_settings(settings), "old")
+    found = {record.path: record for record in library.find(DatasetFilter())}
+    assert set(found) == {str(there / "cats" / f"{number}.png") for number in range(3)}
+    assert all(record.ready and len(record.hash) == 64 for record in found.values())
+    assert [caption.text for caption in found[str(there / "cats" / "0.png")].captions] == ["a cat"]
+    assert dict(library.report().facts)["indexed"] == "3 of 3"
 
 
 def test_what_one_machine_adds_changes_and_removes_is_so_on_the_other(store, mounts, machines):

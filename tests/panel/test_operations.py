@@ -36,7 +36,7 @@ def made_up(monkeypatch):
 
 def test_a_new_row_is_on_the_command_line(made_up):
     command = argparse.ArgumentParser()
-    add_edit_options(command, str)
+    add_edit_options(command)
     options = command.parse_args(["--shout", "sky", "--loud"])
     assert chosen_operation(options) == (made_up, {"text": "sky", "loud": True})
 

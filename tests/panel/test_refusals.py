@@ -10,7 +10,7 @@ from urllib.parse import quote
 import pytest
 from aiohttp.http_exceptions import BadHttpMessage
 
-from lorads_core.panel.http_log import shorten_malformed
+from lorads_core.panel.http_log import MalformedRequests
 
 READS = ("session", "datasets", "datasets/{id}", "datasets/{id}/rows", "datasets/{id}/summary", "runs", "tags?begins=a")
 WRITES = ("edits", "undo", "redo", "bulk", "reject", "export", "train")
@@ -217,17 +217,71 @@ def test_a_slow_pattern_ends(panel, dataset):
     assert code(answer) == "caption"
 
 
-def test_malformed_http_is_a_line_in_the_log_and_no_traceback():
-    error = BadHttpMessage("Invalid method\nencountered")
-    record = logging.LogRecord(
-        "aiohttp.server", logging.ERROR, "", 0, "Error handling request", (), (BadHttpMessage, error, None)
+def record_of(error):
+    return logging.LogRecord(
+        "aiohttp.server", logging.ERROR, "", 0, "Error handling request", (), (type(error), error, None)
     )
-    assert shorten_malformed(record)
-    text = logging.Formatter().format(record)
-    assert text == "A request was refused, it is not valid HTTP: Invalid method encountered"
+
+
+def test_malformed_http_is_a_line_in_the_log_and_no_traceback():
+    record = record_of(BadHttpMessage("Invalid method\nencountered"))
+    assert MalformedRequests().filter(record)
+    assert (
+        logging.Formatter().format(record) == "A request was refused, it is not valid HTTP: Invalid method encountered"
+    )
+
+
+def test_of_a_port_scan_a_few_lines_a_minute_are_logged_and_the_rest_is_counted():
+    now = [0.0]
+    log = MalformedRequests(lambda: now[0])
+
+    def lines(count):
+        records = [record_of(BadHttpMessage("no method")) for _ in range(count)]
+        return [logging.Formatter().format(record) for record in records if log.filter(record)]
+
+    assert len(lines(3000)) == 5
+    assert lines(1) == []
+    now[0] = 61.0
+    assert lines(1) == ["A request was refused, it is not valid HTTP: no method (2,996 more before it are not shown)"]
+    now[0] = 122.0
+    assert "more" not in lines(1)[0]
 
 
 def test_other_errors_of_the_server_keep_their_traceback():
-    record = logging.LogRecord("aiohttp.server", logging.ERROR, "", 0, "x", (), (KeyError, KeyError("a"), None))
-    assert shorten_malformed(record)
-    assert "KeyError" in logging.Formatter().format(record)
+    log = MalformedRequests()
+    for _ in range(20):
+        record = record_of(KeyError("a"))
+        assert log.filter(record)
+        assert "KeyError" in logging.Formatter().format(record)
+
+
+MALFORMED = (
+    b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+    b"GET\r\n\r\n",
+    b"GET / HTTP/9.9\r\n\r\n",
+    b"G\x00T / HTTP/1.1\r\nHost: x\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost x\r\n\r\n",
+    b"GET / HTTP/1.1\r\nA: " + b"x" * 20_000 + b"\r\n\r\n",
+    b"GET /" + b"x" * 20_000 + b" HTTP/1.1\r\n\r\n",
+    b"POST /lorads/api/x HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: -5\r\n\r\n",
+    b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n",
+    b"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\nabc",
+    b"\xff" * 50 + b"\r\n\r\n",
+    b"GET http://[::1 HTTP/1.1\r\nHost: x\r\n\r\n",
+    b"GET /%zz\xff HTTP/1.1\r\nHost: \xff\r\n\r\n",
+)
+
+
+def test_what_a_real_port_scan_leaves_in_the_log_is_a_few_lines(panel, caplog):
+    with caplog.at_level(logging.DEBUG):
+        for sent in MALFORMED * 4:
+            with (
+                suppress(ConnectionResetError, BrokenPipeError),
+                socket.create_connection(("127.0.0.1", panel.port), timeout=20) as connection,
+            ):
+                connection.sendall(sent)
+                connection.shutdown(socket.SHUT_WR)
+                while connection.recv(4096):
+                    pass
+    assert "Traceback" not in caplog.text
+    assert len(caplog.text.splitlines()) <= 10, caplog.text

@@ -1,11 +1,16 @@
 """Contact sheets: every picture whole, broken ones said so, words clipped where they would run into the next."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from PIL import Image
 
+from lorads_core.cli.commands.library import _save
 from lorads_core.errors import ExportError
 from lorads_core.plots.sheet import Cell, _font, _wrapped, clipped, contact_sheet, save_png
+
+from ..rights import mode
 
 RED = (200, 0, 0)
 
@@ -99,3 +104,17 @@ def test_a_png_replaces_a_former_one_when_it_is_whole(tmp_path):
 def test_a_folder_that_is_not_there_is_one_error(tmp_path):
     with pytest.raises(ExportError, match="choose another folder"):
         save_png(Image.new("RGB", (4, 4)), tmp_path / "no" / "a.png")
+
+
+@pytest.mark.posix
+@pytest.mark.usefixtures("usual_umask")
+@pytest.mark.parametrize(("of_image", "of_sheet"), [(0o600, 0o600), (0o640, 0o640), (0o644, 0o644)])
+def test_a_sheet_gives_nobody_a_right_that_one_of_its_images_does_not_give(tmp_path, of_image, of_sheet):
+    paths = [tmp_path / name for name in ("a.png", "b.png")]
+    for path in paths:
+        path.touch(0o644)
+    paths[0].chmod(of_image)
+    shown = [SimpleNamespace(record=SimpleNamespace(path=str(path))) for path in paths]
+    screen = SimpleNamespace(step=lambda *_: None)
+    _save(Image.new("RGB", (8, 8)), tmp_path / "sheet.png", "Sheet", screen, shown)
+    assert mode(tmp_path / "sheet.png") == of_sheet

@@ -13,6 +13,8 @@ from lorads_core.runs.launch import launch
 from lorads_core.runs.read_export import read_export
 from lorads_core.trainers import trainers
 
+from ..rights import mode
+
 TRAINERS = [name for name in trainers() if name != "comfyui"]
 
 
@@ -97,3 +99,16 @@ def test_a_launch_says_that_a_forged_config_is_not_used(store, make_profile, mak
     assert "training_config.toml of the export" in run.message
     assert str(run.folder / "config" / "training_config.toml") in files.read_order(run.folder).argv
     assert until(run).state == "completed"
+
+
+@pytest.mark.posix
+@pytest.mark.usefixtures("usual_umask")
+@pytest.mark.parametrize(("of_image", "of_folders"), [(0o600, 0o700), (0o644, 0o755)])
+def test_the_folders_of_a_run_are_for_those_who_may_read_its_export(
+    store, make_profile, make_export, until, tmp_path, of_image, of_folders
+):
+    (tmp_path / "0.png").chmod(of_image)
+    run = until(launch(store, make_profile(), make_export()))
+    assert run.state == "completed"
+    assert (mode(run.folder), mode(run.output)) == (of_folders, of_folders)
+    assert {"log.txt", "status.json"} <= {path.name for path in run.folder.iterdir()}

@@ -9,6 +9,8 @@ from lorads_core.store.backup import restore_backup, write_backup
 from lorads_core.store.embedded import attach
 from lorads_core.store.migrations import migrate
 
+from ..rights import mode
+
 
 def fill(home, folder):
     with attach(home) as attached, psycopg.connect(attached.conninfo) as connection:
@@ -92,3 +94,12 @@ def test_a_server_of_its_own_is_not_ours_to_back_up(store_settings, folder, caps
     for command in ("backup", "restore"):
         assert main([command, "--settings", str(store_settings), str(folder / "x")]) == 3
         assert "pg_dump" in capsys.readouterr().err
+
+
+@pytest.mark.posix
+@pytest.mark.usefixtures("usual_umask")
+def test_a_backup_is_for_its_owner_alone_as_the_store_is(home, folder):
+    file = fill(home, folder)
+    write_backup(home, file)
+    assert mode(file) == 0o600
+    assert mode(home) == 0o700

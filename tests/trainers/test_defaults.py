@@ -5,6 +5,7 @@ from dataclasses import asdict, replace
 
 import pytest
 
+from lorads_core.errors import SettingsError
 from lorads_core.model import TrainingConfig
 from lorads_core.trainers import checks
 from lorads_core.trainers.defaults import change_config, make_config
@@ -70,3 +71,14 @@ def test_none_unsets_an_option_whether_its_default_is_fixed_or_chosen():
     config = make_config({"epochs": 3, "network_dim": 64, "weight_decay": 0.1, "sample_prompts": ("a cat",)})
     unset = dict.fromkeys(("epochs", "network_dim", "weight_decay", "sample_prompts"))
     assert change_config(config, unset) == make_config({})
+
+
+@pytest.mark.parametrize("text", ["a\0b", "half \ud800"], ids=ascii)
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("sample_prompts", ("a cat", "{}")), ("extra", {"x": {"y": ["{}"]}}), ("extra", {"{}": 1}), ("checkpoint", "{}")],
+)
+def test_a_text_that_cannot_be_stored_is_refused_with_the_name_of_its_option(name, value, text):
+    given = json.loads(json.dumps(value).replace("{}", json.dumps(text)[1:-1]))
+    with pytest.raises(SettingsError, match=r"^[A-Z].* has a NUL character or half of a character"):
+        make_config({name: given})

@@ -15,6 +15,7 @@ from ...model import TrainingConfig
 from ...plots.sheet import save_png
 from ...problems import counted, severity_counts
 from ...settings import load_settings
+from ...system.rights import common_rights
 from ...tags import canonical
 from ...workflow.captions import (
     caption_materials,
@@ -130,7 +131,8 @@ def _analysed(
         for line in tag_table(found):
             screen.line(line)
     if options.picture:
-        save_png(caption_picture(dataset, found, written_for.limits), options.picture)
+        rights = common_rights(image.record.path for image in dataset.images)
+        save_png(caption_picture(dataset, found, written_for.limits), options.picture, rights)
         screen.step("Picture", str(options.picture))
     return True
 

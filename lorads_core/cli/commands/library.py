@@ -13,6 +13,7 @@ from ...problems import counted
 from ...regularization.rules import FinderRules
 from ...settings import load_settings
 from ...system.names import true_path
+from ...system.rights import common_rights
 from ...vision.similarity.picking import DiversityRules
 from ...workflow.dataset import embed, find_regularization, look_into, open_library, open_store, query, tag
 from ...workflow.duplicates import without_duplicates
@@ -91,7 +92,7 @@ def _query(options: argparse.Namespace, screen: Screen) -> int:
             picture = sheet(
                 dataset.training, f"{dataset.name}: {counted(len(dataset.training), 'image')} of {library.name}"
             )
-            _save(picture, options.sheet, "Sheet", screen)
+            _save(picture, options.sheet, "Sheet", screen, dataset.training)
     return 0
 
 
@@ -145,7 +146,7 @@ def _regularize(options: argparse.Namespace, screen: Screen) -> int:
         _list(picks, options, screen)
         if options.sheet:
             picture = sheet(picks, f"{counted(len(picks), 'regularization image')} for {dataset.name}")
-            _save(picture, options.sheet, "Sheet", screen)
+            _save(picture, options.sheet, "Sheet", screen, picks)
         if options.histogram:
             _save(histogram(found, dataset.name), options.histogram, "Histogram", screen)
     return 0
@@ -196,8 +197,8 @@ def _list(images: Sequence[DatasetImage], options: argparse.Namespace, screen: S
     screen.images(images[:_LISTED], len(images))
 
 
-def _save(picture: Image.Image, path: Path, title: str, screen: Screen) -> None:
-    save_png(picture, path)
+def _save(picture: Image.Image, path: Path, title: str, screen: Screen, shown: Sequence[DatasetImage] = ()) -> None:
+    save_png(picture, path, common_rights(image.record.path for image in shown))
     screen.step(title, str(path))
 
 

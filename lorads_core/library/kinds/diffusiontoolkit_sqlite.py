@@ -6,7 +6,7 @@ vectors and what a file's own bytes say (size, hash, whether trainers read it as
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,9 +21,9 @@ from ...system.command import command
 from .. import HostSpace, HostVectors, LibraryReport
 from ..filter import Relations
 from ..mirror import SqliteSource, refresh
-from ..pathmap import literal, read_path_map
+from ..pathmap import PathMap, literal, read_path_map
 from ..relational import RelationalLibrary
-from .index import count_facts, own_relations
+from .index import count_facts, index_paths, own_relations
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -66,7 +66,7 @@ _COSTS = {
 class DiffusionToolkitFile(RelationalLibrary):
     """The images of one SQLite file; ``index`` is our own index that knows the same files, empty for none.
 
-    ``named`` says that the profile names that index, so that it has to be there.
+    ``named`` says that the profile names that index, so that it has to be there; ``index_paths`` is its path map.
     """
 
     store: Store
@@ -74,6 +74,7 @@ class DiffusionToolkitFile(RelationalLibrary):
     source: SqliteSource
     index: str
     named: bool
+    index_paths: PathMap = field(default_factory=PathMap)
 
     def connection(self) -> AbstractContextManager[psycopg.Connection]:
         """Lend a connection of our store, where the copy of the file's rows is."""
@@ -82,7 +83,7 @@ class DiffusionToolkitFile(RelationalLibrary):
     def relations(self) -> Relations:
         """Return the copy of the file's rows, as the file is now, with what our index knows of the same files."""
         self._refresh()
-        return relations_with(self.name, self.index) if self.index else own_relations(self.name)
+        return relations_with(self.name, self.index, self.index_paths) if self.index else own_relations(self.name)
 
     def spaces(self) -> Sequence[HostSpace]:
         """Return the spaces in which our index has vectors of these images, the fullest first."""
@@ -91,7 +92,7 @@ class DiffusionToolkitFile(RelationalLibrary):
             "SELECT space, dimensions, origin, count(*) FROM ({}) AS pairs"
             " JOIN lorads.vectors ON vectors.library = %(index)s AND vectors.image_id = pairs.theirs"
             " JOIN lorads.spaces USING (space) GROUP BY space, dimensions, origin ORDER BY 4 DESC, space"
-        ).format(_PAIRS)
+        ).format(self._pairs)
         with self.connection() as connection:
             found = connection.execute(query, self._names).fetchall()
         return [HostSpace(space, dimensions, count, origin) for space, dimensions, origin, count in found]
@@ -129,8 +130,18 @@ class DiffusionToolkitFile(RelationalLibrary):
             "SELECT mine, theirs, hashint8extended(theirs, vectors.xmin::text::bigint) & x'3fffffffffffffff'::bigint"
             " FROM ({}) AS pairs JOIN lorads.vectors"
             " ON vectors.library = %(index)s AND space = %(space)s AND vectors.image_id = theirs"
-        ).format(_PAIRS)
+        ).format(self._pairs)
         return connection.execute(query, self._names | {"space": space}).fetchall()
+
+    @property
+    def _pairs(self) -> sql.Composed:
+        """The query of each image's id here and in the index."""
+        return sql.SQL(
+            "SELECT mine.image_id AS mine, theirs.image_id AS theirs FROM lorads.images AS mine"
+            " JOIN lorads.images AS theirs"
+            " ON theirs.library = %(index)s AND theirs.path = {} AND theirs.missing_since IS NULL"
+            " WHERE mine.library = %(name)s AND mine.missing_since IS NULL"
+        ).format(_path_in(self.index_paths))
 
     @property
     def _names(self) -> dict[str, str]:
@@ -141,7 +152,8 @@ class DiffusionToolkitFile(RelationalLibrary):
         self._refresh()
         with self.connection() as connection:
             numbers = [rows.revision(connection, each) for each in (self.name, self.index)]
-        return f"{self.name}:{'.'.join(map(str, numbers))}"
+        mapped = f":{self.index_paths.digest}" if self.index_paths.rules else ""
+        return f"{self.name}:{'.'.join(map(str, numbers))}{mapped}"
 
     def report(self) -> LibraryReport:
         """Count what the file has, and what the index adds."""
@@ -152,7 +164,7 @@ class DiffusionToolkitFile(RelationalLibrary):
             images, facts = count_facts(connection, relations)
             paths = [path for (path,) in connection.execute(_SOME_PATHS, [self.name, _SAMPLE])]
             row = connection.execute(
-                sql.SQL("SELECT count(*) FROM ({}) AS pairs").format(_PAIRS), self._names
+                sql.SQL("SELECT count(*) FROM ({}) AS pairs").format(self._pairs), self._names
             ).fetchone()
         indexed = int(row[0]) if row else 0
         here = sum(Path(path).is_file() for path in paths)
@@ -198,11 +210,6 @@ class DiffusionToolkitFile(RelationalLibrary):
             )
 
 
-_PAIRS = sql.SQL(
-    "SELECT mine.image_id AS mine, theirs.image_id AS theirs FROM lorads.images AS mine JOIN lorads.images AS theirs"
-    " ON theirs.library = %(index)s AND theirs.path = mine.path AND theirs.missing_since IS NULL"
-    " WHERE mine.library = %(name)s AND mine.missing_since IS NULL"
-)
 # In an order that has nothing to do with folders.
 _SOME_PATHS = (
     "SELECT path FROM lorads.images WHERE library = %s AND missing_since IS NULL"
@@ -210,13 +217,18 @@ _SOME_PATHS = (
 )
 
 
-def relations_with(library: str, index: str) -> Relations:
+def _path_in(index_paths: PathMap) -> sql.Composable:
+    """Return the path of one of our images as an index stores it, whose paths may be those of another machine."""
+    return index_paths.inverse.expression(sql.SQL("mine.path"))
+
+
+def relations_with(library: str, index: str, index_paths: PathMap) -> Relations:
     """Return a library's rows of our tables, joined by path with an index's rows of the same files."""
     mine = own_relations(library)
-    names = {"library": literal(library), "index": literal(index)}
+    names = {"library": literal(library), "index": literal(index), "path": _path_in(index_paths)}
     theirs = sql.SQL(
         "FROM lorads.images AS mine JOIN lorads.images AS theirs"
-        " ON theirs.library = {index} AND theirs.path = mine.path JOIN {table} AS facts"
+        " ON theirs.library = {index} AND theirs.path = {path} JOIN {table} AS facts"
         " ON facts.library = {index} AND facts.image_id = theirs.image_id WHERE mine.library = {library}"
     )
 
@@ -232,7 +244,7 @@ def relations_with(library: str, index: str) -> Relations:
             " coalesce(theirs.format, mine.format) AS format, mine.rating, mine.marked_bad,"
             " theirs.trainer_ready AS ready, mine.prompt, mine.aesthetic, mine.metadata_hash, mine.base_id"
             " FROM lorads.images AS mine LEFT JOIN lorads.images AS theirs"
-            " ON theirs.library = {index} AND theirs.path = mine.path AND theirs.missing_since IS NULL"
+            " ON theirs.library = {index} AND theirs.path = {path} AND theirs.missing_since IS NULL"
             " WHERE mine.library = {library} AND mine.missing_since IS NULL"
         ).format(**names),
         tags=both(mine.tags, "tag, source, confidence", "tags"),
@@ -248,8 +260,8 @@ def _problems_of(tally: MirrorReport) -> Iterator[Problem]:
         yield Problem(
             "info",
             "older-version",
-            f"The file is of an older version of the program ({', '.join(tally.lacking)} are not there), so it has no"
-            f" {', no '.join(costs)}.",
+            f"The file is of an older version of the program ({', '.join(tally.lacking)} are not there), and what they"
+            f" hold is not known: {', '.join(costs)}.",
         )
     for key, code, message in (
         ("paths", "odd-path", "images are left out: their paths are no text, or longer than 2,000 bytes."),
@@ -296,7 +308,9 @@ class DiffusionToolkitSqliteKind:
             )
         paths = read_path_map(options.table("paths"))
         source = SqliteSource(profile.name, file, paths.local, paths.key)
-        return DiffusionToolkitFile(store, profile.name, source, index, named=named)
+        known = (each for each in profile.others if (each.name, each.kind) == (index, "index"))
+        theirs = next(map(index_paths, known), PathMap())
+        return DiffusionToolkitFile(store, profile.name, source, index, named, theirs)
 
 
 KIND: LibraryKind = DiffusionToolkitSqliteKind()
