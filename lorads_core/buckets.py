@@ -1,6 +1,6 @@
 """Sizes and aspect buckets as sd-scripts makes them; pure geometry, no files.
 
-Terms: a *bucket* is a size in pixels (width, height) at which a batch is trained. A picture is *resized* (same aspect)
+Terms: a *bucket* is a size in pixels (width, height) at which a batch is trained. An image is *resized* (same aspect)
 until it covers its bucket, then *cropped* to it about the centre. The *area* of every bucket is at most the
 resolution's. Rules: sd-scripts v0.10.1, ``library/model_util.py`` ``make_bucket_resolutions`` and
 ``library/train_util.py`` ``BucketManager``.
@@ -29,30 +29,30 @@ class BucketRule:
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where a picture goes: its bucket, the size it is resized to before the crop; a zero side means: unusable."""
+    """Where an image goes: its bucket, the size it is resized to before the crop; a zero side means: unusable."""
 
-    picture: Size
+    source: Size
     bucket: Size
     resized: Size
 
     @property
     def scale(self) -> float:
-        """How much the picture is enlarged (over 1) or reduced."""
-        return self.resized[0] / self.picture[0]
+        """How much the image is enlarged (over 1) or reduced."""
+        return self.resized[0] / self.source[0]
 
     @property
     def upscaled(self) -> bool:
-        """Whether the picture is enlarged at all."""
-        return self.resized[0] > self.picture[0] or self.resized[1] > self.picture[1]
+        """Whether the image is enlarged at all."""
+        return self.resized[0] > self.source[0] or self.resized[1] > self.source[1]
 
     @property
     def cut(self) -> Size:
-        """The pixels of the resized picture that the crop cuts off its width and its height, both sides together."""
+        """The pixels of the resized image that the crop cuts off its width and its height, both sides together."""
         return self.resized[0] - self.bucket[0], self.resized[1] - self.bucket[1]
 
     @property
     def cropped(self) -> float:
-        """The share of the resized picture that the crop cuts away, 0–1."""
+        """The share of the resized image that the crop cuts away, 0–1."""
         return 1.0 if not self.usable else 1 - (self.bucket[0] * self.bucket[1]) / (self.resized[0] * self.resized[1])
 
     @property
@@ -63,7 +63,7 @@ class Placement:
 
 @lru_cache(maxsize=64)
 def bucket_sizes(rule: BucketRule) -> tuple[Size, ...]:
-    """Return all buckets of ``rule``, sorted; those of ``no_upscale`` come from the pictures and are not listed."""
+    """Return all buckets of ``rule``, sorted; those of ``no_upscale`` come from the images and are not listed."""
     area = rule.resolution * rule.resolution
     side = int(math.sqrt(area) // rule.step) * rule.step
     sizes = {(side, side)}
@@ -76,7 +76,7 @@ def bucket_sizes(rule: BucketRule) -> tuple[Size, ...]:
 
 @lru_cache(maxsize=65536)
 def assign_bucket(picture: Size, rule: BucketRule) -> Placement:
-    """Return the bucket of a picture of the given upright size (both sides at least 1)."""
+    """Return the bucket of an image of the given upright size (both sides at least 1)."""
     return _assign_shrinking(picture, rule) if rule.no_upscale else _assign_nearest(picture, rule)
 
 

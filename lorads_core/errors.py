@@ -4,7 +4,7 @@
     |-- SettingsError   lorads.toml, a profile, a value given by hand
     |-- StoreError      our own PostgreSQL: starting it, reaching it, its rights
     |-- LibraryError    where images are known: a folder, a host database
-    |-- ImageError      one picture file
+    |-- ImageError      one image file
     |-- CaptionError    captions, tags, triggers
     |-- ExportError     writing a dataset
     |-- TrainerError    a trainer's config or its run
@@ -33,13 +33,13 @@ class StoreError(LoradsError):
 
 
 class LibraryError(LoradsError):
-    """A picture library (folder, index, host database) is missing or not what it should be."""
+    """An image library (folder, index, host database) is missing or not what it should be."""
 
     exit_code = 5
 
 
 class ImageError(LoradsError):
-    """One picture file cannot be read, or must not be."""
+    """One image file cannot be read, or must not be."""
 
     exit_code = 6
 

@@ -121,7 +121,7 @@ class FileStamp(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ImageRecord:
-    """A picture as a library knows it; ``width`` and ``height`` are pixels of the upright picture.
+    """An image as a library knows it; ``width`` and ``height`` are pixels of the upright image.
 
     ``rating`` is 0–10 or None. ``hash`` is the SHA-256 of the file in hex, empty where the library knows none.
     ``ready`` says whether trainers read the file right as it stands (None: not looked at yet). A ``width`` and
@@ -184,7 +184,7 @@ class Concept:
 
 @dataclass(frozen=True, slots=True)
 class DatasetImage:
-    """A picture in a dataset, with its final caption (None until captioned), and why it was picked, where it was.
+    """An image in a dataset, with its final caption (None until captioned), and why it was picked, where it was.
 
     ``concept`` is the name of the concept that it teaches, empty in a dataset of one.
     """
@@ -202,7 +202,7 @@ class DatasetImage:
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """What is to be trained: pictures in order, regularization pictures, the trigger. Nodes return new ones.
+    """What is to be trained: images in order, regularization images, the trigger. Nodes return new ones.
 
     A dataset of several concepts has them in ``concepts``, each with a trigger; its own ``trigger`` is empty then.
     """
@@ -217,7 +217,7 @@ class Dataset:
 
     @property
     def images(self) -> tuple[DatasetImage, ...]:
-        """All pictures: those to train on, then the regularization pictures."""
+        """All images: those to train on, then the regularization images."""
         return *self.training, *self.regularization
 
     def trigger_of(self, image: DatasetImage) -> Trigger:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _RANK = {severity: rank for rank, severity in enumerate(get_args(Severity))}
 MAX_PER_KIND = 8
-"""So many problems of one kind are listed in full, so that a list stays readable."""
+"""Problems of one kind that are listed in full, at most, so that a list stays readable."""
 
 
 def problem_lines(problems: Iterable[Problem], most: int = MAX_PER_KIND) -> list[tuple[Severity, str]]:

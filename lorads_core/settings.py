@@ -122,7 +122,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class LibraryProfile:
-    """A picture library by name; ``kind`` says which module of ``library/kinds`` reads it, ``options`` are for that.
+    """An image library by name; ``kind`` says which module of ``library/kinds`` reads it, ``options`` are for that.
 
     ``others`` are the other libraries of the same settings, for a kind that builds on one of them.
     """
@@ -213,7 +213,7 @@ class Settings:
     taggers: tuple[TaggerProfile, ...] = ()
     vocabularies: tuple[VocabularyProfile, ...] = ()
     trainers: tuple[TrainerProfile, ...] = ()
-    picture_roots: tuple[Path, ...] = ()
+    image_roots: tuple[Path, ...] = ()
     export_root: Path | None = None
     panel: PanelSettings = PanelSettings()
     owner: str = ""
@@ -331,7 +331,7 @@ def _parse(data: Mapping[str, object], source: Path) -> Settings:
             VocabularyProfile(name, table) for name, table in top.table("vocabularies").tables().items()
         ),
         trainers=tuple(TrainerProfile(name, table) for name, table in top.table("trainers").tables().items()),
-        picture_roots=tuple(roots.resolve(root) for root in roots.texts("pictures")),
+        image_roots=tuple(roots.resolve(root) for root in roots.texts("pictures")),
         export_root=roots.path("exports"),
         panel=_panel(top.table("panel").only("hosts", "export", "train")),
     )

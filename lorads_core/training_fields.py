@@ -209,7 +209,7 @@ TRAINING_FIELDS: tuple[TrainingField, ...] = (
         when=_WARMED_UP,
     ),
     TrainingField(
-        "gradient_accumulation_steps", "whole", "steps", "Batches that make one step together: a larger batch for less"
+        "gradient_accumulation_steps", "whole", "steps", "Batches per step: the effect of a larger batch without its"
         " memory.", 1, 4096, 1, "batches", label="gradient accumulation",
     ),
     TrainingField(
@@ -255,21 +255,21 @@ TRAINING_FIELDS: tuple[TrainingField, ...] = (
         1, _MOST, 1, label="number of regularization repeats",
     ),
     TrainingField(
-        "prior_loss_weight", "number", "regularization", "Weight of the loss of regularization images; training images"
-        " have 1.", 0, 100, 0.05,
+        "prior_loss_weight", "number", "regularization", "Weight of regularization images in the loss; training"
+        " images have weight 1.", 0, 100, 0.05,
     ),
     TrainingField(
-        "cache_latents", "flag", "running", "Encode each image once, before training: faster, for some disk space."
+        "cache_latents", "flag", "running", "Encode each image once, before training: faster, but takes disk space."
     ),
     TrainingField(
-        "gradient_checkpointing", "flag", "running", "Much less graphics memory for slower steps."
+        "gradient_checkpointing", "flag", "running", "Save graphics memory at the cost of slower steps."
     ),
     TrainingField(
-        "mixed_precision", "choice", "running", "Numeric precision: bf16, fp16 for older graphics cards, no for 32"
-        " bits.", choices=_names(*PRECISIONS),
+        "mixed_precision", "choice", "running", "Numeric precision: bf16, fp16 for older graphics cards, no for full"
+        " 32 bits.", choices=_names(*PRECISIONS),
     ),
     TrainingField(
-        "save_every_epochs", "whole", "running", "Save a LoRA after every so many epochs, to compare them.",
+        "save_every_epochs", "whole", "running", "Save a LoRA every N epochs, to compare them.",
         1, _MOST, 1, "epochs", label="number of epochs between saved files",
     ),
     TrainingField(
@@ -309,7 +309,7 @@ TRAINING_FIELDS: tuple[TrainingField, ...] = (
         "bucket_step", "whole", "images", "Sides of buckets are multiples of this.", 1, 1024, 1, "pixels", added=True
     ),
     TrainingField(
-        "sample_every_epochs", "whole", "running", "Draw samples after every so many epochs.", 1, _MOST, 1, "epochs",
+        "sample_every_epochs", "whole", "running", "Draw samples every N epochs.", 1, _MOST, 1, "epochs",
         label="number of epochs between samples", when=When(values={"sample_prompts": (ANY,)}), added=True,
     ),
     TrainingField(
@@ -329,8 +329,8 @@ TRAINING_FIELDS: tuple[TrainingField, ...] = (
         label="LoKr full rank", when=_KRONECKER, added=True,
     ),
     TrainingField(
-        "extra", "toml", "running", "Options of the trainer's own, as TOML, one per line. They are passed through and"
-        " not checked by LoRADS; none may name files, code or accounts.", label="extra options", own=True, added=True,
+        "extra", "toml", "running", "Options of the trainer itself, as TOML, one per line. They are passed on"
+        " unchecked; none may name files, code or accounts.", label="extra options", own=True, added=True,
     ),
     *(_part(file, added=True) for file in model_parts() if file.part not in _FIRST_PARTS),
 )  # fmt: skip

@@ -1,25 +1,28 @@
-"""Caption Builder: a final caption for every picture of a dataset."""
+"""Caption Builder: a final caption for every image of a dataset."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from comfy_api.latest import io, ui
 
+from ..lorads_core.captions.merge import MergeRules
 from ..lorads_core.captions.sources import source_names
+from ..lorads_core.model import Position
 from ..lorads_core.problems import format_problems
 from . import core, host
 from .sockets import CATEGORY, DatasetSocket
 
 if TYPE_CHECKING:
-    from ..lorads_core.model import Dataset, Position
+    from ..lorads_core.model import Dataset
 
 
 OURS = "(ours)"
+_USUAL = MergeRules()
 THRESHOLDS = (
-    ("wd_threshold", 0.35, "Minimum confidence of a WD tagger's tags."),
-    ("wd_character_threshold", 0.85, "Minimum confidence of a WD tagger's characters."),
-    ("joytag_threshold", 0.4, "Minimum confidence of JoyTag's tags."),
+    ("wd_threshold", _USUAL.wd_general, "Minimum confidence of a WD tagger's tags."),
+    ("wd_character_threshold", _USUAL.wd_character, "Minimum confidence of a WD tagger's characters."),
+    ("joytag_threshold", _USUAL.joytag, "Minimum confidence of JoyTag's tags."),
 )
 
 
@@ -49,7 +52,7 @@ class CaptionBuilder(io.ComfyNode):
                 io.String.Input("trigger", default="", tooltip="Trigger word that activates the concept."),
                 io.Combo.Input(
                     "position",
-                    options=["prepend", "append", "none"],
+                    options=list(get_args(Position)),
                     default="prepend",
                     tooltip="Position of the trigger in training captions. Regularization captions never contain it.",
                 ),
@@ -86,7 +89,7 @@ class CaptionBuilder(io.ComfyNode):
             outputs=[
                 DatasetSocket.Output("dataset", "dataset", tooltip="The captioned dataset, also saved as a draft."),
                 io.String.Output("problems", "problems", tooltip="Problems to check before training."),
-                io.Image.Output("picture", "picture", tooltip="Statistics of the captions: tags, lengths, sources."),
+                io.Image.Output("picture", "plot", tooltip="Statistics of the captions: tags, lengths, sources."),
             ],
             has_intermediate_output=True,
         )
@@ -123,6 +126,6 @@ class CaptionBuilder(io.ComfyNode):
         result = core.captions.caption(host.store(), host.settings(), dataset, settings, host.progress())
         problems = format_problems(result.problems)
         text = "\n".join(filter(None, (result.sentence, result.offer, problems)))
-        picture = host.image(core.plots.caption_picture(result.dataset, result.analysis, settings.profile.limits))
+        picture = host.image(core.plots.caption_image(result.dataset, result.analysis, settings.profile.limits))
         shown = {**ui.PreviewText(text).as_dict(), "lorads_dataset": [str(result.dataset.id)]}
         return io.NodeOutput(result.dataset, problems, picture, ui=shown)

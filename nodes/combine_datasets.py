@@ -44,7 +44,7 @@ class CombineDatasets(io.ComfyNode):
                     default=10,
                     min=1,
                     max=1000,
-                    tooltip="How often an epoch shows each image of the concept with the most of them."
+                    tooltip="How often an epoch shows each image of the largest concept."
                     " Without balance, the repeats of Training Config apply to all.",
                 ),
                 DatasetSocket.Input("third", optional=True, tooltip="Another dataset, optional."),

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class DatasetToImages(io.ComfyNode):
-    """Shrinks and crops each picture to a bucket, as ComfyUI's trainer takes pictures in the size that they have."""
+    """Shrinks and crops each image to a bucket, as ComfyUI's trainer takes images in the size that they have."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -51,8 +51,8 @@ class DatasetToImages(io.ComfyNode):
 
     @classmethod
     def execute(cls, dataset: Dataset, maximum_images: int, config: TrainingConfig | None = None) -> io.NodeOutput:
-        """Read the pictures."""
+        """Read the images."""
         found = core.training.as_images(dataset, config or TrainingConfig(), maximum_images, host.progress())
-        images = [host.image(picture) for picture in found.pictures]
+        images = [host.image(picture) for picture in found.images]
         said = f"{counted(len(images), 'image')}, {counted(found.steps, 'step')}"
         return io.NodeOutput(images, list(found.captions), found.steps, ui=ui.PreviewText(said))

@@ -38,7 +38,7 @@ class ClipVision(Protocol):
     model: torch.nn.Module
 
     def encode_image(self, image: torch.Tensor, crop: bool = ...) -> _Given:  # noqa: FBT001 - ComfyUI's own signature
-        """Return the outputs for pictures (n, height, width, 3) of 0-1."""
+        """Return the outputs for images (n, height, width, 3) of 0-1."""
         ...
 
     def get_sd(self) -> Mapping[str, torch.Tensor]:
@@ -49,7 +49,7 @@ class ClipVision(Protocol):
 class ClipVisionEmbedder:
     """An image encoder from the graph; see the core's `Embedder`.
 
-    Pictures are stretched to the model's square as DiffusionToolkit does it, so that nothing at their edges is lost.
+    Images are stretched to the model's square as DiffusionToolkit does it, so that nothing at their edges is lost.
     ComfyUI then finds them at its own size and resizes nothing; it only normalises them.
 
     Of CLIP it takes the class token behind post_layernorm, before the projection: what Hugging Face calls pooler_output
@@ -72,11 +72,11 @@ class ClipVisionEmbedder:
         self.space = Space(name, vectors.shape[1], f"CLIP_VISION of ComfyUI: {kind}, {output}")
 
     def fit(self, picture: Image.Image) -> Image.Image:
-        """Return a picture in the size that the encoder sees."""
+        """Return an image in the size that the encoder sees."""
         return self._preprocess.fit(picture)
 
     def embed(self, pictures: Sequence[Image.Image]) -> NDArray[float32]:
-        """Return the vectors (n, dimensions) of pictures (n) that `fit` gave."""
+        """Return the vectors (n, dimensions) of images (n) that `fit` gave."""
         parts = [
             self._encode(_batch(pictures[at : at + self.batch_size]))[1]
             for at in range(0, len(pictures), self.batch_size)
@@ -84,7 +84,7 @@ class ClipVisionEmbedder:
         return np.concatenate([np.empty((0, self.space.dimensions), np.float32), *parts])
 
     def _encode(self, pictures: NDArray[float32]) -> tuple[str, NDArray[float32]]:
-        """Return which output it is, and the vectors of pictures (n, size, size, 3) of 0-1."""
+        """Return which output it is, and the vectors of images (n, size, size, 3) of 0-1."""
         given = self._clip_vision.encode_image(torch.from_numpy(pictures), crop=False)
         vision = getattr(self._clip_vision.model, "vision_model", None)
         if vision is not None and not vision.output_layernorm:
@@ -102,7 +102,7 @@ def embed_folder(library: str, folder: str, clip_vision: ClipVision) -> EmbedRep
 
 
 def _side(clip_vision: ClipVision) -> int:
-    """Return the width and height that the model sees; SigLIP 2 NaFlex takes any shape of so many patches."""
+    """Return the width and height that the model sees; SigLIP 2 NaFlex takes any shape of that many patches."""
     if clip_vision.image_size > 0:
         return clip_vision.image_size
     config = clip_vision.config
@@ -122,7 +122,7 @@ def _fingerprint(clip_vision: ClipVision) -> str:
 
 
 def _batch(pictures: Sequence[Image.Image]) -> NDArray[float32]:
-    """Return pictures (n) as ComfyUI's IMAGE, (n, size, size, 3) of 0-1."""
+    """Return images (n) as ComfyUI's IMAGE, (n, size, size, 3) of 0-1."""
     levels = np.stack([np.asarray(picture, np.float32) for picture in pictures])
     return np.divide(levels, 255, dtype=np.float32)
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class ExportDataset(io.ComfyNode):
-    """Writes pictures, captions and the trainer's configs; a folder under its name is always whole."""
+    """Writes images, captions and the trainer's configs; a folder under its name is always whole."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -133,5 +133,5 @@ class ExportDataset(io.ComfyNode):
         )
         host.keep_export(result.export.folder)
         summary = core.dataset.summary_text(result)
-        buckets = host.image(core.plots.bucket_picture(result))
+        buckets = host.image(core.plots.bucket_image(result))
         return io.NodeOutput(result.export, str(result.export.folder), summary, buckets, ui=ui.PreviewText(summary))

@@ -119,7 +119,7 @@ def _revision(library: str) -> str:
 
 
 def image(picture: Image.Image) -> torch.Tensor:
-    """Return a picture as ComfyUI's IMAGE: a batch of one, (1, height, width, 3), 0-1."""
+    """Return an image as ComfyUI's IMAGE: a batch of one, (1, height, width, 3), 0-1."""
     import numpy as np  # noqa: PLC0415 - with us, ComfyUI starts no slower than without
     import torch  # noqa: PLC0415
 
@@ -137,10 +137,10 @@ def progress() -> Progress:
     return show
 
 
-def picture_folder(folder: str) -> Path:
-    """Return the real path of a folder with pictures: under ComfyUI's input or output, or under [roots] pictures.
+def image_folder(folder: str) -> Path:
+    """Return the real path of a folder with images: under ComfyUI's input or output, or under [roots] pictures.
 
-    Our own sample pictures are ``samples/subject`` and ``samples/other``, where those folders hold none of that name.
+    Our own sample images are ``samples/subject`` and ``samples/other``, where those folders hold none of that name.
 
     Raises:
         SettingsError: it is empty, is not there, or lies outside; the message does not say which of the two.
@@ -148,7 +148,7 @@ def picture_folder(folder: str) -> Path:
     if not folder.strip():
         raise SettingsError("No folder is given: name one under ComfyUI's input folder, e.g. my_pictures.")
     roots = [Path(folder_paths.get_input_directory()), Path(folder_paths.get_output_directory())]
-    found = [path for root in (*roots, *settings().picture_roots) if (path := under(root, folder))]
+    found = [path for root in (*roots, *settings().image_roots) if (path := under(root, folder))]
     samples = under(SAMPLES.parent, folder)
     ours = under(SAMPLES.parent, SAMPLES.name)
     if samples and ours and samples.is_relative_to(ours):
@@ -163,7 +163,7 @@ def picture_folder(folder: str) -> Path:
 
 
 def graph_images_folder(folder: str) -> Path:
-    """Return the folder for a graph's own pictures, under ``lorads`` in ComfyUI's input folder; it need not be there.
+    """Return the folder for a graph's own images, under ``lorads`` in ComfyUI's input folder; it need not be there.
 
     Raises:
         SettingsError: no name is given, or it leads elsewhere.
@@ -304,21 +304,21 @@ def lora_folder() -> Path:
 
 
 def shown(text: str, picture: Image.Image | None) -> dict[str, object]:
-    """Return what a node shows: a text, and a picture in ComfyUI's temporary folder."""
+    """Return what a node shows: a text, and an image in ComfyUI's temporary folder."""
     pictures = ui.PreviewImage(image(picture)).as_dict() if picture else {}
     return {**pictures, **ui.PreviewText(text).as_dict()}
 
 
 def image_list(files: Sequence[Path]) -> list[Any]:
-    """Return pictures as a list of IMAGEs; where there is none, what silently keeps later nodes from running."""
+    """Return images as a list of IMAGEs; where there is none, what silently keeps later nodes from running."""
     from comfy_execution.graph_utils import ExecutionBlocker  # noqa: PLC0415 - as above
 
-    images = [image(picture) for file in files if (picture := _picture(file))]
+    images = [image(picture) for file in files if (picture := _as_image(file))]
     return images or [ExecutionBlocker(None)]
 
 
-def _picture(file: Path) -> Image.Image | None:
-    """Return a picture; None for one that is being written just now."""
+def _as_image(file: Path) -> Image.Image | None:
+    """Return an image; None for one that is being written just now."""
     from PIL import Image  # noqa: PLC0415 - as above
 
     try:

@@ -26,7 +26,7 @@ ClipVisionSocket = io.Custom("CLIP_VISION")
 class IndexImages(io.ComfyNode):
     """Reads what is new or changed in a folder; unchanged files cost a look at their date.
 
-    It takes lists whole, so that all pictures of a graph are indexed at once.
+    It takes lists whole, so that all images of a graph are indexed at once.
     """
 
     @classmethod
@@ -56,7 +56,7 @@ class IndexImages(io.ComfyNode):
                 io.String.Input(
                     "sidecars",
                     default=".txt=sidecar, .caption=joycaption",
-                    tooltip="Sources of the text files beside images: .txt=wd or .txt=joytag for a tagger's tags.",
+                    tooltip="What text files beside images contain: .txt=wd or .txt=joytag for a tagger's tags.",
                     advanced=True,
                 ),
                 io.Combo.Input(
@@ -104,7 +104,7 @@ class IndexImages(io.ComfyNode):
     ) -> str:
         """Run again when a file under the folder has come, gone or changed."""
         # ComfyUI passes None for what is wired, and compares that itself.
-        mark = "" if "images" in wired else core.walk.folder_mark(host.picture_folder(folder[0]))
+        mark = "" if "images" in wired else core.walk.folder_mark(host.image_folder(folder[0]))
         return f"{library[0]}|{sidecars[0]}|{tagger[0]}|{mark}"
 
     @classmethod
@@ -120,7 +120,7 @@ class IndexImages(io.ComfyNode):
     ) -> io.NodeOutput:
         """Index the folder, and tag and embed it where there is something to do it with."""
         options = core.index.IndexOptions(sidecars=core.parse.sidecar_rule(core.parse.names(sidecars[0])))
-        pictures = _save(folder[0], images, captions) if images else host.picture_folder(folder[0])
+        pictures = _save(folder[0], images, captions) if images else host.image_folder(folder[0])
         report = core.dataset.index(host.store(), host.settings(), library[0], pictures, options, host.progress())
         sentences, problems = [report.sentence], list(report.problems)
         if tagger[0] != NO_TAGGER:
@@ -143,10 +143,10 @@ class IndexImages(io.ComfyNode):
 
 
 def _save(folder: str, images: Sequence[torch.Tensor], captions: Sequence[str]) -> Path:
-    """Return the folder under ComfyUI's input folder in which a graph's pictures are saved."""
+    """Return the folder under ComfyUI's input folder in which a graph's images are saved."""
     place = host.graph_images_folder(folder)
     core.graph_images.save_graph_images(
-        place, [each for batch in images for each in trained.pictures(batch)], captions, host.progress()
+        place, [each for batch in images for each in trained.pil_images(batch)], captions, host.progress()
     )
     return place
 

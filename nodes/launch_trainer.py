@@ -91,7 +91,7 @@ class LaunchTrainer(io.ComfyNode):
         if run.is_over and run.state != "completed":
             raise TrainerError(_why(run))
         lora, message = _offered(run, name, offer) if run.state == "completed" else ("", "")
-        plot = host.image(core.plots.loss_picture(run, core.training.history(run.folder)))
+        plot = host.image(core.plots.loss_image(run, core.training.history(run.folder)))
         return io.NodeOutput(
             run, lora, plot, host.image_list(core.training.samples(run)), ui=ui.PreviewText(_text(run, lora, message))
         )

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class LoraTestGrid(io.ComfyNode):
-    """Takes lists whole: pictures and labels as LoRA Variants and what follows it gave them."""
+    """Takes lists whole: images and labels as LoRA Variants and what follows it gave them."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -60,8 +60,8 @@ class LoraTestGrid(io.ComfyNode):
         clip_vision: list[Any] | None = None,
         prompts: list[str] | None = None,
     ) -> io.NodeOutput:
-        """Lay the pictures out, score them, keep the test."""
-        pictures = [each for batch in images for each in trained.pictures(batch)]
+        """Lay the images out, score them, keep the test."""
+        pictures = [each for batch in images for each in trained.pil_images(batch)]
         found = core.scores.unscored(labels, len(pictures), prompts or ())
         space = unread = ""
         if clip_vision:

@@ -133,5 +133,5 @@ def _loaded(model: object, clip: object, found: Sequence[Variant]) -> tuple[list
 def _said(labels: Sequence[str], *, controls: bool) -> str:
     lines = list(labels)
     if controls and core.variants.NO_TRIGGER not in labels:
-        lines.append("No picture without the trigger: the prompt does not have one that is known.")
+        lines.append("No image without the trigger: the prompt does not have one that is known.")
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""Query Images: pictures of a library into a dataset."""
+"""Query Images: images of a library into a dataset."""
 
 from __future__ import annotations
 

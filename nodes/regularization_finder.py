@@ -1,4 +1,4 @@
-"""Regularization Finder: pictures that look like the dataset's and show another subject."""
+"""Regularization Finder: images that look like the dataset's and show another subject."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ class RegularizationFinder(io.ComfyNode):
         exclude_characters: bool,  # noqa: FBT001
         compare_pictures: bool,  # noqa: FBT001
     ) -> io.NodeOutput:
-        """Find regularization pictures for the dataset."""
+        """Find regularization images for the dataset."""
         rules = core.rules.FinderRules(
             count=count,
             band=core.band.BandRequest(minimum_similarity, maximum_similarity, unit),

@@ -1,4 +1,4 @@
-"""What the nodes behind a training share: LoRAs on models, pictures that were drawn, their vectors; no schema."""
+"""What the nodes behind a training share: LoRAs on models, images that were drawn, their vectors; no schema."""
 
 from __future__ import annotations
 
@@ -100,8 +100,8 @@ def _patches(model: Any, clip: Any) -> int:  # noqa: ANN401 - ComfyUI's ModelPat
     return sum(len(changes) for each in patches for changes in each.values())
 
 
-def pictures(images: torch.Tensor) -> list[Image.Image]:
-    """Return the pictures of an IMAGE, (n, height, width, 3) of 0-1."""
+def pil_images(images: torch.Tensor) -> list[Image.Image]:
+    """Return the images of an IMAGE, (n, height, width, 3) of 0-1."""
     import numpy as np  # noqa: PLC0415 - with us, ComfyUI starts no slower than without
     from PIL import Image  # noqa: PLC0415
 
@@ -121,7 +121,7 @@ def scored(
     vectors = encoder.embed([encoder.fit(each) for each in drawn])
     unread = f"{counted(known.unread, 'training image')} could not be read: nothing was compared with them."
     return (
-        core.scores.score_pictures(found, vectors, known.vectors, known.names),
+        core.scores.score_images(found, vectors, known.vectors, known.names),
         encoder.space.name,
         unread if known.unread else "",
     )

@@ -17,7 +17,7 @@ from .sockets import CATEGORY, ConfigSocket
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_OWN = "(own figures)"
+_CUSTOM = "(custom)"
 _NO_FILE = {"checkpoint": "(choose later)"}
 _NONE = "(none)"
 _AUTOMATIC, _ON, _OFF = "automatic", "on", "off"
@@ -39,6 +39,11 @@ class TrainingConfigNode(io.ComfyNode):
             inputs=[_preset(), *(_input(each) for each in TRAINING_FIELDS)],
             outputs=[ConfigSocket.Output("config", "config", tooltip="For Export Dataset.")],
         )
+
+    @classmethod
+    def validate_inputs(cls, preset: str) -> bool:  # noqa: ARG003 - naming it stops ComfyUI from checking the combo
+        """Accept any preset, also one that another version had: its values are in the other inputs."""
+        return True
 
     @classmethod
     def execute(cls, **widgets: Any) -> io.NodeOutput:  # noqa: ANN401 - ComfyUI passes a widget's value by name
@@ -110,9 +115,9 @@ def _widgets(values: Mapping[str, Any]) -> dict[str, Any]:
 def _preset() -> io.Input:
     return io.Combo.Input(
         "preset",
-        options=[_OWN, *preset_names()],
-        default=_OWN,
-        tooltip="Fills in the figures for the base model; change any of them afterwards.",
+        options=[_CUSTOM, *preset_names()],
+        default=_CUSTOM,
+        tooltip="Fills in values from a trainer's guide for the base model; change any of them afterwards.",
     )
 
 

@@ -48,7 +48,7 @@ def test_everything(settings_file, tmp_path):
     assert settings.dsn == "postgresql://lorads:hunter2@db/lorads"
     assert settings.embedded_folder == tmp_path / "data" / "postgres"
     assert [library.name for library in settings.libraries] == ["pictures", "renders"]
-    assert settings.picture_roots == (tmp_path / "pictures", Path("/srv/pictures").resolve())
+    assert settings.image_roots == (tmp_path / "pictures", Path("/srv/pictures").resolve())
     assert settings.export_root == tmp_path / "datasets"
     assert "hunter2" not in repr(settings)
 

@@ -1,6 +1,6 @@
-// Training Config in the browser: a preset fills in the figures, and only what counts is shown; it trains nothing.
+// Training Config in the browser: a preset fills in its values, and only what counts is shown; it trains nothing.
 
-const OWN = "(own figures)";
+const CUSTOM = "(custom)";
 
 /**
  * What nodes/training_config.py says of presets and of fields that do not always count.
@@ -25,8 +25,8 @@ export function addForm(node, form) {
     const names = form.presets.filter((each) => each.families.includes(family())).map((each) => each.name);
     const chosen = widget("preset");
     if (chosen) {
-      chosen.options.values = [OWN, ...names];
-      if (!names.includes(String(chosen.value))) chosen.value = OWN;
+      chosen.options.values = [CUSTOM, ...names];
+      if (!names.includes(String(chosen.value))) chosen.value = CUSTOM;
     }
     for (const [name, only] of Object.entries(form.only)) {
       const values = Object.entries(only.values);
@@ -51,7 +51,7 @@ export function addForm(node, form) {
   const changed = (/** @type {Widget} */ each) => {
     if (each.name === "preset") fill();
     const preset = widget("preset");
-    if ((own.has(each.name) || each.name === "base_model") && !isFilling && preset) preset.value = OWN;
+    if ((own.has(each.name) || each.name === "base_model") && !isFilling && preset) preset.value = CUSTOM;
     fit();
   };
   for (const each of node.widgets) {

@@ -1,4 +1,4 @@
-// "Use in a dataset": pictures that a node shows are put into a folder of their own, with nodes that read it.
+// "Use in a dataset": images that a node shows are put into a folder of their own, with nodes that read it.
 import { api } from "../../scripts/api.js";
 import { app } from "../../scripts/app.js";
 
@@ -6,25 +6,25 @@ const FOLDER = "lorads"; // under ComfyUI's input folder
 const NOT_IN_NAMES = /[^\p{L}\p{N}_-]+/gu;
 
 /**
- * A picture of ComfyUI's, as its routes name it.
- * @typedef {{filename: string, subfolder: string, type: string}} Picture
+ * An image of ComfyUI's, as its routes name it.
+ * @typedef {{filename: string, subfolder: string, type: string}} ImageFile
  */
 
 /**
- * Return the pictures that a node shows; the chosen one alone where one is enlarged.
+ * Return the images that a node shows; the chosen one alone where one is enlarged.
  * @param {any} node
- * @returns {Picture[]}
+ * @returns {ImageFile[]}
  */
-export function picturesOf(node) {
+export function imagesOf(node) {
   const shown = (node.imgs ?? []).map((/** @type {HTMLImageElement} */ each) => ofUrl(each.src)).filter(Boolean);
   const found = shown.length ? shown : (app.nodeOutputs?.[node.id]?.images ?? []);
   const chosen = found[node.imageIndex ?? -1];
-  return (chosen ? [chosen] : found).filter((/** @type {Picture} */ each) => each.filename);
+  return (chosen ? [chosen] : found).filter((/** @type {ImageFile} */ each) => each.filename);
 }
 
 /**
  * @param {string} url
- * @returns {Picture | null}
+ * @returns {ImageFile | null}
  */
 function ofUrl(url) {
   const query = new URL(url, location.href).searchParams;
@@ -33,15 +33,15 @@ function ofUrl(url) {
 }
 
 /**
- * Return the line for a node's context menu, none where the node shows no picture.
+ * Return the line for a node's context menu, none where the node shows no image.
  * @param {any} node
  */
 export function menuItems(node) {
   const nodes = new Set([node, ...selected()]);
-  const pictures = [...nodes].flatMap(picturesOf);
-  if (!pictures.length) return [];
-  const what = pictures.length === 1 ? "picture" : `${pictures.length} pictures`;
-  return [{ content: `Use ${what} in a dataset`, callback: () => use(pictures, node) }];
+  const images = [...nodes].flatMap(imagesOf);
+  if (!images.length) return [];
+  const what = images.length === 1 ? "image" : `${images.length} images`;
+  return [{ content: `Use ${what} in a dataset`, callback: () => use(images, node) }];
 }
 
 function selected() {
@@ -49,10 +49,10 @@ function selected() {
 }
 
 /**
- * @param {Picture[]} pictures
+ * @param {ImageFile[]} images
  * @param {any} node
  */
-async function use(pictures, node) {
+async function use(images, node) {
   const { dialog, toast } = app.extensionManager;
   const given = await dialog.prompt({
     title: "Use in a dataset",
@@ -63,9 +63,9 @@ async function use(pictures, node) {
   if (!name) return;
   const folder = `${FOLDER}/${name}`;
   try {
-    for (const each of pictures) await copy(each, folder);
+    for (const each of images) await copy(each, folder);
     const isNew = place(folder, name, node);
-    const what = pictures.length === 1 ? "1 picture is" : `${pictures.length} pictures are`;
+    const what = images.length === 1 ? "1 image is" : `${images.length} images are`;
     const next = isNew
       ? "Index Images and Query Images are in the graph."
       : "Its Index Images is in the graph already.";
@@ -76,19 +76,19 @@ async function use(pictures, node) {
 }
 
 /**
- * Put a picture, as it is, into a folder under ComfyUI's input folder; the same one twice is there once.
- * @param {Picture} picture
+ * Put an image, as it is, into a folder under ComfyUI's input folder; the same one twice is there once.
+ * @param {ImageFile} image
  * @param {string} folder
  */
-async function copy(picture, folder) {
-  const read = await api.fetchApi(`/view?${new URLSearchParams({ ...picture })}`);
-  if (!read.ok) throw new Error(`${picture.filename} cannot be read (HTTP ${read.status}).`);
+async function copy(image, folder) {
+  const read = await api.fetchApi(`/view?${new URLSearchParams({ ...image })}`);
+  if (!read.ok) throw new Error(`${image.filename} cannot be read (HTTP ${read.status}).`);
   const form = new FormData();
-  form.append("image", await read.blob(), picture.filename);
+  form.append("image", await read.blob(), image.filename);
   form.append("type", "input");
   form.append("subfolder", folder);
   const written = await api.fetchApi("/upload/image", { method: "POST", body: form });
-  if (!written.ok) throw new Error(`${picture.filename} cannot be copied (HTTP ${written.status}).`);
+  if (!written.ok) throw new Error(`${image.filename} cannot be copied (HTTP ${written.status}).`);
 }
 
 /**

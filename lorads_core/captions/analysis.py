@@ -370,5 +370,5 @@ def _lift_text(found: Together) -> str:
 
 
 def short(text: str, most: int) -> str:
-    """Return a text, or its beginning with an ellipsis, in at most so many characters."""
+    """Return a text, or its beginning with an ellipsis, in at most ``most`` characters."""
     return text if len(text) <= most else text[: most - 1].rstrip() + "…"

@@ -67,7 +67,7 @@ def _without_markup(text: str) -> str:
 def _without_weights(text: str) -> str:
     text = _FACE.sub(lambda match: match[0].translate(_KEEP), text)
     text = _LITERAL.sub(lambda match: match[1].translate(_KEEP), text)
-    # Of a schedule the picture ends as the later words say, where there are any.
+    # Of a schedule the image ends as the later words say, where there are any.
     text = _SCHEDULE.sub(lambda match: match[2] if match[2].strip() else match[1], text)
     text = _WEIGHT_BEFORE.sub("", _WEIGHT.sub("", text))
     return text.translate(_BRACKETS).translate(_RESTORE)

@@ -1,4 +1,4 @@
-"""Which tags name something inborn, that a subject has in every picture: rules of whole words, and no other trait.
+"""Which tags name something inborn, that a subject has in every image: rules of whole words, and no other trait.
 
 Clothing, pose, expression and what hands do are not inborn, nor is what is only worn (`fake animal ears`) or done
 (`wet hair`). The words are our own choice from Danbooru's tag groups (danbooru.donmai.us/wiki_pages/tag_groups, read in

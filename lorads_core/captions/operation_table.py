@@ -225,7 +225,7 @@ _TABLE: tuple[Operation, ...] = (
         _replace_tag,
         (
             Field("old", "Tag", "tag"),
-            Field("new", "New name", "tag", "a caption that has both ends up with one"),
+            Field("new", "New name", "tag", "a caption that has both tags keeps one"),
         ),
     ),
     Operation(
@@ -269,7 +269,7 @@ _TABLE: tuple[Operation, ...] = (
                 "tags",
                 "Traits",
                 "tags",
-                "comma-separated; empty: those bound before; removed from training captions",
+                "comma-separated; if empty, those already bound; they are removed from training captions",
                 default="",
                 option="--trait",
             ),

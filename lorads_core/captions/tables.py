@@ -261,7 +261,7 @@ _SPELLINGS = {
     "bent over": "bending over",
     "selfie": "self shot",
     "kabedon": "wall slam",
-    # Picture and place.
+    # Image and place.
     "close-up": "close up, closeup",
     "from side": "side view, viewed from side",
     "from behind": "viewed from behind",
@@ -462,7 +462,7 @@ _SAID_BY = {
     "noodles": "ramen",
     "wagashi": "dango, mochi, taiyaki",
     "ice cream": "ice cream cone",
-    # The picture.
+    # The image.
     "blurry": "blurry background, blurry foreground",
     "monochrome": "greyscale",
     "comic": "4koma",

@@ -53,7 +53,7 @@ def is_estimate(name: TokenizerName) -> bool:
 
 
 def chunks(tokens: int) -> int:
-    """Return how many chunks of 75 tokens CLIP needs for so many; an empty text takes one too."""
+    """Return how many chunks of 75 CLIP needs for this number of tokens; an empty text takes one too."""
     return max(1, -(-tokens // CHUNK))
 
 

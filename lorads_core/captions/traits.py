@@ -1,4 +1,4 @@
-"""Inborn traits that most pictures of a concept share: counted, offered, bound to the trigger when a person says so.
+"""Inborn traits that most images of a concept share: counted, offered, bound to the trigger when a person says so.
 
 What stays unsaid in captions is what the trigger comes to mean. To bind a trait to the trigger is to take its tag out
 of the training captions; to keep it flexible is to leave it, so that a prompt can still change it. Nothing is decided

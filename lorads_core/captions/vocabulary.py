@@ -35,7 +35,7 @@ BLACKLIST = frozenset(
         "bad_*",
     }
 )
-"""Tags that say something of the file, nothing of the picture; ``*`` at the end stands for any ending."""
+"""Tags that say something of the file, nothing of the image; ``*`` at the end stands for any ending."""
 
 RATINGS = ("general", "sensitive", "questionable", "explicit")
 

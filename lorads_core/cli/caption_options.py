@@ -17,15 +17,19 @@ if TYPE_CHECKING:
 
 def add_edit_options(command: argparse.ArgumentParser) -> None:
     """Add an option for each bulk operation, and those that select captions."""
-    editing = command.add_argument_group("editing (shows what would change; --apply does it)")
+    editing = command.add_argument_group("editing (previews the changes; --apply writes them)")
     for each in OPERATIONS.values():
         add_operation(editing, each)
-    editing.add_argument("--apply", action="store_true", help="do it; --undo takes it back")
-    choosing = command.add_argument_group("which captions")
-    choosing.add_argument("--only", choices=SETS, default="all", help="of training or regularization images")
-    choosing.add_argument("--id", action="append", default=[], type=int, metavar="ID", help="of this image")
-    choosing.add_argument("--containing", default="", metavar="TEXT", help="that contain this text")
-    choosing.add_argument("--by-hand", action="store_true", help="those that you wrote by hand, too")
+    editing.add_argument("--apply", action="store_true", help="write the changes; --undo undoes them")
+    choosing = command.add_argument_group("which captions to edit")
+    choosing.add_argument(
+        "--only", choices=SETS, default="all", help="only those of training or of regularization images (default: all)"
+    )
+    choosing.add_argument(
+        "--id", action="append", default=[], type=int, metavar="ID", help="only that of the image with this id"
+    )
+    choosing.add_argument("--containing", default="", metavar="TEXT", help="only those that contain this text")
+    choosing.add_argument("--by-hand", action="store_true", help="include captions that were written by hand")
 
 
 def add_operation(command: Options, operation: Operation) -> None:
@@ -112,11 +116,13 @@ def chosen_operation(options: argparse.Namespace) -> tuple[Operation, dict[str, 
     given = vars(options)
     chosen = [each for each in OPERATIONS.values() if _dest(each) in given]
     if len(chosen) > 1:
-        raise SettingsError("These are several edits at once: give one after the other, each can be taken back alone.")
+        raise SettingsError(
+            "These are several edits at once: give them one at a time, so that each can be undone by itself."
+        )
     for each in OPERATIONS.values():
         for field in each.fields:
             if _dest(each, field) in given and each not in chosen:
-                raise SettingsError(f"{field.option} belongs to {each.option}: give that, too.")
+                raise SettingsError(f"{field.option} only works with {each.option}: add that.")
     return (chosen[0], _arguments(chosen[0], given)) if chosen else None
 
 

@@ -30,7 +30,7 @@ _MOST_FILES = 4
 
 
 class _Rate(ProgressColumn):
-    """Pictures per second."""
+    """Images per second."""
 
     def render(self, task: Task) -> Text:
         speed = task.finished_speed or task.speed

@@ -1,4 +1,4 @@
-"""The sample pictures of `lorads demo`: where they lie and what they are trained as."""
+"""The sample images of `lorads demo`: where they lie and what they are trained as."""
 
 from __future__ import annotations
 

@@ -289,7 +289,7 @@ def _vocabularies(settings: Settings) -> Iterator[Finding]:
 
 
 def _folders(settings: Settings) -> Iterator[Finding]:
-    for root in settings.picture_roots:
+    for root in settings.image_roots:
         if os.path.isdir(root) and os.access(root, os.R_OK | os.X_OK):  # noqa: PTH112 - a Path's own raises without rights
             yield Finding("pictures", "good", str(root))
         else:

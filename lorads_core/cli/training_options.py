@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
+from ..base_models import FAMILIES
 from ..trainers.defaults import make_config
 from ..trainers.extra import parse_extra
 from ..trainers.presets import find_preset, preset_names
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     Group = argparse._ArgumentGroup  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
 
 _PREFIX = "training_"
+_NAMES = tuple(each.label for each in FAMILIES)  # a help text that starts with one keeps its capital
 
 
 def add_training_options(group: Group) -> None:
@@ -53,7 +55,9 @@ def _how(each: TrainingField) -> dict[str, Any]:
 
 
 def _help(each: TrainingField) -> str:
-    text = each.help[0].lower() + each.help[1:].removesuffix(".") if each.help[1].islower() else each.help
+    is_name = each.help.startswith(_NAMES) or not each.help[1].islower()
+    text = each.help if is_name else each.help[0].lower() + each.help[1:]
+    text = text.removesuffix(".")
     default = each.unset or each.zero or default_text(each)
     text += f": {', '.join(each.choices())}, or one of lorads.toml" if each.is_open else ""
     return f"{text}{f' (default: {default})' if default else ''}".replace("%", "%%")

@@ -1,4 +1,4 @@
-"""What becomes of an export's pictures in the trainer's buckets: which are blurred, cropped or left out."""
+"""What becomes of an export's images in the trainer's buckets: which are blurred, cropped or left out."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _BY_NUMBER = frozenset({"upscaled", "cropped", "dropped"})
 def name_images(
     told: Iterable[Problem], images: Sequence[PlannedImage], schedule: Schedule, bars: Sequence[BucketBar]
 ) -> list[Problem]:
-    """Return a trainer's problems, with the names of placed pictures where it could but give their number.
+    """Return a trainer's problems, with the names of placed images where it could but give their number.
 
     What it has no word for comes along: the crop of a bucket policy, and buckets that fill no batch.
     """
@@ -41,7 +41,7 @@ def name_images(
 
 
 def _bucket_problems(images: Sequence[PlannedImage], schedule: Schedule) -> Iterator[Problem]:
-    """Yield what pictures suffer, one problem a kind, each with the worst of them and with what to do."""
+    """Yield what images suffer, one problem a kind, each with the worst of them and with what to do."""
     yield from _upscaled([item for item in images if _scale(item) >= UPSCALED_TOO_MUCH])
     yield from _cropped([item for item in images if _cropped_share(item) >= CROPPED_TOO_MUCH])
     yield from _dropped([item for item in images if item.dropped], schedule)
@@ -57,11 +57,11 @@ def _cropped_share(item: PlannedImage) -> float:
 
 def _upscaled(images: list[PlannedImage]) -> Iterator[Problem]:
     def told(placed: Placement) -> str:
-        return f"{placed.scale:.1f}-fold from {_size(placed.picture)} to {_size(placed.bucket)}"
+        return f"{placed.scale:.1f}-fold from {_size(placed.source)} to {_size(placed.bucket)}"
 
     if not images:
         return
-    small = sum(min(item.placement.picture) < _SMALL for item in images if item.placement)
+    small = sum(min(item.placement.source) < _SMALL for item in images if item.placement)
     fix = "use larger copies, train at a lower resolution, or set a minimum side."
     if small:
         fix = f"leave out those below {_SMALL} pixels ({small}) by a minimum side; of the others use larger copies."
@@ -77,7 +77,7 @@ def _cropped(images: list[PlannedImage]) -> Iterator[Problem]:
 
     if not images:
         return
-    long = sum(max(item.placement.picture) > _LONG * min(item.placement.picture) for item in images if item.placement)
+    long = sum(max(item.placement.source) > _LONG * min(item.placement.source) for item in images if item.placement)
     fix = "crop them yourself to what matters."
     if long:
         fix = f"leave out those longer than {_LONG:g}:1 ({long}), or crop them yourself to what matters."
@@ -136,7 +136,7 @@ def _size(size: Size) -> str:
 
 
 def bucket_facts(placements: Sequence[Placement]) -> list[tuple[str, str]]:
-    """Return what becomes of pictures on their way into their buckets, as names and figures."""
+    """Return what becomes of images on their way into their buckets, as names and figures."""
     upscaled = [item.scale for item in placements if item.upscaled]
     cropped = [item.cropped for item in placements if item.cropped]
     return [

@@ -1,4 +1,4 @@
-"""Memory shared by all threads that encode pictures: a very large one waits until others are done."""
+"""Memory shared by all threads that encode images: a very large one waits until others are done."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _ENCODED = 6
 
 
 class Budget:
-    """So many bytes at once; what needs more than all of it runs alone."""
+    """A number of bytes that may be in use at once; what needs more than all of it runs alone."""
 
     def __init__(self, limit: int = _LIMIT) -> None:
         self._limit = limit
@@ -33,7 +33,7 @@ class Budget:
 
     @contextmanager
     def of(self, size: int) -> Generator[None]:
-        """Wait until ``size`` bytes are free, and hold them; what a large picture has freed goes back to the system."""
+        """Wait until ``size`` bytes are free, and hold them; what a large image has freed goes back to the system."""
         with self._changed:
             self._changed.wait_for(lambda: not self._used or self._used + size <= self._limit)
             self._used += size
@@ -54,7 +54,7 @@ def _trim() -> Callable[[int], object] | None:
 
 
 def needed(record: ImageRecord, policy: ImagePolicy) -> int:
-    """Return the bytes that it takes to decode a picture and write it by a policy, about."""
+    """Return the bytes that it takes to decode an image and write it by a policy, about."""
     pixels = record.width * record.height
     size = policy.size_of(record.width, record.height) if pixels else (0, 0)
     return pixels * _DECODED.get(record.format, _USUAL) + size[0] * size[1] * _ENCODED

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _BLOCK = 1 << 20  # bytes read at once
 # What trainers leave among the images: latents (sd-scripts, ai-toolkit), sizes and buckets (SimpleTuner, ai-toolkit).
-# They are checked by size only, or not at all, so that a changed picture would be trained from its old latents: they go
+# They are checked by size only, or not at all, so that a changed image would be trained from its old latents: they go
 # with the version they were made from.
 _CACHES = (".npz",)
 _CACHE_NAMES = ("aspect_ratio_bucket_*.json", ".aitk_size.json")
@@ -85,16 +85,16 @@ def _is_as_written(file: Path, digest: str) -> bool:
 
 
 def touched_files(folder: Path, manifest: Mapping[str, Any]) -> list[str]:
-    """Return what others did to an export: files that they added, texts, masks and pictures that they changed.
+    """Return what others did to an export: files that they added, texts, masks and images that they changed.
 
     Raises:
         OSError: a file cannot be read.
     """
-    return [*added_files(folder, manifest), *edited_texts(folder, manifest), *_edited_pictures(folder, manifest)]
+    return [*added_files(folder, manifest), *edited_texts(folder, manifest), *_edited_images(folder, manifest)]
 
 
-def _edited_pictures(folder: Path, manifest: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the pictures that were changed after the manifest was written; only files newer than that are read."""
+def _edited_images(folder: Path, manifest: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the images that were changed after the manifest was written; only files newer than that are read."""
     written = (folder / MANIFEST).stat().st_mtime_ns
     for row in manifest["images"]:
         try:

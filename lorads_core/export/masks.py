@@ -1,4 +1,4 @@
-"""Masks of training pictures, from files beside their sources to where a trainer reads them; white is trained on."""
+"""Masks of training images, from files beside their sources to where a trainer reads them; white is trained on."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ _FOLDER = "masks"
 
 
 def mask_of(picture: str) -> Path | None:
-    """Return the mask's file of a source picture, None where there is none.
+    """Return the mask's file of a source image, None where there is none.
 
-    It is ``NAME-masklabel.png`` (as OneTrainer has it) or ``NAME_mask.png`` beside the picture, or ``NAME.png`` in a
+    It is ``NAME-masklabel.png`` (as OneTrainer has it) or ``NAME_mask.png`` beside the image, or ``NAME.png`` in a
     folder ``masks`` there.
     """
     path = Path(picture)
@@ -37,14 +37,14 @@ def mask_of(picture: str) -> Path | None:
 
 
 def mask_fingerprints(plan: ExportPlan) -> Iterator[str]:
-    """Yield what tells a changed mask from its former self, for each picture that has one."""
+    """Yield what tells a changed mask from its former self, for each image that has one."""
     for item in _masked(plan):
         if (source := mask_of(item.image.record.path)) is not None:
             yield f"{source} {FileStamp.of(source.stat())}"
 
 
 def unmasked(plan: ExportPlan) -> Iterator[Problem]:
-    """Yield the training pictures that should have a mask and have none."""
+    """Yield the training images that should have a mask and have none."""
     for item in _masked(plan):
         path = item.image.record.path
         if mask_of(path) is None:
@@ -53,7 +53,7 @@ def unmasked(plan: ExportPlan) -> Iterator[Problem]:
 
 
 def write_masks(plan: ExportPlan, written: Sequence[tuple[PlannedImage, WrittenImage]], content: Path) -> list[str]:
-    """Write a mask for every training picture, in its size; a white one where there is none, as trainers want all.
+    """Write a mask for every training image, in its size; a white one where there is none, as trainers want all.
 
     Returns:
         Their files relative to ``content``.

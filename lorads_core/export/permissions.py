@@ -27,7 +27,7 @@ def limit_folder(plan: ExportPlan, folder: Path) -> None:
 def limit_files(plan: ExportPlan, folder: Path, written: Iterable[tuple[PlannedImage, WrittenImage]]) -> int:
     """Limit an export: of each image the copy, caption and mask by its own rights, all else by those of all images.
 
-    Pictures that were taken over from the version before count too: their image may have become private since.
+    Images that were taken over from the version before count too: their image may have become private since.
 
     Returns:
         The rights that all images give.

@@ -1,4 +1,4 @@
-"""What an export would be: which pictures under which names, and its problems; no file is touched."""
+"""What an export would be: which images under which names, and its problems; no file is touched."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _OF_THE_CONFIG = frozenset({"left-right", "one-sided", "too-many-tokens", "shuff
 
 @dataclass(frozen=True, slots=True)
 class ExportOptions:
-    """How to write: for which trainer, pictures by which policy, with how many threads (0: one per processor).
+    """How to write: for which trainer, images by which policy, with how many threads (0: one per processor).
 
     ``link`` gives files that would be copied a second name instead, where the drive is the same: quick and small, but
     a change of one changes the library's file too. ``home`` is where the trainer is installed, None where that is not
@@ -44,13 +44,13 @@ class ExportOptions:
 
     @property
     def threads(self) -> int:
-        """Threads that write pictures."""
+        """Threads that write images."""
         return self.workers or min(8, os.cpu_count() or 1)
 
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """One folder of an export: the pictures of a concept, or the regularization pictures."""
+    """One folder of an export: the images of a concept, or the regularization images."""
 
     name: str
     concept: str
@@ -102,12 +102,12 @@ def plan_export(dataset: Dataset, config: TrainingConfig, options: ExportOptions
 
 
 def _written_size(item: PlannedImage) -> Size:
-    """Return the size that a picture will have in the export, before any crop."""
+    """Return the size that an image will have in the export, before any crop."""
     return item.policy.size_of(item.image.record.width, item.image.record.height)
 
 
 def in_order(folders: Sequence[Folder], images: Iterable[PlannedImage]) -> tuple[PlannedImage, ...]:
-    """Return pictures as a trainer finds them: folder by folder, by name."""
+    """Return images as a trainer finds them: folder by folder, by name."""
     places = {folder.name: place for place, folder in enumerate(folders)}
     return tuple(sorted(images, key=lambda item: (places[item.folder], item.stem)))
 
@@ -185,13 +185,13 @@ def _text(caption: str, trigger: Trigger, config: TrainingConfig, options: Expor
 
 
 def _stem(image: DatasetImage) -> str:
-    """Name a picture by its id, which keeps it apart and in place, and a plain form of its own name."""
+    """Name an image by its id, which keeps it apart and in place, and a plain form of its own name."""
     name = PurePosixPath(image.record.path.replace("\\", "/")).stem
     return f"{image.record.id:06d}-{slug(name, 'image')}"
 
 
 def subsets_of(folders: Sequence[Folder], images: Sequence[tuple[PlannedImage, tuple[int, int]]]) -> tuple[Subset, ...]:
-    """Return the folders as a trainer sees them, with the sizes of the pictures (in order) that are in them."""
+    """Return the folders as a trainer sees them, with the sizes of the images (in order) that are in them."""
     sizes: dict[str, list[tuple[int, int]]] = {folder.name: [] for folder in folders}
     for item, size in images:
         sizes[item.folder].append(size)

@@ -1,4 +1,4 @@
-"""PlannedImage: one picture of an export plan, as the plan, the bucket report and the writer pass it on."""
+"""PlannedImage: one image of an export plan, as the plan, the bucket report and the writer pass it on."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class PlannedImage:
-    """One picture of a plan: where it goes (folder and stem; the suffix follows from what it is) and its caption.
+    """One image of a plan: where it goes (folder and stem; the suffix follows from what it is) and its caption.
 
-    ``text`` is the caption as the trainer wants it in a file; ``policy`` how the picture is written. ``placement`` is
-    where the trainer puts the picture as it is written (before a bucket policy crops it), None in a plan that cannot be
+    ``text`` is the caption as the trainer wants it in a file; ``policy`` how the image is written. ``placement`` is
+    where the trainer puts the image as it is written (before a bucket policy crops it), None in a plan that cannot be
     carried out; one that is ``dropped`` is never trained on.
     """
 

@@ -146,7 +146,7 @@ def compare(old: Mapping[str, Any], new: Mapping[str, Any]) -> Difference:
     return Difference(
         added=tuple(after[key]["file"] for key in after if key not in before),
         removed=tuple(before[key]["file"] for key in before if key not in after),
-        changed=tuple(after[key]["file"] for key in both if _picture(before[key]) != _picture(after[key])),
+        changed=tuple(after[key]["file"] for key in both if _summary(before[key]) != _summary(after[key])),
         captions=tuple(
             (after[key]["file"], before[key]["caption"], after[key]["caption"])
             for key in both
@@ -160,7 +160,7 @@ def _by_source(manifest: Mapping[str, Any]) -> dict[tuple[str, int], Mapping[str
     return {(row["source"]["library"], row["source"]["id"]): row for row in manifest["images"]}
 
 
-def _picture(row: Mapping[str, Any]) -> tuple[object, ...]:
+def _summary(row: Mapping[str, Any]) -> tuple[object, ...]:
     return row["hash"], row["regularization"], row.get("concept", "")
 
 

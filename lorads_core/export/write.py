@@ -1,4 +1,4 @@
-"""Writing a plan: pictures in parallel with a journal, then captions, configs and the manifest, then the rename.
+"""Writing a plan: images in parallel with a journal, then captions, configs and the manifest, then the rename.
 
 The journal says what is done, so that an export that was cut off goes on where it stopped.
 """
@@ -30,7 +30,7 @@ from .masks import mask_fingerprints, unmasked, write_masks
 from .permissions import limit_files, limit_folder, unlimited
 from .plan import ExportPlan, subsets_of
 from .versions import save_version
-from .write_image import WrittenImage, key_of, write_picture
+from .write_image import WrittenImage, key_of, write_planned
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
@@ -42,16 +42,16 @@ if TYPE_CHECKING:
 
 
 _KEY = 12
-_CACHE_SUFFIX = 24  # characters that a trainer adds at most to a picture's name: "_01024x01024_flux.npz" and the like
+_CACHE_SUFFIX = 24  # characters that a trainer adds at most to an image's name: "_01024x01024_flux.npz" and the like
 
 
 @dataclass(frozen=True, slots=True)
 class ExportResult:
-    """A finished export: the value that flows on, what was planned, and each picture's file.
+    """A finished export: the value that flows on, what was planned, and each image's file.
 
     ``command`` starts the training in the trainer's folder; ``checkpoints`` are the LoRA files that it will save, in
     ``output``. ``bars`` are the schedule's buckets as they are drawn, ``placements`` where the trainer puts each
-    picture, in the order of folders and names. ``seconds_a_step`` is how fast earlier trainings of the kind went on
+    image, in the order of folders and names. ``seconds_a_step`` is how fast earlier trainings of the kind went on
     this machine, None where there were none.
     """
 
@@ -79,7 +79,7 @@ def write_export(
         plan: what to write; it must have no problem of severity error.
         root: the folder of all exports; it is made where it is missing.
         name: the export's folder, by default the dataset's name; made plain ASCII.
-        progress: called as ("export", done, total) with numbers of pictures.
+        progress: called as ("export", done, total) with numbers of images.
         guard: called with the export's folder before an older version there is replaced; it may raise.
 
     Raises:
@@ -126,11 +126,11 @@ def _found_problems(place: ExportFolders, result: ExportResult, rights: int) -> 
 
 
 def long_paths(folder: Path, written: Iterable[str]) -> Iterator[Problem]:
-    """Yield a problem where a trainer could not write its caches beside pictures of an export, by Windows' rules."""
+    """Yield a problem where a trainer could not write its caches beside images of an export, by Windows' rules."""
     long = [file for file in written if is_too_long(folder / file, _CACHE_SUFFIX)]
     if long:
         longest = str(folder / max(long, key=len))
-        pictures = f"{len(long):,} picture{'s' * (len(long) > 1)}"
+        pictures = f"{len(long):,} image{'s' * (len(long) > 1)}"
         message = (
             f"The paths of {pictures} leave a trainer no room to write its caches beside them (Windows takes 259"
             f" characters; the longest has {len(longest)}): {SHORTEN}."
@@ -155,7 +155,7 @@ def _translated(folder: Path) -> Generator[None]:
 def _write_images(
     plan: ExportPlan, place: ExportFolders, before: Mapping[str, Any] | None, progress: Progress
 ) -> tuple[list[tuple[PlannedImage, WrittenImage]], list[Problem]]:
-    """Write every picture that is not already there; return those that are there now, and why others are not."""
+    """Write every image that is not already there; return those that are there now, and why others are not."""
     done = _read_journal(place)
     former = _former(before)
     for folder in {item.folder for item in plan.images}:
@@ -195,7 +195,7 @@ def _in_order(
     done: Mapping[str, WrittenImage],
     former: Mapping[str, WrittenImage],
 ) -> Iterator[tuple[PlannedImage, WrittenImage | Problem]]:
-    """Yield every planned picture with its outcome, in order, a bounded number of them under way."""
+    """Yield every planned image with its outcome, in order, a bounded number of them under way."""
     waiting: deque[tuple[PlannedImage, Future[WrittenImage | Problem]]] = deque()
     for item in plan.images:
         key = key_of(item, plan.options)
@@ -204,7 +204,7 @@ def _in_order(
             yield item, before
             continue
         same = (place.final, former[key]) if key in former else None
-        waiting.append((item, pool.submit(write_picture, item, plan.options, place.content, same)))
+        waiting.append((item, pool.submit(write_planned, item, plan.options, place.content, same)))
         if len(waiting) > 2 * plan.options.threads:
             first, future = waiting.popleft()
             yield first, future.result()
@@ -224,7 +224,7 @@ def _read_journal(place: ExportFolders) -> dict[str, WrittenImage]:
 
 
 def _former(manifest: Mapping[str, Any] | None) -> dict[str, WrittenImage]:
-    """Return the pictures of the version before by what they were made from."""
+    """Return the images of the version before by what they were made from."""
     rows = manifest["images"] if manifest else ()
     return {row["key"]: _as_written(row) for row in rows if "key" in row}
 
@@ -272,7 +272,7 @@ def _output(plan: ExportPlan, place: ExportFolders) -> Path:
 
 
 def _written_subsets(plan: ExportPlan, written: Sequence[tuple[PlannedImage, WrittenImage]]) -> tuple[Subset, ...]:
-    """Return the subsets of the pictures as they lie there, which may be fewer and smaller than was planned."""
+    """Return the subsets of the images as they lie there, which may be fewer and smaller than was planned."""
     return subsets_of(plan.folders, [(item, (image.width, image.height)) for item, image in written])
 
 
@@ -296,7 +296,7 @@ def _already_there(plan: ExportPlan, place: ExportFolders, manifest: Mapping[str
 
 
 def _as_they_lie(plan: ExportPlan, manifest: Mapping[str, Any]) -> list[tuple[PlannedImage, WrittenImage]]:
-    """Return the pictures of a manifest that was written by the same plan."""
+    """Return the images of a manifest that was written by the same plan."""
     there = {(row["source"]["library"], row["source"]["id"]): _as_written(row) for row in manifest["images"]}
     return [(item, there[item.image.record.library, item.image.record.id]) for item in plan.images]
 

@@ -1,4 +1,4 @@
-"""One picture of an export: copied, linked, stripped, encoded, or taken over from the version before."""
+"""One image of an export: copied, linked, stripped, encoded, or taken over from the version before."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class WrittenImage:
-    """One picture as it lies in the export: ``file`` is relative to it, sizes are in pixels and bytes."""
+    """One image as it lies in the export: ``file`` is relative to it, sizes are in pixels and bytes."""
 
     file: str
     width: int
@@ -45,24 +45,24 @@ class WrittenImage:
 
 
 def key_of(item: PlannedImage, options: ExportOptions) -> str:
-    """Name what a picture is made from and how: the same key, the same file."""
+    """Name what an image is made from and how: the same key, the same file."""
     record = item.image.record
     made_from = (record.library, record.id, record.path, record.file_size, record.mtime_ns, record.hash)
     made_as = (item.folder, item.stem, options.link, *dataclasses.astuple(item.policy))
     return hashlib.sha256(repr((made_from, made_as)).encode()).hexdigest()
 
 
-def write_picture(
+def write_planned(
     item: PlannedImage, options: ExportOptions, content: Path, former: tuple[Path, WrittenImage] | None = None
 ) -> WrittenImage | Problem:
-    """Write a picture into ``content``; one that cannot be read is a problem.
+    """Write an image into ``content``; one that cannot be read is a problem.
 
-    ``former`` is the same picture in the version before, with that version's folder: it is taken over where that is
+    ``former`` is the same image in the version before, with that version's folder: it is taken over where that is
     quicker than to encode it again.
 
     Raises:
         ExportError: the target cannot be written, or not be linked.
-        OSError: the same, while taking a picture over.
+        OSError: the same, while taking an image over.
     """
     record = item.image.record
     try:
@@ -101,7 +101,7 @@ def _written(target: Path, content: Path, width: int, height: int, digest: str) 
 
 
 def _reused(folder: Path, written: WrittenImage, content: Path) -> bool:
-    """Give a picture of the version before a second name here, if it still is what was written then."""
+    """Give an image of the version before a second name here, if it still is what was written then."""
     source, target = folder / written.file, content / written.file
     if not written.is_in(folder) or digest_of(source) != written.hash:
         return False

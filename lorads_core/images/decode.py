@@ -1,4 +1,4 @@
-"""Pictures read right: upright, sRGB, 8 bits, alpha flattened; and whether a file may be copied as it stands."""
+"""Images read right: upright, sRGB, 8 bits, alpha flattened; and whether a file may be copied as it stands."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from PIL import Image
 from .exif import read_exif
 from .facts import is_sideways, orientation_of, upright_size
 from .files import DEFAULT_LIMITS, image_error, printable_path, read_file
-from .formats import PILLOW_FAULTS, open_picture, read_header
+from .formats import PILLOW_FAULTS, open_image, read_header
 from .header import InvalidImageError
 from .icc import profile_of, to_srgb
 
@@ -75,18 +75,18 @@ def decode(
     exact: bool = False,
     limits: ImageLimits = DEFAULT_LIMITS,
 ) -> Image.Image:
-    """Decode a picture as a person sees it: upright, sRGB, 8 bits, without metadata.
+    """Decode an image as a person sees it: upright, sRGB, 8 bits, without metadata.
 
     An embedded profile that cannot be used is ignored and logged as a warning.
 
     Args:
-        path: a picture file of any known format.
+        path: an image file of any known format.
         background: what shows through transparency, sRGB 0–255.
-        keep_alpha: return RGBA where the picture has transparency.
+        keep_alpha: return RGBA where the image has transparency.
         first_frame: take the first frame of an animation (or page of a TIFF) instead of refusing it.
         shrink_to: what size the caller will shrink an upright width and height to. A JPEG is then decoded at a half, a
             quarter or an eighth as long as it stays at least twice that size, which costs no visible sharpness.
-        exact: do so only where the sides are multiples of that. Elsewhere the picture is shifted by a part of a pixel:
+        exact: do so only where the sides are multiples of that. Elsewhere the image is shifted by a part of a pixel:
             good enough for a look, not for training (36 dB against Lanczos where there is much detail, not 55).
         limits: what the file may be at most.
 
@@ -144,11 +144,11 @@ def _whole(header: Header, least: tuple[int, int]) -> tuple[int, int] | None:
 
 def _pixels(data: bytes, header: Header, draft_size: tuple[int, int] | None) -> ImageFile.ImageFile:
     try:
-        image = open_picture(data, header.format)
+        image = open_image(data, header.format)
         if draft_size:
             image.draft(None, draft_size)
         if getattr(image, "default_image", False) and header.frames > 1:
-            image.seek(1)  # the picture beside an APNG's animation may be quite another one
+            image.seek(1)  # the image beside an APNG's animation may be quite another one
         image.load()
     except PILLOW_FAULTS as error:
         raise InvalidImageError(

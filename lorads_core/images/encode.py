@@ -1,4 +1,4 @@
-"""Pictures written for training: fitted to a policy, or copied byte for byte; nothing half-written is ever left."""
+"""Images written for training: fitted to a policy, or copied byte for byte; nothing half-written is ever left."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _BLOCK = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class ImagePolicy:
-    """How pictures are written.
+    """How images are written.
 
     ``kind`` original copies a file that is ready and writes others at their own size; normalised writes all at their
     own size; max_side shrinks the longer side to ``size`` pixels, max_area the area to that of a square of that side;
@@ -67,9 +67,9 @@ class ImagePolicy:
             ExportError: a missing size, a quality out of range, alpha in a JPEG.
         """
         if self.kind in {"max_side", "max_area"} and (self.size is None or self.size < 1):
-            raise ExportError(f"Pictures of at most {self.size} pixels cannot be written: give a size of 1 or more.")
+            raise ExportError(f"Images of at most {self.size} pixels cannot be written: give a size of 1 or more.")
         if not 1 <= self.quality <= 100:  # noqa: PLR2004 - the encoders' scale
-            raise ExportError(f"The picture quality {self.quality} is out of range: give 1 to 100.")
+            raise ExportError(f"The image quality {self.quality} is out of range: give 1 to 100.")
         if self.keep_alpha and self.format == "jpeg":
             raise ExportError("JPEG cannot keep transparency: choose PNG or WebP.")
 
@@ -79,7 +79,7 @@ class ImagePolicy:
         return SUFFIXES[self.format]
 
     def size_of(self, width: int, height: int) -> tuple[int, int]:
-        """Return the size that an upright picture of ``width`` × ``height`` pixels is shrunk to, before any crop."""
+        """Return the size that an upright image of ``width`` × ``height`` pixels is shrunk to, before any crop."""
         if self.kind == "bucket":
             across, down = self.bucket[0] / width, self.bucket[1] / height
             if not 0 < max(across, down) < 1:
@@ -126,7 +126,7 @@ def write_image(
     first_frame: bool = False,
     limits: ImageLimits = DEFAULT_LIMITS,
 ) -> tuple[int, int]:
-    """Decode a picture, fit it to the policy and write it under exactly ``target``, whole or not at all.
+    """Decode an image, fit it to the policy and write it under exactly ``target``, whole or not at all.
 
     Returns:
         Width and height of what was written, in pixels.
@@ -180,10 +180,10 @@ def save_image(image: Image.Image, target: Path, policy: ImagePolicy, mode: int 
 
 
 def copy_file(source: str | Path, target: Path, stamp: FileStamp) -> None:
-    """Copy a picture byte for byte by the system's quickest way, whole or not at all.
+    """Copy an image byte for byte by the system's quickest way, whole or not at all.
 
     Args:
-        source: the picture.
+        source: the image.
         target: its new name; a file there is replaced.
         stamp: that of the source when it was indexed.
 
@@ -202,7 +202,7 @@ def copy_file(source: str | Path, target: Path, stamp: FileStamp) -> None:
 
 
 def link_file(source: str | Path, target: Path, stamp: FileStamp) -> None:
-    """Give a picture a second name instead of a copy; arguments as `copy_file`.
+    """Give an image a second name instead of a copy; arguments as `copy_file`.
 
     A program that changes the file in place under one name changes it under the other too.
 

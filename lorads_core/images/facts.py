@@ -1,4 +1,4 @@
-"""What there is to know of a picture file without decoding it, from one reading."""
+"""What there is to know of an image file without decoding it, from one reading."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ _SIDEWAYS = 5  # orientations from here on swap width and height
 
 @dataclass(frozen=True, slots=True)
 class ImageFacts:
-    """A sound picture file as it is.
+    """A sound image file as it is.
 
     ``format`` is the true one whatever the name says: png, jpeg, webp, gif, bmp, tiff, avif, jp2 and, with plugins,
-    heif and jxl. ``width`` and ``height`` are pixels of the upright picture, ``orientation`` (1–8) is how the stored
+    heif and jxl. ``width`` and ``height`` are pixels of the upright image, ``orientation`` (1–8) is how the stored
     one lies. ``mode`` is in Pillow's words, ``bits`` are those of a channel. ``frames`` over 1: animated, or pages.
     ``rating`` is 1–10 (two for each star) or None; ``marked_bad`` where a person rejected it. ``profile`` says what
     an embedded colour profile does.
@@ -55,13 +55,13 @@ class ImageFacts:
 
 
 def read_facts(path: str | Path, *, limits: ImageLimits = DEFAULT_LIMITS) -> ImageFacts:
-    """Read a picture file once, check that it is whole, and say what it is; safe to call from many threads.
+    """Read an image file once, check that it is whole, and say what it is; safe to call from many threads.
 
     Checked are: every CRC of a PNG and its end; that a JPEG's scan ends; the sizes of all chunks of a WebP, the boxes
     of an AVIF, the length of a BMP. Damage within compressed pixels shows only when they are decoded.
 
     Raises:
-        ImageError: the file is gone, unreadable, not a regular file, empty, over a limit, no picture, or broken.
+        ImageError: the file is gone, unreadable, not a regular file, empty, over a limit, not an image, or broken.
     """
     data, found = read_file(path, limits)
     try:
@@ -108,7 +108,7 @@ def is_sideways(header: Header, orientation: int) -> bool:
 
 
 def upright_size(header: Header, orientation: int) -> tuple[int, int]:
-    """Return width and height of the upright picture."""
+    """Return width and height of the upright image."""
     if is_sideways(header, orientation):
         return header.height, header.width
     return header.width, header.height

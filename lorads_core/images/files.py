@@ -1,4 +1,4 @@
-"""Bytes of a picture file, read once and safely; it does not look at what they mean."""
+"""Bytes of an image file, read once and safely; it does not look at what they mean."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ImageLimits:
-    """What a picture file may be at most: pixels of one frame (default: Pillow's own limit) and bytes on disk."""
+    """What an image file may be at most: pixels of one frame (default: Pillow's own limit) and bytes on disk."""
 
     max_pixels: int = 178_956_970  # 2 × PIL.Image.MAX_IMAGE_PIXELS, from where on Pillow refuses
     max_bytes: int = 512 * 1024 * 1024
@@ -31,8 +31,8 @@ _REASONS = {
     errno.ENOTDIR: "is not there any more: index its folder again, or see where its library says that it is.",
     errno.EACCES: "may not be read: give this user the right to read it.",
     errno.EPERM: "may not be read: give this user the right to read it.",
-    errno.EISDIR: "is a folder: give a picture file.",
-    errno.ENXIO: "is not a regular file: give a picture file.",
+    errno.EISDIR: "is a folder: give an image file.",
+    errno.ENXIO: "is not a regular file: give an image file.",
     errno.ENAMETOOLONG: "has too long a name: rename it.",
     errno.ELOOP: "is a link that leads back to itself: remove it.",
     errno.EIO: "cannot be read from its disk: check the drive, or copy the file again.",
@@ -46,7 +46,7 @@ def printable_path(path: str | Path) -> str:
 
 
 def image_error(path: str | Path, what: str) -> ImageError:
-    """Make the error of one picture; ``what`` goes on after its name and says what to do."""
+    """Make the error of one image; ``what`` goes on after its name and says what to do."""
     return ImageError(f"{printable_path(path)} {what}")
 
 
@@ -75,7 +75,7 @@ def open_regular(path: str | Path) -> tuple[int, os.stat_result]:
 
 
 def check_unchanged(path: str | Path, found: os.stat_result, stamp: FileStamp) -> None:
-    """Refuse a picture that has another stamp than when it was indexed.
+    """Refuse an image that has another stamp than when it was indexed.
 
     Raises:
         ImageError: it has changed.

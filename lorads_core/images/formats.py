@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A format of picture files: ``plugin`` is Pillow's name for it, ``suffixes`` are those of its file names.
+    """A format of image files: ``plugin`` is Pillow's name for it, ``suffixes`` are those of its file names.
 
     ``package`` is a package that adds it to Pillow, and ``module`` what to import of it; empty where Pillow has it.
     """
@@ -52,7 +52,7 @@ FORMATS: tuple[Format, ...] = (
     Format("jxl", "JXL", (".jxl",), "pillow-jxl-plugin", "pillow_jxl"),
 )
 SUFFIXES = frozenset(suffix for each in FORMATS for suffix in each.suffixes)
-"""What the names of picture files end in; what a file is, its first bytes say."""
+"""What the names of image files end in; what a file is, its first bytes say."""
 
 _BY_NAME = {each.name: each for each in FORMATS}
 _READERS = {"png": read_png, "jpeg": read_jpeg, "webp": read_webp, "gif": read_gif}
@@ -93,10 +93,10 @@ PILLOW_FAULTS = (
 
 
 def read_header(data: bytes, limits: ImageLimits) -> Header:
-    """Read what a picture file declares, checking that it is whole, without decoding it.
+    """Read what an image file declares, checking that it is whole, without decoding it.
 
     Raises:
-        FaultError: no picture, not a sound one, or one with more pixels than the limit.
+        FaultError: not an image, not a sound one, or one with more pixels than the limit.
     """
     kind = format_of(data)
     header = _READERS[kind](data) if kind in _READERS else _pillow_header(data, kind)
@@ -105,7 +105,7 @@ def read_header(data: bytes, limits: ImageLimits) -> Header:
 
 
 def check_size(header: Header, limits: ImageLimits) -> None:
-    """Refuse a picture of no pixels, or of more than the limit.
+    """Refuse an image of no pixels, or of more than the limit.
 
     Raises:
         InvalidImageError: it is such a one.
@@ -124,7 +124,7 @@ def format_of(data: bytes) -> str:
     """Return the format that a file's first bytes say, whatever its name says.
 
     Raises:
-        FaultError: no picture of a known format.
+        FaultError: no image of a known format.
     """
     for magic, kind in _MAGIC:
         if data.startswith(magic):
@@ -135,19 +135,19 @@ def format_of(data: bytes) -> str:
         if kind := _BRANDS.get(data[8:12]):
             is_avif = kind == "heif" and b"avif" in data[16 : int.from_bytes(data[:4], "big")]
             return "avif" if is_avif else kind
-        raise InvalidImageError("is a video, not a picture: leave it out.")
+        raise InvalidImageError("is a video, not an image: leave it out.")
     start = data[:512].lstrip(b"\xef\xbb\xbf \r\n\t").lower()
     if start.startswith((b"<!doctype html", b"<html", b"<head")):
-        raise InvalidImageError("is a web page that was saved under a picture's name: download the picture itself.")
+        raise InvalidImageError("is a web page that was saved under an image's name: download the image itself.")
     if start.startswith((b"<svg", b"<?xml")):
-        raise InvalidImageError("is a drawing or other XML, not a picture of pixels: export it as PNG.")
-    raise InvalidImageError("is not a picture of a known format: save it as PNG or JPEG, or leave it out.")
+        raise InvalidImageError("is a drawing or other XML, not an image of pixels: export it as PNG.")
+    raise InvalidImageError("is not an image of a known format: save it as PNG or JPEG, or leave it out.")
 
 
-def open_picture(data: bytes, kind: str) -> ImageFile.ImageFile:
+def open_image(data: bytes, kind: str) -> ImageFile.ImageFile:
     """Open bytes by the Pillow plugin of their format, and by no other; pixels are not decoded yet.
 
-    `PIL.Image.open` is not used: it warns of large pictures, which only a change of global state could silence, and
+    `PIL.Image.open` is not used: it warns of large images, which only a change of global state could silence, and
     it tries formats that run other programs. The pixels must be within the limits already.
 
     Raises:
@@ -171,7 +171,7 @@ def _plugin(wanted: Format) -> str:
     if wanted.plugin not in Image.OPEN:
         install = f"{install_command(wanted.name, wanted.package)}, or " if wanted.package else ""
         raise InvalidImageError(
-            f"is a picture of format {wanted.name}, which this Pillow cannot read: {install}save it as PNG or JPEG."
+            f"is an image of format {wanted.name}, which this Pillow cannot read: {install}save it as PNG or JPEG."
         )
     return wanted.plugin
 
@@ -185,7 +185,7 @@ def _add_to_pillow(wanted: Format) -> None:
 
 def _pillow_header(data: bytes, kind: str) -> Header:
     try:
-        image = open_picture(data, kind)
+        image = open_image(data, kind)
         _check_length(data, kind, image)
         info = image.info
         return Header(
@@ -201,11 +201,11 @@ def _pillow_header(data: bytes, kind: str) -> Header:
             xmp=_bytes(info.get("xmp")),
         )
     except PILLOW_FAULTS as error:
-        raise InvalidImageError(f"is a damaged {kind} picture ({error}): copy it again, or delete it.") from error
+        raise InvalidImageError(f"is a damaged {kind} image ({error}): copy it again, or delete it.") from error
 
 
 def _check_length(data: bytes, kind: str, image: ImageFile.ImageFile) -> None:
-    """Find pictures that were cut off, for formats whose header says how long they are."""
+    """Find images that were cut off, for formats whose header says how long they are."""
     if kind in {"avif", "heif"}:
         position = 0
         while position + 8 <= len(data):

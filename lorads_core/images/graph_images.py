@@ -1,4 +1,4 @@
-"""Pictures that came without a file, such as a graph's: written as PNGs into a folder, each named by its content."""
+"""Images that came without a file, such as a graph's: written as PNGs into a folder, each named by its content."""
 
 from __future__ import annotations
 
@@ -22,34 +22,34 @@ _NAME = 16  # hexadecimal digits
 
 
 def save_graph_images(
-    folder: Path, pictures: Sequence[Image.Image], captions: Sequence[str], progress: Progress
+    folder: Path, images: Sequence[Image.Image], captions: Sequence[str], progress: Progress
 ) -> list[Path]:
-    """Write pictures into a folder, each with its caption in a text file of its name; what is there stays.
+    """Write images into a folder, each with its caption in a text file of its name; what is there stays.
 
-    The same picture twice is one file: it gets the later caption. Without captions no text file is touched.
+    The same image twice is one file: it gets the later caption. Without captions no text file is touched.
 
     Args:
         folder: is made where it is missing.
-        pictures: L, RGB or RGBA.
-        captions: as many as pictures, or none.
+        images: L, RGB or RGBA.
+        captions: as many as images, or none.
         progress: called after each.
 
     Raises:
         ExportError: the numbers differ, or the folder cannot be written.
     """
-    if captions and len(captions) != len(pictures):
+    if captions and len(captions) != len(images):
         raise ExportError(
-            f"{counted(len(captions), 'caption')} came for {counted(len(pictures), 'image')}: wire as many, or no"
+            f"{counted(len(captions), 'caption')} came for {counted(len(images), 'image')}: wire as many, or no"
             " captions."
         )
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ExportError(
-            f"{folder.name} cannot be made as a folder for pictures: {file_error_reason(error)}."
+            f"{folder.name} cannot be made as a folder for images: {file_error_reason(error)}."
         ) from error
     kept: list[Path] = []
-    for number, picture in enumerate(pictures):
+    for number, picture in enumerate(images):
         file = folder / f"{_name(picture)}.png"
         if not file.exists():
             save_image(picture, file, ImagePolicy("normalised"))
@@ -57,7 +57,7 @@ def save_graph_images(
             with atomic_writer(file.with_suffix(".txt")) as text:
                 text.write(captions[number].strip().encode(errors="replace"))
         kept.append(file)
-        progress("pictures", number + 1, len(pictures))
+        progress("images", number + 1, len(images))
     return kept
 
 

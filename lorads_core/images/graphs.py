@@ -35,7 +35,7 @@ _SEPARATORS = ("delimiter", "separator", "delim")
 def graph_prompts(graph: Mapping[str, object]) -> tuple[str, str]:
     """Return the positive and the negative prompt of a graph in ComfyUI's API form, empty where none is found.
 
-    Where several samplers lead to a result, that farthest from it counts: it laid the picture out, later ones refine.
+    Where several samplers lead to a result, that farthest from it counts: it laid the image out, later ones refine.
     """
     if len(graph) > _MOST_NODES:
         return "", ""

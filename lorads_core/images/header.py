@@ -1,4 +1,4 @@
-"""What the head of a picture file says, as one value for all formats; it reads no file and decodes no pixel."""
+"""What the head of an image file says, as one value for all formats; it reads no file and decodes no pixel."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class InvalidImageError(Exception):
-    """Bytes that are no sound picture; the text goes on after the file's name. It never leaves this package."""
+    """Bytes that are no sound image; the text goes on after the file's name. It never leaves this package."""
 
 
 def no_texts() -> Mapping[str, str]:
@@ -21,7 +21,7 @@ def no_texts() -> Mapping[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """A picture as its file declares it: pixels as stored (not yet turned upright), mode in Pillow's words.
+    """An image as its file declares it: pixels as stored (not yet turned upright), mode in Pillow's words.
 
     ``bits`` are those of one channel; palettes count as 8, as their colours do. ``exif`` starts at the TIFF header.
     """

@@ -28,7 +28,7 @@ _ICC = b"ICC_PROFILE\0"
 
 
 def read_jpeg(data: bytes) -> Header:
-    """Read the header of a JPEG and check that its first picture ends; thumbnails and pictures after it are left alone.
+    """Read the header of a JPEG and check that its first image ends; thumbnails and images after it are left alone.
 
     Raises:
         FaultError: truncated, damaged, or of a kind (12 bits, 2 channels) that Pillow does not read.
@@ -74,7 +74,7 @@ def strip_jpeg(data: bytes) -> Iterator[bytes | memoryview]:
 
 
 def _end(data: bytes, position: int) -> int:
-    """Return where a picture ends whose first scan begins at ``position``; what phones put behind it does not count."""
+    """Return where an image ends whose first scan begins at ``position``; what phones put behind it does not count."""
     while True:
         found = _MARKER.search(data, position)
         if not found:

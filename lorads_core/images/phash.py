@@ -1,4 +1,4 @@
-"""Perceptual hash (pHash) of a picture: 64 bits that survive copies and resaves."""
+"""Perceptual hash (pHash) of an image: 64 bits that survive copies and resaves."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _FLAT = 4.0  # standard deviation of the brightness (0-255), below which there i
 
 
 def read_phash(path: str | Path) -> int | None:
-    """Return a picture's pHash (imagehash: DCT of 32 × 32, the 64 lowest frequencies) as a signed 64-bit number.
+    """Return an image's pHash (imagehash: DCT of 32 × 32, the 64 lowest frequencies) as a signed 64-bit number.
 
-    None for a picture of one colour: its hash would be noise, and that of any other such picture might be the same.
-    A JPEG is decoded in small (24 MP: 28 ms instead of 164), which changed 2 bits in 3 of 61 pictures, else none.
+    None for an image of one colour: its hash would be noise, and that of any other such image might be the same.
+    A JPEG is decoded in small (24 MP: 28 ms instead of 164), which changed 2 bits in 3 of 61 images, else none.
 
     Raises:
         ImageError: the file is gone, unreadable or broken.

@@ -41,7 +41,7 @@ _MODES = {
 _MAX_TEXT = 1024 * 1024
 _MAX_TEXTS = 64 * _MAX_TEXT
 _PALETTE, _GREY_ALPHA, _ALPHA = 3, 4, 6
-_STRIP = 1 << 22  # bytes of pixels filtered at once: enough to be quick, little beside the picture itself
+_STRIP = 1 << 22  # bytes of pixels filtered at once: enough to be quick, little beside the image itself
 
 
 def read_png(data: bytes) -> Header:
@@ -133,7 +133,7 @@ class _Reader:
 
     def take_fctl(self, _content: memoryview) -> None:
         if not self.has_pixels:
-            self.has_default_image = False  # the picture proper is the first frame
+            self.has_default_image = False  # the image proper is the first frame
 
     def take_iccp(self, content: memoryview) -> None:
         rest = bytes(content).partition(b"\0")[2]
@@ -203,7 +203,7 @@ def _inflated(data: bytes) -> bytes:
     try:
         text = inflater.decompress(data, _MAX_TEXT)
     except zlib.error:
-        return b""  # as Pillow does: a broken text spoils no picture
+        return b""  # as Pillow does: a broken text spoils no image
     if inflater.unconsumed_tail:
         raise InvalidImageError("holds a packed text or profile of over 1 MiB: save it again without its texts.")
     return text

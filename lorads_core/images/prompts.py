@@ -1,4 +1,4 @@
-"""Prompts that generators write into picture files, from their texts; pure, and on untrusted texts never raising."""
+"""Prompts that generators write into image files, from their texts; pure, and on untrusted texts never raising."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Prompts:
-    """The prompts of a picture, empty where none is known; ``source`` names the program that wrote them."""
+    """The prompts of an image, empty where none is known; ``source`` names the program that wrote them."""
 
     positive: str = ""
     negative: str = ""
@@ -37,7 +37,7 @@ _LABELLED = re.compile(r"\s*(prompt|workflow|parameters)\s*:\s*(.*)", re.IGNOREC
 
 
 def read_prompts(texts: Mapping[str, str], exif_texts: Sequence[str] = (), comment: str = "") -> Prompts:
-    """Find the prompts in a picture's texts.
+    """Find the prompts in an image's texts.
 
     Args:
         texts: PNG text chunks by keyword.

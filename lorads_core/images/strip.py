@@ -1,4 +1,4 @@
-"""Pictures without their metadata (workflows, prompts, cameras, places): what is seen stays byte for byte."""
+"""Images without their metadata (workflows, prompts, cameras, places): what is seen stays byte for byte."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _STRIPPED: dict[str, Callable[[bytes], Iterable[bytes | memoryview]]] = {
 
 
 def copy_stripped(source: str | Path, target: Path, stamp: FileStamp, limits: ImageLimits = DEFAULT_LIMITS) -> str:
-    """Copy a picture without its metadata, whole or not at all; arguments as `copy_file`.
+    """Copy an image without its metadata, whole or not at all; arguments as `copy_file`.
 
     Returns:
         The SHA-256 of what was written, in hex.

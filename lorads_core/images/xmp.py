@@ -1,4 +1,4 @@
-"""Ratings and orientation from XMP, the XML that photo programs put into pictures; hostile XML is left unread."""
+"""Ratings and orientation from XMP, the XML that photo programs put into images; hostile XML is left unread."""
 
 from __future__ import annotations
 

@@ -36,14 +36,14 @@ class LibraryReport:
 class HostSpace:
     """Vectors that a library holds itself, all of one encoder: ``space`` names that encoder and what it gives.
 
-    ``of_pictures`` is False for vectors of texts about the images, such as their prompts.
+    ``of_images`` is False for vectors of texts about the images, such as their prompts.
     """
 
     space: str
     dimensions: int
     count: int
     origin: str
-    of_pictures: bool = True
+    of_images: bool = True
 
 
 class HostVectors(NamedTuple):

@@ -2,7 +2,7 @@
 
 After LSDJesus/DiffusionToolkit of January 2026 (PostgreSQLMigrations_V1_Schema.sql) and the generations before it:
 what a database lacks gives nothing. Not used are ``image.custom_tags`` (free text of a person, without a rule for what
-separates tags) and ``image.generated_tags`` (the whole text file beside a picture, be it tags or not): the tags of its
+separates tags) and ``image.generated_tags`` (the whole text file beside an image, be it tags or not): the tags of its
 taggers and importers are in ``image_tags``.
 """
 

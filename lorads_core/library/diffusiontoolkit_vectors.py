@@ -37,15 +37,15 @@ class VectorColumns(NamedTuple):
     columns: tuple[VectorColumn, ...]
 
     @property
-    def of_pictures(self) -> bool:
-        """Whether it is pictures that its vectors are of, and not prompts, captions or tags."""
+    def of_images(self) -> bool:
+        """Whether it is images that its vectors are of, and not prompts, captions or tags."""
         return not _OF_TEXT.search(self.columns[0].name)
 
     @property
     def origin(self) -> str:
         """Where its vectors come from, in words."""
         names = ", ".join(column.name for column in self.columns)
-        return f"DiffusionToolkit's {names}, of {'pictures' if self.of_pictures else 'texts'}"
+        return f"DiffusionToolkit's {names}, of {'images' if self.of_images else 'texts'}"
 
     @property
     def expression(self) -> sql.Composable:
@@ -81,7 +81,7 @@ def find_vector_columns(catalog: Catalog, space: str) -> VectorColumns | None:
 
 
 def read_spaces(connection: psycopg.Connection, catalog: Catalog) -> list[HostSpace]:
-    """Return what vectors images have: those of pictures before those of texts, and of each the fullest first."""
+    """Return what vectors images have: those of images before those of texts, and of each the fullest first."""
     names: defaultdict[str, None] = defaultdict()
     for column in catalog.vectors:
         for dimensions in [column.dimensions] if column.dimensions else _dimensions(connection, column):
@@ -94,8 +94,8 @@ def read_spaces(connection: psycopg.Connection, catalog: Catalog) -> list[HostSp
     )
     counts = connection.execute(query).fetchone() or ()
     filled = [(held, int(count)) for held, count in zip(spaces, counts, strict=True) if count]
-    filled.sort(key=lambda each: (not each[0].of_pictures, -each[1], each[0].space))
-    return [HostSpace(held.space, held.dimensions, count, held.origin, held.of_pictures) for held, count in filled]
+    filled.sort(key=lambda each: (not each[0].of_images, -each[1], each[0].space))
+    return [HostSpace(held.space, held.dimensions, count, held.origin, held.of_images) for held, count in filled]
 
 
 def _dimensions(connection: psycopg.Connection, column: VectorColumn) -> Iterable[int]:

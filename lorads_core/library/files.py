@@ -1,4 +1,4 @@
-"""Reads the picture files behind records of a library; a missing file is a problem."""
+"""Reads the image files behind records of a library; a missing file is a problem."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def read_file_facts(
     """Return the records with what their files say, in order; and one problem for each whose file is of no use.
 
     Records that know their file (by indexing) pass as they are; with ``most`` they are looked at too, since then it
-    stops after so many usable ones and a missing one would count. ``minimum_side`` in pixels counts for those whose
+    stops after that many usable ones and a missing one would count. ``minimum_side`` in pixels counts for those whose
     size was not known when they were queried.
     """
     found: list[ImageRecord] = []

@@ -26,7 +26,7 @@ from ..system.paths import MANIFEST
 from .respelling import KnownFolders, respell_files
 from .sidecars import SidecarRule, read_sidecar
 from .stored_paths import StoredPaths
-from .walk import count_pictures, is_own_output, real_folder, suffix_of
+from .walk import count_images, is_own_output, real_folder, suffix_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,7 +61,7 @@ class IndexOptions:
 
 @dataclass(frozen=True, slots=True)
 class IndexReport:
-    """What indexing did, in numbers of pictures, with one problem per bad file."""
+    """What indexing did, in numbers of images, with one problem per bad file."""
 
     folder: str
     found: int
@@ -107,7 +107,7 @@ def index_folder(
         library: the name under which the images are stored.
         folder: any folder that can be read.
         options: how to index.
-        progress: called as ("index", done, total) with numbers of pictures.
+        progress: called as ("index", done, total) with numbers of images.
 
     Raises:
         LibraryError: the folder is missing, no folder, cannot be read, or went away meanwhile.
@@ -119,26 +119,26 @@ def index_folder(
 
 @dataclass(frozen=True, slots=True)
 class _Folder:
-    """One folder's pictures, its sidecars by name, and the folders below it."""
+    """One folder's images, its sidecars by name, and the folders below it."""
 
     path: str
-    pictures: list[os.DirEntry[str]] = field(default_factory=list["os.DirEntry[str]"])
+    images: list[os.DirEntry[str]] = field(default_factory=list["os.DirEntry[str]"])
     sidecars: dict[str, os.DirEntry[str]] = field(default_factory=dict[str, "os.DirEntry[str]"])
     below: list[str] = field(default_factory=list[str])
 
     def add_sidecar(self, entry: os.DirEntry[str]) -> None:
-        """Keep a sidecar under its own name, and for pictures whose case differs under its lower-case one."""
+        """Keep a sidecar under its own name, and for images whose case differs under its lower-case one."""
         self.sidecars[entry.name] = entry
         self.sidecars.setdefault(entry.name.lower(), entry)
 
     def sidecar(self, stem: str, suffix: str) -> os.DirEntry[str] | None:
-        """Return the sidecar of a picture, its exact name before others."""
+        """Return the sidecar of an image, its exact name before others."""
         return self.sidecars.get(stem + suffix) or self.sidecars.get((stem + suffix).lower())
 
 
 @dataclass(frozen=True, slots=True)
 class _Outcome:
-    """What came of reading a file: its row, None where it is no picture, and what was wrong."""
+    """What came of reading a file: its row, None where it is no image, and what was wrong."""
 
     path: str
     row: rows.ImageRow | None
@@ -169,7 +169,7 @@ class _Indexing:
 
     def run(self) -> IndexReport:
         started = monotonic()
-        self.total = count_pictures(str(self.root))
+        self.total = count_images(str(self.root))
         self.progress("index", 0, self.total)
         with self.store.connection() as connection:
             self.known_folders = KnownFolders(connection, self.library, str(self.root))
@@ -226,7 +226,7 @@ class _Indexing:
             elif self._is_new(entry, real):
                 folder.below.append(entry.path)
         elif suffix in SUFFIXES and self._is_wanted(entry):
-            folder.pictures.append(entry)
+            folder.images.append(entry)
         elif suffix in self.options.sidecars.suffixes:
             folder.add_sidecar(entry)
 
@@ -277,7 +277,7 @@ class _Indexing:
     def _one_folder(self, executor: ThreadPoolExecutor, folder: _Folder) -> None:
         if not is_text(folder.path):
             self._report("name", "The folder's name is not valid UTF-8: rename it.", folder.path)
-            self._advance(len(folder.pictures))
+            self._advance(len(folder.images))
             return
         self.visited.add(folder.path)
         with self.store.connection() as connection:
@@ -285,10 +285,10 @@ class _Indexing:
                 self.known_folders.respell(connection, folder.path)
             known = self.paths.local_files(rows.known_files(connection, self.library, self.paths.folder(folder.path)))
             if self.paths.is_plain:
-                respell_files(connection, self.library, known, [entry.path for entry in folder.pictures])
+                respell_files(connection, self.library, known, [entry.path for entry in folder.images])
         gone = dict(known)
         back: list[int] = []
-        for entry in folder.pictures:
+        for entry in folder.images:
             file = self._look(entry, folder)
             before = gone.pop(file.path, None) if file else None
             if file is None or not self._needs_reading(file, before, back):
@@ -315,7 +315,7 @@ class _Indexing:
         return True
 
     def _look(self, entry: os.DirEntry[str], folder: _Folder) -> _File | None:
-        """Stat a picture and its sidecars, nothing more; None with a problem where that fails."""
+        """Stat an image and its sidecars, nothing more; None with a problem where that fails."""
         if not is_text(entry.path) or len(os.fsencode(entry.path)) > _LONGEST_PATH:
             self._report("name", "The name is not valid UTF-8 or over 2,000 bytes long: rename it.", entry.path)
             return None
@@ -332,7 +332,7 @@ class _Indexing:
         return _File(entry.path, folder.path, FileStamp.of(found), beside, mark, online_only)
 
     def _beside(self, name: str, folder: _Folder) -> tuple[tuple[tuple[str, str], ...], str, bool]:
-        """Return a picture's sidecars, a mark that changes when one or its meaning does, whether one is online-only."""
+        """Return an image's sidecars, a mark that changes when one or its meaning does, whether one is online-only."""
         if not folder.sidecars:
             return (), "", False
         stem = name[: name.rfind(".")]
@@ -441,10 +441,10 @@ class _Indexing:
             self._report("linked-folder", message, self.linked[0], "info")
         if self.online_only:
             count = len(self.online_only)
-            pictures = f"{count:,} pictures are" if count > 1 else "1 picture is"
+            images = f"{count:,} images were" if count > 1 else "1 image was"
             message = (
-                f"{pictures} online-only (OneDrive, iCloud and the like, or a text file beside) and was not read: make"
-                " the folder available offline, or index with --download."
+                f"{images} not read because the file, or a text file next to it, is online-only (OneDrive, iCloud …):"
+                " make the folder available offline, or index with --download."
             )
             self._report("online-only", message, self.online_only[0])
 
@@ -457,7 +457,7 @@ def _read_all(files: list[_File], rule: SidecarRule) -> list[_Outcome]:
 
 
 def _read(file: _File, rule: SidecarRule) -> _Outcome:
-    """Read one picture and its sidecars; run in a worker thread, so a bad file is returned, not raised.
+    """Read one image and its sidecars; run in a worker thread, so a bad file is returned, not raised.
 
     A bad sidecar costs its words only, and leaves no mark, so that the next run looks at it again.
     """

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 STEP = "prints"
 _CHUNK = 64
-_FLAT = 0  # as kept in the store: no picture has this print, since half of the bits of one are set
+_FLAT = 0  # as kept in the store: no image has this print, since half of the bits of one are set
 _MISSING = "The file is not there any more: index its folder again, or see where its library says that it is."
 
 ImageKey = tuple[str, int]
@@ -33,7 +33,7 @@ ImageKey = tuple[str, int]
 
 @dataclass(frozen=True, slots=True)
 class HashReport:
-    """Prints by library and image id; ``flat`` pictures have none that would mean anything, ``problems`` no file."""
+    """Prints by library and image id; ``flat`` images have none that would mean anything, ``problems`` no file."""
 
     by_key: dict[ImageKey, int] = field(default_factory=dict[ImageKey, int])
     flat: set[ImageKey] = field(default_factory=set[ImageKey])
@@ -88,7 +88,7 @@ def _chunk(
 
 
 def _read(record: ImageRecord, known: StoredHash | None) -> StoredHash | Problem:
-    """Return the print of a picture, or why there is none; run in a worker thread, so nothing is raised."""
+    """Return the print of an image, or why there is none; run in a worker thread, so nothing is raised."""
     try:
         there = FileStamp.of(Path(record.path).stat())
         if known and (known.path, known.file_size, known.mtime_ns) == (record.path, *there):

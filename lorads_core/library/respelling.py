@@ -86,7 +86,7 @@ def respell_files(
 
 
 def _upwards(folder: str, least: int, seen: set[str]) -> Iterator[str]:
-    """Yield a folder and those above it with at least so many separators, each once."""
+    """Yield a folder and those above it with at least ``least`` separators, each once."""
     while folder not in seen and folder.count(os.sep) >= least:
         seen.add(folder)
         yield folder

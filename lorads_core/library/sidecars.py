@@ -1,4 +1,4 @@
-"""The text files beside a picture: `cat.txt` and `cat.caption` for `cat.png`; it reads them and writes none."""
+"""The text files beside an image: `cat.txt` and `cat.caption` for `cat.png`; it reads them and writes none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Finding pictures below a folder: what counts as one, what is left out; it opens nothing but manifests."""
+"""Finding images below a folder: what counts as one, what is left out; it opens nothing but manifests."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ def suffix_of(name: str) -> str:
     return name[name.rfind(".") :].lower()
 
 
-def count_pictures(root: str) -> int:
-    """Return about how many pictures there are, for the progress; what cannot be listed is reported later."""
+def count_images(root: str) -> int:
+    """Return about how many images there are, for the progress; what cannot be listed is reported later."""
     count = 0
     pending = [root]
     while pending:

@@ -1,4 +1,4 @@
-"""Scores of a LoRA test's pictures by their vectors, and the sheet and text that show them."""
+"""Scores of a LoRA test's images by their vectors, and the sheet and text that show them."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 CONTROLS = (BASE, NO_TRIGGER)
 _CONTROL, _WARNING = "#8d99a6", "#b02a2a"
 _CELL = 384  # pixels
-_WIDEST = 8  # pictures in a row
+_WIDEST = 8  # images in a row
 
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """A picture of a test and what is known of it; cosines, None where there was nothing to compare it with.
+    """An image of a test and what is known of it; cosines, None where there was nothing to compare it with.
 
-    ``number`` tells pictures of one label apart, from 1 (0: it is the only one); those of the same number are drawn
+    ``number`` tells images of one label apart, from 1 (0: it is the only one); those of the same number are drawn
     from the same noise. ``nearest`` is the file of the nearest training image, and ``memorised_from`` the cosine from
     which on it counts as drawn by heart.
     """
@@ -45,7 +45,7 @@ class Score:
 
     @property
     def is_memorised(self) -> bool:
-        """Whether the picture is all but a training image."""
+        """Whether the image is all but a training image."""
         return self.nearest_cosine is not None and self.nearest_cosine >= self.memorised_from
 
     @property
@@ -55,12 +55,12 @@ class Score:
 
     @property
     def name(self) -> str:
-        """The label, and which picture of it where there are several."""
+        """The label, and which image of it where there are several."""
         return f"{self.label}, {self.number}" if self.number else self.label
 
 
 def unscored(labels: Sequence[str], count: int, prompts: Sequence[str] = ()) -> list[Score]:
-    """Return a score without numbers for each of ``count`` pictures; several pictures of a label follow on each other.
+    """Return a score without numbers for each of ``count`` images; several images of a label follow on each other.
 
     Raises:
         SettingsError: labels or prompts do not fit.
@@ -84,27 +84,27 @@ def unscored(labels: Sequence[str], count: int, prompts: Sequence[str] = ()) -> 
     ]
 
 
-def score_pictures(
+def score_images(
     found: Sequence[Score],
-    pictures: NDArray[float32],
+    images: NDArray[float32],
     training: NDArray[float32] | None = None,
     names: Sequence[str] = (),
 ) -> list[Score]:
-    """Return the scores of pictures by their vectors.
+    """Return the scores of images by their vectors.
 
     Args:
         found: what they are, as `unscored` says it (n).
-        pictures: their vectors (n, d).
+        images: their vectors (n, d).
         training: those of the training images (m, d) in the same space, where there are any.
         names: the training images' files (m).
     """
-    near = likeness(pictures, training) if training is not None and len(training) else []
+    near = likeness(images, training) if training is not None and len(training) else []
     heart = memorised_from(training) if training is not None and len(training) else MEMORISED
     base = {score.number: n for n, score in reversed(list(enumerate(found))) if score.label == BASE}
     made: list[Score] = []
     for n, score in enumerate(found):
         if score.label != BASE and score.number in base:
-            (away,) = drift(pictures[n : n + 1], pictures[base[score.number]])
+            (away,) = drift(images[n : n + 1], images[base[score.number]])
             score = replace(score, drift=away)  # noqa: PLW2901 - the same one, with more known of it
         if near:
             each = near[n]
@@ -119,12 +119,12 @@ def score_pictures(
     return made
 
 
-def sheet(pictures: Sequence[Image.Image], found: Sequence[Score], title: str) -> Image.Image:
-    """Return the pictures of a test with their labels and scores; controls and memorised ones have a frame.
+def sheet(images: Sequence[Image.Image], found: Sequence[Score], title: str) -> Image.Image:
+    """Return the images of a test with their labels and scores; controls and memorised ones have a frame.
 
-    Of one picture each, the strengths of a LoRA are a row; of several, the pictures of a label are.
+    Of one image each, the strengths of a LoRA are a row; of several, the images of a label are.
     """
-    cells = [Cell(picture, _lines(score), _mark(score)) for picture, score in zip(pictures, found, strict=True)]
+    cells = [Cell(picture, _lines(score), _mark(score)) for picture, score in zip(images, found, strict=True)]
     wide = _columns(found)
     controls = sum(score.is_control for score in found)
     if wide and controls % wide and controls < len(cells):
@@ -133,7 +133,7 @@ def sheet(pictures: Sequence[Image.Image], found: Sequence[Score], title: str) -
 
 
 def _columns(found: Sequence[Score]) -> int:
-    """Return how many pictures make a row, 0 where rows would mean nothing."""
+    """Return how many images make a row, 0 where rows would mean nothing."""
     tested = [score for score in found if not score.is_control]
     if any(score.number for score in found):
         rows = [len(list(row)) for _, row in groupby(found, lambda score: score.label)]
@@ -165,7 +165,7 @@ def format_scores(found: Sequence[Score]) -> str:
     lines = [", ".join(_lines(score)) for score in found]
     lines += [
         f"warning: {score.name} is all but the training image {score.nearest} ({score.nearest_cosine:.3f}): train"
-        " fewer steps, or with more pictures."
+        " fewer steps, or with more images."
         for score in found
         if score.is_memorised and score.label != BASE
     ]

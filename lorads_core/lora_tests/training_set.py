@@ -1,4 +1,4 @@
-"""The vectors of a training set, to score pictures against: from the store, or computed now."""
+"""The vectors of a training set, to score images against: from the store, or computed now."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def _embedded(
 
     def take(batch: Sequence[PreparedImage]) -> Sequence[Problem]:
         made.extend(each.image_id for each in batch)
-        vectors.append(encoder.embed([each.picture for each in batch]))
+        vectors.append(encoder.embed([each.image for each in batch]))
         return ()
 
     if ids:

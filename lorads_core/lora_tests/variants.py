@@ -39,7 +39,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """What one picture of a test is drawn with: a LoRA's file (None is the base model), its strength, the prompt."""
+    """What one image of a test is drawn with: a LoRA's file (None is the base model), its strength, the prompt."""
 
     label: str
     prompt: str
@@ -138,7 +138,7 @@ def variants(
             without the trigger. The second is left out where no trigger is known or the prompt has none.
 
     Raises:
-        SettingsError: that would be more than 64 pictures, or there is neither a prompt nor a trigger.
+        SettingsError: that would be more than 64 images, or there is neither a prompt nor a trigger.
     """
     loras = [lora for source in sources for lora in source]
     words = prompt.strip() or (TRIGGER if loras[0].trigger else "")

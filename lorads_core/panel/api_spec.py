@@ -26,7 +26,7 @@ Queries::
     GET  .../summary?trainer=           sd-scripts unless given; the config is that of the dataset's last export
     GET  api/tags?begins=lo&limit=20    tags and aliases with this prefix
     GET  api/thumbnail/...?side=256     WebP, its longer side at most the next of 128, 256, 384, 512, 768, 1024
-    GET  api/picture/...                JPEG or WebP, its longer side at most 2048; both with an ETag
+    GET  api/image/...                  JPEG or WebP, its longer side at most 2048; both with an ETag
     GET  api/runs?dataset={id}          newest first; of all datasets without one
     GET  api/events?dataset={id}        Server-Sent Events, ``data`` is a `json_types.PanelEvent`
 
@@ -83,7 +83,7 @@ TABLE: tuple[Route, ...] = (
     Route("GET", f"{PREFIX}/api/training-options", "training_options", types.TrainingTable),
     Route("GET", f"{PREFIX}/api/tags", "completions", list[types.Completion]),
     Route("GET", f"{PREFIX}/api/thumbnail/{{dataset}}/{{key}}", "thumbnail", None),
-    Route("GET", f"{PREFIX}/api/picture/{{dataset}}/{{key}}", "picture", None),
+    Route("GET", f"{PREFIX}/api/image/{{dataset}}/{{key}}", "image", None),
     Route("GET", f"{PREFIX}/api/jobs/{{job}}", "job", types.Job),
     Route("GET", f"{PREFIX}/api/runs", "runs", list[types.Run]),
     Route("GET", f"{PREFIX}/api/{_RUN}", "run", types.RunDetails),

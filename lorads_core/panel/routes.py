@@ -159,7 +159,7 @@ class Panel:
     async def _thumbnail(self, request: web.Request) -> web.Response:
         return await self._image_of_side(request, thumbnail_side(number(request.query, "side", 256, 1, LARGE)))
 
-    async def _picture(self, request: web.Request) -> web.Response:
+    async def _image(self, request: web.Request) -> web.Response:
         return await self._image_of_side(request, LARGE)
 
     async def _image_of_side(self, request: web.Request, side: int) -> web.Response:
@@ -269,7 +269,7 @@ def _etag(state: PanelState, path: str, side: int) -> str:
 
 
 def _encoded_image(state: PanelState, path: str, side: int) -> EncodedImage:
-    return state.thumbnails.picture(path, side)
+    return state.thumbnails.image(path, side)
 
 
 def _undo_step(state: PanelState, dataset: UUID, body: Body) -> editing.WriteResult:

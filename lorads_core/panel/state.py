@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 _MAX_VIEWS = 4
 _STORE_THREADS = 3  # the store's pool has four connections, and nodes may need one
-_PICTURE_THREADS = min(4, os.cpu_count() or 1)
+_IMAGE_THREADS = min(4, os.cpu_count() or 1)
 
 
 def _do_nothing() -> None:
@@ -64,7 +64,7 @@ class PanelState:
         self.jobs = Jobs(self.events)
         self.thumbnails = Thumbnails(context.thumbnails)
         self.store_pool = ThreadPoolExecutor(_STORE_THREADS, "lorads-panel")
-        self.image_pool = ThreadPoolExecutor(_PICTURE_THREADS, "lorads-thumbnails")
+        self.image_pool = ThreadPoolExecutor(_IMAGE_THREADS, "lorads-thumbnails")
         # One thread: results over a whole dataset are CPU-bound, and edits must not wait for them.
         self.cpu_pool = ThreadPoolExecutor(1, "lorads-cpu")
         self.ended = threading.Event()

@@ -73,7 +73,7 @@ class Thumbnails:
         words = (_VERSION, path, *FileStamp.of(found), side)
         return hashlib.sha256("\0".join(map(str, words)).encode(errors="surrogatepass")).hexdigest()[:40]
 
-    def picture(self, path: str, side: int) -> EncodedImage:
+    def image(self, path: str, side: int) -> EncodedImage:
         """Return an image with its longer side at most ``side`` pixels, from the cache if it is there.
 
         Raises:

@@ -1,1 +1,1 @@
-"""Pictures that we draw for people: contact sheets and plots; what is on them is decided elsewhere."""
+"""Contact sheets and plots, drawn for people; what is on them is decided elsewhere."""

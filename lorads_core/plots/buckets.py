@@ -31,7 +31,7 @@ _SHAPE = 0.62  # height of a row's shape, in rows
 
 @dataclass(frozen=True, slots=True)
 class BucketBar:
-    """A bucket of ``width`` × ``height`` pixels, and how many samples (pictures × repeats) an epoch has in it.
+    """A bucket of ``width`` × ``height`` pixels, and how many samples (images × repeats) an epoch has in it.
 
     ``parts`` are the samples of folders that share no batch with each other; none means that all are batched together.
     """
@@ -48,7 +48,7 @@ class BucketBar:
         return self.training + self.regularization
 
     def batches(self, size: int, rest: Rest) -> tuple[int, int]:
-        """Return the batches of an epoch, and so many places (or samples, where they are dropped) that fill none."""
+        """Return the batches of an epoch, and the number of places (or samples, if dropped) that fill none."""
         parts = self.parts or (self.samples,)
         if rest == "dropped":
             return sum(part // size for part in parts), sum(part % size for part in parts)
@@ -57,10 +57,10 @@ class BucketBar:
 
 
 def bucket_plot(bars: Sequence[BucketBar], batch_size: int, title: str, rest: Rest = "empty") -> Image.Image:
-    """Return a picture, 1000 pixels wide and as high as its rows: a bar for each bucket, the fullest first.
+    """Return an image, 1000 pixels wide and as high as its rows: a bar for each bucket, the fullest first.
 
     Beyond 40 buckets the others are one row. ``rest`` is what becomes of the places of a batch that a bucket cannot
-    fill: they stay empty, repeat pictures already shown, or the samples in such a batch are dropped.
+    fill: they stay empty, repeat images already shown, or the samples in such a batch are dropped.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415 - loaded when something is drawn
     from matplotlib.figure import Figure  # noqa: PLC0415

@@ -72,7 +72,7 @@ def caption_plot(
     sources: Sequence[SourceBar],
     title: str,
 ) -> Image.Image:
-    """Return a picture of 1200 × 800 pixels; of each pair the first is the training images', the second the others'.
+    """Return an image of 1200 × 800 pixels; of each pair the first is the training images', the second the others'.
 
     Args:
         tags: the most frequent first; at most 30 are drawn.

@@ -38,7 +38,7 @@ def similarity_histogram(
     title: str,
     logarithmic: bool = False,
 ) -> Image.Image:
-    """Return a picture of 1000 × 500 pixels: the library as a histogram, below it a tick per training image and pick.
+    """Return an image of 1000 × 500 pixels: the library as a histogram, below it a tick per training image and pick.
 
     Args:
         library: cosines of (a sample of) the library's images to the training set; any number, none too.

@@ -32,7 +32,7 @@ class LossPoint(NamedTuple):
 
 
 def loss_plot(courses: Sequence[LossPoint], total_steps: int, title: str, note: str = "") -> Image.Image:
-    """Return a picture of 900 × 450 pixels: the loss as it was said and smoothed, above it the learning rate."""
+    """Return an image of 900 × 450 pixels: the loss as it was said and smoothed, above it the learning rate."""
     from matplotlib.figure import Figure  # noqa: PLC0415 - heavy
 
     figure = Figure(figsize=_INCHES, dpi=_DOTS, layout="constrained")
@@ -53,7 +53,7 @@ def loss_plot(courses: Sequence[LossPoint], total_steps: int, title: str, note: 
         _draw_rate(axes, *rates)
     if note:
         axes.set_title(note, loc="left", fontsize=9, color=_FAINT)
-    return _picture(figure)
+    return _as_image(figure)
 
 
 def _column(pairs: Sequence[tuple[int, float | None]]) -> tuple[NDArray[float64], NDArray[float64]]:
@@ -100,7 +100,7 @@ def smoothed(values: NDArray[float64]) -> NDArray[float64]:
     return found
 
 
-def _picture(figure: Figure) -> Image.Image:
+def _as_image(figure: Figure) -> Image.Image:
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415 - heavy
 
     file = BytesIO()

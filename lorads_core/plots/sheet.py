@@ -1,4 +1,4 @@
-"""Contact sheets: many pictures on one, each whole and with its words below; they are never stretched or cropped."""
+"""Contact sheets: many images on one, each whole and with its words below; they are never stretched or cropped."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ _WIDEST = 8
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A picture's file, or the picture itself, and the lines below it; the first is printed darker.
+    """An image's file, or the image itself, and the lines below it; the first is printed darker.
 
-    Without a picture (None) its place stays empty, so that the next one begins a row.
+    Without an image (None) its place stays empty, so that the next one begins a row.
     ``mark`` is the colour of a frame around it, as Pillow's ImageColor knows it ("#0f766e"); empty for none.
     """
 
@@ -48,9 +48,9 @@ class Cell:
 
 
 def contact_sheet(cells: Sequence[Cell], title: str = "", columns: int = 0, size: int = 192) -> Image.Image:
-    """Return a sheet of pictures of at most ``size`` pixels a side, with ``columns`` of them (0: as fits the number).
+    """Return a sheet of images of at most ``size`` pixels a side, with ``columns`` of them (0: as fits the number).
 
-    A file that cannot be read is a grey field with the reason. More than 400 pictures are not drawn; it says so.
+    A file that cannot be read is a grey field with the reason. More than 400 images are not drawn; it says so.
     """
     drawn = cells[:_MOST_CELLS]
     wide = columns or min(_WIDEST, max(1, len(drawn)), max(4, round(len(drawn) ** 0.5 * 1.3)))
@@ -75,7 +75,7 @@ def contact_sheet(cells: Sequence[Cell], title: str = "", columns: int = 0, size
 
 
 def _thumbnail(source: str | Image.Image | None, size: int) -> Image.Image | str | None:
-    """Return the picture in small, or why there is none; None where none was given."""
+    """Return the image in small, or why there is none; None where none was given."""
     if source is None:
         return None
 
@@ -151,7 +151,7 @@ def _font(size: int) -> ImageFont.FreeTypeFont:
 
 
 def save_png(picture: Image.Image, path: Path, rights: int = EVERYONE) -> None:
-    """Write a picture as PNG, in place of a former one only when it is whole; ``rights`` limit who may read it.
+    """Write an image as PNG, in place of a former one only when it is whole; ``rights`` limit who may read it.
 
     Raises:
         ExportError: the folder is not there or cannot be written, or the disk is full.

@@ -10,7 +10,7 @@ import numpy as np
 from ..library.files import read_file_facts
 from ..library.phash_cache import image_hashes
 from ..model import Problem
-from ..vision.similarity.duplicates import SAME_PICTURE, nearest_hashes
+from ..vision.similarity.duplicates import SAME_IMAGE, nearest_hashes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ..store.connect import Store
     from .rules import FinderRules
 
-SAME_PICTURE_AS = "the same picture as a training image or another pick"
+SAME_IMAGE_AS = "the same image as a training image or another pick"
 UNUSABLE = "files that are too small or cannot be read"
 
 
@@ -50,8 +50,8 @@ class FileChecks:
         if not there:
             return unusable
         values = np.array([self._prints[image_id] for image_id in there], np.int64)
-        same = (nearest_hashes(values, self._of_dataset()) <= SAME_PICTURE) | _like_former(values)
-        return unusable | {image_id: SAME_PICTURE_AS for image_id, is_same in zip(there, same, strict=True) if is_same}
+        same = (nearest_hashes(values, self._of_dataset()) <= SAME_IMAGE) | _like_former(values)
+        return unusable | {image_id: SAME_IMAGE_AS for image_id, is_same in zip(there, same, strict=True) if is_same}
 
     def unusable(self, records: Sequence[ImageRecord]) -> dict[int, str]:
         """Return the ids of images whose files are of no use, with the reason; each file is read once."""
@@ -83,7 +83,7 @@ class FileChecks:
             if blind:
                 message = (
                     f"{blind:,} of {len(self._known):,} images of the dataset are missing, broken or of one colour:"
-                    " picks were not compared with their pictures, only with their vectors."
+                    " picks were not compared with their images, only with their vectors."
                 )
                 self.problems = (Problem("warning", "not-compared", message),)
         return self._own
@@ -97,8 +97,8 @@ def _is_file(path: str) -> bool:
 
 
 def _like_former(values: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Say of each print (n) whether it is of the same picture as one before it."""
+    """Say of each print (n) whether it is of the same image as one before it."""
     like = np.zeros(len(values), bool)
     for n in range(1, len(values)):
-        like[n] = nearest_hashes(values[n : n + 1], values[:n][~like[:n]])[0] <= SAME_PICTURE
+        like[n] = nearest_hashes(values[n : n + 1], values[:n][~like[:n]])[0] <= SAME_IMAGE
     return like

@@ -1,4 +1,4 @@
-"""The Regularization Finder itself: picks among candidates, looks at the pictures of its picks, says why each."""
+"""The Regularization Finder itself: picks among candidates, looks at the images of its picks, says why each."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def _count(dataset: Dataset, rules: FinderRules) -> tuple[int, tuple[Problem, ..
 def _pick(
     pool: CandidatePool, count: int, looks: FileChecks, refused: dict[int, str]
 ) -> tuple[list[_Pick], Counter[str]]:
-    """Return up to ``count`` picks whose pictures stand up to a look, and why others were refused."""
+    """Return up to ``count`` picks whose images stand up to a look, and why others were refused."""
     candidates = _as_candidates(pool)
     ahead = _Ahead(pool, candidates, looks)
     while True:

@@ -1,6 +1,6 @@
 """Launching a training of an export, and looking what became of it; the watcher does the rest on its own.
 
-A run is known by the manifest's hash of its export, which covers pictures, captions and configs: what trains is not
+A run is known by the manifest's hash of its export, which covers images, captions and configs: what trains is not
 started again, and what was trained is not trained again unasked.
 """
 

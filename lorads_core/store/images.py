@@ -139,7 +139,7 @@ def _write_images(
         for image_id, row in zip(ids, rows, strict=True)
         if image_id in changed
     }
-    if versions:  # a vector or a tag that is of another picture is worse than none
+    if versions:  # a vector or a tag that is of another image is worse than none
         delete_stale(connection, library, versions)
         made_tags.delete_stale(connection, library, versions)
     _delete_facts(connection, library, ids, sources)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class StoredHash(NamedTuple):
-    """A picture's print, and the file it was read from."""
+    """An image's print, and the file it was read from."""
 
     path: str
     file_size: int

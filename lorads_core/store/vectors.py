@@ -38,7 +38,7 @@ _COPY_HEAD = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 
 
 class Space(NamedTuple):
-    """What one image encoder gives: vectors of so many dimensions, and where they come from."""
+    """What one image encoder gives: vectors, their number of dimensions, and where they come from."""
 
     name: str
     dimensions: int

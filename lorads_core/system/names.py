@@ -18,7 +18,7 @@ def true_path(path: Path) -> Path:
 
     macOS finds ``~/pictures`` where ``~/Pictures`` lies, and NFC where NFD lies; there `Path.resolve` leaves both as
     they were typed. On Windows it gives the spelling of the file system by itself, and of a
-    mapped drive the share: its pictures are known under that.
+    mapped drive the share: its images are known under that.
     What is not there yet is spelled as it was typed.
 
     Raises:

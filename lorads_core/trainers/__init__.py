@@ -21,9 +21,9 @@ Rest = Literal["empty", "repeated", "dropped"]
 
 @dataclass(frozen=True, slots=True)
 class Subset:
-    """One folder of an export: ``sizes`` are the pictures' sizes in pixels, in the order of their file names.
+    """One folder of an export: ``sizes`` are the images' sizes in pixels, in the order of their file names.
 
-    ``trigger`` is the word of the concept that it teaches, empty for regularization pictures and where there is none.
+    ``trigger`` is the word of the concept that it teaches, empty for regularization images and where there is none.
     """
 
     folder: str
@@ -35,13 +35,13 @@ class Subset:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """What the trainer will do with the subsets: its buckets with their pictures (repeats counted), and its steps.
+    """What the trainer will do with the subsets: its buckets with their images (repeats counted), and its steps.
 
-    ``regularization_used`` is how many of the regularization pictures are trained on at all, ``dropped`` how many
-    samples (pictures with their repeats) of an epoch are not, as they fill no batch. ``unused`` are the places of the
-    pictures that are never trained on, in the order of subsets and files. A ``full_batch`` is so many samples of one
-    bucket; ``rest`` says what becomes of those that fill none: a batch with ``empty`` places, one filled up with
-    pictures already shown (``repeated``), or they are ``dropped``. Where subsets are batched ``apart``, a bucket of one
+    ``regularization_used`` is how many of the regularization images are trained on at all, ``dropped`` how many
+    samples (images with their repeats) of an epoch are not, as they fill no batch. ``unused`` are the places of the
+    images that are never trained on, in the order of subsets and files. A ``full_batch`` is the number of samples of
+    one bucket; ``rest`` says what becomes of those that fill none: a batch with ``empty`` places, one filled up with
+    images already shown (``repeated``), or they are ``dropped``. Where subsets are batched ``apart``, a bucket of one
     shares no batch with that of another.
     """
 
@@ -120,7 +120,7 @@ class Trainer(Protocol):
         ...
 
     def placements(self, config: TrainingConfig, subsets: Sequence[Subset]) -> list[Placement]:
-        """Return where the trainer puts each picture, in the order of subsets and file names."""
+        """Return where the trainer puts each image, in the order of subsets and file names."""
         ...
 
     def files(
@@ -139,7 +139,7 @@ class Trainer(Protocol):
         ...
 
     def caption(self, text: str, head: int, config: TrainingConfig) -> str:
-        """Return a line of a picture's caption file; there are several only where they are variants.
+        """Return a line of an image's caption file; there are several only where they are variants.
 
         The first ``head`` parts between commas (trigger, counts of people, characters) are to stay in front where the
         trainer shuffles tags.
@@ -147,7 +147,7 @@ class Trainer(Protocol):
         ...
 
     def mask(self, folder: str, stem: str) -> str:
-        """Return the mask's file of the picture ``stem`` in a subset's ``folder``, relative to the export.
+        """Return the mask's file of the image ``stem`` in a subset's ``folder``, relative to the export.
 
         White is trained on; empty where the trainer reads no masks from files.
         """

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 UPSCALED_TOO_MUCH = 2.0
 CROPPED_TOO_MUCH = 0.1
-"""From this scale, and from this share of a picture, on a warning is due."""
+"""From this scale, and from this share of an image, on a warning is due."""
 
 HIGHEST_HADAMARD_DIM = 32
 """LoHa's rank is up to the square of its dim; LyCORIS advises 32 at most (docs/Network-Args.md)."""
@@ -289,10 +289,10 @@ def _other_files(config: TrainingConfig) -> Iterator[Problem]:
 
 
 def size_problems(trainer: str, placed: Sequence[Placement], step: int) -> Iterator[Problem]:
-    """Yield what happens to pictures on their way into their buckets that would do harm; ``step`` is the buckets'."""
+    """Yield what happens to images on their way into their buckets that would do harm; ``step`` is the buckets'."""
     unusable = [item for item in placed if not item.usable]
     if unusable:
-        worst = unusable[0].picture
+        worst = unusable[0].source
         yield Problem(
             "error",
             "too-small",

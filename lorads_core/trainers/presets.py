@@ -36,7 +36,7 @@ class Preset:
 _ALL = ()
 
 PRESETS: tuple[Preset, ...] = (
-    Preset("usual", _ALL, {}, "LoRADS: the defaults"),
+    Preset("defaults", _ALL, {}, "LoRADS: the defaults"),
     Preset(
         "subject (sd-scripts' guide)",
         ("sdxl",),
@@ -89,16 +89,16 @@ PRESETS: tuple[Preset, ...] = (
         "sd-scripts 0.10.1, docs/flux_train_network.md",
     ),
     Preset(
-        "little memory",
+        "low VRAM",
         _ALL,
         {"network_dim": 8, "network_alpha": 4.0, "batch_size": 1, "gradient_accumulation_steps": 4},
-        "LoRADS: batches one by one, four to a step; the optimizer in 8 bits",
+        "LoRADS: batches of one image, four to a step; 8-bit optimizer",
     ),
     Preset(
-        "a quick try",
+        "quick test",
         _ALL,
         {"network_dim": 4, "network_alpha": 4.0, "epochs": 2, "repeats": 1, "batch_size": 1},
-        "LoRADS: to see that all goes through, not to learn much",
+        "LoRADS: to check that everything runs, not to learn much",
     ),
 )
 

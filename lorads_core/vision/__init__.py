@@ -1,1 +1,1 @@
-"""What models that look at pictures have in common, whatever they look for; it keeps nothing of what they say."""
+"""What models that look at images have in common, whatever they look for; it keeps nothing of what they say."""

@@ -33,29 +33,29 @@ _AHEAD = 2  # batches that are decoded ahead of the model
 Item = TypeVar("Item")
 
 
-class PictureModel(Protocol):
-    """A model that looks at pictures, as much of it as a feed needs.
+class ImageModel(Protocol):
+    """A model that looks at images, as much of it as a feed needs.
 
-    Pictures are made fit by the threads that decode them, so that never more than a few lie in memory at full size.
+    Images are made fit by the threads that decode them, so that never more than a few lie in memory at full size.
     """
 
     @property
     def batch_size(self) -> int:
-        """How many pictures to show it at once."""
+        """How many images to show it at once."""
         ...
 
     def fit(self, picture: Image.Image) -> Image.Image:
-        """Return an upright picture (8-bit RGB, sRGB) in the size that the model sees; any thread may call it."""
+        """Return an upright image (8-bit RGB, sRGB) in the size that the model sees; any thread may call it."""
         ...
 
 
 class PreparedImage(NamedTuple):
-    """An image that is ready for the model; ``version`` is that of the file that its picture is of."""
+    """An image that is ready for the model; ``version`` is that of the file it was read from."""
 
     image_id: int
     path: str
     version: int
-    picture: Image.Image
+    image: Image.Image
 
 
 def wanted_ids(library: Library, wanted: DatasetFilter) -> list[int]:
@@ -103,7 +103,7 @@ class BatchFeed:
     def __init__(
         self,
         library: Library,
-        viewer: PictureModel,
+        viewer: ImageModel,
         step: str,
         progress: Progress,
         known: Mapping[int, int],
@@ -203,8 +203,8 @@ class BatchFeed:
         self.progress(self.step, self.done, self.total)
 
 
-def _read(record: ImageRecord, known: int, viewer: PictureModel) -> PreparedImage | Problem | None:
-    """Return a picture as the model wants it, None where it has seen the same file; run in a worker thread."""
+def _read(record: ImageRecord, known: int, viewer: ImageModel) -> PreparedImage | Problem | None:
+    """Return an image as the model wants it, None where it has seen the same file; run in a worker thread."""
     try:
         version = current_version(record.path)
         if version == known:

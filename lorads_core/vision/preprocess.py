@@ -1,4 +1,4 @@
-"""Pictures as models want them: sized, cut or padded, normalised, laid out."""
+"""Images as models want them: sized, cut or padded, normalised, laid out."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ CLIP_STD: Triple = (0.26862954, 0.26130258, 0.27577711)
 
 @dataclass(frozen=True, slots=True)
 class Preprocess:
-    """How a picture becomes a model's input.
+    """How an image becomes a model's input.
 
     It is brought to ``resize_to`` × ``resize_to`` pixels (0: ``size``): stretched, or its shorter side is, or it is
     padded with white, after it was scaled (pad) or before (square); then the middle ``size`` × ``size`` is cut out.
@@ -56,7 +56,7 @@ class Preprocess:
     layout: Layout = "nchw"
 
     def fit(self, picture: Image.Image) -> Image.Image:
-        """Return an RGB picture at ``size`` × ``size`` pixels."""
+        """Return an RGB image at ``size`` × ``size`` pixels."""
         side = self.resize_to or self.size
         if self.resize == "stretch":
             whole_picture = _resampled(picture, (side, side), self.resample)
@@ -70,7 +70,7 @@ class Preprocess:
         return _middle(whole_picture, self.size)
 
     def tensor(self, pictures: Sequence[Image.Image], dtype: type[float32 | float16]) -> NDArray[float32 | float16]:
-        """Return pictures (n) that `fit` gave as a model's input, (n, 3, size, size) or (n, size, size, 3)."""
+        """Return images (n) that `fit` gave as a model's input, (n, 3, size, size) or (n, size, size, 3)."""
         levels = np.stack([np.asarray(picture, np.float32) for picture in pictures])
         values: NDArray[float32] = np.divide(levels, 255 / self.white, dtype=np.float32)
         if self.channels == "bgr":

@@ -1,4 +1,4 @@
-"""ONNX models that look at pictures, opened and run by onnxruntime (an optional library); it downloads none."""
+"""ONNX models that look at images, opened and run by onnxruntime (an optional library); it downloads none."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _CPU, _CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 _DTYPES: dict[str, type[float32 | float16]] = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
 _COLOURS_AT: dict[Layout, int] = {"nchw": 1, "nhwc": 3}
 _COLOURS = 3
-_PICTURE_RANK = 4
+_IMAGE_RANK = 4
 _QUIET = 3  # onnxruntime's severity "error"
 
 Dimension = int | str | None
@@ -67,36 +67,36 @@ class Session(Protocol):
 
 @dataclass(frozen=True)
 class OnnxModel:
-    """A loaded model that takes one batch of pictures, ``picture``, and nothing else; ``file`` is where it is from."""
+    """A loaded model that takes one batch of images, ``input``, and nothing else; ``file`` is where it is from."""
 
     file: Path
     session: Session
     faults: tuple[type[Exception], ...]
-    picture: Port
+    input: Port
 
     @property
     def dtype(self) -> type[float32 | float16]:
         """The numbers that it takes."""
-        return _DTYPES[self.picture.type]
+        return _DTYPES[self.input.type]
 
     @property
     def fixed_batch(self) -> int | None:
-        """How many pictures it takes, no more and no fewer; None where that is free."""
-        first = self.picture.shape[0]
+        """How many images it takes, no more and no fewer; None where that is free."""
+        first = self.input.shape[0]
         return first if isinstance(first, int) and first > 0 else None
 
     def run(self, output: str, tensor: NDArray[float32 | float16]) -> NDArray[Any]:
-        """Return an output (n, …) for pictures (n), at most as many as `fixed_batch`.
+        """Return an output (n, …) for images (n), at most as many as `fixed_batch`.
 
         Raises:
-            SettingsError: the model fails, or gives another number of answers than it got pictures.
+            SettingsError: the model fails, or gives another number of answers than it got images.
         """
         count = len(tensor)
         if self.fixed_batch and count < self.fixed_batch:
             blank = np.zeros((self.fixed_batch - count, *tensor.shape[1:]), tensor.dtype)
             tensor = np.concatenate([tensor, blank])
         try:
-            (given,) = self.session.run([output], {self.picture.name: tensor})
+            (given,) = self.session.run([output], {self.input.name: tensor})
         except self.faults as error:
             raise SettingsError(
                 f"The model {self.file} cannot run a batch of {len(tensor)}: {_brief(error)} Check size and layout;"
@@ -106,7 +106,7 @@ class OnnxModel:
         if answers != len(tensor):
             raise SettingsError(
                 f"The output {output} of {self.file} has the shape {format_shape(given.shape)} for {len(tensor)}"
-                " pictures: name another output, or export the model with a free batch size."
+                " images: name another output, or export the model with a free batch size."
             )
         return given[:count]
 
@@ -115,10 +115,10 @@ def open_model(table: Table, key: str, file: Path) -> OnnxModel:
     """Load a model with onnxruntime; ``key`` is the setting of ``table`` that names it.
 
     Raises:
-        SettingsError: onnxruntime or one of its providers is missing, or the file is not a model for pictures.
+        SettingsError: onnxruntime or one of its providers is missing, or the file is not a model for images.
     """
     session, faults = _session(table, key, file)
-    return OnnxModel(file, session, faults, _picture_input(session, file))
+    return OnnxModel(file, session, faults, _image_input(session, file))
 
 
 def _session(table: Table, key: str, file: Path) -> tuple[Session, tuple[type[Exception], ...]]:
@@ -170,13 +170,13 @@ def _check_providers(table: Table, wanted: list[str], running: list[str]) -> Non
     _log.warning("onnxruntime cannot start %s: images are looked at by the processor, which is slow.", lost)
 
 
-def _picture_input(session: Session, file: Path) -> Port:
+def _image_input(session: Session, file: Path) -> Port:
     inputs = session.get_inputs()
-    pictures = [port for port in inputs if len(port.shape) == _PICTURE_RANK]
+    pictures = [port for port in inputs if len(port.shape) == _IMAGE_RANK]
     if len(pictures) != 1 or len(inputs) != 1:
         raise SettingsError(
-            f"The model {file} must take one batch of pictures (four dimensions) and nothing else; it takes"
-            f" {describe_ports(inputs)}. Of a model for pictures and text, use the part for pictures"
+            f"The model {file} must take one batch of images (four dimensions) and nothing else; it takes"
+            f" {describe_ports(inputs)}. Of a model for images and text, use the part for images"
             " (vision_model.onnx)."
         )
     if pictures[0].type not in _DTYPES:
@@ -189,7 +189,7 @@ def _picture_input(session: Session, file: Path) -> Port:
 
 def layout_of(model: OnnxModel) -> Layout | None:
     """Return where a model has the colours, None where its input does not say so."""
-    found: list[Layout] = [layout for layout, at in _COLOURS_AT.items() if model.picture.shape[at] == _COLOURS]
+    found: list[Layout] = [layout for layout, at in _COLOURS_AT.items() if model.input.shape[at] == _COLOURS]
     return found[0] if len(found) == 1 else None
 
 
@@ -197,25 +197,25 @@ def match_input(asked: Preprocess, model: OnnxModel, table: Table) -> Preprocess
     """Return the preprocessing with layout and size as the model's input has them, where it says so.
 
     Raises:
-        SettingsError: the input is not a square RGB picture, or a setting says otherwise than it.
+        SettingsError: the input is not a square RGB image, or a setting says otherwise than it.
     """
-    shape = model.picture.shape
+    shape = model.input.shape
     layout = layout_of(model) or asked.layout
     if "layout" in table.values and layout != asked.layout:
         raise SettingsError(
-            f"{key_path(table, 'layout')} is {asked.layout}; the model takes {describe_ports([model.picture])}."
+            f"{key_path(table, 'layout')} is {asked.layout}; the model takes {describe_ports([model.input])}."
         )
     sides = shape[2:] if layout == "nchw" else shape[1:3]
     fixed = {side for side in sides if isinstance(side, int) and side > 0}
     colours = shape[_COLOURS_AT[layout]]
     if len(fixed) > 1 or (isinstance(colours, int) and colours > 0 and colours != _COLOURS):
         raise SettingsError(
-            f"The model {model.file} takes {describe_ports([model.picture])}, which are no square RGB pictures."
+            f"The model {model.file} takes {describe_ports([model.input])}, which are no square RGB images."
         )
     size = fixed.pop() if fixed else asked.size
     if "size" in table.values and size != asked.size:
         raise SettingsError(
-            f"{key_path(table, 'size')} is {asked.size}; the model takes {describe_ports([model.picture])}."
+            f"{key_path(table, 'size')} is {asked.size}; the model takes {describe_ports([model.input])}."
         )
     to = asked.resize_to
     if 0 < to < size:

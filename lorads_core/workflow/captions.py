@@ -22,7 +22,7 @@ from ..model import Change, Dataset, DatasetImage, Edit, ImageKey, Problem, Prog
 from ..problems import counted
 from ..store import captions as kept_captions
 from ..store import datasets, traits
-from ..store.rejected import reject_images, rejected_images
+from ..store.rejected import rejected_images
 from ..vision.taggers.all_tags import tags_of
 from .dataset import Queried, open_library
 
@@ -274,12 +274,6 @@ def edit_history(store: Store, dataset: Dataset) -> list[kept_captions.EditRecor
     """Return the newest edits of a dataset, the newest first."""
     with store.connection() as connection:
         return kept_captions.history(connection, dataset.id)
-
-
-def reject(store: Store, dataset: Dataset, images: Sequence[ImageKey], *, rejected: bool = True) -> None:
-    """Reject images of a dataset, or take them back; see `store.rejected`."""
-    with store.connection() as connection:
-        reject_images(connection, dataset.id, images, rejected=rejected)
 
 
 def fixes(

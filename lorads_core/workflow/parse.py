@@ -32,8 +32,10 @@ if TYPE_CHECKING:
 _SUFFIX = re.compile(r"\.[a-z0-9]{1,16}")
 _BAND = re.compile(r"(-?\d*\.?\d+)\s*-\s*(-?\d*\.?\d+)")
 _USUAL = MergeRules()
-_SIZED = ("max_side", "max_area")
-_UNSIZED = ("original", "normalised", "bucket")
+SIZED = ("max_side", "max_area")
+"""Image policies that take a size in pixels."""
+UNSIZED = ("original", "normalised", "bucket")
+"""Image policies that take none."""
 
 
 def tags(text: str) -> tuple[str, ...]:
@@ -92,7 +94,7 @@ class ImageWishes:
             ExportError: they contradict each other.
         """
         if self.format not in FORMATS:
-            raise SettingsError(f"There is no picture format {self.format!r}; known are: {', '.join(FORMATS)}.")
+            raise SettingsError(f"There is no image format {self.format!r}; known are: {', '.join(FORMATS)}.")
         return ImagePolicy(
             cast("Kind", kind),
             size,
@@ -127,10 +129,10 @@ def image_policy(kind: str, size: int = 0, wishes: ImageWishes | None = None) ->
         ExportError: wishes contradict each other.
     """
     wishes = wishes or ImageWishes()
-    if kind in _UNSIZED:
+    if kind in UNSIZED:
         return wishes.policy(kind)
-    if kind not in _SIZED:
-        raise SettingsError(f"There is no image policy {kind!r}; known are: {', '.join((*_UNSIZED, *_SIZED))}.")
+    if kind not in SIZED:
+        raise SettingsError(f"There is no image policy {kind!r}; known are: {', '.join((*UNSIZED, *SIZED))}.")
     if size < 64:  # noqa: PLR2004 - the smallest side that any trainer takes
         raise SettingsError(f"The image policy {kind} needs a size of at least 64 pixels, e.g. {kind}=2048.")
     return wishes.policy(kind, size)
@@ -143,7 +145,7 @@ def image_policy_word(word: str, wishes: ImageWishes | None = None) -> ImagePoli
         SettingsError: as `image_policy`, or the size is no number.
     """
     kind, _, size = word.partition("=")
-    if size and kind in _UNSIZED:
+    if size and kind in UNSIZED:
         raise SettingsError(f"The image policy {kind} takes no size: write {kind}, or e.g. max_side={size}.")
     if size and not size.isdecimal():
         raise SettingsError(f"{size!r} is no size in pixels: write e.g. {kind}=2048.")

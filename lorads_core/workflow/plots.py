@@ -1,4 +1,4 @@
-"""What was chosen, as pictures: contact sheets, the finder's band, what captions are made of; it chooses nothing."""
+"""What was chosen, as images: contact sheets, the finder's band, what captions are made of; it chooses nothing."""
 
 from __future__ import annotations
 
@@ -67,13 +67,13 @@ def histogram(found: FinderResult, name: str) -> Image.Image:
     )
 
 
-def bucket_picture(result: ExportResult) -> Image.Image:
+def bucket_image(result: ExportResult) -> Image.Image:
     """Return the buckets that a trainer makes of an export, with the samples of an epoch in each."""
     schedule = result.schedule
     return bucket_plot(result.bars, schedule.full_batch, f"Buckets of {result.export.name}", schedule.rest)
 
 
-def caption_picture(dataset: Dataset, analysis: Analysis | None = None, limits: Sequence[int] = ()) -> Image.Image:
+def caption_image(dataset: Dataset, analysis: Analysis | None = None, limits: Sequence[int] = ()) -> Image.Image:
     """Return what a dataset's captions are made of: tags, lengths, sources.
 
     Args:
@@ -108,7 +108,7 @@ def _sources(training: CaptionSet, regularization: CaptionSet) -> list[SourceBar
     return [*found, SourceBar("no caption", *without)] if any(without) else found
 
 
-def loss_picture(run: Run, points: Sequence[Point]) -> Image.Image:
+def loss_image(run: Run, points: Sequence[Point]) -> Image.Image:
     """Return the course of a training: its loss and learning rate over the steps."""
     courses = [LossPoint(point.step, point.loss, point.learning_rate) for point in points]
     note = f"{run.state}, step {run.step:,} of {run.total_steps:,}"

@@ -59,7 +59,7 @@ def train(store: Store, profile: Profile, export: Path, *, again: bool = False) 
 class AsImages(NamedTuple):
     """A dataset as ComfyUI's own trainer takes it, and how many steps its config makes of it."""
 
-    pictures: list[Image.Image]
+    images: list[Image.Image]
     captions: list[str]
     steps: int
 
@@ -69,14 +69,14 @@ def as_images(dataset: Dataset, config: TrainingConfig, most: int, progress: Pro
 
     Raises:
         TrainerError: no image has a caption, or ComfyUI's own trainer would refuse the config.
-        ImageError: a picture cannot be read.
+        ImageError: an image cannot be read.
     """
     images = [image for image in dataset.training if image.caption][:most]
     if not images:
         raise TrainerError(f"No image of {dataset.name!r} has a caption: wire Caption Builder before.")
     chosen = trainer("comfyui")
     sizes = tuple((image.record.width, image.record.height) for image in images)
-    # Pictures are handed on once each: repeats are more epochs, not more pictures to a bucket.
+    # Images are handed on once each: repeats are more epochs, not more images to a bucket.
     config = replace(config, epochs=config.epochs * config.repeats)
     subset = Subset("images", 1, is_regularization=False, sizes=sizes)
     pictures: list[Image.Image] = []
@@ -173,7 +173,7 @@ def log_tail(run: Run, lines: int = 40) -> list[str]:
 
 
 def samples(run: Run) -> list[Path]:
-    """Return the pictures that the trainer drew last to show how it goes, in the order of their names; often none."""
+    """Return the images that the trainer drew last to show how it goes, in the order of their names; often none."""
     found: list[tuple[float, Path]] = []
     for name in _SAMPLE_FOLDERS:
         for folder in (run.output / name, *run.output.glob(f"*/{name}")):

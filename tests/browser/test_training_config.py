@@ -9,7 +9,7 @@ from lorads_core.trainers.presets import PRESETS, preset_values
 WEB = Path(__file__).resolve().parents[2] / "web"
 NODE = """
 (form) => {
-  const values = { preset: "(own figures)", base_model: "sdxl", network: "lora", scheduler: "cosine", network_dim: 16,
+  const values = { preset: "(custom)", base_model: "sdxl", network: "lora", scheduler: "cosine", network_dim: 16,
     conv_dim: 0, warmup: 0.05, clip_l: "(none)", min_snr_gamma: 0, seed: 7 };
   globalThis.node = {
     size: [300, 100],
@@ -90,14 +90,14 @@ def test_a_preset_fills_in_its_figures_for_the_base_model(node):
     ]
     assert "warmup" in node("hidden()"), "what counts is told by the new figures"
     node("put('base_model', 'flux')")
-    assert node("value('preset')") == "(own figures)", "they were another base model's"
+    assert node("value('preset')") == "(custom)", "they were another base model's"
     node("put('preset', 'guide')")
     assert node("[value('network_dim'), value('scheduler')]") == [4, "cosine"]
 
 
 def test_a_changed_figure_is_no_preset_any_more(node):
     node("put('preset', 'guide'); put('network_dim', 8)")
-    assert node("[value('preset'), value('network_dim'), value('scheduler')]") == ["(own figures)", 8, "constant"]
+    assert node("[value('preset'), value('network_dim'), value('scheduler')]") == ["(custom)", 8, "constant"]
     node("put('preset', 'guide'); put('seed', 8)")
     assert node("value('preset')") == "guide", "a seed belongs to none"
 
@@ -112,7 +112,7 @@ def test_a_loaded_workflow_shows_what_counts_in_it(node):
         "guide",
         16,
     ], "the saved figures stay"
-    assert node("node.widgets[0].options.values") == ["(own figures)", "usual", "guide"]
+    assert node("node.widgets[0].options.values") == ["(custom)", "usual", "guide"]
 
 
 def test_presets_name_every_figure_and_no_file():

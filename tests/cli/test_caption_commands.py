@@ -137,7 +137,7 @@ def test_a_caption_that_names_a_side_is_an_error_when_flipped(lorads):
     assert lorads("lint", "demo")[0] == 0
     code, _, err = lorads("lint", "demo", "--flip-aug")
     assert code == 1
-    assert "pictures are flipped" in err
+    assert "images are flipped" in err
 
 
 def test_a_bound_trait_is_left_unsaid_when_captions_are_built_again(lorads, tmp_path):

@@ -67,7 +67,7 @@ CAPTIONS = node(
 )
 CONFIG = node(
     "LoradsTrainingConfig",
-    preset="(own figures)",
+    preset="(custom)",
     base_model="sdxl",
     checkpoint="(choose later)",
     network_dim=16,

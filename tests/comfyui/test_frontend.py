@@ -129,7 +129,7 @@ def test_a_preset_fills_in_and_only_what_counts_is_shown(page):
     page.evaluate(PUT, [of, "base_model", "flux"])
     assert page.evaluate(WIDGET, [of, "t5xxl"]) == ["(none)", False]
     assert page.evaluate(WIDGET, [of, "min_snr_gamma"])[1]
-    assert page.evaluate(WIDGET, [of, "preset"])[0] == "(own figures)"
+    assert page.evaluate(WIDGET, [of, "preset"])[0] == "(custom)"
     saved = page.evaluate("window.app.graph.serialize()")
     page.evaluate("(saved) => window.app.loadGraphData(saved, true, true, 'again')", saved)
     assert page.evaluate(WIDGET, [of, "optimizer"])[0] == "Prodigy", "figures are saved with the workflow"

@@ -106,7 +106,7 @@ def test_pictures_are_placed_as_they_will_be_written():
     (told,) = problems("upscaled", *[size] * 4, policy=ImagePolicy("max_side", 320))
     assert "from 320×213" in told.message
     plan = plan_export(dataset_of(size), CONFIG, ExportOptions(policy=ImagePolicy("max_area", 512)))
-    assert [item.placement.picture for item in plan.images] == [(627, 418)]
+    assert [item.placement.source for item in plan.images] == [(627, 418)]
 
 
 def test_what_a_bucket_policy_cuts_off_is_told_too():

@@ -76,12 +76,12 @@ def test_the_buckets_are_drawn_and_what_harms_is_told(lorads, pictures, tmp_path
 @pytest.mark.parametrize(
     ("words", "code", "says"),
     [
-        (("--format", "gif"), 3, "no picture format 'gif'"),
+        (("--format", "gif"), 3, "no image format 'gif'"),
         (("--background", "nowhere"), 3, "is no colour"),
         (("--quality", "0"), 8, "quality 0 is out of range"),
         (("--keep-alpha", "--format", "jpeg"), 8, "JPEG cannot keep transparency"),
-        (("--plot", "missing/folder/plot.png"), 3, "cannot be written as a picture"),
-        (("--plot", "plot.nonsense"), 3, "cannot be written as a picture"),
+        (("--plot", "missing/folder/plot.png"), 3, "cannot be written as an image"),
+        (("--plot", "plot.nonsense"), 3, "cannot be written as an image"),
         (("--learning-rate", "0"), 9, "learning rate is 0"),
         (("--network-dim", "0"), 9, "network dim is 0"),
         (("--batch-size", "0"), 9, "batch size is 0"),

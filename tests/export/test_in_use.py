@@ -232,7 +232,7 @@ def test_paths_without_room_for_a_trainers_caches_are_a_warning_on_windows(monke
     monkeypatch.setattr(sys, "platform", "win32")
     (problem,) = long_paths(folder, written)
     assert (problem.severity, problem.code) == ("warning", "long-path")
-    assert problem.message.startswith("The paths of 2 pictures leave a trainer no room")
+    assert problem.message.startswith("The paths of 2 images leave a trainer no room")
     assert "the longest has 245" in problem.message
     assert "LongPathsEnabled" in problem.message
     assert list(long_paths(folder, written[:1])) == []

@@ -106,3 +106,11 @@ def test_a_drive_without_permissions_is_warned_of(dataset, root, monkeypatch):
     (found,) = [each for each in result.problems if each.code == "permissions"]
     assert found.message.startswith("Other users of this machine can read this export")
     assert json.loads((result.folder / "manifest.json").read_text(encoding="utf-8"))["files"]
+
+
+def test_the_mask_of_an_image_that_became_private_is_private_in_the_export_that_is_there(dataset, root):
+    plan = plan_export(replace(dataset, regularization=()), MASKED, ExportOptions())
+    folder = write_export(plan, root).export.folder
+    private(dataset, 0)
+    write_export(plan, root)
+    assert sorted(bits for name, bits in modes(folder).items() if "_masks/" in name) == [0o600, 0o644, 0o644]

@@ -178,10 +178,10 @@ def broken():
     return {
         "zero.png": (b"", "is empty"),
         "page.jpg": (b"\n<!DOCTYPE html><html><body>Not found</body></html>", "web page"),
-        "text.png": (b"this is no picture at all", "not a picture of a known format"),
+        "text.png": (b"this is no picture at all", "not an image of a known format"),
         "drawing.png": (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "drawing"),
         "video.webp": (b"\0\0\0\x18ftypisom\0\0\0\0isommp42" + bytes(99), "video"),
-        "script.png": (b"%!PS-Adobe-3.0 EPSF-3.0\n", "not a picture of a known format"),
+        "script.png": (b"%!PS-Adobe-3.0 EPSF-3.0\n", "not an image of a known format"),
         "cut.png": (sound_png[: len(sound_png) // 2], "cut off"),
         "cut-end.png": (sound_png[:-6], "cut off"),
         "no-end.png": (sound_png[:-12], "cut off"),

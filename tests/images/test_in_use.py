@@ -99,14 +99,14 @@ def test_captions_of_a_graphs_pictures_survive_refusals(faulty, tmp_path):
 def test_thumbnails_are_shown_whatever_is_refused_in_their_cache(faulty, tmp_path, picture):
     paths = [str(picture(f"in/{n}.png", (400, 300 + n))) for n in range(4)]
     faulty.refuse("replace", "unlink", "mkdir", "write", matching="*/cache*")
-    assert all(Thumbnails(tmp_path / "cache").picture(path, 128).data for path in paths)
+    assert all(Thumbnails(tmp_path / "cache").image(path, 128).data for path in paths)
     faulty.allow()
     faulty.refuse("unlink", matching="*/cache/*")
     small = Thumbnails(tmp_path / "cache", most_bytes=1)
-    assert all(small.picture(path, 128).data for path in paths)
+    assert all(small.image(path, 128).data for path in paths)
     assert small._bytes > 1  # what could not be removed still counts
     faulty.allow()
-    small.picture(str(picture("in/5.png", (200, 400))), 128)
+    small.image(str(picture("in/5.png", (200, 400))), 128)
     assert small._bytes <= 1
 
 

@@ -30,6 +30,6 @@ def test_a_copy_gives_nobody_a_right_that_its_image_does_not_give(tmp_path, pict
 def test_thumbnails_are_for_their_owner_only(tmp_path, picture):
     cache = tmp_path / "cache"
     cache.mkdir(mode=0o755)  # as older versions made it
-    Thumbnails(cache).picture(str(picture("one.png")), 128)
+    Thumbnails(cache).image(str(picture("one.png")), 128)
     (file,) = (path for path in cache.rglob("*") if path.is_file())
     assert (mode(cache), mode(file.parent), mode(file)) == (0o700, 0o700, 0o600)

@@ -593,6 +593,15 @@ def test_some_missing_files_want_a_rescan(renders, tmp_path):
     assert (problem.subject, "rescan" in problem.message) == (str(tmp_path / "anna/1.png"), True)
 
 
+@pytest.mark.parametrize("text", ["a\0b", "half \ud800"], ids=ascii)
+@pytest.mark.parametrize("part", ["album", "cluster", "folders"])  # tags are cleaned
+def test_a_filter_with_a_text_that_cannot_be_stored_is_refused_in_our_words(renders, part, text):
+    wanted = DatasetFilter(**{part: (text,) if part == "folders" else text})
+    for ask in (renders.find, renders.count, renders.ids):
+        with pytest.raises(LibraryError, match="NUL character or half of a character"):
+            ask(wanted)
+
+
 # Never written to
 
 

@@ -76,7 +76,7 @@ def junction(monkeypatch):
 def test_a_junction_that_leads_up_is_not_entered_and_said_once(run, paths, picture, tmp_path, junction):
     picture("one.png")
     junction(tmp_path)
-    assert walk.count_pictures(str(tmp_path)) == 1
+    assert walk.count_images(str(tmp_path)) == 1
     report = run()
     assert report.found == 1
     (problem,) = report.problems
@@ -128,7 +128,9 @@ def test_online_only_pictures_are_not_downloaded_but_counted_once(run, paths, pi
     assert (report.new, len(paths())) == (1, 1)
     (problem,) = report.problems
     assert problem.code == "online-only"
-    assert problem.message.startswith("3 pictures are online-only")
+    assert problem.message.startswith(
+        "3 images were not read because the file, or a text file next to it, is online-only"
+    )
     assert "make the folder available offline, or index with --download" in problem.message
 
 

@@ -18,7 +18,7 @@ from lorads_core.library.index import index_folder
 from lorads_core.library.kinds.index import IndexedLibrary
 from lorads_core.library.phash_cache import image_hashes
 from lorads_core.model import Dataset, DatasetImage
-from lorads_core.vision.similarity.duplicates import SAME_PICTURE
+from lorads_core.vision.similarity.duplicates import SAME_IMAGE
 from lorads_core.workflow.duplicates import without_duplicates
 
 PHOTOGRAPHS = sorted(
@@ -39,7 +39,7 @@ def test_other_pictures_have_other_prints(photographs):
     names = sorted(photographs)
     nearest = min(apart(photographs[a], photographs[b]) for a in names for b in names if a < b)
     assert len(names) >= 20
-    assert nearest > SAME_PICTURE + 4
+    assert nearest > SAME_IMAGE + 4
 
 
 EDITS = {
@@ -57,8 +57,8 @@ def test_resaves_and_small_edits_keep_it(photographs, edit, quality, tmp_path):
     for path in PHOTOGRAPHS:
         EDITS[edit](decode(path)).save(tmp_path / "edited.jpg", quality=quality)
         far.append(apart(read_phash(tmp_path / "edited.jpg"), photographs[path.stem]))
-    assert sorted(far)[int(0.95 * len(far))] <= SAME_PICTURE
-    assert max(far) <= SAME_PICTURE + 4
+    assert sorted(far)[int(0.95 * len(far))] <= SAME_IMAGE
+    assert max(far) <= SAME_IMAGE + 4
 
 
 def test_how_it_lies_in_the_file_does_not_matter(tmp_path):

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from lorads_core.errors import SettingsError
-from lorads_core.lora_tests.scores import format_scores, score_pictures, sheet, unscored
+from lorads_core.lora_tests.scores import format_scores, score_images, sheet, unscored
 from lorads_core.vision.similarity.likeness import memorised_from
 
 GREY = (228, 228, 224)
@@ -14,7 +14,7 @@ GREY = (228, 228, 224)
 def test_likeness_memorised_pictures_and_drift():
     training = np.eye(4, dtype=np.float32)
     pictures = np.array([[1, 1, 0, 0], [0, 0, 2, 0.1], [1, 1, 1, 1]], np.float32)
-    found = score_pictures(unscored(["base model", "last × 1", "other"], 3), pictures, training, ["a", "b", "c", "d"])
+    found = score_images(unscored(["base model", "last × 1", "other"], 3), pictures, training, ["a", "b", "c", "d"])
     assert found[0].drift is None
     assert (found[1].nearest, found[1].is_memorised, found[2].is_memorised) == ("c", True, False)
     assert found[1].drift == pytest.approx(1)
@@ -26,14 +26,14 @@ def test_likeness_memorised_pictures_and_drift():
 def test_several_pictures_of_a_label_drift_from_the_base_picture_of_their_own_noise():
     labels = ["base model", "last × 1"]
     pictures = np.array([[1, 0], [0, 1], [1, 0], [1, 0]], np.float32)
-    found = score_pictures(unscored(labels, 4), pictures)
+    found = score_images(unscored(labels, 4), pictures)
     assert [score.name for score in found] == ["base model, 1", "base model, 2", "last × 1, 1", "last × 1, 2"]
     assert [score.drift for score in found] == [None, None, pytest.approx(0), pytest.approx(1)]
     assert all(score.is_control for score in found[:2])
 
 
 def test_without_a_base_picture_there_is_no_drift_and_without_a_training_set_no_likeness():
-    (score,) = score_pictures(unscored(["last × 1"], 1), np.ones((1, 3), np.float32), np.empty((0, 3), np.float32))
+    (score,) = score_images(unscored(["last × 1"], 1), np.ones((1, 3), np.float32), np.empty((0, 3), np.float32))
     assert (score.drift, score.likeness, score.is_memorised) == (None, None, False)
 
 

@@ -159,37 +159,37 @@ def test_an_interruption_is_comfyuis_own_and_leaves_no_export(pack, base):
 @pytest.mark.parametrize("word", ["../..", "/etc", "mine/../../output/../..", "a\0b"])
 def test_folders_elsewhere_are_refused(pack, word):
     with pytest.raises(pack.errors.SettingsError, match="There is no folder"):
-        pack.host.picture_folder(word)
+        pack.host.image_folder(word)
 
 
 @pytest.mark.posix
 def test_a_link_to_a_folder_elsewhere_is_refused(pack, base, tmp_path):
     (base / "input" / "away").symlink_to(tmp_path, target_is_directory=True)
     with pytest.raises(pack.errors.SettingsError, match="There is no folder"):
-        pack.host.picture_folder("away")
+        pack.host.image_folder("away")
 
 
 @pytest.mark.parametrize("word", ["missing", "mine/colosseum.jpg", "x" * 5000, "samples/none"])
 def test_folders_that_are_not_there(pack, word):
     with pytest.raises(pack.errors.SettingsError, match="There is no folder"):
-        pack.host.picture_folder(word)
+        pack.host.image_folder(word)
 
 
 @pytest.mark.parametrize("word", ["store", "../lorads_core/store", "samples/../store"])
 def test_of_our_own_folders_only_the_samples_can_be_read(pack, word):
     with pytest.raises(pack.errors.SettingsError, match="There is no folder"):
-        pack.host.picture_folder(word)
+        pack.host.image_folder(word)
 
 
 def test_no_folder_at_all(pack):
     with pytest.raises(pack.errors.SettingsError, match="No folder is given"):
-        pack.host.picture_folder("  ")
+        pack.host.image_folder("  ")
 
 
 def test_a_folder_of_the_input_folder_goes_before_our_samples(pack, base):
     own = base / "input" / "samples" / "subject"
     own.mkdir(parents=True)
-    assert pack.host.picture_folder("samples/subject") == own
+    assert pack.host.image_folder("samples/subject") == own
 
 
 def test_roots_of_the_settings_count_too(base, store_settings, tmp_path):
@@ -197,8 +197,8 @@ def test_roots_of_the_settings_count_too(base, store_settings, tmp_path):
     with store_settings.open("a", encoding="utf-8") as file:
         file.write(f"[roots]\npictures = ['{tmp_path / 'elsewhere'}']\nexports = '{tmp_path / 'exports'}'\n")
     with loaded(base, store_settings) as pack:
-        assert pack.host.picture_folder("here") == tmp_path / "elsewhere" / "here"
-        assert pack.host.picture_folder(str(tmp_path / "elsewhere" / "here")) == tmp_path / "elsewhere" / "here"
+        assert pack.host.image_folder("here") == tmp_path / "elsewhere" / "here"
+        assert pack.host.image_folder(str(tmp_path / "elsewhere" / "here")) == tmp_path / "elsewhere" / "here"
         assert pack.host.export_root() == tmp_path / "exports"
 
 

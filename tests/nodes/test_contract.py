@@ -8,6 +8,9 @@ import sys
 
 import pytest
 
+from lorads_core.images.encode import FORMATS
+from lorads_core.workflow.parse import SIZED, UNSIZED, ImageWishes
+
 from .pack import FAKE, ROOT, loaded
 
 IDS = [
@@ -202,3 +205,12 @@ def test_base_models_of_lorads_toml_are_offered(tmp_path):
         for node in ("LoradsTrainingConfig", "LoradsCaptionBuilder"):
             (combo,) = [each for each in pack.nodes[node].define_schema().inputs if each.id == "base_model"]
             assert "mymix" in combo.options["options"]
+
+
+def test_combos_that_cannot_read_a_table_of_the_core_while_they_load_offer_all_of_it(pack):
+    inputs = {each.id: each for each in pack.nodes["LoradsExportDataset"].define_schema().inputs}
+    assert set(inputs["images"].options["options"]) == {*SIZED, *UNSIZED}
+    assert tuple(inputs["format"].options["options"]) == FORMATS
+    usual = ImageWishes()
+    for name in ("format", "quality", "background", "keep_alpha", "strip"):
+        assert inputs[name].options["default"] == getattr(usual, name)

@@ -158,7 +158,7 @@ def test_two_runs_and_a_lora_by_name_stand_beside_each_other(pack, run):
 def test_variants_of_a_lora_by_name_need_no_run(pack):
     made = call(pack, "LoradsLoraVariants", **parts(), loras="lorads/towers.safetensors, ", prompt="a tower")
     assert made.args[3][0] == "base model"
-    assert "No picture without the trigger" in made.ui.value
+    assert "No image without the trigger" in made.ui.value
     with pytest.raises(pack.errors.SettingsError, match="Nothing to test"):
         call(pack, "LoradsLoraVariants", **parts())
     with pytest.raises(pack.errors.SettingsError, match=r"There is no LoRA '\.\./x'"):

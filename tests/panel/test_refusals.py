@@ -119,7 +119,7 @@ def test_datasets_runs_and_jobs_that_do_not_exist(panel, word):
     ],
 )
 def test_images_are_asked_for_by_id_alone(panel, dataset, key):
-    for path in (f"thumbnail/{dataset}/{key}", f"picture/{dataset}/{key}", f"datasets/{dataset}/row/{key}"):
+    for path in (f"thumbnail/{dataset}/{key}", f"image/{dataset}/{key}", f"datasets/{dataset}/row/{key}"):
         status, _, body = panel.raw("GET", f"/lorads/api/{path}")
         assert status == 404, path
         assert b"root:" not in body

@@ -230,7 +230,7 @@ def test_thumbnails_are_small_cached_and_known_to_the_browser(panel, dataset, ro
     assert len(list((tmp_path / "thumbnails").rglob("*.webp"))) == 1
     path = f"/lorads/api/thumbnail/{dataset}/{key}?side=256"
     assert panel.raw("GET", path, If_None_Match=headers["ETag"])[0] == 304
-    status, headers, body = panel.raw("GET", f"/lorads/api/picture/{dataset}/{key}")
+    status, headers, body = panel.raw("GET", f"/lorads/api/image/{dataset}/{key}")
     assert (status, headers["Content-Type"]) == (200, "image/jpeg")
     assert headers["X-Content-Type-Options"] == "nosniff"
 

@@ -95,30 +95,30 @@ def weights(folder):
 def test_thumbnails_stay_within_their_bound(tmp_path, picture):
     files = [str(picture(f"{number}.png", (300, 300))) for number in range(12)]
     folder = tmp_path / "small"
-    one = Thumbnails(folder).picture(files[0], 256)
+    one = Thumbnails(folder).image(files[0], 256)
     bound = len(one.data) * 4
     small = Thumbnails(folder, bound)
     for file in files:
-        assert small.picture(file, 256).data
+        assert small.image(file, 256).data
         assert weights(folder) <= bound
-    assert small.picture(files[0], 256).data == one.data, "what was thrown away is made again"
+    assert small.image(files[0], 256).data == one.data, "what was thrown away is made again"
 
 
 def test_what_another_server_left_counts_too(tmp_path, picture):
     folder = tmp_path / "small"
     large = Thumbnails(folder)
     files = [str(picture(f"{number}.png", (300, 300))) for number in range(8)]
-    sizes = [len(large.picture(file, 256).data) for file in files]
-    Thumbnails(folder, max(sizes) * 3).picture(str(picture("new.png", (300, 300))), 256)
+    sizes = [len(large.image(file, 256).data) for file in files]
+    Thumbnails(folder, max(sizes) * 3).image(str(picture("new.png", (300, 300))), 256)
     assert weights(folder) <= max(sizes) * 3
 
 
 def test_a_picture_that_was_changed_has_another_mark(tmp_path, picture):
     file = picture("one.png", (300, 200))
     small = Thumbnails(tmp_path / "small")
-    before = small.picture(str(file), 256)
+    before = small.image(str(file), 256)
     Image.new("RGB", (40, 40), "red").save(file)
-    after = small.picture(str(file), 256)
+    after = small.image(str(file), 256)
     assert after.mark != before.mark
     assert after.data != before.data
     assert small.mark(str(file), 128) != after.mark
@@ -126,20 +126,20 @@ def test_a_picture_that_was_changed_has_another_mark(tmp_path, picture):
 
 def test_without_a_place_for_the_cache_pictures_are_shown_all_the_same(tmp_path, picture):
     (tmp_path / "small").write_text("a file where the folder would be")
-    assert Thumbnails(tmp_path / "small").picture(str(picture("one.png")), 128).content_type == "image/webp"
+    assert Thumbnails(tmp_path / "small").image(str(picture("one.png")), 128).content_type == "image/webp"
 
 
 @pytest.mark.parametrize("data", [b"", b"no picture", b"\x89PNG\r\n\x1a\n" + bytes(50)])
 def test_what_is_no_picture_is_told_and_not_kept(tmp_path, data):
     (tmp_path / "bad.png").write_bytes(data)
     with pytest.raises(ImageError, match=r"bad\.png"):
-        Thumbnails(tmp_path / "small").picture(str(tmp_path / "bad.png"), 256)
+        Thumbnails(tmp_path / "small").image(str(tmp_path / "bad.png"), 256)
     assert not list((tmp_path / "small").rglob("*.webp"))
 
 
 def test_a_folder_is_no_picture(tmp_path):
     with pytest.raises(ImageError):
-        Thumbnails(tmp_path / "small").picture(str(tmp_path), 256)
+        Thumbnails(tmp_path / "small").image(str(tmp_path), 256)
 
 
 @pytest.mark.posix
@@ -147,7 +147,7 @@ def test_devices_and_links_to_nowhere_are_no_pictures(tmp_path):
     (tmp_path / "link.png").symlink_to(tmp_path / "nowhere.png")
     for path in (tmp_path / "link.png", Path("/dev/zero")):
         with pytest.raises(ImageError):
-            Thumbnails(tmp_path / "small").picture(str(path), 256)
+            Thumbnails(tmp_path / "small").image(str(path), 256)
 
 
 @pytest.fixture

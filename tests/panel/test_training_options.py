@@ -34,7 +34,7 @@ def test_the_table_has_every_training_option_with_what_it_counts_for():
 
 
 def test_a_preset_sets_what_it_names_and_unsets_the_rest_but_for_a_users_own():
-    found = next(each for each in options.table()["presets"] if each["name"] == "little memory")
+    found = next(each for each in options.table()["presets"] if each["name"] == "low VRAM")
     assert found["values"]["network_dim"] == 8
     assert found["values"]["learning_rate"] is None
     assert "seed" not in found["values"]

@@ -7,7 +7,7 @@ import pytest
 from lorads_core.captions.analysis import analyse
 from lorads_core.model import Caption, Dataset, DatasetImage, ImageRecord, Trigger
 from lorads_core.plots.captions import SourceBar, TagBar, caption_plot, drawable
-from lorads_core.workflow.plots import caption_picture
+from lorads_core.workflow.plots import caption_image
 
 TRAINING, REGULARIZATION, LIMIT = (0xC2, 0x41, 0x0C), (0x8D, 0x99, 0xA6), (0x0F, 0x76, 0x6E)
 
@@ -114,9 +114,9 @@ def image(number, text, source="wd"):
 def test_a_dataset_is_drawn_with_or_without_an_analysis_at_hand():
     training = (image(1, "annax, 1girl, hat"), image(2, "annax, 1girl"), image(3, ""))
     dataset = Dataset(None, "anna", "pictures", training, (image(4, "1girl, sea", "joytag"),), Trigger("annax"))
-    plain = caption_picture(dataset)
-    counted = caption_picture(dataset, analyse(dataset, len), (10, 20))
+    plain = caption_image(dataset)
+    counted = caption_image(dataset, analyse(dataset, len), (10, 20))
     assert plain.size == counted.size == (1200, 800)
     assert pixels(plain, LIMIT) == 0  # characters have no limits
     assert len(columns(counted, LIMIT)) == 2  # the longest has 17
-    assert caption_picture(Dataset(None, "none", "pictures")).size == (1200, 800)
+    assert caption_image(Dataset(None, "none", "pictures")).size == (1200, 800)

@@ -281,7 +281,7 @@ def test_a_copy_of_a_training_picture_does_not_slip_in_by_another_vector(find, s
     found = find(training, count=5, compare_pictures=True)
     assert first.id not in {record.id for record in picks(found)}
     assert found.picked == 5
-    assert found.passed_over["the same picture as a training image or another pick"] == 1
+    assert found.passed_over["the same image as a training image or another pick"] == 1
 
 
 def test_files_that_are_gone_are_not_picked(find):

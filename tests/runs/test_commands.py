@@ -5,11 +5,14 @@ import signal
 import subprocess
 import sys
 import time
+from uuid import uuid4
 
 import pytest
 from PIL import Image
 
 from lorads_core.cli.main import main
+from lorads_core.lora_tests.archive import ArchiveInfo, save_test
+from lorads_core.model import Run
 from lorads_core.runs.lora_file import read_lora
 
 
@@ -69,6 +72,10 @@ def test_a_training_is_watched_listed_and_offered(lorads, exports, tmp_path):
     code, out, _ = lorads("runs", short, "--lines", "1")
     assert code == 0
     assert "model saved." in out
+    folder = next(tmp_path.rglob("loss.png")).parent
+    run = Run(uuid4(), "tom", "", "", "", None, folder, folder, "completed")
+    save_test(run, Image.new("RGB", (9, 9)), [], ArchiveInfo("two strengths"))
+    assert "two strengths: " in lorads("runs", short)[1]
     code, out, _ = lorads("offer", "tom", tmp_path / "loras", "--called", "my tom", "--without-paths")
     assert code == 0
     assert read_lora(tmp_path / "loras" / "my-tom.safetensors").metadata["modelspec.trigger_phrase"] == "tom"

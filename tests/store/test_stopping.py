@@ -163,3 +163,59 @@ def test_what_is_waited_for_is_said(server, caplog):
     server |= {"ping": [Ping.REFUSES] * 20 + [Ping.ACCEPTS]}
     come(server)
     assert caplog.text.count("recovering from a crash") == 1
+
+
+class Stopped:
+    """A server that is stopped on paper: which modes of `pg_ctl stop` were run and when; time passes by sleeping."""
+
+    def __init__(self, folder, monkeypatch, *, said=(Ping.ACCEPTS,), ours=True, ends_by=("fast",), crash=False):
+        self.cluster, self.found = Cluster(folder, None), Postmaster(7, "5432", "/s", "ready", ours=ours)
+        self.said, self.ends_by, self.crash = list(said), ends_by, crash
+        self.modes, self.now, self.is_running = [], 0.0, True
+        self.cluster.log.write_bytes(b"ready\n")
+        monkeypatch.setattr(stopping, "running", lambda _cluster: self.found if self.is_running else None)
+        monkeypatch.setattr(stopping, "ping", lambda *_: self.said.pop(0) if len(self.said) > 1 else self.said[0])
+        monkeypatch.setattr(stopping.time, "monotonic", lambda: self.now)
+        monkeypatch.setattr(stopping.time, "sleep", self.sleep)
+        monkeypatch.setattr(stopping, "_kill", lambda *_: self.modes.append("kill") or True)
+
+    def sleep(self, seconds):
+        self.now += seconds
+
+    def run(self, _program, *words, **_options):
+        (mode,) = (word.removeprefix("--mode=") for word in words if word.startswith("--mode="))
+        self.modes.append(mode)
+        self.is_running = mode not in self.ends_by
+        if self.crash:
+            self.cluster.log.write_bytes(b"ready\nLOG:  all server processes terminated; reinitializing\n")
+
+    def stop(self):
+        return stopping.stop(self.cluster, lambda: self)
+
+
+def test_no_fast_stop_is_sent_while_the_server_recovers(tmp_path, monkeypatch):
+    server = Stopped(tmp_path, monkeypatch, said=[Ping.REFUSES] * 20 + [Ping.ACCEPTS])
+    assert server.stop()
+    assert (server.modes, round(server.now, 1)) == (["fast"], 1.0)
+    server = Stopped(tmp_path, monkeypatch, said=[Ping.REFUSES], ends_by=("immediate",))
+    assert server.stop()
+    assert (server.modes, round(server.now)) == (["immediate"], 5)
+
+
+def test_a_crash_just_before_the_fast_stop_is_noticed_by_the_log_and_not_waited_for(tmp_path, monkeypatch):
+    server = Stopped(tmp_path, monkeypatch, ends_by=("immediate",), crash=True)
+    assert server.stop()
+    assert (server.modes, server.now < 1) == (["fast", "immediate"], True)
+
+
+def test_each_step_of_a_stop_follows_the_one_that_failed(tmp_path, monkeypatch):
+    server = Stopped(tmp_path, monkeypatch, ends_by=())
+    assert server.stop()
+    assert (server.modes, 15 <= server.now < 16) == (["fast", "immediate", "kill"], True)
+
+
+def test_a_server_of_another_container_is_never_stopped_from_here(tmp_path, monkeypatch):
+    server = Stopped(tmp_path, monkeypatch, ours=False)
+    assert not server.stop()
+    assert not stopping.end_at_once(server.cluster, server.found, lambda: server)
+    assert server.modes == []

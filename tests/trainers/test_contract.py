@@ -251,7 +251,7 @@ def test_regularization_images_are_learnt_as_such_or_refused(each):
 def test_pictures_are_placed_in_the_buckets_of_the_schedule(each):
     config = TrainingConfig()
     placed = each.placements(config, SUBSETS[:1])
-    assert [item.picture for item in placed] == list(SUBSETS[0].sizes)
+    assert [item.source for item in placed] == list(SUBSETS[0].sizes)
     assert {item.bucket for item in placed} == {size for size, _ in each.schedule(config, SUBSETS[:1]).buckets}
 
 

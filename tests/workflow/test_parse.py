@@ -49,7 +49,7 @@ def test_wishes_become_the_policy():
         ("max_side=-5", ImageWishes(), SettingsError, "is no size"),
         ("max_side=1e3", ImageWishes(), SettingsError, "is no size"),
         ("bucket=64", ImageWishes(), SettingsError, "takes no size"),
-        ("original", ImageWishes("gif"), SettingsError, "no picture format 'gif'; known are: png, jpeg, webp"),
+        ("original", ImageWishes("gif"), SettingsError, "no image format 'gif'; known are: png, jpeg, webp"),
         ("original", ImageWishes(quality=0), ExportError, "quality 0 is out of range"),
         ("original", ImageWishes(quality=101), ExportError, "quality 101 is out of range"),
         ("original", ImageWishes("jpeg", keep_alpha=True), ExportError, "JPEG cannot keep transparency"),

@@ -10,7 +10,7 @@ import { html, Icon, IconButton } from "./ui.js";
 const SEVERITIES = /** @type {const} */ (["error", "warning", "info"]);
 
 /**
- * A picture of an image; where there is none, an empty frame of the same size.
+ * A thumbnail of an image; where there is none, an empty frame of the same size.
  * @param {{model: Model, row: Row, side?: number}} props
  */
 export function Thumbnail({ model, row, side = 256 }) {
@@ -70,7 +70,7 @@ export function Conflict({ model, conflict }) {
     model.editing.reopen(conflict.key, mine ?? "");
   };
   return html`<div class="conflict" role="group" aria-label="Conflict">
-    <p><strong>Changed elsewhere meanwhile.</strong> Which text do you want to keep?</p>
+    <p><strong>Changed elsewhere in the meantime.</strong> Which text do you want to keep?</p>
     <div class="texts">
       <div><small>Yours</small><p>${mine || "(empty)"}</p></div>
       <div><small>Theirs</small><p>${theirs || "(empty)"}</p></div>
@@ -95,7 +95,7 @@ export function CaptionRow({ model, row, place, limit, onPick, onEdit, onLeave }
   const state = `${isCurrent ? "current" : ""} ${row.rejected ? "rejected" : ""} ${conflict ? "in-conflict" : ""}`;
   return html`<div class="caption-row ${state}" role="row" id="row-${key}" aria-rowindex=${place + 1}
       aria-selected=${model.selection.keys.has(key)} onClick=${(/** @type {MouseEvent} */ event) => onPick(event, key)} onDblClick=${() => onEdit(key)}>
-    <div role="gridcell" class="picture">
+    <div role="gridcell" class="image">
       <${Thumbnail} model=${model} row=${row} />
       <${IconButton} icon="enlarge" label="Enlarge ${row.file}" class="over" onClick=${() => {
         model.enlarged = key;

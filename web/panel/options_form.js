@@ -102,7 +102,7 @@ function Presets({ training }) {
   };
   return html`<div class="option"><label for="options-preset">Preset</label>
     <select id="options-preset" aria-describedby="options-preset-source" value=${current?.name ?? ""} onChange=${fill}>
-      <option value="" disabled=${Boolean(current)}>(own values)</option>
+      <option value="" disabled=${Boolean(current)}>(custom)</option>
       ${presetsFor(table, inputs).map(({ name }) => html`<option key=${name} value=${name}>${name}</option>`)}</select>
     <p class="hint" id="options-preset-source">${current ? current.source : "A preset fills in values that belong together; change any of them afterwards."}</p></div>`;
 }

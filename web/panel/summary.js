@@ -1,4 +1,4 @@
-// What training will see: counts, buckets as a picture, steps, time, problems; fetched, and again after edits.
+// What training will see: counts, a plot of the buckets, steps, time, problems; fetched, and again after edits.
 
 import { Component, counted, duration, html, IconButton } from "./ui.js";
 
@@ -6,7 +6,7 @@ import { Component, counted, duration, html, IconButton } from "./ui.js";
 /** @typedef {{model: import("./model.js").Model}} Props */
 
 const PAUSE = 800; // ms after an edit
-const SIDE = 56; // px of the longest side of a bucket's picture
+const SIDE = 56; // px of the longest side of a bucket in the plot
 const MOST = 100; // problems shown of each severity
 
 /** @extends {Component<Props, {facts: Facts | null, says: string, isOld: boolean}>} */
@@ -86,7 +86,7 @@ export class Summary extends Component {
         this.fetch();
       }} /></header>
       ${says && html`<p class="error" role="alert">${says}</p>`}
-      ${isOld && html`<p class="dim" role="status">These numbers are of the options before: some have an error now, see Export and train.</p>`}
+      ${isOld && html`<p class="dim" role="status">These numbers are for the previous options: some options now have an error, see Export and train.</p>`}
       ${facts ? this.facts(facts) : !says && html`<p class="empty">Calculating…</p>`}
     </section>`;
   }

@@ -8,7 +8,7 @@ import { Component, date, duration, html, Icon } from "./ui.js";
 /** @typedef {{model: import("./model.js").Model}} Props */
 /** @typedef {{folder: string, images: string, says: string, runs: Run[] | null, open: string | null}} State */
 
-const PICTURES = [
+const IMAGE_POLICIES = [
   ["copy", "copied unchanged"],
   ["link", "linked, no copies"],
   ["bucket", "scaled to their buckets"],
@@ -109,7 +109,7 @@ export class Train extends Component {
       <${OptionsForm} training=${training} />
       <div class="fields">
         <label>Folder <small>under the server's export folder</small><input type="text" value=${folder} spellcheck=${false} onInput=${set("folder")} /></label>
-        <label>Images<select value=${images} onChange=${set("images")}>${options(PICTURES)}</select></label>
+        <label>Images<select value=${images} onChange=${set("images")}>${options(IMAGE_POLICIES)}</select></label>
         <p class="buttons"><button type="button" disabled=${off || !canExport} onClick=${() => this.begin("export")}>Export</button>
           ${
             canLaunch

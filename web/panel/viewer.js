@@ -88,7 +88,7 @@ export class Viewer extends Component {
     return html`<${Dialog} label=${row.file} class="viewer" onClose=${() => this.close()} onKeyDown=${(/** @type {KeyboardEvent} */ event) => this.key(event)}>
       <div class="viewer-inside">
         <figure class=${row.rejected ? "rejected" : ""}>
-          <img key=${row.key} alt=${row.text || row.file} src=${model.api.url(`picture/${model.dataset?.id}/${encodeURIComponent(row.key)}`)} />
+          <img key=${row.key} alt=${row.text || row.file} src=${model.api.url(`image/${model.dataset?.id}/${encodeURIComponent(row.key)}`)} />
           <${IconButton} icon="left" label="Previous image" class="over side left" onClick=${() => this.go(-1)} />
           <${IconButton} icon="right" label="Next image" class="over side right" onClick=${() => this.go(1)} />
         </figure>

@@ -102,7 +102,7 @@ class Gathered:
 
     def _is_like(self, at: int, first: int, code: str, says: str) -> Problem:
         image, other = self._images[at], self._images[first]
-        message = f"{says} that of {other.record.path}: say what is different in the picture."
+        message = f"{says} that of {other.record.path}: say what is different in the image."
         return Problem("info", code, message, image.record.path, image.key)
 
     def _lengths(self) -> Iterator[Problem]:

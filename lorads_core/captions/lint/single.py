@@ -134,7 +134,7 @@ def _trigger_place(look: Look, _rules: LintRules) -> Found | None:
 def _trigger_alone(look: Look, _rules: LintRules) -> Found | None:
     if not look.is_training or not look.called.key or look.names - {""} != {look.called.key}:
         return None
-    return Found("It is the trigger alone: all that the picture shows will be taken for what the trigger means.")
+    return Found("It is the trigger alone: all that the image shows will be taken for what the trigger means.")
 
 
 def _trigger_in_regularization(look: Look, _rules: LintRules) -> Found | None:
@@ -164,14 +164,14 @@ def _sides(look: Look, rules: LintRules) -> Found | None:
     found = SIDES.search(look.text)
     if not rules.flip_aug or not found:
         return None
-    return Found(f"It says {found[0]!r}, and pictures are flipped: turn flip_aug off, or take the word out.")
+    return Found(f"It says {found[0]!r}, and images are flipped: turn flip_aug off, or take the word out.")
 
 
 def _one_sided(look: Look, rules: LintRules) -> Found | None:
     if not rules.flip_aug or not look.is_training:
         return None
     found = sorted(part.key for part in look.odd if part.signs & ONE_SIDED)
-    return Found(f"{_listed(found).capitalize()} may be of one side, and pictures are flipped: turn flip_aug off.")
+    return Found(f"{_listed(found).capitalize()} may be of one side, and images are flipped: turn flip_aug off.")
 
 
 def _scores(look: Look, _rules: LintRules) -> Found | None:

@@ -1,4 +1,4 @@
-"""What a picture was generated from, cleaned of what only a generator understands."""
+"""What an image was generated from, cleaned of what only a generator understands."""
 
 from __future__ import annotations
 

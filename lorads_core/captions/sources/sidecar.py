@@ -1,4 +1,4 @@
-"""The text file beside a picture."""
+"""The text file beside an image."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ from ...workflow.captions import (
 )
 from ...workflow.dataset import open_store
 from ...workflow.parse import caption_settings, vocabulary
-from ...workflow.plots import caption_picture
+from ...workflow.plots import caption_image
 from ..caption_options import chosen_operation, selection
 from ..demo import LIBRARY
 
@@ -122,7 +122,7 @@ def _sources(options: argparse.Namespace, store: Store, settings: Settings, data
 def _analysed(
     options: argparse.Namespace, _store: Store, _settings: Settings, dataset: Dataset, screen: Screen
 ) -> bool:
-    if not options.analysis and not options.picture:
+    if not options.analysis and not options.plot:
         return False
     written_for = profile(options.base_model)
     found = analyse(dataset, counter(written_for.tokenizer))
@@ -130,10 +130,10 @@ def _analysed(
         screen.summary(facts(found))
         for line in tag_table(found):
             screen.line(line)
-    if options.picture:
+    if options.plot:
         rights = common_rights(image.record.path for image in dataset.images)
-        save_png(caption_picture(dataset, found, written_for.limits), options.picture, rights)
-        screen.step("Picture", str(options.picture))
+        save_png(caption_image(dataset, found, written_for.limits), options.plot, rights)
+        screen.step("Plot", str(options.plot))
     return True
 
 

@@ -20,7 +20,7 @@ from ...trainers import trainer
 from ...workflow.captions import combine, draft
 from ...workflow.dataset import check_config, export, open_store, summary
 from ...workflow.parse import ImageWishes, image_policy_word
-from ...workflow.plots import bucket_picture
+from ...workflow.plots import bucket_image
 from ...workflow.training import exported
 from ..demo import LIBRARY
 from ..training_options import training_config
@@ -69,13 +69,13 @@ def export_options(options: argparse.Namespace, settings: Settings) -> ExportOpt
 
 
 def plot_buckets(result: ExportResult, file: Path | None, screen: Screen) -> None:
-    """Write the picture of an export's buckets, where one is wished."""
+    """Write the plot of an export's buckets, if one was requested."""
     if file is None:
         return
     try:
-        bucket_picture(result).save(file)
+        bucket_image(result).save(file)
     except (OSError, ValueError) as error:
-        raise SettingsError(f"{file} cannot be written as a picture ({error}): name a PNG or JPEG file.") from error
+        raise SettingsError(f"{file} cannot be written as an image ({error}): name a PNG or JPEG file.") from error
     screen.step("Buckets", str(file))
 
 

@@ -7,12 +7,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from ...errors import TrainerError
+from ...lora_tests.archive import SHEET, list_tests
 from ...problems import counted
 from ...settings import load_settings
 from ...system.command import command
 from ...workflow import training
 from ...workflow.dataset import duration, open_store
-from ...workflow.plots import loss_picture
+from ...workflow.plots import loss_image
 from .. import ending
 from .exports import root_of
 
@@ -76,9 +77,9 @@ def _draw(run: Run, plot: Path | None) -> Path:
     """Write the plot of a run's course, and return where."""
     file = plot or run.folder / _PLOT
     try:
-        loss_picture(run, training.history(run.folder)).save(file)
+        loss_image(run, training.history(run.folder)).save(file)
     except (OSError, ValueError) as error:
-        raise TrainerError(f"{file} cannot be written as a picture ({error}): name a PNG or JPEG file.") from error
+        raise TrainerError(f"{file} cannot be written as an image ({error}): name a PNG or JPEG file.") from error
     return file
 
 
@@ -140,6 +141,8 @@ def _show(run: Run, offered: Run, options: argparse.Namespace, screen: Screen) -
         ("Log", str(run.folder)),
     ]
     screen.summary(facts)
+    for test in list_tests(run):
+        screen.step("Test", f"{test.at.astimezone():%Y-%m-%d %H:%M}  {test.title or 'untitled'}: {test.folder / SHEET}")
     for line in training.log_tail(run, options.lines):
         screen.line(f"  {line}")
 

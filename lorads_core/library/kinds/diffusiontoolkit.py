@@ -160,7 +160,7 @@ class DiffusionToolkitLibrary(RelationalLibrary):
         return f" that we may read ({', '.join(tables)}: have the owner GRANT SELECT on them)" if tables else ""
 
     def spaces(self) -> Sequence[HostSpace]:
-        """Return what vectors there are: those of pictures before those of texts, and of each the fullest first."""
+        """Return what vectors there are: those of images before those of texts, and of each the fullest first."""
         if not self.catalog.vectors:
             return []
         with self._vector_connection() as connection:

@@ -195,7 +195,7 @@ class DiffusionToolkitFile(RelationalLibrary):
             known = ", ".join(name for name, mirrored in found.items() if not mirrored) or "none"
             raise LibraryError(
                 f"Library {self.name!r}: there is no index {self.index!r} of ours; known are: {known}. Correct `index`"
-                f" of [libraries.{self.name}] in lorads.toml, index the pictures under that name first,"
+                f" of [libraries.{self.name}] in lorads.toml, index the images under that name first,"
                 ' or write index = "" for none.'
             )
 

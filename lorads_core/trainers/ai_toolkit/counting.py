@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 @lru_cache(maxsize=65536)
 def place(picture: Size, resolution: int, step: int) -> Placement:
-    """Return the bucket of a picture of the given upright size; nothing is ever enlarged by more than a step.
+    """Return the bucket of an image of the given upright size; nothing is ever enlarged by more than a step.
 
-    The bucket is that of the nearest area to the picture's, or the resolution's where that is smaller, of the four that
+    The bucket is that of the nearest area to the image's, or the resolution's where that is smaller, of the four that
     come of rounding both sides of it up or down (``toolkit/buckets.py``, ``BucketsMixin.setup_buckets``).
     """
     width, height = picture
@@ -43,7 +43,7 @@ def place(picture: Size, resolution: int, step: int) -> Placement:
 
 
 def placements(config: TrainingConfig, subsets: Iterable[Subset]) -> list[Placement]:
-    """Return where each picture goes, in the order of subsets and files, for a settled config."""
+    """Return where each image goes, in the order of subsets and files, for a settled config."""
     step = kind(config).step
     return [place(size, config.resolution, step) for subset in subsets for size in subset.sizes]
 
@@ -58,7 +58,7 @@ def _samples(config: TrainingConfig, subset: Subset) -> Counter[Size]:
 
 
 def batches(config: TrainingConfig, subsets: Iterable[Subset]) -> int:
-    """Return the batches of an epoch, the last one of each bucket filled up with its own pictures."""
+    """Return the batches of an epoch, the last one of each bucket filled up with its own images."""
     counts = [count for subset in subsets for count in _samples(config, subset).values()]
     return sum(math.ceil(count / config.batch_size) for count in counts)
 

@@ -98,7 +98,7 @@ def _dataset(config: TrainingConfig, subset: Subset, folder: Path) -> Keys:
 
 
 def mask_folder(folder: str) -> str:
-    """Return the folder of the masks of a subset's pictures: beside it, as it is looked through with its folders."""
+    """Return the folder of the masks of a subset's images: beside it, as it is looked through with its folders."""
     return f"{folder}_masks"
 
 

@@ -102,8 +102,8 @@ def lacks(config: TrainingConfig) -> dict[str, str]:
     step = kind(config).step
     found = {
         "color_aug": "it is left out.",
-        "random_crop": "every picture is cropped about its centre.",
-        "max_bucket_side": "its buckets are as long as their pictures.",
+        "random_crop": "every image is cropped about its centre.",
+        "max_bucket_side": "its buckets are as long as their images.",
         "bucket_step": f"its buckets of {base_model(config.base_model).label} have steps of {step}.",
         "bucket_no_upscale": "it enlarges nothing anyway.",
         "keep_tokens": "it shuffles no captions here.",
@@ -142,7 +142,7 @@ def notes(config: TrainingConfig, subsets: Sequence[Subset], unsettled: Training
         tokens = kind(config).tokens
         yield _lacking(f"{LABEL} reads the first {tokens} tokens of a caption: keep captions short, the trigger first.")
     if config.flip_aug:
-        yield _lacking(f"{LABEL} shows every picture and its mirror image in each epoch, which doubles the steps.")
+        yield _lacking(f"{LABEL} shows every image and its mirror image in each epoch, which doubles the steps.")
     if any(item.sizes for item in subsets if item.is_regularization):
         yield Problem(
             "info",
@@ -155,17 +155,17 @@ def _lacking(message: str) -> Problem:
     return Problem("info", "not-in-trainer", message)
 
 
-# The pictures
+# The images
 
 
 def subset_problems(config: TrainingConfig, subsets: Sequence[Subset]) -> Iterator[Problem]:
-    """Yield what is wrong with the pictures, for a settled config without errors."""
+    """Yield what is wrong with the images, for a settled config without errors."""
     if not any(subset.sizes for subset in subsets if not subset.is_regularization):
         yield Problem("error", "no-images", "There is no training image: widen the query, or fix the captions.")
         return
     placed = placements(config, subsets)
     yield from checks.size_problems(LABEL, placed, kind(config).step)
-    smaller = sum(item.picture[0] * item.picture[1] < config.resolution**2 for item in placed)
+    smaller = sum(item.source[0] * item.source[1] < config.resolution**2 for item in placed)
     if smaller and not config.bucket_no_upscale:
         yield _lacking(
             f"{LABEL} enlarges nothing: {counted(smaller, 'image')} below the resolution will be trained unscaled."

@@ -42,11 +42,11 @@ class ComfyTrainer:
         return checks.lacks(rules, config)
 
     def schedule(self, config: TrainingConfig, subsets: Sequence[Subset]) -> Schedule:
-        """Return its steps: as many as show every picture once an epoch on average."""
+        """Return its steps: as many as show every image once an epoch on average."""
         return rules.planned(checks.settled(config), subsets)
 
     def placements(self, config: TrainingConfig, subsets: Sequence[Subset]) -> list[Placement]:
-        """Return the sizes that pictures are to have: the node takes them as they are, the policy bucket makes them."""
+        """Return the sizes that images are to have: the node takes them as they are, the policy bucket makes them."""
         return rules.placements(checks.settled(config), subsets)
 
     def files(

@@ -1,4 +1,4 @@
-"""What ComfyUI's own trainer cannot do, or does otherwise; its steps and the sizes of its pictures (0.26.0)."""
+"""What ComfyUI's own trainer cannot do, or does otherwise; its steps and the sizes of its images (0.26.0)."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ _LACKS = {
     "conv_alpha": "its alpha is 1.",
     "network_alpha": "its alpha is 1, which makes a step smaller the higher the dim: raise the learning rate.",
     "network_dropout": "nothing is left out.",
-    "max_bucket_side": "pictures are trained in the size that they have.",
-    "bucket_step": "pictures are trained in the size that they have.",
+    "max_bucket_side": "images are trained in the size that they have.",
+    "bucket_step": "images are trained in the size that they have.",
     "bucket_no_upscale": "it enlarges nothing.",
     "processes": "it trains in ComfyUI's own process.",
     "regularization_repeats": "it has no regularization images.",
@@ -72,10 +72,10 @@ _LACKS = {
     "keep_tokens": "captions stay as they are.",
     "caption_dropout": "captions stay.",
     "caption_variants": "all lines are one caption.",
-    "flip_aug": "pictures stay as they are.",
-    "color_aug": "pictures stay as they are.",
-    "random_crop": "pictures stay as they are.",
-    "masked_loss": "all of a picture is trained on.",
+    "flip_aug": "images stay as they are.",
+    "color_aug": "images stay as they are.",
+    "random_crop": "images stay as they are.",
+    "masked_loss": "all of an image is trained on.",
     "min_snr_gamma": "it is left out.",
     "noise_offset": "it is left out.",
     "sample_prompts": "draw with the LoRA in the graph.",
@@ -158,8 +158,8 @@ def _of_network(chosen: Network, family: Family) -> Iterator[str]:
 def planned(config: TrainingConfig, subsets: Sequence[Subset]) -> Schedule:
     """Return buckets and steps of a settled config.
 
-    The node draws for each batch a bucket, the more likely the more pictures it has, and of that a batch, or all of it
-    where that is less (``TrainSampler._train_step_bucket_mode``): of N pictures, N² over the sum of pictures × batch of
+    The node draws for each batch a bucket, the more likely the more images it has, and of that a batch, or all of it
+    where that is less (``TrainSampler._train_step_bucket_mode``): of N images, N² over the sum of images × batch of
     all buckets are the batches that show N. It makes steps × accumulation batches (``TrainLoraNode.execute``).
     """
     counts: Counter[Size] = Counter()
@@ -180,7 +180,7 @@ def planned(config: TrainingConfig, subsets: Sequence[Subset]) -> Schedule:
 
 
 def placements(config: TrainingConfig, subsets: Sequence[Subset]) -> list[Placement]:
-    """Return where each picture goes: what has a shape of its own within the area stays, the rest is for a bucket."""
+    """Return where each image goes: what has a shape of its own within the area stays, the rest is for a bucket."""
     rule = BucketRule(config.resolution, min(_SMALLEST_SIDE, config.resolution), config.max_bucket_side, _STEP)
     return [_placement(size, rule) for subset in subsets for size in subset.sizes]
 
@@ -192,7 +192,7 @@ def _placement(size: Size, rule: BucketRule) -> Placement:
 
 
 def subset_problems(config: TrainingConfig, subsets: Sequence[Subset]) -> Iterator[Problem]:
-    """Yield what is wrong with the pictures, for a settled config without errors."""
+    """Yield what is wrong with the images, for a settled config without errors."""
     if not any(subset.sizes for subset in subsets if not subset.is_regularization):
         yield Problem("error", "no-images", "There is no training image: widen the query, or fix the captions.")
         return
@@ -211,7 +211,7 @@ def subset_problems(config: TrainingConfig, subsets: Sequence[Subset]) -> Iterat
 
 
 def _unlike(config: TrainingConfig, subsets: Sequence[Subset]) -> Iterator[Problem]:
-    """Yield what comes of pictures' sizes: they are too large, or too few are alike for a batch."""
+    """Yield what comes of images' sizes: they are too large, or too few are alike for a batch."""
     sizes = [size for subset in subsets for size in subset.sizes]
     if large := sum(width * height > config.resolution**2 for width, height in sizes):
         what = base_model(config.base_model).label

@@ -44,7 +44,7 @@ class OneTrainer:
         return counting.schedule(checks.settled(config), subsets)
 
     def placements(self, config: TrainingConfig, subsets: Sequence[Subset]) -> list[Placement]:
-        """Return bucket, size before the crop, and scale of each picture."""
+        """Return bucket, size before the crop, and scale of each image."""
         return counting.placements(checks.settled(config), subsets)
 
     def files(
@@ -78,7 +78,7 @@ class OneTrainer:
         return text
 
     def mask(self, folder: str, stem: str) -> str:
-        """Return a path beside the picture."""
+        """Return a path beside the image."""
         return f"{folder}/{stem}-masklabel.png"
 
     def tick(self, line: str) -> Tick | None:

@@ -1,6 +1,6 @@
 """The buckets and steps that OneTrainer makes of a dataset; pure geometry and counting, after its data loader (mgds).
 
-Terms as in `lorads_core.buckets`. A bucket's pictures that fill no batch are dropped, others in each epoch.
+Terms as in `lorads_core.buckets`. A bucket's images that fill no batch are dropped, others in each epoch.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def bucket_sizes(resolution: int, step: int) -> tuple[Size, ...]:
 
 @lru_cache(maxsize=65536)
 def place(picture: Size, resolution: int, step: int) -> Placement:
-    """Return the bucket of a picture of the given upright size: the nearest by height over width, small or not."""
+    """Return the bucket of an image of the given upright size: the nearest by height over width, small or not."""
     width, height = picture
     aspect = height / width
     bucket = min(bucket_sizes(resolution, step), key=lambda size: abs(size[1] / size[0] - aspect))
@@ -50,13 +50,13 @@ def place(picture: Size, resolution: int, step: int) -> Placement:
 
 
 def placements(config: TrainingConfig, subsets: Sequence[Subset]) -> list[Placement]:
-    """Return where each picture goes, in the order of subsets and files, for a settled config."""
+    """Return where each image goes, in the order of subsets and files, for a settled config."""
     step = kind(config).step
     return [place(size, config.resolution, step) for subset in subsets for size in subset.sizes]
 
 
 def samples(config: TrainingConfig, subsets: Sequence[Subset]) -> Mapping[Size, int]:
-    """Return the samples (pictures with their repeats) of an epoch in each bucket."""
+    """Return the samples (images with their repeats) of an epoch in each bucket."""
     counts: Counter[Size] = Counter()
     for subset in subsets:
         for item in placements(config, [subset]):
@@ -72,7 +72,7 @@ def full_batch(config: TrainingConfig) -> int:
 def schedule(config: TrainingConfig, subsets: Sequence[Subset]) -> Schedule:
     """Return buckets and steps of a settled config.
 
-    All regularization pictures are used, with their repeats. An epoch is the full batches of all buckets
+    All regularization images are used, with their repeats. An epoch is the full batches of all buckets
     (``AspectBatchSorting.py``); batches are accumulated across epochs, and what is left at the end is never applied
     (``GenericTrainer.py``, ``__is_update_step``). ``steps_per_epoch`` is rounded down, ``total_steps`` is exact.
     """

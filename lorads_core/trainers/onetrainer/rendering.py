@@ -39,7 +39,7 @@ OLDEST = 10
 
 _CONCEPT_VERSION = 2
 VARIATIONS = 10
-"""How many forms of a picture or caption that changes by chance are cached at most; they are shown in turn."""
+"""How many forms of an image or caption that changes by chance are cached at most; they are shown in turn."""
 # As much as sd-scripts' colour augmentation: 8 of OpenCV's 180 degrees of hue each way, a gamma of 0.95 to 1.05.
 _HUE = 0.09
 _BRIGHTNESS = 0.03
@@ -236,7 +236,7 @@ def _sample(config: TrainingConfig, prompt: str) -> dict[str, object]:
 
 
 def _concept(config: TrainingConfig, subset: Subset, folder: Path) -> dict[str, object]:
-    """Return the concept of a folder of pictures."""
+    """Return the concept of a folder of images."""
     preserved = subset.is_regularization and config.regularization_method == "preservation"
     return {
         "__version": _CONCEPT_VERSION,
@@ -275,7 +275,7 @@ def _image_keys(config: TrainingConfig) -> dict[str, object]:
 
 
 def image_variations(config: TrainingConfig, subset: Subset) -> int:
-    """Return how many forms of each picture are cached."""
+    """Return how many forms of each image are cached."""
     by_chance = config.random_crop or config.flip_aug or config.color_aug
     return _shown(config, subset) if by_chance and config.cache_latents else 1
 

@@ -195,11 +195,11 @@ def _lacking(message: str) -> Problem:
     return Problem("info", "not-in-trainer", message)
 
 
-# The pictures
+# The images
 
 
 def subset_problems(config: TrainingConfig, subsets: Sequence[Subset]) -> Iterator[Problem]:
-    """Yield what is wrong with the pictures, for a settled config without errors."""
+    """Yield what is wrong with the images, for a settled config without errors."""
     if not any(subset.sizes for subset in subsets if not subset.is_regularization):
         yield Problem("error", "no-images", "There is no training image: widen the query, or fix the captions.")
         return
@@ -227,7 +227,7 @@ def subset_problems(config: TrainingConfig, subsets: Sequence[Subset]) -> Iterat
 
 
 def _dropped(config: TrainingConfig, subsets: Sequence[Subset], counts: Mapping[Size, int]) -> Iterator[Problem]:
-    """Yield which pictures are never trained on, as their bucket has no full batch."""
+    """Yield which images are never trained on, as their bucket has no full batch."""
     lost = [item for item in placements(config, subsets) if counts[item.bucket] < full_batch(config)]
     if lost:
         sizes = ", ".join(sorted({f"{item.bucket[0]}×{item.bucket[1]}" for item in lost}))

@@ -41,11 +41,11 @@ class SdScripts:
         return checks.lacks(rules, config)
 
     def schedule(self, config: TrainingConfig, subsets: Sequence[Subset]) -> Schedule:
-        """Return buckets and steps; no picture is dropped."""
+        """Return buckets and steps; no image is dropped."""
         return counting.schedule(checks.settled(config), subsets)
 
     def placements(self, config: TrainingConfig, subsets: Sequence[Subset]) -> list[Placement]:
-        """Return bucket, size before the crop, and scale of each picture."""
+        """Return bucket, size before the crop, and scale of each image."""
         return counting.placements(checks.settled(config), subsets)
 
     def files(
@@ -89,7 +89,7 @@ class SdScripts:
         return f"{', '.join(parts[:head])} {rendering.SEPARATOR} {', '.join(parts[head:])}".strip()
 
     def mask(self, folder: str, stem: str) -> str:
-        """Return a path in a folder beside the pictures': ``conditioning_data_dir`` may hold nothing but masks."""
+        """Return a path in a folder beside the images': ``conditioning_data_dir`` may hold nothing but masks."""
         return f"{rendering.mask_folder(folder)}/{stem}.png"
 
     def tick(self, line: str) -> Tick | None:

@@ -36,7 +36,7 @@ def bucket_rule(config: TrainingConfig) -> BucketRule:
 def schedule(config: TrainingConfig, subsets: Sequence[Subset]) -> Schedule:
     """Return buckets and steps of a settled config.
 
-    Regularization pictures are cycled, or cut, to the number of training samples (``DreamBoothDataset.__init__``); an
+    Regularization images are cycled, or cut, to the number of training samples (``DreamBoothDataset.__init__``); an
     epoch is the batches of all buckets, each bucket's last one partly filled (``BaseDataset.make_buckets``); they are
     shared out among the processes, and steps are what is left over the accumulation, both rounded up
     (``train_network.py``).
@@ -64,7 +64,7 @@ def schedule(config: TrainingConfig, subsets: Sequence[Subset]) -> Schedule:
 
 
 def _unused(subsets: Iterable[Subset], used: int) -> Iterator[int]:
-    """Yield the places of regularization pictures behind the first ``used`` ones, which are registered in order."""
+    """Yield the places of regularization images behind the first ``used`` ones, which are registered in order."""
     place = seen = 0
     for subset in subsets:
         for _ in subset.sizes:
@@ -75,7 +75,7 @@ def _unused(subsets: Iterable[Subset], used: int) -> Iterator[int]:
 
 
 def placements(config: TrainingConfig, subsets: Sequence[Subset]) -> list[Placement]:
-    """Return where each picture goes, in the order of subsets and files, for a settled config."""
+    """Return where each image goes, in the order of subsets and files, for a settled config."""
     rule = bucket_rule(config)
     return [assign_bucket(size, rule) for subset in subsets for size in subset.sizes]
 
@@ -86,14 +86,14 @@ def training(subsets: Iterable[Subset]) -> list[Subset]:
 
 
 def regularization(subsets: Iterable[Subset]) -> list[Subset]:
-    """Return the subsets of regularization pictures."""
+    """Return the subsets of regularization images."""
     return [subset for subset in subsets if subset.is_regularization]
 
 
 def regularization_repeats(subsets: Sequence[Subset]) -> Iterator[tuple[Size, int]]:
-    """Yield each regularization picture that is used, with how often an epoch shows it.
+    """Yield each regularization image that is used, with how often an epoch shows it.
 
-    The loop is sd-scripts': pictures are registered in order until the training samples are matched, then shown once
+    The loop is sd-scripts': images are registered in order until the training samples are matched, then shown once
     more each, in order again, until they are.
     """
     wanted = sum(len(subset.sizes) * subset.repeats for subset in training(subsets))

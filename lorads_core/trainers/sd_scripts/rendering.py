@@ -216,5 +216,5 @@ def _subset_tables(config: TrainingConfig, subset: Subset, folder: Path) -> Iter
 
 
 def mask_folder(folder: str) -> str:
-    """Return the folder of the masks of a subset's pictures: a name of its own, as all in it must be masks."""
+    """Return the folder of the masks of a subset's images: a name of its own, as all in it must be masks."""
     return f"{folder}_masks"

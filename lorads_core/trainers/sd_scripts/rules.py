@@ -176,11 +176,11 @@ def notes(config: TrainingConfig, subsets: Sequence[Subset], unsettled: Training
     yield from ()
 
 
-# The pictures
+# The images
 
 
 def subset_problems(config: TrainingConfig, subsets: Sequence[Subset]) -> Iterator[Problem]:
-    """Yield what is wrong with the pictures, for a settled config without errors."""
+    """Yield what is wrong with the images, for a settled config without errors."""
     samples = sum(len(subset.sizes) * subset.repeats for subset in training(subsets))
     if not samples:
         yield Problem("error", "no-images", "There is no training image: widen the query, or fix the captions.")

@@ -51,11 +51,11 @@ class SimpleTuner:
         return checks.lacks(rules, config)
 
     def schedule(self, config: TrainingConfig, subsets: Sequence[Subset]) -> Schedule:
-        """Return buckets and steps; no picture is dropped."""
+        """Return buckets and steps; no image is dropped."""
         return counting.schedule(checks.settled(config), subsets)
 
     def placements(self, config: TrainingConfig, subsets: Sequence[Subset]) -> list[Placement]:
-        """Return bucket, size before the crop, and scale of each picture."""
+        """Return bucket, size before the crop, and scale of each image."""
         return counting.placements(checks.settled(config), subsets)
 
     def files(
@@ -85,7 +85,7 @@ class SimpleTuner:
         return text
 
     def mask(self, folder: str, stem: str) -> str:  # noqa: ARG002 - none are read
-        """Return nothing: a mask would have to bear its picture's whole name, suffix and all."""
+        """Return nothing: a mask would have to bear its image's whole name, suffix and all."""
         return ""
 
     def tick(self, line: str) -> Tick | None:

@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from ...model import TrainingConfig
 
 _MEGAPIXEL = 1_000_000
-# TrainingSample._set_resolution: near these areas (megapixels) a square picture gets this side, whatever others get.
+# TrainingSample._set_resolution: near these areas (megapixels) a square image gets this side, whatever others get.
 _SQUARES = {0.25: 512, 0.5: 768, 1.0: 1024, 2.0: 1536, 4.0: 2048}
 _NEAR = 0.05
 
 
 @lru_cache(maxsize=65536)
 def place(picture: Size, resolution: int) -> Placement:
-    """Return the bucket of a picture of the given upright size; a zero side means that SimpleTuner would stop at it.
+    """Return the bucket of an image of the given upright size; a zero side means that SimpleTuner would stop at it.
 
     Each aspect, rounded to two digits, has its bucket: the area of the resolution before both sides are rounded to the
     nearest multiple of 64, so that it may be larger. What is smaller is enlarged, and all is cropped about the centre
@@ -58,7 +58,7 @@ def _bucket(edge: int, aspect: float) -> Size:
 
 
 def _covering(picture: Size, bucket: Size) -> Size:
-    """Return the size of a picture that covers the bucket, with the same aspect ratio."""
+    """Return the size of an image that covers the bucket, with the same aspect ratio."""
     aspect = picture[0] / picture[1]
     if bucket[0] < bucket[1]:
         width, height = bucket[0], int(bucket[0] / aspect)
@@ -83,7 +83,7 @@ def aspect_of(bucket: Size) -> float:
 
 
 def placements(config: TrainingConfig, subsets: Sequence[Subset]) -> list[Placement]:
-    """Return where each picture goes, in the order of subsets and files, for a settled config."""
+    """Return where each image goes, in the order of subsets and files, for a settled config."""
     return [place(size, config.resolution) for subset in subsets for size in subset.sizes]
 
 
@@ -92,10 +92,10 @@ def full_step(config: TrainingConfig) -> int:
     return config.batch_size * config.processes * config.gradient_accumulation_steps
 
 
-def pictures_by_bucket(config: TrainingConfig, subset: Subset) -> Mapping[Size, int]:
-    """Return how many pictures of a subset each bucket has, without repeats.
+def images_by_bucket(config: TrainingConfig, subset: Subset) -> Mapping[Size, int]:
+    """Return how many images of a subset each bucket has, without repeats.
 
-    Of two buckets of the same name the first one takes the pictures of both.
+    Of two buckets of the same name the first one takes the images of both.
     """
     named: dict[float, Size] = {}
     counts: Counter[Size] = Counter()
@@ -105,7 +105,7 @@ def pictures_by_bucket(config: TrainingConfig, subset: Subset) -> Mapping[Size, 
 
 
 def padded(config: TrainingConfig, subset: Subset, count: int) -> int:
-    """Return how many pictures a bucket of ``count`` has after too few for a step were shown over and over.
+    """Return how many images a bucket of ``count`` has after too few for a step were shown over and over.
 
     That is done to subsets without repeats only (``allow_dataset_oversubscription`` in
     ``split_buckets_between_processes``); elsewhere too few stop the training.
@@ -117,18 +117,18 @@ def padded(config: TrainingConfig, subset: Subset, count: int) -> int:
 
 
 def schedule(config: TrainingConfig, subsets: Sequence[Subset]) -> Schedule:
-    """Return buckets and steps of a settled config; all regularization pictures are used, with their repeats.
+    """Return buckets and steps of a settled config; all regularization images are used, with their repeats.
 
     SimpleTuner reckons with the batches that the samples of each bucket fill (``MetadataBackend.__len__``), rounded up
-    over the accumulation, for all epochs (``_recalculate_training_steps``). It then goes through the pictures of each
-    backend again for every repeat, the last batch of a bucket filled up with pictures already shown
+    over the accumulation, for all epochs (``_recalculate_training_steps``). It then goes through the images of each
+    backend again for every repeat, the last batch of a bucket filled up with images already shown
     (``random_dataloader_iterator``): so it has at least as many batches, and stops at the steps it reckoned with.
     Accumulation goes on across epochs, and what is left at the end is never applied.
     """
     samples: Counter[Size] = Counter()
     reckoned = shown = 0
     for subset in subsets:
-        for bucket, count in pictures_by_bucket(config, subset).items():
+        for bucket, count in images_by_bucket(config, subset).items():
             pictures = padded(config, subset, count)
             samples[bucket] += pictures * subset.repeats
             own = math.ceil(pictures / config.processes)

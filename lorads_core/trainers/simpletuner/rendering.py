@@ -72,7 +72,7 @@ def _keys(config: TrainingConfig, subsets: Sequence[Subset], folder: Path, outpu
     yield from _caption_keys(config)
     yield from _noise_keys(config)
     yield from _sample_keys(config, subsets, folder)
-    # Else a bucket with fewer pictures than a step would stop it even where there are no repeats.
+    # Else a bucket with fewer images than a step would stop it even where there are no repeats.
     yield "allow_dataset_oversubscription", True
     yield "aspect_bucket_alignment", STEP
     yield "aspect_bucket_rounding", 2
@@ -168,9 +168,9 @@ def _sample_keys(config: TrainingConfig, subsets: Sequence[Subset], folder: Path
 
 
 def _backends(config: TrainingConfig, subsets: Sequence[Subset], folder: Path) -> Iterator[dict[str, object]]:
-    """Yield a backend for each folder of pictures, and that of the captions' embeddings.
+    """Yield a backend for each folder of images, and that of the captions' embeddings.
 
-    Nothing is written here that lets SimpleTuner delete pictures.
+    Nothing is written here that lets SimpleTuner delete images.
     """
     for subset in subsets:
         if subset.sizes:

@@ -11,7 +11,7 @@ from ...networks import network
 from ...problems import counted
 from ...system.files import read_text
 from .. import checks
-from .counting import full_step, pictures_by_bucket, placements
+from .counting import full_step, images_by_bucket, placements
 from .names import (
     FAMILIES,
     LABEL,
@@ -81,7 +81,7 @@ def refusals(config: TrainingConfig) -> Iterator[str]:
     yield from _network(config)
     if config.masked_loss != "none":
         yield (
-            f"{LABEL} pairs a mask with its picture by the whole file name, and reads none from alpha channels: train"
+            f"{LABEL} pairs a mask with its image by the whole file name, and reads none from alpha channels: train"
             " masks with sd-scripts, OneTrainer (sidecar) or ai-toolkit."
         )
     if config.cache_latents and config.random_crop:
@@ -144,8 +144,8 @@ def lacks(config: TrainingConfig) -> dict[str, str]:
         "prior_loss_weight": "regularization images count as much as others.",
         "flip_aug": "it never mirrors; flipped copies must be images of their own.",
         "color_aug": "it is left out.",
-        "random_crop": "every picture is cropped about its centre.",
-        "max_bucket_side": "its buckets are as long as their pictures.",
+        "random_crop": "every image is cropped about its centre.",
+        "max_bucket_side": "its buckets are as long as their images.",
         "bucket_step": f"it has steps of {STEP} for {base_model(config.base_model).label}.",
         "bucket_no_upscale": "it enlarges what is smaller than its bucket.",
         "text_encoder_learning_rate": "LyCORIS leaves the text encoders as they are.",
@@ -188,11 +188,11 @@ def _lacking(message: str) -> Problem:
     return Problem("info", "not-in-trainer", message)
 
 
-# The pictures
+# The images
 
 
 def subset_problems(config: TrainingConfig, subsets: Sequence[Subset]) -> Iterator[Problem]:
-    """Yield what is wrong with the pictures, for a settled config without errors."""
+    """Yield what is wrong with the images, for a settled config without errors."""
     if not any(subset.sizes for subset in subsets if not subset.is_regularization):
         yield Problem("error", "no-images", "There is no training image: widen the query, or fix the captions.")
         return
@@ -204,7 +204,7 @@ def subset_problems(config: TrainingConfig, subsets: Sequence[Subset]) -> Iterat
 def _short_buckets(config: TrainingConfig, subset: Subset) -> Iterator[Problem]:
     """Yield that buckets have fewer samples than a step (``split_buckets_between_processes``)."""
     wanted = full_step(config)
-    counts = {bucket: count for bucket, count in pictures_by_bucket(config, subset).items() if all(bucket)}
+    counts = {bucket: count for bucket, count in images_by_bucket(config, subset).items() if all(bucket)}
     short = {bucket: count for bucket, count in counts.items() if count * subset.repeats < wanted}
     if not short:
         return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from ..batches import PictureModel
+from ..batches import ImageModel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ...store.vectors import Space
 
 
-class Embedder(PictureModel, Protocol):
+class Embedder(ImageModel, Protocol):
     """An image encoder with the preprocessing that it was trained with."""
 
     @property
@@ -26,7 +26,7 @@ class Embedder(PictureModel, Protocol):
         ...
 
     def embed(self, pictures: Sequence[Image.Image]) -> NDArray[float32]:
-        """Return the vectors (n, dimensions) of pictures (n) that `fit` gave, of any length; NaN where it fails.
+        """Return the vectors (n, dimensions) of images (n) that `fit` gave, of any length; NaN where it fails.
 
         Raises:
             SettingsError: the encoder cannot be run, for instance for want of memory.
@@ -35,10 +35,10 @@ class Embedder(PictureModel, Protocol):
 
 
 def open_embedder(profile: EmbedderProfile) -> Embedder:
-    """Load the image encoder of ``[embedders.NAME]`` and try it out on a blank picture.
+    """Load the image encoder of ``[embedders.NAME]`` and try it out on a blank image.
 
     Raises:
-        SettingsError: a setting is wrong, onnxruntime is missing, or the model is not one for pictures.
+        SettingsError: a setting is wrong, onnxruntime is missing, or the model is not one for images.
     """
     from .onnx import open_onnx  # noqa: PLC0415 - it needs an optional library
 

@@ -43,14 +43,14 @@ _EXTERNAL = re.compile(rb"\x0a\x08location\x12")
 
 @dataclass(frozen=True)
 class _Encoder:
-    """A loaded model, and how one vector a picture is had of it."""
+    """A loaded model, and how one vector an image is had of it."""
 
     model: OnnxModel
     output: str
     pool: Pool
 
     def run(self, tensor: NDArray[float32 | float16]) -> NDArray[float32]:
-        """Return vectors (n, dimensions) of pictures (n)."""
+        """Return vectors (n, dimensions) of images (n)."""
         return self._pooled(self.model.run(self.output, tensor)).astype(np.float32, copy=False)
 
     def _pooled(self, given: NDArray[Any]) -> NDArray[Any]:
@@ -61,7 +61,7 @@ class _Encoder:
         if flat.ndim != _VECTOR_RANK:
             raise SettingsError(
                 f"The output {self.output} of {self.model.file} has the shape {format_shape(given.shape)}, not a vector"
-                " for each picture: name another output, or set pool to cls or mean."
+                " for each image: name another output, or set pool to cls or mean."
             )
         return flat
 
@@ -76,11 +76,11 @@ class OnnxEmbedder:
     _encoder: _Encoder
 
     def fit(self, picture: Image.Image) -> Image.Image:
-        """Return a picture in the size that the encoder sees."""
+        """Return an image in the size that the encoder sees."""
         return self.preprocess.fit(picture)
 
     def embed(self, pictures: Sequence[Image.Image]) -> NDArray[float32]:
-        """Return the vectors (n, dimensions) of pictures (n) that `fit` gave; NaN where the model fails.
+        """Return the vectors (n, dimensions) of images (n) that `fit` gave; NaN where the model fails.
 
         Raises:
             SettingsError: the model cannot be run.
@@ -94,13 +94,13 @@ class OnnxEmbedder:
 
 
 def open_onnx(profile: EmbedderProfile) -> OnnxEmbedder:
-    """Load a profile's model, find out how it is fed and what it gives, and try it on a blank picture.
+    """Load a profile's model, find out how it is fed and what it gives, and try it on a blank image.
 
     Without ``space`` in the profile, vectors are stored under its name and a fingerprint of the model's files, the
     preprocessing and the output, so that what another model gives is never compared with them.
 
     Raises:
-        SettingsError: a setting is wrong, onnxruntime is missing, or the model is not one for pictures.
+        SettingsError: a setting is wrong, onnxruntime is missing, or the model is not one for images.
     """
     table = profile.options.only(*_KEYS)
     preset = read_preset(table)
@@ -113,7 +113,7 @@ def open_onnx(profile: EmbedderProfile) -> OnnxEmbedder:
     name = table.text("space") or _known_space(preset, preprocess, dimensions, table)
     if not 1 <= dimensions <= MAX_DIMENSIONS:
         raise SettingsError(
-            f"The output {encoder.output} of {model.file} has {dimensions:,} numbers a picture; {MAX_DIMENSIONS:,} at"
+            f"The output {encoder.output} of {model.file} has {dimensions:,} numbers an image; {MAX_DIMENSIONS:,} at"
             " most can be stored: name another output."
         )
     return OnnxEmbedder(
@@ -163,7 +163,7 @@ def _output(listed: Sequence[Port], named: str, preset: Preset, pool: Pool, file
     preferred = [name for name in preset.outputs if name in (*vectors, *tokens, *unknown)]
     chosen = preferred[:1] or next((one for one in (vectors, tokens) if one), unknown)
     if named or len(chosen) != 1:
-        fault = f"has no output {named!r}" if named else "leaves open which output holds one vector a picture"
+        fault = f"has no output {named!r}" if named else "leaves open which output holds one vector an image"
         raise SettingsError(
             f"The model {file} {fault}; it gives {describe_ports(listed)}. Set output to one of them (and pool to"
             " cls or mean where it has three dimensions)."

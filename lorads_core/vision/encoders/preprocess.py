@@ -5,9 +5,9 @@ Where the presets are from:
 - ``clip-vit-h`` is what DiffusionToolkit does (LSDJesus/DiffusionToolkit, Diffusion.Embeddings/CLIPVisionEncoder.cs,
   2026-01-11): ``Image.Load<Rgb24>``, ``Resize(224, 224)`` without regard to the sides' ratio, CLIP's mean and deviation
   (its comment calls them ImageNet's), float32, ``pixel_values`` as NCHW, length 1. Of the model it takes the *second*
-  output, 1280 numbers a picture, which its comment calls last_hidden_state, and the first one pooler_output: in the
+  output, 1280 numbers an image, which its comment calls last_hidden_state, and the first one pooler_output: in the
   model that it was written for the two names are swapped. Before 2026-01-03 it took the first output, whose 257 × 1280
-  numbers it read as if they were 1280 a picture: vectors as old as that are of another kind. Its README speaks of 1024
+  numbers it read as if they were 1280 an image: vectors as old as that are of another kind. Its README speaks of 1024
   dimensions; its code and its columns of 2026 have 1280. Its Diffusion.FaceDetection/Services/ClipFaceEncoder.cs crops
   instead of stretching, but embeds faces, which is not what `image_embedding` holds.
 - ``Resize(width, height)`` of its SixLabors.ImageSharp 3.1.11 is ``KnownResamplers.Bicubic`` without companding
@@ -15,8 +15,8 @@ Where the presets are from:
   (BicubicResampler.cs, ResizeKernelMap.cs). Pillow's BICUBIC has the same kernel, but rounds to 8 bits between its two
   passes, which changes a tenth of all values by one level, some by seven. Resampling in floating point and rounding
   once (``imagesharp``) agrees with ImageSharp's rule in all but one value of 50,000, and there by one level.
-- What stays different from DiffusionToolkit is meant: we turn pictures upright, convert colour profiles and show white
-  beneath transparency; it does none of that. Pictures from a generator seldom have any of it.
+- What stays different from DiffusionToolkit is meant: we turn images upright, convert colour profiles and show white
+  beneath transparency; it does none of that. Images from a generator seldom have any of it.
 - ``clip``: OpenAI's CLIP as Hugging Face runs it (CLIPImageProcessor; openai/clip-vit-large-patch14,
   preprocessor_config.json). ``siglip``, ``siglip2``, ``dinov2``: preprocessor_config.json of
   google/siglip-base-patch16-224, google/siglip2-base-patch16-512 and facebook/dinov2-base.

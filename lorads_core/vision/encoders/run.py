@@ -68,11 +68,6 @@ class EmbedReport:
     problems: tuple[Problem, ...] = ()
 
     @property
-    def count_without_vector(self) -> int:
-        """How many images have no vector after all."""
-        return sum(problem.code in _REASONS for problem in self.problems)
-
-    @property
     def sentence(self) -> str:
         """The numbers, in words."""
         if not self.spaces:
@@ -118,8 +113,8 @@ def embed_library(
     started = monotonic()
     wanted_space = embedder.space.name if embedder else space
     own = library.spaces()
-    of_pictures = [found for found in own if found.of_pictures]
-    held = [found for found in own if found.space == wanted_space] if wanted_space else of_pictures[:1]
+    of_images = [found for found in own if found.of_images]
+    held = [found for found in own if found.space == wanted_space] if wanted_space else of_images[:1]
     adopting = _HostVectorCopy(store, library, progress)
     embedding = _Embedding(store, library, embedder, progress) if embedder else None
     spaces = {space.space for space in held}.union([embedder.space.name] if embedder else [])
@@ -144,7 +139,7 @@ def embed_library(
         problems=(
             *adopting.problems,
             *(embedding.problems if embedding else ()),
-            *_not_copied([found for found in of_pictures if found not in held] if embedder is None else []),
+            *_not_copied([found for found in of_images if found not in held] if embedder is None else []),
         ),
     )
 
@@ -266,7 +261,7 @@ class _Embedding:
 
     def _write(self, batch: Sequence[PreparedImage]) -> list[Problem]:
         """Embed a batch and commit it."""
-        vectors = self.embedder.embed([fitted.picture for fitted in batch])
+        vectors = self.embedder.embed([fitted.image for fitted in batch])
         ids, dated = [fitted.image_id for fitted in batch], [fitted.version for fitted in batch]
         with self.store.connection() as connection:
             unsound = set(write_vectors(connection, self.library.name, self.embedder.space, ids, vectors, dated))

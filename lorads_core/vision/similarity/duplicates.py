@@ -21,7 +21,7 @@ Measured on 53 photographs (our samples, those of scikit-image and scikit-learn)
     mirrored                        32   32   34                0.981  0.964          2 %
     another photograph       32, 1 % below 24, least 16    0.529, most 0.859          0 of 1,378 pairs
 
-So crops of more than a tenth are mostly other pictures here, and mirrored ones always.
+So crops of more than a tenth are mostly other images here, and mirrored ones always.
 """
 
 from __future__ import annotations
@@ -41,19 +41,14 @@ if TYPE_CHECKING:
 
     from ...model import ImageRecord
 
-SAME_PICTURE = 6
-"""Bits of 64 by which the prints of one picture differ at most, however it was saved or scaled."""
+SAME_IMAGE = 6
+"""Bits of 64 by which the prints of one image differ at most, however it was saved or scaled."""
 
 _BITS = 64
 _CONFIRMS = 16  # bits that are enough where the vectors are near, too
 _NEAR = 0.96
 _ALONE = 0.995  # cosine that is enough where a print is missing
 _BLOCK = 256
-
-
-def hamming_distances(a: NDArray[int64], b: NDArray[int64]) -> NDArray[int64]:
-    """Return in how many bits (n, m) each of the prints a (n) differs from each of b (m)."""
-    return _apart(_signs(a), _signs(b)).astype(np.int64)
 
 
 def nearest_hashes(a: NDArray[int64], b: NDArray[int64]) -> NDArray[int64]:
@@ -102,7 +97,7 @@ class Duplicate:
 
 @dataclass(frozen=True, slots=True)
 class DuplicateGroup:
-    """The place of an image to keep, and those that are nearly the same picture."""
+    """The place of an image to keep, and those that are nearly the same image."""
 
     best: int
     duplicates: tuple[Duplicate, ...]
@@ -133,7 +128,7 @@ def _problem(records: Sequence[ImageRecord], kept: int, twin: Duplicate) -> Prob
     return Problem(
         "warning",
         "near-duplicate",
-        f"It is nearly the same picture as {records[kept].path} ({how}), which is the better one: keep that.",
+        f"It is nearly the same image as {records[kept].path} ({how}), which is the better one: keep that.",
         records[twin.index].path,
     )
 
@@ -186,7 +181,7 @@ class _Likeness:
         self._near[np.ix_(here, there)] = np.inner(alike.vectors[rows[here]], alike.vectors[columns[there]])
         self._near[~self._embedded] = -1
         self.same = (
-            (self._bits <= SAME_PICTURE)
+            (self._bits <= SAME_IMAGE)
             | ((self._near >= _NEAR) & (self._bits <= _CONFIRMS))
             | ((self._near >= _ALONE) & ~self._printed)
         )

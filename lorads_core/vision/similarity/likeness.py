@@ -1,4 +1,4 @@
-"""How like generated pictures are to a training set and to each other, by their vectors; pure numpy."""
+"""How like generated images are to a training set and to each other, by their vectors; pure numpy."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ if TYPE_CHECKING:
 
 NEIGHBOURS = 5
 MEMORISED = 0.95
-"""From this cosine on, a picture and its nearest training image count as the same picture."""
+"""From this cosine on, an image and its nearest training image count as the same image."""
 _NINE_IN_TEN = 0.9
 _SURELY = 0.99
 
 
 class Likeness(NamedTuple):
-    """Of a picture: its mean cosine to the nearest training images, and which one is nearest, and how near."""
+    """Of an image: its mean cosine to the nearest training images, and which one is nearest, and how near."""
 
     training: float
     nearest: int
@@ -32,7 +32,7 @@ def unit(vectors: NDArray[float32]) -> NDArray[float32]:
 
 
 def likeness(pictures: NDArray[float32], training: NDArray[float32], neighbours: int = NEIGHBOURS) -> list[Likeness]:
-    """Return the likeness of pictures (n, d) to training images (m, d), both of one space; m is at least 1."""
+    """Return the likeness of images (n, d) to training images (m, d), both of one space; m is at least 1."""
     cosines = cast("NDArray[float32]", unit(pictures) @ unit(training).T)
     order: NDArray[int64] = np.argsort(-cosines, axis=1)[:, :neighbours]
     found: list[Likeness] = []
@@ -43,14 +43,14 @@ def likeness(pictures: NDArray[float32], training: NDArray[float32], neighbours:
 
 
 def drift(pictures: NDArray[float32], base: NDArray[float32]) -> list[float]:
-    """Return how far pictures (n, d) are from what the base model drew (d): 1 minus the cosine."""
+    """Return how far images (n, d) are from what the base model drew (d): 1 minus the cosine."""
     return [float(1 - cosine) for cosine in unit(pictures) @ unit(base[None])[0]]
 
 
 def memorised_from(training: NDArray[float32], block: int = 1024) -> float:
-    """Return the cosine from which on a picture counts as one of the training images (m, d).
+    """Return the cosine from which on an image counts as one of the training images (m, d).
 
-    In a set whose images are alike, a picture is no copy for being as near to one as they are to each other: what is
+    In a set whose images are alike, an image is no copy for being as near to one as they are to each other: what is
     required then is more than nine in ten of them have. A set with copies in it does not raise it above 0.99.
     """
     vectors = unit(training)

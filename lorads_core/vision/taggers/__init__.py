@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from ..batches import PictureModel
+from ..batches import ImageModel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from .labels import Kind
 
 
-class Tagger(PictureModel, Protocol):
-    """A model that says which tags a picture has, with the preprocessing that it was trained with."""
+class Tagger(ImageModel, Protocol):
+    """A model that says which tags an image has, with the preprocessing that it was trained with."""
 
     @property
     def kind(self) -> Kind:
@@ -30,7 +30,7 @@ class Tagger(PictureModel, Protocol):
         ...
 
     def tag(self, pictures: Sequence[Image.Image]) -> list[tuple[Tag, ...] | None]:
-        """Return the tags of each of the pictures that `fit` gave, None where the model fails (NaN).
+        """Return the tags of each of the images that `fit` gave, None where the model fails (NaN).
 
         Tags are canonical, each once for its source, with a confidence of 0-1; what the model is too unsure of is left
         out, ratings never.
@@ -47,7 +47,7 @@ class Tagger(PictureModel, Protocol):
 
 
 def open_tagger(profile: TaggerProfile) -> Tagger:
-    """Load the tagger of ``[taggers.NAME]`` and try it out on plain pictures.
+    """Load the tagger of ``[taggers.NAME]`` and try it out on plain images.
 
     Raises:
         SettingsError: a setting is wrong, onnxruntime is missing, or model and list of tags do not fit each other.

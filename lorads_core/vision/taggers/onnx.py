@@ -1,6 +1,6 @@
-"""WD taggers and JoyTag as ONNX files: how each wants its pictures, and what its outputs mean.
+"""WD taggers and JoyTag as ONNX files: how each wants its images, and what its outputs mean.
 
-Both show the model a square: the picture in the middle of a white one with the longer side, resized bicubically.
+Both show the model a square: the image in the middle of a white one with the longer side, resized bicubically.
 
 - WD (space SmilingWolf/wd-tagger, app.py, Predictor.prepare_image and predict, read 2026-11): BGR, 32-bit floats from
   0 to 255 as they are, NHWC; the side is the model's; its first output has the probabilities.
@@ -42,7 +42,7 @@ _log = logging.getLogger(__name__)
 
 MODEL = "model.onnx"
 _KEYS = ("folder", "kind", "source", "lowest", "lowest_character", *SETTINGS)
-_BATCH = 4  # a large tagger takes a second a picture without a graphics card: whoever cancels should not wait
+_BATCH = 4  # a large tagger takes a second an image without a graphics card: whoever cancels should not wait
 _LOWEST = 0.1
 _LOWEST_CHARACTER = 0.3
 _TOLERANCE = 1e-3  # of 16-bit floats about 0 and 1
@@ -63,12 +63,12 @@ class _Scores:
     logits: bool = False
 
     def run(self, preprocess: Preprocess, pictures: Sequence[Image.Image]) -> NDArray[float32]:
-        """Return the model's numbers (n, labels) for pictures (n) that the preprocessing gave."""
+        """Return the model's numbers (n, labels) for images (n) that the preprocessing gave."""
         given = self.model.run(self.output, preprocess.tensor(pictures, self.model.dtype))
         flat: NDArray[float32] = given.reshape(len(pictures), -1).astype(np.float32)
         if flat.shape[1] != len(self.labels):
             raise SettingsError(
-                f"The model {self.model.file} gives {flat.shape[1]:,} numbers a picture, but the list of tags beside it"
+                f"The model {self.model.file} gives {flat.shape[1]:,} numbers an image, but the list of tags beside it"
                 f" has {len(self.labels):,}: copy both from the same place."
             )
         return flat
@@ -80,7 +80,7 @@ class _Scores:
                 return np.divide(1, 1 + np.exp(-numbers), dtype=np.float32)
         if _are_logits(numbers):
             raise SettingsError(
-                f"The model {self.model.file} gives numbers below 0 or above 1 for some pictures and not for others, so"
+                f"The model {self.model.file} gives numbers below 0 or above 1 for some images and not for others, so"
                 " that they are neither probabilities nor logits: export it again."
             )
         return np.clip(numbers, 0, 1)
@@ -99,17 +99,17 @@ class OnnxTagger:
 
     @property
     def about(self) -> str:
-        """Whose it is, its number of tags, the side of its pictures, and what it gives."""
+        """Whose it is, its number of tags, the side of its images, and what it gives."""
         gives = "logits (their sigmoid is taken)" if self._scores.logits else "probabilities"
         size = self.preprocess.size
         return f"{_NAMES[self.kind]}, {len(self._scores.labels):,} tags, {size} × {size} pixels, gives {gives}"
 
     def fit(self, picture: Image.Image) -> Image.Image:
-        """Return a picture in the size that the tagger sees."""
+        """Return an image in the size that the tagger sees."""
         return self.preprocess.fit(picture)
 
     def tag(self, pictures: Sequence[Image.Image]) -> list[tuple[Tag, ...] | None]:
-        """Return the tags of each of the pictures that `fit` gave, the surest first; None where the model fails.
+        """Return the tags of each of the images that `fit` gave, the surest first; None where the model fails.
 
         Raises:
             SettingsError: the model cannot be run.
@@ -133,7 +133,7 @@ class OnnxTagger:
 
 
 def open_onnx(profile: TaggerProfile) -> OnnxTagger:
-    """Load a profile's model and its list of tags, and try it on plain pictures.
+    """Load a profile's model and its list of tags, and try it on plain images.
 
     Raises:
         SettingsError: a setting is wrong, onnxruntime is missing, or model and list of tags do not fit each other.
@@ -204,7 +204,7 @@ def _model(table: Table, folder: Path, kind: Kind) -> OnnxModel:
     wanted = _PREPROCESS[kind].layout
     if layout_of(model) not in {None, wanted}:
         raise SettingsError(
-            f"The model {file} takes {describe_ports([model.picture])}; a {_NAMES[kind]} takes pictures as"
+            f"The model {file} takes {describe_ports([model.input])}; a {_NAMES[kind]} takes images as"
             f" {wanted.upper()}. Another layout is another export, with a preprocessing that is not known: use the"
             " published model, or correct kind."
         )
@@ -220,7 +220,7 @@ def _output(model: OnnxModel, labels: int) -> str:
 
 
 def _tried(scores: _Scores, preprocess: Preprocess) -> _Scores:
-    """Return the scores with what the model gives found out, by pictures in white, black and grey levels."""
+    """Return the scores with what the model gives found out, by images in white, black and grey levels."""
     side = (preprocess.size, preprocess.size)
     plain: list[Any] = [Image.new("RGB", side, (level, level, level)) for level in (255, 0)]
     pictures = [*plain, Image.linear_gradient("L").resize(side).convert("RGB")]

@@ -148,7 +148,7 @@ class _Tagging:
 
     def write(self, batch: Sequence[PreparedImage]) -> list[Problem]:
         """Tag a batch and commit it, with a mark that answers of the library may have changed."""
-        tags = self.tagger.tag([fitted.picture for fitted in batch])
+        tags = self.tagger.tag([fitted.image for fitted in batch])
         made = [
             ModelTags(fitted.image_id, fitted.version, found, list(sure_tags(found)) if self.filters else ())
             for fitted, found in zip(batch, tags, strict=True)
@@ -182,7 +182,7 @@ class _Tagging:
 def sure_tags(tags: Sequence[Tag]) -> Iterator[Tag]:
     """Yield the tags of one tagger that count by themselves: above its threshold, and of ratings the strongest.
 
-    Filters ask whether a picture has a tag, not how surely: all that a tagger has a notion of would let all pass.
+    Filters ask whether an image has a tag, not how surely: all that a tagger has a notion of would let all pass.
     """
     ratings = [tag for tag in tags if tag.source.endswith(f":{RATING}")]
     if ratings:

@@ -100,7 +100,7 @@ def test_pooling_by_the_mean(tmp_path):
         (("a", "b"), {}, r"leaves open .*a \[batch × 4\] \(float\), b \[batch × 4\]"),
         (("a_tokens",), {}, "leaves open .*pool to cls or mean"),
         (("a", "b"), {"output": "c"}, "no output 'c'; it gives a .*, b "),
-        (("a_tokens",), {"output": "a_tokens"}, r"has the shape \[1 × 3 × 4\], not a vector for each picture"),
+        (("a_tokens",), {"output": "a_tokens"}, r"has the shape \[1 × 3 × 4\], not a vector for each image"),
         (("a",), {"pool": "max"}, "pool is 'max'; known are: cls, mean"),
         (("a",), {"batch_size": 0}, "batch_size must be a number from 1"),
         (("a",), {"layout": "nhwc"}, "layout is nhwc; the model takes"),
@@ -210,7 +210,7 @@ def identity(path, shape, kind=TensorProto.FLOAT, inputs=1):
 @pytest.mark.parametrize(
     ("model", "fault"),
     [
-        ({"shape": ["n", 3]}, r"must take one batch of pictures .*it takes in0 \[n × 3\]"),
+        ({"shape": ["n", 3]}, r"must take one batch of images .*it takes in0 \[n × 3\]"),
         ({"shape": ["n", 3, 8, 8], "inputs": 2}, "nothing else.*vision_model.onnx"),
         ({"shape": ["n", 3, 8, 8], "kind": TensorProto.UINT8}, r"takes in0 .*\(uint8\); LoRADS feeds 32-bit"),
         ({"shape": ["n", 3, 8, 8]}, "leaves open which output"),
@@ -224,7 +224,7 @@ def test_models_for_something_else(tmp_path, model, fault):
 @pytest.mark.parametrize("shape", [("b", 3, 8, 12), ("b", 1, 8, 8), ("b", 4, 8, 8)])
 def test_pictures_that_are_not_square_or_not_rgb(tmp_path, shape):
     path = write_model(tmp_path / "m.onnx", shape=shape)
-    with pytest.raises(SettingsError, match=rf"takes pixel_values \[b × {shape[1]} × 8 × .*no square RGB pictures"):
+    with pytest.raises(SettingsError, match=rf"takes pixel_values \[b × {shape[1]} × 8 × .*no square RGB images"):
         opened(path)
 
 

@@ -148,7 +148,7 @@ def test_logits_are_told_from_probabilities_by_trying(tmp_path):
 def test_numbers_that_are_neither_are_refused_when_they_come(tmp_path):
     labels = [Label("1girl", 0, red=2, green=-1, always=0)]  # white 1, black 0, grey 0 to 1; red 2
     tagger = opened(write_tagger(tmp_path, labels=labels))
-    with pytest.raises(SettingsError, match="below 0 or above 1 for some pictures"):
+    with pytest.raises(SettingsError, match="below 0 or above 1 for some images"):
         tagger.tag([tagger.fit(plain((255, 0, 0)))])
 
 
@@ -262,7 +262,7 @@ def test_a_model_and_a_list_of_another_one(tmp_path, kind):
     labels = WD if kind == "wd" else JOYTAG
     write_model(tmp_path / "model.onnx", labels[:-1], FREE[kind])
     with pytest.raises(
-        SettingsError, match=rf"gives {len(labels) - 1} numbers a picture, .* has {len(labels)}: copy both"
+        SettingsError, match=rf"gives {len(labels) - 1} numbers an image, .* has {len(labels)}: copy both"
     ):
         opened(tmp_path)
 
@@ -272,7 +272,7 @@ def test_another_export_is_not_fed_in_another_way(tmp_path):
     with pytest.raises(SettingsError, match=r"takes input \[n × 3 × 8 × 8\] \(float\); a WD tagger takes .* NHWC"):
         opened(tmp_path)
     write_tagger(tmp_path / "joytag", "joytag", shape=("n", 8, 8, 3))
-    with pytest.raises(SettingsError, match="a JoyTag takes pictures as NCHW"):
+    with pytest.raises(SettingsError, match="a JoyTag takes images as NCHW"):
         opened(tmp_path / "joytag")
 
 
@@ -285,10 +285,10 @@ def identity(path, shape, kind=TensorProto.FLOAT):
 @pytest.mark.parametrize(
     ("shape", "kind", "fault"),
     [
-        (["n", 77], TensorProto.INT64, "must take one batch of pictures"),
+        (["n", 77], TensorProto.INT64, "must take one batch of images"),
         (["n", 8, 8, 3], TensorProto.UINT8, "LoRADS feeds 32-bit and 16-bit floats"),
-        (["n", 8, 9, 3], TensorProto.FLOAT, "no square RGB pictures"),
-        (["n", 8, 8, 3], TensorProto.FLOAT, "gives 192 numbers a picture"),
+        (["n", 8, 9, 3], TensorProto.FLOAT, "no square RGB images"),
+        (["n", 8, 8, 3], TensorProto.FLOAT, "gives 192 numbers an image"),
     ],
 )
 def test_a_model_for_something_else(tmp_path, shape, kind, fault):
