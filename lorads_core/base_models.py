@@ -6,6 +6,7 @@ checkpoint of a family with what differs: name, caption profile, own resolution.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -41,7 +42,8 @@ class Family:
     besides the checkpoint, which lies in ``folders`` of ComfyUI. ``text_encoders`` are named as in ComfyUI.
     ``token_limits`` are the caption lengths that trainers can be set to, the default first. A checkpoint is recognised
     by ``signature``, names of tensors that only this family has (any of them, with or without ComfyUI's prefix).
-    ``lora_prefixes`` begin the keys of a LoRA that ComfyUI loads for it (``comfy/lora.py``), kohya's form first.
+    ``lora_prefixes`` begin the keys of a LoRA that ComfyUI loads for it (``comfy/lora.py``), kohya's form first. A LoRA
+    is recognised by ``lora_signature``, a regular expression for names of layers that only this family has.
     """
 
     name: str
@@ -54,6 +56,7 @@ class Family:
     token_limits: tuple[int, ...]
     signature: tuple[str, ...]
     lora_prefixes: tuple[str, ...]
+    lora_signature: str = ""
     files: tuple[ModelFile, ...] = ()
     folders: tuple[str, ...] = ("checkpoints",)
 
@@ -74,6 +77,15 @@ _T5 = (512,)  # FLUX.1 dev; sd-scripts v0.10.1, flux_train_utils.py, --t5xxl_max
 _PREFIX = "model.diffusion_model."
 """Stands before the denoiser's tensors in a checkpoint of all parts (``comfy/model_detection.py``)."""
 
+# Names of layers as Diffusers and as Stability's own code have them, with dots or, in kohya's form, underscores. SD 1.5
+# has attention in its outermost blocks, where SDXL has none; SDXL has several transformer blocks in a row.
+_SD15_LAYERS = (
+    r"down_blocks[._]0[._]attentions|up_blocks[._]3[._]attentions"
+    r"|input_blocks[._][12][._]1[._]|output_blocks[._](?:9|10|11)[._]1[._]"
+)
+_SDXL_LAYERS = r"(?:attentions[._]\d+|_blocks?[._]\d+[._]1|middle_block[._]1)[._]transformer_blocks[._][1-9]"
+_FLUX_LAYERS = r"(?:^|[._])(?:double_blocks|single_blocks|single_transformer_blocks)[._]\d"
+
 FAMILIES: tuple[Family, ...] = (
     Family(
         "sd15", "SD 1.5", "noise", convolutions=True, resolution=512,
@@ -83,6 +95,7 @@ FAMILIES: tuple[Family, ...] = (
             "lora_unet_", "lora_te_", "lora_te1_", "unet.", "text_encoder.", "lycoris_", "diffusion_model.",
             "text_encoders.",
         ),
+        lora_signature=_SD15_LAYERS,
     ),
     Family(
         "sdxl", "SDXL", "noise", convolutions=True, resolution=1024,
@@ -92,6 +105,7 @@ FAMILIES: tuple[Family, ...] = (
             "lora_unet_", "lora_te1_", "lora_te2_", "unet.", "text_encoder.", "text_encoder_2.", "lycoris_",
             "diffusion_model.", "text_encoders.",
         ),
+        lora_signature=_SDXL_LAYERS,
     ),
     Family(
         "flux", "Flux", "flow", convolutions=False, resolution=1024,
@@ -101,6 +115,7 @@ FAMILIES: tuple[Family, ...] = (
             "lora_unet_", "lora_te1_", "lora_te2_", "transformer.", "lora_transformer_", "text_encoder.", "lycoris_",
             "diffusion_model.", "text_encoders.",
         ),
+        lora_signature=_FLUX_LAYERS,
         files=(
             ModelFile("clip_l", "Flux's small text encoder", _TEXT_ENCODERS),
             ModelFile("t5xxl", "Flux's large text encoder", _TEXT_ENCODERS),
@@ -201,3 +216,10 @@ def recognised(tensors: Collection[str]) -> Family | None:
         if any(name in tensors or _PREFIX + name in tensors for name in each.signature):
             return each
     return None
+
+
+def recognised_lora(tensors: Iterable[str]) -> Family | None:
+    """Return the family of a LoRA by the names of its tensors; None where no row knows them."""
+    names = "\n".join(tensors)
+    rows = (each for each in FAMILIES if each.lora_signature)
+    return next((each for each in rows if re.search(each.lora_signature, names, re.MULTILINE)), None)

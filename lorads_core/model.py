@@ -242,6 +242,7 @@ class TrainingConfig:
     ``noise_offset`` are off at 0; the dropouts are shares, 0–1. ``caption_variants`` takes one line of a caption at
     random each time, where it has several. ``processes`` is the number of those that train together, one per GPU.
 
+    ``initial_lora`` is the file of a LoRA that the training starts from, empty for a new one.
     ``extra`` are the trainer's own options, passed through unchecked (`trainers.extra`).
     ``automatic`` names the fields that nobody set: their values follow others, see `trainers.defaults`.
     """
@@ -295,6 +296,8 @@ class TrainingConfig:
     sample_prompts: tuple[str, ...] = ()
     sample_every_epochs: int = 1
     save_every_epochs: int = 1
+    save_state: bool = True
+    initial_lora: str = ""
     seed: int = 42
     extra: Mapping[str, Any] = field(default_factory=dict[str, Any], hash=False)
     automatic: tuple[str, ...] = ()

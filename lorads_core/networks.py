@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from .errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +19,8 @@ class Network:
     the network that it is the same as where the base model has none, empty where it stays one of its own.
     ``decomposed`` says whether magnitude and direction are trained apart (DoRA), ``hadamard`` whether it is a Hadamard
     product of two (LoHa), whose rank is up to the square of its dim, ``kronecker`` whether it is a Kronecker product
-    (LoKr), which has a factor and can have full rank.
+    (LoKr), which has a factor and can have full rank. ``signature`` are parts of tensors' names in its files; LoCon's
+    are those of LoRA.
     """
 
     name: str
@@ -25,14 +30,15 @@ class Network:
     decomposed: bool = False
     hadamard: bool = False
     kronecker: bool = False
+    signature: tuple[str, ...] = ()
 
 
 NETWORKS: tuple[Network, ...] = (
-    Network("lora", "LoRA"),
+    Network("lora", "LoRA", signature=(".lora_down.", ".lora_A.", ".lora.down.")),
     Network("locon", "LoCon", convolutions=True, without="lora"),
-    Network("loha", "LoHa", convolutions=True, hadamard=True),
-    Network("lokr", "LoKr", convolutions=True, kronecker=True),
-    Network("dora", "DoRA", decomposed=True),
+    Network("loha", "LoHa", convolutions=True, hadamard=True, signature=(".hada_w1",)),
+    Network("lokr", "LoKr", convolutions=True, kronecker=True, signature=(".lokr_w1",)),
+    Network("dora", "DoRA", decomposed=True, signature=(".dora_scale", ".lora_magnitude_vector", ".magnitude")),
 )
 
 
@@ -56,3 +62,10 @@ def network(name: str) -> Network:
         if each.name == name:
             return each
     raise SettingsError(f"There is no network {name!r}; known are: {', '.join(network_names())}.")
+
+
+def recognised_network(tensors: Iterable[str]) -> Network | None:
+    """Return the network type of a file by the names of its tensors, None where no row knows them; LoRA for LoCon."""
+    names = "\n".join(tensors)
+    found = [each for each in networks() if any(part in names for part in each.signature)]
+    return found[-1] if found else None  # DoRA's names are those of LoRA, and more

@@ -332,6 +332,14 @@ TRAINING_FIELDS: tuple[TrainingField, ...] = (
         "extra", "toml", "running", "Options of the trainer itself, as TOML, one per line. They are passed on"
         " unchecked; none may name files, code or accounts.", label="extra options", own=True, added=True,
     ),
+    TrainingField(
+        "save_state", "flag", "running", "Save the training's state with each saved LoRA, so that a stopped training"
+        " can be resumed. The newest takes three to six times the disk space of a LoRA.", added=True,
+    ),
+    TrainingField(
+        "initial_lora", "file", "network", "LoRA to start from instead of a new one: for the same kind of base model,"
+        " with network, dim and alpha as set here.", label="initial LoRA", folders=("loras",), own=True, added=True,
+    ),
     *(_part(file, added=True) for file in model_parts() if file.part not in _FIRST_PARTS),
 )  # fmt: skip
 """Every option of a training, in the order of the node's inputs."""

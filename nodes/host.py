@@ -267,7 +267,7 @@ def watched(run: Run, node: str) -> Run:
     def look(now: Run) -> None:
         comfy.model_management.throw_exception_if_processing_interrupted()
         bar.update_absolute(now.step, max(now.total_steps, 1))
-        _say(training_text(now), node)
+        _say("\n".join(filter(None, [training_text(now), now.message])), node)
 
     try:
         return core.training.wait(store(), run, look)

@@ -63,6 +63,14 @@ class LaunchTrainer(io.ComfyNode):
                     tooltip="copy: with trigger and dataset version in its metadata. link: the trainer's own file.",
                     advanced=True,
                 ),
+                io.Boolean.Input(
+                    "resume",
+                    default=False,
+                    optional=True,
+                    tooltip="Continue a stopped or failed training from its last saved state; without one it starts"
+                    " from the beginning, and says so.",
+                    advanced=True,
+                ),
             ],
             outputs=[
                 RunSocket.Output("run", "run", tooltip="For Load Trained LoRA and LoRA Test Grid."),
@@ -82,9 +90,11 @@ class LaunchTrainer(io.ComfyNode):
         return host.run_marks()
 
     @classmethod
-    def execute(cls, export: Export, profile: str, mode: str, name: str, offer: Offered) -> io.NodeOutput:
+    def execute(
+        cls, export: Export, profile: str, mode: str, name: str, offer: Offered, *, resume: bool = False
+    ) -> io.NodeOutput:
         """Train the export, or look how its training stands."""
-        run = _started(export.folder, profile)
+        run, note = _started(export.folder, profile, resume=resume)
         host.keep_run(run)
         if mode == "wait":
             run = host.watched(run, str(cls.hidden.unique_id))
@@ -92,16 +102,15 @@ class LaunchTrainer(io.ComfyNode):
             raise TrainerError(_why(run))
         lora, message = _offered(run, name, offer) if run.state == "completed" else ("", "")
         plot = host.image(core.plots.loss_image(run, core.training.history(run.folder)))
-        return io.NodeOutput(
-            run, lora, plot, host.image_list(core.training.samples(run)), ui=ui.PreviewText(_text(run, lora, message))
-        )
+        samples = host.image_list(core.training.samples(run))
+        return io.NodeOutput(run, lora, plot, samples, ui=ui.PreviewText(_text(run, lora, message, note)))
 
 
-def _started(folder: Path, profile: str) -> Run:
-    """Return the run of an export; one that must be launched first needs the server's permission."""
+def _started(folder: Path, profile: str, *, resume: bool) -> tuple[Run, str]:
+    """Return the run of an export, and what to know of how it goes on; launching one needs the server's permission."""
     known = core.training.known_run(host.store(), folder)
     if known:
-        return known
+        return known, "" if known.is_over else known.message
     installed = core.training.profile_of(host.settings(), "" if profile == THE_ONLY_ONE else profile)
     if not installed.from_comfyui:
         raise TrainerError(
@@ -110,7 +119,10 @@ def _started(folder: Path, profile: str) -> Run:
             f" {command('train', folder.name, '--out', str(folder.parent))}"
         )
     host.free_memory()
-    return core.training.train(host.store(), installed, folder)
+    obstacle = core.training.why_not_resumed(host.store(), folder) if resume else ""
+    run = core.training.train(host.store(), installed, folder, resume=resume and not obstacle)
+    notes = [f"{obstacle}: it was started from the beginning." if obstacle else "", run.message]
+    return run, "\n".join(filter(None, notes))
 
 
 def _offered(run: Run, name: str, offer: Offered) -> tuple[str, str]:
@@ -127,9 +139,10 @@ def _why(run: Run) -> str:
     return f"The training of {run.name} is {run.state}. {run.message}\n{said}".strip()
 
 
-def _text(run: Run, lora: str, message: str) -> str:
+def _text(run: Run, lora: str, message: str, note: str) -> str:
     lines = [host.training_text(run)]
     if lora:
         lines += [f"LoRA: {lora}", *filter(None, [message])]
     lines += [f"Saved: {len(run.loras)}"] if run.loras else []
+    lines += [note] if note else []
     return "\n".join(lines)

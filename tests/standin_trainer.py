@@ -63,7 +63,10 @@ def say(text):
 def main():
     words = argparse.ArgumentParser()
     words.add_argument("--config_file", required=True)
-    config = tomllib.loads(Path(words.parse_args().config_file).read_text(encoding="utf-8"))
+    words.add_argument("--resume")
+    words.add_argument("--initial_step", type=int, default=0)
+    given = words.parse_args()
+    config = tomllib.loads(Path(given.config_file).read_text(encoding="utf-8"))
     flat = {}
     for key, value in config.items():
         flat.update(value if isinstance(value, dict) else {key: value})
@@ -78,7 +81,9 @@ def main():
     if deed == "children":
         subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
     AT_ONCE.get(deed, lambda: None)()
-    train(flat, deed, pause)
+    if given.resume:
+        (Path(given.resume) / "random_states_0.pkl").read_bytes()
+    train(flat, deed, pause, given.initial_step)
 
 
 def die():
@@ -127,15 +132,25 @@ AT_ONCE = {
 }
 
 
-def train(config, deed, pause):
-    """Train, with a LoRA after each epoch."""
+def save_state(output, name, done):
+    """Save a state as accelerate does, and remove the former one."""
+    folder = output / f"{name}-{done:06d}-state"
+    folder.mkdir()
+    (folder / "random_states_0.pkl").touch()
+    shutil.rmtree(output / f"{name}-{done - 1:06d}-state", ignore_errors=True)
+
+
+def train(config, deed, pause, before=0):
+    """Train, with a LoRA after each epoch; of a resumed training the bar begins at 0 again."""
     output, name = Path(config["output_dir"]), config["output_name"]
     epochs, total = config["max_train_epochs"], int(os.environ.get("STANDIN_STEPS", "20"))
     rank = config["network_dim"] // (2 if deed == "rank" else 1)
     value = float("nan") if deed == "nan" else 0.5
-    for step in range(1, total + 1):
+    say(f"\nepoch {before * epochs // total + 1}/{epochs}\n")
+    for step in range(before + 1, total + 1):
         if deed != "silent":
-            bar = f"{step}/{total} [00:{step % 60:02d}<00:00,  {1 / max(pause, 1e-3):.2f}it/s, avr_loss={1 / step:.3g}]"
+            speed = f"{1 / max(pause, 1e-3):.2f}it/s, avr_loss={1 / step:.3g}"
+            bar = f"{step - before}/{total} [00:{step % 60:02d}<00:00,  {speed}]"
             say(f"\rsteps: {100 * step // total:3d}%|\x1b[32m\u2588\x1b[0m  | {bar}")
         time.sleep(pause)
         if deed == "last" and step == total:
@@ -143,6 +158,8 @@ def train(config, deed, pause):
         done, before_ = step * epochs // total, (step - 1) * epochs // total
         if done > before_ and done < epochs:
             write_lora(output / f"{name}-{done:06d}.safetensors", rank, value)
+            if config.get("save_state"):
+                save_state(output, name, done)
             say(f"\nepoch {done + 1}/{epochs}\n")
     if deed != "nothing":
         write_lora(output / f"{name}.safetensors", rank, value, cut=100 if deed == "truncated" else 0)

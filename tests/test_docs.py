@@ -36,7 +36,10 @@ OUR_FOLDERS = {
 }
 MADE_UP = re.compile(r"LANGUAGE|NODE|NAME|YourNode|FILE")
 # Options of sd-scripts and of `python -m tests...`.
-OTHER_OPTIONS = {"--config_file", "--short", "--write", "--current", "--fast", "--slow", "--with-browser"}
+OTHER_OPTIONS = {
+    *("--config_file", "--short", "--only", "--seed", "--rounds-scale", "--write", "--current", "--fast", "--slow"),
+    "--with-browser",
+}
 # Which modules read the tables of lorads.toml; the other tables are read by settings.py itself.
 READERS = {
     "libraries": "library/kinds",

@@ -324,8 +324,12 @@ def _add_runs(commands: Commands, run: Run) -> None:
     train.add_argument(
         "--background", action="store_true", help="return at once and let the training continue by itself"
     )
-    train.add_argument(
-        "--again", action="store_true", help="train again even if already trained; the earlier output is moved aside"
+    once_more = train.add_mutually_exclusive_group()
+    once_more.add_argument(
+        "--again", action="store_true", help="train again even if already trained, into a folder of its own"
+    )
+    once_more.add_argument(
+        "--resume", action="store_true", help="continue a stopped or failed training from its last saved state"
     )
     train.add_argument("--plot", type=path, metavar="FILE", help="save a plot of the loss, updated during training")
     runs = _command(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..base_models import FAMILIES
@@ -95,11 +96,19 @@ def _typed(given: Mapping[str, Any]) -> dict[str, Any]:
     return {name: _value(training_field(name), value) for name, value in given.items()}
 
 
+def _whole_path(value: str) -> str:
+    """Return the whole path of a file that is here, as trainers run in folders of their own; a repository stays."""
+    path = Path(value).expanduser()
+    return str(path.absolute()) if path.is_file() else value
+
+
 def _value(each: TrainingField, value: Any) -> Any:  # noqa: ANN401 - of the option's own type
     match each.kind:
         case "lines":
             return tuple(value)
         case "toml":
             return parse_extra("\n".join(value))
+        case "file":
+            return _whole_path(value)
         case _:
             return value

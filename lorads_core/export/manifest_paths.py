@@ -49,6 +49,7 @@ PATH_FIELDS = (
     # Models lie where their user has them; launching checks that they are there, and a trainer only reads them.
     PathField("config.checkpoint", Where.ANYWHERE),
     PathField("config.model_files{}=", Where.ANYWHERE),
+    PathField("config.initial_lora", Where.ANYWHERE),
     # Says where an image came from, on the machine of the one who exported it; nothing opens it.
     PathField("images[].source.path", Where.ANYWHERE),
 )

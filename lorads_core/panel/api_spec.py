@@ -43,7 +43,8 @@ Requests::
     POST .../training-options           {trainer, config}: checks the values of the form; nothing is written
     POST .../summary                    {trainer, config}: the summary with these values; nothing is written
     POST .../export                     {trainer, folder, images: "copy"|"link"|policy, config}
-    POST .../train                      {profile, folder, images, config}
+    POST .../train                      {profile, folder, images, config, resume: true|false}; resume goes on from the
+                                        last saved state of a stopped training of the same export
 
 ``config`` holds training options by name, as `json_types.OptionValue`; one that is left out stays as it was last
 exported, null unsets it. What does not count for the base model and network is not set either.

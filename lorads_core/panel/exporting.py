@@ -123,8 +123,8 @@ def train(state: PanelState, dataset: UUID, body: Body) -> Job:
     Raises:
         RefusedError: 403, disabled on the server; 400, an invalid value; 429, too many jobs are waiting.
     """
-    body.allow_only("profile", "folder", "images", "config")
-    name = body.text("profile")
+    body.allow_only("profile", "folder", "images", "config", "resume")
+    name, resume = body.text("profile"), body.flag("resume", default=False)
     chosen = next((each for each in launchable(state) if each.name == name), None)
     if chosen is None:
         how = "from_comfyui = true in its profile" if state.context.where == "comfyui" else "train = true under [panel]"
@@ -139,8 +139,8 @@ def train(state: PanelState, dataset: UUID, body: Body) -> Job:
         made = _run_export(state, request, progress)
         progress("train", 0, 1)
         state.context.make_room()
-        run = training.train(state.store, chosen, made.result.export.folder)
-        message = f"{run.name} is {run.state}."
+        run = training.train(state.store, chosen, made.result.export.folder, resume=resume)
+        message = f"{run.name} is {run.state}. {run.message}".strip()
         return Outcome(message, {"run": str(run.id), "manifest_hash": run.manifest_hash})
 
     return state.jobs.start("export", dataset, work)

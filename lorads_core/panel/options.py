@@ -155,7 +155,7 @@ def _changed(known: TrainingConfig, given: Mapping[str, Any]) -> TrainingConfig:
     """Return a config with some options set or unset; what does not count for it has its default."""
     base = given.get("base_model") or known.base_model
     if base_model(base).family != base_model(known.base_model).family:
-        known = replace(known, checkpoint="")  # it is a file of another architecture
+        known = replace(known, checkpoint="", initial_lora="")  # they are files of another architecture
     return fitted(change_config(known, {**given, "base_model": base}))
 
 
@@ -257,7 +257,7 @@ def _set_options(config: TrainingConfig) -> Iterable[TrainingField]:
 def used_text(each: TrainingField, config: TrainingConfig) -> str:
     """Return what is used where an option is not set, as text; of a file, the name of the one that is set."""
     if each.kind == "file":
-        return file_name(config.model_files.get(each.name, "") if each.is_part else config.checkpoint)
+        return file_name(config.model_files.get(each.name, "") if each.is_part else getattr(config, each.name))
     plain = _without(config, each)
     value = getattr(settled(plain), each.name)
     if value is None or (value == 0 and each.zero):

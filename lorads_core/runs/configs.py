@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from ..trainers import SavedState
     from .read_export import TrainableExport
 
 
@@ -35,14 +36,17 @@ class RunConfigs:
             return ""
         return (
             f"Not used as they are: {', '.join(self.differing)} of the export. They differ from what its manifest says"
-            f" (another LoRADS or trainer version, a moved or a changed export); rendered again in {self.folder}."
+            " (another LoRADS or trainer version, a moved or a changed export); rendered again for this run."
         )
 
 
-def prepare_configs(export: TrainableExport, home: Path | None, output: Path, folder: Path) -> RunConfigs:
+def prepare_configs(
+    export: TrainableExport, home: Path | None, output: Path, folder: Path, state: SavedState | None = None
+) -> RunConfigs:
     """Return configs that save into ``output``: those in the export, or all of them rendered into ``folder``.
 
-    ``home`` is the folder of the installed trainer, None where it cannot be looked at.
+    ``home`` is the folder of the installed trainer, None where it cannot be looked at. Where a saved state is to be
+    resumed, its keys are set in those of ``folder``.
 
     Raises:
         TrainerError: the manifest lacks what they are rendered from.
@@ -51,13 +55,20 @@ def prepare_configs(export: TrainableExport, home: Path | None, output: Path, fo
     texts: Mapping[str, str] = export.manifest["texts"]
     usual = _rendered(export, home, export.output)
     differing = tuple(name for name, text in sorted(usual.items()) if texts.get(name) != _hash(text))
-    if output == export.output and not differing:
+    keys: Mapping[str, object] = state.keys if state else {}
+    if output == export.output and not differing and not keys:
         return RunConfigs(export.folder)
     folder.mkdir(parents=True)
-    rendered = _rendered(export, home, output)
+    rendered = dict(_rendered(export, home, output))
+    if state and keys:
+        rendered[state.file] = _with_keys(rendered[state.file], keys)
     for name, text in rendered.items():
         (folder / name).write_text(_moved(text, rendered, export.folder, folder), encoding="utf-8", newline="\n")
     return RunConfigs(folder, differing)
+
+
+def _with_keys(text: str, keys: Mapping[str, object]) -> str:
+    return json.dumps(json.loads(text) | keys, ensure_ascii=False, indent=2) + "\n"
 
 
 def _rendered(export: TrainableExport, home: Path | None, output: Path) -> Mapping[str, str]:

@@ -26,27 +26,29 @@ class Follower:
     """What lines have said of a training so far."""
 
     def __init__(self, order: Order) -> None:
+        self._order = order
         self._trainer = trainer(order.trainer)
         self._steps_per_epoch = order.total_steps / max(order.epochs, 1)
         self._began = time.monotonic()
         self._first: tuple[int, float] | None = None
         self._every = 1
         self._catches_up = False
-        self.step = 0
+        self.step = order.steps_done
         self.total_steps = order.total_steps
-        self.epoch = 0
+        self.epoch = order.epochs_done
         self.loss: float | None = None
         self.learning_rate: float | None = None
         self.rate: float | None = None
         self.points: list[Point] = []
 
     def resume(self, status: Status, points: list[Point]) -> None:
-        """Begin where an earlier watcher was cut off."""
+        """Begin where an earlier watcher was cut off, or where a stopped training had come to."""
         self.step, self.epoch, self.points = status.step, status.epoch, points
         self.loss, self.learning_rate = status.loss, status.learning_rate
         if len(points) > _MOST_POINTS // 4:  # some were left out
             self._every = math.gcd(*(point.step for point in points))
-        self._began = time.monotonic() - (time.time() - status.started if status.started else 0)
+        seconds = points[-1].seconds if points else 0.0
+        self._began = time.monotonic() - max(seconds, time.time() - status.started if status.started else 0.0)
 
     @contextmanager
     def catching_up(self) -> Generator[None]:
@@ -72,7 +74,7 @@ class Follower:
                 self._take(tick)
 
     def _take(self, tick: Tick) -> None:
-        self.epoch = tick.epoch or self.epoch
+        self.epoch = tick.epoch + self._order.uncounted_epochs if tick.epoch else self.epoch
         self.total_steps = tick.total_steps or self.total_steps
         self.learning_rate = _finite(tick.learning_rate, self.learning_rate)
         self.rate = tick.rate or self.rate
@@ -84,7 +86,7 @@ class Follower:
 
     def _step_of(self, tick: Tick) -> int | None:
         if tick.batch is None or not tick.batches:
-            return tick.step
+            return None if tick.step is None else tick.step + self._order.uncounted_steps
         return round((max(self.epoch, 1) - 1 + tick.batch / tick.batches) * self._steps_per_epoch)
 
     def _reach(self, step: int) -> None:

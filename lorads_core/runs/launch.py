@@ -26,9 +26,11 @@ from ..system.rights import common_rights, limit_rights
 from ..trainers import trainer
 from . import run_folder as files
 from .configs import prepare_configs
+from .initial_lora import check_initial_lora
 from .lora_file import read_header
 from .output import make_output
 from .profile import secret_names
+from .resume import resumed_order, stopped_run, take_over
 from .state import failed_run, refresh_run, start_watcher
 
 if TYPE_CHECKING:
@@ -38,12 +40,15 @@ if TYPE_CHECKING:
     from ..store.connect import Store
     from .profile import Profile
     from .read_export import TrainableExport
+    from .resume import Stopped
 
 _CONFIGS = "config"
 """In a run's folder: configs of its own, where those in the export name another output or are not to be trusted."""
 
 
-def launch(store: Store, profile: Profile, export: TrainableExport, *, again: bool = False) -> Run:
+def launch(
+    store: Store, profile: Profile, export: TrainableExport, *, again: bool = False, resume: bool = False
+) -> Run:
     """Return the run of an export: the one that goes on, the one that has ended well, or a new one.
 
     Args:
@@ -51,24 +56,28 @@ def launch(store: Store, profile: Profile, export: TrainableExport, *, again: bo
         profile: the installed trainer.
         export: what to train.
         again: train it also where it was trained already; it saves into a new folder.
+        resume: go on from the last saved state of the training that was stopped or failed last, in its folder.
 
     Raises:
-        TrainerError: the export is for another trainer, or this trainer would refuse it.
+        TrainerError: the export is for another trainer, this trainer would refuse it, or nothing can be resumed.
         SettingsError: the trainer is not where its profile says.
     """
     with store.connection() as connection:
         there = existing_run(connection, export)
-    if there and not (again and there.is_over):
-        return there
-    _check(profile, export)
-    run = _new_run(profile, export)
+        if there and not (there.is_over and (again or resume)):
+            return there
+        stopped = stopped_run(connection, export) if resume else None
+    note = _check(profile, export)
+    run = _new_run(profile, export, note)
     with store.connection() as connection:
         if not kept.insert_run(connection, run, export.speed_key):
             return _alive(connection, export)
     # From here on everybody knows of it: nobody else starts a second one.
     try:
-        run, configs = _prepare_folders(run, export, profile)
-        order, environment = _order(profile, export, run.output, configs)
+        run, configs = _prepare_folders(run, export, profile, stopped)
+        order, environment = _order(profile, export, run, configs)
+        if stopped:
+            order = resumed_order(order, stopped)
         with store.connection() as connection:
             kept.update_run(connection, run)
         files.write_order(run.folder, order)
@@ -85,17 +94,22 @@ def launch(store: Store, profile: Profile, export: TrainableExport, *, again: bo
     return run
 
 
-def _prepare_folders(run: Run, export: TrainableExport, profile: Profile) -> tuple[Run, Path]:
+def _prepare_folders(run: Run, export: TrainableExport, profile: Profile, stopped: Stopped | None) -> tuple[Run, Path]:
     """Make the folders of a run; return it with its output, and where the configs lie that name that.
 
-    Its message says which configs of the export are not used, as long as it goes on.
+    Its message says which configs of the export are not used, while it runs.
     """
     run.folder.mkdir(parents=True)
-    output = make_output(export.output)
-    for folder in (run.folder, output):  # logs, sample images and LoRAs are for those who may read the export
+    if stopped:
+        take_over(stopped, run.folder)
+        run = dataclasses.replace(run, output=stopped.run.output, step=stopped.state.steps, epoch=stopped.state.epochs)
+    else:
+        run = dataclasses.replace(run, output=make_output(export.output))
+    for folder in (run.folder, run.output):  # logs, sample images and LoRAs are for those who may read the export
         limit_rights(folder, common_rights([export.folder]))
-    configs = prepare_configs(export, profile.home, output, run.folder / _CONFIGS)
-    return dataclasses.replace(run, output=output, message=configs.message), configs.folder
+    state = stopped.state if stopped else None
+    configs = prepare_configs(export, profile.home, run.output, run.folder / _CONFIGS, state)
+    return dataclasses.replace(run, message=f"{run.message} {configs.message}".strip()), configs.folder
 
 
 def existing_run(connection: psycopg.Connection, export: TrainableExport) -> Run | None:
@@ -118,7 +132,8 @@ def _alive(connection: psycopg.Connection, export: TrainableExport) -> Run:
     raise TrainerError("The training was begun and ended by another program just now: launch it again.")
 
 
-def _check(profile: Profile, export: TrainableExport) -> None:
+def _check(profile: Profile, export: TrainableExport) -> str:
+    """Refuse what cannot be trained; return what a user should know of what is."""
     if profile.kind != export.trainer:
         wanted, has = trainer(export.trainer).label, trainer(profile.kind).label
         raise TrainerError(
@@ -137,23 +152,24 @@ def _check(profile: Profile, export: TrainableExport) -> None:
     refused = [problem.message for problem in problems if problem.severity == "error" and problem.code == "config"]
     if refused:
         raise TrainerError(" ".join(refused))
-    _check_models(profile, export)
+    return _check_models(profile, export)
 
 
-def _check_models(profile: Profile, export: TrainableExport) -> None:
-    """Refuse to start what would stop after a minute of loading, for want of a file."""
+def _check_models(profile: Profile, export: TrainableExport) -> str:
+    """Refuse to start what would stop after a minute of loading, for want of a file; return what else to know."""
     config = export.config
     if not config.checkpoint:
         raise TrainerError(
             f"{export.folder} names no base model: choose its file in the training config, export again."
         )
     if profile.is_remote:
-        return
+        return ""
     for file in filter(os.path.isabs, (config.checkpoint, *config.model_files.values())):
         if not os.path.exists(file):  # noqa: PTH110 - Path's own may raise
             raise TrainerError(f"There is no model {file}: choose another in the training config, and export again.")
     if Path(config.checkpoint).is_absolute():
         _check_family(Path(config.checkpoint), base_model(config.base_model))
+    return check_initial_lora(config, export.trainer) if config.initial_lora else ""
 
 
 def _check_family(checkpoint: Path, base: BaseModel) -> None:
@@ -175,7 +191,7 @@ def _family_of(checkpoint: Path) -> Family | None:
         return None
 
 
-def _new_run(profile: Profile, export: TrainableExport) -> Run:
+def _new_run(profile: Profile, export: TrainableExport, note: str) -> Run:
     manifest = export.manifest
     run_id = uuid4()
     return Run(
@@ -189,24 +205,23 @@ def _new_run(profile: Profile, export: TrainableExport) -> Run:
         output=export.output,
         state="starting",
         total_steps=manifest["training"]["total_steps"],
+        message=note,
         host=socket.gethostname(),
         started_at=datetime.now(timezone.utc),
     )
 
 
-def _order(
-    profile: Profile, export: TrainableExport, output: Path, configs: Path
-) -> tuple[files.Order, dict[str, str]]:
+def _order(profile: Profile, export: TrainableExport, run: Run, configs: Path) -> tuple[files.Order, dict[str, str]]:
     """Return what to start, and with which environment."""
     chosen = trainer(profile.kind)
     training = export.manifest["training"]
     environment = profile.environment_of_trainer()
-    reports = chosen.reports(output)
+    reports = chosen.reports(run.output)
     order = files.Order(
         trainer=profile.kind,
         argv=tuple(profile.argv(chosen.command(export.config, configs, profile.accelerate))),
         cwd=str(export.folder.parent if profile.is_remote else profile.folder),
-        output=str(output),
+        output=str(run.output),
         checkpoints=tuple(training["checkpoints"]),
         rank=export.config.network_dim,
         key_prefixes=base_model(export.config.base_model).family.lora_prefixes,
@@ -216,5 +231,6 @@ def _order(
         reports=str(reports) if reports else "",
         masked=secret_names(environment),
         grace=profile.stop_seconds,
+        note=run.message,
     )
     return order, environment

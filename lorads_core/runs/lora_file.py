@@ -11,6 +11,7 @@ import math
 import os
 import re
 import shutil
+import struct
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -39,6 +40,10 @@ _RANK_SIDE = (
 )
 # All ones in the exponent: infinite, or no number. Type, bytes, those bits.
 _NO_NUMBERS = {"F16": (2, 0x7C00), "BF16": (2, 0x7F80), "F32": (4, 0x7F800000)}
+# Type: bytes of a single number, and its form for struct.
+_SCALARS = {"F16": (2, "<e"), "BF16": (2, ""), "F32": (4, "<f"), "F64": (8, "<d")}
+_DOWN = (".lora_down.weight", ".lora_a.weight", ".lora.down.weight")
+_CONVOLUTION = 4  # dimensions of its weight
 _CHUNK = 16 * 1024**2
 _PATH = re.compile(r"(?:[A-Za-z]:[\\/]|\\\\|/)[^\x00]*")
 
@@ -131,6 +136,31 @@ def _overlap(tensors: Iterable[Mapping[str, Any]]) -> bool:
     """Say whether two tensors share bytes, which the format forbids: a small file would claim to hold any number."""
     spans = sorted(tuple(tensor["data_offsets"]) for tensor in tensors)
     return any(end > begin for (_, end), (begin, _) in pairwise(spans))
+
+
+def read_alphas(lora: LoraFile) -> frozenset[float]:
+    """Return the alphas of a LoRA's layers; none where it has none, as in PEFT's form.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    found: set[float] = set()
+    with files.retry_in_use(lambda: files.open_regular(lora.path)) as file:
+        for name, tensor in lora.tensors.items():
+            width, form = _SCALARS.get(tensor["dtype"], (0, ""))
+            begin, end = tensor["data_offsets"]
+            if name.endswith(".alpha") and width == end - begin:
+                file.seek(lora.data_start + begin)
+                # bfloat16 is the first half of a float32.
+                data = file.read(width) if form else b"\0\0" + file.read(width)
+                found.add(struct.unpack(form or "<f", data)[0])
+    return frozenset(found)
+
+
+def has_wide_convolutions(lora: LoraFile) -> bool:
+    """Say whether a LoRA changes convolutions of more than one pixel, as LoCon does."""
+    shapes = (tensor["shape"] for name, tensor in lora.tensors.items() if name.lower().endswith(_DOWN))
+    return any(len(shape) == _CONVOLUTION and max(shape[2:]) > 1 for shape in shapes)
 
 
 def find_nonfinite_tensor(lora: LoraFile) -> str:

@@ -31,8 +31,11 @@ class Outcome(NamedTuple):
 
 
 def saved_loras(order: Order, since: float) -> tuple[str, ...]:
-    """Return the LoRA files that are there by now, in the order of saving; those older than ``since`` are another's."""
-    output = Path(order.output)
+    """Return the LoRA files that are there by now, in the order of saving; those older than ``since`` are another's.
+
+    Of a resumed training also those that were saved before it was stopped.
+    """
+    output, since = Path(order.output), order.since or since
     found: list[str] = []
     for pattern in order.checkpoints:
         files = [output / pattern] if "*" not in pattern else _matching(output, pattern)
@@ -69,11 +72,13 @@ def determine_outcome(
         lines: the last lines that it printed.
         since: when it began, in seconds since 1970.
         stopped: whether a stop was requested.
-        reached: whether it was seen to take its last step, which counts where nobody saw its exit code.
+        reached: whether it was seen to take its last step, which counts where it was stopped or nobody saw its
+            exit code.
     """
     loras = saved_loras(order, since)
     fault = _fault(order, loras)
-    if exit_code == 0 and not fault:
+    # OneTrainer saves its LoRA when it is interrupted, and ends well.
+    if exit_code == 0 and not fault and (reached or not stopped):
         return Outcome("completed", "", loras)
     if stopped:
         return Outcome("cancelled", "It was stopped.", loras)

@@ -67,6 +67,10 @@ class Order:
     final one must have, ``key_prefixes`` begin the keys that ComfyUI loads of it; ``trigger`` are the words that call
     it. ``reports`` is the trainer's own file of progress. ``masked`` names the environment variables whose values are
     in no log; ``grace`` is how many seconds the trainer has to end when it is interrupted.
+
+    A resumed training has done ``steps_done`` and ``epochs_done`` before; of these, its trainer leaves
+    ``uncounted_steps`` and ``uncounted_epochs`` out of its own counts. ``since`` is when it was started first (0: now),
+    ``reports_from`` the byte where its reports go on. ``note`` is what a user should know while it runs.
     """
 
     trainer: str
@@ -82,6 +86,13 @@ class Order:
     masked: tuple[str, ...] = ()
     grace: float = GRACE
     key_prefixes: tuple[str, ...] = ()
+    steps_done: int = 0
+    epochs_done: int = 0
+    uncounted_steps: int = 0
+    uncounted_epochs: int = 0
+    since: float = 0.0
+    reports_from: int = 0
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)

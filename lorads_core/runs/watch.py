@@ -53,13 +53,18 @@ class Watcher:
         self._console = ConsoleOutput(folder, former.printed if former else 0)
         self._lines = Lines()
         self._log = Log(folder, former.log if former else None)
-        self._reports = _Reports(Path(order.reports)) if order.reports else None
+        self._reports = _Reports(Path(order.reports), order.reports_from) if order.reports else None
         self._told = self._counted = 0.0
         self._is_noted = False  # who the trainer is
-        self._status = Status(watcher=identity(os.getpid()), started=time.time(), total_steps=order.total_steps)
+        self._status = Status(
+            watcher=identity(os.getpid()), started=time.time(), total_steps=order.total_steps, message=order.note
+        )
 
     def start(self, environment: Mapping[str, str]) -> None:
         """Start the trainer and watch it to its end."""
+        order = self._order
+        begun = Status(step=order.steps_done, epoch=order.epochs_done, total_steps=order.total_steps)
+        self._follower.resume(begun, files.read_history(self._folder))
         self._write_status()
         # Whoever ignores Ctrl-C passes that on to what it starts: the trainer must hear it.
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -205,9 +210,9 @@ class Watcher:
 class _Reports:
     """The new lines of a file that a trainer writes."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, place: int) -> None:
         self._path = path
-        self._place = 0
+        self._place = place
         self._lines = Lines()
 
     def new_lines(self) -> list[str]:

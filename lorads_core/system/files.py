@@ -140,6 +140,16 @@ def remove_folder(folder: Name) -> None:
         retry_in_use(lambda: os.rmdir(folder))  # noqa: PTH106 - as above
 
 
+def remove_tree(folder: Path) -> None:
+    """Remove a folder with all that is in it; links in it are removed, not followed. One that is not there is no error.
+
+    Raises:
+        OSError: something in it cannot be removed, after `PATIENCE` seconds where another program has it open. What
+            could be removed is gone.
+    """
+    retry_in_use(lambda: _rmtree(folder))
+
+
 def remove_tree_if_possible(folder: Path) -> bool:
     """Remove a folder that nobody needs any more, without waiting; return whether it is gone. For leftovers.
 

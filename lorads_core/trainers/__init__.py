@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -73,6 +73,38 @@ class Tick:
     rate: float | None = None
     batch: int | None = None
     batches: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SavedState:
+    """What a stopped training resumes from: the state ``path`` after ``steps`` and ``epochs`` that are done.
+
+    To resume, ``arguments`` are appended to the command, and ``keys`` are set in the config file ``file``. A trainer
+    that counts steps or epochs from 0 again then has them in ``uncounted_steps`` and ``uncounted_epochs``.
+    ``unfinished`` are half-written states, to be removed before, which the trainer itself would take for newer ones.
+    """
+
+    path: Path
+    steps: int
+    epochs: int
+    arguments: tuple[str, ...] = ()
+    file: str = ""
+    keys: Mapping[str, object] = field(default_factory=dict[str, object])
+    uncounted_steps: int = 0
+    uncounted_epochs: int = 0
+    unfinished: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class InitialLora:
+    """Which LoRAs a training can start from: those of whose denoiser keys one begins with one of ``keys``.
+
+    Others a trainer would pass over in silence, and begin from nothing. ``drops_text`` says whether it leaves out what
+    a LoRA does to text encoders, where these are not trained.
+    """
+
+    keys: tuple[str, ...]
+    drops_text: bool = False
 
 
 class Trainer(Protocol):
@@ -180,6 +212,20 @@ class Trainer(Protocol):
 
         A ``*`` in a name is what only the training knows, such as the time.
         """
+        ...
+
+    def saved_state(self, output: Path, name: str, steps_per_epoch: int) -> SavedState | None:
+        """Return the newest whole state that a training saved in its ``output``, None where there is none.
+
+        ``name`` is that of the export, as for `files`.
+
+        Raises:
+            OSError: the folder cannot be read.
+        """
+        ...
+
+    def initial_lora(self, config: TrainingConfig) -> InitialLora:
+        """Return which LoRAs a training of this config can start from (`TrainingConfig.initial_lora`)."""
         ...
 
 

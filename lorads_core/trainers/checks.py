@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from dataclasses import fields, replace
 from functools import lru_cache
 from pathlib import PurePath
@@ -238,6 +239,11 @@ def _contradictions(config: TrainingConfig) -> Iterator[str]:
             f"{family.label} has no convolutions, so that a {kind.label} of it is a {same.label}: choose the network"
             f" {same.name}."
         )
+    if config.initial_lora and not config.initial_lora.lower().endswith(".safetensors"):
+        yield (
+            f"The LoRA to start from is {config.initial_lora}, and other formats than safetensors can hold programs,"
+            " which trainers would run: choose a .safetensors file."
+        )
     if not all(prompt.strip() for prompt in config.sample_prompts):
         yield "A sample prompt is empty: write it, or take it out."
 
@@ -320,6 +326,18 @@ def size_problems(trainer: str, placed: Sequence[Placement], step: int) -> Itera
 
 def _count(truths: Iterable[bool]) -> int:
     return sum(truths)
+
+
+def numbered_states(output: Path, pattern: str) -> dict[int, Path]:
+    """Return the whole states in a folder that accelerate saved, by the number in their names.
+
+    The states of random numbers are written last (``accelerate/checkpointing.py``, ``save_accelerator_state``).
+
+    Raises:
+        OSError: the folder cannot be read.
+    """
+    named = ((re.fullmatch(pattern, each.name), each) for each in output.iterdir()) if output.is_dir() else ()
+    return {int(found[1]): each for found, each in named if found and (each / "random_states_0.pkl").is_file()}
 
 
 def launch_options(config: TrainingConfig, more: Sequence[str]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import socket
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -21,6 +22,7 @@ from ..library.usable import find_usable
 from ..model import Dataset, DatasetImage, Problem, Progress, TrainingConfig, no_progress
 from ..problems import counted, format_problems
 from ..regularization import find as finder
+from ..runs.initial_lora import check_initial_lora
 from ..runs.read_export import speed_key
 from ..runs.state import check_not_training
 from ..store import datasets, runs
@@ -278,6 +280,13 @@ def check_config(config: TrainingConfig, name: str, home: Path | None = None) ->
     refused = [problem.message for problem in problems if problem.severity == "error" and problem.code == "config"]
     if refused:
         raise TrainerError(" ".join(refused))
+    _check_initial_lora(config, name)
+
+
+def _check_initial_lora(config: TrainingConfig, name: str) -> None:
+    """Refuse a LoRA to start from that does not fit; one that is not here may be on the trainer's own machine."""
+    if config.initial_lora and os.path.isfile(config.initial_lora):  # noqa: PTH113 - Path's own may raise
+        check_initial_lora(config, name)
 
 
 def export(
@@ -293,6 +302,7 @@ def export(
 
     How long its training will take is known from earlier ones of the kind on this machine.
     """
+    _check_initial_lora(config, options.trainer)
     plan = plan_export(dataset, config, options)
     result = write_export(plan, root, name, progress, guard=lambda folder: check_not_training(store, folder))
     with store.connection() as connection:

@@ -19,6 +19,7 @@ from ..runs.install_lora import InstalledLora, find_lora, install_lora
 from ..runs.log import tail
 from ..runs.lora_file import read_lora
 from ..runs.read_export import read_export
+from ..runs.resume import resume_obstacle
 from ..store import runs as kept
 from ..trainers import Subset, trainer
 
@@ -47,13 +48,26 @@ def profile_of(settings: Settings, name: str) -> Profile:
     return profiles.read_profile(settings.trainer(name))
 
 
-def train(store: Store, profile: Profile, export: Path, *, again: bool = False) -> Run:
+def train(store: Store, profile: Profile, export: Path, *, again: bool = False, resume: bool = False) -> Run:
     """Return the run of the export in a folder; it is launched where it neither goes on nor has ended well.
 
+    With ``resume`` a stopped or failed training goes on from its last saved state.
+
     Raises:
-        TrainerError: it cannot be trained; the message says why.
+        TrainerError: it cannot be trained or resumed; the message says why.
     """
-    return launching.launch(store, profile, read_export(export), again=again)
+    return launching.launch(store, profile, read_export(export), again=again, resume=resume)
+
+
+def why_not_resumed(store: Store, export: Path) -> str:
+    """Return why no training of an export can be resumed, as a clause; empty where one can be.
+
+    Raises:
+        TrainerError: it is no whole export.
+    """
+    looked_at = read_export(export)
+    with store.connection() as connection:
+        return resume_obstacle(connection, looked_at)
 
 
 class AsImages(NamedTuple):

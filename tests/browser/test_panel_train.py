@@ -120,6 +120,7 @@ def test_a_training_is_started_watched_and_stopped(opened, trainable):
     assert panel.posted[-1].endswith("/stop")
     panel.page.reload()
     panel.page.locator(".run", has_text="cancelled").wait_for()
+    panel.page.get_by_role("button", name="Resume training").wait_for()
 
 
 @pytest.mark.slow

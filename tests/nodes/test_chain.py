@@ -313,6 +313,8 @@ INPUTS = [
     "lokr_factor",
     "lokr_full_rank",
     "extra",
+    "save_state",
+    "initial_lora",
 ]
 
 

@@ -1,5 +1,6 @@
 """The node that trains, with a stand-in for the trainer."""
 
+import hashlib
 import json
 import sys
 import threading
@@ -14,7 +15,7 @@ from .test_chain import base, build, call  # noqa: F401 - base is a fixture
 
 @pytest.fixture
 def make_pack(base, store_settings, tmp_path):  # noqa: F811
-    """Return a function that loads the pack with a trainer that does what ``deed`` says."""
+    """Return a function that loads the pack with a trainer that does what ``deed``, or the environment, says."""
     folder = standin_trainer.install(tmp_path / "trainer")
     checkpoint = base / "models" / "checkpoints" / "a model of checkpoints.safetensors"
     checkpoint.parent.mkdir(parents=True)
@@ -22,7 +23,7 @@ def make_pack(base, store_settings, tmp_path):  # noqa: F811
     opened = []
 
     def make(deed="good", allowed="true", **environment):
-        values = {"STANDIN": deed, **environment}
+        values = {**({"STANDIN": deed} if deed else {}), **environment}
         lines = "\n".join(f"{name} = {json.dumps(value)}" for name, value in values.items())
         store_settings.write_text(
             f"{store_settings.read_text()}\n[trainers.local]\nkind = 'sd-scripts'\nfolder = '{folder}'\n"
@@ -82,6 +83,41 @@ def test_in_the_background_the_node_comes_back_at_once_and_later_finds_the_lora(
     assert node.fingerprint_inputs() == marks
     (later.output / later.loras[-1]).unlink()
     assert node.fingerprint_inputs() != marks
+
+
+@pytest.mark.slow
+def test_a_failed_training_is_resumed_from_its_state(make_pack, monkeypatch):
+    pack = make_pack("")
+    export = exported(pack, epochs=6)
+    total = json.loads((export.folder / "manifest.json").read_text())["training"]["total_steps"]
+    monkeypatch.setenv("STANDIN_STEPS", str(total))
+    monkeypatch.setenv("STANDIN", "last")
+    fresh = call(pack, "LoradsLaunchTrainer", export=export, mode="background", resume=True)
+    assert "was stopped before its end" in fresh.ui.value
+    assert "started from the beginning" in fresh.ui.value
+    first = pack.host.core.training.wait(pack.host.store(), fresh.args[0])
+    assert (first.state, first.step) == ("failed", total)
+    monkeypatch.setenv("STANDIN", "good")
+    resumed = call(pack, "LoradsLaunchTrainer", export=export, resume=True)
+    run = resumed.args[0]
+    assert (run.id != first.id, run.output, run.state, run.step) == (True, first.output, "completed", total)
+    assert len(run.loras) == 6
+    assert "from the beginning" not in resumed.ui.value
+
+
+def test_configs_that_are_not_used_are_named_while_it_trains_and_after(make_pack):
+    pack = make_pack(STANDIN_PAUSE="0.1")
+    export = exported(pack)
+    file, manifest = export.folder / "training_config.toml", export.folder / "manifest.json"
+    file.write_text(file.read_text() + "# another's\n")
+    values = json.loads(manifest.read_text())
+    values["texts"][file.name] = hashlib.sha256(file.read_bytes()).hexdigest()
+    manifest.write_text(json.dumps(values))
+    begun = call(pack, "LoradsLaunchTrainer", export=export, mode="background")
+    assert "training_config.toml of the export" in begun.ui.value
+    waited = call(pack, "LoradsLaunchTrainer", export=export)
+    assert waited.args[0].state == "completed"
+    assert "training_config.toml of the export" in waited.ui.value
 
 
 @pytest.mark.slow

@@ -216,7 +216,10 @@ def panel(make_panel, dataset):  # noqa: ARG001 - there is something to show
 
 @pytest.fixture
 def training_panel(make_panel, dataset, tmp_path):  # noqa: ARG001
-    """Return a function that serves a panel which may train, with a stand-in for the trainer."""
+    """Return a function that serves a panel which may train, with a stand-in for the trainer.
+
+    What it does, and in how many steps, is in our environment where it is not given here.
+    """
 
     def make(deed="good", pause="0.01", steps="20"):
         trainer = standin_trainer.install(tmp_path / "trainer")
@@ -224,7 +227,8 @@ def training_panel(make_panel, dataset, tmp_path):  # noqa: ARG001
         file.write_text(
             f"[panel]\ntrain = true\n[trainers.local]\nkind = 'sd-scripts'\nfolder = '{trainer}'\n"
             f"python = '{sys.executable}'\nstop_seconds = 1\n[trainers.local.environment]\n"
-            f"STANDIN = '{deed}'\nSTANDIN_PAUSE = '{pause}'\nSTANDIN_STEPS = '{steps}'\n",
+            f"{f'STANDIN = {deed!r}' if deed else ''}\nSTANDIN_PAUSE = '{pause}'\n"
+            f"{f'STANDIN_STEPS = {steps!r}' if steps else ''}\n",
             encoding="utf-8",
         )
         return make_panel(load_settings(file))

@@ -120,6 +120,34 @@ def test_a_training_is_begun_once(ready, dataset):
     assert again["result"]["state"] == "cancelled", "what has ended stays as it is"
 
 
+def test_a_failed_training_is_resumed_from_its_state_and_counts_on(ready, dataset, monkeypatch):
+    panel = ready("", steps="")
+    total = panel.get(f"datasets/{dataset}/summary")["total_steps"]
+    monkeypatch.setenv("STANDIN_STEPS", str(total))
+    monkeypatch.setenv("STANDIN", "last")
+    with listening(panel, dataset) as until:
+        first = train(panel, dataset)
+        until(lambda event: event["kind"] == "run" and event["run"]["state"] == "failed")
+        monkeypatch.setenv("STANDIN", "good")
+        run = train(panel, dataset, resume=True)
+        last = until(lambda event: event["kind"] == "run" and event["run"]["state"] == "completed")["run"]
+    assert (last["id"], last["id"] != first, last["step"], last["epoch"]) == (run, True, total, 2)
+    found = panel.get(f"runs/{run}")
+    assert [point[0] for point in found["history"]] == list(range(1, total + 1))
+    assert len(found["loras"]) == 2
+
+
+def test_what_cannot_be_resumed_says_why_and_what_to_do(ready, dataset):
+    panel = ready("oom")
+    train(panel, dataset)
+    body = {"profile": "local", "folder": "run", "resume": True}
+    ended = panel.ended(panel.post(f"datasets/{dataset}/train", body)["job"])
+    while ended["state"] != "failed":  # the first one was still ending: it was shown instead
+        ended = panel.ended(panel.post(f"datasets/{dataset}/train", body)["job"])
+    assert "has saved no state yet" in ended["message"]
+    assert "train it without resume" in ended["message"]
+
+
 def test_a_training_goes_on_without_the_panel_and_another_one_stops_it(ready, make_panel, dataset):
     panel = ready(pause="0.05", steps="4000")
     run = train(panel, dataset)

@@ -176,3 +176,15 @@ def test_what_is_not_there_is_said(lorads, tmp_path, monkeypatch, words, code, s
 
 def test_no_run_yet_is_said(lorads):
     assert "No run yet" in lorads("runs")[1]
+
+
+def test_a_stopped_training_names_the_command_that_resumes_it_from_where_it_was(lorads, exports, settings):
+    settings("last", STANDIN_STEPS="6")
+    code, out, _ = lorads("train", "tom", "--out", exports)
+    assert code != 0
+    assert f"--out {exports} --resume" in out.replace("'", "")
+    settings(STANDIN_STEPS="6")
+    code, out, err = lorads("train", "tom", "--out", exports, "--resume")
+    assert code == 0, err
+    assert "starting from step 3" in out
+    assert lorads("train", "tom", "--out", exports, "--resume")[0] != 0, "it is completed"

@@ -11,7 +11,7 @@ from lorads_core.runs import run_folder as files
 from lorads_core.runs.configs import prepare_configs
 from lorads_core.runs.launch import launch
 from lorads_core.runs.read_export import read_export
-from lorads_core.trainers import trainers
+from lorads_core.trainers import SavedState, trainers
 
 from ..rights import mode
 
@@ -72,6 +72,20 @@ def test_a_config_that_says_something_else_than_its_manifest_is_not_trained_with
     assert "training_config.toml of the export" in found.message
     assert "evil" not in (found.folder / "training_config.toml").read_text(encoding="utf-8")
     assert str(forged.output).rpartition("/")[2] in (found.folder / "training_config.toml").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", ["onetrainer", "simpletuner"])
+def test_the_copy_of_a_config_says_what_to_resume_and_the_export_stays(make_export, tmp_path, name):
+    export = make_export(name)
+    file = "onetrainer_config.json" if name == "onetrainer" else "config.json"
+    before = (export.folder / file).read_bytes()
+    state = SavedState(tmp_path, 1, 1, file=file, keys={"continue": "it"})
+    copies = prepare_configs(export, None, export.output, tmp_path / "copies", state).folder
+    moved = before.decode()
+    for copy in copies.iterdir():  # they name each other
+        moved = moved.replace(escaped(export.folder / copy.name), escaped(copy))
+    assert json.loads((copies / file).read_text()) == json.loads(moved) | {"continue": "it"}
+    assert (export.folder / file).read_bytes() == before
 
 
 def test_a_moved_export_is_trained_where_it_lies_now(make_export, tmp_path):

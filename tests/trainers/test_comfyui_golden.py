@@ -20,6 +20,7 @@ VARIANTS = (
     {"network_dim": 128, "gradient_accumulation_steps": 1024, "learning_rate": 1.0, "optimizer": "AdamW8bit"},
     {"mixed_precision": "no", "gradient_checkpointing": False},
     {"mixed_precision": "fp16"},
+    {"initial_lora": "/loras/cat_500_steps_00001_.safetensors"},
 )
 
 

@@ -328,8 +328,8 @@ def test_every_field_of_the_config_is_written_or_told():
         "shuffle_caption": True, "keep_tokens": 2, "caption_dropout": 0.1, "caption_variants": True,
         "flip_aug": True, "color_aug": True, "random_crop": True, "masked_loss": "sidecar", "min_snr_gamma": 5.0,
         "noise_offset": 0.1, "max_bucket_side": 4096, "bucket_step": 32, "bucket_no_upscale": True,
-        "sample_prompts": ("a",), "sample_every_epochs": 2, "save_every_epochs": 2, "seed": 1,
-        "extra": {"ema": "GPU"},
+        "sample_prompts": ("a",), "sample_every_epochs": 2, "save_every_epochs": 2, "save_state": False, "seed": 1,
+        "initial_lora": "/l.safetensors", "extra": {"ema": "GPU"},
     }  # fmt: skip
     assert set(changed) == {field.name for field in dataclasses.fields(TrainingConfig)} - {"automatic"}
     elsewhere = {"repeats", "regularization_repeats"}  # an export puts them into its folders

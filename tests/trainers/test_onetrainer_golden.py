@@ -69,6 +69,7 @@ VARIANTS = {
         "mixed_precision": "no",
         "fp8_base": False,
     },
+    "continued": {"initial_lora": "/loras/cat_500_steps_00001_.safetensors"},
     "velocity": {"v_prediction": True, "optimizer": "PagedAdamW8bit"},
 }
 SUBSETS = (

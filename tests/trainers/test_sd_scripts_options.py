@@ -26,7 +26,14 @@ else:
 OPTIONS = Path(__file__).parent / "golden" / "sd_scripts" / "options.json"
 SUBSETS = (Subset("10_cat", 10, is_regularization=False, sizes=((1216, 832), (1024, 1024))),)
 FILES = {"clip_l": "/clip_l", "t5xxl": "/t5xxl", "ae": "/ae"}
-VARIANTS = ({}, EVERYTHING, {"v_prediction": True}, {"fp8_base": True}, {"lokr_factor": 4, "lokr_full_rank": True})
+VARIANTS = (
+    {},
+    EVERYTHING,
+    {"v_prediction": True},
+    {"fp8_base": True},
+    {"lokr_factor": 4, "lokr_full_rank": True},
+    {"initial_lora": "/loras/cat_500_steps_00001_.safetensors"},
+)
 
 
 def configs():

@@ -14,6 +14,9 @@ const IMAGE_POLICIES = [
   ["bucket", "scaled to their buckets"],
   ["max_area=1024", "scaled down to 1024² pixels"],
 ];
+const STOPPED = new Set(["cancelled", "failed", "lost"]);
+const RESUMES =
+  "Continues the last training from its last saved state, if images, captions and options are the same as then.";
 
 /** @extends {Component<Props, State>} */
 export class Train extends Component {
@@ -62,13 +65,14 @@ export class Train extends Component {
   /**
    * Start an export or a training.
    * @param {"export" | "train"} route
+   * @param {boolean} resume whether the training goes on from the last saved state of a stopped one
    */
-  begin(route) {
+  begin(route, resume = false) {
     const { following, training } = this.props.model;
     if (!training.body) return;
     const { trainer, config } = training.body;
     const body = { folder: this.state.folder.trim(), images: this.state.images, config };
-    following.begin(route, route === "export" ? { ...body, trainer } : { ...body, profile: training.profile });
+    following.begin(route, route === "export" ? { ...body, trainer } : { ...body, profile: training.profile, resume });
   }
 
   render() {
@@ -105,6 +109,7 @@ export class Train extends Component {
       return html`<p class="dim">Export and training from the panel are disabled on this server. Use the graph, or enable them in lorads.toml.</p>`;
     const off = isAway || following.isBusy || !rows.total || !folder.trim() || !training.body || training.isFaulty;
     const canTrain = Boolean(training.profile);
+    const canResume = canLaunch && STOPPED.has(this.state.runs?.[0]?.state ?? "");
     return html`<form onSubmit=${(/** @type {Event} */ event) => event.preventDefault()}>
       <${OptionsForm} training=${training} />
       <div class="fields">
@@ -116,6 +121,7 @@ export class Train extends Component {
               ? html`<button type="button" class="main" disabled=${off || !canTrain} onClick=${() => this.begin("train")}><${Icon} name="play" />Export and train</button>`
               : html`<small class="dim">Training from the panel is disabled on this server.</small>`
           }
+          ${canResume && html`<button type="button" disabled=${off || !canTrain} title=${RESUMES} onClick=${() => this.begin("train", true)}>Resume training</button>`}
           ${training.isFaulty && html`<small class="error">An option has an error.</small>`}</p>
       </div>
     </form>`;

@@ -37,14 +37,22 @@ def _train(options: argparse.Namespace, screen: Screen) -> int:
     import_module("matplotlib.figure")  # Ctrl-C during the import would leave half of it to the plot at the end
     with open_store(settings) as store:
         folder = training.exported(root_of(options, settings), options.name)
-        run = training.train(store, profile, folder, again=options.again)
-        screen.step("Run", f"{_id(run)} of {run.name} by {profile.name}: {run.state}")
+        run = training.train(store, profile, folder, again=options.again, resume=options.resume)
+        resumed = f" from step {run.step:,}" if options.resume and run.state == "starting" else ""
+        screen.step("Run", f"{_id(run)} of {run.name} by {profile.name}: {run.state}{resumed}")
         if run.message and not run.is_over:
-            screen.step("Configs", run.message)
+            screen.step("Note", run.message)
         if options.background and not run.is_over:
             screen.line(f"It goes on by itself: {command('runs', run.name)}, {command('stop', run.name)}")
             return 0
-        return _result(_followed(store, run, options.plot, screen), screen)
+        run = _followed(store, run, options.plot, screen)
+        if run.state != "completed" and not training.why_not_resumed(store, folder):
+            screen.step("Resume", command("train", options.name, *_out(options), "--resume"))
+        return _result(run, screen)
+
+
+def _out(options: argparse.Namespace) -> tuple[str, ...]:
+    return ("--out", str(options.out)) if options.out else ()
 
 
 def _id(run: Run) -> str:

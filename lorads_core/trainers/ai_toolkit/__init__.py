@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from .. import Schedule, Subset, Tick, Trainer, checks
+from .. import InitialLora, SavedState, Schedule, Subset, Tick, Trainer, checks
 from . import counting, rendering, rules
 from .names import LABEL
 
@@ -100,6 +100,25 @@ class AiToolkit:
         """Return ``NAME/NAME_000000500.safetensors`` of each save, and ``NAME/NAME.safetensors``."""
         saved = (f"{name}/{name}_{step:09d}.safetensors" for step in counting.saves(config, schedule))
         return (*saved, f"{name}/{name}.safetensors")
+
+    def saved_state(self, output: Path, name: str, steps_per_epoch: int) -> SavedState | None:
+        """Return the newest ``NAME/NAME_000000500.safetensors``: ai-toolkit goes on from it where it finds one.
+
+        Its step is in its metadata, the optimizer's state beside it (``jobs/process/BaseSDTrainProcess.py``).
+        """
+        pattern = re.compile(rf"{re.escape(name)}_(\d{{9}})\.safetensors")
+        folder = output / name
+        files = {
+            int(saved[1]): file for file in folder.glob("*.safetensors") if (saved := pattern.fullmatch(file.name))
+        }
+        if not files:
+            return None
+        steps = max(files)
+        return SavedState(files[steps], steps, steps // max(steps_per_epoch, 1))
+
+    def initial_lora(self, config: TrainingConfig) -> InitialLora:
+        """Return those in the form that it saves itself, PEFT's for Flux (``toolkit/network_mixins.py``)."""
+        return InitialLora(("lora_unet_",) if checks.is_diffusion(config) else ("transformer.",), drops_text=True)
 
 
 TRAINER: Trainer = AiToolkit()

@@ -62,6 +62,8 @@ def _process(config: TrainingConfig, subsets: Sequence[Subset], folder: Path, ou
 
 
 def _network(config: TrainingConfig) -> Keys:
+    if config.initial_lora:
+        yield "pretrained_lora_path", config.initial_lora
     kronecker = network(config.network).kronecker
     yield "type", NETWORKS[config.network]
     # NetworkConfig puts values of its own in place of these where LoKr has full rank, for convolutions too.

@@ -107,6 +107,7 @@ def lacks(config: TrainingConfig) -> dict[str, str]:
         "bucket_step": f"its buckets of {base_model(config.base_model).label} have steps of {step}.",
         "bucket_no_upscale": "it enlarges nothing anyway.",
         "keep_tokens": "it shuffles no captions here.",
+        "save_state": "it always saves the optimizer's state.",
     }
     if config.fp8_base and checks.is_diffusion(config):
         found["fp8_base"] = "it holds no U-Net in 8 bits; this one is trained as it is."

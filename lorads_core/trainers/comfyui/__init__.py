@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from .. import Schedule, Subset, Tick, Trainer, checks
+from .. import InitialLora, SavedState, Schedule, Subset, Tick, Trainer, checks
 from ..extra import merged
 from . import rules
 from .rules import LABEL
@@ -71,7 +71,9 @@ class ComfyTrainer:
     def _node(self, config: TrainingConfig, subsets: Sequence[Subset]) -> dict[str, object]:
         """Return the values of the node's widgets besides extra options."""
         planned = self.schedule(config, subsets)
+        existing = {"existing_lora": rules.lora_name(config.initial_lora)} if config.initial_lora else {}
         return {
+            **existing,
             "batch_size": config.batch_size,
             "grad_accumulation_steps": config.gradient_accumulation_steps,
             "steps": planned.total_steps,
@@ -111,9 +113,21 @@ class ComfyTrainer:
         """Return nothing: ComfyUI shows its progress."""
         return None
 
-    def checkpoints(self, config: TrainingConfig, schedule: Schedule, name: str) -> tuple[str, ...]:  # noqa: ARG002
-        """Return what Save LoRA Weights calls its file with the prefix of `files` and the number of steps."""
-        return (f"loras/{name}_{schedule.total_steps}_steps_*_.safetensors",)
+    def checkpoints(self, config: TrainingConfig, schedule: Schedule, name: str) -> tuple[str, ...]:
+        """Return what Save LoRA Weights calls its file with the prefix of `files` and the number of steps.
+
+        Those of the LoRA that it started from count.
+        """
+        steps = schedule.total_steps + (rules.lora_steps(config.initial_lora) or 0)
+        return (f"loras/{name}_{steps}_steps_*_.safetensors",)
+
+    def saved_state(self, output: Path, name: str, steps_per_epoch: int) -> SavedState | None:  # noqa: ARG002
+        """Return nothing: the node saves no state; its input existing_lora takes the LoRA and its steps."""
+        return None
+
+    def initial_lora(self, config: TrainingConfig) -> InitialLora:  # noqa: ARG002
+        """Return those of the node itself, whose keys are the names of ComfyUI's own layers."""
+        return InitialLora(("diffusion_model.",))
 
 
 TRAINER: Trainer = ComfyTrainer()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -48,6 +49,7 @@ OPTIMIZERS: Mapping[str, str] = {"AdamW": "AdamW", "AdamW8bit": "AdamW"}
 PRECISIONS = {"bf16": "bf16", "no": "fp32", "fp16": "none"}
 # What the node has no widget for, and what becomes of it.
 _LACKS = {
+    "save_state": "the node saves no state.",
     "v_prediction": "it trains as the loaded model predicts.",
     "conv_dim": "convolutions get the network dim.",
     "conv_alpha": "its alpha is 1.",
@@ -99,6 +101,11 @@ def refusals(config: TrainingConfig) -> Iterator[str]:
     for what, value, lowest, highest in ((of_rank, rank(config), *_RANK), *ranges):
         if not lowest <= value <= highest:
             yield f"{LABEL} takes a {what} from {lowest:g} to {highest:g}, and {value:g} is none: choose another."
+    if config.initial_lora and lora_steps(config.initial_lora) is None:
+        yield (
+            f"{LABEL} reads how many steps a LoRA was trained from its name, and {lora_name(config.initial_lora)} has"
+            " none: choose one as Save LoRA Weights names it (cat_500_steps_00001_.safetensors), or another trainer."
+        )
     yield from checks.unknown(LABEL, "optimizer", config.optimizer, tuple(OPTIMIZERS))
     yield from checks.unknown(LABEL, "mixed precision", config.mixed_precision, tuple(PRECISIONS))
 
@@ -113,9 +120,22 @@ def doubts(config: TrainingConfig) -> Iterator[str]:  # noqa: ARG001
     yield from ()
 
 
-def needs(config: TrainingConfig) -> Iterator[str]:  # noqa: ARG001
-    """Yield nothing: all comes with ComfyUI."""
-    yield from ()
+def needs(config: TrainingConfig) -> Iterator[str]:
+    """Yield where the node looks for the LoRA that it starts from: all else comes with ComfyUI."""
+    if config.initial_lora:
+        yield f"{LABEL} looks for {lora_name(config.initial_lora)} in ComfyUI's folder models/loras."
+
+
+def lora_name(file: str) -> str:
+    """Return what ComfyUI calls a LoRA's file: its path below the folder loras, else its name."""
+    below = re.fullmatch(r".*[\\/]loras[\\/](.+)", file)
+    return below[1] if below else re.split(r"[\\/]", file)[-1]
+
+
+def lora_steps(file: str) -> int | None:
+    """Return the steps in a LoRA's name, as ``_load_existing_lora`` reads them; None where it would stop."""
+    steps = lora_name(file).split("_steps_")[0].split("_")[-1]
+    return int(steps) if re.fullmatch(r"[0-9]{1,9}", steps) else None
 
 
 def lacks(config: TrainingConfig) -> Mapping[str, str]:

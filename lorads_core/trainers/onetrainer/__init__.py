@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from .. import Schedule, Subset, Tick, Trainer, checks
-from . import counting, rendering, rules
+from .. import InitialLora, SavedState, Schedule, Subset, Tick, Trainer, checks
+from . import counting, names, rendering, rules
 from .names import LABEL
 
 if TYPE_CHECKING:
@@ -20,6 +20,9 @@ _BAR = re.compile(
     r"(?:^|[^\w])(?P<what>step|epoch): +\d+%\|.*?\| (?P<done>\d+)/(?P<total>\d+) "
     r"\[[^,\]]*(?:, +(?P<rate>[\d.]+)(?P<unit>it/s|s/it))?(?:.*?smooth loss=(?P<loss>[\w.+-]+))?"
 )
+
+_BACKUP = re.compile(r".*-backup-\d+-(?P<epoch>\d+)-(?P<batch>\d+)")
+_LORA_FORMS = ("lora_unet_", "lora_transformer_", "diffusion_model.", "lycoris_", "base_model.model.")
 
 
 class OneTrainer:
@@ -113,6 +116,34 @@ class OneTrainer:
             *(f"save/{name}-*-save-{done}-{epochs}-{rest}.safetensors" for done, epochs, rest in saved),
             f"{name}.safetensors",
         )
+
+    def saved_state(self, output: Path, name: str, steps_per_epoch: int) -> SavedState | None:  # noqa: ARG002
+        """Return the newest whole backup, ``backup/TIME-backup-BATCHES-EPOCH-BATCH``.
+
+        OneTrainer takes the newest itself, by name; its bar of epochs begins at 0 again. The settings are written into
+        a backup last (``modules/trainer/GenericTrainer.py``).
+        """
+        folder = output / "backup"
+        backups = sorted(folder.iterdir(), reverse=True) if folder.is_dir() else []
+        named = [(found, each) for each in backups if (found := _BACKUP.fullmatch(each.name))]
+        whole = [(found, each) for found, each in named if (each / "onetrainer_config" / "args.json").is_file()]
+        if not whole:
+            return None
+        found, path = whole[0]
+        epochs = int(found["epoch"])
+        return SavedState(
+            path,
+            epochs * steps_per_epoch,
+            epochs,
+            file=rendering.CONFIG_FILE,
+            keys={"continue_last_backup": True},
+            uncounted_epochs=epochs,
+            unfinished=tuple(each for _, each in named if each.name > path.name),
+        )
+
+    def initial_lora(self, config: TrainingConfig) -> InitialLora:
+        """Return those in any form that it knows (``modules/util/load_lora_util.py``)."""
+        return InitialLora((f"{names.kind(config).denoiser}.", *_LORA_FORMS))
 
 
 TRAINER: Trainer = OneTrainer()

@@ -91,9 +91,9 @@ def _output_keys(config: TrainingConfig, output: Path, name: str, version: int) 
     yield "save_filename_prefix", f"{name}-"
     yield "save_every", config.save_every_epochs
     yield "save_every_unit", "EPOCH"
-    # Backups are what a stopped training goes on from; one is enough.
+    # Backups are what a stopped training resumes from; one is enough.
     yield "backup_after", config.save_every_epochs
-    yield "backup_after_unit", "EPOCH"
+    yield "backup_after_unit", "EPOCH" if config.save_state else "NEVER"
     yield "rolling_backup", True
     yield "rolling_backup_count", 1
     # Off is its web server, which would need a port; the logs are written all the same.
@@ -132,6 +132,8 @@ def _learning_keys(config: TrainingConfig) -> Keys:
 
 def _network_keys(config: TrainingConfig) -> Keys:
     chosen = network(config.network)
+    if config.initial_lora:
+        yield "lora_model_name", config.initial_lora
     yield "peft_type", NETWORKS[config.network]
     yield "lora_rank", config.network_dim
     yield "lora_alpha", float(config.network_alpha)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from .. import Schedule, Subset, Tick, Trainer, checks
+from .. import InitialLora, SavedState, Schedule, Subset, Tick, Trainer, checks
 from . import counting, rendering, rules
 from .scripts import script
 
@@ -111,6 +111,24 @@ class SdScripts:
         """Return ``NAME-000001.safetensors`` of each saved epoch but the last, which is ``NAME.safetensors``."""
         saved = range(config.save_every_epochs, schedule.epochs, config.save_every_epochs)
         return (*(f"{name}-{epoch:06d}.safetensors" for epoch in saved), f"{name}.safetensors")
+
+    def saved_state(self, output: Path, name: str, steps_per_epoch: int) -> SavedState | None:
+        """Return the state ``NAME-000001-state`` of the last saved epoch (``library/train_util.py``).
+
+        The step in a state is counted from where its own training was resumed; the epoch in its name is not, and tells
+        where to go on (``--initial_epoch`` is wrong for several processes). The bar begins at 0 again.
+        """
+        found = checks.numbered_states(output, rf"{re.escape(name)}-(\d{{6}})-state")
+        if not found:
+            return None
+        epochs = max(found)
+        steps = epochs * steps_per_epoch
+        arguments = ("--resume", str(found[epochs]), "--initial_step", str(steps))
+        return SavedState(found[epochs], steps, epochs, arguments, uncounted_steps=steps)
+
+    def initial_lora(self, config: TrainingConfig) -> InitialLora:
+        """Return those with sd-scripts' own keys: ``load_weights`` passes over all others (``networks/lora.py``)."""
+        return InitialLora(script(config).lora_keys, drops_text=True)
 
 
 TRAINER: Trainer = SdScripts()

@@ -72,6 +72,9 @@ def _training_keys(config: TrainingConfig, folder: Path, output: Path, name: str
     yield "save_model_as", "safetensors"
     yield "save_precision", "fp16"
     yield "save_every_n_epochs", config.save_every_epochs
+    if config.save_state:
+        yield "save_state", True
+        yield "save_last_n_epochs_state", 1  # the former is removed when the new one is whole
     yield "max_train_epochs", config.epochs
     yield "gradient_accumulation_steps", config.gradient_accumulation_steps
     yield from _network_keys(config, folder)
@@ -105,6 +108,8 @@ def _model_keys(config: TrainingConfig) -> Keys:
 
 
 def _network_keys(config: TrainingConfig, folder: Path) -> Keys:
+    if config.initial_lora:
+        yield "network_weights", config.initial_lora
     yield "network_module", LYCORIS if uses_lycoris(config) else script(config).lora
     yield "network_dim", config.network_dim
     yield "network_alpha", float(config.network_alpha)

@@ -28,12 +28,14 @@ class Script:
     the text encoders say, ``preserves_mixed`` whether differential output preservation may share a batch with other
     images, ``half_vae`` whether the VAE bears half precision, and ``in_8_bits`` whether the base model is held so where
     the config says nothing. ``preset`` is LyCORIS' for networks with convolutions, ``keys`` are more of its config.
+    ``lora_keys`` begin the denoiser's keys in its LoRAs.
     """
 
     name: str
     lora: str
     step: int
     text_encoders: int
+    lora_keys: tuple[str, ...]
     caches_text: bool = True
     preserves_mixed: bool = True
     half_vae: bool = True
@@ -49,14 +51,18 @@ _FLUX: Mapping[str, object] = {
     "discrete_flow_shift": 3.1582,
     "model_prediction_type": "raw",
 }
+# Its SD 1.5 has the layers of Diffusers, its SDXL those of Stability's own code (``library/sdxl_original_unet.py``).
+_UNET = ("lora_unet_down_blocks_", "lora_unet_mid_block_", "lora_unet_up_blocks_")
+_SDXL_UNET = ("lora_unet_input_blocks_", "lora_unet_middle_block_", "lora_unet_output_blocks_")
+_FLUX_BLOCKS = ("lora_unet_double_blocks_", "lora_unet_single_blocks_")
 # Flux's assert_extra_args calls that of train_network.py first: 64, though its own asks for 32 only. The call_unet of
 # train_network.py drops `indices`, so that SD 1.5's prior has the size of the whole batch.
 FAMILIES: dict[str, Script] = {
     "sd15": Script(
-        "train_network.py", "networks.lora", 64, 1, caches_text=False, preserves_mixed=False, preset=PRESET_FILE
+        "train_network.py", "networks.lora", 64, 1, _UNET, caches_text=False, preserves_mixed=False, preset=PRESET_FILE
     ),
-    "sdxl": Script("sdxl_train_network.py", "networks.lora", 32, 2, half_vae=False),
-    "flux": Script("flux_train_network.py", "networks.lora_flux", 64, 1, in_8_bits=True, keys=_FLUX),
+    "sdxl": Script("sdxl_train_network.py", "networks.lora", 32, 2, _SDXL_UNET, half_vae=False),
+    "flux": Script("flux_train_network.py", "networks.lora_flux", 64, 1, _FLUX_BLOCKS, in_8_bits=True, keys=_FLUX),
 }
 
 

@@ -6,7 +6,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from .. import Schedule, Subset, Tick, Trainer, checks
+from .. import InitialLora, SavedState, Schedule, Subset, Tick, Trainer, checks
 from . import counting, rendering, rules
 from .names import LABEL
 
@@ -112,6 +112,20 @@ class SimpleTuner:
         """Return ``checkpoint-STEP/pytorch_lora_weights.safetensors`` of each save, and the final file of that name."""
         saved = (f"checkpoint-{step}/{rendering.LORA_FILE}" for step in counting.saves(config, schedule))
         return (*saved, rendering.LORA_FILE)
+
+    def saved_state(self, output: Path, name: str, steps_per_epoch: int) -> SavedState | None:  # noqa: ARG002
+        """Return the newest ``checkpoint-STEP``, which holds the state besides the LoRA."""
+        found = checks.numbered_states(output, r"checkpoint-(\d+)")
+        if not found:
+            return None
+        steps = max(found)
+        keys = {"resume_from_checkpoint": found[steps].name}
+        epochs = steps // max(steps_per_epoch, 1)
+        return SavedState(found[steps], steps, epochs, file=rendering.CONFIG_FILE, keys=keys)
+
+    def initial_lora(self, config: TrainingConfig) -> InitialLora:  # noqa: ARG002
+        """Return those of LyCORIS, which makes all networks (``create_lycoris_from_weights``)."""
+        return InitialLora(("lycoris_",))
 
 
 TRAINER: Trainer = SimpleTuner()

@@ -59,6 +59,10 @@ def _keys(config: TrainingConfig, subsets: Sequence[Subset], folder: Path, outpu
     yield from _model_keys(config)
     yield "lora_type", "lycoris"
     yield "lycoris_config", str(folder / NETWORK_FILE)
+    if config.initial_lora:
+        yield "init_lora", config.initial_lora
+        # Else the step in that file's metadata would count as done.
+        yield "init_lora_step", 0
     yield "data_backend_config", str(folder / DATASET_FILE)
     yield "output_dir", str(output)
     # Its default takes up the newest checkpoint in the folder.

@@ -89,6 +89,11 @@ def refusals(config: TrainingConfig) -> Iterator[str]:
     gamma = config.min_snr_gamma
     if checks.is_diffusion(config) and gamma != int(gamma):
         yield f"{LABEL} takes whole numbers as min SNR gamma only, and {gamma:g} is none: use {round(gamma) or 1}."
+    if config.initial_lora and in_8_bits(config):
+        yield (
+            f"{LABEL} cannot start from a LoRA on a base model in 8 bits, as LyCORIS would add to its weights: turn fp8"
+            " off (fp8_base), or start a new LoRA."
+        )
     if in_8_bits(config) and config.mixed_precision == "no":
         yield "A base model in 8 bits needs mixed precision: choose bf16, or turn fp8 off."
 
@@ -148,12 +153,15 @@ def lacks(config: TrainingConfig) -> dict[str, str]:
         "max_bucket_side": "its buckets are as long as their images.",
         "bucket_step": f"it has steps of {STEP} for {base_model(config.base_model).label}.",
         "bucket_no_upscale": "it enlarges what is smaller than its bucket.",
+        "save_state": "its checkpoints always hold the state.",
         "text_encoder_learning_rate": "LyCORIS leaves the text encoders as they are.",
     }
     if config.bucket_step == STEP:
         del found["bucket_step"]
     if network(config.network).kronecker:
         found["network_dropout"] = "LyCORIS' LoKr has none; it is left out."
+    elif config.initial_lora:
+        found["network_dropout"] = "LyCORIS makes a network from a file without it; it is left out."
     if not checks.is_diffusion(config):
         found["min_snr_gamma"] = "flow matching has no signal-to-noise weights; it is left out."
         found["noise_offset"] = "flow matching is trained without one; it is left out."

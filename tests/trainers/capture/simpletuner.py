@@ -1,23 +1,34 @@
-"""Golden file of SimpleTuner: ``options.json`` from its argument parser, its data backends and LyCORIS.
+"""Golden files of SimpleTuner: ``options.json`` from its parser and LyCORIS, ``numbers.json`` from its data backends.
 
 ``python -m tests.trainers.capture.simpletuner FOLDER``. Each ``config.json`` is read by its own loader as it reads it
 for a training; an unknown option, or one that it does not hold as it was written, stops the script. Backends are given
 to their config classes, ``lycoris_config.json`` to LyCORIS with a model of the classes of blocks that it names.
+
+Buckets are those of its ``TrainingSample`` and ``DiscoveryMetadataBackend``; steps are reckoned by its ``Trainer``, and
+counted over the batches that its samplers and iterator give in all epochs, without images and model. For them, packages
+of models and those that are not installed are stand-ins, and its own packages are entered without their set-up.
 """
 
+import ast
 import importlib
 import inspect
 import json
+import logging
+import math
 import os
 import sys
 import tempfile
+from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 
 from lorads_core.trainers.simpletuner.rendering import CONFIG_FILE, DATASET_FILE, NETWORK_FILE
+from tests.trainers import cases_simpletuner as cases
 from tests.trainers.accepted import entry, tidy
+from tests.trainers.cases import counted_as
 from tests.trainers.test_simpletuner_golden import OPTIONS, SUBSETS, configs
 
-from .common import another, indented, write_export, write_golden
+from .common import StandIn, StandIns, another, indented, rows, write_export, write_golden
 
 OF_SIMPLETUNER = {"apply_preset"}
 """Keys of ``lycoris_config.json`` that SimpleTuner takes out for LyCORIS' presets (``helpers/training/trainer.py``)."""
@@ -145,11 +156,151 @@ def described(layer):
     return type(layer).__name__, shapes, plain, float(layer.alpha)
 
 
+# Numbers
+
+
+def numbers(place):
+    for name in dict.fromkeys(map(counted_as, cases.CASES)):
+        config, subsets = cases.CASES[name]
+        yield name, counted(write_export(place / name.replace(" ", "-"), "simpletuner", config, subsets), subsets)
+
+
+PACKAGES = ("", ".helpers", ".helpers.training", ".helpers.data_backend", ".helpers.data_backend.runtime")
+OF_MODELS = {"diffusers", "transformers", "torchvision"}
+
+
+def without_set_up(home):
+    """Let modules of its be imported by themselves."""
+    sys.meta_path.insert(0, StandIns([home / "simpletuner"], OF_MODELS))
+    for name in PACKAGES:
+        package = StandIn(f"simpletuner{name}")
+        package.__path__ = [str(home.joinpath("simpletuner", *name.split(".")))]
+        sys.modules[package.__name__] = package
+
+
+def counted(folder, subsets):
+    """Return the samples of each bucket, the steps that it reckons an epoch has, and those of the whole training."""
+    args = SimpleNamespace(**UNSET | json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8")))
+    tracker = own("helpers.training.state_tracker").StateTracker
+    tracker.clear_data_backends()
+    tracker.set_args(args)
+    made = [backend(args, tracker, table, subsets) for table in tables_of(folder)]
+    for each in made:
+        each.split_buckets_between_processes(gradient_accumulation_steps=args.gradient_accumulation_steps)
+        table = {"id": each.id, "dataset_type": "image", "metadata_backend": each}
+        tracker.register_data_backend(table | {"config": tracker.get_data_backend_config(each.id)})
+    trainer = SimpleNamespace(config=args, accelerator=ALONE, lr_scheduler=None)
+    method_of("training/trainer.py", "_recalculate_training_steps")(trainer)
+    samples = Counter()
+    for each in made:
+        for aspect, files in each.aspect_ratio_bucket_indices.items():
+            samples[each.sizes[aspect]] += len(files) * (each.repeats + 1)
+    given = batches(args, tracker, made) // args.gradient_accumulation_steps
+    return {
+        "buckets": [[*size, count] for size, count in sorted(samples.items())],
+        "steps_per_epoch": args.num_update_steps_per_epoch,
+        "total_steps": min(args.max_train_steps, given),
+    }
+
+
+UNSET = {
+    "resolution": 1024,
+    "resolution_type": "pixel_area",
+    "max_train_steps": None,
+    "strict_epoch_limit": False,
+    "print_sampler_statistics": False,
+}
+"""What our config leaves unset of the options that are looked at here, as its parser has them."""
+ALONE = SimpleNamespace(num_processes=1, process_index=0, is_main_process=True, device="cpu", state=None)
+
+
+def method_of(file, name):
+    """Return a method of its as a function; the module that holds it imports models."""
+    state = own("helpers.training.state_tracker")
+    source = Path(state.__file__).parents[1] / file
+    (method,) = (
+        node
+        for node in ast.walk(ast.parse(source.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef) and node.name == name
+    )
+    method.returns = None
+    for each in method.args.args:
+        each.annotation = None
+    names = {"math": math, "logger": logging.getLogger(), **vars(state)}
+    for module in ("data_backend.dataset_types", "data_backend.runtime.schedule"):
+        names |= vars(own(f"helpers.{module}"))
+    exec(compile(ast.Module([method], []), str(source), "exec"), names)
+    return names[name]
+
+
+def tables_of(folder):
+    tables = json.loads((folder / DATASET_FILE).read_text(encoding="utf-8"))
+    return [each for each in tables if each["dataset_type"] == "image"]
+
+
+def backend(args, tracker, table, subsets):
+    """Return the metadata backend of a folder of images, with the target size of each bucket in ``sizes``."""
+    convert = method_of("data_backend/factory.py", "_handle_resolution_conversion")
+    convert(SimpleNamespace(args=args), table)
+    held = own("helpers.data_backend.config").ImageBackendConfig.from_dict(table, vars(args)).to_dict()
+    tracker.set_data_backend_config(table["id"], table | held["config"])
+    kind = own("helpers.metadata.backends.discovery").DiscoveryMetadataBackend
+    made = kind.__new__(kind)
+    made.id, made.accelerator, made.bucket_report, made.seen_images = table["id"], ALONE, None, {}
+    made.batch_size, made.repeats = args.train_batch_size, table["repeats"]
+    made.instance_data_dir, made.dataset_type, made.read_only = table["instance_data_dir"], "image", False
+    made.aspect_ratio_bucket_indices, made.sizes = {}, {}
+    (subset,) = (each for each in subsets if each.folder == table["id"])
+    for number, size in enumerate(subset.sizes):
+        file = f"{made.instance_data_dir}/{number:04}.png"
+        prepared = (
+            own("helpers.image_manipulation.training_sample")
+            .TrainingSample(
+                None,
+                table["id"],
+                {"original_size": size},
+                file,
+                model=SimpleNamespace(get_transforms=list, MAXIMUM_CANVAS_SIZE=None),
+            )
+            .prepare()
+        )
+        made.sizes.setdefault(prepared.aspect_ratio, tuple(map(int, prepared.target_size)))
+        made.aspect_ratio_bucket_indices.setdefault(prepared.aspect_ratio, []).append(file)
+    return made
+
+
+def batches(args, tracker, made):
+    """Return how many batches its iterator gives in all epochs."""
+    iterator = own("helpers.data_backend.runtime.dataloader_iterator")
+    samplers = {each.id: sampler(each, args) for each in made}
+    count = 0
+    for epoch in range(1, int(args.num_train_epochs) + 1):
+        tracker.set_epoch(epoch)
+        left = dict(samplers)
+        while iterator.random_dataloader_iterator(count, left):
+            count += 1
+    return count
+
+
+def sampler(backend, args):
+    """Return the sampler of a backend, whose images have neither captions nor metadata."""
+    module = own("helpers.multiaspect.sampler")
+    data = SimpleNamespace(id=backend.id)
+    made = module.MultiAspectSampler(backend.id, backend, data, None, ALONE, args.train_batch_size)
+    made._validate_and_yield_images_from_samples = lambda samples, _: [{"image_path": each} for each in samples]
+    made.debug_log, made.logger = lambda _: None, logging.getLogger()
+    made.connect_conditioning_samples = made.connect_s2v_samples = lambda samples: samples
+    return made
+
+
 FILES = {CONFIG_FILE: arguments, DATASET_FILE: backends, NETWORK_FILE: networks}
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(Path(sys.argv.pop(1)).resolve()))
+    home = Path(sys.argv.pop(1)).resolve()
+    sys.path.insert(0, str(home))
     with tempfile.TemporaryDirectory() as place:
         os.chdir(place)
         write_golden(OPTIONS, indented(options(Path(place) / "options")))
+        without_set_up(home)
+        write_golden(cases.GOLDEN / "numbers.json", rows(numbers(Path(place) / "numbers")))
