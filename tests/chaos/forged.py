@@ -171,10 +171,13 @@ def attack(world: World, tally: Tally) -> None:
 
 
 def chosen(all_of_them: list[Forged], wanted: int, world: World) -> list[Forged]:
-    """Return as many as are wanted, each kind among them: those of single headers are repeated for every route."""
-    headers = [each for each in all_of_them if " with " in each.label and "/lorads/" in each.label]
+    """Return as many as are wanted at random; half of them or more have one header changed, over all routes."""
+    headers = [each for each in all_of_them if " with " in each.label and f" {PREFIX}/" in each.label]
     others = [each for each in all_of_them if each not in headers]
-    found = others + world.random.sample(headers, max(0, min(len(headers), wanted - len(others))))
+    of_headers = min(len(headers), max(wanted // 2, wanted - len(others)))
+    found = world.random.sample(headers, of_headers) + world.random.sample(
+        others, min(len(others), wanted - of_headers)
+    )
     world.random.shuffle(found)
     return found
 
