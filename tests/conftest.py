@@ -300,7 +300,7 @@ def picture(tmp_path):
     def make(name, size=(32, 24), **options):
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        grain = max(1, max(size) // 512)  # of a large one in blocks: noise of a million pixels is slow to compress
+        grain = 1 if max(size) <= 640 else max(size) // 128  # in blocks: noise of a million pixels is slow to compress
         coarse = (-(-size[0] // grain), -(-size[1] // grain))
         noise = random.Random(next(count)).randbytes(coarse[0] * coarse[1] * 3)
         Image.frombytes("RGB", coarse, noise).resize(size, Image.Resampling.NEAREST).save(path, **options)
