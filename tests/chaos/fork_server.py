@@ -60,6 +60,8 @@ def become(order: dict) -> None:
     import resource  # noqa: PLC0415 - Windows has none
 
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job of a shell ignores Ctrl-C
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # and nohup this
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
     os.environ.clear()
     os.environ.update(order["environment"])
