@@ -78,8 +78,10 @@ def make_folder():
 
 @pytest.fixture
 def folder(make_folder):
-    """Return a new folder which a server's account can reach."""
-    return make_folder()
+    """Return a new folder which a server's account can reach; it is removed: a store in it takes 70 MB."""
+    made = make_folder()
+    yield made
+    shutil.rmtree(made, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
@@ -117,6 +119,27 @@ def template(embedded):
     return "template_lorads"
 
 
+@pytest.fixture(scope="session")
+def filled(embedded, template):
+    """Return a function that fills a database with our schema once, and returns its name: a template for tests."""
+    count = itertools.count(1)
+
+    def fill(filler):
+        name = f"filled_{next(count)}"
+        with psycopg.connect(embedded.conninfo, autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        filler(make_conninfo(embedded.conninfo, dbname=name))
+        return name
+
+    return fill
+
+
+@pytest.fixture
+def store_template(template):
+    """Return the database that `store` is a copy of; a file whose tests need the same rows returns a filled one."""
+    return template
+
+
 @pytest.fixture
 def database(embedded):
     """Return the conninfo of a new, empty database on the embedded server."""
@@ -125,9 +148,9 @@ def database(embedded):
 
 
 @pytest.fixture
-def store(embedded, template):
-    """Return a Store with our schema and nothing in it, on a database of its own."""
-    with _new_database(embedded.conninfo, template) as conninfo, Store.open(conninfo, prepare=migrate) as opened:
+def store(embedded, store_template):
+    """Return a Store with our schema, on a database of its own; it is empty where `store_template` is."""
+    with _new_database(embedded.conninfo, store_template) as conninfo, Store.open(conninfo, prepare=migrate) as opened:
         yield opened
 
 
@@ -277,8 +300,10 @@ def picture(tmp_path):
     def make(name, size=(32, 24), **options):
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        noise = random.Random(next(count)).randbytes(size[0] * size[1] * 3)
-        Image.frombytes("RGB", size, noise).save(path, **options)
+        grain = 1 if max(size) <= 640 else max(size) // 128  # in blocks: noise of a million pixels is slow to compress
+        coarse = (-(-size[0] // grain), -(-size[1] // grain))
+        noise = random.Random(next(count)).randbytes(coarse[0] * coarse[1] * 3)
+        Image.frombytes("RGB", coarse, noise).resize(size, Image.Resampling.NEAREST).save(path, **options)
         return path
 
     return make
@@ -287,6 +312,10 @@ def picture(tmp_path):
 @pytest.fixture
 def store_settings(store, folder):
     """Return a lorads.toml that names the test's own database, for programs that the test starts."""
-    file = folder / "lorads.toml"
-    file.write_text(f"store = 'test'\n[stores.test]\ndsn = '''{store._conninfo}'''\n", encoding="utf-8")
+    return write_settings(folder / "lorads.toml", store._conninfo)
+
+
+def write_settings(file, conninfo):
+    """Write a lorads.toml whose store is this database, and return the file."""
+    file.write_text(f"store = 'test'\n[stores.test]\ndsn = '''{conninfo}'''\n", encoding="utf-8")
     return file

@@ -38,6 +38,8 @@ _RANK_SIDE = (
     (".lokr_w1_b", 0),
     (".lokr_w2_b", 0),
 )
+# LoKr's matrices at full rank: all of ComfyUI's and of full rank by choice, LyCORIS's where the dim would save nothing.
+_WHOLE = (".lokr_w1", ".lokr_w2")
 # All ones in the exponent: infinite, or no number. Type, bytes, those bits.
 _NO_NUMBERS = {"F16": (2, 0x7C00), "BF16": (2, 0x7F80), "F32": (4, 0x7F800000)}
 # Type: bytes of a single number, and its form for struct.
@@ -59,7 +61,10 @@ class LoraFile:
 
     @property
     def ranks(self) -> frozenset[int]:
-        """The ranks of its pairs of matrices; those of convolutions may be others than those of the rest."""
+        """The ranks of its pairs of matrices; those of convolutions may be others than those of the rest.
+
+        A LoKr at full rank has none.
+        """
         found = (
             tensor["shape"][side]
             for name, tensor in self.tensors.items()
@@ -67,6 +72,11 @@ class LoraFile:
             if name.lower().endswith(end) and len(tensor["shape"]) > side
         )
         return frozenset(found)
+
+    @property
+    def is_lora(self) -> bool:
+        """Whether it has a LoRA's tensors, of any network that LoRADS trains."""
+        return bool(self.ranks) or any(name.lower().endswith(_WHOLE) for name in self.tensors)
 
 
 def read_lora(path: Path) -> LoraFile:
@@ -76,7 +86,7 @@ def read_lora(path: Path) -> LoraFile:
         TrainerError: it cannot be read, is not a safetensors file, is cut off, or has no LoRA in it.
     """
     lora = read_header(path)
-    if not lora.ranks:
+    if not lora.is_lora:
         raise TrainerError(f"{path} holds no LoRA: none of its {len(lora.tensors):,} tensors is one's.")
     return lora
 

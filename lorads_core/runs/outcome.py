@@ -110,7 +110,7 @@ def _fault(order: Order, loras: Sequence[str]) -> str:
         spoilt = find_nonfinite_tensor(lora)
     except (TrainerError, OSError) as error:
         return f"its LoRA is not sound: {error}"
-    if order.rank not in lora.ranks:
+    if lora.ranks and order.rank not in lora.ranks:  # a LoKr at full rank has none
         ranks = ", ".join(map(str, sorted(lora.ranks)))
         return f"its LoRA has rank {ranks} instead of {order.rank}."
     if order.key_prefixes and not any(key.startswith(order.key_prefixes) for key in lora.tensors):

@@ -1,8 +1,6 @@
 """A browser for this folder's tests, and the panel over real datasets."""
 
-import psycopg
 import pytest
-from psycopg.conninfo import make_conninfo
 
 from lorads_core.settings import Settings
 from lorads_core.store.connect import Store
@@ -26,20 +24,21 @@ def page(browser):
 
 
 @pytest.fixture(scope="session")
-def made(embedded, template, make_folder):
+def made(filled, make_folder):
     """Return a function that makes a dataset once, and returns it with the name of its database, to be copied."""
     known = {}
+
+    def fill(conninfo, folder):
+        with Store.open(conninfo) as store:
+            return make_dataset(store, Settings(), folder)
 
     def make(count, **how):
         mark = (count, *sorted(how.items()))
         if mark not in known:
-            name = f"template_panel_{len(known)}"
-            with psycopg.connect(embedded.conninfo, autocommit=True) as connection:
-                connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
-            folder = make_folder()
+            folder, datasets = make_folder(), []
             make_pictures(folder, count, **how)
-            with Store.open(make_conninfo(embedded.conninfo, dbname=name)) as store:
-                known[mark] = (name, make_dataset(store, Settings(), folder))
+            name = filled(lambda conninfo: datasets.append(fill(conninfo, folder)))
+            known[mark] = (name, *datasets)
         return known[mark]
 
     return make

@@ -164,6 +164,7 @@ def test_a_tag_s_own_filter_finds_it(call, tag):
     assert call("filter", script, tag, {**ROW, "text": f"x, {tag}"}) == [True, False]
 
 
+@pytest.mark.slow
 def test_ten_thousand_rows_are_filtered_in_50_ms(call):
     script = """(it, rows, text) => {
       rows.forEach(it.factsOf);

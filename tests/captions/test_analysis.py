@@ -206,6 +206,7 @@ def test_the_tags_as_a_table():
     )
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_captions():
     words = [f"tag {number}" for number in range(3000)]
     chosen = random.Random(1)

@@ -368,8 +368,9 @@ TRIGGERS = st.builds(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.lists(TEXTS, max_size=4), st.lists(TEXTS, max_size=2), TRIGGERS, ALL_RULES)
+@pytest.mark.slow
 def test_no_text_raises_and_each_fix_mends_what_it_is_for(training, others, trigger, rules):
     ours = replace(dataset(*training, regularization=others), trigger=trigger)
     for problem in lint(ours, rules):
@@ -396,7 +397,7 @@ REMOVES = {
 }
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.lists(TEXTS, max_size=3), st.lists(TEXTS, max_size=2), ALL_RULES)
 def test_a_fix_takes_out_what_it_names_and_leaves_the_rest_in_its_order(training, others, rules):
     for problem in lint(dataset(*training, regularization=others), rules):

@@ -51,7 +51,7 @@ class _Rounds:
             self.before += 1
         meanwhile = edit.make_while_written if number % 5 in {1, 2} else None
         # A command that finds the edit ends early; and one that has written prints for a while.
-        lowest, highest = (0.1, 0.3) if edit.made else (0.3, 0.8)
+        lowest, highest = (0.1, 0.3) if edit.made else (0.2, 0.6)
         delay = self.world.random.uniform(lowest, highest) * self.duration
         _, hit = self.world.strike(words, VICTIMS[number % len(VICTIMS)], delay, meanwhile)
         self.edited += edit.made and number % 5 != 0

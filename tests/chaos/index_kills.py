@@ -38,7 +38,7 @@ def attack(world: World, tally: Tally) -> None:
     duration = world.timed(*words("second"))
 
     def one(number: int) -> bool:
-        delay = world.random.uniform(0.2, 0.9) * duration
+        delay = world.random.uniform(0.1, 0.7) * duration
         _, hit = world.strike(words(f"round{number}"), VICTIMS[number % len(VICTIMS)], delay)
         world.must(*words(f"round{number}"))
         world.ended_store()

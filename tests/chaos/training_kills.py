@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .world import Command, World
 
 STEPS = 120
-PAUSE = 0.03  # seconds a step: a training takes some four
+PAUSE = 0.05  # seconds a step: a training takes some six
 
 
 def make(world: World) -> None:
@@ -74,9 +74,10 @@ def watchers(world: World, tally: Tally) -> None:
         before = runs(world)
         command = world.start("train", "tom", "--background", "--again")
         folder = begun(world, before, command)
-        command.end()
         status = run_folder.read_status(folder)
-        if status.state != "running" or not kill(status.watcher.id):
+        hit = status.state == "running" and kill(status.watcher.id)
+        command.end()
+        if not hit:
             return False
         wait_until(lambda: False, 0.3)
         reached = run_folder.read_status(folder).step

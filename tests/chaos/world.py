@@ -31,7 +31,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 120.0  # seconds; what has not ended by then is stuck
 LOOK = 0.2  # seconds between two looks at all processes
 MOST_PATIENCE = 4  # times that
-AT_WORK = 0.05  # share of a processor that a command uses which is slow and not stuck
+AT_WORK = 0.01  # share of a processor that a command uses which is slow and not stuck
 QUIET = 30.0  # seconds in which the processes of a store end after its last client; its keeper looks for ten
 
 

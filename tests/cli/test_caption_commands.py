@@ -1,21 +1,42 @@
 """Captions by the command line: looked at, linted, edited with a preview, taken back; on the sample photographs."""
 
+import shutil
+
 import pytest
 
 from lorads_core.cli.demo import SAMPLES
 from lorads_core.cli.main import main
 
+from ..conftest import write_settings
+
+
+@pytest.fixture(scope="module")
+def demo(filled, make_folder):
+    """Return the name of a database after `lorads demo`, and the folder of its export."""
+    folder = make_folder()
+
+    def fill(conninfo):
+        file = write_settings(folder / "lorads.toml", conninfo)
+        assert main(["demo", "--settings", str(file), "--out", str(folder / "out")]) == 0
+
+    return filled(fill), folder / "out"
+
 
 @pytest.fixture
-def lorads(store_settings, capsys, tmp_path):
+def store_template(demo):
+    return demo[0]
+
+
+@pytest.fixture
+def lorads(store_settings, demo, capsys, tmp_path):
     """Run a command after the demo has made a dataset; return exit code, standard output and standard error."""
+    shutil.copytree(demo[1], tmp_path, dirs_exist_ok=True)
 
     def run(command, *arguments):
         code = main([command, "--settings", str(store_settings), *map(str, arguments)])
         printed = capsys.readouterr()
         return code, printed.out, printed.err
 
-    assert run("demo", "--out", tmp_path)[0] == 0
     return run
 
 

@@ -232,6 +232,7 @@ def test_a_store_that_is_down_is_one_line(tmp_path, capsys):
     assert "hunter2" not in err
 
 
+@pytest.mark.slow
 @pytest.mark.posix  # SIGTERM is Ctrl-C to us; Windows ends a process at once
 def test_interrupting_keeps_what_is_done(store, store_settings, tmp_path, picture):
     seed = picture("seed.png", (300, 300)).read_bytes()

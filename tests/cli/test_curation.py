@@ -10,18 +10,51 @@ from PIL import Image
 from lorads_core.cli.demo import SAMPLES
 from lorads_core.cli.main import main
 
+from ..conftest import write_settings
 from ..vision.encoders.real import real_encoder
 
 __all__ = ["real_encoder"]
 
 
+@pytest.fixture(scope="module")
+def indexed(make_folder):
+    """Return a folder with the sample photographs, and a smaller copy of one."""
+    folder = make_folder()
+    for part in ("subject", "other"):
+        shutil.copytree(SAMPLES / part, folder / part)
+    with Image.open(folder / "subject" / "chambord-castle.jpg") as picture:
+        picture.resize((picture.width // 2, picture.height // 2)).save(folder / "other" / "copy of chambord.jpg")
+    return folder
+
+
+def add_encoder(settings_file, encoder):
+    lines = [f"{key} = {value!r}" for key, value in encoder.items()]
+    with settings_file.open("a", encoding="utf-8") as file:
+        file.write("\n".join(["[embedders.resnet]", *lines, ""]))
+    return settings_file
+
+
+@pytest.fixture(scope="module")
+def embedded_photographs(filled, indexed, real_encoder, make_folder):
+    """Return the name of a database that has the photographs and their vectors."""
+
+    def fill(conninfo):
+        file = add_encoder(write_settings(make_folder() / "lorads.toml", conninfo), real_encoder)
+        assert main(["index", str(indexed), "--settings", str(file), "--sidecar", ".txt=wd"]) == 0
+        assert main(["embed", "--settings", str(file), "--embedder", "resnet"]) == 0
+
+    return filled(fill)
+
+
+@pytest.fixture
+def store_template(embedded_photographs):
+    return embedded_photographs
+
+
 @pytest.fixture
 def settings_file(store_settings, real_encoder):
     """Return a lorads.toml with a real encoder and the test's own database."""
-    lines = [f"{key} = {value!r}" for key, value in real_encoder.items()]
-    with store_settings.open("a", encoding="utf-8") as file:
-        file.write("\n".join(["[embedders.resnet]", *lines, ""]))
-    return store_settings
+    return add_encoder(store_settings, real_encoder)
 
 
 @pytest.fixture
@@ -36,26 +69,17 @@ def lorads(settings_file, capsys):
     return run
 
 
-@pytest.fixture(autouse=True)
-def indexed(lorads, tmp_path):
-    """The sample photographs in the library, with a smaller copy of one, and their vectors."""
-    for part in ("subject", "other"):
-        shutil.copytree(SAMPLES / part, tmp_path / part)
-    with Image.open(tmp_path / "subject" / "chambord-castle.jpg") as picture:
-        picture.resize((picture.width // 2, picture.height // 2)).save(tmp_path / "other" / "copy of chambord.jpg")
-    assert lorads("index", tmp_path, "--sidecar", ".txt=wd")[0] == 0
-    code, out, err = lorads("embed", "--embedder", "resnet")
-    assert (code, err) == (0, "")
-    assert "35 embedded" in out
-    return tmp_path
-
-
 def names(text):
     return {Path(line).stem for line in text.splitlines()}
 
 
-def test_embedding_again_does_nothing(lorads):
-    assert "0 embedded, 35 unchanged" in lorads("embed", "--embedder", "resnet")[1]
+def test_each_image_is_embedded_once(lorads, picture):
+    more = picture("more/one.png", (64, 48)).parent
+    assert lorads("index", more, "--sidecar", ".txt=wd")[0] == 0
+    code, out, err = lorads("embed", "--embedder", "resnet")
+    assert (code, err) == (0, "")
+    assert "1 embedded, 35 unchanged" in out
+    assert "0 embedded, 36 unchanged" in lorads("embed", "--embedder", "resnet")[1]
 
 
 def test_libraries_say_what_they_have(lorads):
@@ -82,6 +106,7 @@ def test_query_drops_near_duplicates_and_draws_a_sheet(lorads, tmp_path):
         assert min(sheet.size) > 500
 
 
+@pytest.mark.slow
 def test_regularization_images_look_alike_and_are_not_of_the_subject(lorads, indexed, tmp_path):
     code, out, err = lorads(
         "regularize", "--folder", indexed / "subject", "--name", "old", "--count", 8, "--percentiles", "1-99",
@@ -149,6 +174,7 @@ def test_people_judge(lorads):
     assert "4 images taken out" in lorads("album", "best", "--remove", "--require", "castle")[1]
 
 
+@pytest.mark.slow
 def test_clusters_are_proposed_and_named(lorads):
     code, out, _ = lorads("cluster", "--smallest", 2)
     assert code == 0

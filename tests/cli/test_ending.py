@@ -56,11 +56,13 @@ def test_a_command_is_interrupted_and_says_so(sent):
     assert said.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_a_thread_that_hangs_does_not_keep_it_from_ending():
     code, said = run(f"threading.Thread(target=lambda: {FOREVER}).start(); begun(); {FOREVER}", signal.SIGINT)
     assert (code, said.count("interrupted")) == (130, 1)
 
 
+@pytest.mark.slow
 def test_what_swallows_the_interruption_does_not_keep_it_from_ending():
     body = """
         begun()
@@ -74,6 +76,7 @@ def test_what_swallows_the_interruption_does_not_keep_it_from_ending():
     assert (code, said.count("interrupted")) == (130, 1)
 
 
+@pytest.mark.slow
 def test_a_second_ctrl_c_while_it_cleans_up_is_no_traceback():
     body = """
         try:
@@ -88,6 +91,7 @@ def test_a_second_ctrl_c_while_it_cleans_up_is_no_traceback():
     assert "Traceback" not in said
 
 
+@pytest.mark.slow
 def test_a_command_that_answers_ctrl_c_goes_on_and_the_next_one_ends_it():
     body = """
         try:

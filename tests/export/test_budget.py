@@ -55,6 +55,7 @@ def test_a_fault_gives_back_what_it_held():
             raise ValueError("broken")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_what_a_large_picture_has_freed_goes_back_to_the_system():
     """In a process of its own: what others have done to its memory would show."""

@@ -94,6 +94,7 @@ def read(folder, manifest):
     return found.triggers, found.output, found.speed_key
 
 
+@pytest.mark.slow
 def test_no_value_of_a_manifest_makes_reading_it_fail(manifest, root):
     """Every field with every wrong value, as `lorads train` and `lorads versions` read them."""
     folder, tried, failed = root / "Tom", 0, []

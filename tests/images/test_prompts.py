@@ -385,7 +385,7 @@ TEXT_KEYS = [
 
 
 @given(st.dictionaries(KEYS, NODES | JSON))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_graphs_of_any_kind_never_raise(graph):
     found = read_prompts({"prompt": json.dumps(graph)})
     (found.positive + found.negative).encode()
@@ -396,7 +396,7 @@ def test_graphs_of_any_kind_never_raise(graph):
     st.lists(st.text(), max_size=3),
     st.text() | JSON.map(json.dumps),
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_texts_of_any_kind_never_raise(texts, exif_texts, comment):
     found = read_prompts(texts, exif_texts, comment)
     assert "\0" not in found.positive
@@ -417,12 +417,12 @@ def test_texts_of_any_kind_never_raise(texts, exif_texts, comment):
         }
     )
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_workflows_of_any_kind_never_raise(graph):
     read_prompts({"workflow": json.dumps(graph)})
 
 
 @given(st.binary(max_size=300), st.sampled_from([b"II*\0", b"MM\0*", b""]))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_exif_of_any_kind_never_raises(data, head):
     read_exif(head + data)

@@ -20,6 +20,7 @@ from lorads_core.model import Group
 from lorads_core.settings import LibraryProfile, Table
 from lorads_core.tags import KAOMOJI
 
+from ..conftest import _new_database
 from . import diffusiontoolkit as toolkit
 from .shelf import SHELF, draw
 
@@ -55,11 +56,30 @@ def add(database):
     return run
 
 
+@pytest.fixture(scope="module")
+def filled_shelf(embedded, make_folder):
+    """Return the name of a database of the current generation with the images of the shelf, and their ids."""
+    folder = make_folder()
+    draw(folder)
+    with psycopg.connect(embedded.conninfo, autocommit=True) as connection:
+        connection.execute("CREATE DATABASE filled_shelf TEMPLATE template1")
+    return "filled_shelf", toolkit.fill(make_conninfo(embedded.conninfo, dbname="filled_shelf"), folder)
+
+
 @pytest.fixture
-def ids(database, tmp_path):
-    """The images of the shelf, in a database of the current generation."""
+def database(request, embedded, filled_shelf):
+    """Return the conninfo of a new database: empty, or with the images of the shelf for what asks for their ids."""
+    with _new_database(
+        embedded.conninfo, filled_shelf[0] if "ids" in request.fixturenames else "template1"
+    ) as conninfo:
+        yield conninfo
+
+
+@pytest.fixture
+def ids(database, filled_shelf, tmp_path):  # noqa: ARG001 - they are in it
+    """The images of the shelf, in a database of the current generation, and their files."""
     draw(tmp_path)
-    return toolkit.fill(database, tmp_path)
+    return filled_shelf[1]
 
 
 @pytest.fixture

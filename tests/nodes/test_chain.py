@@ -109,6 +109,7 @@ def test_two_concepts_in_one_dataset(pack):
     assert all(file.read_text(encoding="utf-8").startswith("thing, ") for file in export.folder.glob("10_thing/*.txt"))
 
 
+@pytest.mark.slow
 def test_fingerprints_change_with_what_they_stand_for(pack, base, store):
     def marks():
         return {
@@ -143,6 +144,7 @@ def test_fingerprints_change_with_what_they_stand_for(pack, base, store):
     assert changed(before) == {"export"}, "as often as it is taken away"
 
 
+@pytest.mark.slow
 def test_an_interruption_is_comfyuis_own_and_leaves_no_export(pack, base):
     build(pack)
     shutil.rmtree(base / "output" / "lorads")
@@ -387,6 +389,7 @@ def test_every_long_node_ends_at_once_when_it_is_interrupted(pack):
         assert call(pack, name, **inputs).args, "the next run does all of it"
 
 
+@pytest.mark.slow
 def test_the_first_start_of_the_store_is_shown_on_the_node_that_waits_for_it(base, folder):
     settings = folder / "lorads.toml"
     settings.write_text(f"[embedded]\nfolder = '{folder / 'store'}'\n", encoding="utf-8")

@@ -67,6 +67,7 @@ def test_a_training_is_waited_for_and_its_lora_is_where_comfyui_loads_it(make_pa
     assert pack.interruption.freed == ["models", "cache"]
 
 
+@pytest.mark.slow
 def test_in_the_background_the_node_comes_back_at_once_and_later_finds_the_lora(make_pack):
     pack = make_pack(STANDIN_PAUSE="0.1")
     node = pack.nodes["LoradsLaunchTrainer"]
@@ -84,6 +85,7 @@ def test_in_the_background_the_node_comes_back_at_once_and_later_finds_the_lora(
     assert node.fingerprint_inputs() != marks
 
 
+@pytest.mark.slow
 def test_a_failed_training_is_resumed_from_its_state(make_pack, monkeypatch):
     pack = make_pack("")
     export = exported(pack, epochs=6)
@@ -118,6 +120,7 @@ def test_configs_that_are_not_used_are_named_while_it_trains_and_after(make_pack
     assert "training_config.toml of the export" in waited.ui.value
 
 
+@pytest.mark.slow
 def test_an_interruption_stops_the_training(make_pack):
     pack = make_pack(STANDIN_PAUSE="0.05", STANDIN_STEPS="4000")
     export = exported(pack)
@@ -136,6 +139,7 @@ def test_an_interruption_stops_the_training(make_pack):
     assert rows == [("cancelled",)]
 
 
+@pytest.mark.slow
 def test_a_failure_says_why_with_the_end_of_the_log(make_pack):
     pack = make_pack("oom")
     with pytest.raises(pack.errors.TrainerError, match=r"(?s)ran out of memory.*CUDA out of memory. Tried"):

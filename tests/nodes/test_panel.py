@@ -104,6 +104,7 @@ def test_what_comfyui_would_answer_is_refused_here(pack, mount):
     assert asked(port, "GET", "session")[1]["token"] == token, "one panel for all requests"
 
 
+@pytest.mark.slow
 def test_a_dataset_of_the_graph_is_edited_and_trained(make_pack, mount):  # noqa: F811
     pack = make_pack()
     exported(pack)

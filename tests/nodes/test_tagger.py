@@ -101,6 +101,7 @@ def test_who_asks_the_library_asks_again_after_tagging(pack):
     assert pack.nodes["LoradsQueryImages"].fingerprint_inputs("pictures") == after
 
 
+@pytest.mark.slow
 def test_an_interruption_is_comfyuis_own_and_the_next_run_goes_on(pack):
     run(pack)
     pack.interruption.interrupted = True

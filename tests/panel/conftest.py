@@ -19,6 +19,7 @@ from lorads_core.panel.access import Access
 from lorads_core.panel.serve import serve
 from lorads_core.panel.state import PanelContext
 from lorads_core.settings import PanelSettings, Settings, load_settings
+from lorads_core.store.connect import Store
 from lorads_core.workflow import captions as captioning
 from lorads_core.workflow import dataset as build
 from lorads_core.workflow.parse import caption_settings, sidecar_rule
@@ -103,35 +104,63 @@ class Served:
         raise AssertionError(found)
 
 
-@pytest.fixture
-def pictures(tmp_path):
+@pytest.fixture(scope="session")
+def samples(make_folder):
     """Return a folder with eight pictures to train and four others, with tags and captions beside them."""
+    folder = make_folder()
     for name, count in (("subject", 8), ("other", 4)):
-        target = tmp_path / "pictures" / name
-        target.mkdir(parents=True)
+        target = folder / name
+        target.mkdir()
         source = SAMPLES / name
         images = sorted(file for file in source.iterdir() if file.suffix in {".jpg", ".webp", ".png"})[:count]
         for image in images:
             for file in source.glob(f"{image.stem}.*"):
                 shutil.copy(file, target)
-    return tmp_path / "pictures"
+    return folder
 
 
-@pytest.fixture
-def dataset(store, pictures):
-    """Return the id of a captioned dataset "towers"; its sidecars were read as a WD tagger's."""
+@pytest.fixture(scope="session")
+def captioned(filled, samples):
+    """Return the database of a captioned dataset "towers" and its id; its sidecars were read as a WD tagger's."""
+    ids = []
+
+    def fill(conninfo):
+        with Store.open(conninfo) as store:
+            ids.append(caption_towers(store, samples))
+
+    return filled(fill), *ids
+
+
+def caption_towers(store, folder):
     settings = Settings()
     for name in ("subject", "other"):
-        build.index(store, settings, "pictures", pictures / name, IndexOptions(sidecars=SIDECARS))
+        build.index(store, settings, "pictures", folder / name, IndexOptions(sidecars=SIDECARS))
     library = build.open_library(store, settings, "pictures")
 
     def of(name):
-        return DatasetFilter(folders=(str((pictures / name).resolve()),))
+        return DatasetFilter(folders=(str((folder / name).resolve()),))
 
     queried = build.query(store, library, "towers", of("subject"))
     queried = build.add_regularization(queried.dataset, library, of("other"))
     captions = caption_settings("wd", ("joycaption",), "oldlandmark", "prepend", "sdxl")
     return captioning.caption(store, settings, queried.dataset, captions).dataset.id
+
+
+@pytest.fixture
+def store_template(captioned):
+    return captioned[0]
+
+
+@pytest.fixture
+def dataset(captioned, store):  # noqa: ARG001 - the dataset is in it
+    """Return the id of the captioned dataset "towers"."""
+    return captioned[1]
+
+
+@pytest.fixture
+def pictures(samples):
+    """Return the folder of the pictures of "towers", which all tests share."""
+    return samples
 
 
 @pytest.fixture

@@ -57,6 +57,7 @@ def opened(address):
         return connection.getresponse().headers["Set-Cookie"].split(";")[0]
 
 
+@pytest.mark.slow
 @pytest.mark.posix
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
 def test_it_serves_its_page_until_it_is_ended(start, dataset, end):

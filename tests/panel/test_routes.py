@@ -3,6 +3,7 @@
 import http.client
 import io
 import json
+import shutil
 
 import pytest
 from PIL import Image
@@ -235,10 +236,13 @@ def test_thumbnails_are_small_cached_and_known_to_the_browser(panel, dataset, ro
     assert headers["X-Content-Type-Options"] == "nosniff"
 
 
-def test_a_picture_that_is_gone_is_told(panel, dataset, rows, pictures):
+def test_a_picture_that_is_gone_is_told(panel, dataset, rows, pictures, tmp_path):
     row = rows()[0]
-    (pictures / "subject" / row["file"]).unlink()
-    assert panel.get(f"thumbnail/{dataset}/{row['key']}", 404)["error"]["code"] == "image"
+    shutil.move(pictures / "subject" / row["file"], tmp_path)
+    try:
+        assert panel.get(f"thumbnail/{dataset}/{row['key']}", 404)["error"]["code"] == "image"
+    finally:
+        shutil.move(tmp_path / row["file"], pictures / "subject")
 
 
 def test_the_summary_is_what_an_export_will_be(panel, dataset):

@@ -30,6 +30,8 @@ from lorads_core.workflow.dataset import open_store
 
 from .conftest import PATIENCE, Lorads, base_model, write_settings
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 WINDOWS = sys.platform == "win32"
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import random
+import shutil
 import uuid
 from pathlib import Path
 
@@ -16,11 +17,13 @@ from lorads_core.library.kinds.index import IndexedLibrary
 from lorads_core.model import Dataset, DatasetImage
 from lorads_core.regularization.find import find_regularization
 from lorads_core.regularization.rules import FinderRules
+from lorads_core.store.connect import Store
 from lorads_core.store.vectors import Space, prepare_space, write_vectors
 from lorads_core.vision.similarity.band import BandRequest
 from lorads_core.vision.similarity.picking import DiversityRules, Picker
 
 SPACE = Space("test", 64, "made up")
+LIBRARY = "pictures"
 SUBJECTS = 12
 OF_EACH = 15
 DIRECTIONS = np.linalg.qr(np.random.default_rng(0).standard_normal((64, 64)))[0].astype(np.float32)
@@ -33,25 +36,55 @@ def vector(style, subject, noise):
     return mixed / np.linalg.norm(mixed)
 
 
-@pytest.fixture
-def shelf(store, library, tmp_path):
-    """180 pictures of 12 subjects in 2 styles, ids in order; the even subjects are of style 0."""
-    noise = np.random.default_rng(1)
+@pytest.fixture(scope="module")
+def shelf_folder(make_folder):
+    """Return a folder with 180 pictures of 12 subjects in 2 styles; the even subjects are of style 0."""
+    folder = make_folder()
     for n in range(SUBJECTS * OF_EACH):
-        path = tmp_path / f"{n:04d}.png"
+        path = folder / f"{n:04d}.png"
         pixels = random.Random(n).randbytes(16 * 16 * 3)
         Image.frombytes("RGB", (16, 16), pixels).resize((128, 128), Image.Resampling.BICUBIC).save(path)
         tags = ["1girl" if n % 3 else "1boy", f"subject {n // OF_EACH}"]
         path.with_suffix(".txt").write_text(", ".join(tags))
-    index_folder(store, library, tmp_path)
-    found = IndexedLibrary(store, library)
-    records = found.find(DatasetFilter())
+        shutil.copy2(path, path.with_suffix(".kept"))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def filled_shelf(filled, shelf_folder):
+    """Return the name of a database that has them in order of their ids, with vectors."""
+
+    def fill(conninfo):
+        with Store.open(conninfo) as store:
+            fill_shelf(store, shelf_folder)
+
+    return filled(fill)
+
+
+def fill_shelf(store, folder):
+    index_folder(store, LIBRARY, folder)
+    records = IndexedLibrary(store, LIBRARY).find(DatasetFilter())
+    noise = np.random.default_rng(1)
     vectors = [vector(of(record) % 2, of(record), noise.standard_normal(64)) for record in records]
     with store.connection() as connection:
-        connection.execute("UPDATE lorads.images SET rating = image_id %% 11 WHERE library = %s", [library])
-        prepare_space(connection, library, SPACE)
-        write_vectors(connection, library, SPACE, [record.id for record in records], vectors)
-    return found
+        connection.execute("UPDATE lorads.images SET rating = image_id %% 11 WHERE library = %s", [LIBRARY])
+        prepare_space(connection, LIBRARY, SPACE)
+        write_vectors(connection, LIBRARY, SPACE, [record.id for record in records], vectors)
+
+
+@pytest.fixture
+def store_template(filled_shelf):
+    return filled_shelf
+
+
+@pytest.fixture
+def shelf(store, shelf_folder):
+    """Return the library; files that a test spoils are put back."""
+    yield IndexedLibrary(store, LIBRARY)
+    for n in range(SUBJECTS * OF_EACH):
+        path = shelf_folder / f"{n:04d}.png"
+        if not path.exists() or path.stat().st_size != path.with_suffix(".kept").stat().st_size:
+            shutil.copy2(path.with_suffix(".kept"), path)
 
 
 def number(record):

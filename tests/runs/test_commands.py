@@ -86,6 +86,7 @@ def test_a_training_is_watched_listed_and_offered(lorads, exports, tmp_path):
     assert lorads("stop", "tom")[1] == "tom is not being trained: it is completed.\n"
 
 
+@pytest.mark.slow
 def test_a_stopped_repetition_hides_no_earlier_lora(lorads, settings, exports, tmp_path):
     assert lorads("train", "tom", "--out", exports)[0] == 0
     first = lorads("runs")[1].split()[0]
@@ -138,6 +139,7 @@ def test_an_export_is_not_replaced_while_it_is_trained(lorads, settings, exports
     assert lorads("export", "tom", *same, "--network-dim", "8")[0] == 0
 
 
+@pytest.mark.slow
 @pytest.mark.posix
 def test_an_interruption_stops_the_training(settings, exports):
     file = settings(STANDIN_PAUSE="0.05", STANDIN_STEPS="4000")

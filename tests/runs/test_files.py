@@ -426,6 +426,20 @@ def test_a_lora_of_whose_keys_comfyui_loads_none_is_not_sound(tmp_path, base, st
     assert ("ComfyUI would load nothing of its LoRA" in found.message) == (state == "failed")
 
 
+def test_a_lokr_at_full_rank_is_sound_though_it_has_no_rank(tmp_path):
+    names = ("lora_unet_x.lokr_w1", "lora_unet_x.lokr_w2", "lora_unet_x.alpha")
+    spans = [(0, 32), (32, 64), (64, 66)]
+    header = {
+        name: {"dtype": "BF16", "shape": [4, 4] if end - begin == 32 else [], "data_offsets": [begin, end]}
+        for name, (begin, end) in zip(names, spans, strict=True)
+    }
+    text = json.dumps(header).encode()
+    (tmp_path / "a.safetensors").write_bytes(struct.pack("<Q", len(text)) + text + b"\0" * 66)
+    found = read_lora(tmp_path / "a.safetensors")
+    assert (found.is_lora, found.ranks) == (True, frozenset())
+    assert determine_outcome(dataclasses.replace(ORDER, output=str(tmp_path)), 0, (), since=0).state == "completed"
+
+
 @pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"state": 3}', '{"points": 3}', "\xff", "\0" * 512])
 def test_a_damaged_file_of_a_run_tells_nothing_and_ends_nothing(tmp_path, content):
     assert files.read_status(tmp_path) is None

@@ -42,6 +42,7 @@ def test_a_training_survives_its_watcher_with_all_its_progress(store, make_profi
     assert not (run.folder / PRINTED).exists()
 
 
+@pytest.mark.slow
 def test_a_training_that_fails_without_a_watcher_says_why(store, make_profile, make_export, until):
     run = until(launch(store, make_profile("last", environment=SOME), make_export()), lambda run: run.step >= 2)
     trainer, watcher = trainer_of(run), watcher_of(run)

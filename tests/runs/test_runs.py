@@ -96,6 +96,7 @@ def running(run):
 SLOW = {"STANDIN_PAUSE": "0.05", "STANDIN_STEPS": "4000"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("deed", ["good", "deaf", "children", FORK])
 def test_a_training_is_stopped_with_all_that_it_has_started(store, make_profile, make_export, until, deed):
     run = until(launch(store, make_profile(deed, environment=SLOW), make_export()), running)
@@ -107,6 +108,7 @@ def test_a_training_is_stopped_with_all_that_it_has_started(store, make_profile,
     assert not [process for process in family if process.is_running() and process.status() != "zombie"]
 
 
+@pytest.mark.slow
 def test_what_was_saved_before_a_stop_is_kept(store, make_profile, make_export, until):
     slow = {"STANDIN_PAUSE": "0.02", "STANDIN_STEPS": "300"}
     run = until(launch(store, make_profile(environment=slow), make_export()), lambda run: run.loras, seconds=60)
@@ -189,6 +191,7 @@ with open_store(settings) as store:
 """
 
 
+@pytest.mark.slow
 def test_a_training_survives_whoever_launched_it(make_server, make_profile, make_export, tmp_path):
     server = make_server()
     database = server.database("CREATE EXTENSION vector")

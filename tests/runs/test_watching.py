@@ -101,6 +101,7 @@ def test_a_training_polled_at_a_hundred_hertz_is_never_called_failed(run, second
     assert wait_for(lambda: (now := state._seen(run)).is_over and now).state == "cancelled"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [files.STATUS, files.ORDER, files.TRAINER, "*"])
 def test_a_file_that_cannot_be_read_leaves_a_run_as_it_was(store, make_profile, make_export, until, faulty, name):
     profile, export = make_profile(environment=SLOW), make_export()
@@ -122,6 +123,7 @@ def test_one_refused_read_is_not_noticed(run, faulty):
     assert 0 < faulty.waited < 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("content", ["", "\0" * 300, '{"state": "runn'])
 def test_a_damaged_status_ends_no_training(store, make_profile, make_export, until, content):
     run = until(launch(store, make_profile(environment=SLOW), make_export()), lambda run: run.step >= 2)
@@ -141,6 +143,7 @@ def test_a_damaged_status_ends_no_training(store, make_profile, make_export, unt
     assert not trainer.is_running()
 
 
+@pytest.mark.slow
 def test_a_damaged_status_of_processes_that_are_gone_is_lost(store, make_profile, make_export, until):
     run = until(launch(store, make_profile(environment=SLOW), make_export()), lambda run: run.step >= 2)
     processes = [watcher_of(run), trainer_of(run)]
@@ -220,6 +223,7 @@ def test_a_status_that_cannot_be_written_is_written_at_the_next_turn(run, faulty
     assert 1 <= len(pauses) < 10
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["tree", "session"])
 def test_a_training_survives_the_end_of_its_host_with_all_its_processes(run, how):
     if how == "session" and os.name == "nt":
@@ -336,6 +340,7 @@ def test_the_pythons_of_a_trainer_on_windows_can_be_interrupted(monkeypatch, tmp
     assert (without.stdout.strip(), without.stderr) == ("1", "")
 
 
+@pytest.mark.slow
 def test_what_a_run_has_saved_stays_in_its_place_while_it_is_loaded(store, make_profile, make_export, until, faulty):
     profile, export = make_profile(), make_export()
     first = until(launch(store, profile, export))

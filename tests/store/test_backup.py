@@ -35,6 +35,7 @@ def test_a_store_comes_back_from_its_backup(home, folder):
     assert sorted(path.name for path in folder.iterdir() if path.is_file()) == ["store.backup"]
 
 
+@pytest.mark.slow
 def test_a_backup_is_made_while_others_use_the_store(home, folder):
     file = fill(home, folder)
     with attach(home) as attached, psycopg.connect(attached.conninfo) as connection:
@@ -44,6 +45,7 @@ def test_a_backup_is_made_while_others_use_the_store(home, folder):
     assert libraries(folder / "new") == ["größe 日本"]
 
 
+@pytest.mark.slow
 def test_nothing_is_replaced(home, folder):
     file = fill(home, folder)
     write_backup(home, file)
@@ -56,6 +58,7 @@ def test_nothing_is_replaced(home, folder):
     assert libraries(home) == ["größe 日本"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", [lambda data: data[: len(data) // 2], lambda _data: b"", lambda _data: b"hello"])
 def test_a_damaged_backup_restores_nothing(home, folder, damage):
     file = fill(home, folder)
@@ -68,6 +71,7 @@ def test_a_damaged_backup_restores_nothing(home, folder, damage):
         restore_backup(folder / "new", folder / "none")
 
 
+@pytest.mark.slow
 def test_a_folder_that_is_not_there_leaves_nothing(home, folder):
     fill(home, folder)
     with pytest.raises(StoreError, match="cannot be written"):
@@ -75,6 +79,7 @@ def test_a_folder_that_is_not_there_leaves_nothing(home, folder):
     assert not list(home.glob(".backup-*"))
 
 
+@pytest.mark.slow
 def test_the_commands(home, folder, capsys):
     file = fill(home, folder)
     for name, store in (("a", home), ("b", folder / "new")):

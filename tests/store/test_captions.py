@@ -127,6 +127,7 @@ def test_any_text_comes_back_byte_for_byte(store, dataset):
     assert kept(store, dataset)["pictures", 0] == Caption(odd, "custom", edited=True, fixed=True)
 
 
+@pytest.mark.slow
 def test_ten_thousand_changes_at_once(store):
     with store.connection() as connection:
         dataset_id = datasets.ensure_dataset(connection, "many", "pictures")

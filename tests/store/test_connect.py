@@ -96,6 +96,7 @@ def test_waiting_for_a_free_connection(store):
 # --- servers that die ---
 
 
+@pytest.mark.slow
 def test_the_embedded_server_killed_in_mid_query_and_between(folder):
     home = folder / "store"
     with Store.open(None, home, prepare=migrate) as store:

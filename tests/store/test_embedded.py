@@ -126,6 +126,7 @@ def test_the_password_shows_nowhere(embedded):
         assert password not in " ".join(process.info["cmdline"] or ())
 
 
+@pytest.mark.slow
 def test_many_processes_race_to_be_first(home, pid_of, start_client):
     started = [start_client(home) for _ in range(4)]
     assert [process.stdout.readline() for process in started] == ["attached\n"] * 4
@@ -139,6 +140,7 @@ def test_many_processes_race_to_be_first(home, pid_of, start_client):
     assert [process.returncode for process in started] == [0] * 4
 
 
+@pytest.mark.slow
 def test_threads_attach_and_leave_at_once(home, pid_of):
     def visit(_):
         with attach(home) as attached:
@@ -195,6 +197,7 @@ def test_a_forked_child_is_no_client_and_closes_nothing(home, pid_of, start):
     assert pid_of(home) is None
 
 
+@pytest.mark.slow
 @pytest.mark.posix
 def test_a_forked_child_does_not_keep_the_server(home, pid_of, start):
     script = FORK.replace("attached.close()", "sys.stdin.readline()").replace("os.waitpid(child, 0)", "")
@@ -226,6 +229,7 @@ WRITE = """
 """
 
 
+@pytest.mark.slow
 @pytest.mark.posix  # not settled on Windows, see docs/platforms.md
 def test_kill_9_under_load_loses_no_committed_row(home, start, kill):
     with attach(home) as attached:
@@ -241,6 +245,7 @@ def test_kill_9_under_load_loses_no_committed_row(home, start, kill):
         assert attached.conninfo == again.conninfo
 
 
+@pytest.mark.slow
 @pytest.mark.posix  # Windows has no zombies
 def test_the_zombie_of_a_killed_server_is_no_server(home, kill):
     with attach(home) as attached:
@@ -253,6 +258,7 @@ def test_the_zombie_of_a_killed_server_is_no_server(home, kill):
             kill(home)
 
 
+@pytest.mark.slow
 @pytest.mark.posix  # not settled on Windows, see docs/platforms.md
 def test_a_busy_orphan_of_a_killed_server_does_not_keep_the_next_from_starting(home, kill):
     with attach(home) as attached, psycopg.connect(attached.conninfo) as connection:
@@ -271,6 +277,7 @@ def test_a_busy_orphan_of_a_killed_server_does_not_keep_the_next_from_starting(h
         assert not thread.is_alive()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "content", ["", "x", "0\n", "{stranger}\n{data}\n1\n5432\n/nowhere\n\n\nready\n", "{dead}\n{data}\n"]
 )
@@ -295,6 +302,7 @@ def test_whatever_a_dead_server_left_in_postmaster_pid(home, content):
     stranger.communicate(b"\n")
 
 
+@pytest.mark.slow
 @pytest.mark.posix
 def test_a_server_in_another_container_is_used_and_not_started_twice(home, pid_of):
     """Its number means nothing here, or somebody else; but it answers at its socket."""
@@ -309,6 +317,7 @@ def test_a_server_in_another_container_is_used_and_not_started_twice(home, pid_o
         assert pid_of(home) == pid
 
 
+@pytest.mark.slow
 def test_a_killed_first_start_is_begun_anew(home, start_client):
     process = start_client(home)
     wait_for(lambda: any(home.glob(".new-*")))

@@ -16,6 +16,8 @@ from lorads_core.store.clients import client_folder
 from lorads_core.store.embedded import attach
 from lorads_core.store.locks import FileLock
 
+pytestmark = pytest.mark.slow
+
 
 def ask(attached):
     with psycopg.connect(attached.conninfo) as connection:

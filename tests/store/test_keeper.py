@@ -71,6 +71,7 @@ def test_a_client_that_is_killed_leaves_no_server_after_the_grace_time(home, pid
         assert "not properly shut down" not in (home / "server.log").read_text()
 
 
+@pytest.mark.slow
 def test_the_keeper_is_no_descendant_of_the_client_and_in_a_session_of_its_own(home):
     with attach(home):
         wait_for(lambda: keepers_of(home))
@@ -90,6 +91,7 @@ def test_one_keeper_for_many_clients_and_none_when_the_last_has_left(home, start
     wait_for(lambda: not keepers_of(home))
 
 
+@pytest.mark.slow
 def test_a_keeper_that_was_killed_is_replaced_by_the_next_client(home):
     with attach(home):
         wait_for(lambda: keepers_of(home))
@@ -100,6 +102,7 @@ def test_a_keeper_that_was_killed_is_replaced_by_the_next_client(home):
             wait_for(lambda: keepers_of(home))
 
 
+@pytest.mark.slow
 def test_a_server_with_a_client_is_never_stopped(home, pid_of):
     with attach(home):
         for process in keepers_of(home):
@@ -131,6 +134,7 @@ def test_a_store_that_is_removed_ends_its_keeper(tmp_path):
     Keeper(cluster).run(lambda _seconds: None)
 
 
+@pytest.mark.slow
 def test_a_keeper_does_not_wait_for_another_one_for_long(home, monkeypatch):
     monkeypatch.setattr(keeper, "_HANDOVER", 0.1)
     with attach(home):

@@ -22,6 +22,7 @@ def hidden(monkeypatch):
     monkeypatch.setattr(psutil.Process, "cmdline", denied)
 
 
+@pytest.mark.slow
 def test_a_server_whose_command_line_may_not_be_read_is_alive_and_keeps_its_pid_file(home, monkeypatch):
     with attach(home):
         before = (home / "data" / "postmaster.pid").read_text()

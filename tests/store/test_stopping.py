@@ -57,6 +57,7 @@ def test_a_backend_that_is_killed_just_before_the_last_client_leaves_never_leave
         assert count(attached) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.posix
 def test_a_client_that_comes_while_the_server_recovers_from_a_crash_waits_for_it(home):
     with attach(home) as attached:

@@ -3,6 +3,7 @@
 import threading
 
 import numpy as np
+import pytest
 
 from lorads_core.model import Tag
 from lorads_core.store.images import ImageRow, write_images
@@ -82,6 +83,7 @@ def row(number):
     )
 
 
+@pytest.mark.slow
 def test_images_with_their_tags_vectors_and_hashes_are_written_while_others_write_the_same(store, library):
     with store.connection() as connection:
         prepare_space(connection, library, CLIP)
@@ -106,6 +108,7 @@ def test_images_with_their_tags_vectors_and_hashes_are_written_while_others_writ
         assert tagged_versions(connection, library, "wd", ids[:1]) == {ids[0]: 5}
 
 
+@pytest.mark.slow
 def test_tags_of_the_same_images(store, library):
     with store.connection() as connection:
         write_images(connection, library, [row(number) for number in IDS], ["sidecar"])

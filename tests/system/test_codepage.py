@@ -41,6 +41,7 @@ def test_a_store_that_postgresql_cannot_open_says_which_setting_helps(folder, mo
         embedded.attach(folder / "日本語")
 
 
+@pytest.mark.slow
 def test_a_store_lies_under_its_short_name_for_postgresql(folder, monkeypatch):
     (folder / "short").mkdir()
     monkeypatch.setattr(embedded, "ansi_path", lambda _path: folder / "short")

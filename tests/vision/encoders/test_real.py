@@ -9,6 +9,7 @@ from lorads_core.cli.demo import SAMPLES
 from lorads_core.library.filter import DatasetFilter
 from lorads_core.library.index import index_folder
 from lorads_core.library.kinds.index import IndexedLibrary
+from lorads_core.store.connect import Store
 from lorads_core.store.vectors import find_table, read_vectors
 from lorads_core.vision.encoders import open_embedder
 from lorads_core.vision.encoders.run import embed_library
@@ -16,9 +17,20 @@ from lorads_core.vision.encoders.run import embed_library
 from .models import profile
 
 
-@pytest.fixture
-def vectors(store, real_encoder):
+@pytest.fixture(scope="module")
+def vectors(filled, real_encoder):
     """Return the sample photographs' vectors by the picture's folder and name."""
+    found = {}
+
+    def fill(conninfo):
+        with Store.open(conninfo) as store:
+            found.update(embedded_samples(store, real_encoder))
+
+    filled(fill)
+    return found
+
+
+def embedded_samples(store, real_encoder):
     index_folder(store, "samples", SAMPLES)
     library = IndexedLibrary(store, "samples")
     report = embed_library(store, library, open_embedder(profile("resnet", **real_encoder)), DatasetFilter())

@@ -27,6 +27,7 @@ def lorads(store_settings, tmp_path, capsys):
     return run
 
 
+@pytest.mark.slow
 def test_images_are_tagged_once_and_again_when_asked(lorads):
     code, out, err = lorads("tag", "--tagger", "wd")
     assert (code, err) == (0, "")

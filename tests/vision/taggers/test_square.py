@@ -46,6 +46,7 @@ def test_the_square_is_theirs_to_the_bit(size, side):
     np.testing.assert_array_equal(np.asarray(fitted), np.asarray(their_way(picture, side)))
 
 
+@pytest.mark.slow
 def test_a_long_strip_takes_no_square_of_its_length():
     strip = Image.new("RGB", (200, 40_000), (10, 20, 30))
     before = peak_memory()
