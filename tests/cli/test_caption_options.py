@@ -59,8 +59,8 @@ def test_no_option_is_no_operation():
     ("words", "message"),
     [
         (["--add-tag", "x", "--sort"], "several edits at once"),
-        (["--add-tag", "x", "--match-case"], "--match-case belongs to --find"),
-        (["--trait", "red eyes"], "--trait belongs to --prune"),
+        (["--add-tag", "x", "--match-case"], "--match-case only works with --find"),
+        (["--trait", "red eyes"], "--trait only works with --prune"),
     ],
 )
 def test_options_that_contradict_each_other_are_refused(words, message):

@@ -274,6 +274,7 @@ PARSERS = (
 EXCLUDED = {
     "library/mirror.py": "a mark that it has written itself, from our store",
     "export/versions.py": "a manifest of our own folder that `parsed_manifest` has passed",
+    "runs/configs.py": "configs that it has just rendered itself",
     "runs/watch.py": "what its own launcher sends by a pipe",
 }
 PARSING = {"json.loads", "json.load", "tomllib.loads", "csv.reader", "ElementTree.fromstring", "tomllib.load"}
