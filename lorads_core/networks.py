@@ -71,6 +71,11 @@ def network(name: str) -> Network:
     raise SettingsError(f"There is no network {name!r}; known are: {', '.join(network_names())}.")
 
 
+def file_networks(found: Network) -> tuple[Network, ...]:
+    """Return the network types whose files have the tensor names of ``found``: itself, and those without their own."""
+    return (found, *(each for each in networks() if not each.signature and each.without == found.name))
+
+
 def recognised_network(tensors: Iterable[str]) -> Network | None:
     """Return the network type of a file by the names of its tensors, None where no row knows them; LoRA for LoCon."""
     names = "\n".join(tensors)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from ..base_models import base_model, recognised_lora
 from ..errors import TrainerError
-from ..networks import network, recognised_network
+from ..networks import file_networks, network, recognised_network
 from ..system.files import file_error_reason
 from ..trainers import trainer
 from .lora_file import has_wide_convolutions, read_alphas, read_lora
@@ -68,13 +68,13 @@ def _form_faults(config: TrainingConfig, name: str, lora: LoraFile) -> Iterator[
 
 def _network_faults(config: TrainingConfig, name: str, lora: LoraFile) -> Iterator[str]:
     chosen, found = network(config.network), recognised_network(lora.tensors)
-    wanted = network("lora") if chosen.name == "locon" else chosen
-    if found and found != wanted:
+    alike = file_networks(found) if found else ()
+    if found and chosen not in alike:
         yield f"It is a {found.label}, and the network is {chosen.label}: set the network to {found.name}."
         return
     wide = has_wide_convolutions(lora)
-    if found and found.name == "lora" and "locon" not in trainer(name).same and wide != chosen.convolutions:
-        fitting = network("locon" if wide else "lora")
+    fitting = next((each for each in alike if each.convolutions == wide), chosen)
+    if fitting != chosen and not any(each.name in trainer(name).same for each in alike):
         yield (
             f"It changes {'' if wide else 'no '}convolutions, and the network is {chosen.label}: set the network to"
             f" {fitting.name}."
