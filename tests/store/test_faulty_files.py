@@ -84,12 +84,14 @@ def test_a_log_that_somebody_reads_does_not_keep_the_server_from_starting(home, 
 def test_the_log_of_an_earlier_keeper_that_is_open_does_not_stop_the_store(home, faulty):
     with attach(home):
         (earlier,) = home.glob("keeper*.log")
-    wait_for_keeper(home)
+        wait_for_keeper(home, at_work=True)
+    wait_for_keeper(home, at_work=False)
     with faulty.held_open(earlier):
         with attach(home) as attached:
             assert ask(attached) == 1
             assert len(list(home.glob("keeper*.log"))) == 2
-        wait_for_keeper(home)
+            wait_for_keeper(home, at_work=True)
+        wait_for_keeper(home, at_work=False)
     with attach(home):
         assert len(list(home.glob("keeper*.log"))) == 1
 
@@ -109,11 +111,14 @@ def test_a_pid_file_that_is_just_being_deleted_is_looked_at_again(home, monkeypa
     assert real(stopped) is None
 
 
-def wait_for_keeper(home):
-    """Wait until the keeper of a server that has stopped has ended, so that the next client starts a new one."""
+def wait_for_keeper(home, at_work):
+    """Wait until the store's keeper holds its lock, or has ended, so that the next client starts a new one."""
     lock = FileLock(home / "keeper.lock", server_account(home / "data"))
-    time.sleep(1)  # it takes its lock first
-    assert lock.acquire(60)
+    deadline = time.monotonic() + 60
+    while lock.acquire() is at_work:
+        lock.release()
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
     lock.release()
 
 
