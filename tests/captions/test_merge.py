@@ -201,6 +201,7 @@ def test_merging_what_was_merged_changes_nothing(found):
     assert sorted(again) == sorted(once)
 
 
+@pytest.mark.slow
 def test_a_million_tags():
     many = [Tag(f"tag {random.Random(n).randrange(5000)}", "wd", 0.9) for n in range(1000)] * 1000
     assert len(merge(many, RULES)) <= 5000

@@ -93,6 +93,7 @@ def test_regular_expressions():
             regex_replace(data, pattern, template)
 
 
+@pytest.mark.slow
 def test_a_pattern_that_would_take_for_ever_is_stopped():
     data = dataset(*["a" * 40 + "!"] * 3)
     with pytest.raises(CaptionError, match="takes longer than 2 seconds"):

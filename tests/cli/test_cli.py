@@ -67,6 +67,7 @@ def test_the_printed_command_is_quoted_for_the_shell_of_the_system(lorads, tmp_p
     assert f'--config_file "{config}"\n' in lorads("demo", "--out", root)[1]
 
 
+@pytest.mark.slow
 def test_the_demo_again_writes_nothing_new(lorads, tmp_path):
     lorads("demo", "--out", tmp_path)
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "demo").rglob("*")}
@@ -86,6 +87,7 @@ def test_any_folder_instead_of_the_samples(lorads, tmp_path, picture):
     assert (tmp_path / "out/demo/10_tomcat/000001-0.txt").read_text() == "tomcat, cat, number 0"
 
 
+@pytest.mark.slow
 def test_the_trainer_is_chosen_by_word(lorads, tmp_path, picture):
     for n in range(4):
         picture(f"mine/{n}.png", (640, 640))

@@ -73,6 +73,7 @@ def test_bars_are_drawn(streams):
     assert "1/2" in streams.printed(streams.err)
 
 
+@pytest.mark.slow
 def test_names_of_any_script_go_from_the_index_into_an_export(streams, store_settings, tmp_path, picture):
     folder = tmp_path / "\u0141ukasz \u732b"
     names = SCRIPTS + [name for name in UNKNOWN if name.isprintable()]

@@ -75,6 +75,7 @@ def test_one_picture_of_any_shape_is_placed_or_refused_with_a_reason(picture, ro
     assert 0 <= row["cropped"] < 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(set(trainers()) - {"comfyui"}))
 def test_more_regularization_images_than_are_used_do_no_harm(picture, root, name):
     dataset = replace(
@@ -107,6 +108,7 @@ def test_an_export_in_its_source_folder_leaves_the_source_as_it_is(picture, tmp_
     assert result.export.training_images == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", trainers())
 def test_a_bucket_policy_gives_pictures_the_trainer_neither_scales_nor_crops(picture, root, name):
     sizes = [(1500, 1000), (1000, 1500), (1100, 1100), (2000, 600)]

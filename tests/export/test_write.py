@@ -300,6 +300,7 @@ def test_a_version_moved_aside_by_a_run_that_died_comes_back(dataset, root):
     assert read_manifest(root / "Tom")["dataset"]["id"] == str(dataset.id)
 
 
+@pytest.mark.slow
 def test_kill_in_the_middle_then_the_next_run_completes(picture, tmp_path, root):
     first = picture("in/0.png", (400, 300)).read_bytes()
     images = []

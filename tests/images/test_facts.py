@@ -349,6 +349,7 @@ def test_heif_says_what_to_do(file):
         read_facts(file(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(99)))
 
 
+@pytest.mark.slow
 def test_large_pictures_neither_warn_nor_decode(file):
     rows = b"".join(chunk(b"IDAT", part) for part in (b"not", b"deflate"))
     facts = read_facts(file(png(header_chunk(13_000, 13_000, 1, 0), rows)))  # Pillow warns from 89 million on

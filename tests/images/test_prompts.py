@@ -137,6 +137,7 @@ def test_cycles_missing_nodes_and_oddities_end():
     )
 
 
+@pytest.mark.slow
 def test_graphs_that_grow_end_soon():
     chain = {
         f"c{i}": node("ConditioningCombine", conditioning_1=[f"c{i + 1}", 0], conditioning_2=[f"c{i + 1}", 0])
@@ -403,6 +404,7 @@ def test_texts_of_any_kind_never_raise(texts, exif_texts, comment):
     (found.positive + found.negative).encode()
 
 
+@pytest.mark.slow
 @given(
     st.fixed_dictionaries(
         {

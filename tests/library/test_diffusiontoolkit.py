@@ -464,6 +464,7 @@ def test_the_extension_may_be_anywhere(database, tmp_path):
     assert read(library, "diffusiontoolkit:dino:2", [1])[1].tolist() == [1.0, 2.0]
 
 
+@pytest.mark.slow
 def test_many_vectors_come_in_batches(database, ids):
     query = (
         "INSERT INTO image (root_folder_id, folder_id, path, file_name, created_date, modified_date, image_embedding)"
@@ -651,6 +652,7 @@ def reader(server, tmp_path):
     return role, database
 
 
+@pytest.mark.slow
 def test_a_role_that_may_only_select_can_ask_everything(server, reader, tmp_path):
     role, database = reader
     library = opened(server.dsn(role, database=database), tmp_path)

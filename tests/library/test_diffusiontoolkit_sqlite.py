@@ -274,6 +274,7 @@ def _values(space):
     return space.space, space.dimensions, space.count, space.origin
 
 
+@pytest.mark.slow
 def test_many_vectors_come_in_batches(old, toolkit, store):
     for n in range(4500):
         toolkit.image(rf"/x/{n}.png")

@@ -374,6 +374,7 @@ def test_the_mark_of_a_folder(tmp_path, picture):
     assert folder_mark(tmp_path) != before
 
 
+@pytest.mark.slow
 def test_kill_in_the_middle_loses_nothing(store_settings, store, library, tmp_path, picture):
     for n in range(3):
         picture(f"seed{n}.png", (200, 200))

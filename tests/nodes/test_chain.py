@@ -69,6 +69,7 @@ def test_from_folders_to_a_dataset(pack, base):
     assert pack.shown[-1] == (34, 34)
 
 
+@pytest.mark.slow
 def test_the_export_writes_pictures_as_its_widgets_say_and_draws_the_buckets(pack):
     captioned = captioned_folder(pack, "samples/other", "others", "thing")
     made = call(
@@ -93,6 +94,7 @@ def captioned_folder(pack, folder, name, trigger):
     return call(pack, "LoradsCaptionBuilder", dataset=dataset, trigger=trigger).args[0]
 
 
+@pytest.mark.slow
 def test_two_concepts_in_one_dataset(pack):
     towers = captioned_folder(pack, "mine", "towers", "oldlandmark")
     others = captioned_folder(pack, "samples/other", "others", "thing")

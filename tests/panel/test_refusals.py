@@ -208,6 +208,7 @@ def test_exports_and_trainings_that_the_server_does_not_allow(make_panel, datase
     assert code(panel.post(f"datasets/{dataset}/train", {"profile": "local"}, 403)) == "forbidden"
 
 
+@pytest.mark.slow
 def test_a_slow_pattern_ends(panel, dataset):
     changes = [{"key": panel.get(f"datasets/{dataset}/rows")["rows"][0]["key"]}]
     changes[0] |= {"before": panel.get(f"datasets/{dataset}/rows")["rows"][0]["text"], "after": "a" * 5000}

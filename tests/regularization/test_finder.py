@@ -202,6 +202,7 @@ def test_nearest_compares_with_training_images_themselves(find):
     assert 0 not in {of(record) for record in picks(found)}
 
 
+@pytest.mark.slow
 def test_a_set_of_two_subjects_leaves_both_out(find, shelf):
     found = find(dataset(shelf, lambda record: of(record) in (0, 3)), count=40)
     assert found.picked == 40

@@ -74,7 +74,7 @@ def test_a_training_that_fails_says_why(store, make_profile, make_export, until,
 FORK = pytest.param("fork", marks=pytest.mark.posix)
 
 
-@pytest.mark.parametrize("deed", ["silent", "binary", "gigabyte", FORK])
+@pytest.mark.parametrize("deed", ["silent", "binary", pytest.param("gigabyte", marks=pytest.mark.slow), FORK])
 def test_a_training_that_is_odd_completes(store, make_profile, make_export, until, deed):
     run = until(launch(store, make_profile(deed, environment={"STANDIN_MEGABYTES": "64"}), make_export()))
     assert (run.state, run.message) == ("completed", "")
@@ -136,6 +136,7 @@ def test_the_same_export_is_not_trained_twice(store, make_profile, make_export, 
     assert launch(store, profile, export).id == again.id
 
 
+@pytest.mark.slow
 def test_another_config_is_another_run_with_an_output_of_its_own(store, make_profile, make_export, until):
     first = until(launch(store, make_profile(), make_export()))
     second = until(launch(store, make_profile(), make_export(network_dim=32)))
@@ -158,6 +159,7 @@ def test_a_trained_lora_that_was_deleted_is_trained_again(store, make_profile, m
     assert launch(store, make_profile(), export).id != first.id
 
 
+@pytest.mark.slow
 def test_two_that_launch_at_once_get_one_run(store, make_profile, make_export, until):
     profile, export = make_profile(environment=SLOW), make_export()
     runs, start = [], threading.Barrier(4)
@@ -216,6 +218,7 @@ def test_a_training_survives_whoever_launched_it(make_server, make_profile, make
         assert wait(other, run).state == "completed"
 
 
+@pytest.mark.slow
 def test_a_trainer_whose_watcher_was_killed_is_found_again_and_stopped(store, make_profile, make_export, until):
     run = until(launch(store, make_profile("silent", environment=SLOW), make_export()), lambda r: r.state == "running")
     trainer, first = trainer_of(run), watcher_of(run)
@@ -247,6 +250,7 @@ def test_a_run_whose_processes_are_gone_is_lost(store, make_profile, make_export
     assert run.step >= 2
 
 
+@pytest.mark.slow
 def test_another_process_with_the_old_id_is_not_taken_for_the_watcher(store, make_profile, make_export, until):
     run = until(launch(store, make_profile(environment=SLOW), make_export()), running)
     watcher, trainer = watcher_of(run), trainer_of(run)
@@ -259,6 +263,7 @@ def test_another_process_with_the_old_id_is_not_taken_for_the_watcher(store, mak
     assert until(run).state == "lost"
 
 
+@pytest.mark.slow
 def test_an_order_that_nobody_took_up_has_failed(store, make_profile, make_export, until):
     run = launch(store, make_profile(environment=SLOW), make_export())
     until(run, running)
@@ -344,6 +349,7 @@ def test_a_trainer_of_an_older_version_is_refused(store, make_profile, make_expo
         launch(store, make_profile(), make_export())
 
 
+@pytest.mark.slow
 @pytest.mark.posix
 def test_a_prefix_starts_the_whole_command(store, make_profile, make_export, until):
     run = until(launch(store, make_profile(prefix=["env", "STANDIN=oom"]), make_export()))

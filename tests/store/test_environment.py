@@ -99,6 +99,7 @@ def test_a_new_store_is_made_used_backed_up_and_left_with_all_variables_hostile(
     assert os.environ["PGTZ"] == HOSTILE
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("hostile")
 def test_a_connection_is_made_with_all_variables_hostile(embedded):
     with EmbeddedConnection.connect(embedded.conninfo) as connection:

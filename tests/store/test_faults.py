@@ -100,6 +100,7 @@ def test_no_encryption_on_the_server(server):
     assert "encryption" in fault(server.dsn(sslmode="require"))
 
 
+@pytest.mark.slow
 def test_no_more_connections(make_server):
     server = make_server("max_connections = 5", "superuser_reserved_connections = 0", "reserved_connections = 0")
     holders = [psycopg.connect(server.dsn()) for _ in range(5)]
