@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from ...images.formats import SUFFIXES
 from ...model import Problem
+from ...problems import counted
 from ..walk import suffix_of
 from . import CaptionRule, ImageFolder, Layout, LayoutReader, limited, resolve
 from .values import Notes, Values
@@ -115,9 +116,10 @@ def _unnumbered(names: list[str]) -> tuple[Problem, ...]:
     if not names:
         return ()
     listed = ", ".join(names[:2])
+    what = counted(len(names), "folder has", "folders have")
     message = (
-        f"{len(names):,} of its folders have no repeats in front of their names ({listed:.120}): sd-scripts passes over"
-        " them. Rename them, e.g. 10_NAME, or leave them out."
+        f"{what} no repeats in front of the name ({listed:.120}): sd-scripts passes over such. Rename them, e.g."
+        " 10_NAME, or leave them out."
     )
     return (Problem("warning", "folder-not-read", message),)
 

@@ -120,12 +120,14 @@ class Values:
 
     def sides(self, key: str) -> tuple[int, ...]:
         """Return resolutions as sides of a square: written as a number, ``1024,1024``, or a list of numbers."""
-        value = self.all.get(key)
+        value: object = self.all.get(key)
+        given: list[object] = []
         if isinstance(value, str):
-            value = value.split(",")
+            given = list(value.split(","))
         elif isinstance(value, int | float):
-            value = [value]
-        given = cast("list[object]", value)[:64] if isinstance(value, list) else []
+            given = [value]
+        elif isinstance(value, list):
+            given = cast("list[object]", value)[:64]
         numbers = [side for side in map(_side, given) if side]
         if value is not None and not numbers:
             self._notes.wrong(key, cast("object", value), "a resolution")

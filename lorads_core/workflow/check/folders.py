@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ...images.formats import SUFFIXES
+from ...library.mask_names import MASK_FOLDER, is_beside_an_image
 from ...library.walk import suffix_of
 from ...system.links import is_link
 
@@ -17,10 +18,7 @@ if TYPE_CHECKING:
 
     from ...library.layouts import ImageFolder, Layout
 
-MASK_ENDINGS = ("-masklabel", "-condlabel", "-mask", "_mask", ".mask")
-"""What the names of masks end in, beside the image of that name without it."""
 _MASKS_OF_ONETRAINER = ("-masklabel", "-condlabel")
-_MASK_FOLDERS = frozenset({"mask", "masks"})
 _TEXTS = frozenset({".txt", ".caption", ".cap", ".json", ".jsonl", ".csv", ".toml", ".yaml", ".yml", ".xmp"})
 _OF_PROGRAMS = frozenset({".npz", ".safetensors", ".pt", ".ini", ".db", ".md", ".log", ".lnk"})
 """Caches and lists that programs leave behind."""
@@ -114,10 +112,10 @@ def _masks(images: Sequence[str]) -> Iterator[str]:
     stems = {_stem(path).lower() for path in images}
     for path in images:
         stem = _stem(path).lower()
-        if any(stem.endswith(ending) and stem.removesuffix(ending) in stems for ending in MASK_ENDINGS):
+        if is_beside_an_image(stem, stems):
             yield path
             continue
         folder, _, name = stem.rpartition(os.sep)
         above, _, last = folder.rpartition(os.sep)
-        if last in _MASK_FOLDERS and f"{above}{os.sep}{name}" in stems:
+        if last == MASK_FOLDER and f"{above}{os.sep}{name}" in stems:
             yield path

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from .folders import FolderFiles
     from .texts import TrainedCaption
 
-_SECONDS = 6.0
-"""How long images are decoded for near-duplicates: large PNGs take some 30 ms each."""
+SECONDS = 8.0
+"""How long an audit takes at most to look for near-duplicates: pixels are decoded for that, 10 to 50 ms an image."""
 _DEFAULTS = {"batch_size": 1}
 """What no layout says and every trainer has as its own default."""
 
@@ -98,21 +98,28 @@ class TrainingSet:
 
 
 def read_set(
-    layout: Layout, given: Mapping[str, Any], trainer_name: str = "", progress: Progress = no_progress
+    layout: Layout,
+    given: Mapping[str, Any],
+    trainer_name: str = "",
+    progress: Progress = no_progress,
+    seconds: float = SECONDS,
 ) -> TrainingSet:
     """Read a training set; ``given`` are training options that a person set, over those of the layout.
+
+    After ``seconds`` no more images are compared for near-duplicates.
 
     Raises:
         TrainerError: there is no such trainer.
         SettingsError: an option has a value that cannot be.
     """
+    until = monotonic() + seconds
     chosen = trainer(trainer_name or layout.trainer or "sd-scripts")
     options = {**_DEFAULTS, **layout.options, **given}
     steps = int(options.pop("steps", 0) or 0)
     config = make_config(options)
     folders = tuple(folder_files(layout, folder, chosen.name) for folder in layout.folders)
     images = _read(folders, progress)
-    images, uncompared = _compared(images, progress)
+    images, uncompared = _compared(images, until, progress)
     assumed = tuple(name for name in ("batch_size", "resolution", "epochs") if name not in {**layout.options, **given})
     placed, schedule = _placed(images, layout, chosen, config)
     return TrainingSet(
@@ -151,10 +158,10 @@ def _image(job: tuple[FolderFiles, str]) -> SetImage:
     )
 
 
-def _compared(images: Sequence[SetImage], progress: Progress) -> tuple[list[SetImage], int]:
+def _compared(images: Sequence[SetImage], until: float, progress: Progress) -> tuple[list[SetImage], int]:
     """Add perceptual hashes, one for each content, for as long as an audit may take; return how many have none."""
-    until = monotonic() + _SECONDS
-    paths = {image.sha256: image.path for image in images if image.sha256}
+    cheapest = sorted((image for image in images if image.sha256), key=lambda image: image.size[0] * image.size[1])
+    paths = {image.sha256: image.path for image in cheapest}
     found: dict[str, tuple[int | None, str]] = {}
     with ThreadPoolExecutor(_threads()) as pool:
         jobs = ((sha256, path, until) for sha256, path in paths.items())

@@ -5,17 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ...model import no_progress
 from ...problems import counted
 from ...trainers.checks import settled
 from .findings import findings
-from .read_set import read_set
+from .read_set import SECONDS, read_set
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from ...library.layouts import Layout
     from ...model import Progress
-    from .findings import Finding
+    from .finding import Finding
     from .read_set import TrainingSet
 
 
@@ -33,10 +34,15 @@ class Audit:
 
 
 def audit(
-    layout: Layout, given: Mapping[str, Any], trainer: str, progress: Progress, words: Sequence[str] = ()
+    layout: Layout,
+    given: Mapping[str, Any],
+    trainer: str = "",
+    progress: Progress = no_progress,
+    words: Sequence[str] = (),
+    seconds: float = SECONDS,
 ) -> Audit:
     """Read a training set and judge it; see `read_set` and `findings`."""
-    checked = read_set(layout, given, trainer, progress)
+    checked = read_set(layout, given, trainer, progress, seconds)
     return Audit(checked, tuple(findings(checked, words)))
 
 

@@ -26,19 +26,20 @@ _INFOTEXT = re.compile(r"(^|\n)(Negative prompt:|Steps: \d+, (Sampler|Schedule|C
 class TrainedCaption:
     """What a trainer takes as the caption: ``state`` says whether its source has one; ``text`` is what is trained.
 
-    ``lines`` are those of its text file. ``unread`` are other text files of the image.
+    ``whole`` is what its text file holds, ``lines`` are that file's. ``unread`` are other text files of the image.
     """
 
     text: str
     state: State
     lines: int = 1
+    whole: str = ""
     file: str = ""
     unread: tuple[str, ...] = ()
 
     @property
     def is_infotext(self) -> bool:
         """Whether it is the info text of a generated image (A1111, Forge): prompt, negative prompt and settings."""
-        return bool(_INFOTEXT.search(self.text))
+        return bool(_INFOTEXT.search(self.whole or self.text))
 
     @property
     def is_json(self) -> bool:
@@ -82,7 +83,7 @@ def _of_file(path: str, stem: str, rule: CaptionRule, texts: Collection[str]) ->
     except (OSError, ValueError):
         return TrainedCaption("", "unreadable", file=file, unread=unread)
     lines = [line.strip() for line in text.splitlines()]
-    used = lines[:1] if rule.first_line and not _INFOTEXT.search(text) else lines
+    used = lines[:1] if rule.first_line else lines
     caption = "\n".join(used).strip()
     filled = sum(bool(line) for line in lines)
-    return TrainedCaption(caption, "read" if caption else "empty", filled, file, unread)
+    return TrainedCaption(caption, "read" if caption else "empty", filled, text.strip(), file, unread)

@@ -1,4 +1,4 @@
-"""The picture of an audit: the buckets, and a contact sheet with the first images of each finding."""
+"""The plot of an audit: the buckets, and a contact sheet with the first images of each finding."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _OF_EACH = 4  # images of a finding
 _MOST = 64
 
 
-def audit_picture(audit: Audit) -> Image.Image:
+def audit_plot(audit: Audit) -> Image.Image:
     """Return the buckets of a set above a sheet of images that findings are about, framed by severity."""
     checked = audit.checked
     parts: list[Image.Image] = []
