@@ -57,6 +57,31 @@ def test_a_picture_that_cannot_be_read_here_is_a_problem_and_not_passed_over(run
     assert all("pip install" in each.message for each in report.problems)
 
 
+def test_masks_are_counted_and_leave_the_library_that_had_them(run, store, library, picture, tmp_path):
+    picture("a.png", (64, 48))
+    mask = picture("a-other.png", (64, 48))
+    assert run().found == 2
+    os.rename(mask, tmp_path / "a-masklabel.png")
+    report = run()
+    assert (report.found, report.masks, report.missing) == (1, 1, 1)
+    assert "1 image and 1 mask in " in report.sentence
+    assert [os.path.basename(image.path) for image in find(store, library)] == ["a.png"]
+
+
+def test_what_an_older_version_read_is_read_once_more_for_its_prompt(run, store, library, tmp_path):
+    (tmp_path / "a.png").write_bytes(corpus.png_with(corpus.text_chunk("parameters", "{{red coat}}, {a|b}, fox")))
+    run()
+    with store.connection() as connection:
+        connection.execute("UPDATE lorads.images SET prompt = '', prompt_source = NULL WHERE library = %s", [library])
+    report = run()
+    assert (report.changed, [each.code for each in report.problems]) == (1, ["read-again"])
+    assert "1 image was read once more" in report.problems[0].message
+    (image,) = find(store, library)
+    assert (image.prompt, image.prompt_source, image.prompt_uncertain) == ("{{red coat}}, {a|b}, fox", "a1111", "")
+    report = run()
+    assert (report.unchanged, report.problems) == (1, ())
+
+
 def test_a_second_run_reads_nothing(run, picture):
     picture("one.png")
     run()
