@@ -317,6 +317,7 @@ INPUTS = [
     "extra",
     "save_state",
     "initial_lora",
+    "steps",
 ]
 
 
