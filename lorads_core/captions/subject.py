@@ -14,7 +14,7 @@ _REPEATS = re.compile(r"\d+_(?=.)")  # sd-scripts' folders: 10_tomcat cat
 _LONGEST = 100  # characters of a folder's name that may be a caption
 # What folders are called that says nothing of the images in them.
 _GENERIC = re.compile(
-    r"\d+|class(es)?|data|datasets?|images?|imgs?|inputs?|my|new|folder|outputs?|out|photos?|pictures?|pics|raw"
+    r"\d+|class(es)?|data|datasets?|images?|imgs?|inputs?|my|new|folder|outputs?|out|photos?|pic(s|tures?)|raw"
     r"|regs?|regulari[sz]ation|source|src|temp|tmp|train|training|unsorted|untitled"
 )
 
