@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from rich.progress import Task
 
-    from ..model import DatasetImage, Problem, Progress, Run
+    from ..model import DatasetImage, Problem, Progress, Run, Severity
     from .doctor import Finding
 
 _STYLES = {"error": "bold red", "warning": "yellow", "info": "cyan", "good": "green"}
@@ -126,6 +126,10 @@ class Screen:
         """List problems, those of one kind together: a few examples of each kind, or all of them."""
         for severity, line in problem_lines(problems, sys.maxsize if self.verbose else most):
             self.err.print(f"  [{_STYLES[severity]}]{severity}[/] {escape(line)}")
+
+    def finding(self, severity: Severity, text: str) -> None:
+        """Write a line of an audit, its severity in colour."""
+        self.out.print(f"[{_STYLES[severity]}]{severity:<8}[/]{escape(text)}")
 
     def findings(self, findings: Iterable[Finding]) -> list[Finding]:
         """Show each finding as it is made; return them all."""

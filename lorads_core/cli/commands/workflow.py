@@ -13,6 +13,7 @@ from ...regularization.rules import FinderRules
 from ...settings import load_settings
 from ...workflow.captions import caption, edits_left_behind
 from ...workflow.dataset import add_regularization, check_config, export, index, open_library, open_store, query
+from ...workflow.importing import layout_notes
 from ...workflow.parse import CaptionWishes, band_wish, caption_settings, sidecar_rule, vocabulary
 from ..better_captions import better_captions
 from ..demo import LIBRARY, SAMPLES, TRIGGER
@@ -98,6 +99,7 @@ def _tell(options: argparse.Namespace, settings: Settings, screen: Screen) -> in
     root = root_of(options, settings)
     with open_store(settings) as store:
         folders = [_index_one(store, settings, folder, options, screen).folder for folder in options.folders]
+        screen.problems(note for folder in options.folders for note in layout_notes(folder))
         library = open_library(store, settings, options.library)
         queried = query(
             store, library, options.name or options.trigger, replace(wanted, folders=tuple(folders) or wanted.folders)
@@ -113,7 +115,7 @@ def _tell(options: argparse.Namespace, settings: Settings, screen: Screen) -> in
             screen.problems(queried.problems)
         if rules:
             dataset = find(store, settings, dataset, library, rules, screen).dataset
-        _confirm_replacing(store, dataset, screen)
+        confirm_replacing(store, dataset, screen)
         with screen.progress() as progress:
             captioned = caption(store, settings, dataset, captions, progress)
         screen.step("Captions", captioned.sentence)
@@ -130,7 +132,7 @@ def _tell(options: argparse.Namespace, settings: Settings, screen: Screen) -> in
     return 0
 
 
-def _confirm_replacing(store: Store, dataset: Dataset, screen: Screen) -> None:
+def confirm_replacing(store: Store, dataset: Dataset, screen: Screen) -> None:
     """Ask before images with captions that people edited are replaced; without a terminal, `caption` only says so.
 
     Raises:
