@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
-from ..problems import MAX_PER_KIND, counted, problem_lines
+from ..problems import EXAMPLES, counted, problem_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Sequence
@@ -40,7 +40,8 @@ class _Rate(ProgressColumn):
 class Screen:
     """Where a command writes: results to standard output, progress and faults to standard error."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, verbose: bool = False) -> None:
+        self.verbose = verbose
         self.out = Console(highlight=False, soft_wrap=True)
         self.err = Console(highlight=False, soft_wrap=True, stderr=True)
         self._steps = self.out
@@ -121,9 +122,9 @@ class Screen:
         """Say why a command ends without its result."""
         self.err.print(f"[bold red]error:[/] {escape(message)}")
 
-    def problems(self, problems: Iterable[Problem], most: int = MAX_PER_KIND) -> None:
-        """List problems, those of one kind together and the first few of each kind in full."""
-        for severity, line in problem_lines(problems, most):
+    def problems(self, problems: Iterable[Problem], most: int = EXAMPLES) -> None:
+        """List problems, those of one kind together: a few examples of each kind, or all of them."""
+        for severity, line in problem_lines(problems, sys.maxsize if self.verbose else most):
             self.err.print(f"  [{_STYLES[severity]}]{severity}[/] {escape(line)}")
 
     def finding(self, severity: Severity, text: str) -> None:

@@ -86,6 +86,7 @@ def _command(commands: Commands, name: str, run: Run, summary: str, example: str
     command.register("type", None, text)
     command.set_defaults(command=run, name_of_command=name)
     command.add_argument("--settings", type=path, metavar="FILE", help="settings file to use instead of lorads.toml")
+    command.add_argument("--verbose", action="store_true", help="list all problems, not two examples of each kind")
     return command
 
 

@@ -16,6 +16,7 @@ from ...workflow.captions import caption, edits_left_behind
 from ...workflow.dataset import add_regularization, check_config, export, index, open_library, open_store, query
 from ...workflow.importing import layout_notes
 from ...workflow.parse import CaptionWishes, band_wish, caption_settings, sidecar_rule, vocabulary
+from ..better_captions import better_captions
 from ..demo import LIBRARY, SAMPLES, TRIGGER
 from ..training_options import training_config
 from .exports import export_options, plot_buckets, root_of, show_export
@@ -83,7 +84,12 @@ def _tell(options: argparse.Namespace, settings: Settings, screen: Screen) -> in
         options.trigger,
         options.trigger_position,
         config.base_model,
-        CaptionWishes(left_out=",".join(options.leave_out), bound=",".join(options.bind)),
+        CaptionWishes(
+            left_out=",".join(options.leave_out),
+            bound=",".join(options.bind),
+            uncaptioned=options.uncaptioned,
+            class_name=next(iter(options.regularization_class), ""),
+        ),
         vocabulary(settings, options.vocabulary),
     )
     writing = export_options(options, settings)
@@ -116,6 +122,8 @@ def _tell(options: argparse.Namespace, settings: Settings, screen: Screen) -> in
             captioned = caption(store, settings, dataset, captions, progress)
         screen.step("Captions", captioned.sentence)
         screen.problems(captioned.problems)
+        for line in better_captions(captioned, options, settings):
+            screen.notice(line)
         with screen.progress() as progress:
             result = export(store, captioned.dataset, config, writing, root, progress=progress)
     screen.step("Export", str(result.export.folder))
@@ -140,10 +148,10 @@ def confirm_replacing(store: Store, dataset: Dataset, screen: Screen) -> None:
 def _finder_rules(options: argparse.Namespace, repeats: int) -> FinderRules | None:
     """Return how to find regularization images among the library's own, None if that is not wanted."""
     if options.find_regularization is None:
-        if options.band or options.percentiles or options.regularization_class:
+        if options.band or options.percentiles:
             raise SettingsError(
-                "--band, --percentiles and --class say how to find regularization images: say how many"
-                " with --find-regularization."
+                "--band and --percentiles say how to find regularization images: say how many with"
+                " --find-regularization."
             )
         return None
     return FinderRules(
