@@ -24,7 +24,8 @@ SAMPLES = 2_000
 """Samples of a concept: guides of sd-scripts, OneTrainer and ai-toolkit give 1,500 to 2,500 for a subject."""
 FEW_STEPS, MANY_STEPS = 400, 6_000
 """Steps of a concept, below and above which a training hardly learns or learns the images by heart."""
-_FEW_SAMPLES = 1_000  # fewer steps than `FEW_STEPS` are enough in large batches
+FEW_SAMPLES = 1_000
+"""Samples of a concept from which on fewer steps than `FEW_STEPS` are enough, in large batches."""
 _EPOCHS = 10  # so that there are epochs to choose from
 _MOST_EPOCHS = 100
 _MOST_BY_STEPS = 10_000  # repeats, where a number of steps is wanted of very few images
@@ -130,7 +131,7 @@ def _range(images: Images, schedule: Schedule, samples: int) -> Iterator[Problem
     concepts = len(images.concepts)
     steps = schedule.total_steps
     what = f"{steps:,} steps ({samples:,} samples)"
-    if steps < FEW_STEPS * concepts and samples < _FEW_SAMPLES * concepts:
+    if steps < FEW_STEPS * concepts and samples < FEW_SAMPLES * concepts:
         message = f"{what} are few to learn from, {FEW_STEPS * concepts:,} or more are usual: raise repeats or epochs."
         yield Problem("warning", "few-steps", message)
     if steps > MANY_STEPS * concepts:

@@ -145,7 +145,7 @@ def test_what_a_trainer_lacks_is_said_with_what_it_does_instead(panel, dataset):
 def test_the_summary_follows_the_form_and_nothing_is_written(panel, dataset):
     before = panel.get(f"datasets/{dataset}")
     plain = panel.post(f"datasets/{dataset}/summary", {"trainer": "sd-scripts", "config": {}})
-    thrice = panel.post(f"datasets/{dataset}/summary", {"config": {"epochs": 30, "resolution": 512}})
+    thrice = panel.post(f"datasets/{dataset}/summary", {"config": {"epochs": 30, "repeats": 10, "resolution": 512}})
     assert plain == panel.get(f"datasets/{dataset}/summary")
     assert thrice["total_steps"] == 3 * plain["total_steps"]
     assert max(each["width"] for each in thrice["buckets"]) < max(each["width"] for each in plain["buckets"])
