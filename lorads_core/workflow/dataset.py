@@ -103,10 +103,13 @@ def index(
             f"Library {library!r} is another program's ({profile.kind}) and is only read here: index into a library of"
             " our own, e.g. --library pictures."
         )
-    stored = StoredPaths(index_paths(profile))
-    return index_folder(
-        store, profile.name, folder, dataclasses.replace(options or IndexOptions(), paths=stored), progress
+    options = options or IndexOptions()
+    options = dataclasses.replace(
+        options,
+        paths=StoredPaths(index_paths(profile)),
+        sidecars=options.sidecars.over(sidecar_rule(index_sidecars(profile))),
     )
+    return index_folder(store, profile.name, folder, options, progress)
 
 
 def look_into(store: Store, settings: Settings, name: str) -> LibraryReport:

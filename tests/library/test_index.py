@@ -17,7 +17,7 @@ from lorads_core.library import index
 from lorads_core.library.filter import DatasetFilter
 from lorads_core.library.index import IndexOptions, index_folder
 from lorads_core.library.kinds.index import IndexedLibrary
-from lorads_core.library.sidecars import SidecarRule
+from lorads_core.library.sidecars import Reading, SidecarRule
 from lorads_core.library.walk import folder_mark
 from lorads_core.model import FileStamp
 
@@ -137,7 +137,7 @@ def test_prose_in_a_txt_gives_no_tags(run, store, library, tmp_path, picture):
 def test_a_taggers_file_is_tags_only(run, store, library, tmp_path, picture):
     picture("one.png")
     (tmp_path / "one.txt").write_text("1girl, solo")
-    run(sidecars=SidecarRule(((".txt", "wd"),)))
+    run(sidecars=SidecarRule((Reading(".txt", "wd"),)))
     (image,) = find(store, library)
     assert image.captions == ()
     assert {tag.source for tag in IndexedLibrary(store, library).tags([image])[image.id]} == {"wd"}
@@ -260,8 +260,8 @@ def test_a_bad_sidecar_costs_its_words_only(run, store, library, tmp_path, pictu
 def test_words_of_another_rule_go(run, store, library, tmp_path, picture):
     picture("one.png")
     (tmp_path / "one.txt").write_text("cat, tree")
-    run(sidecars=SidecarRule(((".txt", "wd"),)))
-    run(sidecars=SidecarRule(((".txt", "joytag"),)))
+    run(sidecars=SidecarRule((Reading(".txt", "wd"),)))
+    run(sidecars=SidecarRule((Reading(".txt", "joytag"),)))
     (image,) = find(store, library)
     assert {tag.source for tag in IndexedLibrary(store, library).tags([image])[image.id]} == {"joytag"}
     (tmp_path / "one.txt").unlink()
