@@ -57,9 +57,9 @@ def _run(arguments: Sequence[str] | None) -> int:
 
 def _story(options: argparse.Namespace, screen: Screen) -> int:
     # Their libraries take a while to load, and `doctor` must run where one of them is missing.
-    from .commands import COMMANDS  # noqa: PLC0415
+    from .commands import run  # noqa: PLC0415
 
-    return COMMANDS[options.name_of_command](options, screen)
+    return run(options, screen)
 
 
 def _doctor(options: argparse.Namespace, screen: Screen) -> int:

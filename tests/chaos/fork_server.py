@@ -13,11 +13,12 @@ import signal
 import sys
 from importlib import import_module
 
+from lorads_core.cli.commands import MODULES as COMMAND_MODULES
 from lorads_core.cli.main import main as lorads
 
 MODULES = (
+    *(f"lorads_core.cli.commands.{module}" for module in COMMAND_MODULES),
     *(
-        "lorads_core.cli.commands",
         "lorads_core.cli.console",
         "lorads_core.trainers.sd_scripts",
         "psycopg_pool",

@@ -1,12 +1,13 @@
 """The command line on a console of a code page that lacks letters: it never fails for what it prints."""
 
+import importlib
 import io
 import sys
 
 import pytest
 from rich.console import Console
 
-from lorads_core.cli.commands import COMMANDS
+from lorads_core.cli.commands import COMMANDS, MODULES
 from lorads_core.cli.console import Screen
 from lorads_core.cli.main import main
 
@@ -48,6 +49,12 @@ def test_help_is_printed(streams, words):
     code, out, _ = streams.run(*words, "--help")
     assert code == 0
     assert "usage: lorads" in out
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_each_command_is_listed_under_its_module(module):
+    found = importlib.import_module(f"lorads_core.cli.commands.{module}")
+    assert tuple(found.COMMANDS) == MODULES[module]
 
 
 @pytest.mark.parametrize("name", SCRIPTS + UNKNOWN)

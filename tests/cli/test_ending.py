@@ -14,7 +14,7 @@ PATIENCE = 120  # seconds; what does not end here would not end at all
 COMMAND = """
     import asyncio, os, signal, sys, threading, time
     from lorads_core.cli import ending, main
-    from lorads_core.cli.commands import COMMANDS
+    from lorads_core.cli.commands import runs
     from lorads_core.cli.commands.panel import _until_interrupted
 
     def begun():
@@ -24,7 +24,7 @@ COMMAND = """
     {body}
         return 0
 
-    COMMANDS["runs"] = command
+    runs.COMMANDS["runs"] = command
     sys.argv = ["lorads", "runs"]
     sys.exit(main.main())
 """

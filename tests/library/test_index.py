@@ -57,6 +57,17 @@ def test_a_picture_that_cannot_be_read_here_is_a_problem_and_not_passed_over(run
     assert all("pip install" in each.message for each in report.problems)
 
 
+def test_masks_are_counted_and_leave_the_library_that_had_them(run, store, library, picture, tmp_path):
+    picture("a.png", (64, 48))
+    mask = picture("a-other.png", (64, 48))
+    assert run().found == 2
+    os.rename(mask, tmp_path / "a-masklabel.png")
+    report = run()
+    assert (report.found, report.masks, report.missing) == (1, 1, 1)
+    assert "1 image and 1 mask in " in report.sentence
+    assert [os.path.basename(image.path) for image in find(store, library)] == ["a.png"]
+
+
 def test_a_second_run_reads_nothing(run, picture):
     picture("one.png")
     run()
@@ -255,6 +266,46 @@ def test_a_bad_sidecar_costs_its_words_only(run, store, library, tmp_path, pictu
     run()
     (image,) = find(store, library)
     assert [caption.text for caption in image.captions] == ["Straße"]
+
+
+def test_an_unreadable_sidecar_is_named_at_every_run_and_changes_nothing(run, store, library, tmp_path, picture):
+    picture("one.png")
+    (tmp_path / "one.txt").write_bytes("Stra\xdfe".encode("latin-1"))
+    run()
+    for _ in range(2):
+        report = run()
+        assert (report.changed, report.unchanged) == (0, 1)
+        assert [problem.code for problem in report.problems] == ["sidecar"]
+    assert run(sidecars=SidecarRule((Reading(".txt", "sidecar", encoding="cp1252"),))).changed == 1
+    (image,) = find(store, library)
+    assert [caption.text for caption in image.captions] == ["Straße"]
+
+
+def test_an_image_with_an_infotext_beside_it_has_its_prompts(run, store, library, tmp_path, picture):
+    picture("one.jpg")
+    (tmp_path / "one.jpg.txt").write_text(
+        "a fox\nNegative prompt: hat\nSteps: 20, Sampler: Euler a, Seed: 1, Size: 8x8"
+    )
+    run()
+    (image,) = find(store, library)
+    assert (image.prompt, [(caption.text, caption.source) for caption in image.captions]) == (
+        "a fox",
+        [("a fox", "infotext")],
+    )
+    (tmp_path / "one.jpg.txt").write_text("a cat, hat")
+    run()
+    (image,) = find(store, library)
+    assert (image.prompt, [caption.source for caption in image.captions]) == ("", ["sidecar"])
+
+
+def test_a_list_of_the_folder_is_read_and_what_changes_in_it(run, store, library, tmp_path, picture):
+    picture("train/one.png")
+    (tmp_path / "metadata.jsonl").write_text('{"file_name": "train/one.png", "text": "a fox, snow"}')
+    run()
+    assert run().unchanged == 1
+    (tmp_path / "metadata.jsonl").write_text('{"file_name": "train/one.png", "text": "a cat, snow"}')
+    assert run().changed == 1
+    assert len(find(store, library, required_tags=("a cat",))) == 1
 
 
 def test_words_of_another_rule_go(run, store, library, tmp_path, picture):

@@ -49,24 +49,27 @@ class FolderTexts:
         self.shadowed: list[str] = []
         """Files that are not read because an image has another of the same source."""
 
-    def add(self, entry: os.DirEntry[str], suffix: str) -> None:
-        """File an entry under the image that it is of, if it is a text file; ``suffix`` is in lower case."""
+    def add(self, entry: os.DirEntry[str], suffix: str) -> bool:
+        """File an entry under the image that it is of, if it is a text file; ``suffix`` is in lower case.
+
+        Say whether it is one.
+        """
         readings = self._by_end.get(suffix)
         if not readings and suffix not in _TEXTS and suffix != ".csv":
-            return
+            return False
         name = entry.name.lower()
         if self._reads_lists and name in LISTS:
             self.lists.append(entry)
-            return
+            return True
         reading = next((each for each in readings or () if name.endswith(each.suffix)), None)
         if reading is None:
-            if suffix in _TEXTS:
-                self._others.append(entry.name)
-            return
+            self._others.append(entry.name)
+            return True
         base = entry.name[: -len(reading.suffix)]
         found = Beside(entry, reading, self._majorities[reading])
         self._exact.setdefault(base, []).append(found)
         self._folded.setdefault(base.lower(), []).append(found)
+        return True
 
     def __bool__(self) -> bool:
         return bool(self._exact)

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from ...errors import CaptionError
-from .decode import unescape_entities
+from ...tags import unescape_entities
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -69,8 +69,8 @@ def said_by(value: object) -> Said:
 
 def _of_list(values: list[object]) -> Said:
     """Return what a list says: captions where they are sentences, else tags, or the one object in it."""
-    if len(values) == 1 and isinstance(values[0], dict):
-        return said_by(values[0])
+    if len(values) == 1 and (only := _object(values[0])):
+        return said_by(only)
     texts = [_text(each) for each in values if isinstance(each, str)]
     if any(" " in text and len(text.split()) > _FEW_WORDS for text in texts):
         return Said(caption=texts[0], several=len(texts) > 1)
@@ -158,8 +158,9 @@ def _named(values: Iterable[object]) -> Tags:
 
 
 def _score(value: object) -> float | None:
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return float(value) if is_number and 0 <= value <= 1 else None
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        return None
+    return float(value) if 0 <= value <= 1 else None
 
 
 def _unique(tags: Tags) -> Tags:

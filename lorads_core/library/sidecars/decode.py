@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import codecs
-import html
-import re
 from typing import TYPE_CHECKING
 
 from ...errors import CaptionError
@@ -22,8 +20,6 @@ LARGEST_DATA = 4_000_000
 LARGEST_LIST = 256_000_000
 """Bytes of a file that lists the captions of a folder: a million captions of 250 bytes."""
 
-_ENTITY = re.compile(r"&(?:amp|lt|gt|quot|apos|nbsp|#\d{1,7}|#[xX][0-9a-fA-F]{1,6});")
-_ENTITY_ROUNDS = 2  # what was escaped twice on its way, such as &amp;#039;
 _MOST_ZEROS = 0.4  # of every other byte: UTF-16 of a European language has nearly one in two
 
 
@@ -80,12 +76,3 @@ def _in_encoding(path: Path, data: bytes, encoding: str) -> str:
         return data.decode(encoding).replace("\0", "")
     except UnicodeDecodeError as error:
         raise CaptionError(f"{path} is neither UTF-8 nor {encoding} text: save it as UTF-8.") from error
-
-
-def unescape_entities(text: str) -> str:
-    """Return text with its HTML entities as the characters that they stand for: ``&#039;``, ``&lt;``, ``&amp;``."""
-    for _ in range(_ENTITY_ROUNDS):
-        if "&" not in text or ";" not in text:
-            break
-        text = _ENTITY.sub(lambda match: html.unescape(match[0]), text)
-    return text

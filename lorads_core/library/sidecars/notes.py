@@ -87,9 +87,7 @@ class SidecarNotes:
             yield _note("sidecar-unseen", message, tally)
         for suffix, tally in self._wordless.items():
             files = counted(tally.count, f"{suffix} file holds", f"{suffix} files hold")
-            message = (
-                f"{files} neither tags nor a caption under a known key; --sidecar {suffix}=none skips them."
-            )
+            message = f"{files} neither tags nor a caption under a known key; --sidecar {suffix}=none skips them."
             yield _note("sidecar-without-words", message, tally)
         yield from self._left_out()
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from ...errors import CaptionError
 from ...images.prompts import read_prompts
 from ...model import Caption, Tag
-from ...tags import is_tag_list, parse_tag_list, safe_text
+from ...tags import is_tag_list, parse_tag_list, safe_text, unescape_entities
 from .data import Said, parse_json, said_by
-from .decode import LARGEST_DATA, read_text, unescape_entities
+from .decode import LARGEST_DATA, read_text
 from .forms import Majority, form_of, lines_of, majority_of
 from .rule import INFOTEXT, Reading
 from .xmp import read_xmp
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-PLACEHOLDERS = frozenset({"[trigger]", "[name]"})
+PLACEHOLDERS = ("[trigger]", "[name]")
 """What stands for the trigger in captions of ai-toolkit (toolkit/prompt_utils.py, inject_trigger_into_prompt)."""
 
 _TAGGERS = ("wd", "joytag")
@@ -92,6 +92,8 @@ def read_sidecar(path: Path, reading: Reading, majority: Callable[[], Majority] 
 def said_text(said: Said, source: str, form: str) -> SidecarText:
     """Return what data says of an image: its caption, else its prompt, else its tags as a caption."""
     tags = tuple(Tag(tag, source, score) for text, score in said.tags for tag in parse_tag_list(text))
+    if not tags and is_tag_list(said.caption):
+        tags = _tags(said.caption, source)
     captions: tuple[Caption, ...] = ()
     if source in _TAGGERS:
         pass
@@ -133,7 +135,7 @@ def _as_prompt(text: str, source: str) -> SidecarText:  # noqa: ARG001 - a promp
 
 
 def _tags(text: str, source: str) -> tuple[Tag, ...]:
-    return tuple(Tag(tag, source) for tag in parse_tag_list(text) if tag not in PLACEHOLDERS)
+    return tuple(Tag(tag, source) for tag in parse_tag_list(text) if not any(each in tag for each in PLACEHOLDERS))
 
 
 _FORMS: dict[str, Callable[[str, str], SidecarText]] = {
