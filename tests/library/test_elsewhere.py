@@ -10,10 +10,10 @@ from types import SimpleNamespace
 import pytest
 
 from lorads_core.library import index, respelling, walk
-from lorads_core.library.sidecars import indexing
 from lorads_core.library.filter import DatasetFilter
 from lorads_core.library.index import IndexOptions, index_folder
 from lorads_core.library.kinds.index import IndexedLibrary
+from lorads_core.library.sidecars import indexing
 
 NFC, NFD = "Größe", unicodedata.normalize("NFD", "Größe")
 
