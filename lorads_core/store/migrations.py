@@ -297,6 +297,12 @@ ALTER TABLE lorads.caption_edits
     ADD COLUMN undone_by text NOT NULL DEFAULT '';
 """
 
+# Images of older versions have no dialect (NULL): they are read once more, as more programs are known now.
+_PROMPTS: LiteralString = """
+ALTER TABLE lorads.images ADD COLUMN prompt_source text;
+ALTER TABLE lorads.images ADD COLUMN prompt_uncertain text NOT NULL DEFAULT '';
+"""
+
 MIGRATIONS: tuple[tuple[str, LiteralString], ...] = (
     ("our own image index", _INDEX),
     ("vectors per space", _VECTORS),
@@ -308,6 +314,7 @@ MIGRATIONS: tuple[tuple[str, LiteralString], ...] = (
     ("runs", _RUNS),
     ("rejected images, and what the panel shows of a draft", _PANEL),
     ("owners of datasets, and who edited captions", _OWNERS),
+    ("the dialects of prompts, and what of them is uncertain", _PROMPTS),
 )
 
 

@@ -10,13 +10,12 @@ from collections import Counter
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
+from ...images.prompts import is_infotext
 from ...tags import KAOMOJI, is_prose, is_tag_list, parse_tag_list
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-# AUTOMATIC1111 1.10, modules/processing.py, create_infotext, and images.py, which saves it as a text file.
-_INFOTEXT = re.compile(r"^(?:Negative prompt:|Steps: \d+, \w)", re.MULTILINE)
 _SENTENCE_END = re.compile(r"[.!?\u3002\uff01\uff1f]$")
 _SENTENCES = re.compile(r"[.!?][\"')]? +\S|[\u3002\uff01\uff1f]\S")
 _ARTICLE = re.compile(r"an? ", re.IGNORECASE)  # no booru has a tag that begins so
@@ -32,11 +31,6 @@ class Majority(NamedTuple):
 
     lines: str = ""
     is_spaced: bool = False
-
-
-def is_infotext(text: str) -> bool:
-    """Tell what a generator writes of an image: a prompt, then a negative one or the parameters."""
-    return bool(_INFOTEXT.search(text))
 
 
 def form_of(text: str, majority: Callable[[], Majority]) -> str:

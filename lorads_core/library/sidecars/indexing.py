@@ -54,6 +54,7 @@ class FoundText(NamedTuple):
     captions: tuple[Caption, ...] = ()
     prompt: str = ""
     negative_prompt: str = ""
+    prompt_source: str = ""
     mark: str = ""
     read: tuple[tuple[str, str, str, SidecarText], ...] = ()  # path, suffix, source, what it says
     problems: tuple[Problem, ...] = ()
@@ -167,6 +168,7 @@ def read_beside(beside: BesideImage) -> FoundText:
         captions=tuple(caption for text in texts for caption in text.captions),
         prompt=prompted.prompt if prompted else "",
         negative_prompt=prompted.negative_prompt if prompted else "",
+        prompt_source=prompted.prompt_source if prompted else "",
         mark=_UNREAD + beside.mark if problems else beside.mark,
         read=tuple(read),
         problems=tuple(problems),

@@ -6,7 +6,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple
 
 from ...errors import CaptionError
-from ...images.prompts import read_prompts
+from ...images.prompts import parse_infotext
 from ...model import Caption, Tag
 from ...tags import is_tag_list, parse_tag_list, safe_text, unescape_entities
 from .data import Said, parse_json, said_by
@@ -37,6 +37,7 @@ class SidecarText(NamedTuple):
     captions: tuple[Caption, ...] = ()
     prompt: str = ""
     negative_prompt: str = ""
+    prompt_source: str = ""
     form: str = ""
     several: bool = False
     unseen: int = 0
@@ -103,7 +104,7 @@ def said_text(said: Said, source: str, form: str) -> SidecarText:
         captions = (Caption(said.prompt, INFOTEXT),)
     elif tags:
         captions = (Caption(", ".join(tag.text for tag in tags), source),)
-    return SidecarText(tags, captions, said.prompt, "", form, said.several, said.unseen)
+    return SidecarText(tags, captions, said.prompt, "", "", form, said.several, said.unseen)
 
 
 def _as_tags(text: str, source: str) -> SidecarText:
@@ -129,9 +130,9 @@ def _as_captions(text: str, source: str) -> SidecarText:
 
 
 def _as_prompt(text: str, source: str) -> SidecarText:  # noqa: ARG001 - a prompt is one, whoever wrote it
-    prompts = read_prompts({"parameters": text})
+    prompts = parse_infotext(text)
     captions = (Caption(prompts.positive, INFOTEXT),) if prompts.positive else ()
-    return SidecarText((), captions, prompts.positive, prompts.negative, "prompt")
+    return SidecarText((), captions, prompts.positive, prompts.negative, prompts.source, "prompt")
 
 
 def _tags(text: str, source: str) -> tuple[Tag, ...]:
