@@ -35,7 +35,7 @@ def _without(parts: list[str], tags: Collection[str]) -> Iterator[str]:
 def spelled_list(text: str, vocabulary: Vocabulary | None = None) -> str:
     """Return a list of tags in our spelling, each once, or under the names of a vocabulary and without its blacklist.
 
-    What is too long for a tag stays as it is: it is somebody's text, which lint names.
+    What is too long for a tag stays as it is, which lint names.
     """
     tags = (_spelled(part, vocabulary) for part in split_tags(text))
     return ", ".join(filter(None, dict.fromkeys(tags)))

@@ -197,7 +197,7 @@ class Vocabulary:
     def implied(self, tag: str) -> frozenset[str]:
         """Return the tags that a tag says along: its own last words, what the table has, and what those say along.
 
-        Last words say nothing where either is a name: `korra` is somebody in `the legend of korra`.
+        Last words say nothing where either is a name, such as `korra` and `the legend of korra`.
         """
         found = set[str]()
         waiting = [tag]
