@@ -351,13 +351,13 @@ def _by_lines(text: str) -> list[tuple[int, list[str]]] | None:
     A quote that is not closed within its line is a letter. None where a line is no row in that way either.
     """
     rows: list[tuple[int, list[str]]] = []
-    bare = 0
+    bare, no_row = 0, list[str]()
     for number, line in enumerate(text.splitlines(), 1):
         try:
-            row = next(csv.reader([line], strict=True), [])
+            row = next(csv.reader([line], strict=True), no_row)
         except csv.Error:
             bare += 1
-            row = next(csv.reader([line], quoting=csv.QUOTE_NONE), [])
+            row = next(csv.reader([line], quoting=csv.QUOTE_NONE), no_row)
         if row:
             rows.append((number, row))
     return rows if bare <= max(1, len(rows) // _FEW_BARE) else None
