@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import logging
 import sys
@@ -51,5 +52,8 @@ def _story(options: argparse.Namespace, screen: Screen) -> int:
 def _doctor(options: argparse.Namespace, screen: Screen) -> int:
     from .doctor import examine  # noqa: PLC0415
 
-    findings = screen.findings(examine(options.settings, fix=options.fix))
+    found = examine(options.settings, fix=options.fix)
+    findings = list(found) if options.json else screen.findings(found)
+    if options.json:
+        screen.json([dataclasses.asdict(each) for each in findings])
     return 1 if any(finding.state == "error" for finding in findings) else 0

@@ -297,6 +297,11 @@ ALTER TABLE lorads.caption_edits
     ADD COLUMN undone_by text NOT NULL DEFAULT '';
 """
 
+# `writing` is how the last export was written, besides its training config: trainer, image policy, links.
+_WRITING = """
+ALTER TABLE lorads.lora_datasets ADD COLUMN writing jsonb NOT NULL DEFAULT '{}';
+"""
+
 MIGRATIONS: tuple[tuple[str, LiteralString], ...] = (
     ("our own image index", _INDEX),
     ("vectors per space", _VECTORS),
@@ -308,6 +313,7 @@ MIGRATIONS: tuple[tuple[str, LiteralString], ...] = (
     ("runs", _RUNS),
     ("rejected images, and what the panel shows of a draft", _PANEL),
     ("owners of datasets, and who edited captions", _OWNERS),
+    ("how the last export was written", _WRITING),
 )
 
 

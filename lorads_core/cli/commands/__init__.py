@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 MODULES: dict[str, tuple[str, ...]] = {
     "workflow": ("index", "build", "demo"),
     "captions": ("captions", "lint"),
+    "datasets": ("datasets", "rename", "remove"),
     "exports": ("combine", "export", "diff", "verify"),
     "runs": ("train", "runs", "stop", "offer"),
     "panel": ("panel",),
