@@ -10,6 +10,7 @@ from PIL import Image
 from ..errors import ExportError, ImageError
 from ..images.decode import decode
 from ..images.encode import ImagePolicy, save_image
+from ..library.mask_names import masks_of
 from ..model import FileStamp, Problem
 from ..system.rights import common_rights
 from ..trainers import trainer
@@ -21,34 +22,23 @@ if TYPE_CHECKING:
     from .planned_image import PlannedImage
     from .write_image import WrittenImage
 
-_SUFFIXES = ("-masklabel.png", "_mask.png")
-_FOLDER = "masks"
-
-
-def mask_of(picture: str) -> Path | None:
-    """Return the mask's file of a source image, None where there is none.
-
-    It is ``NAME-masklabel.png`` (as OneTrainer has it) or ``NAME_mask.png`` beside the image, or ``NAME.png`` in a
-    folder ``masks`` there.
-    """
-    path = Path(picture)
-    named = [path.with_name(path.stem + suffix) for suffix in _SUFFIXES]
-    return next((each for each in (*named, path.parent / _FOLDER / f"{path.stem}.png") if each.is_file()), None)
-
 
 def mask_fingerprints(plan: ExportPlan) -> Iterator[str]:
     """Yield what tells a changed mask from its former self, for each image that has one."""
-    for item in _masked(plan):
-        if (source := mask_of(item.image.record.path)) is not None:
-            yield f"{source} {FileStamp.of(source.stat())}"
+    for source in masks_of(_masked_paths(plan)).values():
+        yield f"{source} {FileStamp.of(Path(source).stat())}"
 
 
 def unmasked(plan: ExportPlan) -> Iterator[Problem]:
     """Yield the training images that should have a mask and have none."""
+    masks = masks_of(_masked_paths(plan))
     for item in _masked(plan):
         path = item.image.record.path
-        if mask_of(path) is None:
-            message = "It has no mask and is trained on as a whole: lay NAME-masklabel.png or NAME_mask.png beside it."
+        if path not in masks:
+            message = (
+                "It has no mask and is trained on as a whole: put NAME-masklabel.png, NAME-mask.png or NAME_mask.png"
+                " beside it, or NAME.png into a folder masks there."
+            )
             yield Problem("warning", "no-mask", message, path, item.image.key)
 
 
@@ -62,12 +52,13 @@ def write_masks(plan: ExportPlan, written: Sequence[tuple[PlannedImage, WrittenI
         ExportError: a mask cannot be read or written.
     """
     masked = {(item.folder, item.stem) for item in _masked(plan)}
+    masks = masks_of(_masked_paths(plan))
     files: list[str] = []
     for item, image in written:
         if (item.folder, item.stem) in masked:
             target = content / trainer(plan.options.trainer).mask(item.folder, item.stem)
             target.parent.mkdir(exist_ok=True)
-            source = mask_of(item.image.record.path)
+            source = masks.get(item.image.record.path)
             rights = common_rights(filter(None, (item.image.record.path, source)))
             mask = _mask(item.image.record.path, source, (image.width, image.height))
             save_image(mask, target, ImagePolicy(), rights)
@@ -75,12 +66,16 @@ def write_masks(plan: ExportPlan, written: Sequence[tuple[PlannedImage, WrittenI
     return files
 
 
+def _masked_paths(plan: ExportPlan) -> Iterator[str]:
+    return (item.image.record.path for item in _masked(plan))
+
+
 def _masked(plan: ExportPlan) -> Iterator[PlannedImage]:
     if plan.config.masked_loss == "sidecar":
         yield from (item for item in plan.images if not item.is_regularization)
 
 
-def _mask(picture: str, source: Path | None, size: tuple[int, int]) -> Image.Image:
+def _mask(picture: str, source: str | None, size: tuple[int, int]) -> Image.Image:
     if source is None:
         return Image.new("L", size, 255)
     try:

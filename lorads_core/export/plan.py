@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 _OF_THE_CONFIG = frozenset({"left-right", "one-sided", "too-many-tokens", "shuffled-prose"})
 
+# OneTrainer takes files with such names for masks and conditioning images (modules/dataLoader of 23df383).
+_SKIPPED_STEMS = ("-masklabel", "-condlabel")
+
 
 @dataclass(frozen=True, slots=True)
 class ExportOptions:
@@ -187,7 +190,8 @@ def _text(caption: str, trigger: Trigger, config: TrainingConfig, options: Expor
 def _stem(image: DatasetImage) -> str:
     """Name an image by its id, which keeps it apart and in place, and a plain form of its own name."""
     name = PurePosixPath(image.record.path.replace("\\", "/")).stem
-    return f"{image.record.id:06d}-{slug(name, 'image')}"
+    stem = f"{image.record.id:06d}-{slug(name, 'image')}"
+    return f"{stem}-image" if stem.lower().endswith(_SKIPPED_STEMS) else stem
 
 
 def subsets_of(folders: Sequence[Folder], images: Sequence[tuple[PlannedImage, tuple[int, int]]]) -> tuple[Subset, ...]:

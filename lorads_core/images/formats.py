@@ -22,6 +22,7 @@ from .webp import is_webp, read_webp
 if TYPE_CHECKING:
     from PIL import ImageFile
 
+    from ..model import Severity
     from .files import ImageLimits
 
 
@@ -53,6 +54,60 @@ FORMATS: tuple[Format, ...] = (
 )
 SUFFIXES = frozenset(suffix for each in FORMATS for suffix in each.suffixes)
 """What the names of image files end in; what a file is, its first bytes say."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadKind:
+    """Files that hold images or films and are not read: what people call one and many, and what to do with them."""
+
+    one: str
+    many: str
+    suffixes: tuple[str, ...]
+    advice: str
+    severity: Severity = "warning"
+
+
+_UNREAD_KINDS = (
+    UnreadKind(
+        "camera RAW file",
+        "camera RAW files",
+        (
+            *(".cr2", ".cr3", ".crw", ".nef", ".nrw", ".arw", ".srf", ".sr2", ".dng", ".raf", ".orf", ".rw2", ".pef"),
+            *(".srw", ".raw", ".3fr", ".fff", ".iiq", ".x3f", ".erf", ".kdc", ".dcr", ".mrw", ".mos", ".mef", ".rwl"),
+        ),
+        "develop them in a photo program and export JPEG or PNG.",
+    ),
+    UnreadKind(
+        "file of a drawing program",
+        "files of drawing programs",
+        (".psd", ".psb", ".xcf", ".kra", ".clip", ".ora", ".afphoto", ".procreate", ".sai", ".sai2", ".mdp"),
+        "open them there and export PNG.",
+    ),
+    UnreadKind(
+        "image of another format",
+        "images of other formats",
+        (
+            *(".tga", ".exr", ".hdr", ".dds", ".qoi", ".pcx", ".ppm", ".pgm", ".pbm", ".pnm", ".ico", ".icns", ".jxr"),
+            *(".wdp", ".j2c", ".jpc", ".bpg", ".svg", ".svgz", ".eps", ".ai"),
+        ),
+        "save them as PNG.",
+    ),
+    UnreadKind(
+        "video",
+        "videos",
+        (
+            *(".mp4", ".mov", ".m4v", ".avi", ".mkv", ".webm", ".wmv", ".mpg", ".mpeg", ".3gp", ".flv", ".mts"),
+            ".m2ts",
+        ),
+        "save single frames of them as PNG to train on those.",
+        "info",  # each live photo of a phone brings one
+    ),
+)
+UNREAD = {suffix: kind for kind in _UNREAD_KINDS for suffix in kind.suffixes}
+"""Kinds of files that are counted and named instead of read, by suffix."""
+
+LONGEST_MAGIC = 16
+"""Bytes that `is_image_start` needs."""
 
 _BY_NAME = {each.name: each for each in FORMATS}
 _READERS = {"png": read_png, "jpeg": read_jpeg, "webp": read_webp, "gif": read_gif}
@@ -142,6 +197,14 @@ def format_of(data: bytes) -> str:
     if start.startswith((b"<svg", b"<?xml")):
         raise InvalidImageError("is a drawing or other XML, not an image of pixels: export it as PNG.")
     raise InvalidImageError("is not an image of a known format: save it as PNG or JPEG, or leave it out.")
+
+
+def is_image_start(data: bytes) -> bool:
+    """Say whether a file that begins with these bytes is an image of a known format; a few letters do not count."""
+    try:
+        return format_of(data) != "bmp"  # "BM" begins many a text
+    except InvalidImageError:
+        return False
 
 
 def open_image(data: bytes, kind: str) -> ImageFile.ImageFile:

@@ -15,24 +15,22 @@ from ..errors import CaptionError, ImageError, LibraryError
 from ..images.decode import is_ready
 from ..images.facts import read_facts
 from ..images.files import printable_path
-from ..images.formats import SUFFIXES
 from ..model import Caption, FileStamp, Problem, Progress, Tag, no_progress
 from ..problems import counted
 from ..store import images as rows
 from ..system.files import file_error_reason
-from ..system.links import is_link, is_online_only, true_stat
+from ..system.links import is_online_only, true_stat
 from ..system.names import is_text
-from ..system.paths import MANIFEST
+from .listing import Listing
 from .respelling import KnownFolders, respell_files
 from .sidecars import SidecarRule, read_sidecar
 from .stored_paths import StoredPaths
-from .walk import count_images, is_own_output, real_folder, suffix_of
+from .walk import count_images, real_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from ..model import Severity
     from ..store.connect import Store
+    from .listing import Folder
 
 _LONGEST_PATH = 2000  # bytes; PostgreSQL's index entries end at 2,704
 _BATCH = 500
@@ -71,13 +69,15 @@ class IndexReport:
     missing: int
     seconds: float
     problems: tuple[Problem, ...]
+    masks: int = 0  # not among the images
 
     @property
     def sentence(self) -> str:
         """The numbers, in words."""
         rate = self.found / self.seconds if self.seconds else 0
+        masks = f" and {counted(self.masks, 'mask')}" if self.masks else ""
         return (
-            f"{counted(self.found, 'image')} in {self.folder}: {self.new:,} new, {self.changed:,} changed,"
+            f"{counted(self.found, 'image')}{masks} in {self.folder}: {self.new:,} new, {self.changed:,} changed,"
             f" {self.unchanged:,} unchanged, {self.missing:,} gone; {counted(len(self.problems), 'problem')};"
             f" {self.seconds:.1f} s, {rate:,.0f} a second"
         )
@@ -118,25 +118,6 @@ def index_folder(
 
 
 @dataclass(frozen=True, slots=True)
-class _Folder:
-    """One folder's images, its sidecars by name, and the folders below it."""
-
-    path: str
-    images: list[os.DirEntry[str]] = field(default_factory=list["os.DirEntry[str]"])
-    sidecars: dict[str, os.DirEntry[str]] = field(default_factory=dict[str, "os.DirEntry[str]"])
-    below: list[str] = field(default_factory=list[str])
-
-    def add_sidecar(self, entry: os.DirEntry[str]) -> None:
-        """Keep a sidecar under its own name, and for images whose case differs under its lower-case one."""
-        self.sidecars[entry.name] = entry
-        self.sidecars.setdefault(entry.name.lower(), entry)
-
-    def sidecar(self, stem: str, suffix: str) -> os.DirEntry[str] | None:
-        """Return the sidecar of an image, its exact name before others."""
-        return self.sidecars.get(stem + suffix) or self.sidecars.get((stem + suffix).lower())
-
-
-@dataclass(frozen=True, slots=True)
 class _Outcome:
     """What came of reading a file: its row, None where it is no image, and what was wrong."""
 
@@ -157,8 +138,7 @@ class _Indexing:
         self.progress = progress
         self.problems: list[Problem] = []
         self.visited: set[str] = set()
-        self.unreadable: list[str] = []
-        self.linked: list[str] = []  # folders that were not entered
+        self.listing = Listing(root, options.sidecars.suffixes, follow_links=options.follow_links)
         self.online_only: list[str] = []  # files that were not read
         self.known_ids: dict[str, int] = {}  # of changed files under way
         self.former: set[str] = set()  # sources that changed files had words from before
@@ -175,7 +155,7 @@ class _Indexing:
             self.known_folders = KnownFolders(connection, self.library, str(self.root))
         executor = ThreadPoolExecutor(self.options.threads, thread_name_prefix="lorads-index")
         try:
-            for folder in self._folders():
+            for folder in self.listing.folders():
                 self._one_folder(executor, folder)
             self._submit(executor)
             self._drain(0)
@@ -194,87 +174,12 @@ class _Indexing:
             missing=self.missing,
             seconds=monotonic() - started,
             problems=tuple(self.problems),
+            masks=len(self.listing.masks),
         )
-
-    # Finding
-
-    def _folders(self) -> Iterator[_Folder]:
-        """Yield each folder with what matters in it."""
-        real = {os.path.realpath(self.root)}
-        pending = [str(self.root)]
-        while pending:
-            path = pending.pop()
-            listed = self._list(path)
-            if not listed:
-                continue
-            names = [entry.name for entry in listed]
-            if is_own_output(path, names):
-                if MANIFEST in names:
-                    self._report("export", "is an export of LoRADS and was left out.", path, "info")
-                continue
-            folder = _Folder(path)
-            for entry in listed:
-                self._sort_in(entry, folder, real)
-            pending += reversed(folder.below)
-            yield folder
-
-    def _sort_in(self, entry: os.DirEntry[str], folder: _Folder, real: set[str]) -> None:
-        suffix = suffix_of(entry.name)
-        if self._is_folder(entry):  # first: a folder may be called holiday.png, or notes.txt
-            if is_link(entry) and not self.options.follow_links:
-                self.linked.append(entry.path)
-            elif self._is_new(entry, real):
-                folder.below.append(entry.path)
-        elif suffix in SUFFIXES and self._is_wanted(entry):
-            folder.images.append(entry)
-        elif suffix in self.options.sidecars.suffixes:
-            folder.add_sidecar(entry)
-
-    def _list(self, folder: str) -> list[os.DirEntry[str]]:
-        try:
-            with os.scandir(folder) as entries:
-                return sorted(entries, key=lambda entry: entry.name)
-        except OSError as error:
-            self._unreadable_folder(folder, error)
-            return []
-
-    @staticmethod
-    def _is_folder(entry: os.DirEntry[str]) -> bool:
-        try:
-            return entry.is_dir()
-        except OSError:  # a link to itself, say; looking at it as a file will tell
-            return False
-
-    def _is_new(self, entry: os.DirEntry[str], real: set[str]) -> bool:
-        """Enter each real folder once: a link may lead back up."""
-        target = os.path.realpath(entry.path) if self.options.follow_links else entry.path
-        if target in real:
-            return False
-        if self.options.follow_links:
-            real.add(target)
-        return True
-
-    def _is_wanted(self, entry: os.DirEntry[str]) -> bool:
-        if entry.is_symlink() and not self.options.follow_links:
-            self._report("link", "is a link and was left out: index what it points to, or follow links.", entry.path)
-            return False
-        return True
-
-    def _unreadable_folder(self, folder: str, error: OSError) -> None:
-        if not self.root.is_dir():
-            raise LibraryError(
-                f"The folder {self.root} went away while it was indexed: connect its drive and index again;"
-                " what was read so far is stored."
-            ) from error
-        if isinstance(error, FileNotFoundError):
-            self._report("vanished", "The folder went away while it was indexed: index again.", folder)
-            return
-        self.unreadable.append(folder)
-        self._report("unreadable-folder", f"The folder cannot be read: {file_error_reason(error)}.", folder)
 
     # Reading
 
-    def _one_folder(self, executor: ThreadPoolExecutor, folder: _Folder) -> None:
+    def _one_folder(self, executor: ThreadPoolExecutor, folder: Folder) -> None:
         if not is_text(folder.path):
             self._report("name", "The folder's name is not valid UTF-8: rename it.", folder.path)
             self._advance(len(folder.images))
@@ -314,7 +219,7 @@ class _Indexing:
             return False
         return True
 
-    def _look(self, entry: os.DirEntry[str], folder: _Folder) -> _File | None:
+    def _look(self, entry: os.DirEntry[str], folder: Folder) -> _File | None:
         """Stat an image and its sidecars, nothing more; None with a problem where that fails."""
         if not is_text(entry.path) or len(os.fsencode(entry.path)) > _LONGEST_PATH:
             self._report("name", "The name is not valid UTF-8 or over 2,000 bytes long: rename it.", entry.path)
@@ -331,7 +236,7 @@ class _Indexing:
         online_only = online_only or is_online_only(found)
         return _File(entry.path, folder.path, FileStamp.of(found), beside, mark, online_only)
 
-    def _beside(self, name: str, folder: _Folder) -> tuple[tuple[tuple[str, str], ...], str, bool]:
+    def _beside(self, name: str, folder: Folder) -> tuple[tuple[tuple[str, str], ...], str, bool]:
         """Return an image's sidecars, a mark that changes when one or its meaning does, whether one is online-only."""
         if not folder.sidecars:
             return (), "", False
@@ -419,7 +324,7 @@ class _Indexing:
             gone = [
                 known[folder]
                 for folder in known.keys() - self.visited
-                if not any(Path(folder).is_relative_to(unreadable) for unreadable in self.unreadable)
+                if not any(Path(folder).is_relative_to(unreadable) for unreadable in self.listing.unreadable)
             ]
             if gone:
                 self.missing += rows.mark_folders_missing(connection, self.library, gone)
@@ -431,14 +336,8 @@ class _Indexing:
 
     def _report_skipped(self) -> None:
         """Say once what was left out by choice, and how to choose otherwise."""
-        if self.linked:
-            folders = (
-                "1 linked folder (junction, symbolic link) was"
-                if len(self.linked) == 1
-                else (f"{len(self.linked):,} linked folders (junctions, symbolic links) were")
-            )
-            message = f"{folders} not followed: index what they point to, or follow links (--follow-links)."
-            self._report("linked-folder", message, self.linked[0], "info")
+        self.listing.report_left_out()
+        self.problems += self.listing.problems
         if self.online_only:
             count = len(self.online_only)
             images = f"{count:,} images were" if count > 1 else "1 image was"

@@ -7,7 +7,6 @@ import pytest
 from PIL import Image
 
 from lorads_core.errors import ExportError
-from lorads_core.export.masks import mask_of
 from lorads_core.export.plan import ExportOptions, plan_export
 from lorads_core.export.write import write_export
 from lorads_core.images.encode import ImagePolicy
@@ -121,13 +120,3 @@ def test_a_mask_that_cannot_be_read_is_one_clear_error(dataset, root):
     mask(dataset, 1).write_bytes(b"no picture")
     with pytest.raises(ExportError, match=r"The mask of .*2\.png cannot be used, fix or delete it"):
         written(alone(dataset), root, SIDECAR)
-
-
-def test_a_mask_is_found_by_any_of_its_names(tmp_path):
-    picture = str(tmp_path / "a.jpg")
-    assert mask_of(picture) is None
-    folder = tmp_path / "masks"
-    folder.mkdir()
-    for name in ("masks/a.png", "a_mask.png", "a-masklabel.png"):
-        (tmp_path / name).touch()
-        assert mask_of(picture) == tmp_path / name

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from lorads_core.captions.concepts import balance, combine
-from lorads_core.export.plan import plan_export
+from lorads_core.export.plan import ExportOptions, plan_export
 from lorads_core.model import Concept, Trigger
 
 from .conftest import CONFIG, export, files
@@ -78,3 +78,12 @@ def test_a_caption_that_is_cut_off_is_told(dataset):
     for length, count in ((75, 1), (225, 0)):
         plan = plan_export(replace(dataset, training=(long, *rest)), replace(CONFIG, max_token_length=length))
         assert [each.code for each in plan.problems].count("too-many-tokens") == count
+
+
+@pytest.mark.parametrize("name", ["a-masklabel.png", "b_MaskLabel.png", "c-condlabel.jpg"])
+@pytest.mark.parametrize("trainer", ["onetrainer", "sd-scripts"])
+def test_no_training_image_has_a_name_that_onetrainer_takes_for_a_mask(dataset, name, trainer):
+    record = replace(dataset.training[0].record, path=f"/pictures/{name}")
+    renamed = replace(dataset, training=(replace(dataset.training[0], record=record),), regularization=())
+    plan = plan_export(renamed, CONFIG, ExportOptions(trainer=trainer))
+    assert not plan.images[0].stem.lower().endswith(("-masklabel", "-condlabel"))

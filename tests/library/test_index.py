@@ -57,6 +57,17 @@ def test_a_picture_that_cannot_be_read_here_is_a_problem_and_not_passed_over(run
     assert all("pip install" in each.message for each in report.problems)
 
 
+def test_masks_are_counted_and_leave_the_library_that_had_them(run, store, library, picture, tmp_path):
+    picture("a.png", (64, 48))
+    mask = picture("a-other.png", (64, 48))
+    assert run().found == 2
+    os.rename(mask, tmp_path / "a-masklabel.png")
+    report = run()
+    assert (report.found, report.masks, report.missing) == (1, 1, 1)
+    assert "1 image and 1 mask in " in report.sentence
+    assert [os.path.basename(image.path) for image in find(store, library)] == ["a.png"]
+
+
 def test_a_second_run_reads_nothing(run, picture):
     picture("one.png")
     run()
