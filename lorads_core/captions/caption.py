@@ -7,9 +7,11 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from ..errors import CaptionError
+from ..images.files import printable_path
 from ..model import Caption, Problem, Progress, Trigger, no_progress
 from ..problems import counted
 from ..tags import one_line, safe_text
+from .clean import uncertain_parts
 from .merge import MergeRules
 from .profiles import CaptionProfile, profile
 from .sources import CaptionMaterial, source, sources
@@ -19,8 +21,10 @@ from .trigger import add_trigger, checked, remove_trigger
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from ..model import Dataset, DatasetImage
+    from ..images.prompts import Part
+    from ..model import Dataset, DatasetImage, ImageRecord
 
+_LONGEST_EXAMPLE = 60  # characters of a prompt in a message
 _EVERY = 100  # images between two calls of progress
 
 
@@ -104,7 +108,7 @@ def caption_dataset(
     training, regularization = captioned[: len(dataset.training)], captioned[len(dataset.training) :]
     done = replace(dataset, training=tuple(training), regularization=tuple(regularization))
     counts = Counter(image.caption.source for image in captioned if image.caption)
-    problems = tuple(_uncaptioned(captioned, materials, settings))
+    problems = (*_uncaptioned(captioned, materials, settings), *_uncertain(captioned, materials, settings))
     return done, CaptionReport(problems, tuple(counts.most_common()))
 
 
@@ -159,6 +163,37 @@ class _Writer:
         for trigger in self._all:
             text = remove_trigger(text, trigger)
         return text
+
+
+def _uncertain(
+    images: Iterable[DatasetImage], materials: Iterable[CaptionMaterial], settings: CaptionSettings
+) -> Iterator[Problem]:
+    """Say once how many prompts hold words that may not be in the image, which captions leave out."""
+    if "prompt" not in (settings.source, *settings.fallback):
+        return
+    found: list[tuple[ImageRecord, tuple[Part, ...]]] = []
+    for image, material in zip(images, materials, strict=True):
+        record = material.record
+        if image.caption and image.caption.source != "prompt":
+            continue
+        if parts := uncertain_parts(record.prompt, record.prompt_source, record.prompt_uncertain):
+            found.append((record, parts))
+    if found:
+        record, parts = found[0]
+        yield Problem(
+            "info",
+            "uncertain-prompts",
+            f"{counted(len(found), 'prompt holds', 'prompts hold')} words that may not be in the image (one of several,"
+            " replaced on the way, drawn or written when it was made, or excluded), and captions leave them out:"
+            f" {_example(parts)}. Add what is in the image by hand, or use a tagger.",
+            printable_path(record.path),
+        )
+
+
+def _example(parts: Sequence[Part]) -> str:
+    """Name the first uncertain part of a prompt, shortened, and why it is one."""
+    text = " ".join(parts[0].text.split())
+    return f"\u201c{text[:_LONGEST_EXAMPLE]}{'…' if len(text) > _LONGEST_EXAMPLE else ''}\u201d ({parts[0].certainty})"
 
 
 def _uncaptioned(

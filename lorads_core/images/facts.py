@@ -12,8 +12,8 @@ from .files import DEFAULT_LIMITS, image_error, read_file
 from .formats import read_header
 from .header import Header, InvalidImageError
 from .icc import Profile, profile_of
-from .prompts import NO_PROMPTS, read_prompts
-from .xmp import read_orientation, read_rating
+from .prompts import NO_PROMPTS, Prompts, lines_of, read_prompts
+from .xmp import read_orientation, read_rating, read_user_comment
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,7 +32,8 @@ class ImageFacts:
     heif and jxl. ``width`` and ``height`` are pixels of the upright image, ``orientation`` (1–8) is how the stored
     one lies. ``mode`` is in Pillow's words, ``bits`` are those of a channel. ``frames`` over 1: animated, or pages.
     ``rating`` is 1–10 (two for each star) or None; ``marked_bad`` where a person rejected it. ``profile`` says what
-    an embedded colour profile does.
+    an embedded colour profile does. ``prompt`` is what is certain of it, as its program (``prompt_source``) writes it;
+    ``prompt_uncertain`` are lines of what a graph may have used besides.
     """
 
     sha256: str
@@ -52,6 +53,7 @@ class ImageFacts:
     prompt: str
     negative_prompt: str
     prompt_source: str
+    prompt_uncertain: str
 
 
 def read_facts(path: str | Path, *, limits: ImageLimits = DEFAULT_LIMITS) -> ImageFacts:
@@ -73,9 +75,7 @@ def read_facts(path: str | Path, *, limits: ImageLimits = DEFAULT_LIMITS) -> Ima
     orientation = orientation_of(header, exif)
     width, height = upright_size(header, orientation)
     rating, is_bad = _rating(header, exif)
-    prompts = NO_PROMPTS
-    if header.texts or exif.texts or exif.comment:
-        prompts = read_prompts(header.texts, exif.texts, exif.comment)
+    prompts = _prompts(header, exif)
     return ImageFacts(
         sha256=hashlib.sha256(data).hexdigest(),
         file_size=stamp.size,
@@ -94,7 +94,15 @@ def read_facts(path: str | Path, *, limits: ImageLimits = DEFAULT_LIMITS) -> Ima
         prompt=prompts.positive,
         negative_prompt=prompts.negative,
         prompt_source=prompts.source,
+        prompt_uncertain=lines_of(prompts.uncertain),
     )
+
+
+def _prompts(header: Header, exif: Exif) -> Prompts:
+    xmp_comment = read_user_comment(header.xmp) if header.xmp else ""
+    if not (header.texts or exif.texts or exif.comment or xmp_comment):
+        return NO_PROMPTS
+    return read_prompts(header.texts, exif.texts, exif.comment, xmp_comment)
 
 
 def orientation_of(header: Header, exif: Exif) -> int:

@@ -1,4 +1,4 @@
-"""Ratings and orientation from XMP, the XML that photo programs put into images; hostile XML is left unread."""
+"""Rating, orientation and comment from XMP, the XML that photo programs put into images; no hostile XML is read."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from defusedxml import DefusedXmlException, ElementTree
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from xml.etree.ElementTree import Element
 
 _RATING = "{http://ns.adobe.com/xap/1.0/}Rating"
 _PERCENT = re.compile(r"\{http://ns\.microsoft\.com/photo/1\.[0-9]/?\}Rating")
 _ORIENTATION = re.compile(rb'tiff:Orientation(?:="|>)([1-8])')  # as Pillow's Image.getexif looks for it
+_USER_COMMENT = "{http://ns.adobe.com/exif/1.0/}UserComment"
 _LARGEST = 4 * 1024 * 1024
 
 
@@ -21,9 +23,8 @@ def read_rating(xmp: bytes) -> tuple[float | None, int | None]:
     """Return xmp:Rating in stars (-1: rejected) and MicrosoftPhoto:Rating in percent, None where there is none."""
     if b"Rating" not in xmp or len(xmp) > _LARGEST:
         return None, None
-    try:
-        root = ElementTree.fromstring(xmp.strip(b"\0 \r\n\t"), forbid_dtd=True)
-    except (ParseError, DefusedXmlException, ValueError, LookupError):
+    root = _root(xmp)
+    if root is None:
         return None, None
     stars: float | None = None
     percent: int | None = None
@@ -34,6 +35,28 @@ def read_rating(xmp: bytes) -> tuple[float | None, int | None]:
             number = _number(value)
             percent = None if number is None else round(number)
     return stars, percent
+
+
+def read_user_comment(xmp: bytes) -> str:
+    """Return exif:UserComment, which Draw Things writes its prompts into; empty where there is none."""
+    if b"UserComment" not in xmp or len(xmp) > _LARGEST:
+        return ""
+    root = _root(xmp)
+    if root is None:
+        return ""
+    for element in root.iter():
+        if element.tag == _USER_COMMENT:
+            return "".join(element.itertext()).strip()
+        if text := element.attrib.get(_USER_COMMENT):
+            return text
+    return ""
+
+
+def _root(xmp: bytes) -> Element | None:
+    try:
+        return ElementTree.fromstring(xmp.strip(b"\0 \r\n\t"), forbid_dtd=True)
+    except (ParseError, DefusedXmlException, ValueError, LookupError):
+        return None
 
 
 def _fields(element: object) -> Iterator[tuple[str, str]]:

@@ -130,6 +130,7 @@ def _images(catalog: Catalog, paths: PathMap) -> sql.Composable:
         'SELECT image.id, here.path COLLATE "C" AS path, ({folder}) COLLATE "C" AS folder, {width} AS width,'
         " {height} AS height, {file_size} AS file_size, 0::bigint AS mtime_ns, {hash} AS hash, {format} AS format,"
         " {rating} AS rating, {marked_bad} AS marked_bad, NULL::boolean AS ready, {prompt} AS prompt,"
+        " '' AS prompt_source, '' AS prompt_uncertain,"
         " {aesthetic} AS aesthetic, {metadata_hash} AS metadata_hash, {base_id} AS base_id"
         " FROM image CROSS JOIN LATERAL (SELECT {path} AS path OFFSET 0) AS here WHERE NOT {left_out}"
     ).format(

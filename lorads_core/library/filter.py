@@ -65,11 +65,11 @@ class Relations:
     """One kind of library as relations with our column names and types; each is a SELECT without parameters in it.
 
     ``images``: id, path, folder, width, height, file_size, mtime_ns, hash, format, rating, marked_bad, ready, prompt,
-    aesthetic, metadata_hash, base_id: see `ImageRecord`. Paths are those of this machine. Images that are known to be
-    gone are not in it. ``tag_sets``: image_id, tags (all of an image as an array), where there is such a relation: it
-    answers faster than ``tags``. ``tags``: image_id, tag (in canonical spelling), source, confidence. ``captions``:
-    image_id, caption, source, edited, updated_at. ``groups``: image_id, kind ('cluster' or 'album'), name; None where
-    the library has no groups, which ``no_groups`` then explains.
+    prompt_source, prompt_uncertain, aesthetic, metadata_hash, base_id: see `ImageRecord`. Paths are those of this
+    machine. Images that are known to be gone are not in it. ``tag_sets``: image_id, tags (all of an image as an array),
+    where there is such a relation: it answers faster than ``tags``. ``tags``: image_id, tag (in canonical spelling),
+    source, confidence. ``captions``: image_id, caption, source, edited, updated_at. ``groups``: image_id, kind
+    ('cluster' or 'album'), name; None where the library has no groups, which ``no_groups`` then explains.
     """
 
     images: sql.Composable

@@ -142,6 +142,7 @@ class _Indexing:
         self.online_only: list[str] = []  # files that were not read
         self.known_ids: dict[str, int] = {}  # of changed files under way
         self.former: set[str] = set()  # sources that changed files had words from before
+        self.by_older = 0  # files that are read once more
         self.done = self.total = self.new = self.changed = self.unchanged = self.missing = 0
         self.chunk: list[_File] = []
         self.waiting: deque[Future[list[_Outcome]]] = deque()
@@ -209,7 +210,10 @@ class _Indexing:
 
     def _needs_reading(self, file: _File, before: rows.KnownFile | None, back: list[int]) -> bool:
         """Say whether a file is new or changed and may be read; one that is back unchanged goes to ``back``."""
-        if before and (before.file_size, before.mtime_ns, before.sidecars) == (*file.stamp, file.mark):
+        is_same = bool(before) and (before.file_size, before.mtime_ns, before.sidecars) == (*file.stamp, file.mark)
+        if before and is_same and before.by_older and not (file.online_only and not self.options.download):
+            self.by_older += 1
+        elif before and is_same:
             self.unchanged += 1
             if before.missing:
                 back.append(before.image_id)
@@ -338,6 +342,13 @@ class _Indexing:
         """Say once what was left out by choice, and how to choose otherwise."""
         self.listing.report_left_out()
         self.problems += self.listing.problems
+        if self.by_older:
+            images = counted(self.by_older, "image was", "images were")
+            message = (
+                f"{images} read once more, as this version of LoRADS reads the prompts of more programs; the next run"
+                " reads only what is new or changed."
+            )
+            self._report("read-again", message, str(self.root), "info")
         if self.online_only:
             count = len(self.online_only)
             images = f"{count:,} images were" if count > 1 else "1 image was"
@@ -392,6 +403,8 @@ def _read(file: _File, rule: SidecarRule) -> _Outcome:
         marked_bad=facts.marked_bad,
         prompt=facts.prompt,
         negative_prompt=facts.negative_prompt,
+        prompt_source=facts.prompt_source,
+        prompt_uncertain=facts.prompt_uncertain,
         tags=tuple(tags),
         captions=tuple(captions),
     )

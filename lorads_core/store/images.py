@@ -34,6 +34,7 @@ class KnownFile(NamedTuple):
     mtime_ns: int
     sidecars: str
     missing: bool
+    by_older: bool  # an older LoRADS read it, which knew fewer programs' prompts
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,8 @@ class ImageRow:
     marked_bad: bool
     prompt: str
     negative_prompt: str
+    prompt_source: str = ""
+    prompt_uncertain: str = ""
     tags: tuple[Tag, ...] = ()
     captions: tuple[Caption, ...] = ()
 
@@ -64,7 +67,7 @@ _COLUMNS: Mapping[LiteralString, LiteralString] = {
     "path": "text", "folder": "text", "file_size": "bigint", "mtime_ns": "bigint", "sidecars": "text", "hash": "text",
     "format": "text", "width": "integer", "height": "integer", "orientation": "smallint", "frames": "integer",
     "trainer_ready": "boolean", "rating": "smallint", "marked_bad": "boolean", "prompt": "text",
-    "negative_prompt": "text",
+    "negative_prompt": "text", "prompt_source": "text", "prompt_uncertain": "text",
 }  # fmt: skip
 """The columns of ``lorads.images`` that indexing writes, with their types; each is the field of an `ImageRow`."""
 _FIELDS = {"trainer_ready": "ready"}  # where the field is called otherwise
@@ -95,7 +98,7 @@ _UPSERT = sql.SQL(
 def known_files(connection: psycopg.Connection, library: str, folder: str) -> dict[str, KnownFile]:
     """Return what is known of the files of one folder (not of those below it), by path."""
     rows = connection.execute(
-        "SELECT path, image_id, file_size, mtime_ns, sidecars, missing_since IS NOT NULL"
+        "SELECT path, image_id, file_size, mtime_ns, sidecars, missing_since IS NOT NULL, prompt_source IS NULL"
         " FROM lorads.images WHERE library = %s AND folder = %s",
         [library, folder],
     )

@@ -297,6 +297,12 @@ ALTER TABLE lorads.caption_edits
     ADD COLUMN undone_by text NOT NULL DEFAULT '';
 """
 
+# Images of older versions have no dialect (NULL): they are read once more, as more programs are known now.
+_PROMPTS: LiteralString = """
+ALTER TABLE lorads.images ADD COLUMN prompt_source text;
+ALTER TABLE lorads.images ADD COLUMN prompt_uncertain text NOT NULL DEFAULT '';
+"""
+
 # `writing` is how the last export was written, besides its training config: trainer, image policy, links.
 _WRITING = """
 ALTER TABLE lorads.lora_datasets ADD COLUMN writing jsonb NOT NULL DEFAULT '{}';
@@ -313,6 +319,7 @@ MIGRATIONS: tuple[tuple[str, LiteralString], ...] = (
     ("runs", _RUNS),
     ("rejected images, and what the panel shows of a draft", _PANEL),
     ("owners of datasets, and who edited captions", _OWNERS),
+    ("the dialects of prompts, and what of them is uncertain", _PROMPTS),
     ("how the last export was written", _WRITING),
 )
 

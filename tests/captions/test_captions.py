@@ -4,6 +4,7 @@ import importlib.util
 import subprocess
 import sys
 import unicodedata
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import get_args
@@ -184,6 +185,24 @@ def test_a_combined_dataset_takes_each_concepts_trigger():
     assert [image.caption.text for image in result.images] == ["tom, jerry", "tom, x, jerry", "x"]
     with pytest.raises(CaptionError, match="triggers of their own"):
         caption_dataset(dataset, materials, CaptionSettings(trigger=Trigger("spike")))
+
+
+def test_prompts_with_words_that_may_not_be_in_the_image_are_counted_once():
+    images = [
+        material(prompt="1girl, {red coat|blue coat}"),
+        material(prompt="{day|night}", number=2),
+        material(prompt="a cat", number=3),
+        material([Caption("a dog", "sidecar")], "__pose__, 1girl", number=4),
+        CaptionMaterial(replace(record(5, prompt="a fox"), prompt_uncertain="possible: a hat"), []),
+    ]
+    texts, report = captioned(images, source="sidecar", fallback=("prompt",))
+    assert texts == ["tom, 1girl", None, "tom, a cat", "tom, a dog", "tom, a fox"]
+    (problem,) = [each for each in report.problems if each.code == "uncertain-prompts"]
+    assert problem.message.startswith("3 prompts hold words that may not be in the image")
+    assert "\u201cred coat, blue coat\u201d (possible)" in problem.message
+    assert problem.subject == "/p/1.png"
+    _, report = captioned(images, source="sidecar")
+    assert [each.code for each in report.problems] == ["fallbacks"]
 
 
 def test_the_fallback_is_explicit_and_counted():

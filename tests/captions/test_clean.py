@@ -53,9 +53,12 @@ def test_keywords_go():
     assert clean_prompt("BREAKFAST, black and white, SAND") == "breakfast, black and white, sand"
 
 
-def test_schedules_and_alternatives_become_words():
-    assert clean_prompt("[cat:dog:0.5], [tree:0.3], [sun::0.4]") == "dog, tree, sun"
-    assert clean_prompt("{red hair|blue hair}, [a|b]") == "red hair, blue hair, a, b"
+def test_a_schedule_ends_with_its_later_words():
+    assert clean_prompt("[cat:dog:0.5], [tree:0.3], [sun::0.4]") == "dog, tree"
+
+
+def test_one_of_several_is_in_no_caption():
+    assert clean_prompt("1girl, {red hair|blue hair}, [a|b], smile") == "1girl, smile"
 
 
 def test_embeddings_and_wildcards_go():

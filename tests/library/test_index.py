@@ -68,6 +68,20 @@ def test_masks_are_counted_and_leave_the_library_that_had_them(run, store, libra
     assert [os.path.basename(image.path) for image in find(store, library)] == ["a.png"]
 
 
+def test_what_an_older_version_read_is_read_once_more_for_its_prompt(run, store, library, tmp_path):
+    (tmp_path / "a.png").write_bytes(corpus.png_with(corpus.text_chunk("parameters", "{{red coat}}, {a|b}, fox")))
+    run()
+    with store.connection() as connection:
+        connection.execute("UPDATE lorads.images SET prompt = '', prompt_source = NULL WHERE library = %s", [library])
+    report = run()
+    assert (report.changed, [each.code for each in report.problems]) == (1, ["read-again"])
+    assert "1 image was read once more" in report.problems[0].message
+    (image,) = find(store, library)
+    assert (image.prompt, image.prompt_source, image.prompt_uncertain) == ("{{red coat}}, {a|b}, fox", "a1111", "")
+    report = run()
+    assert (report.unchanged, report.problems) == (1, ())
+
+
 def test_a_second_run_reads_nothing(run, picture):
     picture("one.png")
     run()

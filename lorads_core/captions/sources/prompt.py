@@ -20,8 +20,8 @@ class PromptSource:
     kind: Kind = "tags"
 
     def text(self, material: CaptionMaterial, rules: MergeRules) -> str:  # noqa: ARG002 - its order is its author's
-        """Return the prompt without weights, LoRA tags and the like."""
-        return clean_prompt(material.record.prompt)
+        """Return what of the prompt is certain, without weights, LoRA tags and the like."""
+        return clean_prompt(material.record.prompt, material.record.prompt_source)
 
 
 SOURCE: CaptionSource = PromptSource()

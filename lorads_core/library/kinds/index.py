@@ -136,7 +136,8 @@ def own_relations(library: str, paths: PathMap | None = None) -> Relations:
     return Relations(
         images=sql.SQL(
             "SELECT image_id AS id, {path} AS path, {folder} AS folder, width, height, file_size, mtime_ns, hash,"
-            " format, rating, marked_bad, trainer_ready AS ready, prompt, aesthetic, metadata_hash, base_id"
+            " format, rating, marked_bad, trainer_ready AS ready, prompt,"
+            " coalesce(prompt_source, '') AS prompt_source, prompt_uncertain, aesthetic, metadata_hash, base_id"
             " FROM lorads.images WHERE library = {name} AND missing_since IS NULL"
         ).format(name=name, path=path, folder=folder_of(path) if paths and paths.rules else sql.SQL("folder")),
         tags=sql.SQL("SELECT image_id, tag, source, confidence FROM lorads.tags WHERE library = {}").format(name),

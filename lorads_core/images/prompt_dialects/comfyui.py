@@ -1,0 +1,48 @@
+"""ComfyUI's ``prompt``, the graph that ran, or else ``workflow``, the graph as it was drawn."""
+
+from __future__ import annotations
+
+from ..graphs import graph_prompts, workflow_graph
+from . import rules
+from .base import Dialect, Prompts
+from .syntax import Syntax
+from .texts import Texts, is_graph
+
+
+def _read(texts: Texts) -> Prompts:
+    fields = texts.fields("prompt")
+    if not fields and is_graph(texts.comment_fields):
+        fields = texts.comment_fields
+    positive, negative = graph_prompts(fields)
+    if not positive and not negative and "workflow" in texts:
+        workflow = texts.fields("workflow")
+        positive, negative = graph_prompts(workflow if is_graph(workflow) else workflow_graph(workflow))
+    return Prompts(positive, negative, "comfyui")
+
+
+# comfy/sd1_clip.py knows round brackets and `embedding:`; packs of nodes add A1111's syntax, wildcards and regions
+# (comfyui-prompt-control, doc/schedules.md and doc/regional_prompts.md).
+_REGION = rules.gone(
+    "region or mask",
+    r"\b(?:COUPLE\b[ :]*)?(?:I?MASK(?:_SIZE|W)?|AREA|FEATHER|FILL|STYLE|SDXL|NOISE|SHUFFLE|SHIFT|ATTN|TE(?:_WEIGHT)?)"
+    r"\([^()\n]*\)|\bCOUPLE\b",
+)
+SYNTAX = Syntax(
+    rules=(
+        rules.END,
+        rules.COMMENT,
+        rules.LORA,
+        rules.OPEN_LORA,
+        rules.EMBEDDING,
+        rules.WILDCARD,
+        rules.VARIABLE,
+        _REGION,
+        rules.KEYWORD,
+        rules.COMPOSITION,
+        rules.WEIGHT_IN_FRONT,
+    ),
+    meanings={"(": rules.weighted, "[": rules.edited, "{": rules.chosen},
+    last=(rules.DOUBLE_COLON,),
+)
+
+DIALECT = Dialect("comfyui", "ComfyUI", 20, _read, SYNTAX)

@@ -1,0 +1,45 @@
+"""Midjourney's ``Description``: the prompt with its parameters, ``a fox --ar 16:9 --no people Job ID: …``."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from . import rules
+from .base import NO_PROMPTS, Dialect, Prompts
+from .parts import marked
+from .syntax import Rule, Syntax
+
+if TYPE_CHECKING:
+    from .texts import Texts
+
+_JOB = re.compile(r"\s*Job ID: [0-9a-f-]{36}\s*$")
+
+
+def _read(texts: Texts) -> Prompts:
+    text = texts.text("Description")
+    if not _JOB.search(text[-80:]):
+        return NO_PROMPTS
+    prompt = _JOB.sub("", text)
+    return Prompts(prompt, ", ".join(match[1].strip() for match in _NO.finditer(prompt)), "midjourney")
+
+
+# docs.midjourney.com: parameters stand at the end; `::2` is a weight behind, a negative one keeps out; `--no` lists.
+_NO = re.compile(r"--no\s+([^-]*(?:-(?!-)[^-]*)*)")
+_LINK = rules.gone("image prompt", r"<?https?://[^\s>]+>?")
+_EXCLUDED = Rule("what is left out", _NO, lambda match: marked(match[1].strip(), "excluded"))
+_PARAMETER = Rule("parameter", re.compile(r"--(?!no\b)[a-z]+(?:\s+(?!--)[^\s,]+)*|\u2014[a-z]+\s+\S+"), "")
+_WEIGHT_BEHIND = Rule(
+    "weight behind",
+    re.compile(rf"((?:[^:]|:(?!:))*)::\s*({rules.NUMBER})?"),
+    lambda match: f"{match[1]}, " if float(match[2] or 1) > 0 else marked(match[1], "excluded") + ", ",
+)
+
+SYNTAX = Syntax(
+    rules=(_LINK, _PARAMETER, _EXCLUDED, _WEIGHT_BEHIND),
+    meanings={"{": rules.chosen},
+    opening="{",
+    closing="}",
+)
+
+DIALECT = Dialect("midjourney", "Midjourney", 44, _read, SYNTAX)
