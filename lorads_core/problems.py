@@ -1,4 +1,4 @@
-"""Problems as lines of text: the worst first, those of one kind together, of many the first few; counts with nouns."""
+"""Problems as lines of text: the worst first, one line for each kind with two examples; counts with nouns."""
 
 from __future__ import annotations
 
@@ -8,30 +8,43 @@ from typing import TYPE_CHECKING, get_args
 from .model import Severity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Sequence
 
     from .model import Problem
 
 _RANK = {severity: rank for rank, severity in enumerate(get_args(Severity))}
-MAX_PER_KIND = 8
-"""Problems of one kind that are listed in full, at most, so that a list stays readable."""
+EXAMPLES = 2
+"""Problems of one kind that are listed, at most, so that a list stays readable."""
 
 
-def problem_lines(problems: Iterable[Problem], most: int = MAX_PER_KIND) -> list[tuple[Severity, str]]:
-    """Return lines with their severity; of each kind at most ``most``, then how many more there are."""
+def problem_lines(problems: Iterable[Problem], most: int = EXAMPLES) -> list[tuple[Severity, str]]:
+    """Return lines with their severity, all problems of a kind together.
+
+    Where more than ``most`` say the same, they are one line with their number and the first few subjects; where they
+    say different things, the first few are lines of their own and one says how many more there are.
+    """
     kinds: dict[tuple[int, str], list[Problem]] = {}
     for problem in problems:
         kinds.setdefault((_RANK[problem.severity], problem.code), []).append(problem)
     lines: list[tuple[Severity, str]] = []
     for (_, code), of_kind in sorted(kinds.items(), key=lambda kind: kind[0][0]):
         severity: Severity = of_kind[0].severity
-        lines.extend((severity, _line(problem)) for problem in of_kind[:most])
-        if len(of_kind) > most:
-            lines.append((severity, f"… and {len(of_kind) - most:,} more of this kind ({code})"))
+        lines.extend((severity, line) for line in _lines_of_kind(code, of_kind, most))
     return lines
 
 
-def format_problems(problems: Iterable[Problem], most: int = MAX_PER_KIND) -> str:
+def _lines_of_kind(code: str, problems: Sequence[Problem], most: int) -> Iterator[str]:
+    if len(problems) <= most:
+        yield from map(_line, problems)
+    elif len(said := {_without_subject(problem) for problem in problems}) == 1:
+        examples = ", ".join(problem.subject for problem in problems[:most])
+        yield f"{len(problems):,} × {said.pop()} ({examples}, …)"
+    else:
+        yield from map(_line, problems[:most])
+        yield f"… and {len(problems) - most:,} more of this kind ({code})"
+
+
+def format_problems(problems: Iterable[Problem], most: int = EXAMPLES) -> str:
     """Return the lines as one text, each with its severity in front."""
     return "\n".join(f"{severity}: {line}" for severity, line in problem_lines(problems, most))
 
@@ -54,3 +67,9 @@ def severity_counts(problems: Iterable[Problem]) -> str:
 def _line(problem: Problem) -> str:
     named = problem.subject and problem.subject not in problem.message
     return f"{problem.subject}: {problem.message}" if named else problem.message
+
+
+def _without_subject(problem: Problem) -> str:
+    """Return what a problem says, without the file or name that it is about where that comes first."""
+    text = problem.message.removeprefix(problem.subject).strip() if problem.subject else problem.message
+    return text[:1].upper() + text[1:]

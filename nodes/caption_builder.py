@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, get_args
 
 from comfy_api.latest import io, ui
 
+from ..lorads_core.captions.caption import Uncaptioned
 from ..lorads_core.captions.merge import MergeRules
 from ..lorads_core.captions.sources import source_names
 from ..lorads_core.model import Position
@@ -85,6 +86,14 @@ class CaptionBuilder(io.ComfyNode):
                     io.Float.Input(name, default=usual, min=0.0, max=1.0, step=0.05, tooltip=text, advanced=True)
                     for name, usual, text in THRESHOLDS
                 ),
+                io.Combo.Input(
+                    "uncaptioned",
+                    options=list(get_args(Uncaptioned)),
+                    default="trigger",
+                    optional=True,
+                    tooltip="Images without a caption: train them with the trigger alone, or leave them out.",
+                    advanced=True,
+                ),
             ],
             outputs=[
                 DatasetSocket.Output("dataset", "dataset", tooltip="The captioned dataset, also saved as a draft."),
@@ -114,10 +123,16 @@ class CaptionBuilder(io.ComfyNode):
         wd_threshold: float,
         wd_character_threshold: float,
         joytag_threshold: float,
+        uncaptioned: Uncaptioned = "trigger",
     ) -> io.NodeOutput:
         """Caption the dataset and keep it as a draft."""
         wishes = core.parse.CaptionWishes(
-            wd_threshold, wd_character_threshold, joytag_threshold, left_out=leave_out, bound=bind
+            wd_threshold,
+            wd_character_threshold,
+            joytag_threshold,
+            left_out=leave_out,
+            bound=bind,
+            uncaptioned=uncaptioned,
         )
         known = core.parse.vocabulary(host.settings(), "" if vocabulary == OURS else vocabulary)
         settings = core.parse.caption_settings(

@@ -59,7 +59,7 @@ class QueryImages(io.ComfyNode):
                 io.Boolean.Input("exclude_marked_bad", default=True, tooltip="Leave out images marked as bad."),
                 io.Int.Input(
                     "minimum_side",
-                    default=512,
+                    default=0,
                     min=0,
                     max=16384,
                     tooltip="Minimum length of the shorter side in pixels; 0 for any.",

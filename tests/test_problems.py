@@ -12,14 +12,33 @@ FOUND = [
 ]
 
 
-def test_the_worst_come_first_and_of_many_the_first_few():
-    lines = problem_lines(FOUND, 2)
-    assert lines == [
+def test_the_worst_come_first_and_each_kind_is_one_line():
+    assert problem_lines(FOUND) == [
         ("error", "/p/x.png is gone."),
-        ("warning", "/p/0.png: Write one."),
-        ("warning", "/p/1.png: Write one."),
-        ("warning", "… and 10 more of this kind (no-caption)"),
+        ("warning", "12 × Write one. (/p/0.png, /p/1.png, …)"),
         ("info", "Look."),
+    ]
+
+
+def test_all_are_listed_on_request():
+    assert len(problem_lines(FOUND, 100)) == len(FOUND)
+
+
+def test_two_of_a_kind_are_listed_as_they_are():
+    assert problem_lines(FOUND[1:3]) == [("warning", "/p/0.png: Write one."), ("warning", "/p/1.png: Write one.")]
+
+
+def test_what_says_the_same_after_its_subject_is_one_line():
+    unread = [Problem("error", "unreadable", f"/p/{n}.heic is an image.", f"/p/{n}.heic") for n in range(300)]
+    assert problem_lines(unread) == [("error", "300 × Is an image. (/p/0.heic, /p/1.heic, …)")]
+
+
+def test_different_sentences_of_one_kind_are_two_examples_and_a_number():
+    small = [Problem("info", "too-small", f"It has {n} pixels.", f"/p/{n}.png") for n in range(1, 6)]
+    assert [line for _, line in problem_lines(small)] == [
+        "/p/1.png: It has 1 pixels.",
+        "/p/2.png: It has 2 pixels.",
+        "… and 3 more of this kind (too-small)",
     ]
 
 

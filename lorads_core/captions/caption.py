@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from ..errors import CaptionError
 from ..images.files import printable_path
@@ -15,6 +15,7 @@ from .clean import uncertain_parts
 from .merge import MergeRules
 from .profiles import CaptionProfile, profile
 from .sources import CaptionMaterial, source, sources
+from .subject import regularization_subject, training_subject
 from .tag_list import without_parts
 from .trigger import add_trigger, checked, remove_trigger
 
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
     from ..images.prompts import Part
     from ..model import Dataset, DatasetImage, ImageRecord
 
+TRIGGER = "trigger"
+"""The source of captions that say the trigger alone."""
+Uncaptioned = Literal["trigger", "leave-out"]
+_MOST_NAMED = 2  # captions that a message quotes
 _LONGEST_EXAMPLE = 60  # characters of a prompt in a message
 _EVERY = 100  # images between two calls of progress
 
@@ -35,6 +40,8 @@ class CaptionSettings:
     ``trigger`` is that of a dataset of one concept; several have triggers of their own. ``left_out`` are tags that no
     caption gets, ``bound`` the traits that a concept's trigger is to stand for, so that its training captions leave
     them unsaid, by concept (those of the empty name: of all). Both are canonical, and hold for every source.
+    ``uncaptioned`` says what becomes of images that no source has anything for; ``class_name`` is what they and
+    regularization images show, where it is known.
     """
 
     source: str = "sidecar"
@@ -44,14 +51,31 @@ class CaptionSettings:
     profile: CaptionProfile = field(default_factory=lambda: profile("sdxl"))
     left_out: frozenset[str] = frozenset()
     bound: Mapping[str, frozenset[str]] = field(default_factory=dict[str, frozenset[str]])
+    uncaptioned: Uncaptioned = "leave-out"
+    class_name: str = ""
+
+    @property
+    def chosen(self) -> tuple[str, ...]:
+        """The sources that were chosen, in their order."""
+        return (self.source, *self.fallback)
+
+    @property
+    def order(self) -> tuple[str, ...]:
+        """The sources to try, in their order, with what is done for images of which the chosen ones know nothing."""
+        last = (TRIGGER,) if self.uncaptioned == TRIGGER else ()
+        return tuple(dict.fromkeys((*self.chosen, *last)))
 
 
 @dataclass(frozen=True, slots=True)
 class CaptionReport:
-    """What to look at besides the captions themselves (`lint` does that), and how many came from which source."""
+    """What to look at besides the captions themselves (`lint` does that), and how many came from which source.
+
+    ``better`` are the sources that have something for images that got none of their own.
+    """
 
     problems: tuple[Problem, ...]
     counts: tuple[tuple[str, int], ...]
+    better: tuple[Coverage, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +132,9 @@ def caption_dataset(
     training, regularization = captioned[: len(dataset.training)], captioned[len(dataset.training) :]
     done = replace(dataset, training=tuple(training), regularization=tuple(regularization))
     counts = Counter(image.caption.source for image in captioned if image.caption)
-    problems = (*_uncaptioned(captioned, materials, settings), *_uncertain(captioned, materials, settings))
-    return done, CaptionReport(problems, tuple(counts.most_common()))
+    lacking, better = _lacking(captioned, materials, settings)
+    problems = (*_uncaptioned(lacking, better, settings), *_uncertain(captioned, materials, settings))
+    return done, CaptionReport(problems, tuple(counts.most_common()), better)
 
 
 def _with_trigger(dataset: Dataset, settings: CaptionSettings) -> Dataset:
@@ -129,7 +154,9 @@ class _Writer:
     """The settings, checked; it writes captions one after another."""
 
     def __init__(self, settings: CaptionSettings, dataset: Dataset) -> None:
-        self._order = tuple(source(name) for name in dict.fromkeys((settings.source, *settings.fallback)))
+        self._order = tuple(source(name) for name in settings.order)
+        self._class_name = settings.class_name
+        self._dataset = dataset
         self._rules = settings.rules
         self._left_out = settings.left_out
         self._triggers = {concept.name: concept.trigger for concept in dataset.concepts}
@@ -146,11 +173,19 @@ class _Writer:
             text = safe_text(material.fixed.text)
             return replace(material.fixed, text=text, fixed=True) if text else None
         for each in self._order:
+            if each.name == TRIGGER:
+                material = replace(material, subject=self._subject(image, is_training=is_training))
             text = one_line(each.text(material, self._rules))
             text = self._for_training(text, image) if is_training else self._for_regularization(text)
             if text:
                 return Caption(text, each.name)
         return None
+
+    def _subject(self, image: DatasetImage, *, is_training: bool) -> str:
+        if not is_training:
+            return regularization_subject(self._class_name, image.record)
+        trigger = self._triggers.get(image.concept, self._own)
+        return training_subject(trigger, self._class_name, image.record, self._dataset)
 
     def _for_training(self, text: str, image: DatasetImage) -> str:
         return add_trigger(
@@ -169,7 +204,7 @@ def _uncertain(
     images: Iterable[DatasetImage], materials: Iterable[CaptionMaterial], settings: CaptionSettings
 ) -> Iterator[Problem]:
     """Say once how many prompts hold words that may not be in the image, which captions leave out."""
-    if "prompt" not in (settings.source, *settings.fallback):
+    if "prompt" not in settings.chosen:
         return
     found: list[tuple[ImageRecord, tuple[Part, ...]]] = []
     for image, material in zip(images, materials, strict=True):
@@ -196,24 +231,38 @@ def _example(parts: Sequence[Part]) -> str:
     return f"\u201c{text[:_LONGEST_EXAMPLE]}{'…' if len(text) > _LONGEST_EXAMPLE else ''}\u201d ({parts[0].certainty})"
 
 
-def _uncaptioned(
+def _lacking(
     images: Iterable[DatasetImage], materials: Iterable[CaptionMaterial], settings: CaptionSettings
+) -> tuple[list[DatasetImage], tuple[Coverage, ...]]:
+    """Return the images that no chosen source has anything for, and which other sources have something for them."""
+    by_trigger = "" if TRIGGER in settings.chosen else TRIGGER
+    pairs = [
+        (image, material)
+        for image, material in zip(images, materials, strict=True)
+        if not image.caption or image.caption.source == by_trigger
+    ]
+    found = coverage([material for _, material in pairs], settings.rules) if pairs else ()
+    return [image for image, _ in pairs], tuple(each for each in found if each.images and each.source != TRIGGER)
+
+
+def _uncaptioned(
+    lacking: Sequence[DatasetImage], better: Sequence[Coverage], settings: CaptionSettings
 ) -> Iterator[Problem]:
-    """Say how many images have no caption, and which sources have something for them."""
-    pairs = zip(images, materials, strict=True)
-    lacking = [material for image, material in pairs if not image.caption]
-    if not lacking:
-        return
-    tried = ", ".join((settings.source, *settings.fallback))
-    found = [each for each in coverage(lacking, settings.rules) if each.images]
-    has = ", ".join(f"{each.source} for {each.images:,}" for each in found)
+    """Say how many images have no caption of their own, what is done with them, and how to do better."""
+    what = f"no caption (tried: {', '.join(settings.chosen)})"
+    has = ", ".join(f"{each.source} for {each.images:,}" for each in better)
     advice = (
-        f"Sources that have something: {has}. Add a fallback."
+        f"Sources that have something: {has}. Choose one, or add it as a fallback."
         if has
-        else "No source has anything for them: write some, or tag."
+        else "No other source has anything for them: write some, or tag."
     )
-    yield Problem(
-        "warning",
-        "fallbacks",
-        f"{counted(len(lacking), 'image has', 'images have')} no caption (tried: {tried}). {advice}",
-    )
+    named = [image.caption.text for image in lacking if image.caption]
+    if without := len(lacking) - len(named):
+        count = counted(without, "image has", "images have")
+        yield Problem("warning", "fallbacks", f"{count} {what} and will be left out of an export. {advice}")
+    if named:
+        count = counted(len(named), "image has", "images have")
+        words = list(dict.fromkeys(named))
+        listed = ", ".join(map(repr, words[:_MOST_NAMED])) + (" …" if len(words) > _MOST_NAMED else "")
+        message = f"{count} {what}: the trigger, class or folder name alone is used ({listed}). {advice}"
+        yield Problem("warning", "trigger-alone", message)

@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
-from ..problems import MAX_PER_KIND, counted, problem_lines
+from ..problems import EXAMPLES, counted, problem_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Sequence
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from rich.progress import Task
 
-    from ..model import DatasetImage, Problem, Progress, Run
+    from ..model import DatasetImage, Problem, Progress, Run, Severity
     from .doctor import Finding
 
 _STYLES = {"error": "bold red", "warning": "yellow", "info": "cyan", "good": "green"}
@@ -47,7 +47,8 @@ class _Rate(ProgressColumn):
 class Screen:
     """Where a command writes: results to standard output, progress and faults to standard error."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, verbose: bool = False) -> None:
+        self.verbose = verbose
         self.out = Console(highlight=False, soft_wrap=True)
         self.err = Console(highlight=False, soft_wrap=True, stderr=True)
         self._steps = self.out
@@ -139,10 +140,14 @@ class Screen:
         """Say why a command ends without its result."""
         self.err.print(f"[bold red]error:[/] {escape(message)}")
 
-    def problems(self, problems: Iterable[Problem], most: int = MAX_PER_KIND) -> None:
-        """List problems, those of one kind together and the first few of each kind in full."""
-        for severity, line in problem_lines(problems, most):
+    def problems(self, problems: Iterable[Problem], most: int = EXAMPLES) -> None:
+        """List problems, those of one kind together: a few examples of each kind, or all of them."""
+        for severity, line in problem_lines(problems, sys.maxsize if self.verbose else most):
             self.err.print(f"  [{_STYLES[severity]}]{severity}[/] {escape(line)}")
+
+    def finding(self, severity: Severity, text: str) -> None:
+        """Write a line of an audit, its severity in colour."""
+        self.out.print(f"[{_STYLES[severity]}]{severity:<8}[/]{escape(text)}")
 
     def findings(self, findings: Iterable[Finding]) -> list[Finding]:
         """Show each finding as it is made; return them all."""

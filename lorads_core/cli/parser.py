@@ -34,6 +34,12 @@ exit codes:
   0 done   1 problems found   2 wrong arguments   3 settings   4 store   5 library
   6 image   7 captions   8 export   9 trainer   130 interrupted"""
 
+_SET = (
+    "folder of images, such as kohya's (img/10_tom, reg/1_cat), or a config: dataset_config.toml, concepts.json,"
+    " ai-toolkit's YAML, multidatabackend.json, musubi's or diffusion-pipe's TOML, metadata.jsonl"
+)
+_OF_A_CHECK = ("base_model", "resolution", "batch_size", "epochs", "gradient_accumulation_steps", "bucket_no_upscale")
+"""The training options that change what is made of a set."""
 _DATASET = "name of the dataset; OWNER/NAME for another user's"
 
 
@@ -48,6 +54,7 @@ def parser(story: Run, doctor: Run) -> argparse.ArgumentParser:
     found.add_argument("--version", action="version", version=f"lorads {__version__}")
     commands = found.add_subparsers(required=True, metavar="command")
     _add_story(commands, story)
+    _add_existing_sets(commands, story)
     _add_choosing(commands, story)
     _add_captions(commands, story)
     _add_datasets(commands, story)
@@ -82,6 +89,7 @@ def _command(commands: Commands, name: str, run: Run, summary: str, example: str
     command.register("type", None, text)
     command.set_defaults(command=run, name_of_command=name)
     command.add_argument("--settings", type=path, metavar="FILE", help="settings file to use instead of lorads.toml")
+    command.add_argument("--verbose", action="store_true", help="list all problems, not two examples of each kind")
     return command
 
 
@@ -120,6 +128,48 @@ def _add_story(commands: Commands, run: Run) -> None:
     )
     add_build_options(demo)
     add_export_options(demo)
+
+
+def _add_existing_sets(commands: Commands, run: Run) -> None:
+    from ..trainers import trainers  # noqa: PLC0415 - the tables are read when they are shown
+    from .training_options import add_some_training_options  # noqa: PLC0415
+
+    check = _command(
+        commands,
+        "check",
+        run,
+        "audit a training set that you have: what its trainer would really train; nothing is changed",
+        "lorads check ~/kohya/tom\n  lorads check dataset_config.toml --epochs 10 --plot audit.png",
+    )
+    check.add_argument("path", type=path, metavar="FOLDER|FILE", help=_SET)
+    check.add_argument(
+        "--trainer",
+        choices=list(trainers()),
+        default="",
+        help="trainer to judge it for (default: the one that it is of)",
+    )
+    check.add_argument("--trigger", default="", help="word that no regularization caption may have")
+    add_some_training_options(check.add_argument_group("training"), _OF_A_CHECK)
+    check.add_argument(
+        "--compare-all", action="store_true", help="compare all images for near-duplicates, however long it takes"
+    )
+    check.add_argument("--json", action="store_true", help="print the audit as JSON, with all files of each finding")
+    check.add_argument(
+        "--plot", type=path, metavar="FILE", help="save a plot of the buckets with images of each finding"
+    )
+    taken = _command(
+        commands,
+        "import",
+        run,
+        "make a dataset of a training set that you have: repeats, regularization images and captions included",
+        "lorads import ~/kohya/tom --name tomcat\n  lorads export tomcat",
+    )
+    taken.add_argument("path", type=path, metavar="FOLDER|FILE", help=_SET)
+    taken.add_argument("--name", required=True, help="name of the dataset")
+    taken.add_argument(
+        "--trigger", default="", help="word that activates the concept (default: the first of the class tokens)"
+    )
+    add_library_option(taken)
 
 
 def _add_choosing(commands: Commands, run: Run) -> None:

@@ -26,13 +26,15 @@ def run(arguments: Sequence[str] | None) -> int:
         # A terminal or a pipe whose code page lacks a letter still gets the rest; help texts have such letters too.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    options = parser(_story, _doctor).parse_args(arguments)
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    options = parser(_story, _doctor).parse_args(given)
+    options.given = given
     from .console import Screen  # noqa: PLC0415 - `lorads --help` needs no terminal library
 
     # A lost server is reported in our words, once.
     logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)
 
-    screen = Screen()
+    screen = Screen(verbose=options.verbose)
     try:
         with notices.show_notices(screen.notice), written_output():
             command: Callable[[argparse.Namespace, Screen], int] = options.command

@@ -231,7 +231,8 @@ def add_build_options(command: argparse.ArgumentParser) -> None:
     )
     finding.add_argument(
         "--class", dest="regularization_class", action="append", default=[], metavar="TAG",
-        help="tag that each regularization image found must have, e.g. 1girl",
+        help="what the images show, e.g. 1girl: tag that each regularization image found must have, and the caption of"
+        " images that have neither caption nor trigger",
     )  # fmt: skip
     _add_band_options(finding)
     add_selection_options(command)
@@ -246,6 +247,13 @@ def add_build_options(command: argparse.ArgumentParser) -> None:
     )
     captions.add_argument(
         "--fallback", action="append", default=[], metavar="SOURCE", help="source to use where the first has none"
+    )
+    captions.add_argument(
+        "--uncaptioned",
+        choices=["trigger", "leave-out"],
+        default="trigger",
+        help="images without a caption: train them with the trigger alone (without one: the class or the folder's"
+        " name), or leave them out (default: %(default)s)",
     )
     captions.add_argument(
         "--leave-out", action="append", default=[], metavar="TAG", help="tag to leave out of all captions"

@@ -15,7 +15,7 @@ from ..trainers.presets import find_preset, go_on_from, preset_names
 from ..training_fields import TRAINING_FIELDS, TrainingField, training_field
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from ..model import TrainingConfig
 
@@ -37,9 +37,19 @@ def add_training_options(group: Group) -> None:
         help=f"values that belong together, which other options override: {_listed(preset_names())}",
     )  # fmt: skip
     for each in TRAINING_FIELDS:
-        group.add_argument(
-            each.flag, dest=f"{_PREFIX}{each.name}", default=argparse.SUPPRESS, help=_help(each), **_how(each)
-        )
+        _add(group, each)
+
+
+def add_some_training_options(group: Group, names: Sequence[str]) -> None:
+    """Add the options of a few rows, which `given_options` reads."""
+    for name in names:
+        _add(group, training_field(name))
+
+
+def _add(group: Group, each: TrainingField) -> None:
+    group.add_argument(
+        each.flag, dest=f"{_PREFIX}{each.name}", default=argparse.SUPPRESS, help=_help(each), **_how(each)
+    )
 
 
 def _how(each: TrainingField) -> dict[str, Any]:
@@ -85,11 +95,18 @@ def training_config(options: argparse.Namespace, last: TrainingConfig | None = N
     Raises:
         SettingsError: there is no such preset for the base model.
     """
-    given = {name.removeprefix(_PREFIX): value for name, value in vars(options).items() if name.startswith(_PREFIX)}
+    given = given_options(options)
     if last is None:
-        return make_config(_preset(options.preset, given) | _typed(given))
+        return make_config(_preset(options.preset, given) | given)
     base = given.get("base_model", last.base_model)
-    return go_on_from(last, _preset(options.preset, {**given, "base_model": base}) | _typed(given))
+    return go_on_from(last, _preset(options.preset, {**given, "base_model": base}) | given)
+
+
+def given_options(options: argparse.Namespace) -> dict[str, Any]:
+    """Return the training options that a command line gives, by the names of `training_fields`."""
+    return _typed(
+        {name.removeprefix(_PREFIX): value for name, value in vars(options).items() if name.startswith(_PREFIX)}
+    )
 
 
 def _preset(name: str | None, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     import psycopg
 
     from ..captions.analysis import Analysis
-    from ..captions.caption import CaptionSettings
+    from ..captions.caption import CaptionSettings, Coverage
     from ..captions.concepts import Share
     from ..captions.profiles import TokenizerName
     from ..captions.traits import Trait
@@ -49,7 +49,8 @@ class Captioned:
     """A dataset with its captions, what speaks against them, and how many came from where.
 
     ``traits`` are those that most captions of a concept name and nobody has decided on. ``rejected`` is how many images
-    a person rejected: they stay in the draft, and are not in the dataset any more.
+    a person rejected: they stay in the draft, and are not in the dataset any more. ``better`` are the sources that have
+    something for images without a caption of their own.
     """
 
     dataset: Dataset
@@ -58,6 +59,7 @@ class Captioned:
     traits: tuple[Trait, ...] = ()
     tokenizer: TokenizerName = "clip"
     rejected: int = 0
+    better: tuple[Coverage, ...] = ()
 
     @property
     def analysis(self) -> Analysis:
@@ -118,7 +120,7 @@ def caption(
         if trait.tag not in decided.get(trait.concept, {})
     )
     problems = (*left_behind, *_rejection(left_out), *report.problems, *found)
-    return Captioned(captioned, problems, counts, offered, captions.profile.tokenizer, left_out)
+    return Captioned(captioned, problems, counts, offered, captions.profile.tokenizer, left_out, report.better)
 
 
 def edits_left_behind(store: Store, dataset: Dataset) -> tuple[Problem, ...]:

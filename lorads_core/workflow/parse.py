@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast, get_args
 
 from PIL import ImageColor
 
-from ..captions.caption import CaptionSettings
+from ..captions.caption import CaptionSettings, Uncaptioned
 from ..captions.dictionaries import read_vocabulary
 from ..captions.merge import MergeRules
 from ..captions.profiles import CaptionProfile, profile
@@ -174,7 +174,7 @@ def band_wish(similarities: str, percentiles: str) -> BandRequest:
 class CaptionWishes:
     """What else can be said of captions: thresholds (0–1), tags that no caption gets, traits bound to the trigger.
 
-    ``left_out`` and ``bound`` are tags separated by commas.
+    ``left_out`` and ``bound`` are tags separated by commas. ``uncaptioned`` and ``class_name`` as in `CaptionSettings`.
     """
 
     wd: float = _USUAL.wd_general
@@ -182,6 +182,8 @@ class CaptionWishes:
     joytag: float = _USUAL.joytag
     left_out: str = ""
     bound: str = ""
+    uncaptioned: Uncaptioned = "leave-out"
+    class_name: str = ""
 
 
 def vocabulary(settings: Settings, name: str) -> Vocabulary:
@@ -211,16 +213,19 @@ def caption_settings(
     written_for = profile(base_model)
     for each in (name, *fallback):
         source(each)
+    wishes = wishes or CaptionWishes()
     if position not in get_args(Position):
         raise SettingsError(f"The trigger cannot stand at {position!r}; known are: {', '.join(get_args(Position))}.")
     return CaptionSettings(
         source=name,
         fallback=tuple(fallback),
         trigger=checked(Trigger(trigger.strip(), cast("Position", position))),
-        rules=_merge_rules(wishes or CaptionWishes(), written_for, known),
+        rules=_merge_rules(wishes, written_for, known),
         profile=written_for,
-        left_out=frozenset(tags(wishes.left_out if wishes else "")),
-        bound={"": frozenset(tags(wishes.bound if wishes else ""))},
+        left_out=frozenset(tags(wishes.left_out)),
+        bound={"": frozenset(tags(wishes.bound))},
+        uncaptioned=wishes.uncaptioned,
+        class_name=wishes.class_name,
     )
 
 

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from lorads_core.captions.caption import CaptionSettings, caption_dataset, coverage
 from lorads_core.captions.merge import MergeRules
 from lorads_core.captions.sources import CaptionMaterial, source, source_names, sources
+from lorads_core.captions.subject import folder_words
 from lorads_core.errors import CaptionError, SettingsError
 from lorads_core.model import Caption, Concept, Dataset, DatasetImage, ImageRecord, Position, Tag, Trigger
 
@@ -52,7 +53,17 @@ def captioned(materials, others=(), **settings):
 
 
 def test_the_scan_finds_every_source():
-    assert set(source_names()) == {"wd", "joytag", "joycaption", "prompt", "combined", "custom", "sidecar", "mixed"}
+    assert set(source_names()) == {
+        "wd",
+        "joytag",
+        "joycaption",
+        "prompt",
+        "combined",
+        "custom",
+        "sidecar",
+        "mixed",
+        "trigger",
+    }
     with pytest.raises(SettingsError, match="known are"):
         source("psychic")
 
@@ -140,8 +151,8 @@ def test_what_other_sources_have_for_images_without_a_caption_is_said():
     _, report = captioned(images, source="joytag")
     (told,) = report.problems
     assert told.message == (
-        "2 images have no caption (tried: joytag). Sources that have something: combined for 1, joycaption for 1,"
-        " wd for 1. Add a fallback."
+        "2 images have no caption (tried: joytag) and will be left out of an export. Sources that have something:"
+        " combined for 1, joycaption for 1, wd for 1. Choose one, or add it as a fallback."
     )
 
 
@@ -219,7 +230,60 @@ def test_the_fallback_is_explicit_and_counted():
     assert report.counts == (("sidecar", 1), ("joycaption", 1))
     (problem,) = report.problems
     assert problem.code == "fallbacks"
-    assert "1 image has no caption (tried: sidecar, joycaption). No source has anything" in problem.message
+    assert (
+        "1 image has no caption (tried: sidecar, joycaption) and will be left out of an export. No other source has"
+        in problem.message
+    )
+
+
+def test_images_that_nothing_is_known_of_get_the_trigger_alone():
+    images = [material([Caption("cat, tree", "sidecar")]), material(number=2, prompt="a dog"), material(number=3)]
+    texts, report = captioned(images, uncaptioned="trigger")
+    assert texts == ["tom, cat, tree", "tom", "tom"]
+    assert report.counts == (("trigger", 2), ("sidecar", 1))
+    assert [(each.source, each.images) for each in report.better] == [("prompt", 1)]
+    (problem,) = report.problems
+    assert problem.message == (
+        "2 images have no caption (tried: sidecar): the trigger, class or folder name alone is used ('tom'). Sources"
+        " that have something: prompt for 1. Choose one, or add it as a fallback."
+    )
+
+
+def test_a_chosen_trigger_source_is_no_problem():
+    texts, report = captioned([material(prompt="a dog")], source="trigger")
+    assert (texts, report.problems) == (["tom"], ())
+
+
+def test_without_a_trigger_it_is_the_class_or_the_folder():
+    images, others = [material()], [material(number=2)]
+    assert captioned(images, others, trigger=Trigger(), uncaptioned="trigger")[0] == ["p", "p"]
+    of_class = captioned(images, others, trigger=Trigger(), uncaptioned="trigger", class_name="cat")[0]
+    assert of_class == ["cat", "cat"]
+
+
+def test_an_emptied_caption_does_not_become_the_trigger():
+    edited = Caption(" ", "custom", edited=True)
+    texts, report = captioned([material(edited=edited), material(number=2)], uncaptioned="trigger")
+    assert texts == [None, "tom"]
+    assert [problem.code for problem in report.problems] == ["fallbacks", "trigger-alone"]
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("/data/10_tom_cat/a.png", "tom cat"),
+        (r"D:\sets\1_dog\a.png", "dog"),
+        ("/data/Ünï côde, x/a.png", "Ünï côde x"),
+        ("/data/train/a.png", ""),
+        ("/data/10_img/a.png", ""),
+        ("/data/2024/a.png", ""),
+        ("/data/New folder/a.png", ""),
+        ("a.png", ""),
+        ("/a.png", ""),
+    ],
+)
+def test_a_folders_name_as_words(path, words):
+    assert folder_words(path) == words
 
 
 def test_regularization_captions_never_have_the_trigger():

@@ -1,6 +1,7 @@
 """The command line as a person meets it: words in, sentences and exit codes out."""
 
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -10,9 +11,12 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from lorads_core.cli.demo import SAMPLES
 from lorads_core.cli.main import main
+from lorads_core.cli.parser import parser
 from lorads_core.export.layout import read_manifest
 from lorads_core.library.filter import DatasetFilter
 from lorads_core.library.kinds.index import IndexedLibrary
@@ -98,6 +102,51 @@ def test_the_trainer_is_chosen_by_word(lorads, tmp_path, picture):
     assert code == 0
     assert (tmp_path / "out/demo/onetrainer_config.json").is_file()
     assert "Train it in the folder of OneTrainer with:\n  python scripts/train.py" in out
+
+
+@pytest.fixture
+def phone(picture, tmp_path):
+    """Return a folder of eight JPEGs as a phone makes them: nothing is known of them but their pixels."""
+    for n in range(8):
+        picture(f"phone/IMG_{n}.jpg", (640, 480))
+    return tmp_path / "phone"
+
+
+def test_a_folder_without_captions_becomes_a_dataset(lorads, phone, tmp_path):
+    code, out, err = lorads("build", phone, "--trigger", "tomcat", "--out", tmp_path / "out")
+    assert code == 0
+    assert "8 from trigger" in out
+    images = read_manifest(tmp_path / "out/tomcat")["images"]
+    assert [image["caption"] for image in images] == ["tomcat"] * 8
+    assert (tmp_path / "out/tomcat/10_tomcat/000001-IMG-0.txt").read_text() == "tomcat"
+    assert "8 images have no caption (tried: sidecar)" in err
+    assert err.count("IMG_") <= 2 * 2  # two examples of a kind
+
+
+def test_the_commands_for_better_captions_work_as_printed(lorads, phone, tmp_path, capsys):
+    options = PngInfo()
+    options.add_text("parameters", "a red cat\nSteps: 20, Sampler: Euler")
+    with Image.open(phone / "IMG_0.jpg") as image:
+        image.save(phone / "IMG_8.png", pnginfo=options)
+    _, _, err = lorads("build", phone, "--trigger", "tomcat", "--out", tmp_path / "out")
+    lines = err[err.index("Better captions:") :].splitlines()[1:4]
+    commands = [shlex.split(line.rpartition("    (")[0]) for line in lines]
+    assert [re.search(r"(build|panel|doctor) ", line)[1] for line in lines] == ["build", "panel", "doctor"]
+    build = commands[0][commands[0].index("build") :]
+    assert main(build) == 0
+    assert "1 from prompt" in capsys.readouterr().out
+    for words in commands[1:]:
+        assert parser(None, None).parse_args(words[words.index("--settings") - 1 :]).settings
+
+
+def test_uncaptioned_images_can_be_left_out(lorads, phone, tmp_path):
+    (phone / "IMG_3.txt").write_text("a cat")
+    code, out, err = lorads(
+        "build", phone, "--trigger", "tomcat", "--uncaptioned", "leave-out", "--out", tmp_path / "out"
+    )
+    assert (code, "1 from sidecar" in out, "Better captions" in err) == (0, True, False)
+    assert "7 images have no caption (tried: sidecar) and will be left out of an export" in err
+    assert len(read_manifest(tmp_path / "out/tomcat")["images"]) == 1
 
 
 def test_build_chooses(lorads, tmp_path):

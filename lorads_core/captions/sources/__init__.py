@@ -23,11 +23,15 @@ BY_HAND = ("custom", "manual")
 
 @dataclass(frozen=True, slots=True)
 class CaptionMaterial:
-    """All that is known of an image's words: its record, its tags, and the caption that an edit has set, if one has."""
+    """All that is known of an image's words: its record, its tags, and the caption that an edit has set, if one has.
+
+    ``subject`` is the name of what it shows: trigger, class or folder; see `captions.subject`.
+    """
 
     record: ImageRecord
     tags: Sequence[Tag] = ()
     fixed: Caption | None = None
+    subject: str = ""
 
 
 class CaptionSource(Protocol):

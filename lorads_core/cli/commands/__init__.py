@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 # Importing all of them takes half a second longer, most of it for the web server of the panel.
 MODULES: dict[str, tuple[str, ...]] = {
     "workflow": ("index", "build", "demo"),
+    "existing_sets": ("check", "import"),
     "captions": ("captions", "lint"),
     "datasets": ("datasets", "rename", "remove"),
     "exports": ("combine", "export", "diff", "verify"),

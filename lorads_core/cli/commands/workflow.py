@@ -13,7 +13,9 @@ from ...regularization.rules import FinderRules
 from ...settings import load_settings
 from ...workflow.captions import caption, edits_left_behind
 from ...workflow.dataset import add_regularization, check_config, export, index, open_library, open_store, query
+from ...workflow.importing import layout_notes
 from ...workflow.parse import CaptionWishes, band_wish, caption_settings, sidecar_rule, vocabulary
+from ..better_captions import better_captions
 from ..demo import LIBRARY, SAMPLES, TRIGGER
 from ..export_options import export_options
 from ..training_options import missing_files, training_config
@@ -82,7 +84,12 @@ def _tell(options: argparse.Namespace, settings: Settings, screen: Screen) -> in
         options.trigger,
         options.trigger_position,
         config.base_model,
-        CaptionWishes(left_out=",".join(options.leave_out), bound=",".join(options.bind)),
+        CaptionWishes(
+            left_out=",".join(options.leave_out),
+            bound=",".join(options.bind),
+            uncaptioned=options.uncaptioned,
+            class_name=next(iter(options.regularization_class), ""),
+        ),
         vocabulary(settings, options.vocabulary),
     )
     writing = export_options(options, settings)
@@ -94,6 +101,7 @@ def _tell(options: argparse.Namespace, settings: Settings, screen: Screen) -> in
     root = root_of(options, settings)
     with open_store(settings) as store:
         folders = [_index_one(store, settings, folder, options, screen).folder for folder in options.folders]
+        screen.problems(note for folder in options.folders for note in layout_notes(folder))
         library = open_library(store, settings, options.library)
         queried = query(
             store, library, options.name or options.trigger, replace(wanted, folders=tuple(folders) or wanted.folders)
@@ -109,11 +117,13 @@ def _tell(options: argparse.Namespace, settings: Settings, screen: Screen) -> in
             screen.problems(queried.problems)
         if rules:
             dataset = find(store, settings, dataset, library, rules, screen).dataset
-        _confirm_replacing(store, dataset, screen)
+        confirm_replacing(store, dataset, screen)
         with screen.progress() as progress:
             captioned = caption(store, settings, dataset, captions, progress)
         screen.step("Captions", captioned.sentence)
         screen.problems(captioned.problems)
+        for line in better_captions(captioned, options, settings):
+            screen.notice(line)
         with screen.progress() as progress:
             result = export(store, captioned.dataset, config, writing, root, progress=progress)
     screen.step("Export", str(result.export.folder))
@@ -124,7 +134,7 @@ def _tell(options: argparse.Namespace, settings: Settings, screen: Screen) -> in
     return 0
 
 
-def _confirm_replacing(store: Store, dataset: Dataset, screen: Screen) -> None:
+def confirm_replacing(store: Store, dataset: Dataset, screen: Screen) -> None:
     """Ask before images with captions that people edited are replaced; without a terminal, `caption` only says so.
 
     Raises:
@@ -138,10 +148,10 @@ def _confirm_replacing(store: Store, dataset: Dataset, screen: Screen) -> None:
 def _finder_rules(options: argparse.Namespace, repeats: int) -> FinderRules | None:
     """Return how to find regularization images among the library's own, None if that is not wanted."""
     if options.find_regularization is None:
-        if options.band or options.percentiles or options.regularization_class:
+        if options.band or options.percentiles:
             raise SettingsError(
-                "--band, --percentiles and --class say how to find regularization images: say how many"
-                " with --find-regularization."
+                "--band and --percentiles say how to find regularization images: say how many with"
+                " --find-regularization."
             )
         return None
     return FinderRules(

@@ -1,0 +1,129 @@
+"""Import of training sets that people already have, from their folders or configs to an export."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from lorads_core.cli.main import main
+from lorads_core.export.layout import read_manifest
+
+
+@pytest.fixture
+def lorads(store_settings, capsys):
+    def run(command, *arguments):
+        code = main([command, "--settings", str(store_settings), *map(str, arguments)])
+        printed = capsys.readouterr()
+        return code, printed.out, printed.err
+
+    return run
+
+
+def draw(path, seed):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pixels = np.random.default_rng(seed).integers(0, 255, (6, 6, 3), np.uint8)
+    Image.fromarray(pixels).resize((96, 96)).save(path)
+    return path
+
+
+def captioned(path, seed, text):
+    draw(path, seed).with_suffix(".txt").write_text(text, "utf-8")
+
+
+def exported(lorads, tmp_path, name, *words):
+    code, _, err = lorads("export", name, "--out", tmp_path / "out", "--resolution", 96, *words)
+    assert code == 0, err
+    return read_manifest(tmp_path / "out" / name)["images"], (tmp_path / "out" / name)
+
+
+def test_kohyas_folders_become_a_dataset_with_repeats_and_regularization(lorads, tmp_path):
+    root = tmp_path / "set"
+    for n in range(3):
+        captioned(root / "img" / "7_tom cat" / f"{n}.png", n, f"tom, sitting, {n}")
+    draw(root / "img" / "7_tom cat" / "bare.png", 8)
+    draw(root / "img" / "7_tom cat" / "0-masklabel.png", 9)
+    captioned(root / "img" / "2_tom face" / "f.png", 10, "tom, face")
+    for n in range(2):
+        captioned(root / "reg" / "1_cat" / f"{n}.png", 20 + n, f"a cat, {n}")
+    shutil.copy(root / "img" / "7_tom cat" / "0.png", root / "reg" / "1_cat" / "leak.png")
+    code, out, err = lorads("import", root, "--name", "koh")
+    assert code == 0, err
+    assert "5 training images, 2 regularization images" in out
+    assert "tom cat: 4 images × 7 repeats" in out
+    assert "tom face: 1 image × 2 repeats" in out
+    assert "lorads" in out.splitlines()[-1]
+    assert "export koh --trainer sd-scripts" in out
+    assert "1 regularization image is a training image too" in err
+    assert "1 mask is no training image" in err
+    images, folder = exported(lorads, tmp_path, "koh")
+    captions = sorted(each["caption"] for each in images)
+    assert captions == ["a cat, 0", "a cat, 1", "tom cat", "tom, face", *(f"tom, sitting, {n}" for n in range(3))]
+    assert sum(each["regularization"] for each in images) == 2
+    assert sorted(path.name for path in folder.iterdir() if path.is_dir()) == ["1_regularization", "2_tom", "7_tom"]
+
+
+def test_an_imported_dataset_is_imported_again_without_losing_edits(lorads, tmp_path):
+    captioned(tmp_path / "10_tom" / "a.png", 1, "tom, hat")
+    assert lorads("import", tmp_path, "--name", "koh")[0] == 0
+    assert lorads("captions", "koh", "--remove-tag", "hat", "--apply")[0] == 0
+    assert lorads("import", tmp_path, "--name", "koh")[0] == 0
+    _, out, _ = lorads("captions", "koh", "--plain")
+    assert out.strip().split("\t")[1] == "tom"
+
+
+def test_captions_of_one_file_for_all_are_taken_along(lorads, tmp_path):
+    root = tmp_path / "set"
+    draw(root / "train" / "0001.png", 1)
+    draw(root / "train" / "0002.png", 2)
+    rows = [{"file_name": "0001.png", "text": "a cat"}, {"file_name": "0002.png", "text": "a dog"}]
+    (root / "train" / "metadata.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    code, _, err = lorads("import", root / "train", "--name", "hf", "--trigger", "sks")
+    assert code == 0, err
+    images, _ = exported(lorads, tmp_path, "hf")
+    assert sorted(each["caption"] for each in images) == ["a cat", "a dog"]
+
+
+def test_a_dataset_config_brings_its_options_and_caption_extension(lorads, tmp_path):
+    root = tmp_path / "set"
+    draw(root / "a" / "x.png", 1).with_suffix(".caption").write_text("tom, hat")
+    captioned(root / "a" / "deeper" / "not.png", 2, "tom")
+    draw(root / "reg" / "y.png", 3).with_suffix(".caption").write_text("a cat")
+    (root / "dataset_config.toml").write_text(
+        "[[datasets]]\nresolution = 768\nbatch_size = 3\nenable_bucket = true\n"
+        "[[datasets.subsets]]\nimage_dir = 'a'\nnum_repeats = 4\nclass_tokens = 'tom cat'\n"
+        "[[datasets.subsets]]\nimage_dir = 'reg'\nis_reg = true\nclass_tokens = 'cat'\n"
+    )
+    code, out, err = lorads("import", root / "dataset_config.toml", "--name", "cfg")
+    assert code == 0, err
+    assert "1 training image, 1 regularization image" in out
+    assert "--trainer sd-scripts --resolution 768 --batch-size 3" in out
+    images, _ = exported(lorads, tmp_path, "cfg")
+    assert {each["caption"] for each in images} == {"tom, hat", "a cat"}
+
+
+def test_validation_masks_and_missing_folders_are_said(lorads, tmp_path):
+    captioned(tmp_path / "tom" / "a.png", 1, "tom")
+    captioned(tmp_path / "val" / "b.png", 2, "tom")
+    concepts = [{"path": "tom", "text": {}}, {"path": "val", "type": "VALIDATION", "text": {}}]
+    (tmp_path / "concepts.json").write_text(json.dumps(concepts))
+    code, _, err = lorads("import", tmp_path, "--name", "one")
+    assert code == 0
+    assert "1 folder is left out, as it is not trained (val: validation)" in err
+    (tmp_path / "concepts.json").write_text(json.dumps([{"path": "gone", "text": {}}]))
+    code, _, err = lorads("import", tmp_path, "--name", "two")
+    assert code == 5
+    assert "1 folder is not there" in err
+
+
+def test_build_says_that_a_folder_is_kohyas_and_what_reads_it(lorads, tmp_path):
+    captioned(tmp_path / "set" / "img" / "7_tom" / "a.png", 1, "tom")
+    captioned(tmp_path / "set" / "reg" / "1_cat" / "b.png", 2, "a cat")
+    code, _, err = lorads("build", tmp_path / "set", "--name", "plain", "--out", tmp_path / "out")
+    assert code == 0
+    assert "looks like kohya's (7_tom, 1_cat)" in err
+    assert "lorads import" in err
+    captioned(tmp_path / "other" / "a.png", 3, "tom")
+    _, _, err = lorads("build", tmp_path / "other", "--name", "other", "--out", tmp_path / "out")
+    assert "kohya" not in err
