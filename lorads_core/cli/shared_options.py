@@ -41,9 +41,9 @@ def add_reading_options(command: argparse.ArgumentParser) -> None:
         "--sidecar",
         action="append",
         default=[],
-        metavar=".SUFFIX=SOURCE",
-        help="what text files next to images contain: .txt=wd, .txt=joytag, .caption=joycaption …"
-        " (default: .txt=sidecar .caption=joycaption)",
+        metavar=".SUFFIX=SOURCE[:FORM][:ENCODING]",
+        help="what text files next to images contain: .txt=wd, .wd14.txt=wd, .txt=sidecar:captions, .txt=sidecar:cp1252"
+        ", .json=none … (default: .txt, .json, .jsonl, .xmp=sidecar, .caption=joycaption; see docs/captions.md)",
     )
     command.add_argument(
         "--follow-links", action="store_true", help="follow symbolic links and junctions (default: skip them)"

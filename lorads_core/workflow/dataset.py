@@ -16,7 +16,7 @@ from ..export.write import write_export
 from ..library import kinds
 from ..library.filter import DatasetFilter
 from ..library.index import IndexOptions, IndexReport, index_folder
-from ..library.kinds.index import IndexedLibrary, IndexKind, index_paths
+from ..library.kinds.index import IndexedLibrary, IndexKind, index_paths, index_sidecars
 from ..library.stored_paths import StoredPaths
 from ..library.usable import find_usable
 from ..model import Dataset, DatasetImage, Problem, Progress, TrainingConfig, no_progress
@@ -39,6 +39,7 @@ from ..vision.encoders.run import embed_library
 from ..vision.taggers import open_tagger
 from ..vision.taggers.run import tag_library
 from .last_export import writing_words
+from .parse import sidecar_rule
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -104,10 +105,13 @@ def index(
             f"Library {library!r} is another program's ({profile.kind}) and is only read here: index into a library of"
             " our own, e.g. --library pictures."
         )
-    stored = StoredPaths(index_paths(profile))
-    return index_folder(
-        store, profile.name, folder, dataclasses.replace(options or IndexOptions(), paths=stored), progress
+    options = options or IndexOptions()
+    options = dataclasses.replace(
+        options,
+        paths=StoredPaths(index_paths(profile)),
+        sidecars=options.sidecars.over(sidecar_rule(index_sidecars(profile))),
     )
+    return index_folder(store, profile.name, folder, options, progress)
 
 
 def look_into(store: Store, settings: Settings, name: str) -> LibraryReport:
