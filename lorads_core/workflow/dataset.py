@@ -38,6 +38,7 @@ from ..vision.encoders import open_embedder
 from ..vision.encoders.run import embed_library
 from ..vision.taggers import open_tagger
 from ..vision.taggers.run import tag_library
+from .last_export import writing_words
 from .parse import sidecar_rule
 
 if TYPE_CHECKING:
@@ -310,7 +311,7 @@ def export(
     plan = plan_export(dataset, config, options)
     result = write_export(plan, root, name, progress, guard=lambda folder: check_not_training(store, folder))
     with store.connection() as connection:
-        datasets.mark_exported(connection, result.export, config, result.files)
+        datasets.mark_exported(connection, result.export, config, result.files, writing_words(options))
         speed = runs.median_speed(connection, speed_key(options.trainer, config), socket.gethostname())
     return dataclasses.replace(result, seconds_a_step=speed.seconds_a_step if speed else None)
 
