@@ -60,7 +60,7 @@ def test_a_renamed_folder_has_the_same_images(run, known, three, tmp_path, seen_
     assert counts(run()) == (3, 0, 0, 3, 0, 0)
 
 
-def test_a_renamed_file_keeps_its_id_and_takes_the_text_beside_its_new_name(run, known, three, store, library):
+def test_a_renamed_file_keeps_its_id_and_takes_the_text_beside_its_new_name(run, known, three, store):
     run()
     (image_id, _) = known()["b.png"]
     (three / "b.png").rename(three / "z.png")
