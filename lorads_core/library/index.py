@@ -12,7 +12,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from ..errors import CaptionError, ImageError, LibraryError
-from ..images.decode import is_ready
+from ..images.decode import UNUSABLE_COLOURS, is_ready
 from ..images.facts import read_facts
 from ..images.files import printable_path
 from ..model import Caption, FileStamp, Problem, Progress, Tag, no_progress
@@ -375,6 +375,9 @@ def _read(file: _File, rule: SidecarRule) -> _Outcome:
         facts = read_facts(file.path)
     except ImageError as error:
         return _Outcome(file.path, None, (Problem("error", "unreadable", str(error), printable_path(file.path)),))
+    colours = ()
+    if facts.profile == "unusable":
+        colours = (Problem("warning", "colours", f"It {UNUSABLE_COLOURS}", printable_path(file.path)),)
     tags: list[Tag] = []
     captions: list[Caption] = []
     problems: list[Problem] = []
@@ -408,4 +411,4 @@ def _read(file: _File, rule: SidecarRule) -> _Outcome:
         tags=tuple(tags),
         captions=tuple(captions),
     )
-    return _Outcome(file.path, row, tuple(problems))
+    return _Outcome(file.path, row, (*problems, *colours))

@@ -1,5 +1,7 @@
 """Near-duplicates by numbers: prints, vectors that prints confirm, and no chains of ever more different images."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -32,6 +34,30 @@ def kept(records):
     """Return which of records that are all the same picture is kept."""
     (group,) = duplicate_report(records, alike([5] * len(records))).groups
     return records[group.best].id
+
+
+@pytest.mark.parametrize(
+    "copy", ["a copy.png", "a (1).png", "a - Copy.png", "a_copy.png", "a Kopie 2.png", "a - Copy (2).png", "abc.png"]
+)
+def test_of_identical_files_the_one_with_the_plain_name_stays(copy):
+    records = [replace(record(1), path=f"/p/{copy}", hash="h"), replace(record(2), path="/p/a.png", hash="h")]
+    report = duplicate_report(records, alike([5, 5]))
+    assert [group.best for group in report.groups] == [1]
+    (problem,) = report.problems
+    assert (problem.code, problem.subject) == ("identical-file", f"/p/{copy}")
+    assert problem.message == "It is identical to /p/a.png, byte for byte: leave one of the two out."
+
+
+def test_identical_files_are_found_without_prints():
+    records = [replace(record(n), hash="ab"[n % 2]) for n in range(1, 5)]
+    blank = alike([0] * 4, has_print=[False] * 4, has_vector=[False] * 4)
+    assert sorted(group.best for group in duplicate_report(records, blank).groups) == [0, 1]
+
+
+def test_an_identical_file_joins_the_group_of_its_twin():
+    records = [replace(record(1), width=999, hash="a"), replace(record(2), hash="b"), replace(record(3), hash="b")]
+    (group,) = duplicate_report(records, alike([5, 5, 5])).groups
+    assert (group.best, {twin.index for twin in group.duplicates}) == (0, {1, 2})
 
 
 def test_bits_are_counted_also_of_negative_numbers():
