@@ -116,9 +116,10 @@ def _to_d50(gamut: Chromaticities) -> NDArray[float64] | None:
     white, primaries = xyz[0], np.transpose(xyz[1:])
     if abs(np.linalg.det(primaries)) < 1e-6:  # noqa: PLR2004 - primaries on one line
         return None
-    columns: NDArray[float64] = primaries * np.linalg.solve(primaries, white)
+    amounts = np.asarray(np.linalg.solve(primaries, white), np.float64)
     scale = np.diag((_BRADFORD @ _D50) / (_BRADFORD @ white))
-    return np.linalg.inv(_BRADFORD) @ scale @ _BRADFORD @ columns
+    to_d50 = np.asarray(np.linalg.inv(_BRADFORD), np.float64) @ scale @ _BRADFORD
+    return np.asarray(to_d50 @ (primaries * amounts), np.float64)
 
 
 def _fixed(xyz: NDArray[float64]) -> bytes:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ..graphs import graph_prompts, workflow_graph
+from ..graphs import graph_prompts
+from ..workflow_graph import workflow_graph
 from . import rules
 from .base import Dialect, Prompts
 from .syntax import Syntax
@@ -13,11 +14,12 @@ def _read(texts: Texts) -> Prompts:
     fields = texts.fields("prompt")
     if not fields and is_graph(texts.comment_fields):
         fields = texts.comment_fields
-    positive, negative = graph_prompts(fields)
-    if not positive and not negative and "workflow" in texts:
+    positive, negative, uncertain = graph_prompts(fields)
+    if not (positive or negative or uncertain) and "workflow" in texts:
         workflow = texts.fields("workflow")
-        positive, negative = graph_prompts(workflow if is_graph(workflow) else workflow_graph(workflow))
-    return Prompts(positive, negative, "comfyui")
+        graph = workflow if is_graph(workflow) else workflow_graph(workflow)
+        positive, negative, uncertain = graph_prompts(graph)
+    return Prompts(positive, negative, "comfyui", uncertain)
 
 
 # comfy/sd1_clip.py knows round brackets and `embedding:`; packs of nodes add A1111's syntax, wildcards and regions
