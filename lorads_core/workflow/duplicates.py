@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 Duplicates = Literal["report", "drop", "keep"]
 """What to do with duplicates: say so, leave all but the best out, or nothing."""
 MOST_COMPARED = 2000
-"""Images that are decoded without being told to, at 10 to 50 ms each; later runs know their prints."""
+"""Images that are decoded by default, at 10 to 50 ms each; later runs know their prints."""
 
 
 @dataclass(frozen=True, slots=True)
