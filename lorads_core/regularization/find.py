@@ -244,10 +244,10 @@ def _why(known: TrainingProfile, passed_over: Mapping[str, int], pool: Candidate
         return f"The library has no vectors ({known.table.space.name}) but those of the dataset itself: embed more."
     share = share_within(known.band, known.library)
     low, middle, high = np.percentile(known.library, [1, 50, 99])
+    band = f"{known.band.lowest:.2f} to {known.band.highest:.2f}{_lowered(known, pool)}"
     return (
-        f"{share:.1%} of the library lies in the band {known.band.lowest:.2f} to {known.band.highest:.2f}{_lowered(known, pool)};"
-        " its images"
-        f" go from {low:.2f} over {middle:.2f} to {high:.2f}. Passed over: {lost or 'none'}."
+        f"{share:.1%} of the library lies in the band {band}; its images go from {low:.2f} over"
+        f" {middle:.2f} to {high:.2f}. Passed over: {lost or 'none'}."
         f" {' '.join(_remedies(pool, passed_over))}"
     )
 
