@@ -78,6 +78,11 @@ def library_names() -> list[str]:
     return [profile.name for profile in _choices().libraries]
 
 
+def own_library_names() -> list[str]:
+    """Return the libraries that images can be indexed into; those of other programs are only read."""
+    return core.dataset.own_libraries(_choices())
+
+
 def tagger_names() -> list[str]:
     """Return the taggers to choose from; none with a broken ``lorads.toml``."""
     return [profile.name for profile in _choices().taggers]

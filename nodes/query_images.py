@@ -116,8 +116,11 @@ class QueryImages(io.ComfyNode):
 
     @classmethod
     def fingerprint_inputs(cls, library: str, **inputs: object) -> str:
-        """Run again when anything in the library has changed; which one a wired index names is not known yet."""
-        return host.revisions(host.library_names() if "index" in inputs else [library])
+        """Run again when anything in the library has changed; which one a wired index names is not known yet.
+
+        Another program's library is none of them. Its revision changes with every write on its server, as by a vacuum.
+        """
+        return host.revisions(host.own_library_names() if "index" in inputs else [library])
 
     @classmethod
     def execute(

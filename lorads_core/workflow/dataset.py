@@ -115,6 +115,11 @@ def index(
     return index_folder(store, profile.name, folder, options, progress)
 
 
+def own_libraries(settings: Settings) -> list[str]:
+    """Return the names of the libraries that images can be indexed into."""
+    return [profile.name for profile in settings.libraries if profile.kind == IndexKind().name]
+
+
 def look_into(store: Store, settings: Settings, name: str) -> LibraryReport:
     """Return what a library has and lacks, our own vectors of its images included.
 

@@ -153,6 +153,18 @@ def test_a_broken_settings_file_is_told_by_the_node_that_needs_it(tmp_path):
         assert pack.host.library_names() == ["pictures", "renders"], "mended without a restart"
 
 
+def test_another_program_s_library_does_not_rerun_a_query_of_indexed_images(tmp_path, monkeypatch):
+    (tmp_path / "lorads.toml").write_text(
+        "[libraries.renders]\n[libraries.toolkit]\nkind = 'diffusiontoolkit'\ndsn = 'host=x'\n", encoding="utf-8"
+    )
+    with loaded(tmp_path, tmp_path / "lorads.toml") as pack:
+        asked = []
+        monkeypatch.setattr(pack.host, "revisions", lambda names: asked.append(list(names)))
+        pack.nodes["LoradsQueryImages"].fingerprint_inputs("pictures", index=None)
+        pack.nodes["LoradsQueryImages"].fingerprint_inputs("toolkit")
+    assert asked == [["pictures", "renders"], ["toolkit"]]
+
+
 def test_loading_the_pack_imports_neither_database_nor_pictures(tmp_path):
     (tmp_path / "lorads.toml").touch()
     program = (
