@@ -37,7 +37,7 @@ TRIGGER = 16384  # not once and in its place, or where it must not be
 
 SIDES = re.compile(r"\b(?:left|right|leftmost|rightmost|asymmetr\w*)\b", re.IGNORECASE)
 """Words that a flipped image makes wrong."""
-_ODD = re.compile(r"[()\[\]{}<_:;|\uff0c\u3001\uff1b]")  # full-width commas
+_ODD = re.compile(r"[()\[\]{}<_:;|$+\uff0c\u3001\uff1b]")  # full-width commas
 _ONE_SIDED = frozenset(
     {
         "heterochromia", "mismatched pupils", "eyepatch", "hair over one eye", "one side up", "side ponytail",
