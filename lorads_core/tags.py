@@ -6,6 +6,7 @@ has a backslash neither before a bracket nor at its end (but for ``/\``), so tha
 
 from __future__ import annotations
 
+import html
 import re
 import unicodedata
 from functools import lru_cache
@@ -22,7 +23,7 @@ LONGEST_RAW = 5 * LONGEST
 
 _MOST_WORDS = 6
 # A full stop between two words, or at the end of several.
-_SENTENCE = re.compile(r"\w[.!?] |^\S+ .*\w[.!?]$")
+_SENTENCE = re.compile(r"\w[.!?] |^\S+ .*\w[.!?]$|\u3002")  # U+3002: of Chinese and Japanese
 _MOST_MARKS = 30  # on one letter: Unicode's UAX #15, Stream-Safe Text Format
 _LONG_WORD = 200
 
@@ -44,6 +45,8 @@ _ESCAPED = re.compile(r"\\+(?=[()\[\]{}\\,])")
 # A comma after a backslash belongs to the tag, but not after another backslash nor in the tag `/\/\/\`.
 _BETWEEN_TAGS = re.compile(r"(?<![^/\\]\\),|[\r\n]|\|{3,}|;{3,}")
 _BRACKET = re.compile(r"[()]")
+_ENTITY = re.compile(r"&(?:amp|lt|gt|quot|apos|nbsp|#\d{1,7}|#[xX][0-9a-fA-F]{1,6});")
+_ENTITY_ROUNDS = 2  # what was escaped twice on its way, such as &amp;#039;
 # Invisible, yet letters of Persian and Indic scripts and the glue of emoji: they stay in text, and never make a tag.
 _JOINERS = "\u200c\u200d"
 _NO_JOINERS = str.maketrans("", "", _JOINERS)
@@ -89,6 +92,15 @@ def one_line(text: str) -> str:
     return text if text.strip(" ," + _JOINERS) else ""
 
 
+def unescape_entities(text: str) -> str:
+    """Return text with its HTML entities as the characters that they stand for: ``&#039;``, ``&lt;``, ``&amp;``."""
+    for _ in range(_ENTITY_ROUNDS):
+        if "&" not in text or ";" not in text:
+            break
+        text = _ENTITY.sub(lambda match: html.unescape(match[0]), text)
+    return text
+
+
 def canonical(tag: str) -> str:
     """Return the one spelling of a tag: lower case, spaces for underscores, faces and control words repaired.
 
@@ -124,8 +136,13 @@ def parse_tag_list(text: str) -> list[str]:
 
     Brackets may be escaped as in prompts (``\(``); an escaped comma (``\,``) does not end a tag.
     """
-    tags = (canonical(part) for part in _BETWEEN_TAGS.split(text))
+    tags = (canonical(part) for part in split_tags(text))
     return [tag for tag in dict.fromkeys(tags) if tag]
+
+
+def split_tags(text: str) -> list[str]:
+    """Return the parts of a list of tags as they are written; some may be empty."""
+    return _BETWEEN_TAGS.split(text)
 
 
 def is_tag_list(text: str) -> bool:

@@ -17,7 +17,7 @@ from .profiles import CaptionProfile, profile
 from .sources import CaptionMaterial, source, sources
 from .subject import regularization_subject, training_subject
 from .tag_list import without_parts
-from .trigger import add_trigger, checked, remove_trigger
+from .trigger import checked, place_trigger, remove_placeholder, remove_trigger
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -188,7 +188,7 @@ class _Writer:
         return training_subject(trigger, self._class_name, image.record, self._dataset)
 
     def _for_training(self, text: str, image: DatasetImage) -> str:
-        return add_trigger(
+        return place_trigger(
             without_parts(text, self._unsaid.get(image.concept, self._unsaid[""])),
             self._triggers.get(image.concept, self._own),
         )
@@ -197,7 +197,7 @@ class _Writer:
         text = without_parts(text, self._left_out)
         for trigger in self._all:
             text = remove_trigger(text, trigger)
-        return text
+        return remove_placeholder(text)
 
 
 def _uncertain(

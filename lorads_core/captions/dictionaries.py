@@ -50,21 +50,24 @@ class _Wanted(NamedTuple):
     tags: _File | None
     blacklist: tuple[str, ...] | None
     also_blacklist: tuple[str, ...]
+    for_sidecars: bool
 
 
 def read_vocabulary(profile: VocabularyProfile) -> Vocabulary:
     """Return the vocabulary of ``[vocabularies.NAME]``; the same one as long as its files do not change.
 
     Its keys: ``dictionary`` (a JSON object, from an alias to a tag), ``aliases``, ``implications`` and ``tags`` (files
-    of boorus, see `tag_files`; relative to the settings file), ``blacklist`` (instead of ours), ``also_blacklist``.
+    of boorus, see `tag_files`; relative to the settings file), ``blacklist`` (instead of ours), ``also_blacklist``,
+    ``sidecars`` (true: the tags of sidecars get these names too).
 
     Raises:
         SettingsError: a key is unknown, or a file cannot be read or is none of the formats; it says which line.
     """
-    options = profile.options.only(*_FILES, *_LISTS)
+    options = profile.options.only(*_FILES, *_LISTS, "sidecars")
     dictionary, aliases, implications, tags = (_file(options, key) for key in _FILES)
     own = _blacklist(options, "blacklist") if "blacklist" in options.values else None
-    return _read(_Wanted(dictionary, aliases, implications, tags, own, _blacklist(options, "also_blacklist")))
+    banned = _blacklist(options, "also_blacklist")
+    return _read(_Wanted(dictionary, aliases, implications, tags, own, banned, options.flag("sidecars")))
 
 
 def _file(options: Table, key: str) -> _File | None:
@@ -100,7 +103,7 @@ def _read(wanted: _Wanted) -> Vocabulary:
         aliases = _over(aliases, read_dictionary(wanted.dictionary.path))
     implications = _implications(read_implications(wanted.implications.path) if wanted.implications else {}, aliases)
     categories: dict[str, Category] = {aliases.get(tag, tag): category for tag, category in listed.categories.items()}
-    return Vocabulary(aliases, implications, categories, _banned(wanted, aliases))
+    return Vocabulary(aliases, implications, categories, _banned(wanted, aliases), wanted.for_sidecars)
 
 
 def _but_ours(aliases: Mapping[str, str]) -> dict[str, str]:

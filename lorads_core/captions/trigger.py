@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 LONGEST = 75
 """Characters; CLIP's first chunk ends at as many tokens, and a trigger should be a few."""
 
+_PLACEHOLDER = re.compile(r"\[(?:trigger|name)\]", re.IGNORECASE)
+# What a trigger is put before in captions of people's own: `sks dog`, `ohwx woman`.
+_CLASSES = frozenset(
+    {"girl", "boy", "man", "woman", "person", "child", "cat", "dog", "animal", "character", "style", "object"}
+)
 _JOINER = re.compile("[\u200c\u200d]")
 
 
@@ -36,15 +41,40 @@ def checked(trigger: Trigger) -> Trigger:
     return replace(trigger, word=word)
 
 
+def place_trigger(caption: str, trigger: Trigger) -> str:
+    """Put the trigger where its placeholder stands (``[trigger]``, ``[name]``), else where `add_trigger` puts it.
+
+    The placeholders are those of ai-toolkit (toolkit/prompt_utils.py, inject_trigger_into_prompt).
+    """
+    if not has_placeholder(caption):
+        return add_trigger(caption, trigger)
+    if not trigger.word or trigger.position == "none":
+        return remove_placeholder(caption)
+    return _PLACEHOLDER.sub(lambda _: trigger.word, caption)
+
+
+def has_placeholder(caption: str) -> bool:
+    """Tell whether a caption holds what stands for the trigger."""
+    return "[" in caption and bool(_PLACEHOLDER.search(caption))
+
+
+def remove_placeholder(caption: str) -> str:
+    """Return a caption without what stands for the trigger."""
+    if not has_placeholder(caption):
+        return caption
+    parts = (" ".join(_PLACEHOLDER.sub(" ", part).split()) for part in caption.split(","))
+    return ", ".join(filter(None, parts))
+
+
 def add_trigger(caption: str, trigger: Trigger) -> str:
     """Put the trigger at the front or the end, as a part of its own between commas, and there only.
 
-    Prose that begins with the trigger stays as it is.
+    Prose that begins with the trigger stays as it is, and so does what begins with it and a class: ``sks dog``.
     """
     word = trigger.word
     if not word or trigger.position == "none" or not caption:
         return caption
-    if _begins_with(caption, word) and is_prose(caption):
+    if _begins_with(caption, word) and (is_prose(caption) or _names_class(caption, word)):
         return caption
     others = remove_trigger(caption, trigger)
     if not others:
@@ -75,6 +105,10 @@ def _begins_with(caption: str, word: str) -> bool:
     same = caption[: len(word)].casefold() == word.casefold()
     # A comma would make it a part of its own, which is looked for apart.
     return same and not (following.isalnum() or following in {"_", ","})
+
+
+def _names_class(caption: str, word: str) -> bool:
+    return caption[len(word) :].partition(",")[0].strip().lower() in _CLASSES
 
 
 def _plain(text: str) -> str:

@@ -81,6 +81,8 @@ QUALITY = frozenset(
 _DENIALS = frozenset(
     "no without unworn missing removed invisible implied imminent incoming indirect after covered hidden stuffed toy".split()  # noqa: SIM905, E501
 )
+_IN_TITLES = frozenset({"of", "the"})
+_NAMES: frozenset[Category] = frozenset({"character", "series", "artist"})
 _OTHER_THINGS = frozenset(
     {
         # Where it is no part of the body, no piece of clothing.
@@ -163,13 +165,15 @@ class Vocabulary:
 
     ``aliases`` maps a spelling to the tag that it means, which is no alias itself; ``implications`` a tag to those that
     it says along (besides its own last words), ``categories`` a tag to what it is about (what is not in it is general).
-    An entry of ``blacklist`` that ends in ``*`` is the beginning of tags.
+    An entry of ``blacklist`` that ends in ``*`` is the beginning of tags. ``for_sidecars`` says that the tags of
+    sidecars get its names too, and those of its blacklist go; otherwise they stay as their author wrote them.
     """
 
     aliases: Mapping[str, str] = field(default_factory=lambda: ALIASES, repr=False)
     implications: Mapping[str, frozenset[str]] = field(default_factory=lambda: IMPLICATIONS, repr=False)
     categories: Mapping[str, Category] = field(default_factory=dict[str, "Category"], repr=False)
     blacklist: frozenset[str] = BLACKLIST
+    for_sidecars: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "words", _Words(self))
@@ -191,15 +195,23 @@ class Vocabulary:
         return self.categories.get(tag, "general")
 
     def implied(self, tag: str) -> frozenset[str]:
-        """Return the tags that a tag says along: its own last words, what the table has, and what those say along."""
+        """Return the tags that a tag says along: its own last words, what the table has, and what those say along.
+
+        Last words say nothing where either is a name, such as `korra` and `the legend of korra`.
+        """
         found = set[str]()
         waiting = [tag]
         while waiting:
             each = waiting.pop()
-            new = (last_words(each) | self.implications.get(each, frozenset[str]())) - found
+            new = (self._last_words(each) | self.implications.get(each, frozenset[str]())) - found
             found |= new
             waiting += new
         return frozenset(found - {tag})
+
+    def _last_words(self, tag: str) -> set[str]:
+        if self.categories.get(tag) in _NAMES:
+            return set()
+        return {words for words in last_words(tag) if self.categories.get(words) not in _NAMES}
 
 
 def _coloured(tag: str) -> str:
@@ -208,9 +220,12 @@ def _coloured(tag: str) -> str:
 
 
 def last_words(tag: str) -> set[str]:
-    """Return what a tag says along by ending in it, by whole words: ``long hair`` says ``hair``."""
+    """Return what a tag says along by ending in it, by whole words: ``long hair`` says ``hair``.
+
+    A title such as ``the legend of korra`` says nothing of what it ends in.
+    """
     words = tag.split(" ")
-    plain = words[0] not in _DENIALS and tag not in _OTHER_THINGS
+    plain = words[0] not in _DENIALS and tag not in _OTHER_THINGS and _IN_TITLES.isdisjoint(words[:-1])
     return {" ".join(words[n:]) for n in range(1, len(words))} if plain else set()
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from contextlib import contextmanager
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -27,6 +29,11 @@ if TYPE_CHECKING:
 
 _STYLES = {"error": "bold red", "warning": "yellow", "info": "cyan", "good": "green"}
 _MOST_FILES = 4
+
+
+def _plain(value: object) -> str:
+    """Return a value that JSON has no type for as text."""
+    return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
 class _Rate(ProgressColumn):
@@ -98,6 +105,12 @@ class Screen:
         """Write values for another program, a tab between."""
         self.out.file.write("\t".join(values) + "\n")
 
+    def json(self, value: object) -> None:
+        """Write a result for another program as JSON; times are in ISO 8601, files and ids are texts."""
+        text = json.dumps(value, ensure_ascii=False, indent=2, default=_plain)
+        # Half a character of a file's name, as POSIX allows it, is no UTF-8.
+        self.out.file.write(text.encode("utf-8", "backslashreplace").decode() + "\n")
+
     def step(self, title: str, text: str) -> None:
         """Say what a step has done."""
         self._steps.print(f"[bold green]{escape(title):<10}[/] {escape(text)}")
@@ -110,9 +123,14 @@ class Screen:
         """Say what goes on, to standard error."""
         self.err.print(f"[dim]{escape(message)}[/]")
 
+    @property
+    def can_ask(self) -> bool:
+        """Whether a person sits at a terminal."""
+        return sys.stdin is not None and sys.stdin.isatty() and self.err.is_terminal
+
     def confirm(self, message: str) -> bool:
         """Ask whether to go on, on a terminal; elsewhere nobody could answer, and it is yes."""
-        if not (sys.stdin.isatty() and self.err.is_terminal):
+        if not self.can_ask:
             return True
         self.err.print(escape(message))
         self.err.print("Go on? [y/N] ", end="", markup=False)

@@ -6,9 +6,10 @@ import argparse
 from typing import TYPE_CHECKING
 
 from .. import __version__
+from .export_options import add_export_options
 from .shared_options import (
     add_build_options,
-    add_export_options,
+    add_json_option,
     add_library_option,
     add_out_option,
     add_query_options,
@@ -56,6 +57,7 @@ def parser(story: Run, doctor: Run) -> argparse.ArgumentParser:
     _add_existing_sets(commands, story)
     _add_choosing(commands, story)
     _add_captions(commands, story)
+    _add_datasets(commands, story)
     _add_exports(commands, story)
     _add_runs(commands, story)
     _add_panel(commands, story)
@@ -73,6 +75,7 @@ def _add_doctor(commands: Commands, run: Run) -> None:
         action="store_true",
         help="clean up after killed programs: a store that hangs, stale runs, unfinished exports",
     )
+    add_json_option(doctor)
 
 
 def _command(commands: Commands, name: str, run: Run, summary: str, example: str) -> argparse.ArgumentParser:
@@ -112,6 +115,7 @@ def _add_story(commands: Commands, run: Run) -> None:
     )
     build.add_argument("folders", nargs="*", type=path, metavar="FOLDER", help="folder to index and select images from")
     add_build_options(build)
+    add_export_options(build)
     demo = _command(
         commands,
         "demo",
@@ -123,6 +127,7 @@ def _add_story(commands: Commands, run: Run) -> None:
         "folders", nargs="*", type=path, metavar="FOLDER", help="folder to use instead of the sample images"
     )
     add_build_options(demo)
+    add_export_options(demo)
 
 
 def _add_existing_sets(commands: Commands, run: Run) -> None:
@@ -176,6 +181,7 @@ def _add_choosing(commands: Commands, run: Run) -> None:
         "lorads libraries renders",
     )
     libraries.add_argument("name", nargs="?", default="", help="only this library (default: all)")
+    add_json_option(libraries)
     query = _command(
         commands,
         "query",
@@ -249,6 +255,7 @@ def _add_captions(commands: Commands, run: Run) -> None:
             "--show", type=int, default=12, metavar="N", help="number of lines to show (default: %(default)s)"
         )
         add_vocabulary_option(command)
+        add_json_option(command)
     captions.add_argument("--plain", action="store_true", help="print every path and caption, separated by a tab")
     captions.add_argument("--sources", action="store_true", help="count the images that each caption source covers")
     captions.add_argument(
@@ -282,6 +289,19 @@ def _add_captions(commands: Commands, run: Run) -> None:
     )
 
 
+def _add_datasets(commands: Commands, run: Run) -> None:
+    listed = _command(commands, "datasets", run, "list the datasets, with what each contains", "lorads datasets")
+    add_json_option(listed)
+    summary = "rename a dataset; captions and their history stay with it"
+    rename = _command(commands, "rename", run, summary, "lorads rename tomcat tomcat_v1")
+    rename.add_argument("name", metavar="DATASET", help=_DATASET)
+    rename.add_argument("new", metavar="NEW", help="its new name")
+    summary = "remove a dataset with its captions; images and exports on disk stay"
+    remove = _command(commands, "remove", run, summary, "lorads remove tomcat_v1")
+    remove.add_argument("name", metavar="DATASET", help=_DATASET)
+    remove.add_argument("--yes", action="store_true", help="do not ask, even if people edited its captions")
+
+
 def _add_exports(commands: Commands, run: Run) -> None:
     combine = _command(
         commands,
@@ -308,6 +328,9 @@ def _add_exports(commands: Commands, run: Run) -> None:
     )
     export.add_argument("name", metavar="DATASET", help=_DATASET)
     add_export_options(export)
+    export.add_argument(
+        "--fresh", action="store_true", help="start from the defaults, not from the settings of the last export"
+    )
     diff = _command(
         commands,
         "diff",
@@ -323,6 +346,7 @@ def _add_exports(commands: Commands, run: Run) -> None:
         help="version to compare (default of the second: what is in the folder now)",
     )
     add_out_option(diff)
+    add_json_option(diff)
     verify = _command(
         commands,
         "verify",
@@ -393,6 +417,7 @@ def _add_runs(commands: Commands, run: Run) -> None:
         "--lines", type=int, default=20, metavar="N", help="number of log lines to show (default: %(default)s)"
     )
     runs.add_argument("--plot", type=path, metavar="FILE", help="save a plot of the loss")
+    add_json_option(runs)
     stop = _command(commands, "stop", run, "stop a training and all processes that it started", "lorads stop tomcat")
     stop.add_argument("name", metavar="RUN", help="name of the run, or the beginning of its id")
     offer = _command(
@@ -404,6 +429,7 @@ def _add_runs(commands: Commands, run: Run) -> None:
     )
     offer.add_argument("name", metavar="RUN", help="name of the run, or the beginning of its id")
     offer.add_argument("folder", type=path, metavar="FOLDER", help="folder of LoRAs, e.g. ComfyUI's models/loras")
+    offer.add_argument("--make", action="store_true", help="create the folder if it does not exist")
     offer.add_argument("--called", default="", metavar="NAME", help="file name to give it (default: the export's)")
     offer.add_argument(
         "--epoch",

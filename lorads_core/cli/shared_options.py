@@ -41,9 +41,9 @@ def add_reading_options(command: argparse.ArgumentParser) -> None:
         "--sidecar",
         action="append",
         default=[],
-        metavar=".SUFFIX=SOURCE",
-        help="what text files next to images contain: .txt=wd, .txt=joytag, .caption=joycaption …"
-        " (default: .txt=sidecar .caption=joycaption)",
+        metavar=".SUFFIX=SOURCE[:FORM][:ENCODING]",
+        help="what text files next to images contain: .txt=wd, .wd14.txt=wd, .txt=sidecar:captions, .txt=sidecar:cp1252"
+        ", .json=none … (default: .txt, .json, .jsonl, .xmp=sidecar, .caption=joycaption; see docs/captions.md)",
     )
     command.add_argument(
         "--follow-links", action="store_true", help="follow symbolic links and junctions (default: skip them)"
@@ -109,6 +109,7 @@ def add_query_options(command: argparse.ArgumentParser) -> None:
         help="keep near-duplicates, report them, or drop all but the best (default: %(default)s)",
     )
     command.add_argument("--paths", action="store_true", help="print the path of each image, one per line")
+    add_json_option(command)
     command.add_argument("--sheet", type=path, metavar="FILE.png", help="save a contact sheet of the images")
 
 
@@ -265,48 +266,8 @@ def add_build_options(command: argparse.ArgumentParser) -> None:
         help="trait that the trigger stands for: remove it from captions",
     )
     add_vocabulary_option(captions)
-    add_export_options(command)
 
 
-def add_export_options(command: argparse.ArgumentParser) -> None:
-    """Add training options and how an export is written."""
-    from ..trainers import trainers  # noqa: PLC0415 - the tables are read when they are shown
-    from .training_options import add_training_options  # noqa: PLC0415
-
-    add_training_options(command.add_argument_group("training"))
-    writing = command.add_argument_group("writing")
-    writing.add_argument(
-        "--trainer", choices=list(trainers()), default="sd-scripts", help="trainer to write for (default: %(default)s)"
-    )
-    add_out_option(writing, " (default: ./lorads-exports)")
-    writing.add_argument(
-        "--images",
-        default="original",
-        metavar="POLICY",
-        help="how to write images: original (files as they are, if trainers read them correctly), normalised (all"
-        " upright, in sRGB and re-encoded), max_side=N (also scaled down to a longest side of N pixels), max_area=N"
-        " (… to the area of a square of N pixels) or bucket (scaled and cropped to the bucket) (default: %(default)s)",
-    )
-    writing.add_argument(
-        "--format",
-        default="png",
-        metavar="FORMAT",
-        help="format of re-encoded images: png, jpeg or webp (default: %(default)s)",
-    )
-    writing.add_argument(
-        "--quality",
-        type=int,
-        default=95,
-        metavar="1-100",
-        help="quality of jpeg and webp; 100 means lossless webp (default: %(default)s)",
-    )
-    writing.add_argument(
-        "--background",
-        default="white",
-        metavar="COLOUR",
-        help="colour behind transparent parts, e.g. #808080 (default: %(default)s)",
-    )
-    writing.add_argument("--keep-alpha", action="store_true", help="keep transparency (png, webp)")
-    writing.add_argument("--strip", action="store_true", help="remove workflows and other metadata from copies")
-    writing.add_argument("--link", action="store_true", help="hard links instead of copies, if on the same drive")
-    writing.add_argument("--plot", type=path, metavar="FILE", help="save a plot of the buckets")
+def add_json_option(command: argparse.ArgumentParser) -> None:
+    """Add the option to print a result for another program."""
+    command.add_argument("--json", action="store_true", help="print the result as JSON")

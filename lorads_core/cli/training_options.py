@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..base_models import FAMILIES
+from ..errors import SettingsError
+from ..model import Problem
 from ..trainers.defaults import make_config
 from ..trainers.extra import parse_extra
-from ..trainers.presets import find_preset, preset_names
+from ..trainers.presets import find_preset, go_on_from, preset_names
 from ..training_fields import TRAINING_FIELDS, TrainingField, training_field
 
 if TYPE_CHECKING:
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     Group = argparse._ArgumentGroup  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
 
 _PREFIX = "training_"
+# Of files alone; the name of a repository may end in a dot and a number.
+_MODEL_SUFFIXES = frozenset({".safetensors", ".sft", ".ckpt", ".pt", ".pth", ".bin", ".gguf"})
 _NAMES = tuple(each.label for each in FAMILIES)  # a help text that starts with one keeps its capital
 
 
@@ -85,14 +89,17 @@ def _listed(names: tuple[str, ...]) -> str:
     return ", ".join(f'"{name}"' for name in names)
 
 
-def training_config(options: argparse.Namespace) -> TrainingConfig:
-    """Return the training config of a command line: its options over those of its preset.
+def training_config(options: argparse.Namespace, last: TrainingConfig | None = None) -> TrainingConfig:
+    """Return the training config of a command line: its options over those of its preset and of the ``last`` export.
 
     Raises:
         SettingsError: there is no such preset for the base model.
     """
     given = given_options(options)
-    return make_config(_preset(options.preset, given) | given)
+    if last is None:
+        return make_config(_preset(options.preset, given) | given)
+    base = given.get("base_model", last.base_model)
+    return go_on_from(last, _preset(options.preset, {**given, "base_model": base}) | given)
 
 
 def given_options(options: argparse.Namespace) -> dict[str, Any]:
@@ -113,10 +120,40 @@ def _typed(given: Mapping[str, Any]) -> dict[str, Any]:
     return {name: _value(training_field(name), value) for name, value in given.items()}
 
 
-def _whole_path(value: str) -> str:
-    """Return the whole path of a file that is here, as trainers run in folders of their own; a repository stays."""
+def missing_files(config: TrainingConfig) -> list[Problem]:
+    """Return a warning for each model file that is not on this machine; a trainer elsewhere may have it."""
+    files = {"checkpoint": config.checkpoint, **config.model_files, "initial_lora": config.initial_lora}
+    return [
+        Problem(
+            "warning",
+            "missing-file",
+            f"It is not on this machine: check {training_field(name).flag}, unless the trainer runs elsewhere.",
+            file,
+        )
+        for name, file in files.items()
+        if Path(file).is_absolute() and not _is_there(Path(file))
+    ]
+
+
+def _whole_path(each: TrainingField, value: str) -> str:
+    """Return the absolute path of a file or folder, as trainers run in folders of their own; a repository stays.
+
+    Raises:
+        SettingsError: a relative path names a file that is not there.
+    """
     path = Path(value).expanduser()
-    return str(path.absolute()) if path.is_file() else value
+    if _is_there(path) or value.startswith("~"):
+        return str(path.absolute())
+    if path.suffix.lower() in _MODEL_SUFFIXES and not path.is_absolute():
+        raise SettingsError(f"There is no file {path.absolute()}: check {each.flag}, or give its absolute path.")
+    return value
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # a name that no file can have
+        return False
 
 
 def _value(each: TrainingField, value: Any) -> Any:  # noqa: ANN401 - of the option's own type
@@ -126,6 +163,6 @@ def _value(each: TrainingField, value: Any) -> Any:  # noqa: ANN401 - of the opt
         case "toml":
             return parse_extra("\n".join(value))
         case "file":
-            return _whole_path(value)
+            return _whole_path(each, value)
         case _:
             return value

@@ -11,11 +11,11 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from ..errors import CaptionError, ImageError, LibraryError
+from ..errors import ImageError, LibraryError
 from ..images.decode import is_ready
 from ..images.facts import read_facts
 from ..images.files import printable_path
-from ..model import Caption, FileStamp, Problem, Progress, Tag, no_progress
+from ..model import FileStamp, Problem, Progress, no_progress
 from ..problems import counted
 from ..store import images as rows
 from ..system.files import file_error_reason
@@ -23,7 +23,8 @@ from ..system.links import is_online_only, true_stat
 from ..system.names import is_text
 from .listing import Listing
 from .respelling import KnownFolders, respell_files
-from .sidecars import SidecarRule, read_sidecar
+from .sidecars import SidecarRule
+from .sidecars.indexing import NOTHING_FOUND, BesideImage, FoundText, IndexedTexts, read_beside
 from .stored_paths import StoredPaths
 from .walk import count_images, real_folder
 
@@ -88,8 +89,7 @@ class _File:
     path: str
     folder: str
     stamp: FileStamp
-    sidecars: tuple[tuple[str, str], ...]  # path and suffix
-    mark: str
+    beside: BesideImage
     online_only: bool  # the file, or a sidecar of it
 
 
@@ -124,6 +124,7 @@ class _Outcome:
     path: str
     row: rows.ImageRow | None
     problems: tuple[Problem, ...] = ()
+    text: FoundText = NOTHING_FOUND
 
 
 class _Indexing:
@@ -135,10 +136,11 @@ class _Indexing:
         self.root = root
         self.options = options
         self.paths = options.paths
+        self.texts = IndexedTexts(options.sidecars, follow_links=options.follow_links, download=options.download)
         self.progress = progress
         self.problems: list[Problem] = []
         self.visited: set[str] = set()
-        self.listing = Listing(root, options.sidecars.suffixes, follow_links=options.follow_links)
+        self.listing = Listing(root, options.sidecars, follow_links=options.follow_links)
         self.online_only: list[str] = []  # files that were not read
         self.known_ids: dict[str, int] = {}  # of changed files under way
         self.former: set[str] = set()  # sources that changed files had words from before
@@ -162,6 +164,7 @@ class _Indexing:
             self._drain(0)
             self._write()
             self._report_skipped()
+            self.problems += [*self.texts.problems, *self.texts.notes.problems()]
             self.progress("index", self.done, self.done)
         finally:
             executor.shutdown(wait=True, cancel_futures=True)
@@ -192,6 +195,7 @@ class _Indexing:
             known = self.paths.local_files(rows.known_files(connection, self.library, self.paths.folder(folder.path)))
             if self.paths.is_plain:
                 respell_files(connection, self.library, known, [entry.path for entry in folder.images])
+        self.texts.open_folder(folder.path, folder.texts)
         gone = dict(known)
         back: list[int] = []
         for entry in folder.images:
@@ -206,14 +210,17 @@ class _Indexing:
             self.chunk.append(file)
             if len(self.chunk) == _CHUNK:
                 self._submit(executor)
+        self.texts.close_folder(folder.path, folder.texts, [entry.name for entry in folder.images])
         self._mark(back, [file.image_id for file in gone.values() if not file.missing])
 
     def _needs_reading(self, file: _File, before: rows.KnownFile | None, back: list[int]) -> bool:
         """Say whether a file is new or changed and may be read; one that is back unchanged goes to ``back``."""
-        is_same = bool(before) and (before.file_size, before.mtime_ns, before.sidecars) == (*file.stamp, file.mark)
+        is_same = (
+            before and (before.file_size, before.mtime_ns) == file.stamp and file.beside.is_marked(before.sidecars)
+        )
         if before and is_same and before.by_older and not (file.online_only and not self.options.download):
             self.by_older += 1
-        elif before and is_same:
+        elif before and is_same and not self.texts.again(file.beside, before.sidecars):
             self.unchanged += 1
             if before.missing:
                 back.append(before.image_id)
@@ -236,33 +243,11 @@ class _Indexing:
         if not stat.S_ISREG(found.st_mode):
             self._report("no-file", "is not a regular file and was left out.", entry.path)
             return None
-        beside, mark, online_only = self._beside(entry.name, folder)
-        online_only = online_only or is_online_only(found)
-        return _File(entry.path, folder.path, FileStamp.of(found), beside, mark, online_only)
-
-    def _beside(self, name: str, folder: Folder) -> tuple[tuple[tuple[str, str], ...], str, bool]:
-        """Return an image's sidecars, a mark that changes when one or its meaning does, whether one is online-only."""
-        if not folder.sidecars:
-            return (), "", False
-        stem = name[: name.rfind(".")]
-        beside: list[tuple[str, str]] = []
-        marks: list[str] = []
-        online_only = False
-        for suffix, source in self.options.sidecars.sources:
-            entry = folder.sidecar(stem, suffix)
-            if entry is None or (entry.is_symlink() and not self.options.follow_links):
-                continue
-            try:
-                found = true_stat(entry)
-            except OSError:
-                continue  # it went away since the folder was listed: then there is none
-            online_only = online_only or is_online_only(found)
-            beside.append((entry.path, suffix))
-            marks.append(f"{suffix}={source}:{found.st_size}:{found.st_mtime_ns}")
-        return tuple(beside), " ".join(marks), online_only
+        beside = self.texts.beside(entry.path, entry.name, folder.texts)
+        return _File(entry.path, folder.path, FileStamp.of(found), beside, beside.online_only or is_online_only(found))
 
     def _submit(self, executor: ThreadPoolExecutor) -> None:
-        self.waiting.append(executor.submit(_read_all, self.chunk, self.options.sidecars))
+        self.waiting.append(executor.submit(_read_all, self.chunk))
         self.chunk = []
         self._drain(2 * self.options.threads)
 
@@ -273,6 +258,7 @@ class _Indexing:
         while len(self.waiting) > most:
             for outcome in self.waiting.popleft().result():
                 self.problems += outcome.problems
+                self.texts.note(outcome.text)
                 if outcome.row:
                     self.batch.append(outcome.row)
                 else:
@@ -296,7 +282,7 @@ class _Indexing:
 
     def _write(self) -> None:
         if self.batch:
-            sources = sorted({source for _, source in self.options.sidecars.sources} | self.former)
+            sources = sorted(self.options.sidecars.sources | self.former)
             with self.store.connection() as connection:
                 refused = rows.write_images(connection, self.library, self.paths.rows(self.batch), sources)
             reasons = {each.position: each.reason for each in refused}
@@ -362,36 +348,26 @@ class _Indexing:
         self.problems.append(Problem(severity, code, message, printable_path(path)))
 
 
-def _read_all(files: list[_File], rule: SidecarRule) -> list[_Outcome]:
-    return [_read(file, rule) for file in files]
+def _read_all(files: list[_File]) -> list[_Outcome]:
+    return [_read(file) for file in files]
 
 
-def _read(file: _File, rule: SidecarRule) -> _Outcome:
-    """Read one image and its sidecars; run in a worker thread, so a bad file is returned, not raised.
+def _read(file: _File) -> _Outcome:
+    """Read one image and the text beside it; run in a worker thread, so a bad file is returned, not raised.
 
-    A bad sidecar costs its words only, and leaves no mark, so that the next run looks at it again.
+    A bad sidecar costs its words only, and leaves a mark, so that the next run looks at it again.
     """
     try:
         facts = read_facts(file.path)
     except ImageError as error:
         return _Outcome(file.path, None, (Problem("error", "unreadable", str(error), printable_path(file.path)),))
-    tags: list[Tag] = []
-    captions: list[Caption] = []
-    problems: list[Problem] = []
-    for path, suffix in file.sidecars:
-        try:
-            found_tags, found_captions = read_sidecar(Path(path), rule.source(suffix))
-        except CaptionError as error:
-            problems.append(Problem("warning", "sidecar", str(error), printable_path(path)))
-            continue
-        tags += found_tags
-        captions += found_captions
+    text = read_beside(file.beside)
     row = rows.ImageRow(
         path=file.path,
         folder=file.folder,
         file_size=facts.file_size,
         mtime_ns=facts.mtime_ns,
-        sidecars="" if problems else file.mark,
+        sidecars=text.mark,
         hash=facts.sha256,
         format=facts.format,
         width=facts.width,
@@ -401,11 +377,11 @@ def _read(file: _File, rule: SidecarRule) -> _Outcome:
         ready=is_ready(facts),
         rating=facts.rating,
         marked_bad=facts.marked_bad,
-        prompt=facts.prompt,
-        negative_prompt=facts.negative_prompt,
-        prompt_source=facts.prompt_source,
+        prompt=facts.prompt or text.prompt,
+        negative_prompt=facts.negative_prompt if facts.prompt else text.negative_prompt or facts.negative_prompt,
+        prompt_source=facts.prompt_source if facts.prompt else text.prompt_source or facts.prompt_source,
         prompt_uncertain=facts.prompt_uncertain,
-        tags=tuple(tags),
-        captions=tuple(captions),
+        tags=text.tags,
+        captions=text.captions,
     )
-    return _Outcome(file.path, row, tuple(problems))
+    return _Outcome(file.path, row, text.problems, text)

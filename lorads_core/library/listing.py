@@ -19,6 +19,7 @@ from ..system.files import file_error_reason, open_regular
 from ..system.links import is_link, is_online_only, true_stat
 from ..system.paths import MANIFEST
 from .mask_names import MASK_FOLDER, is_beside_an_image, stem_of
+from .sidecars.beside import FolderTexts
 from .walk import is_own_output, suffix_of
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ..model import Severity
+    from .sidecars import SidecarRule
 
 _MOST_OPENED = 1000  # files without a suffix; a folder of caches may hold a million
 _NO_SUFFIX = UnreadKind(
@@ -35,22 +37,13 @@ _NO_SUFFIX = UnreadKind(
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """One folder's images, its sidecars by name, and the folders below it; ``stems`` are names that masks have here."""
+    """One folder's images, its text files, and the folders below it; ``stems`` are names that masks have here."""
 
     path: str
+    texts: FolderTexts
     stems: Collection[str] = ()
     images: list[os.DirEntry[str]] = field(default_factory=list["os.DirEntry[str]"])
-    sidecars: dict[str, os.DirEntry[str]] = field(default_factory=dict[str, "os.DirEntry[str]"])
     below: list[str] = field(default_factory=list[str])
-
-    def add_sidecar(self, entry: os.DirEntry[str]) -> None:
-        """Add a sidecar under its own name, and for images whose case differs under its lower-case one."""
-        self.sidecars[entry.name] = entry
-        self.sidecars.setdefault(entry.name.lower(), entry)
-
-    def sidecar(self, stem: str, suffix: str) -> os.DirEntry[str] | None:
-        """Return the sidecar of an image, its exact name before others."""
-        return self.sidecars.get(stem + suffix) or self.sidecars.get((stem + suffix).lower())
 
     def take_masks_out(self) -> list[str]:
         """Take what is a mask or conditioning image out of the images, and return the paths."""
@@ -66,12 +59,12 @@ class Folder:
 class Listing:
     """The folders of a tree; what is left out of them is in ``problems`` when all were listed."""
 
-    def __init__(self, root: Path, sidecar_suffixes: Collection[str], *, follow_links: bool) -> None:
+    def __init__(self, root: Path, sidecars: SidecarRule, *, follow_links: bool) -> None:
         self.problems: list[Problem] = []
         self.unreadable: list[str] = []
         self.masks: list[str] = []
         self._root = root
-        self._sidecar_suffixes = sidecar_suffixes
+        self._sidecars = sidecars
         self._follow_links = follow_links
         self._linked: list[str] = []  # folders that were not entered
         self._unread: dict[UnreadKind, list[str]] = {}
@@ -95,7 +88,7 @@ class Listing:
                 if MANIFEST in names:
                     self._report("export", "is an export of LoRADS and was left out.", path, "info")
                 continue
-            folder = Folder(path, stems)
+            folder = Folder(path, FolderTexts(self._sidecars), stems)
             for entry in listed:
                 self._sort_in(entry, folder, real)
             self.masks += folder.take_masks_out()
@@ -132,9 +125,7 @@ class Listing:
         elif suffix in SUFFIXES:
             if self._is_wanted(entry):
                 folder.images.append(entry)
-        elif suffix in self._sidecar_suffixes:
-            folder.add_sidecar(entry)
-        elif kind := UNREAD.get(suffix) or self._without_suffix(entry):
+        elif not folder.texts.add(entry, suffix) and (kind := UNREAD.get(suffix) or self._without_suffix(entry)):
             self._unread.setdefault(kind, []).append(entry.path)
 
     def _without_suffix(self, entry: os.DirEntry[str]) -> UnreadKind | None:

@@ -5,17 +5,16 @@ In a form and in a request, null is an option that is not set: it has its defaul
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
-from ..base_models import base_model, base_model_names, base_models
+from ..base_models import base_model_names, base_models
 from ..errors import SettingsError
 from ..networks import networks
 from ..trainers import Subset, trainer
 from ..trainers.checks import out_of_range, settled, unknown
 from ..trainers.defaults import change_config
 from ..trainers.extra import extra_lines, parse_extra
-from ..trainers.presets import PRESETS, fitted
+from ..trainers.presets import PRESETS, go_on_from
 from ..training_fields import TRAINING_FIELDS, training_field
 from ..workflow import training
 from .planning import DEFAULT_TRAINER, trainer_name
@@ -23,7 +22,7 @@ from .responses import RefusedError, bad_request
 from .view import config_mark, file_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
     from pathlib import Path
     from uuid import UUID
 
@@ -125,7 +124,7 @@ def check(state: PanelState, dataset: UUID, body: Body) -> json_types.OptionsChe
     known = state.view(dataset).config
     name = trainer_name(body.text("trainer", DEFAULT_TRAINER))
     faults: list[json_types.OptionFault] = []
-    config = _changed(known, _read(body.object("config"), faults))
+    config = go_on_from(known, _read(body.object("config"), faults))
     chosen = trainer(name)
     faults += _trainer_faults(chosen, config, training.home_of(state.settings, name))
     return {
@@ -145,18 +144,10 @@ def read_config(known: TrainingConfig, given: Body) -> TrainingConfig:
         RefusedError: 400, a value is of the wrong type or out of range.
     """
     faults: list[json_types.OptionFault] = []
-    config = _changed(known, _read(given, faults))
+    config = go_on_from(known, _read(given, faults))
     if faults:
         raise bad_request(" ".join(each["message"] for each in faults))
     return config
-
-
-def _changed(known: TrainingConfig, given: Mapping[str, Any]) -> TrainingConfig:
-    """Return a config with some options set or unset; what does not count for it has its default."""
-    base = given.get("base_model") or known.base_model
-    if base_model(base).family != base_model(known.base_model).family:
-        known = replace(known, checkpoint="", initial_lora="")  # they are files of another architecture
-    return fitted(change_config(known, {**given, "base_model": base}))
 
 
 def _read(given: Body, faults: list[json_types.OptionFault]) -> dict[str, Any]:

@@ -9,10 +9,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..captions.lint import LintRules, looked_at
-from ..model import TrainingConfig
 from ..trainers.checks import settled
-from ..trainers.defaults import change_config, make_config
 from ..workflow.captions import draft
+from ..workflow.last_export import last_config
 from ..workflow.parse import caption_settings
 from .params import format_key
 from .responses import dumps
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 
     from ..captions.caption import CaptionSettings
     from ..captions.lint import Looked
-    from ..model import Caption, Dataset, DatasetImage, ImageKey, Problem, Trigger
+    from ..model import Caption, Dataset, DatasetImage, ImageKey, Problem, TrainingConfig, Trigger
     from ..settings import Settings
     from ..store.connect import Store
     from ..store.datasets import DatasetState
@@ -74,7 +73,7 @@ def build_view(store: Store, settings: Settings, standing: DatasetState, rejecte
         LibraryError: a library of its images cannot be read.
     """
     found = draft(store, settings, standing.name, with_rejected=True)
-    config = config_of(standing)
+    config = last_config(standing)
     trigger = found.dataset.trigger
     captions = caption_settings("combined", (), trigger.word, trigger.position, config.base_model)
     return View(
@@ -88,15 +87,6 @@ def build_view(store: Store, settings: Settings, standing: DatasetState, rejecte
     )
 
 
-def config_of(standing: DatasetState) -> TrainingConfig:
-    """Return the training config of a dataset's last export, with the base model of its captions.
-
-    Without an export it is the default config.
-    """
-    given = {"base_model": standing.base_model} if standing.base_model else {}
-    return change_config(TrainingConfig.from_json(standing.config), given) if standing.config else make_config(given)
-
-
 def config_mark(config: TrainingConfig) -> str:
     """Return a checksum of a config."""
     return f"{zlib.crc32(repr(config).encode()):08x}"
@@ -104,7 +94,7 @@ def config_mark(config: TrainingConfig) -> str:
 
 def reuse_if_current(view: View, standing: DatasetState) -> View | None:
     """Return the view if it is current, with the config of a newer export; None if more has changed."""
-    config = config_of(standing)
+    config = last_config(standing)
     if view.revision != standing.revision or view.config.base_model != config.base_model:
         return None
     return view if view.config == config else dataclasses.replace(view, config=config, cache={})

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from ..errors import LoradsError
 from ..store import datasets
 from ..workflow import training
+from ..workflow.last_export import last_config
 from .running import run_json
-from .view import config_mark, config_of
+from .view import config_mark
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -23,7 +24,7 @@ _INTERVAL = 2.0  # seconds between polls
 
 def edited_event(standing: DatasetState) -> EditedEvent:
     """Return the event with a dataset's current revision; a page that shows it ignores the event."""
-    return {"kind": "edited", "revision": standing.revision, "config": config_mark(config_of(standing))}
+    return {"kind": "edited", "revision": standing.revision, "config": config_mark(last_config(standing))}
 
 
 class Watch:

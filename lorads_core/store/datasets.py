@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID, uuid4
 
@@ -167,6 +168,14 @@ def edited_images(connection: psycopg.Connection, dataset: UUID) -> set[ImageKey
     return set(rows)
 
 
+def count_edited(connection: psycopg.Connection, dataset: UUID) -> int:
+    """Return how many captions people edited, one by one or in bulk, those of images that have left the draft too."""
+    row = connection.execute(
+        "SELECT count(*) FROM lorads.lora_dataset_images WHERE dataset_id = %s AND was_edited", [dataset]
+    ).fetchone()
+    return row[0] if row else 0
+
+
 @dataclass(frozen=True, slots=True)
 class DraftImage:
     """An image of a draft; its record is its library's matter."""
@@ -207,8 +216,7 @@ def load_draft(connection: psycopg.Connection, name: str, owner: str = "") -> Dr
         ).fetchone()
     )
     if not row:
-        known = ", ".join(dataset_names(connection, owner)) or "none yet"
-        raise CaptionError(f"There is no dataset {name!r}; there are: {known}.")
+        raise CaptionError(no_dataset(connection, name, owner))
     dataset, plain_name, library, word, position, concepts = row
     return Draft(
         dataset,
@@ -218,6 +226,14 @@ def load_draft(connection: psycopg.Connection, name: str, owner: str = "") -> Dr
         tuple(Concept(each["name"], Trigger(**each["trigger"]), each["repeats"]) for each in concepts),
         tuple(_draft_images(connection, dataset)),
     )
+
+
+def no_dataset(connection: psycopg.Connection, name: str, owner: str = "") -> str:
+    """Return the sentence that there is no dataset of a name, with the nearest name there is or all of them."""
+    known = dataset_names(connection, owner)
+    near = get_close_matches(name, known, 1)
+    there = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(known) or 'none yet'}."
+    return f"There is no dataset {name!r}; {there}"
 
 
 def dataset_names(connection: psycopg.Connection, owner: str = "") -> list[str]:
@@ -263,16 +279,32 @@ SELECT sets.dataset_id, sets.owner, sets.name, sets.library, count(*) FILTER (WH
     count(*) FILTER (WHERE images.is_regularization), count(rejected.image_id),
     count(*) FILTER (WHERE images.was_edited AND images.by_hand), sets.updated_at
 FROM lorads.lora_datasets AS sets
-JOIN lorads.lora_dataset_images AS images ON images.dataset_id = sets.dataset_id AND images.position IS NOT NULL
+LEFT JOIN lorads.lora_dataset_images AS images ON images.dataset_id = sets.dataset_id AND images.position IS NOT NULL
 LEFT JOIN lorads.rejected_images AS rejected ON rejected.dataset_id = images.dataset_id
     AND rejected.library = images.library AND rejected.image_id = images.image_id
-GROUP BY sets.dataset_id ORDER BY sets.updated_at DESC, sets.name
+GROUP BY sets.dataset_id HAVING count(images.image_id) > 0 OR %s ORDER BY sets.updated_at DESC, sets.name
 """
 
 
-def list_datasets(connection: psycopg.Connection) -> list[DatasetSummary]:
-    """Return the datasets that have images, the one that changed last first."""
-    return [DatasetSummary(*row) for row in connection.execute(_LIST)]
+def list_datasets(connection: psycopg.Connection, *, with_empty: bool = False) -> list[DatasetSummary]:
+    """Return the datasets that have images, or all of them, the one that changed last first."""
+    return [DatasetSummary(*row) for row in connection.execute(_LIST, [with_empty])]
+
+
+def rename_dataset(connection: psycopg.Connection, dataset: UUID, name: str) -> bool:
+    """Rename a dataset; return False, with nothing changed, where its owner has another one of that name."""
+    renamed = connection.execute(
+        "UPDATE lorads.lora_datasets AS known SET name = %(name)s, updated_at = now() WHERE dataset_id = %(id)s"
+        " AND NOT EXISTS (SELECT FROM lorads.lora_datasets AS other WHERE other.name = %(name)s"
+        " AND other.owner = known.owner AND other.dataset_id <> known.dataset_id)",
+        {"name": name, "id": dataset},
+    )
+    return bool(renamed.rowcount)
+
+
+def remove_dataset(connection: psycopg.Connection, dataset: UUID) -> None:
+    """Remove a dataset with its captions, edits, decisions and rejections; its runs stay, without it."""
+    connection.execute("DELETE FROM lorads.lora_datasets WHERE dataset_id = %s", [dataset])
 
 
 def listed_names(connection: psycopg.Connection, owner: str = "") -> list[str]:
@@ -287,18 +319,23 @@ def listed_names(connection: psycopg.Connection, owner: str = "") -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class DatasetState:
-    """How a dataset stands: ``revision`` is another text after every change of it; ``config`` is of its last export."""
+    """How a dataset stands: ``revision`` is another text after every change of it.
+
+    ``config`` and ``writing`` are those of its last export, empty where there was none.
+    """
 
     name: str
     revision: str
     base_model: str
     config: Mapping[str, Any]
+    writing: Mapping[str, Any]
 
 
 def dataset_state(connection: psycopg.Connection, dataset: UUID) -> DatasetState | None:
     """Return how a dataset stands, None where there is none of that id."""
     row = connection.execute(
-        "SELECT name, draft_revision || '.' || caption_revision, base_model, config FROM lorads.lora_datasets"
+        "SELECT name, draft_revision || '.' || caption_revision, base_model, config, writing"
+        " FROM lorads.lora_datasets"
         " WHERE dataset_id = %s",
         [dataset],
     ).fetchone()
@@ -311,16 +348,24 @@ def save_base_model(connection: psycopg.Connection, dataset: UUID, base_model: s
 
 
 def mark_exported(
-    connection: psycopg.Connection, export: Export, config: TrainingConfig, exported: Mapping[ImageKey, str]
+    connection: psycopg.Connection,
+    export: Export,
+    config: TrainingConfig,
+    exported: Mapping[ImageKey, str],
+    writing: Mapping[str, Any] | None = None,
 ) -> None:
-    """Note that a dataset was exported: when, where, how, and each image's file in the export folder."""
+    """Note that a dataset was exported: when, where, how, and each image's file in the export folder.
+
+    ``writing`` is what `DatasetState` has of it.
+    """
     with connection.transaction():
         connection.execute(
             "UPDATE lorads.lora_datasets SET status = 'exported', exported_at = now(), output_path = %s, config = %s,"
-            " training_count = %s, regularization_count = %s WHERE dataset_id = %s",
+            " writing = %s, training_count = %s, regularization_count = %s WHERE dataset_id = %s",
             [
                 str(export.folder),
                 jsonb(dataclasses.asdict(config)),
+                jsonb(dict(writing or {})),
                 export.training_images,
                 export.regularization_images,
                 export.dataset_id,

@@ -303,6 +303,11 @@ ALTER TABLE lorads.images ADD COLUMN prompt_source text;
 ALTER TABLE lorads.images ADD COLUMN prompt_uncertain text NOT NULL DEFAULT '';
 """
 
+# `writing` is how the last export was written, besides its training config: trainer, image policy, links.
+_WRITING = """
+ALTER TABLE lorads.lora_datasets ADD COLUMN writing jsonb NOT NULL DEFAULT '{}';
+"""
+
 MIGRATIONS: tuple[tuple[str, LiteralString], ...] = (
     ("our own image index", _INDEX),
     ("vectors per space", _VECTORS),
@@ -315,6 +320,7 @@ MIGRATIONS: tuple[tuple[str, LiteralString], ...] = (
     ("rejected images, and what the panel shows of a draft", _PANEL),
     ("owners of datasets, and who edited captions", _OWNERS),
     ("the dialects of prompts, and what of them is uncertain", _PROMPTS),
+    ("how the last export was written", _WRITING),
 )
 
 

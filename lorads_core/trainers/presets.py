@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ..base_models import FAMILIES, base_model
 from ..errors import SettingsError
 from ..training_fields import ANY, TRAINING_FIELDS, training_field
+from .defaults import change_config
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -151,3 +152,14 @@ def fitted(config: TrainingConfig) -> TrainingConfig:
     parts = {each.name for each in idle}
     files = {part: file for part, file in config.model_files.items() if part not in parts}
     return replace(config, **away, model_files=files)
+
+
+def go_on_from(known: TrainingConfig, given: Mapping[str, Any]) -> TrainingConfig:
+    """Return a config with some options set, or unset where they are None; what does not count has its default.
+
+    Files of another architecture are left behind.
+    """
+    base = given.get("base_model") or known.base_model
+    if base_model(base).family != base_model(known.base_model).family:
+        known = replace(known, checkpoint="", initial_lora="")
+    return fitted(change_config(known, {**given, "base_model": base}))

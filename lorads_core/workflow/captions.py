@@ -6,6 +6,7 @@ import dataclasses
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 from ..captions import concepts
 from ..captions import operations as edits
@@ -404,12 +405,12 @@ def combine(
     """
     if not name.strip() or name in {each.name for each in datasets_}:
         raise SettingsError(f"The combined dataset cannot be called {name!r}: give it a name of its own.")
+    combined = concepts.combine(datasets_, uuid4(), name)  # before there is a dataset: it may not work out
     with store.connection() as connection:
         dataset_id = datasets.ensure_dataset(connection, name, datasets_[0].library if datasets_ else "", store.owner)
         fixed = kept_captions.fixed_captions(connection, dataset_id)
         rejected = rejected_images(connection, dataset_id)
-    combined = concepts.combine(datasets_, dataset_id, name)
-    dataset = _with_edits(combined.dataset, fixed)
+    dataset = _with_edits(dataclasses.replace(combined.dataset, id=dataset_id), fixed)
     left_behind = edits_left_behind(store, dataset)
     if balanced:
         dataset = concepts.balance(dataset, repeats)

@@ -16,7 +16,7 @@ from ..export.write import write_export
 from ..library import kinds
 from ..library.filter import DatasetFilter
 from ..library.index import IndexOptions, IndexReport, index_folder
-from ..library.kinds.index import IndexedLibrary, IndexKind, index_paths
+from ..library.kinds.index import IndexedLibrary, IndexKind, index_paths, index_sidecars
 from ..library.stored_paths import StoredPaths
 from ..library.usable import find_usable
 from ..model import Dataset, DatasetImage, Problem, Progress, TrainingConfig, no_progress
@@ -38,6 +38,8 @@ from ..vision.encoders import open_embedder
 from ..vision.encoders.run import embed_library
 from ..vision.taggers import open_tagger
 from ..vision.taggers.run import tag_library
+from .last_export import writing_words
+from .parse import sidecar_rule
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -103,10 +105,13 @@ def index(
             f"Library {library!r} is another program's ({profile.kind}) and is only read here: index into a library of"
             " our own, e.g. --library pictures."
         )
-    stored = StoredPaths(index_paths(profile))
-    return index_folder(
-        store, profile.name, folder, dataclasses.replace(options or IndexOptions(), paths=stored), progress
+    options = options or IndexOptions()
+    options = dataclasses.replace(
+        options,
+        paths=StoredPaths(index_paths(profile)),
+        sidecars=options.sidecars.over(sidecar_rule(index_sidecars(profile))),
     )
+    return index_folder(store, profile.name, folder, options, progress)
 
 
 def look_into(store: Store, settings: Settings, name: str) -> LibraryReport:
@@ -306,7 +311,7 @@ def export(
     plan = plan_export(dataset, config, options)
     result = write_export(plan, root, name, progress, guard=lambda folder: check_not_training(store, folder))
     with store.connection() as connection:
-        datasets.mark_exported(connection, result.export, config, result.files)
+        datasets.mark_exported(connection, result.export, config, result.files, writing_words(options))
         speed = runs.median_speed(connection, speed_key(options.trainer, config), socket.gethostname())
     return dataclasses.replace(result, seconds_a_step=speed.seconds_a_step if speed else None)
 

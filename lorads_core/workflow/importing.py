@@ -13,7 +13,7 @@ from ..images.formats import SUFFIXES
 from ..library.filter import DatasetFilter
 from ..library.index import IndexOptions
 from ..library.layouts import folder_layout
-from ..library.sidecars import SidecarRule
+from ..library.sidecars import Reading, SidecarRule
 from ..library.usable import find_usable
 from ..library.walk import real_folder
 from ..model import Caption, Change, Concept, Dataset, DatasetImage, Edit, Problem, Trigger, no_progress
@@ -173,8 +173,8 @@ def _reading(folder: ImageFolder) -> IndexOptions:
     rule, suffix = folder.captions, folder.captions.suffix.lower()
     if rule.kind != "files" or suffix in SUFFIXES:
         return IndexOptions()
-    sources = dict(SidecarRule().sources) | {suffix: "sidecar"}
-    return IndexOptions(sidecars=SidecarRule(tuple(sources.items())))
+    others = (each for each in SidecarRule().readings if each.suffix != suffix)
+    return IndexOptions(sidecars=SidecarRule((Reading(suffix, "sidecar"), *others)))
 
 
 def _names(folders: Sequence[ImageFolder]) -> list[str]:

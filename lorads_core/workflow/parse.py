@@ -18,7 +18,8 @@ from ..captions.vocabulary import SHIPPED, Vocabulary
 from ..errors import SettingsError
 from ..images.encode import FORMATS, ImagePolicy
 from ..images.formats import SUFFIXES
-from ..library.sidecars import SidecarRule
+from ..library.sidecars import Reading, SidecarRule
+from ..library.sidecars.rule import ENCODINGS, FORMS, NO_SOURCE
 from ..model import Position, Trigger
 from ..tags import parse_tag_list
 from ..vision.similarity.band import BandRequest
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from ..images.encode import Kind
     from ..settings import Settings
 
-_SUFFIX = re.compile(r"\.[a-z0-9]{1,16}")
+_SUFFIX = re.compile(r"(?:\.[a-z0-9_-]{1,16}){1,3}")
 _BAND = re.compile(r"(-?\d*\.?\d+)\s*-\s*(-?\d*\.?\d+)")
 _USUAL = MergeRules()
 SIZED = ("max_side", "max_area")
@@ -62,18 +63,33 @@ def names(text: str) -> tuple[str, ...]:
 
 
 def sidecar_rule(words: Sequence[str]) -> SidecarRule:
-    """Return the default rule with each ``.suffix=source`` of ``words`` put in.
+    """Return the default rule with each ``.suffix=source`` of ``words`` put in; a form and an encoding may follow.
 
     Raises:
-        SettingsError: a word is not of that form, or there is no such source.
+        SettingsError: a word is not of that form, or there is no such source, form or encoding.
     """
-    sources = dict(SidecarRule().sources)
+    rule = SidecarRule()
     for word in words:
-        suffix, _, name = word.lower().partition("=")
-        if not _SUFFIX.fullmatch(suffix) or suffix in SUFFIXES:
-            raise SettingsError(f"{word!r} does not say what a sidecar holds: write e.g. .txt=wd.")
-        sources[suffix] = source(name).name
-    return SidecarRule(tuple(sources.items()))
+        rule = rule.with_reading(_reading(word))
+    return rule
+
+
+def _reading(word: str) -> Reading:
+    suffix, _, meaning = word.lower().partition("=")
+    if not _SUFFIX.fullmatch(suffix) or suffix in SUFFIXES:
+        raise SettingsError(f"{word!r} does not say what a sidecar holds: write e.g. .txt=wd, or .jpg.txt=sidecar.")
+    name, *more = meaning.split(":")
+    reading = Reading(suffix, name if name == NO_SOURCE else source(name).name)
+    for each in more:
+        if each in FORMS:
+            reading = reading._replace(form=each)
+        elif each in ENCODINGS:
+            reading = reading._replace(encoding=each)
+        else:
+            raise SettingsError(
+                f"{word!r}: {each!r} is neither a form ({', '.join(FORMS)}) nor an encoding ({', '.join(ENCODINGS)})."
+            )
+    return reading
 
 
 @dataclass(frozen=True, slots=True)

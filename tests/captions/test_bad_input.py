@@ -71,9 +71,9 @@ def test_a_score_that_is_none_is_no_reason_to_stop(score):
 
 
 @pytest.mark.slow
-def test_a_million_tags_on_one_image():
-    tags = [Tag(f"tag {number}", "wd", 0.5) for number in range(1_000_000)]
-    assert len(merge(tags, RULES)) == 1_000_000
+def test_two_hundred_thousand_tags_on_one_image():
+    tags = [Tag(f"tag {number}", "wd", 0.5) for number in range(200_000)]
+    assert len(merge(tags, RULES)) == 200_000
     merge(said("1girl"), RULES)
     assert len(merging._table_of(RULES).places) < 1000, "what was known of them is let go"
 

@@ -30,6 +30,7 @@ HOSTS = (
     "[::1",
     "\xff",
 )
+REBOUND = ("evil.example", "127.0.0.1.evil.example", "localhost.evil.example")
 SITES = (
     ("Origin", "http://evil.example"),
     ("Origin", "null"),
@@ -112,7 +113,9 @@ class Forger:
     def _headers(self, method: str, path: str, body: bytes | None) -> Iterator[Forged]:
         label = f"{method} {path}"
         changes = [("no cookie", {"Cookie": None}), ("a wrong cookie", {"Cookie": f"lorads-{self._panel.port}=x"})]
-        changes += [(f"host {host!r}", {"Host": host}) for host in HOSTS]
+        # The cookie's name has the port: with another one it is the cookie that is missed.
+        hosts = (*HOSTS, *(f"{host}:{self._panel.port}" for host in REBOUND))
+        changes += [(f"host {host!r}", {"Host": host}) for host in hosts]
         changes += [(f"{name} {value}", {name.replace("-", "_"): value}) for name, value in SITES]
         if method == "POST":
             changes += [("no token", {"X_LoRADS_Token": None}), ("a wrong token", {"X_LoRADS_Token": "x" * 43})]

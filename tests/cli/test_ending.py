@@ -145,3 +145,27 @@ def test_what_a_shell_has_it_ignore_stays_ignored():
     script = textwrap.dedent(COMMAND).format(body=f"    {body}")
     ignoring = "import signal, sys; signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
     assert subprocess.run([sys.executable, "-c", ignoring + script], check=False, timeout=PATIENCE).returncode == 0
+
+
+def test_ctrl_c_while_the_command_is_being_loaded_is_one_line():
+    program = """
+        import builtins, sys
+        from lorads_core.cli.main import main
+
+        real = builtins.__import__
+
+        def load(name, *rest):
+            if name == "parser":
+                builtins.__import__ = real
+                raise KeyboardInterrupt
+            return real(name, *rest)
+
+        builtins.__import__ = load
+        sys.argv = ["lorads", "libraries"]
+        sys.exit(main())
+    """
+    ended = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 130
+    assert ended.stderr == "error: interrupted; finished work is saved.\n"

@@ -26,7 +26,10 @@ from lorads_core.images.facts import read_facts
 from lorads_core.images.prompt_dialects import dialects
 from lorads_core.images.prompts import prompt_parts, read_prompts
 from lorads_core.images.xmp import read_orientation, read_rating
-from lorads_core.library.sidecars import read_sidecar
+from lorads_core.library.sidecars import Reading, read_sidecar
+from lorads_core.library.sidecars.folder_lists import read_list
+from lorads_core.library.sidecars.rule import FORMS
+from lorads_core.library.sidecars.xmp import read_xmp
 from lorads_core.library.walk import is_own_output
 from lorads_core.lora_tests.archive import _read as read_archive
 from lorads_core.panel.params import Body
@@ -186,6 +189,20 @@ def pattern(_folder, data):
     substitution(text, text, match_case=False)("tom, 1girl, long hair")
 
 
+def sidecar(path):
+    readings = [Reading(".txt", "wd"), Reading(".json", "x"), *(Reading(".txt", "x", form) for form in FORMS)]
+    for reading in readings:
+        with suppress(LoradsError):
+            read_sidecar(path, reading)
+
+
+def folder_lists(path):
+    for name in ("metadata.jsonl", "captions.json", "metadata.csv"):
+        with suppress(LoradsError):
+            read_list(path.rename(path.with_name(name)))
+        path.with_name(name).rename(path)
+
+
 # A name, the module that parses, what it gets, and how it is called.
 PARSERS = (
     ("image", "images/facts.py", mutated(*pictures()) | BYTES, from_file("a.png", read_facts)),
@@ -194,10 +211,17 @@ PARSERS = (
     ("prompts", "images/prompt_dialects/texts.py", either(GRAPH, keyed(*FIELDS)), prompts),
     (
         "sidecar",
-        "library/sidecars.py",
-        either(),
-        from_file("a.txt", lambda path: (read_sidecar(path, "wd"), read_sidecar(path, "x"))),
+        "library/sidecars/data.py",
+        either(JSON.map(json.dumps), keyed("tags", "captions", "tags_general", "prompt")),
+        from_file("a.txt", sidecar),
     ),
+    (
+        "folder list",
+        "library/sidecars/folder_lists.py",
+        either(JSON.map(json.dumps), keyed("file_name", "text"), CSV),
+        from_file("a.txt", folder_lists),
+    ),
+    ("xmp sidecar", "library/sidecars/xmp.py", either(XMP), from_file("a.xmp", read_xmp)),
     (
         "foreign manifest",
         "library/walk.py",

@@ -13,6 +13,7 @@ from lorads_core.library import index, respelling, walk
 from lorads_core.library.filter import DatasetFilter
 from lorads_core.library.index import IndexOptions, index_folder
 from lorads_core.library.kinds.index import IndexedLibrary
+from lorads_core.library.sidecars import indexing
 
 NFC, NFD = "Größe", unicodedata.normalize("NFD", "Größe")
 
@@ -110,7 +111,12 @@ def test_many_linked_folders_are_one_line(run, picture, tmp_path):
 def online_only(monkeypatch):
     """Return a set of file names that are placeholders: their content is read by nobody without being asked to."""
     names = set()
-    monkeypatch.setattr(index, "is_online_only", lambda found: found.st_ino in {os.stat(name).st_ino for name in names})
+
+    def is_online_only(found):
+        return found.st_ino in {os.stat(name).st_ino for name in names}
+
+    monkeypatch.setattr(index, "is_online_only", is_online_only)
+    monkeypatch.setattr(indexing, "is_online_only", is_online_only)
     real = index.read_facts
 
     def read_facts(path):

@@ -17,7 +17,7 @@ from lorads_core.library import index
 from lorads_core.library.filter import DatasetFilter
 from lorads_core.library.index import IndexOptions, index_folder
 from lorads_core.library.kinds.index import IndexedLibrary
-from lorads_core.library.sidecars import SidecarRule
+from lorads_core.library.sidecars import Reading, SidecarRule
 from lorads_core.library.walk import folder_mark
 from lorads_core.model import FileStamp
 
@@ -162,7 +162,7 @@ def test_prose_in_a_txt_gives_no_tags(run, store, library, tmp_path, picture):
 def test_a_taggers_file_is_tags_only(run, store, library, tmp_path, picture):
     picture("one.png")
     (tmp_path / "one.txt").write_text("1girl, solo")
-    run(sidecars=SidecarRule(((".txt", "wd"),)))
+    run(sidecars=SidecarRule((Reading(".txt", "wd"),)))
     (image,) = find(store, library)
     assert image.captions == ()
     assert {tag.source for tag in IndexedLibrary(store, library).tags([image])[image.id]} == {"wd"}
@@ -282,11 +282,51 @@ def test_a_bad_sidecar_costs_its_words_only(run, store, library, tmp_path, pictu
     assert [caption.text for caption in image.captions] == ["Straße"]
 
 
+def test_an_unreadable_sidecar_is_named_at_every_run_and_changes_nothing(run, store, library, tmp_path, picture):
+    picture("one.png")
+    (tmp_path / "one.txt").write_bytes("Stra\xdfe".encode("latin-1"))
+    run()
+    for _ in range(2):
+        report = run()
+        assert (report.changed, report.unchanged) == (0, 1)
+        assert [problem.code for problem in report.problems] == ["sidecar"]
+    assert run(sidecars=SidecarRule((Reading(".txt", "sidecar", encoding="cp1252"),))).changed == 1
+    (image,) = find(store, library)
+    assert [caption.text for caption in image.captions] == ["Straße"]
+
+
+def test_an_image_with_an_infotext_beside_it_has_its_prompts(run, store, library, tmp_path, picture):
+    picture("one.jpg")
+    (tmp_path / "one.jpg.txt").write_text(
+        "a fox\nNegative prompt: hat\nSteps: 20, Sampler: Euler a, Seed: 1, Size: 8x8"
+    )
+    run()
+    (image,) = find(store, library)
+    assert (image.prompt, [(caption.text, caption.source) for caption in image.captions]) == (
+        "a fox",
+        [("a fox", "infotext")],
+    )
+    (tmp_path / "one.jpg.txt").write_text("a cat, hat")
+    run()
+    (image,) = find(store, library)
+    assert (image.prompt, [caption.source for caption in image.captions]) == ("", ["sidecar"])
+
+
+def test_a_list_of_the_folder_is_read_and_what_changes_in_it(run, store, library, tmp_path, picture):
+    picture("train/one.png")
+    (tmp_path / "metadata.jsonl").write_text('{"file_name": "train/one.png", "text": "a fox, snow"}')
+    run()
+    assert run().unchanged == 1
+    (tmp_path / "metadata.jsonl").write_text('{"file_name": "train/one.png", "text": "a cat, snow"}')
+    assert run().changed == 1
+    assert len(find(store, library, required_tags=("a cat",))) == 1
+
+
 def test_words_of_another_rule_go(run, store, library, tmp_path, picture):
     picture("one.png")
     (tmp_path / "one.txt").write_text("cat, tree")
-    run(sidecars=SidecarRule(((".txt", "wd"),)))
-    run(sidecars=SidecarRule(((".txt", "joytag"),)))
+    run(sidecars=SidecarRule((Reading(".txt", "wd"),)))
+    run(sidecars=SidecarRule((Reading(".txt", "joytag"),)))
     (image,) = find(store, library)
     assert {tag.source for tag in IndexedLibrary(store, library).tags([image])[image.id]} == {"joytag"}
     (tmp_path / "one.txt").unlink()

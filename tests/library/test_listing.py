@@ -6,6 +6,7 @@ import pytest
 
 from lorads_core.library.listing import Listing
 from lorads_core.library.mask_names import masks_of
+from lorads_core.library.sidecars import SidecarRule
 
 JPEG = b"\xff\xd8\xff\xe0" + bytes(99)
 
@@ -19,7 +20,7 @@ def listed(tmp_path):
             file = tmp_path / name
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(JPEG)
-        listing = Listing(tmp_path, (".txt",), follow_links=False)
+        listing = Listing(tmp_path, SidecarRule(), follow_links=False)
         images = [entry.path for folder in listing.folders() for entry in folder.images]
         listing.report_left_out()
         return relative(tmp_path, images), relative(tmp_path, listing.masks), listing.problems

@@ -76,7 +76,7 @@ def test_a_training_is_watched_listed_and_offered(lorads, exports, tmp_path):
     run = Run(uuid4(), "tom", "", "", "", None, folder, folder, "completed")
     save_test(run, Image.new("RGB", (9, 9)), [], ArchiveInfo("two strengths"))
     assert "two strengths: " in lorads("runs", short)[1]
-    code, out, _ = lorads("offer", "tom", tmp_path / "loras", "--called", "my tom", "--without-paths")
+    code, out, _ = lorads("offer", "tom", tmp_path / "loras", "--make", "--called", "my tom", "--without-paths")
     assert code == 0
     assert read_lora(tmp_path / "loras" / "my-tom.safetensors").metadata["modelspec.trigger_phrase"] == "tom"
     code, out, _ = lorads("train", exports / "tom")
@@ -97,7 +97,7 @@ def test_a_stopped_repetition_hides_no_earlier_lora(lorads, settings, exports, t
     assert (code, f"{first} of tom by local: completed" in out, "goes on" in out) == (0, True, False)
     code, out, _ = lorads("runs", "tom")
     assert (code, f"the LoRA of run {first}, completed" in out) == (0, True)
-    code, out, err = lorads("offer", "tom", tmp_path / "loras")
+    code, out, err = lorads("offer", "tom", tmp_path / "loras", "--make")
     assert (code, f"{first} of tom: completed" in out) == (0, True), err
     assert (tmp_path / "loras" / "tom.safetensors").is_file()
 
@@ -164,7 +164,8 @@ def test_an_interruption_stops_the_training(settings, exports):
         (("train", "../x"), 9, "There is no export"),
         (("runs", "nothing"), 9, "There is no run 'nothing'"),
         (("stop", "nothing"), 9, "There is no run 'nothing'"),
-        (("offer", "nothing", "x"), 9, "There is no run 'nothing'"),
+        (("offer", "nothing", "."), 9, "There is no run 'nothing'"),
+        (("offer", "nothing", "not/there"), 9, "add --make to create it"),
     ],
 )
 def test_what_is_not_there_is_said(lorads, tmp_path, monkeypatch, words, code, said):

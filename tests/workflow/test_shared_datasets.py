@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from lorads_core.cli.commands.workflow import _confirm_replacing
+from lorads_core.cli.commands.workflow import confirm_replacing
 from lorads_core.cli.console import Screen
 from lorads_core.errors import CaptionError
 from lorads_core.library.filter import DatasetFilter
@@ -65,10 +65,10 @@ def test_the_command_asks_before_they_leave(store, queried, monkeypatch, answer,
     screen.err = Console(file=shown, force_terminal=True, width=500, highlight=False)
     monkeypatch.setattr("sys.stdin", Terminal(answer))
     if goes_on:
-        _confirm_replacing(store, queried("dogs").dataset, screen)
+        confirm_replacing(store, queried("dogs").dataset, screen)
     else:
         with pytest.raises(CaptionError, match="Nothing was changed in 'tomcat'"):
-            _confirm_replacing(store, queried("dogs").dataset, screen)
+            confirm_replacing(store, queried("dogs").dataset, screen)
     assert "hand-edited caption" in shown.getvalue()
     assert "[y/N]" in shown.getvalue()
 
@@ -76,7 +76,7 @@ def test_the_command_asks_before_they_leave(store, queried, monkeypatch, answer,
 @pytest.mark.usefixtures("edited")
 def test_a_program_that_runs_the_command_is_not_asked(store, queried, monkeypatch):
     monkeypatch.setattr("sys.stdin", io.StringIO())
-    _confirm_replacing(store, queried("dogs").dataset, Screen())
+    confirm_replacing(store, queried("dogs").dataset, Screen())
 
 
 def test_another_owner_s_dataset_of_the_name_is_named_and_left_alone(store, queried):

@@ -8,6 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Protocol
 
 from ...errors import SettingsError
+from ...library.sidecars.rule import INFOTEXT
 from ...plugins import plugins
 
 if TYPE_CHECKING:
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 BY_HAND = ("custom", "manual")
 """The sources of captions that people wrote."""
+
+BESIDE = ("sidecar", INFOTEXT)
+"""The sources of captions from the text beside an image; what a generator wrote there is cleaned as prompts are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +85,16 @@ def source(name: str) -> CaptionSource:
     return known[name]
 
 
-def written_text(record: ImageRecord, wanted: Callable[[Caption], bool]) -> str:
+def written_caption(record: ImageRecord, wanted: Callable[[Caption], bool]) -> Caption | None:
     """Return the wanted caption of an image that counts most: a person's before the rest, then the newest."""
     written = [caption for caption in record.captions if wanted(caption) and caption.text.strip()]
-    return max(written, key=_rank).text if written else ""
+    return max(written, key=_rank, default=None)
+
+
+def written_text(record: ImageRecord, wanted: Callable[[Caption], bool]) -> str:
+    """Return the text of the caption that counts most, empty where there is none."""
+    caption = written_caption(record, wanted)
+    return caption.text if caption else ""
 
 
 def _rank(caption: Caption) -> tuple[bool, datetime, str]:

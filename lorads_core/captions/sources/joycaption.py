@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ...tags import safe_text
-from . import written_text
+from . import BESIDE, written_text
 
 if TYPE_CHECKING:
     from ..merge import MergeRules
@@ -22,7 +22,7 @@ class JoyCaptionSource:
 
     def text(self, material: CaptionMaterial, rules: MergeRules) -> str:  # noqa: ARG002 - prose has no tags to merge
         """Return the caption as it was written."""
-        return safe_text(written_text(material.record, lambda caption: caption.source != "sidecar"))
+        return safe_text(written_text(material.record, lambda caption: caption.source not in BESIDE))
 
 
 SOURCE: CaptionSource = JoyCaptionSource()

@@ -16,6 +16,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "workflow": ("index", "build", "demo"),
     "existing_sets": ("check", "import"),
     "captions": ("captions", "lint"),
+    "datasets": ("datasets", "rename", "remove"),
     "exports": ("combine", "export", "diff", "verify"),
     "runs": ("train", "runs", "stop", "offer"),
     "panel": ("panel",),

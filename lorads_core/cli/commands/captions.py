@@ -33,13 +33,14 @@ from ...workflow.parse import caption_settings, vocabulary
 from ...workflow.plots import caption_image
 from ..caption_options import chosen_operation, selection
 from ..demo import LIBRARY
+from ..facts import caption_facts, problem_facts
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from ...captions.caption import CaptionSettings
-    from ...model import Dataset, Decision
+    from ...model import Dataset, Decision, Problem
     from ...settings import Settings
     from ...store.connect import Store
     from ..console import Screen
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
 
 def _captions(options: argparse.Namespace, screen: Screen) -> int:
     settings = load_settings(options.settings).with_library(LIBRARY)
-    if options.plain:
+    if options.plain or options.json:
         screen.results_only()
     with open_store(settings) as store:
         found = draft(store, settings, options.name)
@@ -61,6 +62,8 @@ def _captions(options: argparse.Namespace, screen: Screen) -> int:
         if options.plain:
             for image in found.dataset.images:
                 screen.row(image.record.path, image.caption.text if image.caption else "")
+        elif options.json:
+            screen.json(caption_facts(found.dataset))
         else:
             _show(found.dataset, options, screen)
     return 0
@@ -217,11 +220,18 @@ def _lint(options: argparse.Namespace, screen: Screen) -> int:
             return 0
         rules = _settings_of(options, settings, found.dataset)
         problems = (*found.problems, *lint_dataset(store, found.dataset, rules, config))
+    if options.json:
+        screen.json(problem_facts(problems))
+        return _lint_code(problems)
     screen.problems(problems, options.show)
     fixable = sorted({problem.code for problem in problems if problem.fix})
     screen.step("Lint", severity_counts(problems) or "nothing to find")
     if fixable:
         screen.line(f"{' '.join(f'--fix {code}' for code in fixable)} would fix some of it")
+    return _lint_code(problems)
+
+
+def _lint_code(problems: Iterable[Problem]) -> int:
     return 1 if any(problem.severity == "error" for problem in problems) else 0
 
 

@@ -2,35 +2,40 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
+from ...base_models import base_model
 from ...errors import ExportError, SettingsError
 from ...export.integrity import check_integrity
 from ...export.layout import refused_manifest
 from ...export.manifest_paths import link_fault
-from ...export.plan import ExportOptions
 from ...export.versions import compare, find_version, list_versions, read_current
 from ...images.files import printable_path
 from ...problems import counted
-from ...runs.profile import trainer_folder
 from ...settings import load_settings
 from ...system.command import quoted
 from ...system.files import file_error_reason
 from ...trainers import trainer
 from ...workflow.captions import combine, draft
 from ...workflow.dataset import check_config, export, open_store, summary
-from ...workflow.parse import ImageWishes, image_policy_word
+from ...workflow.last_export import find_last_export, last_config
 from ...workflow.plots import bucket_image
 from ...workflow.training import exported
 from ..demo import LIBRARY
-from ..training_options import training_config
+from ..export_options import export_options
+from ..facts import version_facts
+from ..training_options import missing_files, training_config
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from ...export.plan import ExportOptions
+    from ...export.versions import Version
     from ...export.write import ExportResult
+    from ...model import TrainingConfig
     from ...settings import Settings
     from ..console import Screen
 
@@ -49,23 +54,6 @@ def show_export(result: ExportResult, trained_by: str, screen: Screen) -> None:
         screen.line(f"\nTrain it in the folder of {label} with:\n  {quoted(['python', *result.command])}")
     else:
         screen.line("\nTrain it in ComfyUI: Dataset to Images, Make Training Dataset, Train LoRA.")
-
-
-def export_options(options: argparse.Namespace, settings: Settings) -> ExportOptions:
-    """Return how to write, by the words of a command."""
-    wishes = ImageWishes(
-        options.format,
-        options.quality,
-        options.background,
-        keep_alpha=options.keep_alpha,
-        strip=options.strip,
-    )
-    return ExportOptions(
-        trainer=options.trainer,
-        policy=image_policy_word(options.images, wishes),
-        link=options.link,
-        home=trainer_folder(settings, options.trainer),
-    )
 
 
 def plot_buckets(result: ExportResult, file: Path | None, screen: Screen) -> None:
@@ -95,10 +83,14 @@ def _combine(options: argparse.Namespace, screen: Screen) -> int:
 
 def _export(options: argparse.Namespace, screen: Screen) -> int:
     settings = load_settings(options.settings).with_library(LIBRARY)
-    config = training_config(options)
-    writing = export_options(options, settings)
-    check_config(config, writing.trainer, writing.home)
     with open_store(settings) as store:
+        last = None if options.fresh else find_last_export(store, options.name)
+        config = training_config(options, last_config(last) if last else None)
+        writing = export_options(options, settings, last.writing if last else None)
+        check_config(config, writing.trainer, writing.home)
+        if last:
+            screen.step("Settings", _settings_sentence(config, writing))
+        screen.problems(missing_files(config))
         found = draft(store, settings, options.name)
         screen.problems(found.problems)
         with screen.progress() as progress:
@@ -110,18 +102,36 @@ def _export(options: argparse.Namespace, screen: Screen) -> int:
     return 0
 
 
+def _settings_sentence(config: TrainingConfig, writing: ExportOptions) -> str:
+    return (
+        f"as in the last export: {trainer(writing.trainer).label}, {base_model(config.base_model).label},"
+        f" {counted(config.repeats, 'repeat')}, {counted(config.epochs, 'epoch')}; --fresh starts from the defaults"
+    )
+
+
 def _diff(options: argparse.Namespace, screen: Screen) -> int:
     settings = load_settings(options.settings)
     root = root_of(options, settings)
     if not options.versions:
-        for each in list_versions(root, options.name):
-            screen.line(f"{each.short}  {counted(each.images, 'image')}")
+        found = list_versions(root, options.name)
+        if not found:
+            exported(root, options.name)  # says what there is not
+        _show_versions(found, options, screen)
         return 0
     first, *more = options.versions
     new = find_version(root, options.name, more[0]) if more else read_current(root / options.name)
     old = find_version(root, options.name, first)
     screen.line(compare(old, new).text)
     return 0
+
+
+def _show_versions(found: Sequence[Version], options: argparse.Namespace, screen: Screen) -> None:
+    if options.json:
+        screen.json([version_facts(each) for each in found])
+        return
+    for each in found:
+        when = datetime.fromtimestamp(each.written, timezone.utc).astimezone()
+        screen.line(f"{each.short}  {when:%Y-%m-%d %H:%M}  {counted(each.images, 'image')}")
 
 
 def _verify(options: argparse.Namespace, screen: Screen) -> int:

@@ -19,6 +19,7 @@ from ...workflow.dataset import embed, find_regularization, look_into, open_libr
 from ...workflow.duplicates import without_duplicates
 from ...workflow.parse import band_wish
 from ...workflow.plots import histogram, sheet
+from ..facts import image_facts, library_facts
 
 if TYPE_CHECKING:
     import argparse
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
     from PIL import Image
 
-    from ...library import Library
+    from ...library import Library, LibraryReport
     from ...model import Dataset, DatasetImage
     from ...regularization.rules import FinderResult
     from ...settings import Settings
@@ -66,6 +67,7 @@ def _libraries(options: argparse.Namespace, screen: Screen) -> int:
     settings = load_settings(options.settings)
     names = [options.name] if options.name else [profile.name for profile in settings.libraries]
     failed = False
+    reports: list[LibraryReport] = []
     with open_store(settings) as store:
         for name in names:
             try:
@@ -74,15 +76,20 @@ def _libraries(options: argparse.Namespace, screen: Screen) -> int:
                 screen.fault(str(error))
                 failed = True
                 continue
+            reports.append(report)
+            if options.json:
+                continue
             screen.step(report.name, f"{report.kind}, {counted(report.images, 'image')}, {report.where}")
             screen.summary(report.facts)
             screen.problems(report.problems)
+    if options.json:
+        screen.json([library_facts(report) for report in reports])
     return LibraryError.exit_code if failed else 0
 
 
 def _query(options: argparse.Namespace, screen: Screen) -> int:
     settings = load_settings(options.settings)
-    if options.paths:
+    if options.paths or options.json:
         screen.results_only()
     with open_store(settings) as store:
         library = open_library(store, settings, options.library)
@@ -135,7 +142,7 @@ def _tag(options: argparse.Namespace, screen: Screen) -> int:
 def _regularize(options: argparse.Namespace, screen: Screen) -> int:
     settings = load_settings(options.settings)
     rules = finder_rules(options)
-    if options.paths:
+    if options.paths or options.json:
         screen.results_only()
     with open_store(settings) as store:
         library = open_library(store, settings, options.library)
@@ -189,7 +196,10 @@ def finder_rules(options: argparse.Namespace) -> FinderRules:
 
 
 def _list(images: Sequence[DatasetImage], options: argparse.Namespace, screen: Screen) -> None:
-    """Print the paths alone for other programs, or a few rows for a person."""
+    """Print the paths alone or all facts for other programs, or a few rows for a person."""
+    if options.json:
+        screen.json([image_facts(image) for image in images])
+        return
     if options.paths:
         for image in images:
             screen.line(image.record.path)

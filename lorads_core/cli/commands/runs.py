@@ -15,6 +15,7 @@ from ...workflow import training
 from ...workflow.dataset import duration, open_store
 from ...workflow.plots import loss_image
 from .. import ending
+from ..facts import run_facts
 from .exports import root_of
 
 if TYPE_CHECKING:
@@ -120,9 +121,15 @@ def _runs(options: argparse.Namespace, screen: Screen) -> int:
     with open_store(settings) as store:
         if options.name:
             run = training.run_called(store, options.name)
+            if options.json:
+                screen.json(run_facts(run))
+                return 0
             _show(run, training.run_to_offer(store, options.name), options, screen)
             return 0
         found = training.runs(store)
+    if options.json:
+        screen.json([run_facts(run) for run in found])
+        return 0
     for run in found:
         screen.line(_row(run))
     if not found:
@@ -172,6 +179,10 @@ def _stop(options: argparse.Namespace, screen: Screen) -> int:
 
 def _offer(options: argparse.Namespace, screen: Screen) -> int:
     settings = load_settings(options.settings)
+    if not options.make and not options.folder.is_dir():
+        raise TrainerError(
+            f"There is no folder {options.folder}: give ComfyUI's models/loras, or add --make to create it."
+        )
     with open_store(settings) as store:
         run = training.run_to_offer(store, options.name)
     offered = training.offer_lora(

@@ -17,8 +17,9 @@ from ...workflow.importing import layout_notes
 from ...workflow.parse import CaptionWishes, band_wish, caption_settings, sidecar_rule, vocabulary
 from ..better_captions import better_captions
 from ..demo import LIBRARY, SAMPLES, TRIGGER
-from ..training_options import training_config
-from .exports import export_options, plot_buckets, root_of, show_export
+from ..export_options import export_options
+from ..training_options import missing_files, training_config
+from .exports import plot_buckets, root_of, show_export
 from .library import chosen, find
 
 if TYPE_CHECKING:
@@ -96,6 +97,7 @@ def _tell(options: argparse.Namespace, settings: Settings, screen: Screen) -> in
     wanted = chosen(options)
     rules = _finder_rules(options, config.repeats)
     check_config(config, writing.trainer, writing.home)
+    screen.problems(missing_files(config))
     root = root_of(options, settings)
     with open_store(settings) as store:
         folders = [_index_one(store, settings, folder, options, screen).folder for folder in options.folders]

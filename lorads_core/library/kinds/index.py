@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     import psycopg
 
-    from ...settings import LibraryProfile
+    from ...settings import LibraryProfile, Table
     from ...store.connect import Store
     from .. import HostSpace, HostVectors, LibraryKind
 
@@ -163,7 +163,16 @@ class IndexKind:
 
 def index_paths(profile: LibraryProfile) -> PathMap:
     """Return how the paths of an index are stored: as ``[libraries.NAME.paths]`` says, for a share of machines."""
-    return read_path_map(profile.options.only("kind", "paths").table("paths"))
+    return read_path_map(_options(profile).table("paths"))
+
+
+def index_sidecars(profile: LibraryProfile) -> list[str]:
+    """Return how sidecars of an index are read, in the words of ``--sidecar``."""
+    return _options(profile).texts("sidecars")
+
+
+def _options(profile: LibraryProfile) -> Table:
+    return profile.options.only("kind", "paths", "sidecars")
 
 
 KIND: LibraryKind = IndexKind()

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from ...library.sidecars import LARGEST
+from ...library.sidecars.decode import LARGEST
 from ...system.files import open_regular
 
 if TYPE_CHECKING:

@@ -1,0 +1,88 @@
+"""Command-line options of an export: the training options, the trainer, how images are written."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+from ..trainers import trainers
+from .shared_options import add_out_option, path
+from .training_options import add_training_options
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ..export.plan import ExportOptions
+    from ..settings import Settings
+
+_DEFAULTS: dict[str, Any] = {
+    "trainer": "sd-scripts",
+    "images": "original",
+    "format": "png",
+    "quality": 95,
+    "background": "white",
+    "keep_alpha": False,
+    "strip": False,
+    "link": False,
+}
+_PREFIX = "writing_"
+
+
+def add_export_options(command: argparse.ArgumentParser) -> None:
+    """Add training options and how an export is written.
+
+    An option that is not given has no value at all, so that those of the last export can stand in for it.
+    """
+    add_training_options(command.add_argument_group("training"))
+    writing = command.add_argument_group("writing")
+
+    def add(name: str, text: str, **how: Any) -> None:  # noqa: ANN401 - argparse's own
+        flag = f"--{name.replace('_', '-')}"
+        default = _DEFAULTS[name]
+        end = "" if default is False else f" (default: {default})"
+        writing.add_argument(flag, dest=_PREFIX + name, default=argparse.SUPPRESS, help=text + end, **how)
+
+    add("trainer", "trainer to write for", choices=list(trainers()))
+    add_out_option(writing, " (default: ./lorads-exports)")
+    add(
+        "images",
+        "how to write images: original (files as they are, if trainers read them correctly), normalised (all"
+        " upright, in sRGB and re-encoded), max_side=N (also scaled down to a longest side of N pixels), max_area=N"
+        " (… to the area of a square of N pixels) or bucket (scaled and cropped to the bucket)",
+        metavar="POLICY",
+    )
+    add("format", "format of re-encoded images: png, jpeg or webp", metavar="FORMAT")
+    add("quality", "quality of jpeg and webp; 100 means lossless webp", type=int, metavar="1-100")
+    add("background", "colour behind transparent parts, e.g. #808080", metavar="COLOUR")
+    switch = argparse.BooleanOptionalAction
+    add("keep_alpha", "keep transparency (png, webp)", action=switch)
+    add("strip", "remove workflows and other metadata from copies", action=switch)
+    add("link", "hard links instead of copies, if on the same drive", action=switch)
+    writing.add_argument("--plot", type=path, metavar="FILE", help="save a plot of the buckets")
+
+
+def export_options(
+    options: argparse.Namespace, settings: Settings, last: Mapping[str, Any] | None = None
+) -> ExportOptions:
+    """Return how to write: the options of a command over those of the last export; see `workflow.last_export`."""
+    # `lorads --help` needs neither pictures nor runs.
+    from ..export.plan import ExportOptions  # noqa: PLC0415
+    from ..runs.profile import trainer_folder  # noqa: PLC0415
+    from ..workflow.parse import ImageWishes, image_policy_word  # noqa: PLC0415
+
+    known = {name: value for name, value in (last or {}).items() if name in _DEFAULTS}
+    given = {name: vars(options)[_PREFIX + name] for name in _DEFAULTS if _PREFIX + name in vars(options)}
+    words = {**_DEFAULTS, **known, **given}
+    wishes = ImageWishes(
+        words["format"],
+        words["quality"],
+        words["background"],
+        keep_alpha=words["keep_alpha"],
+        strip=words["strip"],
+    )
+    return ExportOptions(
+        trainer=words["trainer"],
+        policy=image_policy_word(words["images"], wishes),
+        link=words["link"],
+        home=trainer_folder(settings, words["trainer"]),
+    )

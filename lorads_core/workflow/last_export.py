@@ -1,0 +1,47 @@
+"""Last export of a dataset: the training options and the way of writing that the next export goes on from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..model import TrainingConfig
+from ..store import datasets
+from ..trainers.defaults import change_config, make_config
+from .parse import UNSIZED
+
+if TYPE_CHECKING:
+    from ..export.plan import ExportOptions
+    from ..store.connect import Store
+    from ..store.datasets import DatasetState
+
+
+def find_last_export(store: Store, name: str) -> DatasetState | None:
+    """Return how a dataset stands that was exported before; None where there is none, or it never was."""
+    with store.connection() as connection:
+        found = datasets.find_dataset(connection, name, store.owner)
+        standing = datasets.dataset_state(connection, found[0]) if found else None
+    return standing if standing and standing.config else None
+
+
+def last_config(standing: DatasetState) -> TrainingConfig:
+    """Return the training config of a dataset's last export, with the base model of its captions.
+
+    Without an export it is the default config.
+    """
+    given = {"base_model": standing.base_model} if standing.base_model else {}
+    return change_config(TrainingConfig.from_json(standing.config), given) if standing.config else make_config(given)
+
+
+def writing_words(options: ExportOptions) -> dict[str, Any]:
+    """Return how an export is written as the command line has it, e.g. ``{"images": "max_side=1024", ...}``."""
+    policy = options.policy
+    return {
+        "trainer": options.trainer,
+        "images": policy.kind if policy.kind in UNSIZED else f"{policy.kind}={policy.size}",
+        "format": policy.format,
+        "quality": policy.quality,
+        "background": "#{:02x}{:02x}{:02x}".format(*policy.background),
+        "keep_alpha": policy.keep_alpha,
+        "strip": policy.strip,
+        "link": options.link,
+    }
