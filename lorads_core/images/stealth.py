@@ -6,17 +6,18 @@ signature of 15 letters, then the length of the data in bits as 32 bits, then th
 
 from __future__ import annotations
 
-import io
 import zlib
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image
 
+from .formats import PILLOW_FAULTS, open_image
 from .png import idat_of
 from .prompt_dialects.texts import json_object, string
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from .header import Header
 
 _PLAIN, _PACKED = b"stealth_pnginfo", b"stealth_pngcomp"
@@ -74,11 +75,11 @@ def _unfiltered(kind: int, value: int, above: int) -> int:
 
 def _hidden(data: bytes) -> str:
     try:
-        with Image.open(io.BytesIO(data)) as image:
-            alpha = np.asarray(image.getchannel("A"))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        image = open_image(data, "png")
+        alpha: npt.NDArray[np.uint8] = np.asarray(image.convert("RGBA"), np.uint8)[..., 3]
+    except PILLOW_FAULTS:
         return ""
-    bits = (alpha.T & 1).ravel()  # down each column
+    bits: npt.NDArray[np.uint8] = alpha.ravel(order="F") & np.uint8(1)  # down each column
     head = np.packbits(bits[:_HEAD]).tobytes()
     signature, length = head[: len(_PLAIN)], int.from_bytes(head[len(_PLAIN) :], "big")
     if signature not in {_PLAIN, _PACKED} or not 0 < length <= 8 * _LARGEST or _HEAD + length > bits.size:
