@@ -16,13 +16,14 @@ if TYPE_CHECKING:
     from ..lorads_core.panel import routes, state, thumbnails
     from ..lorads_core.regularization import rules
     from ..lorads_core.vision.similarity import band, picking
-    from ..lorads_core.workflow import captions, dataset, parse, plots, training
+    from ..lorads_core.workflow import captions, dataset, duplicates, parse, plots, training
 
 __all__ = [
     "archive",
     "band",
     "captions",
     "dataset",
+    "duplicates",
     "filters",
     "graph_images",
     "index",
@@ -46,6 +47,7 @@ _MODULES = {
     "band": "vision.similarity.band",
     "captions": "workflow.captions",
     "dataset": "workflow.dataset",
+    "duplicates": "workflow.duplicates",
     "filters": "library.filter",
     "graph_images": "images.graph_images",
     "index": "library.index",

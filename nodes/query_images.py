@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from comfy_api.latest import io
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from ..lorads_core.library import Library
     from ..lorads_core.model import Dataset, DatasetImage, Order
     from ..lorads_core.workflow.dataset import Queried
+    from ..lorads_core.workflow.duplicates import Duplicates
 
 
 class QueryImages(io.ComfyNode):
@@ -95,6 +97,15 @@ class QueryImages(io.ComfyNode):
                     optional=True,
                     tooltip="Add the images to this dataset as regularization images, instead of making a new one.",
                 ),
+                io.Combo.Input(
+                    "duplicates",
+                    options=["report", "drop", "keep"],
+                    default="report",
+                    optional=True,
+                    tooltip="Identical and nearly identical training images: report them, drop all but the best, or"
+                    " keep them without looking.",
+                    advanced=True,
+                ),
             ],
             outputs=[
                 DatasetSocket.Output("dataset", "dataset", tooltip="The dataset, not captioned yet."),
@@ -126,6 +137,7 @@ class QueryImages(io.ComfyNode):
         ids: str,
         index: LibraryFolder | None = None,
         add_to: Dataset | None = None,
+        duplicates: Duplicates = "report",
     ) -> io.NodeOutput:
         """Query the library."""
         wanted = core.filters.DatasetFilter(
@@ -145,7 +157,11 @@ class QueryImages(io.ComfyNode):
         source = _library(index.library if index else library)
         if add_to is None:
             queried = core.dataset.query(host.store(), source, name, wanted, host.progress())
-            return _shown(queried, queried.dataset.training, "training")
+            dataset, notes = core.duplicates.look_for_duplicates(
+                host.store(), queried.dataset, duplicates, host.progress()
+            )
+            queried = replace(queried, dataset=dataset, problems=(*queried.problems, *notes))
+            return _shown(queried, dataset.training, "training")
         queried = core.dataset.add_regularization(add_to, source, wanted, host.progress())
         return _shown(queried, queried.dataset.regularization[len(add_to.regularization) :], "regularization")
 

@@ -6,9 +6,11 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from ..tags import canonical, is_prose, is_score, one_line
+from ..library.sidecars.forms import has_booru_words, is_word_list
+from ..tags import LONGEST, canonical, is_prose, is_score, one_line, unescape_entities
 from .clean import is_unbalanced, without_leftovers
 from .inherent import inherent
+from .trigger import has_placeholder
 from .vocabulary import RATINGS
 
 if TYPE_CHECKING:
@@ -34,6 +36,13 @@ OTHER_SEPARATOR = 2048
 REPEATED = 4096  # parts
 OVERLONG = 8192
 TRIGGER = 16384  # not once and in its place, or where it must not be
+# Further signs of parts.
+ENTITY = 32768  # of HTML
+PLACEHOLDER = 65536  # of the trigger
+INFOTEXT = 131072  # where what a generator writes behind a prompt begins
+SPACED = 262144  # tags with spaces between them
+QUALITY_WORD = 524288
+LONG = 1048576  # too long for a tag
 
 SIDES = re.compile(r"\b(?:left|right|leftmost|rightmost|asymmetr\w*)\b", re.IGNORECASE)
 """Words that a flipped image makes wrong."""
@@ -49,6 +58,16 @@ _ONE_SIDED = frozenset(
 _CONTROL = re.compile(r"(?:source|rating)_[a-z]+")
 SEPARATOR = re.compile(r"(?<=[A-Za-z0-9)])\s*[\uff0c\u3001\uff1b;|]\s*(?=[A-Za-z0-9(])")  # full-width commas
 """What people write for commas between words."""
+BEHIND_PROMPT = re.compile(r"\bnegative prompt:|\bsteps: \d+(?=,|$)", re.IGNORECASE)
+"""Where what a generator writes behind a prompt begins."""
+# What prompts ask for and no image shows; a caption with them binds them to the trigger.
+_QUALITY_WORDS = frozenset(
+    {
+        "masterpiece", "best quality", "high quality", "good quality", "amazing quality", "great quality",
+        "very aesthetic", "aesthetic", "highly detailed", "extremely detailed", "ultra detailed", "ultra-detailed",
+        "intricate details", "8k", "4k", "8k uhd", "uhd", "hdr", "award winning", "trending on artstation",
+    }
+)  # fmt: skip
 _AFTER_PROSE = ". "
 _MOST_PARTS = 200_000
 
@@ -110,7 +129,7 @@ class Parts:
 
     def _part(self, text: str) -> Part:
         signs = _of_text(text)
-        if is_prose(text):
+        if not signs & SPACED and is_prose(text):
             tag = self._known(canonical(text.rpartition(_AFTER_PROSE)[2])) if _AFTER_PROSE in text else ""
             return Part(text.strip(), tag, self._kind(tag), signs | PROSE)
         spelled = canonical(text)
@@ -132,13 +151,23 @@ def _of_text(text: str) -> int:
         line = one_line(text)
         signs = (WORDS if line else 0) | (UNSAFE if line != text.strip() else 0)
     if _ODD.search(text) or "BREAK" in text or "ADD" in text:
-        signs |= LEFTOVER if without_leftovers(text) != text else 0
-        signs |= UNBALANCED if is_unbalanced(text) else 0
-        signs |= OTHER_SEPARATOR if SEPARATOR.search(text) else 0
+        signs |= _of_odd_text(text)
     lower = text.lower()
     if ("left" in lower or "right" in lower or "asymmetr" in lower) and SIDES.search(text):
         signs |= SIDED
     return signs
+
+
+def _of_odd_text(text: str) -> int:
+    """Return the signs of a part in which a letter is that words do not have."""
+    plain = unescape_entities(text)
+    signs = LEFTOVER if without_leftovers(text) != text else 0
+    signs |= UNBALANCED if is_unbalanced(text) else 0
+    signs |= OTHER_SEPARATOR if SEPARATOR.search(plain) else 0
+    signs |= ENTITY if plain != text else 0
+    signs |= PLACEHOLDER if has_placeholder(text) else 0
+    signs |= INFOTEXT if BEHIND_PROMPT.search(text) else 0
+    return signs | (SPACED if is_word_list(text) and has_booru_words(text) else 0)
 
 
 def _of_spelling(text: str, spelled: str) -> int:
@@ -148,6 +177,10 @@ def _of_spelling(text: str, spelled: str) -> int:
         signs |= CONTROL
     elif spelled in RATINGS or (spelled.startswith("rating:") and spelled[7:] in {*RATINGS, "safe"}):
         signs |= RATING
+    elif spelled in _QUALITY_WORDS:
+        signs |= QUALITY_WORD
+    elif not spelled and len(text.strip()) > LONGEST:
+        signs |= LONG
     if spelled in _ONE_SIDED:
         signs |= ONE_SIDED
     bare = text.strip()

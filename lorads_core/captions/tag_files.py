@@ -4,7 +4,8 @@ All names are given back in their canonical spelling. The formats:
 
 - a JSON object ``{"alias": "tag"}``: a user's own dictionary;
 - tag lists of a1111-sd-webui-tagcomplete (its README, "CSV tag data", 2026-07): ``name,category,count,"alias,alias"``
-  without a header; with a header (``name``, ``category``) also the exports of e621 and a WD tagger's list of tags;
+  without a header; with a header (``name`` or ``tag``, ``category``) also those of ComfyUI-Autocomplete-Plus, the
+  exports of e621 and a WD tagger's list of tags;
 - exports of boorus with a header that has ``antecedent_name`` and ``consequent_name``, and perhaps ``status``
   (e621.net/db_export, 2026), packed by gzip or not; the same as a JSON list, or a JSON object a line (Danbooru's API);
 - two columns without a header, the first says the second.
@@ -333,6 +334,38 @@ def _rows(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
         raise _no(path, line, f"it is not valid CSV: {error}; look for a quote that is not closed") from error
 
 
+def _list_rows(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
+    """Return the rows of a list of tags, in which a row with a bare quote costs no more than itself."""
+    try:
+        return iter(list(_rows(path, text)))
+    except SettingsError:
+        rows = _by_lines(text)
+        if rows is None:
+            raise
+        return iter(rows)
+
+
+def _by_lines(text: str) -> list[tuple[int, list[str]]] | None:
+    """Return the rows of a list each of which is a line, some with a bare quote: tags such as ``"rats"`` or ``"``.
+
+    A quote that is not closed within its line is a letter. None where a line is no row in that way either.
+    """
+    rows: list[tuple[int, list[str]]] = []
+    bare, no_row = 0, list[str]()
+    for number, line in enumerate(text.splitlines(), 1):
+        try:
+            row = next(csv.reader([line], strict=True), no_row)
+        except csv.Error:
+            bare += 1
+            row = next(csv.reader([line], quoting=csv.QUOTE_NONE), no_row)
+        if row:
+            rows.append((number, row))
+    return rows if bare <= max(1, len(rows) // _FEW_BARE) else None
+
+
+_FEW_BARE = 100  # rows for each with a bare quote; with more of them the file is something else
+
+
 def _few(path: Path, line: int, row: list[str], least: int) -> SettingsError:
     return _no(path, line, f"it has {len(row)} columns where at least {least} are needed")
 
@@ -382,9 +415,9 @@ def _listed(path: Path, text: str) -> tuple[dict[str, int], dict[str, str], Mapp
     """Return the number of each tag's category, the aliases of those that have some, and what the numbers mean."""
     if text.lstrip()[:1] in {"[", "{"}:
         raise _no(path, 1, "it is JSON; a list of tags is CSV: name, category as a number, count, aliases")
-    rows = _rows(path, text)
+    rows = _list_rows(path, text)
     line, first = next(rows, _NOTHING)
-    has_header = "name" in first and "category" in first
+    has_header = "category" in first and not _TAG_NAMES.isdisjoint(first)
     name, category, aliases = _places(first) if has_header else (0, 1, 3)
     known: dict[str, int] = {}  # numbers as they are written
     lines: dict[int, int] = {}
@@ -403,8 +436,13 @@ def _listed(path: Path, text: str) -> tuple[dict[str, int], dict[str, str], Mapp
     return numbers, others, _WD if "tag_id" in first else _kind(path, lines)
 
 
+_COLUMNS = (("name", "tag"), ("aliases", "alias"))
+_TAG_NAMES = frozenset(_COLUMNS[0])
+
+
 def _places(header: list[str]) -> tuple[int, int, int]:
-    return header.index("name"), header.index("category"), header.index("aliases") if "aliases" in header else -1
+    name, aliases = (next((header.index(each) for each in known if each in header), -1) for known in _COLUMNS)
+    return name, header.index("category"), aliases
 
 
 def _number(path: Path, line: int, text: str) -> int:

@@ -42,15 +42,20 @@ def checked(trigger: Trigger) -> Trigger:
 
 
 def place_trigger(caption: str, trigger: Trigger) -> str:
-    """Put the trigger where its placeholder stands (``[trigger]``, ``[name]``), else where `add_trigger` puts it.
+    """Put the trigger where its placeholder stands within text (``[trigger]``, ``[name]``), else as `add_trigger` does.
 
-    The placeholders are those of ai-toolkit (toolkit/prompt_utils.py, inject_trigger_into_prompt).
+    The placeholders are those of ai-toolkit (toolkit/prompt_utils.py, inject_trigger_into_prompt). One that is a part
+    of its own says that the trigger is to be there, not in which place of the list.
     """
     if not has_placeholder(caption):
         return add_trigger(caption, trigger)
     if not trigger.word or trigger.position == "none":
         return remove_placeholder(caption)
-    return _PLACEHOLDER.sub(lambda _: trigger.word, caption)
+    parts = [part for part in caption.split(",") if not _PLACEHOLDER.fullmatch(part.strip())]
+    others = ",".join(parts).strip(" ,")
+    if has_placeholder(others):
+        return _PLACEHOLDER.sub(lambda _: trigger.word, remove_trigger(others, trigger))
+    return add_trigger(others, trigger) if others else trigger.word
 
 
 def has_placeholder(caption: str) -> bool:

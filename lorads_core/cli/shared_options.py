@@ -221,6 +221,13 @@ def add_build_options(command: argparse.ArgumentParser) -> None:
         default="prepend",
         help="where captions get the trigger (default: %(default)s)",
     )
+    command.add_argument(
+        "--duplicates",
+        choices=["report", "drop", "keep"],
+        default="report",
+        help="identical and nearly identical training images: report them, drop all but the best of each, or keep them"
+        " without looking (default: %(default)s)",
+    )
     command.add_argument("--regularization", type=path, metavar="FOLDER", help="folder of regularization images")
     finding = command.add_argument_group("finding regularization images (more options: lorads regularize)")
     finding.add_argument(

@@ -12,6 +12,7 @@ from ..captions.lint import LintRules, lint
 from ..captions.profiles import profile
 from ..images.encode import ImagePolicy
 from ..model import Concept, Dataset, DatasetImage, Problem, TrainingConfig, Trigger
+from ..problems import EXAMPLES, counted
 from ..system.paths import slug
 from ..trainers import Schedule, Subset, trainer
 from .bucket_report import bucket_bars, name_images
@@ -22,8 +23,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ..buckets import Placement, Size
+    from ..model import ImageRecord
 
 
+DROP_DUPLICATES = "leave them out by --duplicates drop (duplicates of Query Images), or reject them in the panel."
 _OF_THE_CONFIG = frozenset({"left-right", "one-sided", "too-many-tokens", "shuffled-prose"})
 
 # OneTrainer takes files with such names for masks and conditioning images (modules/dataLoader of 23df383).
@@ -91,6 +94,7 @@ def plan_export(dataset: Dataset, config: TrainingConfig, options: ExportOptions
     chosen = trainer(options.trainer)
     problems = [
         *_uncaptioned(dataset),
+        *_identical(dataset),
         *_caption_problems(dataset, config),
         *chosen.problems(config, subsets, options.home),
     ]
@@ -189,7 +193,7 @@ def _text(caption: str, trigger: Trigger, config: TrainingConfig, options: Expor
 
 def _stem(image: DatasetImage) -> str:
     """Name an image by its id, which keeps it apart and in place, and a plain form of its own name."""
-    name = PurePosixPath(image.record.path.replace("\\", "/")).stem
+    name = PurePosixPath(name_of(image.record)).stem
     stem = f"{image.record.id:06d}-{slug(name, 'image')}"
     return f"{stem}-image" if stem.lower().endswith(_SKIPPED_STEMS) else stem
 
@@ -203,6 +207,28 @@ def subsets_of(folders: Sequence[Folder], images: Sequence[tuple[PlannedImage, t
         Subset(folder.name, folder.repeats, folder.is_regularization, tuple(sizes[folder.name]), folder.trigger)
         for folder in folders
     )
+
+
+def name_of(record: ImageRecord) -> str:
+    """Return an image's name without its folder, whichever system its path is of."""
+    return PurePosixPath(record.path.replace("\\", "/")).name
+
+
+def _identical(dataset: Dataset) -> Iterator[Problem]:
+    """Say how many training images are byte for byte others of them: each counts as often as it is there."""
+    first: dict[str, ImageRecord] = {}
+    found: list[tuple[ImageRecord, ImageRecord]] = []
+    for record in (image.record for image in dataset.training if image.record.hash):
+        if record.hash in first:
+            found.append((record, first[record.hash]))
+        else:
+            first[record.hash] = record
+    if found:
+        examples = ", ".join(f"{name_of(record)} and {name_of(other)}" for record, other in found[:EXAMPLES])
+        more = ", …" if len(found) > EXAMPLES else ""
+        count = counted(len(found), "training image is identical to another", "training images are identical to others")
+        message = f"{count} ({examples}{more}): {DROP_DUPLICATES}"
+        yield Problem("warning", "identical-files", message, found[0][0].path)
 
 
 def _uncaptioned(dataset: Dataset) -> Iterator[Problem]:

@@ -13,7 +13,7 @@ from .facts import is_sideways, orientation_of, upright_size
 from .files import DEFAULT_LIMITS, image_error, printable_path, read_file
 from .formats import PILLOW_FAULTS, open_image, read_header
 from .header import InvalidImageError
-from .icc import profile_of, to_srgb
+from .icc import colours_of, profile_of, to_srgb
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+UNUSABLE_COLOURS = (
+    "has a colour profile that cannot be used (broken, of other colours than the image's, or HDR), so its colours are"
+    " read as sRGB: where they look wrong, open it in an image program and save it as sRGB."
+)
 _READY_FORMATS = frozenset({"png", "jpeg", "webp", "bmp"})
 _READY_MODES = frozenset({"RGB", "L"})
 _UPRIGHT = {
@@ -100,12 +104,14 @@ def decode(
     try:
         header = read_header(data, limits)
         _check_frames(header, first_frame=first_frame)
-        _report_profile(path, header)
-        orientation = orientation_of(header, read_exif(header.exif))
+        exif = read_exif(header.exif)
+        icc = colours_of(header, exif)
+        _report_profile(path, icc, header.mode)
+        orientation = orientation_of(header, exif)
         colours, alpha = _split(_pixels(data, header, _draft_size(header, orientation, shrink_to, exact=exact)))
     except InvalidImageError as fault:
         raise image_error(path, str(fault)) from fault
-    flat = _with_alpha(to_srgb(colours, header.icc).convert("RGB"), alpha, background, keep_alpha=keep_alpha)
+    flat = _with_alpha(to_srgb(colours, icc).convert("RGB"), alpha, background, keep_alpha=keep_alpha)
     if header.format != "tiff" and orientation in _UPRIGHT:  # Pillow turns TIFF itself
         flat = flat.transpose(_UPRIGHT[orientation])
     flat.info = {}  # or an encoder would write the old profile and EXIF out again
@@ -117,9 +123,9 @@ def _check_frames(header: Header, *, first_frame: bool) -> None:
         raise InvalidImageError(f"holds {header.frames} frames: choose one and save it, or allow the first frame.")
 
 
-def _report_profile(path: str | Path, header: Header) -> None:
-    if profile_of(header.icc, header.mode) == "unusable":
-        _log.warning("%s has a colour profile that cannot be used; its colours are read as sRGB.", printable_path(path))
+def _report_profile(path: str | Path, icc: bytes, mode: str) -> None:
+    if profile_of(icc, mode) == "unusable":
+        _log.warning("%s %s", printable_path(path), UNUSABLE_COLOURS)
 
 
 def _draft_size(

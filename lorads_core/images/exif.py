@@ -10,7 +10,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Literal
 
+_INTEROPERABILITY_IFD, _INDEX, _COLOUR_SPACE = 0xA005, 0x0001, 0xA001
+_ADOBE_RGB = 2  # in ColorSpace; not in the standard, older cameras write it
 _ORIENTATION, _RATING, _RATING_PERCENT, _EXIF_IFD, _USER_COMMENT = 0x0112, 0x4746, 0x4749, 0x8769, 0x9286
+_WANTED = frozenset(
+    {_ORIENTATION, _RATING, _RATING_PERCENT, _EXIF_IFD, _USER_COMMENT, _COLOUR_SPACE, _INTEROPERABILITY_IFD}
+)
 _BYTE, _ASCII, _SHORT, _LONG, _UNDEFINED = 1, 2, 3, 4, 7
 _SIZES = {_BYTE: 1, _ASCII: 1, _SHORT: 2, _LONG: 4, _UNDEFINED: 1}
 # Directories of strangers may point each of their entries at the whole file.
@@ -23,6 +28,7 @@ class Exif:
     """EXIF fields as written: ``orientation`` 1–8, 0 where none; ``rating`` in stars, ``percent`` as Windows has it.
 
     ``texts`` are all plain texts of the main directory in their order, ``comment`` is the decoded UserComment.
+    ``is_adobe_rgb``: a camera says so of its colours (DCF 2.0: interoperability index R03).
     """
 
     orientation: int = 0
@@ -30,6 +36,7 @@ class Exif:
     percent: int | None = None
     texts: tuple[str, ...] = ()
     comment: str = ""
+    is_adobe_rgb: bool = False
 
 
 NO_EXIF = Exif()
@@ -67,6 +74,8 @@ def _read(data: bytes, order: Literal["<", ">"]) -> Exif:
         for entry in _entries(data, order, numbers[_EXIF_IFD]):
             if entry.tag == _USER_COMMENT:
                 comment = entry.value
+            elif entry.kind != _ASCII:
+                numbers[entry.tag] = _number(entry.value, order)
     orientation = numbers.get(_ORIENTATION, 0)
     return Exif(
         orientation=orientation if 1 <= orientation <= 8 else 0,  # noqa: PLR2004 - all there are
@@ -74,7 +83,17 @@ def _read(data: bytes, order: Literal["<", ">"]) -> Exif:
         percent=numbers.get(_RATING_PERCENT),
         texts=tuple(texts),
         comment=_comment(comment, order),
+        is_adobe_rgb=_is_adobe_rgb(data, order, numbers),
     )
+
+
+def _is_adobe_rgb(data: bytes, order: Literal["<", ">"], numbers: dict[int, int]) -> bool:
+    if numbers.get(_COLOUR_SPACE) == _ADOBE_RGB:
+        return True
+    if _INTEROPERABILITY_IFD not in numbers:
+        return False
+    entries = _entries(data, order, numbers[_INTEROPERABILITY_IFD])
+    return any(entry.tag == _INDEX and entry.value.startswith(b"R03") for entry in entries)
 
 
 def _entries(data: bytes, order: Literal["<", ">"], offset: int) -> Iterator[_Entry]:
@@ -86,9 +105,7 @@ def _entries(data: bytes, order: Literal["<", ">"], offset: int) -> Iterator[_En
             return
         tag, kind, number = struct.unpack_from(f"{order}HHI", data, start)
         size = _SIZES.get(kind, 0) * number
-        if not 0 < size <= min(_LARGEST, _MOST_BYTES - read) or (
-            kind != _ASCII and tag not in {_ORIENTATION, _RATING, _RATING_PERCENT, _EXIF_IFD, _USER_COMMENT}
-        ):
+        if not 0 < size <= min(_LARGEST, _MOST_BYTES - read) or (kind != _ASCII and tag not in _WANTED):
             continue
         read += size
         place = start + 8 if size <= 4 else _number(data[start + 8 : start + 12], order)  # noqa: PLR2004 - in the entry

@@ -11,7 +11,7 @@ from .exif import NO_EXIF, Exif, read_exif
 from .files import DEFAULT_LIMITS, image_error, read_file
 from .formats import read_header
 from .header import Header, InvalidImageError
-from .icc import Profile, profile_of
+from .icc import Profile, colours_of, profile_of
 from .prompts import NO_PROMPTS, Prompts, lines_of, read_prompts
 from .stealth import stealth_texts
 from .xmp import read_orientation, read_rating, read_user_comment
@@ -91,7 +91,7 @@ def read_facts(path: str | Path, *, limits: ImageLimits = DEFAULT_LIMITS) -> Ima
         bits=header.bits,
         has_alpha=header.has_alpha,
         frames=header.frames,
-        profile=profile_of(header.icc, header.mode),
+        profile=profile_of(colours_of(header, exif), header.mode),
         rating=rating,
         marked_bad=is_bad,
         prompt=prompts.positive,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from PIL import Image, JpegImagePlugin
 
 from ..system.command import install_command
+from .declared_colour import of_nclx
 from .gif import read_gif
 from .header import MOST_FRAMES, TRUNCATED, Header, InvalidImageError, damaged_error
 from .jpeg import JPEG_MAGIC, read_jpeg
@@ -259,7 +260,7 @@ def _pillow_header(data: bytes, kind: str) -> Header:
             bits=_bits(image),
             has_alpha="transparency" in info or image.mode in {"LA", "PA", "RGBA", "La", "RGBa"},
             frames=min(max(1, int(getattr(image, "n_frames", 1))), MOST_FRAMES),
-            icc=_bytes(info.get("icc_profile")),
+            icc=_bytes(info.get("icc_profile")) or (of_nclx(data) if kind in {"avif", "heif"} else b""),
             exif=data if kind == "tiff" else _bytes(info.get("exif")).removeprefix(b"Exif\0\0"),
             xmp=_bytes(info.get("xmp")),
         )

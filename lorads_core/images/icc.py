@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from functools import lru_cache
 from io import BytesIO
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from PIL import Image, ImageCms
 
+from .declared_colour import adobe_rgb
+
+if TYPE_CHECKING:
+    from .exif import Exif
+    from .header import Header
+
 Profile = Literal["none", "srgb", "other", "unusable"]
-"""none: no profile. srgb: applying it changes nothing. unusable: broken, or of another colour space than the pixels."""
+"""none: no profile. srgb: applying it changes nothing. unusable: broken, of another space than the pixels, or HDR."""
 
 _SPACES = {"RGB": b"RGB ", "L": b"GRAY", "CMYK": b"CMYK"}
 _COLOUR_MODES = {"1": "L", "I;16": "L", "I": "L", "LA": "L", "P": "RGB", "PA": "RGB", "RGBA": "RGB", "RGBX": "RGB"}
@@ -24,6 +30,13 @@ def profile_of(icc: bytes, mode: str) -> Profile:
     if _transform(icc, colour_mode) is None:
         return "unusable"
     return "srgb" if _is_srgb(icc, colour_mode) else "other"
+
+
+def colours_of(header: Header, exif: Exif) -> bytes:
+    """Return the profile that a file's colours have: embedded, declared in another way, or empty."""
+    if header.icc or header.mode != "RGB":
+        return header.icc
+    return adobe_rgb() if exif.is_adobe_rgb else b""
 
 
 def to_srgb(image: Image.Image, icc: bytes) -> Image.Image:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .declared_colour import of_codes, of_png
 from .header import MOST_FRAMES, TRUNCATED, Header, InvalidImageError, damaged_error
 
 if TYPE_CHECKING:
@@ -112,7 +113,10 @@ class _Reader:
         self.has_transparency = False
         self.frames = 0
         self.has_default_image = True
-        self.icc = self.exif = b""
+        self.icc = self.exif = self.cicp = b""
+        self.gama = 0
+        self.chrm: tuple[int, ...] = ()
+        self.is_srgb = False
         self.texts: dict[str, str] = {}
         self.text_size = 0
 
@@ -152,6 +156,29 @@ class _Reader:
         rest = bytes(content).partition(b"\0")[2]
         self.icc = _inflated(rest[1:])
 
+    def take_gama(self, content: memoryview) -> None:
+        if not self.has_pixels:  # behind them it counts for no decoder
+            self.gama = int.from_bytes(content[:4], "big")
+
+    def take_chrm(self, content: memoryview) -> None:
+        if not self.has_pixels:
+            self.chrm = struct.unpack(f">{len(content) // 4}I", content[: len(content) // 4 * 4])
+
+    def take_srgb(self, _content: memoryview) -> None:
+        self.is_srgb = True
+
+    def take_cicp(self, content: memoryview) -> None:
+        self.cicp = bytes(content[:4])
+
+    def colours(self, *, is_grey: bool) -> bytes:
+        """Return the ICC profile of what is declared: cICP before iCCP before sRGB before the rest (PNG 3, 4.3)."""
+        if len(self.cicp) == 4:  # noqa: PLR2004 - primaries, curve, matrix, range
+            primaries, curve, _, is_full_range = self.cicp
+            return of_codes(primaries, curve, is_grey=is_grey, is_full_range=bool(is_full_range))
+        if self.icc or self.is_srgb or not (self.gama or self.chrm):
+            return self.icc
+        return of_png(self.gama, self.chrm, is_grey=is_grey)
+
     def take_exif(self, content: memoryview) -> None:
         self.exif = bytes(content)
 
@@ -190,7 +217,7 @@ class _Reader:
             bits=8 if colours == _PALETTE else bits,
             has_alpha=self.has_transparency or colours in (_GREY_ALPHA, _ALPHA),
             frames=frames,
-            icc=self.icc,
+            icc=self.colours(is_grey=colours in (0, _GREY_ALPHA)),
             exif=exif,
             xmp=xmp,
             texts=texts,
@@ -204,6 +231,10 @@ _TAKERS = {
     b"acTL": _Reader.take_actl,
     b"fcTL": _Reader.take_fctl,
     b"iCCP": _Reader.take_iccp,
+    b"gAMA": _Reader.take_gama,
+    b"cHRM": _Reader.take_chrm,
+    b"sRGB": _Reader.take_srgb,
+    b"cICP": _Reader.take_cicp,
     b"eXIf": _Reader.take_exif,
     b"tEXt": _Reader.take_plain_text,
     b"zTXt": _Reader.take_packed_text,

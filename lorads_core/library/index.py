@@ -12,7 +12,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from ..errors import ImageError, LibraryError
-from ..images.decode import is_ready
+from ..images.decode import UNUSABLE_COLOURS, is_ready
 from ..images.facts import read_facts
 from ..images.files import printable_path
 from ..model import FileStamp, Problem, Progress, no_progress
@@ -361,6 +361,9 @@ def _read(file: _File) -> _Outcome:
         facts = read_facts(file.path)
     except ImageError as error:
         return _Outcome(file.path, None, (Problem("error", "unreadable", str(error), printable_path(file.path)),))
+    colours = ()
+    if facts.profile == "unusable":
+        colours = (Problem("warning", "colours", f"It {UNUSABLE_COLOURS}", printable_path(file.path)),)
     text = read_beside(file.beside)
     row = rows.ImageRow(
         path=file.path,
@@ -384,4 +387,4 @@ def _read(file: _File) -> _Outcome:
         tags=text.tags,
         captions=text.captions,
     )
-    return _Outcome(file.path, row, text.problems, text)
+    return _Outcome(file.path, row, (*text.problems, *colours), text)

@@ -4,32 +4,48 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from ..export.plan import DROP_DUPLICATES, name_of
 from ..library.phash_cache import image_hashes
-from ..model import no_progress
+from ..model import Problem, no_progress
+from ..problems import EXAMPLES, counted
 from ..store.vectors import find_table, read_vectors, tables_of
-from ..vision.similarity.duplicates import ImageFeatures, duplicate_report
+from ..vision.similarity.duplicates import ImageFeatures, duplicate_report, is_same_file
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy import bool_, float32, int64
     from numpy.typing import NDArray
 
-    from ..model import Dataset, ImageRecord, Problem, Progress
+    from ..model import Dataset, ImageRecord, Progress
     from ..store.connect import Store
+
+Duplicates = Literal["report", "drop", "keep"]
+"""What to do with duplicates: say so, leave all but the best out, or nothing."""
+MOST_COMPARED = 2000
+"""Images that are decoded by default, at 10 to 50 ms each; later runs know their prints."""
 
 
 @dataclass(frozen=True, slots=True)
 class WithoutDuplicates:
-    """A dataset with the best of each group of near-duplicates, what was left out, and what each of those is like."""
+    """A dataset with the best of each group of near-duplicates, what was left out, and what each of those is like.
+
+    ``summary`` says the same in one line for identical files and one for near-duplicates.
+    """
 
     dataset: Dataset
     left_out: tuple[ImageRecord, ...]
     problems: tuple[Problem, ...]
+    summary: tuple[Problem, ...] = ()
+
+    @property
+    def sentence(self) -> str:
+        """How many were left out."""
+        return f"{counted(len(self.left_out), 'duplicate')} left out"
 
 
 def without_duplicates(store: Store, dataset: Dataset, progress: Progress = no_progress) -> WithoutDuplicates:
@@ -48,7 +64,51 @@ def without_duplicates(store: Store, dataset: Dataset, progress: Progress = no_p
     left_out = tuple(records[twin.index] for group in told.groups for twin in group.duplicates)
     gone = {(record.library, record.id) for record in left_out}
     training = tuple(image for image in dataset.training if (image.record.library, image.record.id) not in gone)
-    return WithoutDuplicates(replace(dataset, training=training), left_out, (*found.problems, *told.problems))
+    pairs = [(records[twin.index], records[group.best]) for group in told.groups for twin in group.duplicates]
+    return WithoutDuplicates(
+        replace(dataset, training=training), left_out, (*found.problems, *told.problems), tuple(_summary(pairs))
+    )
+
+
+def look_for_duplicates(
+    store: Store, dataset: Dataset, wanted: Duplicates, progress: Progress = no_progress
+) -> tuple[Dataset, tuple[Problem, ...]]:
+    """Return a dataset with or without its duplicates, and what to say of them.
+
+    To report near-duplicates, at most `MOST_COMPARED` images are decoded; identical files an export names anyway.
+    """
+    count = len(dataset.training)
+    if wanted == "keep":
+        return dataset, ()
+    if wanted == "report" and count > MOST_COMPARED:
+        message = (
+            f"{count:,} images are too many to look for near-duplicates by the way: lorads query --duplicates report"
+            " does, and drop (--duplicates drop) leaves them out."
+        )
+        return dataset, (Problem("info", "not-compared", message),)
+    found = without_duplicates(store, dataset, progress)
+    if wanted == "report":
+        return dataset, tuple(problem for problem in found.summary if problem.code == "near-duplicates")
+    if not found.left_out:
+        return dataset, ()
+    left_out = tuple(replace(each, severity="info") for each in found.summary)
+    return found.dataset, (Problem("info", "duplicates", f"{found.sentence}, as chosen (duplicates: drop)."), *left_out)
+
+
+def _summary(pairs: Sequence[tuple[ImageRecord, ImageRecord]]) -> Iterator[Problem]:
+    """Say in one line each how many images are identical to better ones, and nearly the same, with two examples."""
+    same = [pair for pair in pairs if is_same_file(*pair)]
+    near = [pair for pair in pairs if not is_same_file(*pair)]
+    kinds = (
+        ("identical-files", same, "image is identical to another", "images are identical to others"),
+        ("near-duplicates", near, "image is nearly the same as another", "images are nearly the same as others"),
+    )
+    for code, found, one, many in kinds:
+        if found:
+            examples = ", ".join(f"{name_of(worse)} and {name_of(better)}" for worse, better in found[:EXAMPLES])
+            more = ", …" if len(found) > EXAMPLES else ""
+            message = f"{counted(len(found), one, many)} ({examples}{more}): {DROP_DUPLICATES}"
+            yield Problem("warning", code, message, found[0][0].path)
 
 
 def _vectors(store: Store, records: Sequence[ImageRecord]) -> tuple[NDArray[float32], NDArray[bool_]]:

@@ -170,6 +170,38 @@ def test_aliases_may_be_a_dictionary(file):
     assert read_aliases(file("aliases.json", '{"kitty": "cat"}')) == {"kitty": "cat"}
 
 
+AUTOCOMPLETE = 'tag,category,count,alias\n1girl,0,100,"1girls,sole_female"\nsaber_(fate),4,50,"artoria"\n'
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        AUTOCOMPLETE,
+        AUTOCOMPLETE.replace("tag,category,count,alias", "tag,category,post_count,aliases"),
+        "category,tag,alias\n0,1girl,1girls\n4,saber_(fate),artoria\n",
+    ],
+)
+def test_a_list_of_autocomplete_plus_gives_aliases_and_categories(file, content):
+    found = read_tags(file("danbooru_tags.csv", content))
+    assert found.categories == {"saber (fate)": "character"}
+    assert {said: found.aliases[said] for said in ("1girls", "artoria")} == {
+        "1girls": "1girl",
+        "artoria": "saber (fate)",
+    }
+
+
+@pytest.mark.parametrize("row", ['"rats,0,5,', '",0,9,quote', 'a "b" c,0,3,"x" y'])
+def test_a_row_with_a_bare_quote_costs_only_itself(file, row):
+    found = read_tags(file("tags.csv", f'{DANBOORU}{row}\nsaber_(fate),4,50,"artoria"\n'))
+    assert found.categories["saber (fate)"] == found.categories["hatsune miku"] == "character"
+    assert (found.aliases["artoria"], found.aliases["hires"]) == ("saber (fate)", "highres")
+
+
+def test_a_list_full_of_bare_quotes_is_refused(file):
+    with pytest.raises(SettingsError, match="not valid CSV"):
+        read_tags(file("tags.csv", '"a,0,1,\n"b,0,1,\n"c,0,1,\n'))
+
+
 def test_a_byte_order_mark_is_no_part_of_a_tag(file):
     assert read_aliases(file("aliases.csv", "\ufeffkitty,cat\n")) == {"kitty": "cat"}
     assert read_dictionary(file("d.json", '\ufeff{"kitty": "cat"}')) == {"kitty": "cat"}

@@ -88,6 +88,20 @@ def test_a_clean_caption_has_no_findings():
         ("underscores", "ohwx, long_hair, ^_^, hat", "ohwx, long hair, ^_^, hat"),
         ("too-many-tokens", "ohwx, " + ", ".join(f"strange thing{n}" for n in range(100)), None),
         ("empty-caption", " , ,", None),
+        ("html-entities", "ohwx, another&#039;s arm, salt &amp; pepper", "ohwx, another's arm, salt & pepper"),
+        ("html-entities", "ohwx, 1girl, :&lt;, hat", "ohwx, 1girl, :<, hat"),
+        ("trigger-placeholder", "a photo of [trigger] in snow, winter", "a photo of ohwx in snow, winter"),
+        ("trigger-placeholder", "[name], 1girl, hat", "ohwx, 1girl, hat"),
+        ("infotext", "ohwx, 1girl, hat, negative prompt: ugly, bad, steps: 20, sampler: euler", "ohwx, 1girl, hat"),
+        ("infotext", "ohwx, 1girl, hat, Steps: 20, Sampler: Euler a, Seed: 1", "ohwx, 1girl, hat"),
+        ("space-separated", "ohwx, 1girl long_hair solo", "ohwx, 1girl, long_hair, solo"),
+        (
+            "space-separated",
+            "1girl long_hair red_coat smile looking_at_viewer solo hat day",
+            "1girl, long_hair, red_coat, smile, looking_at_viewer, solo, hat, day",
+        ),
+        ("quality-words", "ohwx, masterpiece, Best_Quality, 1girl, hat", "ohwx, 1girl, hat"),
+        ("long-text", "ohwx, 1girl, hat, smile, " + "x" * 201, None),
     ],
 )  # fmt: skip
 def test_each_fault_is_found_and_mended(code, text, mended):
@@ -114,6 +128,9 @@ def test_each_fault_is_found_and_mended(code, text, mended):
         "ohwx, \N{WOMAN}\u200d\N{ROCKET}, \u732b, café, 1girl",
         "ohwx, BREAKFAST, additional hands, std, underscore",
         "ohwx,, ",
+        "ohwx, a photo of my_cat at night, R&B, AT&T; it rains, it snows.",
+        "ohwx, climbing steps: many, steps: 3 of them",
+        "ohwx, [triggered] sign, masterpiece of a cake",
         "ohwx," + "x" * 300,
     ],
 )

@@ -269,7 +269,8 @@ def test_words_that_only_look_like_an_infotext_are_a_caption(folder):
         ("a photo of [trigger] in snow, winter", "a photo of annax in snow, winter"),
         ("[trigger], 1girl, red coat", "annax, 1girl, red coat"),
         ("[name] sits in the snow. [Trigger] is cold.", "annax sits in the snow. annax is cold."),
-        ("1girl, red coat, [trigger]", "1girl, red coat, annax"),
+        ("1girl, red coat, [trigger]", "annax, 1girl, red coat"),
+        ("[trigger], annax, 1girl, [name]", "annax, 1girl"),
     ],
 )
 def test_the_placeholder_is_the_trigger(folder, text, caption):

@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -147,6 +148,26 @@ def test_uncaptioned_images_can_be_left_out(lorads, phone, tmp_path):
     assert (code, "1 from sidecar" in out, "Better captions" in err) == (0, True, False)
     assert "7 images have no caption (tried: sidecar) and will be left out of an export" in err
     assert len(read_manifest(tmp_path / "out/tomcat")["images"]) == 1
+
+
+def test_duplicates_are_reported_and_dropped_on_request(lorads, phone, tmp_path):
+    shutil.copy(phone / "IMG_0.jpg", phone / "IMG_0 copy.jpg")
+    shutil.copy(phone / "IMG_1.jpg", phone / "IMG_1 (1).jpg")
+    photograph = next((SAMPLES / "subject").glob("*.jpg"))
+    shutil.copy(photograph, phone / "photograph.jpg")
+    with Image.open(photograph) as image:
+        image.resize((image.width // 2, image.height // 2)).save(phone / "small.jpg")
+    code, out, err = lorads("build", phone, "--trigger", "tomcat", "--out", tmp_path / "out")
+    assert (code, "12 training images" in out) == (0, True)
+    assert err.count("2 training images are identical to others (") == 1
+    assert err.count("1 image is nearly the same as another (small.jpg and photograph.jpg)") == 1
+    assert "--duplicates drop" in err
+    code, out, err = lorads("build", phone, "--trigger", "tomcat", "--out", tmp_path / "out", "--duplicates", "drop")
+    assert (code, "3 duplicates left out" in err) == (0, True)
+    files = {path.stem[7:] for path in (tmp_path / "out/tomcat/10_tomcat").glob("*.jpg")}
+    assert files == {*(f"IMG-{n}" for n in range(8)), "photograph"}
+    code, _, err = lorads("build", phone, "--trigger", "t", "--out", tmp_path / "out", "--duplicates", "keep")
+    assert (code, "nearly the same" in err) == (0, False)
 
 
 def test_build_chooses(lorads, tmp_path):

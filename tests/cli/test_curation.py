@@ -101,7 +101,7 @@ def test_query_drops_near_duplicates_and_draws_a_sheet(lorads, tmp_path):
     assert code == 0
     assert len(out.splitlines()) == 34
     assert "copy of chambord" not in out
-    assert "near-duplicate" in err
+    assert "1 duplicate left out" in err
     with Image.open(tmp_path / "sheet.png") as sheet:
         assert min(sheet.size) > 500
 

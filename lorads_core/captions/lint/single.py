@@ -2,30 +2,38 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
-from ...tags import canonical, one_line
+from ...tags import canonical, one_line, unescape_entities
 from ..clean import balanced, is_unbalanced, without_leftovers
 from ..features import (
+    BEHIND_PROMPT,
     CONTROL,
+    ENTITY,
+    INFOTEXT,
     LEFTOVER,
+    LONG,
     ONE_SIDED,
     OTHER_SEPARATOR,
     OVERLONG,
+    PLACEHOLDER,
     PROSE,
+    QUALITY_WORD,
     RATING,
     REPEATED,
     SCORE,
     SEPARATOR,
     SIDED,
     SIDES,
+    SPACED,
     TRIGGER,
     UNBALANCED,
     UNDERSCORES,
     UNSAFE,
 )
 from ..tokens import chunks, is_estimate
-from ..trigger import add_trigger, remove_trigger
+from ..trigger import add_trigger, place_trigger, remove_placeholder, remove_trigger
 from .parsed_caption import CaptionRule, Found
 
 if TYPE_CHECKING:
@@ -43,9 +51,37 @@ def _unsafe(look: Look, _rules: LintRules) -> Found | None:
     )
 
 
+def _entities(look: Look, _rules: LintRules) -> Found | None:
+    text = unescape_entities(look.text)
+    return Found("It holds characters as HTML writes them (&amp; &#039;), which would be trained as words.", text)
+
+
+def _placeholder(look: Look, _rules: LintRules) -> Found | None:
+    text = place_trigger(look.text, look.called.trigger) if look.is_training else remove_placeholder(look.text)
+    return Found(
+        "It holds [trigger] or [name], ai-toolkit's placeholders for the trigger, which others train as a word.",
+        text,
+    )
+
+
+def _infotext(look: Look, _rules: LintRules) -> Found | None:
+    start = BEHIND_PROMPT.search(look.text)
+    if not start or (start[0][0] in "sS" and not _PARAMETERS.search(look.text)):
+        return None
+    return Found(
+        "It holds what a generator writes behind a prompt (negative prompt, steps, sampler), which says what the image"
+        f" does not show: take out all from {look.text[start.start() : start.start() + _SHOWN]!r} on.",
+        look.text[: start.start()].strip(" ,"),
+    )
+
+
+_PARAMETERS = re.compile(r"\b(?:sampler|cfg scale|seed): ", re.IGNORECASE)
+_SHOWN = 40  # characters of what goes
+
+
 def _leftovers(look: Look, _rules: LintRules) -> Found | None:
     text = without_leftovers(look.text)
-    if text == look.text:
+    if text == look.text or look.signs & PLACEHOLDER:  # whose brackets are no weight: it goes first
         return None
     return Found(
         "It holds what only a generator understands (weights, a LoRA, an embedding, BREAK or escaped brackets), which"
@@ -57,16 +93,48 @@ def _leftovers(look: Look, _rules: LintRules) -> Found | None:
 def _unbalanced(look: Look, _rules: LintRules) -> Found | None:
     if not is_unbalanced(look.text):
         return None
-    return Found("A bracket lacks its other half: close it or take it out.", balanced(look.text))
+    text = balanced(look.text)
+    # A bracket that is closed may be one around nothing.
+    text = text if look.signs & LEFTOVER else without_leftovers(text)
+    return Found("A bracket lacks its other half: close it or take it out.", text)
 
 
 def _other_separators(look: Look, _rules: LintRules) -> Found | None:
-    found = len(SEPARATOR.findall(look.text))
-    is_list = found > 1 if "," not in look.text else not look.signs & PROSE
+    text = unescape_entities(look.text)  # their semicolons separate nothing
+    found = len(SEPARATOR.findall(text))
+    is_list = found > 1 if "," not in text else found and not look.signs & PROSE
     if not is_list:
         return None
-    text = SEPARATOR.sub(", ", look.text)
+    text = SEPARATOR.sub(", ", text)
     return Found("Tags are separated by other signs than commas, so that they are one to trainers: use commas.", text)
+
+
+def _spaced(look: Look, _rules: LintRules) -> Found | None:
+    if look.kind == "prose":
+        return None
+    pairs = zip(look.raw, look.parts, strict=True)
+    parts = [", ".join(raw.split()) if part.signs & SPACED else raw.strip() for raw, part in pairs]
+    return Found(
+        "It has tags with spaces between them, so that they are one tag to trainers: use commas.", ", ".join(parts)
+    )
+
+
+def _quality_words(look: Look, _rules: LintRules) -> Found | None:
+    if look.kind == "prose":
+        return None
+    found = [part.key for part in look.odd if part.signs & QUALITY_WORD]
+    text = look.without(lambda part: bool(part.signs & QUALITY_WORD))
+    return Found(f"{_listed(sorted(found)).capitalize()}: prompts ask for it, and no image shows it.", text)
+
+
+def _long_part(look: Look, _rules: LintRules) -> Found | None:
+    if len(look.names - {"", look.called.key}) < _FEW_TAGS:
+        return None
+    length = max(len(raw.strip()) for raw, part in zip(look.raw, look.parts, strict=True) if part.signs & LONG)
+    return Found(f"Among its tags is a text of {length} characters: split it by commas, or caption with sentences.")
+
+
+_FEW_TAGS = 2  # that make a list of what else is in it
 
 
 def _duplicates(look: Look, _rules: LintRules) -> Found | None:
@@ -94,7 +162,7 @@ def _trigger_missing(look: Look, _rules: LintRules) -> Found | None:
     if not look.is_training or look.times or not look.called.wanted():
         return None
     trigger = look.called.trigger
-    return Found(f"It does not hold the trigger {trigger.word!r}.", add_trigger(look.text, trigger))
+    return Found(f"It does not hold the trigger {trigger.word!r}.", place_trigger(look.text, trigger))
 
 
 def _trigger_twice(look: Look, _rules: LintRules) -> Found | None:
@@ -233,6 +301,10 @@ def _listed(tags: list[str]) -> str:
 
 CAPTION_RULES: tuple[CaptionRule, ...] = (
     CaptionRule("unsafe-text", "warning", _unsafe, "Write as one plain line", UNSAFE),
+    CaptionRule("html-entities", "warning", _entities, "Write characters for HTML entities", ENTITY),
+    CaptionRule("trigger-placeholder", "warning", _placeholder, "Put the trigger for its placeholder", PLACEHOLDER),
+    CaptionRule("infotext", "warning", _infotext, "Keep the prompt alone", INFOTEXT),
+    CaptionRule("space-separated", "warning", _spaced, "Separate tags by commas", SPACED),
     CaptionRule("prompt-leftovers", "warning", _leftovers, "Take out what is left of a prompt", LEFTOVER | UNBALANCED),
     CaptionRule("unbalanced-brackets", "warning", _unbalanced, "Put brackets in pairs", UNBALANCED),
     CaptionRule("other-separators", "warning", _other_separators, "Separate tags by commas", OTHER_SEPARATOR),
@@ -249,6 +321,8 @@ CAPTION_RULES: tuple[CaptionRule, ...] = (
     CaptionRule("control-words", "warning", _control, "Remove Pony's words", CONTROL),
     CaptionRule("rating-words", "info", _ratings, "Remove the rating", RATING),
     CaptionRule("underscores", "info", _underscores, "Spell tags with spaces", UNDERSCORES),
+    CaptionRule("quality-words", "info", _quality_words, "Remove quality words", QUALITY_WORD),
+    CaptionRule("long-text", "warning", _long_part, signs=LONG),
     CaptionRule("other-kind", "info", _kind),
     CaptionRule("shuffled-prose", "warning", _shuffled, signs=PROSE),
 )

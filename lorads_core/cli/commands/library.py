@@ -112,7 +112,10 @@ def _chosen_dataset(options: argparse.Namespace, store: Store, library: Library,
         return queried.dataset
     with screen.progress() as progress:
         lone = without_duplicates(store, queried.dataset, progress)
-    screen.step("Duplicates", f"{counted(len(lone.left_out), 'near-duplicate')} left out")
+    screen.step(
+        "Duplicates",
+        lone.sentence if options.duplicates == "drop" else f"{counted(len(lone.left_out), 'duplicate')} found",
+    )
     screen.problems(lone.problems)
     return lone.dataset if options.duplicates == "drop" else queried.dataset
 

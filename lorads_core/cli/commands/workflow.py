@@ -13,6 +13,7 @@ from ...regularization.rules import FinderRules
 from ...settings import load_settings
 from ...workflow.captions import caption, edits_left_behind
 from ...workflow.dataset import add_regularization, check_config, export, index, open_library, open_store, query
+from ...workflow.duplicates import look_for_duplicates
 from ...workflow.importing import layout_notes
 from ...workflow.parse import CaptionWishes, band_wish, caption_settings, sidecar_rule, vocabulary
 from ..better_captions import better_captions
@@ -109,6 +110,9 @@ def _tell(options: argparse.Namespace, settings: Settings, screen: Screen) -> in
         dataset = queried.dataset
         screen.step("Query", f"{counted(len(dataset.training), 'training image')}")
         screen.problems(queried.problems)
+        with screen.progress() as progress:
+            dataset, notes = look_for_duplicates(store, dataset, options.duplicates, progress)
+        screen.problems(notes)
         if options.regularization:
             folder = _index_one(store, settings, options.regularization, options, screen).folder
             queried = add_regularization(dataset, library, DatasetFilter(folders=(folder,)))

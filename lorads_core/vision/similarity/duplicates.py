@@ -26,6 +26,7 @@ So crops of more than a tenth are mostly other images here, and mirrored ones al
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -44,6 +45,8 @@ if TYPE_CHECKING:
 SAME_IMAGE = 6
 """Bits of 64 by which the prints of one image differ at most, however it was saved or scaled."""
 
+# What Windows, macOS, Linux and browsers add to the name of a copy, in some languages.
+_COPY = re.compile(r"( \(\d+\)|([ _-]+)(copy|kopie|copie|copia)( ?\(?\d+\)?)?)$", re.IGNORECASE)
 _BITS = 64
 _CONFIRMS = 16  # bits that are enough where the vectors are near, too
 _NEAR = 0.96
@@ -114,12 +117,38 @@ class DuplicateReport:
 def duplicate_report(records: Sequence[ImageRecord], alike: ImageFeatures) -> DuplicateReport:
     """Return the near-duplicates among images, the best of each group as the one to keep."""
     order = sorted(range(len(records)), key=lambda place: _rank(records[place]), reverse=True)
-    found = find_duplicates(alike, order)
+    found = _with_same_files(records, alike, order)
     problems = tuple(_problem(records, group.best, twin) for group in found for twin in group.duplicates)
     return DuplicateReport(tuple(found), problems)
 
 
+def _with_same_files(
+    records: Sequence[ImageRecord], alike: ImageFeatures, order: Sequence[int]
+) -> list[DuplicateGroup]:
+    """Return groups of near-duplicates, identical files among them, of which one is compared for all."""
+    first: dict[str, int] = {}
+    same: dict[int, int] = {}
+    for place in order:
+        earlier = first.setdefault(records[place].hash, place)
+        if records[place].hash and earlier != place:
+            same[place] = earlier
+    lone = [place for place in order if place not in same]
+    groups = {group.best: list(group.duplicates) for group in find_duplicates(alike, lone)}
+    best_of = {twin.index: best for best, twins in groups.items() for twin in twins}
+    for place, earlier in same.items():
+        groups.setdefault(best_of.get(earlier, earlier), []).append(Duplicate(place, 0, None))
+    return [DuplicateGroup(place, tuple(groups[place])) for place in lone if place in groups]
+
+
+def is_same_file(one: ImageRecord, other: ImageRecord) -> bool:
+    """Say whether two images are byte for byte the same file."""
+    return bool(one.hash) and one.hash == other.hash
+
+
 def _problem(records: Sequence[ImageRecord], kept: int, twin: Duplicate) -> Problem:
+    if is_same_file(records[kept], records[twin.index]):
+        message = f"It is identical to {records[kept].path}, byte for byte: leave one of the two out."
+        return Problem("warning", "identical-file", message, records[twin.index].path)
     known = (
         "" if twin.bits is None else f"{twin.bits} of {_BITS} bits of their prints differ",
         "" if twin.cosine is None else f"similarity {twin.cosine:.3f}",
@@ -195,12 +224,18 @@ class _Likeness:
         return Duplicate(place, apart, float(self._near[row, column]) if self._embedded[row, column] else None)
 
 
-def _rank(record: ImageRecord) -> tuple[float, float, int, int, int]:
-    """Return what makes an image the one to keep: rating, aesthetic score, pixels, size of the file, lowest id."""
+def _rank(record: ImageRecord) -> tuple[float, float, int, int, bool, int, int]:
+    """Return what makes an image the one to keep.
+
+    Rating, aesthetic score, pixels, size of the file; then the name: no copy's (``a copy.png``), short, the lowest id.
+    """
+    name = record.path.replace("\\", "/").rpartition("/")[2]
     return (
         record.rating if record.rating is not None else -1,
         record.aesthetic if record.aesthetic is not None else float("-inf"),
         record.width * record.height,
         record.file_size,
+        not _COPY.search(name.rpartition(".")[0]),
+        -len(name),
         -record.id,
     )

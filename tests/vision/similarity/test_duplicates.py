@@ -34,6 +34,34 @@ def kept(records):
     return records[group.best].id
 
 
+def file_record(number, digest, path="", width=10):
+    return ImageRecord("pictures", number, path or f"/{number}", width, 10, 5, 1, digest, "png")
+
+
+@pytest.mark.parametrize(
+    "copy", ["a copy.png", "a (1).png", "a - Copy.png", "a_copy.png", "a Kopie 2.png", "a - Copy (2).png", "abc.png"]
+)
+def test_of_identical_files_the_one_with_the_plain_name_stays(copy):
+    records = [file_record(1, "h", path=f"/p/{copy}"), file_record(2, "h", path="/p/a.png")]
+    report = duplicate_report(records, alike([5, 5]))
+    assert [group.best for group in report.groups] == [1]
+    (problem,) = report.problems
+    assert (problem.code, problem.subject) == ("identical-file", f"/p/{copy}")
+    assert problem.message == "It is identical to /p/a.png, byte for byte: leave one of the two out."
+
+
+def test_identical_files_are_found_without_prints():
+    records = [file_record(n, "ab"[n % 2]) for n in range(1, 5)]
+    blank = alike([0] * 4, has_print=[False] * 4, has_vector=[False] * 4)
+    assert sorted(group.best for group in duplicate_report(records, blank).groups) == [0, 1]
+
+
+def test_an_identical_file_joins_the_group_of_its_twin():
+    records = [file_record(1, "a", width=999), file_record(2, "b"), file_record(3, "b")]
+    (group,) = duplicate_report(records, alike([5, 5, 5])).groups
+    assert (group.best, {twin.index for twin in group.duplicates}) == (0, {1, 2})
+
+
 def test_bits_are_counted_also_of_negative_numbers():
     a = np.array([0, -1, 5], np.int64)
     found = [nearest_hashes(a, np.array([n], np.int64)).tolist() for n in (0, -1, 4)]
