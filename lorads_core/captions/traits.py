@@ -8,7 +8,7 @@ here; `store.traits` remembers what a person decided.
 from __future__ import annotations
 
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -54,7 +54,7 @@ class Tally:
 
     def __init__(self) -> None:
         self._images = Counter[str]()
-        self._tags: dict[str, Counter[str]] = {}
+        self._tags: defaultdict[str, Counter[str]] = defaultdict(Counter)
         self._kinds: dict[str, Kind] = {}
 
     def add(self, concept: str, odd: Iterable[Part]) -> None:
@@ -62,7 +62,7 @@ class Tally:
         self._images[concept] += 1
         kinds: dict[str, Kind] = {part.tag: part.kind for part in odd if part.kind}
         self._kinds.update(kinds)
-        self._tags.setdefault(concept, Counter()).update(kinds.keys())
+        self._tags[concept].update(kinds.keys())
 
     def traits(self, share: float) -> Iterator[Trait]:
         """Yield those that at least this share (0–1) of a concept's images carry, the most frequent first."""

@@ -12,6 +12,7 @@ from ..errors import LoradsError
 from ..system import notices
 from .output import written_output
 from .parser import parser
+from .suggestions import parse
 
 if TYPE_CHECKING:
     import argparse
@@ -27,7 +28,7 @@ def run(arguments: Sequence[str] | None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     given = list(sys.argv[1:] if arguments is None else arguments)
-    options = parser(_story, _doctor).parse_args(given)
+    options = parse(parser(_story, _doctor), given)
     options.given = given
     from .console import Screen  # noqa: PLC0415 - `lorads --help` needs no terminal library
 

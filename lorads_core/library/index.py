@@ -22,6 +22,7 @@ from ..system.files import file_error_reason
 from ..system.links import is_online_only, true_stat
 from ..system.names import is_text
 from .listing import Listing
+from .moved import Moved, move_known
 from .respelling import KnownFolders, respell_files
 from .sidecars import SidecarRule
 from .sidecars.indexing import NOTHING_FOUND, BesideImage, FoundText, IndexedTexts, read_beside
@@ -29,6 +30,8 @@ from .stored_paths import StoredPaths
 from .walk import count_images, real_folder
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from ..model import Severity
     from ..store.connect import Store
     from .listing import Folder
@@ -71,15 +74,17 @@ class IndexReport:
     seconds: float
     problems: tuple[Problem, ...]
     masks: int = 0  # not among the images
+    moved: int = 0  # known images whose file lies elsewhere now; they are neither new nor gone
 
     @property
     def sentence(self) -> str:
         """The numbers, in words."""
         rate = self.found / self.seconds if self.seconds else 0
+        moved = f", {self.moved:,} moved" if self.moved else ""
         masks = f" and {counted(self.masks, 'mask')}" if self.masks else ""
         return (
             f"{counted(self.found, 'image')}{masks} in {self.folder}: {self.new:,} new, {self.changed:,} changed,"
-            f" {self.unchanged:,} unchanged, {self.missing:,} gone; {counted(len(self.problems), 'problem')};"
+            f" {self.unchanged:,} unchanged, {self.missing:,} gone{moved}; {counted(len(self.problems), 'problem')};"
             f" {self.seconds:.1f} s, {rate:,.0f} a second"
         )
 
@@ -146,6 +151,8 @@ class _Indexing:
         self.former: set[str] = set()  # sources that changed files had words from before
         self.by_older = 0  # files that are read once more
         self.done = self.total = self.new = self.changed = self.unchanged = self.missing = 0
+        self.moved: dict[int, str] = {}  # images whose file lies elsewhere now, with its stored path
+        self.marked: set[int] = set()  # images that this run has marked as missing
         self.chunk: list[_File] = []
         self.waiting: deque[Future[list[_Outcome]]] = deque()
         self.batch: list[rows.ImageRow] = []
@@ -171,7 +178,7 @@ class _Indexing:
         self._mark_folders()
         return IndexReport(
             folder=str(self.root),
-            found=self.new + self.changed + self.unchanged,
+            found=self.new + self.changed + self.unchanged + len(self.moved),
             new=self.new,
             changed=self.changed,
             unchanged=self.unchanged,
@@ -179,6 +186,7 @@ class _Indexing:
             seconds=monotonic() - started,
             problems=tuple(self.problems),
             masks=len(self.listing.masks),
+            moved=len(self.moved),
         )
 
     # Reading
@@ -283,15 +291,23 @@ class _Indexing:
     def _write(self) -> None:
         if self.batch:
             sources = sorted(self.options.sidecars.sources | self.former)
+            stored = self.paths.rows(self.batch)
             with self.store.connection() as connection:
-                refused = rows.write_images(connection, self.library, self.paths.rows(self.batch), sources)
+                self._note_moved(move_known(connection, self.library, stored, self.paths.paths))
+                refused = rows.write_images(connection, self.library, stored, sources)
             reasons = {each.position: each.reason for each in refused}
+            moved = set(self.moved.values())
             for index, row in enumerate(self.batch):
                 if index in reasons:
                     self._refused(row, reasons[index])
-                else:
+                elif stored[index].path not in moved:
                     self._count(row)
             self.batch = []
+
+    def _note_moved(self, moved: Iterable[Moved]) -> None:
+        for image_id, path in moved:
+            self.moved[image_id] = path
+            self.missing -= int(image_id in self.marked)
 
     def _refused(self, row: rows.ImageRow, reason: str) -> None:
         message = f"The store does not take what this file says ({reason}): save the image and its text files again."
@@ -299,6 +315,8 @@ class _Indexing:
         self._mark_unreadable(row.path)
 
     def _mark(self, back: list[int], gone: list[int]) -> None:
+        gone = [image_id for image_id in gone if image_id not in self.moved]
+        self.marked.update(gone)
         if back or gone:
             with self.store.connection() as connection:
                 rows.clear_missing(connection, self.library, back)

@@ -10,16 +10,17 @@ import numpy as np
 
 from ..errors import LibraryError
 from ..images.files import printable_path
+from ..library.filter import DatasetFilter
 from ..model import DatasetImage, Problem, no_progress
 from ..vision.similarity.band import share_within
 from ..vision.similarity.picking import Candidates, Picker, scores
-from .candidates import MISSING, CandidatePool
+from .candidates import FILTER, MISSING, OUTSIDE, SAME_CLUSTER, CandidatePool
 from .file_checks import FileChecks
 from .rules import FinderResult, LibrarySimilarity
 from .training_profile import profile_training_set
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from numpy import float32
     from numpy.typing import NDArray
@@ -38,6 +39,12 @@ _BEST_RATING = 10
 
 TWINS = "too like another pick"
 FILLED = "in a cluster that has given as many as it may"
+_REMEDIES = (
+    (OUTSIDE, "Lower the minimum of the band (--band), or give it in percentiles (--percentiles)."),
+    (SAME_CLUSTER, "--allow-same-cluster lets in images of the training images' clusters."),
+    (TWINS, "Allow more likeness among picks (--twin)."),
+    (FILLED, "Allow more of a cluster (--per-cluster)."),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,8 +244,34 @@ def _why(known: TrainingProfile, passed_over: Mapping[str, int], pool: Candidate
         return f"The library has no vectors ({known.table.space.name}) but those of the dataset itself: embed more."
     share = share_within(known.band, known.library)
     low, middle, high = np.percentile(known.library, [1, 50, 99])
+    band = f"{known.band.lowest:.2f} to {known.band.highest:.2f}{_lowered(known, pool)}"
     return (
-        f"{share:.1%} of the library lies in the band {known.band.lowest:.2f} to {known.band.highest:.2f}; its images"
-        f" go from {low:.2f} over {middle:.2f} to {high:.2f}. Passed over: {lost or 'none'}. Lower the minimum, give"
-        " the band in percentiles, ask less of the filter, or allow more likeness among picks or more of a cluster."
+        f"{share:.1%} of the library lies in the band {band}; its images go from {low:.2f} over"
+        f" {middle:.2f} to {high:.2f}. Passed over: {lost or 'none'}."
+        f" {' '.join(_remedies(pool, passed_over))}"
     )
+
+
+def _remedies(pool: CandidatePool, passed_over: Mapping[str, int]) -> Iterator[str]:
+    """Yield what lets more images through, for each reason that some were passed over."""
+    if passed_over.get(FILTER):
+        for tag in pool.rules.wanted.required_tags:
+            if not pool.library.count(DatasetFilter(required_tags=(tag,))):
+                yield f"No image has the tag {tag!r} (--class): check its spelling."
+        if tags := pool.profile.subject_tags:
+            yield (
+                f"The filter leaves out images tagged {' or '.join(tags)}, as the subject is:"
+                " --allow-subject-tags (exclude_characters off) lets them in."
+            )
+        if pool.rules.wanted != DatasetFilter():
+            yield "Ask less of the filter (--class, --without, --minimum-quality, --minimum-side)."
+    for reason, remedy in _REMEDIES:
+        if passed_over.get(reason):
+            yield remedy
+
+
+def _lowered(known: TrainingProfile, pool: CandidatePool) -> str:
+    requested = pool.rules.band
+    if requested.unit != "similarity" or known.band.highest >= requested.highest:
+        return ""
+    return f" (its upper bound lowered from {requested.highest:.2f} to keep the subject out)"

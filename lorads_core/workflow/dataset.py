@@ -39,6 +39,7 @@ from ..vision.encoders.run import embed_library
 from ..vision.taggers import open_tagger
 from ..vision.taggers.run import tag_library
 from .last_export import writing_words
+from .left_out import left_out
 from .parse import sidecar_rule
 
 if TYPE_CHECKING:
@@ -154,11 +155,19 @@ def query(
     if not found.passed:
         raise LibraryError(
             f"No image of library {library.name!r} passes the filter: widen it, or index the folder first."
+            f"{_reasons(library, wanted)}"
         )
     _check_any_usable(library, found)
     dataset_id, notes = _identified(store, name, library.name)
     images = tuple(DatasetImage(record) for record in found.records)
-    return Queried(Dataset(dataset_id, name, library.name, images), (*notes, *found.problems))
+    return Queried(
+        Dataset(dataset_id, name, library.name, images), (*notes, *left_out(library, wanted), *found.problems)
+    )
+
+
+def _reasons(library: Library, wanted: DatasetFilter) -> str:
+    """Return what leaves all images out, as sentences; empty where there are none to leave out."""
+    return "".join(f" {problem.message}" for problem in left_out(library, wanted))
 
 
 def _identified(store: Store, name: str, library: str) -> tuple[UUID, tuple[Problem, ...]]:
@@ -207,11 +216,12 @@ def add_regularization(
     if not found.passed:
         raise LibraryError(
             f"No regularization image of library {library.name!r} passes the filter that is not a training image too:"
-            " widen it, or keep the folders of the two apart."
+            f" widen it, or keep the folders of the two apart.{_reasons(library, wanted)}"
         )
     _check_any_usable(library, found)
     added = tuple(DatasetImage(record) for record in found.records)
-    return Queried(dataclasses.replace(dataset, regularization=(*dataset.regularization, *added)), found.problems)
+    problems = (*left_out(library, wanted), *found.problems)
+    return Queried(dataclasses.replace(dataset, regularization=(*dataset.regularization, *added)), problems)
 
 
 def embed(

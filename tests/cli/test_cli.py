@@ -58,6 +58,7 @@ def test_the_demo_tells_the_whole_story(lorads, tmp_path):
     ):
         assert said in out, said
     assert "No base model" in err
+    assert "captions demo lists them" in out
     manifest = read_manifest(tmp_path / "demo")
     assert len(manifest["images"]) == 34
     assert all(image["caption"].startswith("oldlandmark, ") != image["regularization"] for image in manifest["images"])

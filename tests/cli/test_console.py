@@ -51,6 +51,23 @@ def test_help_is_printed(streams, words):
     assert "usage: lorads" in out
 
 
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("biuld", "x"), "no command 'biuld'; did you mean build?"),
+        (("zzz",), "no command 'zzz'; there are: index, build"),
+        (("build", "x", "--triger", "y"), "--triger y; did you mean --trigger?"),
+        (("export", "x", "--trainr=onetrainer"), "did you mean --trainer?"),
+        (("runs", "a", "b"), "unrecognized arguments: b"),
+        (("--settings", "F", "query"), "the command comes first"),
+    ],
+)
+def test_a_word_that_is_not_known_is_named_with_the_nearest_one(streams, words, says):
+    code, _, err = streams.run(*words)
+    assert code == 2
+    assert says in err
+
+
 @pytest.mark.parametrize("module", MODULES)
 def test_each_command_is_listed_under_its_module(module):
     found = importlib.import_module(f"lorads_core.cli.commands.{module}")

@@ -73,6 +73,17 @@ def test_the_buckets_are_drawn_and_what_harms_is_told(lorads, pictures, tmp_path
     assert (tmp_path / "again.png").is_file()
 
 
+def test_a_renamed_folder_keeps_every_edit(lorads, pictures):
+    assert build(lorads, pictures, "--name", "tom")[0] == 0
+    assert lorads("captions", "tom", "--replace-tag", "glass", "green glass", "--apply")[0] == 0
+    before = [line.partition("\t")[2] for line in lorads("captions", "tom", "--plain")[1].splitlines()]
+    assert any("green glass" in caption for caption in before)
+    code, out, err = build(lorads, pictures.rename(pictures.parent / "renamed"), "--name", "tom")
+    assert code == 0, err
+    assert "4 moved" in out
+    assert [line.partition("\t")[2] for line in lorads("captions", "tom", "--plain")[1].splitlines()] == before
+
+
 @pytest.mark.parametrize(
     ("words", "code", "says"),
     [

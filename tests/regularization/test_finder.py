@@ -137,6 +137,23 @@ def test_a_band_that_would_let_the_subject_in_is_lowered(find):
     assert 0 not in {of(record) for record in picks(found)}
 
 
+def test_a_tag_that_no_image_has_is_named(find):
+    with pytest.raises(LibraryError, match=r"No image has the tag 'unicorn' \(--class\)"):
+        find(wanted=DatasetFilter(required_tags=("unicorn",)))
+
+
+def test_a_failure_names_the_options_that_would_lift_its_reasons(find):
+    with pytest.raises(LibraryError, match=r"do not pass the filter.*Ask less of the filter \(--class, --without"):
+        find(wanted=DatasetFilter(minimum_side=100_000))
+    with pytest.raises(LibraryError, match=r"than the band.*Lower the minimum of the band \(--band\)"):
+        find(band=BandRequest(-1, -0.99))
+
+
+def test_a_lowered_bound_is_explained(find):
+    with pytest.raises(LibraryError, match=r"\(its upper bound lowered from 0\.99 to keep the subject out\)"):
+        find(count=80, band=BandRequest(0.8, 0.99))
+
+
 def test_each_pick_says_why(find):
     found = find(count=3)
     for image, near in zip(found.dataset.regularization, found.similarity.picks, strict=True):

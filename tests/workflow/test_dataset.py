@@ -10,6 +10,7 @@ from lorads_core.export.plan import ExportOptions
 from lorads_core.library.filter import DatasetFilter
 from lorads_core.model import TrainingConfig
 from lorads_core.settings import Settings, load_settings
+from lorads_core.store.images import set_marked_bad, set_rating
 from lorads_core.workflow.captions import caption, edits_mark
 from lorads_core.workflow.dataset import add_regularization, export, index, open_library, query, summary_text
 from lorads_core.workflow.parse import caption_settings
@@ -42,6 +43,49 @@ def captioned(store, source, tmp_path):
     dataset = add_regularization(dataset, source, folder(tmp_path / "others")).dataset
     settings = caption_settings("sidecar", (), "tom", "prepend", "sdxl")
     return lambda: caption(store, SETTINGS, dataset, settings)
+
+
+def test_a_query_says_what_each_filter_leaves_out(store, source, picture, tmp_path):
+    picture("cats/tiny.png", (64, 48))
+    index(store, SETTINGS, "pictures", tmp_path)
+    wanted = dataclasses.replace(folder(tmp_path / "cats"), minimum_side=500, maximum_images=2)
+    small, most = query(store, source, "tom", wanted).problems
+    assert (small.severity, small.code) == ("warning", "left-out-by-minimum-side")
+    assert small.message == (
+        "1 image is left out of 5: below 500 pixels on its shorter side, first tiny.png (64×48). --minimum-side decides"
+        " (minimum_side of Query Images)."
+    )
+    assert most.message.startswith("2 images are beyond the maximum of 2 in the order path: left out")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "says"),
+    [
+        ({"required_tags": ("number 1",)}, "3 images are left out of 4: without 'number 1', first 0.png. --require"),
+        ({"excluded_tags": ("number 1",)}, "1 image is left out of 4: tagged 'number 1', first 1.png. --exclude"),
+        ({"minimum_rating": 5}, "1 image is left out of 4: rated below 5, or not rated, first 0.png. --minimum-rating"),
+        ({}, "1 image is left out of 4: marked as bad, first 2.png. --with-marked-bad"),
+    ],
+)
+def test_each_filter_names_its_first_image_and_its_option(store, source, tmp_path, wanted, says):
+    ids = source.ids(dataclasses.replace(folder(tmp_path / "cats"), maximum_images=9))
+    with store.connection() as connection:
+        if "minimum_rating" in wanted:
+            set_rating(connection, "pictures", ids[1:], 7)
+        if not wanted:
+            set_marked_bad(connection, "pictures", ids[2:3], bad=True)
+    problems = query(store, source, "tom", dataclasses.replace(folder(tmp_path / "cats"), **wanted)).problems
+    assert [problem.message.startswith(says) for problem in problems] == [True]
+
+
+def test_nothing_is_said_where_nothing_is_left_out(store, source, tmp_path):
+    assert query(store, source, "tom", folder(tmp_path / "cats")).problems == ()
+
+
+def test_a_query_without_a_result_says_what_left_all_out(store, source, tmp_path):
+    wanted = dataclasses.replace(folder(tmp_path / "cats"), required_tags=("unicorn",))
+    with pytest.raises(LibraryError, match=r"passes the filter: .* 4 images are left out of 4: without 'unicorn'"):
+        query(store, source, "tom", wanted)
 
 
 def test_the_whole_story(store, captioned, tmp_path):
@@ -142,7 +186,9 @@ def test_files_that_are_not_here_are_told_and_left_out(store, tmp_path):
         query(store, open_library(store, old_library(tmp_path, paths=False), "old"), "anna", DatasetFilter())
     paths["anna/1.png"].unlink()
     queried = query(store, open_library(store, old_library(tmp_path), "old"), "anna", DatasetFilter())
-    assert [problem.subject for problem in queried.problems] == [str(paths["anna/1.png"])]
+    missing, marked = queried.problems[-1], queried.problems[0]
+    assert (missing.code, missing.subject) == ("left-out", str(paths["anna/1.png"]))
+    assert (marked.code, len(queried.problems)) == ("left-out-by-exclude-marked-bad", 2)
     assert str(paths["anna/1.png"]) not in {image.record.path for image in queried.dataset.training}
 
 

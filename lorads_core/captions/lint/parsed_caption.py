@@ -136,7 +136,8 @@ class Look:
     def kind(self) -> Kind | None:
         """Tags, sentences, or both; None where it is too short to tell."""
         if not self.signs & PROSE:
-            return "tags" if len(self.names - {"", self.called.key}) >= _FEW_TAGS else None
+            nothing = ("" in self.names) + (self.called.key != "" and self.called.key in self.names)
+            return "tags" if len(self.names) - nothing >= _FEW_TAGS else None
         is_tag = [bool(part.key) and not part.signs & PROSE for part in self.parts if part.key != self.called.key]
         few = is_tag[:_FEW_TAGS], is_tag[-_FEW_TAGS:]
         return "mixed" if any(len(end) == _FEW_TAGS and all(end) for end in few) else "prose"

@@ -11,6 +11,7 @@ from ...library.index import IndexOptions
 from ...problems import counted
 from ...regularization.rules import FinderRules
 from ...settings import load_settings
+from ...system.command import command
 from ...workflow.captions import caption, edits_left_behind
 from ...workflow.dataset import add_regularization, check_config, export, index, open_library, open_store, query
 from ...workflow.duplicates import look_for_duplicates
@@ -73,7 +74,10 @@ def _demo(options: argparse.Namespace, screen: Screen) -> int:
     options.trigger = options.trigger or TRIGGER
     options.name = options.name or "demo"
     options.library = LIBRARY
-    return _tell(options, settings.with_library(LIBRARY), screen)
+    code = _tell(options, settings.with_library(LIBRARY), screen)
+    screen.step("Images", str(options.folders[0]))
+    screen.step("Captions", f"{command('panel')} shows and edits them; {command('captions', options.name)} lists them")
+    return code
 
 
 def _tell(options: argparse.Namespace, settings: Settings, screen: Screen) -> int:

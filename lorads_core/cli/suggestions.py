@@ -1,0 +1,49 @@
+"""Did-you-mean for the command line: the nearest command or option for one that there is not."""
+
+from __future__ import annotations
+
+import argparse
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+def parse(parser: argparse.ArgumentParser, given: Sequence[str]) -> argparse.Namespace:
+    """Parse arguments as argparse does; what it does not know is named with what is nearest to it.
+
+    Raises:
+        SystemExit: 2, with the usage on standard error.
+    """
+    commands = _commands(parser)
+    if given and not given[0].startswith("-") and given[0] not in commands:
+        parser.error(f"there is no command {given[0]!r}{_nearest(given[0], commands, _all(commands))}")
+    if given and given[0].startswith("--settings"):
+        parser.error("the command comes first: lorads COMMAND --settings FILE")
+    options, unknown = parser.parse_known_args(given)
+    if unknown:
+        command = commands[given[0]]
+        parser = command if unknown[0].startswith("-") else parser
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}{_nearest(unknown[0], _options(command), '')}")
+    return options
+
+
+def _commands(parser: argparse.ArgumentParser) -> Mapping[str, argparse.ArgumentParser]:
+    for action in parser._actions:  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - there is no other way
+        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+            return cast("Mapping[str, argparse.ArgumentParser]", action.choices)
+    return {}
+
+
+def _options(command: argparse.ArgumentParser) -> list[str]:
+    return list(command._option_string_actions)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+
+
+def _all(commands: Mapping[str, object]) -> str:
+    return f"; there are: {', '.join(commands)}"
+
+
+def _nearest(word: str, known: Sequence[str] | Mapping[str, object], otherwise: str) -> str:
+    found = get_close_matches(word.partition("=")[0], list(known), 1)
+    return f"; did you mean {found[0]}?" if found else otherwise
