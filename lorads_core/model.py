@@ -241,6 +241,7 @@ class TrainingConfig:
     ``fp8_base`` (the base model's weights in 8 bits), ``cache_text_encoder_outputs`` (wherever it is allowed).
 
     ``warmup`` is a share of all steps. A ``text_encoder_learning_rate`` of 0 leaves the text encoders alone.
+    ``steps`` are the steps that epochs and repeats are to make where they are automatic, 0 for their usual number.
     ``repeats`` counts for training images, ``regularization_repeats`` for the others. ``min_snr_gamma`` and
     ``noise_offset`` are off at 0; the dropouts are shares, 0–1. ``caption_variants`` takes one line of a caption at
     random each time, where it has several. ``processes`` is the number of those that train together, one per GPU.
@@ -302,6 +303,7 @@ class TrainingConfig:
     save_state: bool = True
     initial_lora: str = ""
     seed: int = 42
+    steps: int = 0
     extra: Mapping[str, Any] = field(default_factory=dict[str, Any], hash=False)
     automatic: tuple[str, ...] = ()
 

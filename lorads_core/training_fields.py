@@ -165,6 +165,8 @@ _FIRST_PARTS = ("clip_l", "t5xxl", "ae")  # their inputs stand before those that
 _MOST = 100_000
 """Epochs, repeats: beyond any training, below what overflows a trainer's counters."""
 
+_BY_SIZE = "by the number of images, about 2,000 samples of each concept"
+
 TRAINING_FIELDS: tuple[TrainingField, ...] = (
     TrainingField(
         "base_model", "choice", "base model", "Kind of base model: decides the trainer's script and how captions are"
@@ -190,11 +192,12 @@ TRAINING_FIELDS: tuple[TrainingField, ...] = (
         "batch_size", "whole", "steps", "Images per batch (per process).", 1, 4096, 1, "images", advanced=False
     ),
     TrainingField(
-        "epochs", "whole", "steps", "Passes over the dataset.", 1, _MOST, 1, label="number of epochs", advanced=False
+        "epochs", "whole", "steps", "Passes over the dataset.", 1, _MOST, 1, label="number of epochs",
+        unset=_BY_SIZE, advanced=False,
     ),
     TrainingField(
         "repeats", "whole", "steps", "How often an epoch shows each training image.", 1, _MOST, 1,
-        label="number of repeats", advanced=False,
+        label="number of repeats", unset=_BY_SIZE, advanced=False,
     ),
     TrainingField(
         "learning_rate", "number", "learning", "Learning rate of the network.", 1e-12, 100, 1e-5,
@@ -362,6 +365,11 @@ TRAINING_FIELDS: tuple[TrainingField, ...] = (
     TrainingField(
         "initial_lora", "file", "network", "LoRA to start from instead of a new one: for the same kind of base model,"
         " with network, dim and alpha as set here.", label="initial LoRA", folders=("loras",), own=True, added=True,
+    ),
+    TrainingField(
+        "steps", "whole", "steps", "Steps of the whole training: repeats and epochs that are not set are chosen to make"
+        " about as many.", 0, 10_000_000, 100, "steps", label="number of steps", zero="as repeats and epochs make",
+        added=True,
     ),
     *(_part(file, added=True) for file in model_parts() if file.part not in _FIRST_PARTS),
 )  # fmt: skip

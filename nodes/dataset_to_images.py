@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from comfy_api.latest import io, ui
 
-from ..lorads_core.model import TrainingConfig
 from ..lorads_core.problems import counted
+from ..lorads_core.trainers.defaults import make_config
 from . import core, host
 from .sockets import CATEGORY, ConfigSocket, DatasetSocket
 
 if TYPE_CHECKING:
-    from ..lorads_core.model import Dataset
+    from ..lorads_core.model import Dataset, TrainingConfig
 
 
 class DatasetToImages(io.ComfyNode):
@@ -52,7 +52,7 @@ class DatasetToImages(io.ComfyNode):
     @classmethod
     def execute(cls, dataset: Dataset, maximum_images: int, config: TrainingConfig | None = None) -> io.NodeOutput:
         """Read the images."""
-        found = core.training.as_images(dataset, config or TrainingConfig(), maximum_images, host.progress())
+        found = core.training.as_images(dataset, config or make_config({}), maximum_images, host.progress())
         images = [host.image(picture) for picture in found.images]
         said = f"{counted(len(images), 'image')}, {counted(found.steps, 'step')}"
         return io.NodeOutput(images, list(found.captions), found.steps, ui=ui.PreviewText(said))

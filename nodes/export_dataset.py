@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from comfy_api.latest import io, ui
 
-from ..lorads_core.model import TrainingConfig
 from ..lorads_core.trainers import trainers
+from ..lorads_core.trainers.defaults import make_config
 from . import core, host
 from .sockets import CATEGORY, ConfigSocket, DatasetSocket, ExportSocket
 
 if TYPE_CHECKING:
-    from ..lorads_core.model import Dataset
+    from ..lorads_core.model import Dataset, TrainingConfig
 
 
 class ExportDataset(io.ComfyNode):
@@ -129,9 +129,7 @@ class ExportDataset(io.ComfyNode):
             trainer, core.parse.image_policy(images, size, wishes), link, home=host.trainer_home(trainer)
         )
         place = host.export_root(), host.export_name(folder)
-        result = core.dataset.export(
-            host.store(), dataset, config or TrainingConfig(), options, *place, host.progress()
-        )
+        result = core.dataset.export(host.store(), dataset, config or make_config({}), options, *place, host.progress())
         host.keep_export(result.export.folder)
         summary = core.dataset.summary_text(result)
         buckets = host.image(core.plots.bucket_image(result))

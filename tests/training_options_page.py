@@ -16,7 +16,8 @@ page is rendered from `lorads_core/training_fields.py` by `python -m tests.train
 two.
 
 An option that is *not set* is not the same as one with a fixed default: rank, alpha, learning rate and warm-up follow
-network, base model, optimizer and scheduler while they are not set. In the node, the value in the column *not set*
+network, base model, optimizer and scheduler while they are not set, [repeats and
+epochs](trainers.md#repeats-epochs-and-steps) the number of images. In the node, the value in the column *not set*
 leaves them so; on the command line, leave the option out; in the panel, leave the field empty. What a trainer lacks is
 reported before anything is written.
 """

@@ -15,6 +15,7 @@ from ..model import Concept, Dataset, DatasetImage, Problem, TrainingConfig, Tri
 from ..problems import EXAMPLES, counted
 from ..system.paths import slug
 from ..trainers import Schedule, Subset, trainer
+from .amount import Images, amount_problems, images_of, sized
 from .bucket_report import bucket_bars, name_images
 from .planned_image import PlannedImage
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from ..buckets import Placement, Size
     from ..model import ImageRecord
+    from ..trainers import Trainer
 
 
 DROP_DUPLICATES = "leave them out by --duplicates drop (duplicates of Query Images), or reject them in the panel."
@@ -88,10 +90,12 @@ def plan_export(dataset: Dataset, config: TrainingConfig, options: ExportOptions
         ExportError: masks in the alpha channel are requested, in a format that has none.
     """
     options = options or ExportOptions()
+    chosen = trainer(options.trainer)
+    given, amount = config, _images(dataset, options)
+    config = sized_config(dataset, config, options)
     folders = _folders(dataset, config)
     images = in_order(folders, _planned(dataset, config, options, folders))
     subsets = subsets_of(folders, [(item, _written_size(item)) for item in images])
-    chosen = trainer(options.trainer)
     problems = [
         *_uncaptioned(dataset),
         *_identical(dataset),
@@ -101,11 +105,33 @@ def plan_export(dataset: Dataset, config: TrainingConfig, options: ExportOptions
     if any(problem.severity == "error" for problem in problems):
         return ExportPlan(dataset, config, options, images, folders, None, tuple(problems))
     schedule = chosen.schedule(config, subsets)
+    problems += amount_problems(given, config, amount, chosen, schedule)
     images = _placed(images, chosen.placements(config, subsets), schedule)
     bars = bucket_bars(chosen, config, subsets)
     return ExportPlan(
         dataset, config, options, images, folders, schedule, tuple(name_images(problems, images, schedule, bars))
     )
+
+
+def _images(dataset: Dataset, options: ExportOptions) -> Images:
+    """Return what is trained, by the sizes that images will have before any crop."""
+    sizes = [options.policy.size_of(image.record.width, image.record.height) for image in dataset.images]
+    return images_of(dataset, sizes)
+
+
+def _refused(chosen: Trainer, config: TrainingConfig, options: ExportOptions) -> bool:
+    """Say whether a trainer refuses a config whatever is trained, so that it cannot count its steps."""
+    problems = chosen.problems(config, (), options.home)
+    return any(problem.severity == "error" and problem.code == "config" for problem in problems)
+
+
+def sized_config(dataset: Dataset, config: TrainingConfig, options: ExportOptions | None = None) -> TrainingConfig:
+    """Return the config with which an export of a dataset would be made: repeats and epochs suit its size."""
+    options = options or ExportOptions()
+    chosen = trainer(options.trainer)
+    if _refused(chosen, config, options):
+        return config
+    return sized(config, _images(dataset, options), chosen)
 
 
 def _written_size(item: PlannedImage) -> Size:

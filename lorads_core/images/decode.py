@@ -120,7 +120,9 @@ def decode(
 
 def _check_frames(header: Header, *, first_frame: bool) -> None:
     if header.frames > 1 and not first_frame:
-        raise InvalidImageError(f"holds {header.frames} frames: choose one and save it, or allow the first frame.")
+        raise InvalidImageError(
+            f"holds {header.frames} frames: save the one to train on as PNG, or leave the file out."
+        )
 
 
 def _report_profile(path: str | Path, icc: bytes, mode: str) -> None:

@@ -83,7 +83,7 @@ def _summary(state: PanelState, view: View, name: str) -> json_types.Summary:
         "total_steps": schedule.total_steps if schedule else None,
         "seconds": None,  # runs end while a summary is cached
         "problems": as_problems(plan.problems),
-        "checkpoints": list(trainer(name).checkpoints(view.config, schedule, _folder(view))) if schedule else [],
+        "checkpoints": list(trainer(name).checkpoints(plan.config, schedule, _folder(view))) if schedule else [],
     }
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from ..base_models import base_model_names, base_models
 from ..errors import SettingsError
+from ..export.plan import ExportOptions, sized_config
 from ..networks import networks
 from ..trainers import Subset, trainer
 from ..trainers.checks import out_of_range, settled, unknown
@@ -17,7 +18,7 @@ from ..trainers.extra import extra_lines, parse_extra
 from ..trainers.presets import PRESETS, go_on_from
 from ..training_fields import TRAINING_FIELDS, training_field
 from ..workflow import training
-from .planning import DEFAULT_TRAINER, trainer_name
+from .planning import DEFAULT_TRAINER, accepted_images, trainer_name
 from .responses import RefusedError, bad_request
 from .view import config_mark, file_name
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from . import json_types
     from .params import Body
     from .state import PanelState
+    from .view import View
 
 _FORM = tuple(each for each in TRAINING_FIELDS if each.kind != "file")
 """Files on the server are chosen in the graph or on the command line, never by a request."""
@@ -121,17 +123,27 @@ def check(state: PanelState, dataset: UUID, body: Body) -> json_types.OptionsChe
         RefusedError: 400, there is no such trainer.
     """
     body.allow_only("trainer", "config")
-    known = state.view(dataset).config
+    view = state.view(dataset)
     name = trainer_name(body.text("trainer", DEFAULT_TRAINER))
     faults: list[json_types.OptionFault] = []
-    config = go_on_from(known, _read(body.object("config"), faults))
+    config = go_on_from(view.config, _read(body.object("config"), faults))
     chosen = trainer(name)
     faults += _trainer_faults(chosen, config, training.home_of(state.settings, name))
     return {
-        "used": {each.name: used_text(each, config) for each in TRAINING_FIELDS},
+        "used": {each.name: used_text(each, config) for each in TRAINING_FIELDS} | _amount(view, config, name),
         "lacks": {name: instead for name, instead in chosen.lacks(config).items() if name in _NAMES},
         "faults": faults,
     }
+
+
+def _amount(view: View, config: TrainingConfig, name: str) -> dict[str, str]:
+    """Return the repeats and epochs that are used where none are set: they follow the number of images."""
+    dataset, options = accepted_images(view), ExportOptions(name)
+
+    def used(field: str) -> str:
+        return str(getattr(sized_config(dataset, change_config(config, {field: None}), options), field))
+
+    return {"repeats": used("repeats"), "epochs": used("epochs")}
 
 
 _NAMES = frozenset(each.name for each in _FORM)

@@ -38,6 +38,9 @@ CROPPED_TOO_MUCH = 0.1
 HIGHEST_HADAMARD_DIM = 32
 """LoHa's rank is up to the square of its dim; LyCORIS advises 32 at most (docs/Network-Args.md)."""
 
+HIGHEST_RATE, LOWEST_RATE = 1e-3, 1e-6
+"""Learning rates beyond which an optimizer that does not find its own ruins a LoRA, or learns nothing."""
+HIGHEST_SELF_TAUGHT_RATE = 10.0
 _SELF_TAUGHT_RATE = 0.1
 _DEFAULT = TrainingConfig()
 _NUMBERS = ("whole", "number")
@@ -216,6 +219,16 @@ def out_of_range(each: TrainingField, value: str) -> str:
 
 
 def _contradictions(config: TrainingConfig) -> Iterator[str]:
+    if config.steps and not {"epochs", "repeats"} & set(config.automatic):
+        yield (
+            f"{config.steps:,} steps contradict {config.epochs:,} epochs and {config.repeats:,} repeats: leave one of"
+            " the three unset."
+        )
+    yield from _contradicting_sizes(config)
+    yield from _unfit(config)
+
+
+def _contradicting_sizes(config: TrainingConfig) -> Iterator[str]:
     if config.max_bucket_side < config.resolution:
         yield (
             f"The longest bucket side {config.max_bucket_side} is below the resolution {config.resolution}:"
@@ -229,6 +242,10 @@ def _contradictions(config: TrainingConfig) -> Iterator[str]:
             f"{base_model(config.base_model).label} does not support captions of {config.max_token_length} tokens:"
             f" choose one of {', '.join(map(str, limits))}."
         )
+
+
+def _unfit(config: TrainingConfig) -> Iterator[str]:
+    """Yield what the base model's family cannot have, and files and texts that cannot be used."""
     family = base_model(config.base_model).family
     if config.v_prediction and not family.is_diffusion:
         yield f"{family.label} matches flows and predicts no velocity: turn v-prediction off."
@@ -262,6 +279,7 @@ def doubts(config: TrainingConfig) -> Iterator[str]:
         yield f"The factor and full rank are LoKr's, and {kind.label} has none: choose the network lokr, or unset them."
     if is_adaptive(config.optimizer) and config.learning_rate < _SELF_TAUGHT_RATE:
         yield f"{config.optimizer} finds its rate itself: a learning rate of {config.learning_rate:g} slows it; use 1."
+    yield from _doubtful_rates(config)
     if kind.hadamard and config.network_dim > HIGHEST_HADAMARD_DIM:
         yield (
             f"The network dim {config.network_dim} is high for {kind.label}, whose rank is up to its square"
@@ -272,6 +290,22 @@ def doubts(config: TrainingConfig) -> Iterator[str]:
             f"The convolution alpha {config.conv_alpha:g} is above the convolution dim {config.conv_dim}, which"
             " multiplies the learning rate: use the dim, or half of it."
         )
+
+
+def _doubtful_rates(config: TrainingConfig) -> Iterator[str]:
+    """Yield learning rates that an optimizer learns nothing with, or that burn a LoRA."""
+    rates = (("learning rate", config.learning_rate), ("text encoder learning rate", config.text_encoder_learning_rate))
+    for name, rate in rates:
+        if is_adaptive(config.optimizer):
+            if rate > HIGHEST_SELF_TAUGHT_RATE:
+                yield f"The {name} {rate:g} is high for {config.optimizer}, which scales its own by it: use 1."
+        elif rate > HIGHEST_RATE and not config.optimizer.startswith("SGD"):  # whose usual rates are up to 0.1
+            yield (
+                f"The {name} {rate:g} is very high for {config.optimizer} and ruins a LoRA within a few steps: 1e-4 is"
+                " usual, 1 is for Prodigy and D-Adaptation."
+            )
+        elif 0 < rate < LOWEST_RATE:
+            yield f"The {name} {rate:g} is very low for {config.optimizer}, which learns nothing: 1e-4 is usual."
 
 
 def not_in_trainer(trainer: str, config: TrainingConfig, lacks: Mapping[str, str]) -> Iterator[Problem]:

@@ -16,7 +16,7 @@ from ..system.names import is_text
 from ..training_fields import TRAINING_FIELDS, training_field
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 AUTOMATIC = tuple(each.name for each in TRAINING_FIELDS if each.is_automatic)
 """The fields that follow others while they are not set."""
@@ -132,4 +132,16 @@ def _warmup(config: TrainingConfig) -> float:
     return _WARMUP
 
 
-_CHOICES = {"network_dim": _dim, "network_alpha": _alpha, "learning_rate": _rate, "warmup": _warmup}
+def _usual(name: str) -> Callable[[TrainingConfig], int]:
+    """Return what chooses the fixed default, which an export changes by the number of images (`export.amount`)."""
+    return lambda _config: training_field(name).default
+
+
+_CHOICES = {
+    "epochs": _usual("epochs"),
+    "repeats": _usual("repeats"),
+    "network_dim": _dim,
+    "network_alpha": _alpha,
+    "learning_rate": _rate,
+    "warmup": _warmup,
+}

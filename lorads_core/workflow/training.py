@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import TrainerError
 from ..export.layout import read_manifest
+from ..export.plan import ExportOptions, sized_config
 from ..images.decode import decode
 from ..images.encode import ImagePolicy, fit
 from ..model import no_progress
@@ -89,6 +90,8 @@ def as_images(dataset: Dataset, config: TrainingConfig, most: int, progress: Pro
     if not images:
         raise TrainerError(f"No image of {dataset.name!r} has a caption: wire Caption Builder before.")
     chosen = trainer("comfyui")
+    used = replace(dataset, training=tuple(images), regularization=())
+    config = sized_config(used, config, ExportOptions("comfyui"))
     sizes = tuple((image.record.width, image.record.height) for image in images)
     # Images are handed on once each: repeats are more epochs, not more images to a bucket.
     config = replace(config, epochs=config.epochs * config.repeats)

@@ -89,8 +89,8 @@ def test_any_folder_instead_of_the_samples(lorads, tmp_path, picture):
         (tmp_path / f"mine/{n}.txt").write_text(f"cat, number {n}")
     code, out, _ = lorads("demo", tmp_path / "mine", "--trigger", "tomcat", "--out", tmp_path / "out")
     assert code == 0
-    assert "10_tomcat/" in out
-    assert (tmp_path / "out/demo/10_tomcat/000001-0.txt").read_text() == "tomcat, cat, number 0"
+    assert "67_tomcat/" in out  # 3 images: 2,000 samples in 10 epochs
+    assert (tmp_path / "out/demo/67_tomcat/000001-0.txt").read_text() == "tomcat, cat, number 0"
 
 
 @pytest.mark.slow
@@ -120,7 +120,7 @@ def test_a_folder_without_captions_becomes_a_dataset(lorads, phone, tmp_path):
     assert "8 from trigger" in out
     images = read_manifest(tmp_path / "out/tomcat")["images"]
     assert [image["caption"] for image in images] == ["tomcat"] * 8
-    assert (tmp_path / "out/tomcat/10_tomcat/000001-IMG-0.txt").read_text() == "tomcat"
+    assert (tmp_path / "out/tomcat/25_tomcat/000001-IMG-0.txt").read_text() == "tomcat"
     assert "8 images have no caption (tried: sidecar)" in err
     assert err.count("IMG_") <= 2 * 2  # two examples of a kind
 

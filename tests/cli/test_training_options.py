@@ -26,7 +26,7 @@ def config(*words):
 
 def test_without_options_it_is_the_default_config():
     assert replace(config(), automatic=()) == TrainingConfig()
-    assert config().automatic == ("network_dim", "network_alpha", "learning_rate", "warmup")
+    assert config().automatic == ("network_dim", "network_alpha", "epochs", "repeats", "learning_rate", "warmup")
 
 
 def test_the_scheduler_constant_alone_is_trained_without_a_warm_up():

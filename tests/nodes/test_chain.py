@@ -50,7 +50,7 @@ def build(pack, folder="mine", name="towers"):
     captioned, _, picture = call(pack, "LoradsCaptionBuilder", dataset=dataset, trigger="oldlandmark").args
     assert picture.shape[0] == 1
     assert picture.shape[3] == 3
-    config = call(pack, "LoradsTrainingConfig", epochs=3).args[0]
+    config = call(pack, "LoradsTrainingConfig", epochs=3, repeats=10).args[0]
     return call(pack, "LoradsExportDataset", dataset=captioned, config=config)
 
 
@@ -250,7 +250,7 @@ def test_a_prompt_of_an_earlier_version_runs_without_the_inputs_that_came_since(
     old = {each.id: each.options.get("default") for each in config_inputs(pack) if not each.optional}
     made = pack.nodes["LoradsTrainingConfig"].execute(**old | {"network_dim": 16, "learning_rate": 2e-4}).args[0]
     assert (made.network_dim, made.learning_rate, made.keep_tokens, made.weight_decay) == (16, 2e-4, 1, None)
-    assert made.automatic == ("network_alpha", "warmup")
+    assert made.automatic == ("network_alpha", "epochs", "repeats", "warmup")
 
 
 def test_what_is_set_in_a_widget_does_not_follow_the_optimizer(pack):
@@ -317,6 +317,7 @@ INPUTS = [
     "extra",
     "save_state",
     "initial_lora",
+    "steps",
 ]
 
 

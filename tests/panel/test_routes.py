@@ -253,7 +253,7 @@ def test_the_summary_is_what_an_export_will_be(panel, dataset):
     assert ended["message"] == "12 images written to mine."
     facts = dict(ended["result"]["summary"])
     assert facts["Total steps"].startswith(f"{summary['total_steps']:,} in")
-    assert sum(each["count"] for each in summary["buckets"]) == 8 * 10 * 2, "as many others as sd-scripts shows"
+    assert sum(each["count"] for each in summary["buckets"]) == 8 * 25 * 2, "as many others as sd-scripts shows"
     assert (panel.exports / "mine" / "manifest.json").is_file()
     assert (summary["training"], summary["regularization"], summary["seconds"]) == (8, 4, None)
 
@@ -270,7 +270,7 @@ def test_an_export_takes_figures_of_the_request_and_keeps_them(panel, dataset):
 def test_the_config_of_an_export_elsewhere_is_taken_up(panel, dataset, store):
     before, facts = panel.get(f"datasets/{dataset}/summary"), panel.get(f"datasets/{dataset}")
     found = captioning.draft(store, panel.settings, "towers")
-    config = TrainingConfig(epochs=TrainingConfig().epochs * 3, max_token_length=150)
+    config = TrainingConfig(epochs=30, repeats=25, max_token_length=150)  # 10 epochs before, of 25 repeats
     build.export(store, found.dataset, config, ExportOptions(), panel.exports, "elsewhere")
     after, now = panel.get(f"datasets/{dataset}/summary"), panel.get(f"datasets/{dataset}")
     assert after["total_steps"] == 3 * before["total_steps"]

@@ -145,9 +145,10 @@ def test_what_a_trainer_lacks_is_said_with_what_it_does_instead(panel, dataset):
 def test_the_summary_follows_the_form_and_nothing_is_written(panel, dataset):
     before = panel.get(f"datasets/{dataset}")
     plain = panel.post(f"datasets/{dataset}/summary", {"trainer": "sd-scripts", "config": {}})
-    thrice = panel.post(f"datasets/{dataset}/summary", {"config": {"epochs": 30, "resolution": 512}})
+    once = panel.post(f"datasets/{dataset}/summary", {"config": {"epochs": 10, "repeats": 10}})
+    thrice = panel.post(f"datasets/{dataset}/summary", {"config": {"epochs": 30, "repeats": 10, "resolution": 512}})
     assert plain == panel.get(f"datasets/{dataset}/summary")
-    assert thrice["total_steps"] == 3 * plain["total_steps"]
+    assert thrice["total_steps"] == 3 * once["total_steps"]
     assert max(each["width"] for each in thrice["buckets"]) < max(each["width"] for each in plain["buckets"])
     assert panel.get(f"datasets/{dataset}") == before
     refused = panel.post(f"datasets/{dataset}/summary", {"config": {"epochs": 0}}, 400)
@@ -189,3 +190,9 @@ def test_a_base_model_that_was_exported_is_the_datasets_from_then_on(panel, data
     assert ended["state"] == "done"
     assert panel.get(f"datasets/{dataset}")["base_model"] == "pony"
     assert panel.get(f"datasets/{dataset}/training-options")["values"]["base_model"] == "pony"
+
+
+def test_repeats_and_epochs_that_are_not_set_are_shown_as_the_number_of_images_makes_them(panel, dataset):
+    used = check(panel, dataset, {})["used"]
+    assert (used["repeats"], used["epochs"]) == ("25", "10")  # 8 images
+    assert check(panel, dataset, {"epochs": 5})["used"]["repeats"] == "50"

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ...errors import CaptionError, SettingsError
+from ...export.plan import sized_config
 from ...library.filter import DatasetFilter
 from ...library.index import IndexOptions
 from ...problems import counted
@@ -124,6 +125,7 @@ def _tell(options: argparse.Namespace, settings: Settings, screen: Screen) -> in
             screen.step("Query", f"{counted(len(dataset.regularization), 'regularization image')}")
             screen.problems(queried.problems)
         if rules:
+            rules = replace(rules, repeats=sized_config(dataset, config, writing).repeats)
             dataset = find(store, settings, dataset, library, rules, screen).dataset
         confirm_replacing(store, dataset, screen)
         with screen.progress() as progress:

@@ -20,7 +20,7 @@ RULES: tuple[Callable[[TrainingSet], Iterator[Finding]], ...] = (
     folder_rules.outside, caption_rules.captions_unread, caption_rules.no_caption, caption_rules.bad_captions,
     caption_rules.assumed_suffix, caption_rules.orphans, image_rules.masks, image_rules.unread_files,
     image_rules.broken, image_rules.sizes, image_rules.unused, image_rules.identical, image_rules.near,
-    folder_rules.balance,
+    folder_rules.balance, folder_rules.amount,
 )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ import re
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
+from ...export.amount import FEW_SAMPLES, FEW_STEPS, MANY_STEPS, SAMPLES
 from ...library.layouts.kohya import numbered
 from ...problems import counted
 from .finding import Finding, about_files
@@ -138,3 +139,25 @@ def balance(checked: TrainingSet) -> Iterator[Finding]:
             "info", "part-repeats", f"{what} repeats that are no whole number ({broken[0]:.60})",
             "Steps are counted with the nearest whole number.",
         )  # fmt: skip
+
+
+def amount(checked: TrainingSet) -> Iterator[Finding]:
+    """Yield steps that are too few or too many, or how many epochs would be usual where the set does not say."""
+    samples = sum(max(0, round(image.folder.repeats)) for image in checked.of_role("training"))
+    schedule = checked.schedule
+    if not schedule or not samples:
+        return
+    concepts = len({image.folder.name for image in checked.of_role("training")})
+    if "epochs" in checked.assumed and not checked.steps:
+        usual = max(1, round(SAMPLES * concepts / samples))
+        message = f"An epoch has {counted(samples, 'sample')}, and the set does not say how many epochs"
+        advice = f"{counted(usual, 'epoch makes', 'epochs make')} about {SAMPLES * concepts:,} samples, as is usual."
+        yield Finding("info", "amount", message, advice)
+        return
+    steps = checked.steps or schedule.total_steps
+    if steps < FEW_STEPS * concepts and samples * schedule.epochs < FEW_SAMPLES * concepts:
+        advice = f"{FEW_STEPS * concepts:,} or more are usual: raise repeats or epochs."
+        yield Finding("warning", "few-steps", f"{steps:,} steps are few to learn from", advice)
+    if steps > MANY_STEPS * concepts:
+        advice = f"Up to {MANY_STEPS * concepts:,} are usual, regularization included: lower repeats or epochs."
+        yield Finding("warning", "many-steps", f"{steps:,} steps are many: a LoRA learns its images by heart", advice)

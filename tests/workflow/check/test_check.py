@@ -52,7 +52,7 @@ def found(path, code, **more):
 
 def test_a_sound_set_has_no_finding_but_how_its_captions_are_read(sets):
     result = audited(sets)
-    assert [each.code for each in result.findings] == ["caption-extension"]
+    assert [each.code for each in result.findings] == ["caption-extension", "amount"]
     assert not result.failed
     assert folder_rows(result.checked) == [
         ("10_tom cat", "training: 4 images × 10 repeats = 40 samples"),
@@ -291,3 +291,12 @@ def test_the_command_changes_nothing_and_ends_by_what_it_found(sets, capsys):
     assert main([*words, "--plot", str(sets / "plot.png")]) == 1
     assert "sd-scripts stops at it" in capsys.readouterr().out
     assert (sets / "plot.png").is_file()
+
+
+def test_the_steps_are_judged_where_the_set_or_the_user_says_the_epochs(sets):
+    (line,) = found(sets, "amount")
+    assert "An epoch has 40 samples" in line
+    assert "50 epochs make about 2,000 samples" in line
+    assert found(sets, "amount", given={**SMALL, "epochs": 10}) == []
+    assert "80 steps are few" in found(sets, "few-steps", given={**SMALL, "epochs": 1})[0]
+    assert "8,000 steps are many" in found(sets, "many-steps", given={**SMALL, "epochs": 100})[0]
