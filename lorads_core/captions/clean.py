@@ -103,8 +103,9 @@ def _with_less_left(text: str) -> str:
     if not _LEFT.search(text):
         return text
     changed = text
-    for pattern in (_LORA, _OPEN_LORA, _EMBEDDING, _WILDCARD, _KEYWORD):
+    for pattern in (_LORA, _OPEN_LORA, _EMBEDDING, _WILDCARD, _KEYWORD, _TAG):
         changed = pattern.sub(", ", changed)
+    changed = _STRONGER.sub("", _COUNT.sub("", changed))
     changed = _LITERAL.sub(lambda match: match[1].translate(_KEEP), _protect_faces(changed))
     changed = _SCHEDULE.sub(lambda match: match[2] if match[2].strip() else match[1], changed)
     if _NUMBERED.search(changed):
@@ -145,7 +146,13 @@ def _balanced(text: str) -> str:
 
 _BRACKET = re.compile(r"[()\[\]{}]")
 _CLOSING = {"(": ")", "[": "]", "{": "}"}
-_LEFT = re.compile(r"[()\[\]{}<]|::|__|BREAK|ADD|(?i:embedding):")
+_LEFT = re.compile(r"[()\[\]{}<]|::|__|BREAK|ADD|\$\$|\+\+|(?i:embedding):")
+# SwarmUI's tags; how many of several Dynamic Prompts draws; InvokeAI's weights, but for the language C++.
+_TAG = re.compile(
+    r"<(?:break|base|refiner|segment|region|object|trigger|(?:fromto|random|repeat|setvar|param)\b)[^<>]*>"
+)
+_COUNT = re.compile(r"\b\d+(?:-\d+)?\$\$(?:[^$,]{1,10}\$\$)?")
+_STRONGER = re.compile(r"(?<=[\w)])(?<!\b[cC])\+{2,}(?=\s*(?:,|$))")
 _NUMBERED = re.compile(rf"(?<![\d.\w]){_NUMBER}::")
 _WEIGHT_AT_END = re.compile(rf":\s*{_NUMBER}\s*$")
 _LONGEST_WEIGHT = 24

@@ -46,7 +46,7 @@ LONG = 1048576  # too long for a tag
 
 SIDES = re.compile(r"\b(?:left|right|leftmost|rightmost|asymmetr\w*)\b", re.IGNORECASE)
 """Words that a flipped image makes wrong."""
-_ODD = re.compile(r"[()\[\]{}<_:;|\uff0c\u3001\uff1b]")  # full-width commas
+_ODD = re.compile(r"[()\[\]{}<_:;|$+\uff0c\u3001\uff1b]")  # full-width commas
 _ONE_SIDED = frozenset(
     {
         "heterochromia", "mismatched pupils", "eyepatch", "hair over one eye", "one side up", "side ponytail",

@@ -13,6 +13,7 @@ from .formats import read_header
 from .header import Header, InvalidImageError
 from .icc import Profile, colours_of, profile_of
 from .prompts import NO_PROMPTS, Prompts, lines_of, read_prompts
+from .stealth import stealth_texts
 from .xmp import read_orientation, read_rating, read_user_comment
 
 if TYPE_CHECKING:
@@ -76,6 +77,8 @@ def read_facts(path: str | Path, *, limits: ImageLimits = DEFAULT_LIMITS) -> Ima
     width, height = upright_size(header, orientation)
     rating, is_bad = _rating(header, exif)
     prompts = _prompts(header, exif)
+    if prompts is NO_PROMPTS and header.has_alpha and (hidden := stealth_texts(data, header)):
+        prompts = read_prompts(hidden)
     return ImageFacts(
         sha256=hashlib.sha256(data).hexdigest(),
         file_size=stamp.size,

@@ -7,11 +7,11 @@ while the graph ran, are marked as such on the way.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 from .graph_nodes import action_of, branch_of, is_constant, selector_of, shows_text
 from .prompt_dialects.parts import marked, parts_of, unmarked
-from .prompt_dialects.texts import items, mapping
+from .prompt_dialects.texts import mapping
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -80,11 +80,12 @@ def _divided(texts: Iterable[str]) -> tuple[str, tuple[Part, ...]]:
 class _Node:
     """A node with its class in plain text and its inputs in order."""
 
-    __slots__ = ("inputs", "kind")
+    __slots__ = ("_links", "inputs", "kind")
 
     def __init__(self, kind: str, inputs: Mapping[str, object]) -> None:
         self.kind = kind
         self.inputs = inputs
+        self._links: dict[str, str] | None = None
 
     @classmethod
     def read(cls, node: Mapping[str, object]) -> _Node:
@@ -93,7 +94,10 @@ class _Node:
 
     def links(self) -> dict[str, str]:
         """Return the node ids that inputs are linked to, by input."""
-        return {name: link for name, value in self.inputs.items() if (link := _link(value)) is not None}
+        if self._links is None:  # a walk asks several times
+            found = ((name, _link(value)) for name, value in self.inputs.items() if value.__class__ is list)
+            self._links = {name: link for name, link in found if link is not None}
+        return self._links
 
 
 def _text_names(node: _Node, side: Side) -> list[str]:
@@ -105,7 +109,7 @@ def _text_names(node: _Node, side: Side) -> list[str]:
 
 
 def _link(value: object) -> str | None:
-    parts = items(value)
+    parts = cast("list[object]", value) if value.__class__ is list else ()  # the walk spends its time here
     if len(parts) == 2:  # noqa: PLR2004 - a link
         target, output = parts
         if isinstance(target, str | int) and isinstance(output, int):
@@ -142,8 +146,10 @@ class _Walk:
 
     def _is_unknown(self, node: _Node) -> bool:
         """Say whether a node chooses, of several links, one that is not known."""
+        if action_of(node.kind) != "choose":
+            return False
         names = [name for name in node.links() if name != selector_of(node.inputs)]
-        return len(names) > 1 and action_of(node.kind) == "choose" and not self._branch(node, names)
+        return len(names) > 1 and not self._branch(node, names)
 
     def _result(self, keys: Iterable[str]) -> tuple[str, str]:
         """Return the prompts of the first sampler among nodes that has a positive one, else a negative one alone."""
@@ -173,7 +179,7 @@ class _Walk:
 
     def _samplers(self, keys: Iterable[str]) -> list[_Node]:
         nodes = [self.nodes[key] for key in dict.fromkeys(keys)]
-        prompted = [node for node in nodes if node.inputs.keys() & {"positive", "guider"}]
+        prompted = [node for node in nodes if "positive" in node.inputs or "guider" in node.inputs]
         named = [node for node in prompted if _SAMPLER.search(node.kind)]
         # EasyUse and ttN sample by a pipe alone, which starts at a loader with the texts.
         piped = [node for node in nodes if _SAMPLER.search(node.kind) and any(map(_PIPE.search, node.links()))]

@@ -91,6 +91,19 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
         position = end
 
 
+def idat_of(data: bytes) -> Iterator[memoryview]:
+    """Yield the packed pixels of a PNG whose chunks `read_png` has found sound."""
+    view = memoryview(data)
+    position = len(PNG_MAGIC)
+    while position + 12 <= len(data):
+        length, kind = struct.unpack_from(">I4s", data, position)
+        if kind == b"IDAT":
+            yield view[position + 8 : position + 8 + length]
+        elif kind == b"IEND":
+            return
+        position += 12 + length
+
+
 class _Reader:
     """Collects what the chunks of one PNG say, in their order."""
 

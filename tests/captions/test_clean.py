@@ -157,6 +157,9 @@ def test_any_prompt_becomes_one_line(prompt):
         ("a dog (brown, small) sits", "a dog (brown, small) sits"),
         ("ganyu (genshin impact),  (o)_(o), :)", "ganyu (genshin impact),  (o)_(o), :)"),
         ("ratio 16:9, std::vector, BREAKFAST", "ratio 16:9, std::vector, BREAKFAST"),
+        ("red coat++, (blue eyes)+++, C++, c++", "red coat, blue eyes, C++, c++"),
+        ("a dog <break> snow, <fromto[0.5]:cat,dog>, <3", "a dog, snow, <3"),
+        ("2$$wood, 1-2$$ and $$glass, costs 5$", "wood, glass, costs 5$"),
     ],
 )
 def test_a_caption_loses_what_is_left_of_a_prompt_and_nothing_else(caption, cleaned):

@@ -23,7 +23,8 @@ from lorads_core.export.layout import parsed_manifest
 from lorads_core.export.write import _read_journal
 from lorads_core.images.exif import read_exif
 from lorads_core.images.facts import read_facts
-from lorads_core.images.prompts import read_prompts
+from lorads_core.images.prompt_dialects import dialects
+from lorads_core.images.prompts import prompt_parts, read_prompts
 from lorads_core.images.xmp import read_orientation, read_rating
 from lorads_core.library.sidecars import Reading, read_sidecar
 from lorads_core.library.sidecars.folder_lists import read_list
@@ -124,8 +125,13 @@ PROMPT_KEYS = (
     "invokeai_metadata",
     "Dream",
     "Description",
+    "Prompt",
+    "extraMetadata",
 )
-FIELDS = ("prompt", "uc", "v4_prompt", "sui_image_params", "image", "caption", "nodes", "links")
+FIELDS = (
+    *("prompt", "uc", "c", "v4_prompt", "sui_image_params", "image", "caption", "nodes", "links"),
+    *("definitions", "extraMetadata", "software", "Prompt"),
+)
 TOML = JSON.map(lambda value: f"store = {json.dumps(value)}\n[libraries.x]\nkind = {json.dumps(value)}\n")
 
 
@@ -142,7 +148,9 @@ def from_file(name, read):
 def prompts(_folder, data):
     text = data.decode(errors="replace")
     for key in PROMPT_KEYS:
-        read_prompts({key: text}, (f"{key}:{text}",), text)
+        read_prompts({key: text}, (f"{key}:{text}",), text, text)
+    for dialect in dialects():
+        prompt_parts(text, dialect)
 
 
 def journal(folder, data):
@@ -200,7 +208,7 @@ PARSERS = (
     ("image", "images/facts.py", mutated(*pictures()) | BYTES, from_file("a.png", read_facts)),
     ("exif", "images/exif.py", EXIF | BYTES, lambda _folder, data: read_exif(data)),
     ("xmp", "images/xmp.py", either(XMP), lambda _folder, data: (read_rating(data), read_orientation(data))),
-    ("prompts", "images/prompts.py", either(GRAPH, keyed(*FIELDS)), prompts),
+    ("prompts", "images/prompt_dialects/texts.py", either(GRAPH, keyed(*FIELDS)), prompts),
     (
         "sidecar",
         "library/sidecars/data.py",

@@ -1,6 +1,7 @@
 """Prompt dialects: each program's prompts are recognised, and its syntax read as its own documentation has it."""
 
 import json
+import time
 
 import pytest
 
@@ -297,3 +298,13 @@ def test_what_a_graph_may_have_used_is_stored_as_lines():
     assert parts_of_lines(lines_of(parts)) == (Part("a red door", POSSIBLE), parts[1])
     assert parts_of_lines("nonsense\n: \npossible: ") == ()
     assert uncertain_parts("a cat", "comfyui", lines_of(parts)) == parts_of_lines(lines_of(parts))
+
+
+@pytest.mark.parametrize(
+    "piece", ["(", "[a:b:1", "((a:1.2", "-", "::", "||a|", "--no ", "a.swap(", "<fromto[0]:a>", "a"]
+)
+@pytest.mark.parametrize("name", sorted(dialects()))
+def test_long_prompts_take_linear_time(name, piece):
+    started = time.process_time()
+    prompt_parts((piece * 20_000)[:20_000], name)
+    assert time.process_time() - started < 3

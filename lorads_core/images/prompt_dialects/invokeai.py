@@ -63,7 +63,9 @@ _METHODS = Rule(
 )
 _SWAP = Rule("replaced words", re.compile(r"(?<=\.swap)\(([^(),]*)(?:,[^()]*)?\)"), lambda match: f" {match[1]} ")
 _SWAPPED_WORD = Rule(
-    "replaced word", re.compile(r"([\w'-]+|\"[^\"]*\")\.swap\b"), lambda match: marked(match[1].strip('"'), "possible")
+    "replaced word",
+    re.compile(r"((?<![\w'-])[\w'-]{1,100}|\"[^\"]*\")\.swap\b"),
+    lambda match: marked(match[1].strip('"'), "possible"),
 )
 _WEIGHT = Rule("weight behind a word", re.compile(r"(?<=[\w\"'])(?:\++|-+)(?=[\s,.;!?)\]]|$)"), "")
 _ADDED = Rule("LoRA, embedding", re.compile(r"\bwithLora\([^()]*\)|<[\w .-]{1,100}>"), ", ")

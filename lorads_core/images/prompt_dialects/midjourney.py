@@ -29,11 +29,21 @@ _NO = re.compile(r"--no\s+([^-]*(?:-(?!-)[^-]*)*)")
 _LINK = rules.gone("image prompt", r"<?https?://[^\s>]+>?")
 _EXCLUDED = Rule("what is left out", _NO, lambda match: marked(match[1].strip(), "excluded"))
 _PARAMETER = Rule("parameter", re.compile(r"--(?!no\b)[a-z]+(?:\s+(?!--)[^\s,]+)*|\u2014[a-z]+\s+\S+"), "")
-_WEIGHT_BEHIND = Rule(
-    "weight behind",
-    re.compile(rf"((?:[^:]|:(?!:))*)::\s*({rules.NUMBER})?"),
-    lambda match: f"{match[1]}, " if float(match[2] or 1) > 0 else marked(match[1], "excluded") + ", ",
-)
+_NUMBER = re.compile(rf"\s*({rules.NUMBER})")
+
+
+def _weighted(match: re.Match[str]) -> str:
+    """Read texts that each have their weight behind them: ``a fox:: hat::-0.5``."""
+    first, *rest = match[0].split("::")
+    texts: list[str] = []
+    for each in rest:
+        number = _NUMBER.match(each)
+        texts.append(first if not number or float(number[1]) > 0 else marked(first, "excluded"))
+        first = each[number.end() :] if number else each
+    return ", ".join([*texts, first])
+
+
+_WEIGHT_BEHIND = Rule("weight behind", re.compile(r"(?s)\A.*::.*\Z"), _weighted)
 
 SYNTAX = Syntax(
     rules=(_LINK, _PARAMETER, _EXCLUDED, _WEIGHT_BEHIND),
