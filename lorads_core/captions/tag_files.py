@@ -357,7 +357,10 @@ def _by_lines(text: str) -> list[tuple[int, list[str]]] | None:
             row = next(csv.reader([line], strict=True), no_row)
         except csv.Error:
             bare += 1
-            row = next(csv.reader([line], quoting=csv.QUOTE_NONE), no_row)
+            try:
+                row = next(csv.reader([line], quoting=csv.QUOTE_NONE), no_row)
+            except csv.Error:  # longer than any row
+                return None
         if row:
             rows.append((number, row))
     return rows if bare <= max(1, len(rows) // _FEW_BARE) else None

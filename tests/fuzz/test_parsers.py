@@ -26,6 +26,7 @@ from lorads_core.images.facts import read_facts
 from lorads_core.images.prompt_dialects import dialects
 from lorads_core.images.prompts import prompt_parts, read_prompts
 from lorads_core.images.xmp import read_orientation, read_rating
+from lorads_core.library.layouts.document import DOCUMENTS, read_document
 from lorads_core.library.sidecars import Reading, read_sidecar
 from lorads_core.library.sidecars.folder_lists import read_list
 from lorads_core.library.sidecars.rule import FORMS
@@ -41,6 +42,7 @@ from lorads_core.settings import load_settings
 from lorads_core.trainers.extra import parse_extra
 from lorads_core.trainers.simpletuner import _of_metrics
 from lorads_core.vision.taggers.labels import read_labels
+from lorads_core.workflow.check.texts import TrainedCaption
 
 from ..images import corpus
 
@@ -58,6 +60,10 @@ NESTED = st.sampled_from(
     ["[" * 100_000, '{"a":' * 100_000, "a = " + "[" * 100_000, "a = " + "{a=" * 100_000, "(" * 100_000]
 )
 BYTES = st.binary(max_size=300)
+
+
+def trained(data):
+    return TrainedCaption(data.decode(errors="replace"), "read")
 
 
 def either(*strategies):
@@ -298,6 +304,21 @@ PARSERS = (
         from_file("a.txt", tag_files.read_implications),
     ),
     ("tags", "captions/tag_files.py", either(CSV), from_file("a.txt", tag_files.read_tags)),
+    *(
+        (
+            f"training set{suffix}",
+            "library/layouts/document.py",
+            either(CSV, keyed("datasets", "concepts", "image_dir", "repeats"), JSON.map(json.dumps)),
+            from_file(f"a{suffix}", read_document),
+        )
+        for suffix in DOCUMENTS
+    ),
+    (
+        "trained caption",
+        "workflow/check/texts.py",
+        either(JSON.map(json.dumps), st.text()),
+        lambda _folder, data: (trained(data).is_json, trained(data).is_infotext),
+    ),
     ("request", "panel/responses.py", either(JSON.map(json.dumps), keyed("changes", "text")), request),
     ("pattern", "captions/patterns.py", st.from_regex(r"[()?RP>&a-c|*+{}0-9,\\\[\]]{0,30}").map(str.encode), pattern),
 )
