@@ -165,7 +165,7 @@ def test_duplicates_are_reported_and_dropped_on_request(lorads, phone, tmp_path)
     assert "--duplicates drop" in err
     code, out, err = lorads("build", phone, "--trigger", "tomcat", "--out", tmp_path / "out", "--duplicates", "drop")
     assert (code, "3 duplicates left out" in err) == (0, True)
-    files = {path.stem[7:] for path in (tmp_path / "out/tomcat/10_tomcat").glob("*.jpg")}
+    files = {path.stem[7:] for path in (tmp_path / "out/tomcat").glob("*_tomcat/*.jpg")}
     assert files == {*(f"IMG-{n}" for n in range(8)), "photograph"}
     code, _, err = lorads("build", phone, "--trigger", "t", "--out", tmp_path / "out", "--duplicates", "keep")
     assert (code, "nearly the same" in err) == (0, False)

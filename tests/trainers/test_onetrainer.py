@@ -321,7 +321,7 @@ def test_every_field_of_the_config_is_written_or_told():
         "conv_alpha": 2.0, "network_dropout": 0.1, "lokr_factor": 4,
         "lokr_full_rank": True, "resolution": 768, "batch_size": 3,
         "gradient_accumulation_steps": 2, "processes": 2, "epochs": 3, "repeats": 2, "regularization_repeats": 2,
-        "regularization_method": "preservation", "prior_loss_weight": 0.5, "learning_rate": 1e-5,
+        "steps": 500, "regularization_method": "preservation", "prior_loss_weight": 0.5, "learning_rate": 1e-5,
         "text_encoder_learning_rate": 1e-5, "scheduler": "linear", "warmup": 0.1, "optimizer": "Lion",
         "weight_decay": 0.1, "mixed_precision": "fp16", "fp8_base": True, "gradient_checkpointing": False,
         "cache_latents": False, "cache_text_encoder_outputs": False, "max_token_length": 75,
@@ -332,7 +332,8 @@ def test_every_field_of_the_config_is_written_or_told():
         "initial_lora": "/l.safetensors", "extra": {"ema": "GPU"},
     }  # fmt: skip
     assert set(changed) == {field.name for field in dataclasses.fields(TrainingConfig)} - {"automatic"}
-    elsewhere = {"repeats", "regularization_repeats"}  # an export puts them into its folders
+    # An export puts them into its folders; of steps it makes repeats and epochs.
+    elsewhere = {"repeats", "regularization_repeats", "steps"}
     for name, value in changed.items():
         base = but(network="locon" if name.startswith("conv") else "lokr" if name.startswith("lokr") else "lora")
         config = dataclasses.replace(base, **{name: value})
