@@ -15,7 +15,7 @@ from lorads_core.errors import SettingsError
 from lorads_core.library.filter import DatasetFilter
 from lorads_core.library.index import IndexOptions, index_folder
 from lorads_core.library.kinds.index import IndexedLibrary
-from lorads_core.library.sidecars import SidecarRule
+from lorads_core.library.sidecars import Reading, SidecarRule
 from lorads_core.settings import LibraryProfile, Table
 from lorads_core.store.images import revision
 from lorads_core.store.model_tags import read_model_tags, tagger_counts
@@ -349,7 +349,7 @@ def test_an_index_that_is_behind_its_files_does_no_harm(store, indexed, wd, path
 def test_images_with_a_taggers_sidecar_are_tagged_already(store, paths, wd, joytag):
     for number, text in ((1, "1girl, solo"), (2, "a cat, sitting")):
         paths[number].with_suffix(".txt").write_text(text)
-    index_folder(store, "pictures", paths[0].parent, IndexOptions(SidecarRule(((".txt", "wd"),))))
+    index_folder(store, "pictures", paths[0].parent, IndexOptions(SidecarRule((Reading(".txt", "wd"),))))
     library = IndexedLibrary(store, "pictures")
     assert counts(tag_library(store, library, wd, EVERY)) == (5, 0, 2, 0)
     assert counts(tag_library(store, library, wd, EVERY)) == (0, 5, 2, 0)
@@ -360,7 +360,7 @@ def test_images_with_a_taggers_sidecar_are_tagged_already(store, paths, wd, joyt
 
 
 def test_new_words_in_a_sidecar_leave_made_tags_alone(store, paths, wd):
-    sidecars = IndexOptions(SidecarRule(((".txt", "wd"),)))
+    sidecars = IndexOptions(SidecarRule((Reading(".txt", "wd"),)))
     index_folder(store, "pictures", paths[0].parent, sidecars)
     library = IndexedLibrary(store, "pictures")
     tag_library(store, library, wd, EVERY)
