@@ -159,7 +159,8 @@ class _new_database:  # noqa: N801 (a context manager, used as a verb)
         self.conninfo, self.template, self.name = conninfo, template, f"test_{uuid.uuid4().hex[:12]}"
 
     def __enter__(self):
-        self._run("CREATE DATABASE {} TEMPLATE {}", self.name, self.template)
+        # Half the time of the usual way, which writes the whole copy to the log too.
+        self._run("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY", self.name, self.template)
         return make_conninfo(self.conninfo, dbname=self.name)
 
     def __exit__(self, *_):

@@ -8,6 +8,8 @@ from lorads_core.captions.operation_table import OPERATIONS
 
 from .test_panel_captions import until
 
+pytestmark = pytest.mark.slow  # a page of its own for each test
+
 
 def filter_by(panel, text):
     panel.page.get_by_label("Filter", exact=True).fill(text)
@@ -35,7 +37,6 @@ def test_a_wrong_filter_says_so_and_keeps_what_was_shown(panel):
     panel.row(270).wait_for()
 
 
-@pytest.mark.slow
 def test_an_edited_row_stays_in_view_until_the_user_hides_it(panel):
     first = panel.world.having("hat")[0]
     filter_by(panel, "tag:hat")
@@ -86,7 +87,6 @@ def test_a_bulk_edit_is_previewed_done_and_undone(panel):
     until(lambda: panel.world.texts() == before)
 
 
-@pytest.mark.slow
 def test_a_bulk_edit_skips_captions_edited_by_hand_unless_unchecked(panel):
     panel.edit(0, "oldlandmark, hat, by hand")
     panel.says("saved")
@@ -100,7 +100,6 @@ def test_a_bulk_edit_skips_captions_edited_by_hand_unless_unchecked(panel):
     panel.page.get_by_text(f"{others + 1} captions change").wait_for()
 
 
-@pytest.mark.slow
 def test_the_dialog_offers_each_operation_of_the_table_with_its_fields(panel):
     panel.edit(0, "hat")  # a problem to fix: the trigger is missing
     panel.says("saved")
@@ -127,7 +126,6 @@ def fill(label, field):
         label.locator("input").fill("cap" if field.name == "new" else "hat")
 
 
-@pytest.mark.slow
 def test_a_tag_is_renamed_everywhere_from_the_table(panel):
     panel.page.get_by_role("button", name="Tags", exact=True).click()
     panel.page.get_by_label("More for hat").click()
@@ -139,7 +137,6 @@ def test_a_tag_is_renamed_everywhere_from_the_table(panel):
     panel.page.locator(".tag-name", has_text="cap").wait_for()
 
 
-@pytest.mark.slow
 def test_common_tags_of_several_images(panel):
     panel.page.locator(".captions").focus()
     panel.page.keyboard.press("Shift+ArrowDown")
@@ -170,7 +167,6 @@ def test_shift_click_and_control_click_select(panel):
     panel.page.get_by_text("3 images selected").wait_for()
 
 
-@pytest.mark.slow
 def test_an_enlarged_image_shows_what_is_known_and_goes_on_by_arrows(panel):
     offered = panel.world.text(1).removeprefix("oldlandmark, ")
     panel.page.locator(".captions").focus()
@@ -199,7 +195,6 @@ def test_an_enlarged_image_shows_what_is_known_and_goes_on_by_arrows(panel):
     assert panel.row(1).get_attribute("aria-selected") == "true"
 
 
-@pytest.mark.slow
 def test_captions_are_taken_from_a_source_with_trigger_and_position(panel):
     before = panel.world.texts()
     panel.page.get_by_role("button", name="Bulk edit").click()
@@ -213,7 +208,6 @@ def test_captions_are_taken_from_a_source_with_trigger_and_position(panel):
     until(lambda: panel.world.texts() == before)
 
 
-@pytest.mark.slow
 def test_without_a_server_there_is_a_message_and_it_goes_on_by_itself(opened, make_world):
     panel = opened(make_world(10))
     panel.row(0).wait_for()
@@ -224,7 +218,6 @@ def test_without_a_server_there_is_a_message_and_it_goes_on_by_itself(opened, ma
     panel.row(0).wait_for()
 
 
-@pytest.mark.slow
 def test_datasets_that_a_graph_makes_are_there_by_themselves(opened, make_world):
     world = make_world(10)
     with world.store.connection() as connection:

@@ -8,6 +8,8 @@ from lorads_core.workflow import dataset as build
 
 from .test_panel_captions import until
 
+pytestmark = pytest.mark.slow  # a page of its own for each test
+
 
 @pytest.fixture
 def trainable(make_world):
@@ -45,7 +47,6 @@ def test_the_summary_counts(panel):
     assert "Rejected" in summary.inner_text()
 
 
-@pytest.mark.slow
 def test_a_problem_leads_to_its_image(opened, make_world):
     panel = opened(make_world(10, without=(1,)))
     problem_of(panel, 1).get_by_role("button", name="Show").click()
@@ -72,7 +73,6 @@ def test_an_export_is_followed_to_its_end(opened, trainable):
     assert panel.page.locator(".job").count() == 0, "what has ended is not told again"
 
 
-@pytest.mark.slow
 def test_an_export_by_the_graph_changes_the_summary(opened, trainable):
     world = trainable()
     panel = opened(world)
@@ -103,7 +103,6 @@ def test_nothing_can_be_exported_where_the_server_does_not_let_it(opened, make_w
     panel.page.get_by_text("Export and training from the panel are disabled").wait_for()
 
 
-@pytest.mark.slow
 def test_a_training_is_started_watched_and_stopped(opened, trainable):
     world = trainable()
     panel = opened(world)
@@ -123,7 +122,6 @@ def test_a_training_is_started_watched_and_stopped(opened, trainable):
     panel.page.get_by_role("button", name="Resume training").wait_for()
 
 
-@pytest.mark.slow
 def test_on_a_narrow_page_each_step_has_the_whole_width(opened, make_world):
     panel = opened(make_world(10), viewport={"width": 360, "height": 700})
     panel.row(0).wait_for()
