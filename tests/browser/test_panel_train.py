@@ -43,7 +43,7 @@ def test_the_summary_counts(panel):
         assert expected in shown
     panel.row(0).locator(".file").click()
     panel.page.keyboard.press("Space")
-    summary.get_by_text("269", exact=True).wait_for()
+    summary.get_by_text("269", exact=True).first.wait_for()
     assert "Rejected" in summary.inner_text()
 
 
