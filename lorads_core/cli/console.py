@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.markup import escape
+from rich.markup import escape as escape_markup
 from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 from rich.table import Table
@@ -34,6 +35,14 @@ _MOST_FILES = 4
 def _plain(value: object) -> str:
     """Return a value that JSON has no type for as text."""
     return value.isoformat() if isinstance(value, datetime) else str(value)
+
+
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # all but tab and line end
+
+
+def _safe(text: str) -> str:
+    """Return text to be printed as it is: no markup, and no control characters, which colour or rename a terminal."""
+    return escape_markup(_CONTROLS.sub(lambda control: f"\\x{ord(control[0]):02x}", text))
 
 
 class _Rate(ProgressColumn):
@@ -93,13 +102,20 @@ class Screen:
                 for name in run.loras:
                     if name not in told:
                         told.add(name)
-                        bars.console.print(f"  saved {escape(name)} at step {run.step:,}")
+                        bars.console.print(f"  saved {_safe(name)} at step {run.step:,}")
 
             yield show
 
     def line(self, text: str) -> None:
         """Write one line of a result."""
-        self.out.print(escape(text))
+        self.out.print(_safe(text))
+
+    def path(self, path: str, end: str = "\n") -> None:
+        """Write a path as it is for another program; a terminal is shown no control characters of it."""
+        if self.out.is_terminal:
+            self.line(path)
+        else:
+            self.out.file.write(path + end)
 
     def row(self, *values: str) -> None:
         """Write values for another program, a tab between."""
@@ -113,7 +129,7 @@ class Screen:
 
     def step(self, title: str, text: str) -> None:
         """Say what a step has done."""
-        self._steps.print(f"[bold green]{escape(title):<10}[/] {escape(text)}")
+        self._steps.print(f"[bold green]{_safe(title):<10}[/] {_safe(text)}")
 
     def results_only(self) -> None:
         """Say to standard error what steps have done: standard output is for another program."""
@@ -121,7 +137,7 @@ class Screen:
 
     def notice(self, message: str) -> None:
         """Say what goes on, to standard error."""
-        self.err.print(f"[dim]{escape(message)}[/]")
+        self.err.print(f"[dim]{_safe(message)}[/]")
 
     @property
     def can_ask(self) -> bool:
@@ -132,22 +148,22 @@ class Screen:
         """Ask whether to go on, on a terminal; elsewhere nobody could answer, and it is yes."""
         if not self.can_ask:
             return True
-        self.err.print(escape(message))
+        self.err.print(_safe(message))
         self.err.print("Go on? [y/N] ", end="", markup=False)
         return sys.stdin.readline().strip().lower() in {"y", "yes"}
 
     def fault(self, message: str) -> None:
         """Say why a command ends without its result."""
-        self.err.print(f"[bold red]error:[/] {escape(message)}")
+        self.err.print(f"[bold red]error:[/] {_safe(message)}")
 
     def problems(self, problems: Iterable[Problem], most: int = EXAMPLES) -> None:
         """List problems, those of one kind together: a few examples of each kind, or all of them."""
         for severity, line in problem_lines(problems, sys.maxsize if self.verbose else most):
-            self.err.print(f"  [{_STYLES[severity]}]{severity}[/] {escape(line)}")
+            self.err.print(f"  [{_STYLES[severity]}]{severity}[/] {_safe(line)}")
 
     def finding(self, severity: Severity, text: str) -> None:
         """Write a line of an audit, its severity in colour."""
-        self.out.print(f"[{_STYLES[severity]}]{severity:<8}[/]{escape(text)}")
+        self.out.print(f"[{_STYLES[severity]}]{severity:<8}[/]{_safe(text)}")
 
     def findings(self, findings: Iterable[Finding]) -> list[Finding]:
         """Show each finding as it is made; return them all."""
@@ -155,22 +171,22 @@ class Screen:
         for finding in findings:
             shown.append(finding)
             style = _STYLES[finding.state]
-            self.out.print(f"[{style}]{finding.state:<8}[/][bold]{escape(finding.what)}[/]  {escape(finding.message)}")
+            self.out.print(f"[{style}]{finding.state:<8}[/][bold]{_safe(finding.what)}[/]  {_safe(finding.message)}")
             if finding.fix:
-                self.out.print(f"        \u2192 {escape(finding.fix)}")
+                self.out.print(f"        \u2192 {_safe(finding.fix)}")
         return shown
 
     def tree(self, folder: Path) -> None:
         """Draw a folder: each of its folders with the first few files."""
-        tree = Tree(f"[bold]{escape(str(folder))}[/]")
+        tree = Tree(f"[bold]{_safe(str(folder))}[/]")
         for entry in sorted(folder.iterdir(), key=lambda entry: (entry.is_file(), entry.name)):
             if not entry.is_dir():
-                tree.add(escape(entry.name))
+                tree.add(_safe(entry.name))
                 continue
             names = sorted(file.name for file in entry.iterdir())
-            branch = tree.add(f"[bold]{escape(entry.name)}/[/]  {counted(len(names), 'file')}")
+            branch = tree.add(f"[bold]{_safe(entry.name)}/[/]  {counted(len(names), 'file')}")
             for name in names[:_MOST_FILES]:
-                branch.add(escape(name))
+                branch.add(_safe(name))
             if len(names) > _MOST_FILES:
                 branch.add(f"… {len(names) - _MOST_FILES} more")
         self.out.print(tree)
@@ -180,9 +196,9 @@ class Screen:
         for image in images:
             record = image.record
             rating = "" if record.rating is None else f"{record.rating}/10"
-            reason = f"  [cyan]{escape(image.reason)}[/]" if image.reason else ""
+            reason = f"  [cyan]{_safe(image.reason)}[/]" if image.reason else ""
             size = f"{record.width}×{record.height}"
-            self.out.print(f"{record.id:>8}  {size:<11} {rating:>5}  {escape(record.path)}{reason}")
+            self.out.print(f"{record.id:>8}  {size:<11} {rating:>5}  {_safe(record.path)}{reason}")
         if total > len(images):
             self.out.print(f"… and {total - len(images):,} more")
 
@@ -191,22 +207,22 @@ class Screen:
         for image in images:
             caption = image.caption
             if caption is None:
-                self.out.print(f"{image.record.id:>8}  [yellow]no caption[/]  {escape(image.record.path)}")
+                self.out.print(f"{image.record.id:>8}  [yellow]no caption[/]  {_safe(image.record.path)}")
                 continue
             mark = "by hand" if caption.edited else "edited" if caption.fixed else ""
             self.out.print(
-                f"{image.record.id:>8}  [cyan]{escape(caption.source):<10} {mark:<7}[/]  {escape(caption.text)}"
+                f"{image.record.id:>8}  [cyan]{_safe(caption.source):<10} {mark:<7}[/]  {_safe(caption.text)}"
             )
         if total > len(images):
             self.out.print(f"… and {total - len(images):,} more")
 
     def change(self, path: str, before: str, after: str) -> None:
         """Show what becomes of a caption."""
-        self.out.print(f"[bold]{escape(path)}[/]\n  [red]- {escape(before)}[/]\n  [green]+ {escape(after)}[/]")
+        self.out.print(f"[bold]{_safe(path)}[/]\n  [red]- {_safe(before)}[/]\n  [green]+ {_safe(after)}[/]")
 
     def summary(self, rows: Sequence[tuple[str, str]]) -> None:
         """Show figures with their names."""
         table = Table.grid(padding=(0, 2))
         for name, value in rows:
-            table.add_row(f"[bold]{escape(name)}[/]", escape(value))
+            table.add_row(f"[bold]{_safe(name)}[/]", _safe(value))
         self.out.print(table)

@@ -109,6 +109,7 @@ def add_query_options(command: argparse.ArgumentParser) -> None:
         help="keep near-duplicates, report them, or drop all but the best (default: %(default)s)",
     )
     command.add_argument("--paths", action="store_true", help="print the path of each image, one per line")
+    command.add_argument("--null", action="store_true", help="with --paths: end each path with NUL, for xargs -0")
     add_json_option(command)
     command.add_argument("--sheet", type=path, metavar="FILE.png", help="save a contact sheet of the images")
 

@@ -110,3 +110,20 @@ def test_names_of_any_script_go_from_the_index_into_an_export(streams, store_set
     assert len(list((tmp_path / "out" / "tom").rglob("*.png"))) == len(names)
     assert "Export" in out
     assert len(names) == len(SCRIPTS + UNKNOWN) or "not valid UTF-8" in out + err
+
+
+def test_control_characters_of_a_name_never_reach_a_terminal(capsys):
+    screen = Screen()
+    name = "red\x1b[31m\x1b]0;title\x07.jpg"
+    screen.line(name)
+    screen.step("Index", name)
+    screen.fault(name)
+    printed = capsys.readouterr()
+    assert "\x1b" not in printed.out + printed.err
+    assert "\x07" not in printed.out + printed.err
+    assert printed.out.startswith("red\\x1b[31m\\x1b]0;title\\x07.jpg\n")
+
+
+def test_a_path_for_another_program_is_as_it_is(capsys):
+    Screen().path("a\x1b\nb.jpg", "\0")
+    assert capsys.readouterr().out == "a\x1b\nb.jpg\0"

@@ -205,7 +205,7 @@ def _list(images: Sequence[DatasetImage], options: argparse.Namespace, screen: S
         return
     if options.paths:
         for image in images:
-            screen.line(image.record.path)
+            screen.path(image.record.path, "\0" if options.null else "\n")
         return
     screen.images(images[:_LISTED], len(images))
 
