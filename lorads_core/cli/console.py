@@ -53,13 +53,21 @@ class _Rate(ProgressColumn):
         return Text(f"{speed:,.0f}/s" if speed else "", style="cyan")
 
 
+class _Console(Console):
+    """Console whose broken pipe is an error like that of any other output; see `output.written_output`."""
+
+    def on_broken_pipe(self) -> None:
+        """Raise what happened."""
+        raise  # noqa: PLE0704 - rich calls it while it handles the error
+
+
 class Screen:
     """Where a command writes: results to standard output, progress and faults to standard error."""
 
     def __init__(self, *, verbose: bool = False) -> None:
         self.verbose = verbose
-        self.out = Console(highlight=False, soft_wrap=True)
-        self.err = Console(highlight=False, soft_wrap=True, stderr=True)
+        self.out = _Console(highlight=False, soft_wrap=True)
+        self.err = _Console(highlight=False, soft_wrap=True, stderr=True)
         self._steps = self.out
 
     @contextmanager

@@ -1,9 +1,10 @@
-"""Standard output that cannot be written (a full disk, `> /dev/full`): one sentence instead of a traceback."""
+"""Standard output that cannot be written: a full disk is one sentence, a reader that has gone (`| head`) is none."""
 
 from __future__ import annotations
 
 import errno
 import os
+import select
 import sys
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
@@ -14,6 +15,10 @@ from ..system.files import file_error_reason
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+READER_GONE = 141
+"""Exit code where nobody reads the output any more: that of a program which SIGPIPE ends, as shells show it."""
+# Windows calls it an invalid argument.
+_READER_GONE = frozenset({errno.EPIPE, errno.EINVAL} if sys.platform == "win32" else {errno.EPIPE})
 _OF_OUTPUT = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF})
 
 
@@ -23,6 +28,7 @@ def written_output() -> Generator[None]:
 
     Raises:
         LoradsError: standard output cannot be written.
+        SystemExit: `READER_GONE`, its reader has seen enough.
     """
     try:
         yield
@@ -30,12 +36,25 @@ def written_output() -> Generator[None]:
             sys.stdout.flush()
     except OSError as error:
         # Errors of files name their file; those of a stream have none.
-        if error.filename is not None or error.errno not in _OF_OUTPUT:
+        reader_gone = error.errno in _READER_GONE and _has_no_reader()
+        if error.filename is not None or not (reader_gone or error.errno in _OF_OUTPUT):
             raise
         _discard_output()
+        if reader_gone:
+            raise SystemExit(READER_GONE) from None
         raise LoradsError(
             f"The output cannot be written ({file_error_reason(error)}): free some space there, or print elsewhere."
         ) from error
+
+
+def _has_no_reader() -> bool:
+    """Whether the pipe behind standard output or standard error has lost its reader: other pipes break as well."""
+    if sys.platform == "win32":
+        return True  # it cannot be asked there
+    looked_at = select.poll()
+    for stream in (1, 2):
+        looked_at.register(stream, 0)  # errors are always reported
+    return any(event & select.POLLERR for _, event in looked_at.poll(0))
 
 
 def _discard_output() -> None:
