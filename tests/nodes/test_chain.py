@@ -77,7 +77,7 @@ def test_the_export_writes_pictures_as_its_widgets_say_and_draws_the_buckets(pac
         strip=True,
     )  # fmt: skip
     export, _, summary, buckets = made.args
-    pictures = list(export.folder.glob("10_*/*.webp"))
+    pictures = list(export.folder.glob("*_thing/*.webp"))
     assert len(pictures) == export.training_images == 14
     with Image.open(pictures[0]) as picture:
         assert max(picture.size) == 320
