@@ -247,7 +247,7 @@ def until_progress(events, place, least):
         ({"training": {"ids": "one"}}, "is no image id"),
         ({"training": {"required_tags": "nothing has this"}}, "passes the filter"),
         ({"captions": {"fallback": "gossip"}}, "There is no caption source 'gossip'"),
-        ({"captions": {"source": "custom"}}, "caption"),
+        ({"captions": {"source": "custom", "uncaptioned": "leave-out"}}, "caption"),
         ({"export": {"folder": "../x"}}, "without slashes"),
         ({"export": {"folder": ".."}}, "without slashes"),
         ({"export": {"folder": "/tmp/x"}}, "without slashes"),
