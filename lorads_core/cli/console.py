@@ -131,9 +131,8 @@ class Screen:
 
     def json(self, value: object) -> None:
         """Write a result for another program as JSON; times are in ISO 8601, files and ids are texts."""
-        text = json.dumps(value, ensure_ascii=False, indent=2, default=_plain)
-        # Half a character of a file's name, as POSIX allows it, is no UTF-8.
-        self.out.file.write(text.encode("utf-8", "backslashreplace").decode() + "\n")
+        # In ASCII: a pipe of another encoding would put escapes in it that are none of JSON's.
+        self.out.file.write(json.dumps(value, indent=2, default=_plain) + "\n")
 
     def step(self, title: str, text: str) -> None:
         """Say what a step has done."""

@@ -50,7 +50,7 @@ def written_output() -> Generator[None]:
 def _has_no_reader() -> bool:
     """Whether the pipe behind standard output or standard error has lost its reader: other pipes break as well."""
     if sys.platform == "win32":
-        return True  # it cannot be asked there
+        return True  # Windows has no way to tell
     looked_at = select.poll()
     for stream in (1, 2):
         looked_at.register(stream, 0)  # errors are always reported

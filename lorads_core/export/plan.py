@@ -250,11 +250,17 @@ def _identical(dataset: Dataset) -> Iterator[Problem]:
         else:
             first[record.hash] = record
     if found:
-        examples = ", ".join(f"{name_of(record)} and {name_of(other)}" for record, other in found[:EXAMPLES])
-        more = ", …" if len(found) > EXAMPLES else ""
-        count = counted(len(found), "training image is identical to another", "training images are identical to others")
-        message = f"{count} ({examples}{more}): {DROP_DUPLICATES}"
-        yield Problem("warning", "identical-files", message, found[0][0].path)
+        what = "training image is identical to another", "training images are identical to others"
+        yield duplicates_problem("identical-files", found, what)
+
+
+def duplicates_problem(code: str, pairs: Sequence[tuple[ImageRecord, ImageRecord]], what: tuple[str, str]) -> Problem:
+    """Return one problem about images and those that they are like, with two examples; ``what`` is for one and many."""
+    examples = ", ".join(f"{name_of(one)} and {name_of(other)}" for one, other in pairs[:EXAMPLES])
+    more = ", …" if len(pairs) > EXAMPLES else ""
+    return Problem(
+        "warning", code, f"{counted(len(pairs), *what)} ({examples}{more}): {DROP_DUPLICATES}", pairs[0][0].path
+    )
 
 
 def _uncaptioned(dataset: Dataset) -> Iterator[Problem]:

@@ -94,7 +94,7 @@ class _Node:
 
     def links(self) -> dict[str, str]:
         """Return the node ids that inputs are linked to, by input."""
-        if self._links is None:  # a walk asks several times
+        if self._links is None:  # a walk needs them several times
             found = ((name, _link(value)) for name, value in self.inputs.items() if value.__class__ is list)
             self._links = {name: link for name, link in found if link is not None}
         return self._links

@@ -151,7 +151,7 @@ class _Indexing:
         self.former: set[str] = set()  # sources that changed files had words from before
         self.by_older = 0  # files that are read once more
         self.done = self.total = self.new = self.changed = self.unchanged = self.missing = 0
-        self.moved: dict[int, str] = {}  # images whose file lies elsewhere now, with its stored path
+        self.moved: set[int] = set()  # images whose file lies elsewhere now
         self.marked: set[int] = set()  # images that this run has marked as missing
         self.chunk: list[_File] = []
         self.waiting: deque[Future[list[_Outcome]]] = deque()
@@ -293,21 +293,22 @@ class _Indexing:
             sources = sorted(self.options.sidecars.sources | self.former)
             stored = self.paths.rows(self.batch)
             with self.store.connection() as connection:
-                self._note_moved(move_known(connection, self.library, stored, self.paths.paths))
+                moved = move_known(connection, self.library, stored, self.paths.paths)
                 refused = rows.write_images(connection, self.library, stored, sources)
             reasons = {each.position: each.reason for each in refused}
-            moved = set(self.moved.values())
+            self._note_moved(moved)
+            moved_here = {each.path for each in moved}
             for index, row in enumerate(self.batch):
                 if index in reasons:
                     self._refused(row, reasons[index])
-                elif stored[index].path not in moved:
+                elif stored[index].path not in moved_here:
                     self._count(row)
             self.batch = []
 
     def _note_moved(self, moved: Iterable[Moved]) -> None:
-        for image_id, path in moved:
-            self.moved[image_id] = path
-            self.missing -= int(image_id in self.marked)
+        ids = {each.image_id for each in moved}
+        self.moved |= ids
+        self.missing -= len(ids & self.marked)
 
     def _refused(self, row: rows.ImageRow, reason: str) -> None:
         message = f"The store does not take what this file says ({reason}): save the image and its text files again."

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from ..export.plan import DROP_DUPLICATES, name_of
+from ..export.plan import duplicates_problem
 from ..library.phash_cache import image_hashes
 from ..model import Problem, no_progress
-from ..problems import EXAMPLES, counted
+from ..problems import counted
 from ..store.vectors import find_table, read_vectors, tables_of
 from ..vision.similarity.duplicates import ImageFeatures, duplicate_report, is_same_file
 
@@ -100,15 +100,12 @@ def _summary(pairs: Sequence[tuple[ImageRecord, ImageRecord]]) -> Iterator[Probl
     same = [pair for pair in pairs if is_same_file(*pair)]
     near = [pair for pair in pairs if not is_same_file(*pair)]
     kinds = (
-        ("identical-files", same, "image is identical to another", "images are identical to others"),
-        ("near-duplicates", near, "image is nearly the same as another", "images are nearly the same as others"),
+        ("identical-files", same, ("image is identical to another", "images are identical to others")),
+        ("near-duplicates", near, ("image is nearly the same as another", "images are nearly the same as others")),
     )
-    for code, found, one, many in kinds:
+    for code, found, what in kinds:
         if found:
-            examples = ", ".join(f"{name_of(worse)} and {name_of(better)}" for worse, better in found[:EXAMPLES])
-            more = ", …" if len(found) > EXAMPLES else ""
-            message = f"{counted(len(found), one, many)} ({examples}{more}): {DROP_DUPLICATES}"
-            yield Problem("warning", code, message, found[0][0].path)
+            yield duplicates_problem(code, found, what)
 
 
 def _vectors(store: Store, records: Sequence[ImageRecord]) -> tuple[NDArray[float32], NDArray[bool_]]:

@@ -158,11 +158,11 @@ def test_another_program_s_library_does_not_rerun_a_query_of_indexed_images(tmp_
         "[libraries.renders]\n[libraries.toolkit]\nkind = 'diffusiontoolkit'\ndsn = 'host=x'\n", encoding="utf-8"
     )
     with loaded(tmp_path, tmp_path / "lorads.toml") as pack:
-        asked = []
-        monkeypatch.setattr(pack.host, "revisions", lambda names: asked.append(list(names)))
+        requested = []
+        monkeypatch.setattr(pack.host, "revisions", lambda names: requested.append(list(names)))
         pack.nodes["LoradsQueryImages"].fingerprint_inputs("pictures", index=None)
         pack.nodes["LoradsQueryImages"].fingerprint_inputs("toolkit")
-    assert asked == [["pictures", "renders"], ["toolkit"]]
+    assert requested == [["pictures", "renders"], ["toolkit"]]
 
 
 def test_loading_the_pack_imports_neither_database_nor_pictures(tmp_path):

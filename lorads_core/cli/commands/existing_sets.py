@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from math import inf
 from typing import TYPE_CHECKING
 
-from ...errors import SettingsError
 from ...library.layouts import read_layout
 from ...problems import counted
 from ...settings import load_settings
@@ -18,12 +16,12 @@ from ...workflow.check.report import as_json, audit, figures, folder_rows
 from ...workflow.dataset import open_store
 from ...workflow.importing import gather, save
 from ..training_options import given_options
+from .exports import save_plot
 from .workflow import confirm_replacing
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
-    from pathlib import Path
 
     from ...library.layouts import Layout
     from ...workflow.check.report import Audit
@@ -39,11 +37,11 @@ def _check(options: argparse.Namespace, screen: Screen) -> int:
         found = audit(layout, given_options(options), options.trainer, progress, words, seconds)
     if options.json:
         screen.results_only()
-        screen.row(json.dumps(as_json(found), ensure_ascii=False, indent=1))
+        screen.json(as_json(found))
     else:
         _show(found, screen)
     if options.plot:
-        _save(found, options.plot, screen)
+        save_plot(audit_plot(found), options.plot, "Plot", screen)
     return 1 if found.failed else 0
 
 
@@ -53,14 +51,6 @@ def _show(found: Audit, screen: Screen) -> None:
         screen.finding(each.severity, each.line)
     if not found.findings:
         screen.line("Nothing is wrong with it.")
-
-
-def _save(found: Audit, file: Path, screen: Screen) -> None:
-    try:
-        audit_plot(found).save(file)
-    except (OSError, ValueError) as error:
-        raise SettingsError(f"{file} cannot be written as an image ({error}): name a PNG or JPEG file.") from error
-    screen.step("Plot", str(file))
 
 
 def _import(options: argparse.Namespace, screen: Screen) -> int:

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from PIL import Image
+
     from ...export.plan import ExportOptions
     from ...export.versions import Version
     from ...export.write import ExportResult
@@ -58,13 +60,21 @@ def show_export(result: ExportResult, trained_by: str, screen: Screen) -> None:
 
 def plot_buckets(result: ExportResult, file: Path | None, screen: Screen) -> None:
     """Write the plot of an export's buckets, if one was requested."""
-    if file is None:
-        return
+    if file is not None:
+        save_plot(bucket_image(result), file, "Buckets", screen)
+
+
+def save_plot(plot: Image.Image, file: Path, title: str, screen: Screen) -> None:
+    """Write a plot to a file of the format that its name says, and say where.
+
+    Raises:
+        SettingsError: it cannot be written.
+    """
     try:
-        bucket_image(result).save(file)
+        plot.save(file)
     except (OSError, ValueError) as error:
         raise SettingsError(f"{file} cannot be written as an image ({error}): name a PNG or JPEG file.") from error
-    screen.step("Buckets", str(file))
+    screen.step(title, str(file))
 
 
 def _combine(options: argparse.Namespace, screen: Screen) -> int:

@@ -47,7 +47,7 @@ NO_TEXT = SidecarText()
 
 
 class FolderMajority:
-    """What most of a folder's text files are; it is found out when a file asks for it, once, in whatever thread."""
+    """What most of a folder's text files are; it is found out when a file needs it, once, in whatever thread."""
 
     def __init__(self, paths: Callable[[], Sequence[Path]], encoding: str = "") -> None:
         self._paths = paths
@@ -129,7 +129,7 @@ def _as_captions(text: str, source: str) -> SidecarText:
     return _as_text(lines[0], source)._replace(form="captions", several=len(lines) > 1)
 
 
-def _as_prompt(text: str, source: str) -> SidecarText:  # noqa: ARG001 - a prompt is one, whoever wrote it
+def _as_prompt(text: str, source: str) -> SidecarText:  # noqa: ARG001 - the same of every source
     prompts = parse_infotext(text)
     captions = (Caption(prompts.positive, INFOTEXT),) if prompts.positive else ()
     return SidecarText((), captions, prompts.positive, prompts.negative, prompts.source, "prompt")

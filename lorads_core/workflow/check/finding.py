@@ -5,16 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ...problems import counted
+from ...problems import EXAMPLES, counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from ...model import Severity
     from .read_set import TrainingSet
-
-EXAMPLES = 2
-"""Files that a finding names."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ...images.formats import SUFFIXES
-from ...library.mask_names import MASK_FOLDER, is_beside_an_image
+from ...library.mask_names import MASK_FOLDER, is_beside_an_image, stem_of
 from ...library.walk import suffix_of
 from ...system.links import is_link
 
@@ -52,16 +52,17 @@ def folder_files(layout: Layout, folder: ImageFolder, trainer: str) -> FolderFil
     images = [path for path in inside if suffix_of(path) in SUFFIXES]
     masks = frozenset(_masks(images))
     known = _MASKS_OF_ONETRAINER if trainer == "onetrainer" else ()
-    skipped = [path for path in masks if known and _stem(path).endswith(known)]
-    read = [path for path in images if _is_read(path, layout, trainer)]
+    skipped = {path for path in masks if known and stem_of(path).endswith(known)}
+    read = {path for path in images if _is_read(path, layout, trainer)}
+    trained = read - skipped
     others = Counter(suffix_of(path) for path in inside if suffix_of(path) not in SUFFIXES | _TEXTS | _OF_PROGRAMS)
     outside = set(paths) - set(inside)
     return FolderFiles(
         folder,
-        tuple(path for path in read if path not in set(skipped)),
-        masks - set(skipped),
+        tuple(path for path in images if path in trained),
+        masks - skipped,
         tuple(sorted(skipped)),
-        tuple(path for path in images if not _is_read(path, layout, trainer)),
+        tuple(path for path in images if path not in read),
         tuple(sorted(path for path in outside if suffix_of(path) in SUFFIXES)),
         frozenset(path for path in inside if suffix_of(path) in _TEXTS),
         others,
@@ -103,15 +104,11 @@ def _is_read(path: str, layout: Layout, trainer: str) -> bool:
     return trainer != "sd-scripts" or suffix in {suffix.lower(), suffix.upper()}
 
 
-def _stem(path: str) -> str:
-    return path[: path.rfind(".")]
-
-
 def _masks(images: Sequence[str]) -> Iterator[str]:
     """Yield the images that are masks of others: by the end of the name, or by a folder ``masks`` with their names."""
-    stems = {_stem(path).lower() for path in images}
+    stems = {stem_of(path).lower() for path in images}
     for path in images:
-        stem = _stem(path).lower()
+        stem = stem_of(path).lower()
         if is_beside_an_image(stem, stems):
             yield path
             continue

@@ -13,7 +13,7 @@ from ...vision.similarity.duplicates import ImageFeatures, find_duplicates
 from .finding import Finding, about_files
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from .read_set import SetImage, TrainingSet
 
@@ -132,19 +132,23 @@ def identical(checked: TrainingSet) -> Iterator[Finding]:
             seen.add(image.path)
             groups[image.sha256].append(image)
     several = [group for group in groups.values() if len(group) > 1]
-    leaks = [group for group in several if len({image.is_regularization for image in group}) > 1]
-    leaked = [image.path for group in leaks for image in group if image.is_regularization]
+    leaked = [image.path for group in several if _leaks(group) for image in group if image.is_regularization]
     yield from about_files(
         checked, "error", "identity-leak", leaked,
         ("regularization image is a training image too", "regularization images are training images too"),
         "They teach the class to be the subject: remove them from regularization.",
     )  # fmt: skip
-    copies = [image.path for group in several if group not in leaks for image in group[1:]]
+    copies = [image.path for group in several if not _leaks(group) for image in group[1:]]
     yield from about_files(
         checked, "warning", "identical", copies,
         ("image is a copy of another, byte by byte", "images are copies of others, byte by byte"),
         "They count double: remove them, or mean it by repeats.",
     )  # fmt: skip
+
+
+def _leaks(group: Sequence[SetImage]) -> bool:
+    """Whether images that are alike are of both roles: training and regularization."""
+    return len({image.is_regularization for image in group}) > 1
 
 
 def near(checked: TrainingSet) -> Iterator[Finding]:
@@ -156,14 +160,13 @@ def near(checked: TrainingSet) -> Iterator[Finding]:
     groups = [
         [images[group.best], *(images[twin.index] for twin in group.duplicates)] for group in find_duplicates(alike)
     ]
-    leaks = [group for group in groups if len({image.is_regularization for image in group}) > 1]
     yield from about_files(
         checked, "warning", "near-identity-leak",
-        (image.path for group in leaks for image in group if image.is_regularization),
+        (image.path for group in groups if _leaks(group) for image in group if image.is_regularization),
         ("regularization image looks like a training image", "regularization images look like training images"),
         "They may teach the class to be the subject: remove them from regularization.",
     )  # fmt: skip
-    near = [image.path for group in groups if group not in leaks for image in group[1:]]
+    near = [image.path for group in groups if not _leaks(group) for image in group[1:]]
     yield from about_files(
         checked, "warning", "near-duplicate", near,
         ("image is nearly the same as another", "images are nearly the same as others"),

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from ...images.prompts import is_infotext
 from ...library.sidecars.decode import LARGEST
 from ...system.files import open_regular
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 State = Literal["read", "missing", "empty", "unreadable"]
 _OTHERS = (".txt", ".caption", ".cap", ".json")
-_INFOTEXT = re.compile(r"(^|\n)(Negative prompt:|Steps: \d+, (Sampler|Schedule|CFG))")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +38,7 @@ class TrainedCaption:
     @property
     def is_infotext(self) -> bool:
         """Whether it is the info text of a generated image (A1111, Forge): prompt, negative prompt and settings."""
-        return bool(_INFOTEXT.search(self.whole or self.text))
+        return is_infotext(self.whole or self.text)
 
     @property
     def is_json(self) -> bool:
