@@ -12,6 +12,7 @@ import socket
 import sys
 import tempfile
 import uuid
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,6 +35,7 @@ from lorads_core.store.connect import Store
 from lorads_core.store.embedded import attach
 from lorads_core.store.migrations import migrate
 
+from .databases import Databases
 from .faulty import Faulty
 
 # A background job of a shell ignores Ctrl-C, and nohup a closed terminal; what they start inherits that: here are tests
@@ -140,35 +142,41 @@ def store_template(template):
     return template
 
 
+@pytest.fixture(scope="session")
+def databases(embedded, template):
+    """Return the databases on the embedded server that tests borrow."""
+    made = Databases(embedded.conninfo, template)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def new_database(embedded, databases):
+    """Return a context manager that gives the conninfo of a database like a template, of its own."""
+
+    @contextmanager
+    def new(like="template1"):
+        name = databases.take(like)
+        try:
+            yield make_conninfo(embedded.conninfo, dbname=name)
+        finally:
+            databases.give_back(name, like)
+
+    return new
+
+
 @pytest.fixture
-def database(embedded):
+def database(new_database):
     """Return the conninfo of a new, empty database on the embedded server."""
-    with _new_database(embedded.conninfo, "template1") as conninfo:
+    with new_database() as conninfo:
         yield conninfo
 
 
 @pytest.fixture
-def store(embedded, store_template):
+def store(new_database, store_template):
     """Return a Store with our schema, on a database of its own; it is empty where `store_template` is."""
-    with _new_database(embedded.conninfo, store_template) as conninfo, Store.open(conninfo, prepare=migrate) as opened:
+    with new_database(store_template) as conninfo, Store.open(conninfo, prepare=migrate) as opened:
         yield opened
-
-
-class _new_database:  # noqa: N801 (a context manager, used as a verb)
-    def __init__(self, conninfo, template):
-        self.conninfo, self.template, self.name = conninfo, template, f"test_{uuid.uuid4().hex[:12]}"
-
-    def __enter__(self):
-        # Half the time of the usual way, which writes the whole copy to the log too.
-        self._run("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY", self.name, self.template)
-        return make_conninfo(self.conninfo, dbname=self.name)
-
-    def __exit__(self, *_):
-        self._run("DROP DATABASE {} WITH (FORCE)", self.name)
-
-    def _run(self, query, *names):
-        with psycopg.connect(self.conninfo, autocommit=True) as connection:
-            connection.execute(sql.SQL(query).format(*map(sql.Identifier, names)))
 
 
 @dataclass(frozen=True)

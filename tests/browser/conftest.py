@@ -5,7 +5,6 @@ import pytest
 from lorads_core.settings import Settings
 from lorads_core.store.connect import Store
 
-from ..conftest import _new_database
 from .chromium import launched
 from .world import World, make_dataset, make_pictures
 
@@ -45,13 +44,13 @@ def made(filled, make_folder):
 
 
 @pytest.fixture
-def make_world(made, embedded, make_folder):
+def make_world(made, new_database, make_folder):
     """Return a function that makes a world of so many images, in a database of its own."""
     opened = []
 
     def make(count=300, panel=None, **how):
         name, dataset = made(count, **how)
-        database = _new_database(embedded.conninfo, name)
+        database = new_database(name)
         store = Store.open(database.__enter__())
         world = World(store, dataset, make_folder(), **(panel or {}))
         opened.append((world, store, database))

@@ -18,18 +18,17 @@ from lorads_core.model import Group, Tag
 from lorads_core.store.connect import Store
 from lorads_core.tags import canonical
 
-from ..conftest import _new_database as new_database
 from .diffusiontoolkit import windows_path
 from .filled import ALL, FILLERS, PASSWORD, SAMPLES, Place
 from .shelf import SHELF
 
 
 @pytest.fixture(scope="module", params=kinds())
-def filled(request, embedded, template, make_folder):
+def filled(request, new_database, template, make_folder):
     """A library of each kind with the same pictures, to be asked and not to be changed."""
     with (
-        new_database(embedded.conninfo, template) as ours,
-        new_database(embedded.conninfo, "template1") as theirs,
+        new_database(template) as ours,
+        new_database() as theirs,
         Store.open(ours) as store,
     ):
         yield FILLERS[request.param](Place(store, theirs, make_folder()))

@@ -20,7 +20,6 @@ from lorads_core.model import Group
 from lorads_core.settings import LibraryProfile, Table
 from lorads_core.tags import KAOMOJI
 
-from ..conftest import _new_database
 from . import diffusiontoolkit as toolkit
 from .shelf import SHELF, draw
 
@@ -67,11 +66,9 @@ def filled_shelf(embedded, make_folder):
 
 
 @pytest.fixture
-def database(request, embedded, filled_shelf):
+def database(request, new_database, filled_shelf):
     """Return the conninfo of a new database: empty, or with the images of the shelf for what asks for their ids."""
-    with _new_database(
-        embedded.conninfo, filled_shelf[0] if "ids" in request.fixturenames else "template1"
-    ) as conninfo:
+    with new_database(filled_shelf[0] if "ids" in request.fixturenames else "template1") as conninfo:
         yield conninfo
 
 

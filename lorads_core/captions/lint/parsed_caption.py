@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ...errors import CaptionError
 from ...model import Trigger
 from ...tags import canonical
+from ..clean import balanced, is_unbalanced
 from ..features import OVERLONG, PROSE, REPEATED, TRIGGER, WORDS, parts_of
 from ..tokens import counter
 from ..trigger import checked
@@ -145,7 +146,12 @@ class Look:
     def without(self, unwanted: Callable[[Part], bool]) -> str:
         """Return its text without some parts; the others stay as they are."""
         kept = [raw for raw, part in zip(self.raw, self.parts, strict=True) if not unwanted(part)]
-        return self.text if len(kept) == len(self.raw) else ",".join(kept).strip(" ,")
+        return self.text if len(kept) == len(self.raw) else self.rest(",".join(kept))
+
+    def rest(self, text: str) -> str:
+        """Return what is left of its text when some is taken out; a bracket whose other half went goes too."""
+        text = text.strip(" ,")
+        return text if is_unbalanced(self.text) else balanced(text)
 
 
 class Reader:

@@ -71,7 +71,7 @@ def _infotext(look: Look, _rules: LintRules) -> Found | None:
     return Found(
         "It holds what a generator writes behind a prompt (negative prompt, steps, sampler), which says what the image"
         f" does not show: take out all from {look.text[start.start() : start.start() + _SHOWN]!r} on.",
-        look.text[: start.start()].strip(" ,"),
+        look.rest(look.text[: start.start()]),
     )
 
 
