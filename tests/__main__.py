@@ -13,7 +13,12 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPTS = Path(sysconfig.get_path("scripts"))
@@ -61,13 +66,16 @@ def main() -> int:
         install_browser()
     if not options.fast and not has_browser():
         print("== NO BROWSER: the tests of the page skip; --with-browser installs Chromium", flush=True)
-    for name, command in chosen(options):
-        print(f"== {name}", flush=True)
-        extra = rest if name.startswith(("tests", "slow")) else []
-        code = subprocess.run([*command, *extra], cwd=ROOT, check=False).returncode
-        if code:
-            print(f"== {name} failed", flush=True)
-            return code
+    # Workers and the programs that tests start would compile all modules again each time.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    with compiled_beside():
+        for name, command in chosen(options):
+            print(f"== {name}", flush=True)
+            extra = rest if name.startswith(("tests", "slow")) else []
+            code = subprocess.run([*command, *extra], cwd=ROOT, check=False).returncode
+            if code:
+                print(f"== {name} failed", flush=True)
+                return code
     if not options.slow:
         print(f"== {FAST_LEAVES_OUT if options.fast else DEFAULT_LEAVES_OUT}", flush=True)
     return 0
@@ -94,6 +102,22 @@ def chosen(options: argparse.Namespace) -> tuple[tuple[str, list], ...]:
             ("tests in ComfyUI", [*PYTEST, "-m", "comfyui"]),
         )
     return (*QUICK_CHECKS, TYPES, ("tests", [*PYTEST, "-m", "not slow and not comfyui", *SIDE_BY_SIDE]))
+
+
+@contextmanager
+def compiled_beside() -> Iterator[None]:
+    """Have pytest compile the tests while the checks run, of which the longest, of types, uses one processor alone.
+
+    Its workers begin at the same moment: each would compile all of them itself.
+    """
+    compiling = subprocess.Popen(
+        [*PYTEST, "--collect-only", "-q"], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        yield
+    finally:
+        compiling.kill()
+        compiling.wait()
 
 
 def has_browser() -> bool:

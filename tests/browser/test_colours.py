@@ -8,6 +8,8 @@ from lorads_core.images.decode import decode
 
 from ..images.declared import CICP, GAMA, declared_png, gama
 
+pytestmark = pytest.mark.slow
+
 SHOWN = """async (data) => {
     const image = new Image();
     image.src = data;

@@ -7,6 +7,8 @@ import pytest
 
 from lorads_core.panel.access import Access
 
+pytestmark = pytest.mark.slow
+
 SHIFT_Z = "Control+Shift+Z"
 
 
@@ -103,7 +105,6 @@ def test_typing_offers_the_dataset_s_tags_and_then_known_ones(panel):
     until(lambda: panel.world.text(0) == "smile, long hair")
 
 
-@pytest.mark.slow
 def test_two_tabs_that_edit_the_same_caption_see_both_texts(panel):
     second = panel.tab()
     panel.row(1, second).wait_for()
@@ -128,7 +129,6 @@ def test_two_tabs_that_edit_the_same_caption_see_both_texts(panel):
     panel.row(1).get_by_text("mine of the second tab").wait_for()  # the first tab is told
 
 
-@pytest.mark.slow
 def test_what_another_tab_changed_shows_here(panel):
     second = panel.tab()
     panel.row(4, second).wait_for()
@@ -136,7 +136,6 @@ def test_what_another_tab_changed_shows_here(panel):
     panel.row(4).get_by_text("seen by both").wait_for()
 
 
-@pytest.mark.slow
 def test_what_the_graph_changes_shows_here_and_takes_nothing_that_is_being_typed(panel):
     panel.row(4).locator(".text").dblclick()
     panel.page.locator("textarea[role=combobox]").fill("oldlandmark, typed meanwhile")
@@ -149,7 +148,6 @@ def test_what_the_graph_changes_shows_here_and_takes_nothing_that_is_being_typed
     panel.row(3).get_by_text("once more").wait_for()
 
 
-@pytest.mark.slow
 def test_edits_wait_while_the_server_is_away_and_go_when_it_is_back(panel):
     panel.world.away = True
     panel.edit(0, "written offline")
@@ -165,7 +163,6 @@ def test_edits_wait_while_the_server_is_away_and_go_when_it_is_back(panel):
     assert panel.page.locator(".banner").count() == 0
 
 
-@pytest.mark.slow
 def test_a_server_started_again_says_where_its_address_is_and_goes_on_once_that_was_opened(panel):
     panel.world.away = True
     panel.edit(0, "written before the new address")
@@ -194,7 +191,6 @@ def test_an_edit_that_was_not_sent_is_undone_here(panel):
     until(lambda: panel.world.text(0) == before)
 
 
-@pytest.mark.slow
 def test_a_tab_closed_with_unsent_edits_asks_first_and_loses_nothing(panel):
     panel.world.away = True
     panel.edit(0, "closed too early")
@@ -209,7 +205,6 @@ def test_a_tab_closed_with_unsent_edits_asks_first_and_loses_nothing(panel):
     until(lambda: panel.world.text(0) == "closed too early")
 
 
-@pytest.mark.slow
 def test_what_was_being_typed_when_the_browser_died_is_there_again(panel):
     panel.row(0).locator(".text").dblclick()
     panel.page.locator("textarea[role=combobox]").fill("half a sen")
@@ -223,7 +218,6 @@ def test_what_was_being_typed_when_the_browser_died_is_there_again(panel):
     assert panel.page.locator("textarea[role=combobox]").input_value() == "half a sen"
 
 
-@pytest.mark.slow
 def test_sentences_are_shown_as_sentences(opened, make_world):
     panel = opened(make_world(20, prose=True))
     panel.row(0).locator(".prose").wait_for()
@@ -239,7 +233,6 @@ def test_a_caption_is_text_and_never_markup(panel):
     assert "<b>bold</b>" in panel.row(0).inner_text()
 
 
-@pytest.mark.slow
 def test_an_emptied_caption_is_taken_away(panel):
     panel.edit(0, "")
     panel.says("saved")

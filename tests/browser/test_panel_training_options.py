@@ -8,6 +8,8 @@ from lorads_core.workflow import dataset as build
 
 from .test_panel_captions import until
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def form(opened, make_world):
@@ -59,7 +61,6 @@ def test_options_are_checked_counted_and_exported(form):
     until(lambda: page.get_by_label("Number of epochs", exact=True).input_value() == "6")
 
 
-@pytest.mark.slow
 def test_changes_stay_with_their_dataset(form):
     form.world.add_dataset("second")
     page = form.page

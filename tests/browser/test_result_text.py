@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 WEB = Path(__file__).resolve().parents[2] / "web"
 NODE = """
 globalThis.node = {
@@ -57,7 +59,6 @@ def test_text_is_shown_as_it_is(node):
     assert node("[node.widgets.length, node.widgets[0].element.textContent]") == [1, "again"]
 
 
-@pytest.mark.slow
 def test_a_long_text_scrolls_and_does_not_grow_the_node(node):
     node("document.body.style.height = '120px'; node.widgets[0].element.style.width = '200px'")
     node("show(Array.from({ length: 500 }, (_, n) => `/a/very/long/path/${'x'.repeat(80)}/${n}`).join('\\n'))")

@@ -6,6 +6,8 @@ import pytest
 
 from lorads_core.trainers.presets import PRESETS, preset_values
 
+pytestmark = pytest.mark.slow
+
 WEB = Path(__file__).resolve().parents[2] / "web"
 NODE = """
 (form) => {

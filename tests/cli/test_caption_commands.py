@@ -183,6 +183,7 @@ def test_versions_of_an_export_and_how_they_differ(lorads, tmp_path):
     assert lorads("diff", "demo", "ffff", "--out", tmp_path)[0] == 8
 
 
+@pytest.mark.slow
 def test_metadata_can_be_left_out_and_files_be_linked(lorads, tmp_path):
     assert lorads("export", "demo", "--out", tmp_path / "a", "--strip")[0] == 0
     assert lorads("export", "demo", "--out", tmp_path / "b", "--images", "bucket")[0] == 0

@@ -48,6 +48,7 @@ def run(body, *signals):
     return process.returncode, said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_command_is_interrupted_and_says_so(sent):
     code, said = run(f"begun(); {FOREVER}", sent)
@@ -106,6 +107,7 @@ def test_a_command_that_answers_ctrl_c_goes_on_and_the_next_one_ends_it():
     assert run(body, signal.SIGINT)[0] == 130
 
 
+@pytest.mark.slow
 def test_a_loop_ends_by_a_signal_that_its_thread_does_not_hear_of():
     """It may come just before the loop polls, or to another thread: nothing wakes the poll then by itself."""
     body = """

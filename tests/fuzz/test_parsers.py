@@ -46,6 +46,8 @@ from lorads_core.workflow.check.texts import TrainedCaption
 
 from ..images import corpus
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 EXAMPLES = 15
 MANY = int(os.environ.get("LORADS_FUZZ", "300"))
@@ -351,7 +353,6 @@ def test_a_parser_raises_our_errors_or_nothing(parser, tmp_path):
     run()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("parser", PARSERS, ids=lambda parser: parser[0])
 def test_a_parser_raises_our_errors_or_nothing_whatever_it_gets(parser, tmp_path):
     @settings(max_examples=MANY, deadline=None, database=None, suppress_health_check=list(HealthCheck))

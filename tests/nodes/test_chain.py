@@ -367,6 +367,7 @@ def test_a_figure_that_does_not_count_is_not_trained_with(pack):
     assert (config.min_snr_gamma, config.conv_dim, config.warmup) == (5.0, 8, 0.1)
 
 
+@pytest.mark.slow
 def test_every_long_node_ends_at_once_when_it_is_interrupted(pack):
     index, *_ = call(pack, "LoradsIndexImages", folder="mine").args
     query = {"name": "towers", "minimum_side": 0, "index": index}

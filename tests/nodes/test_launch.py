@@ -105,6 +105,7 @@ def test_a_failed_training_is_resumed_from_its_state(make_pack, monkeypatch):
     assert "from the beginning" not in resumed.ui.value
 
 
+@pytest.mark.slow
 def test_configs_that_are_not_used_are_named_while_it_trains_and_after(make_pack):
     pack = make_pack(STANDIN_PAUSE="0.1")
     export = exported(pack)

@@ -11,6 +11,8 @@ from PIL import Image
 from .test_chain import base, call  # noqa: F401 - base is a fixture
 from .test_launch import exported, make_pack  # noqa: F401 - a fixture
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def pack(make_pack):  # noqa: F811
@@ -43,7 +45,6 @@ def test_a_trained_lora_is_loaded_by_its_run(pack, run):
     assert clip is None
 
 
-@pytest.mark.slow
 def test_an_epoch_that_is_not_there_is_said(pack, run):
     with pytest.raises(pack.errors.TrainerError, match="there are: towers-000001"):
         call(pack, "LoradsLoadTrainedLora", **parts(), run=run, epoch="000009")
@@ -58,7 +59,6 @@ def test_without_a_run_a_lora_is_loaded_by_its_name(pack):
             call(pack, "LoradsLoadTrainedLora", **parts(), name=name)
 
 
-@pytest.mark.slow
 def test_a_named_file_that_is_written_anew_is_loaded_anew(pack, run, base):  # noqa: F811
     def mark():
         return pack.nodes["LoradsLoadTrainedLora"].fingerprint_inputs(name="lorads/towers.safetensors", run=None)
@@ -79,14 +79,12 @@ def test_a_lora_of_another_base_model_is_an_error_not_a_picture_of_the_base_mode
             call(pack, node, **parts(for_it=()), run=run)
 
 
-@pytest.mark.slow
 def test_a_file_that_is_cut_off_is_an_error_of_ours(pack, run, base):  # noqa: F811
     (base / "models" / "loras" / "cut.safetensors").write_bytes((run.output / run.loras[0]).read_bytes()[:-1])
     with pytest.raises(pack.errors.TrainerError, match="is cut off"):
         call(pack, "LoradsLoadTrainedLora", **parts(), name="cut.safetensors")
 
 
-@pytest.mark.slow
 def test_while_there_is_no_lora_what_follows_is_blocked_with_the_reason(make_pack):  # noqa: F811
     pack = make_pack(STANDIN_PAUSE="0.05", STANDIN_STEPS="4000")
     run = call(pack, "LoradsLaunchTrainer", export=exported(pack), mode="background").args[0]
@@ -120,7 +118,6 @@ def test_variants_are_epochs_by_strengths_behind_two_controls(pack, run):
     assert pack.shown[-1] == (6, 6)
 
 
-@pytest.mark.slow
 def test_variants_are_interrupted_between_two_loras(pack, run):
     pack.interruption.interrupted = True
     with pytest.raises(pack.interruption.InterruptProcessingException):
@@ -134,7 +131,6 @@ def test_strengths_that_are_none_are_refused(pack, strengths):
         call(pack, "LoradsLoraVariants", **parts(), strengths=strengths)
 
 
-@pytest.mark.slow
 def test_two_runs_and_a_lora_by_name_stand_beside_each_other(pack, run):
     other = call(pack, "LoradsLaunchTrainer", export=exported(pack, epochs=3)).args[0]
     named = "lorads/towers.safetensors"

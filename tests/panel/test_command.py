@@ -73,6 +73,7 @@ def test_it_serves_its_page_until_it_is_ended(start, dataset, end):
     assert (process.returncode, said) == (0, "")
 
 
+@pytest.mark.slow
 @pytest.mark.posix
 def test_it_ends_while_a_page_listens(start, dataset):
     with start("--no-browser") as (process, address):
@@ -136,6 +137,7 @@ def test_a_port_is_taken_as_given(start):
         assert address.port == wanted
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("port", ["taken", "70000", "-1"])
 def test_a_port_that_cannot_be_had(store_settings, port):
     with socket.socket() as other:

@@ -57,6 +57,7 @@ def exports(lorads, picture, tmp_path):
     return tmp_path / "exports"
 
 
+@pytest.mark.slow
 def test_a_training_is_watched_listed_and_offered(lorads, exports, tmp_path):
     plot = tmp_path / "plot.png"
     code, out, err = lorads("train", "tom", "--out", exports, "--plot", plot)

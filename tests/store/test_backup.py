@@ -25,6 +25,7 @@ def libraries(home):
         return [name for (name,) in connection.execute("SELECT library FROM lorads.libraries")]
 
 
+@pytest.mark.slow
 def test_a_store_comes_back_from_its_backup(home, folder):
     file = fill(home, folder)
     write_backup(home, file)
@@ -96,6 +97,7 @@ def test_a_server_of_its_own_is_not_ours_to_back_up(store_settings, folder, caps
         assert "pg_dump" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.posix
 @pytest.mark.usefixtures("usual_umask")
 def test_a_backup_is_for_its_owner_alone_as_the_store_is(home, folder):

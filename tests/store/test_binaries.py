@@ -78,6 +78,7 @@ def process_groups(pid):
     return []
 
 
+@pytest.mark.slow
 @as_root
 def test_root_serves_a_folder_as_its_owner(folder, pid_of):
     owner = pwd.getpwnam("daemon").pw_uid
@@ -107,6 +108,7 @@ def test_root_is_told_of_an_ancestor_that_bars_the_way_and_nothing_is_changed(fo
     assert barred.stat().st_mode & 0o777 == 0o700
 
 
+@pytest.mark.slow
 @as_root
 def test_root_copies_programs_that_the_server_could_not_reach(folder, pid_of, start_client):
     """As in a virtual environment below /root."""
@@ -170,6 +172,7 @@ def usable_by_nobody(python, start):
     return process.returncode == 0
 
 
+@pytest.mark.slow
 @as_root
 def test_a_user_is_told_of_a_folder_that_is_not_theirs(home, start):
     with attach(home):

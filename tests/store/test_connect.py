@@ -125,6 +125,7 @@ def kill(home):
     time.sleep(0.3)
 
 
+@pytest.mark.slow
 def test_threads_that_all_find_the_server_dead_start_it_once(folder):
     home = folder / "store"
 
@@ -139,6 +140,7 @@ def test_threads_that_all_find_the_server_dead_start_it_once(folder):
         assert (home / "server.log").read_text().count("starting PostgreSQL") == 2
 
 
+@pytest.mark.slow
 def test_a_server_that_went_away_is_told_at_once_and_found_again(make_server):
     server = make_server()
     with Store.open(server.dsn()) as store:

@@ -74,6 +74,7 @@ def test_rows_outlive_the_server(home):
         assert ask(attached, "SELECT number FROM kept") == 7
 
 
+@pytest.mark.slow
 def test_settings(home):
     with attach(home) as attached:
         check_settings(attached)
@@ -151,6 +152,7 @@ def test_threads_attach_and_leave_at_once(home, pid_of):
     assert pid_of(home) is None
 
 
+@pytest.mark.slow
 def test_a_killed_client_is_forgotten(home, pid_of, start_client):
     process = start_client(home)
     process.stdout.readline()
@@ -162,6 +164,7 @@ def test_a_killed_client_is_forgotten(home, pid_of, start_client):
     assert pid_of(home) is None
 
 
+@pytest.mark.slow
 def test_a_client_that_forgets_to_close_is_closed_at_exit(home, pid_of, start_client):
     process = start_client(home, close=False)
     process.communicate("\n", timeout=60)
@@ -186,6 +189,7 @@ FORK = """
 """
 
 
+@pytest.mark.slow
 @pytest.mark.posix
 def test_a_forked_child_is_no_client_and_closes_nothing(home, pid_of, start):
     process = start(FORK, home)
@@ -331,6 +335,7 @@ def test_a_killed_first_start_is_begun_anew(home, start_client):
     wait_for(is_tidy)
 
 
+@pytest.mark.slow
 def test_another_major_version_is_refused_with_advice(home):
     with attach(home):
         pass
@@ -349,6 +354,7 @@ def test_a_folder_of_other_things_is_refused(home):
         attach(home)
 
 
+@pytest.mark.slow
 def test_a_server_that_does_not_start_says_why(home):
     with attach(home):
         pass
@@ -361,6 +367,7 @@ def test_a_server_that_does_not_start_says_why(home):
         assert ask(attached) == 1
 
 
+@pytest.mark.slow
 def test_a_setting_that_the_server_refuses_is_quoted_with_what_it_would_take(home, monkeypatch):
     monkeypatch.setattr(cluster, "configuration", lambda *_: "dynamic_shared_memory_type = 'none'\n")
     with pytest.raises(StoreError, match=r'"dynamic_shared_memory_type": "none" \(Available values: \w+'):
@@ -370,6 +377,7 @@ def test_a_setting_that_the_server_refuses_is_quoted_with_what_it_would_take(hom
         assert ask(attached) == 1
 
 
+@pytest.mark.slow
 def test_a_lost_password_file_is_told(home):
     with attach(home):
         pass
@@ -381,6 +389,7 @@ def test_a_lost_password_file_is_told(home):
         assert ask(attached) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.posix
 def test_a_long_path_and_an_odd_one(folder):
     home = folder / ("long" * 20) / "with 'quotes', spaces and ümläute; #1"
@@ -394,6 +403,7 @@ def test_a_long_path_and_an_odd_one(folder):
         attach(folder / "$HOME")
 
 
+@pytest.mark.slow
 @pytest.mark.posix
 def test_a_socket_folder_that_somebody_else_made_is_refused(folder):
     home = folder / ("long" * 20)
@@ -413,6 +423,7 @@ def test_a_file_where_the_folder_should_be(folder):
         attach(folder / "store")
 
 
+@pytest.mark.slow
 def test_an_old_log_is_put_aside(home):
     with attach(home):
         pass

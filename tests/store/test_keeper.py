@@ -81,6 +81,7 @@ def test_the_keeper_is_no_descendant_of_the_client_and_in_a_session_of_its_own(h
             assert os.getsid(found.pid) != os.getsid(0)
 
 
+@pytest.mark.slow
 def test_one_keeper_for_many_clients_and_none_when_the_last_has_left(home, start_client):
     clients = [start_client(home) for _ in range(3)]
     for client in clients:
@@ -118,6 +119,7 @@ def stop_looking():
     raise RuntimeError
 
 
+@pytest.mark.slow
 def test_a_client_that_comes_within_the_grace_time_finds_the_same_server(home, pid_of, start_client):
     client = start_client(home)
     client.stdout.readline()

@@ -81,6 +81,7 @@ def by_tcp(server, tmp_path, monkeypatch):
     return cluster
 
 
+@pytest.mark.slow
 def test_a_server_that_answers_by_tcp_with_our_password_is_alive(by_tcp):
     found = running(by_tcp())
     assert found is not None

@@ -44,6 +44,7 @@ def count(attached):
         return connection.execute("SELECT count(*) FROM kept").fetchone()[0]
 
 
+@pytest.mark.slow
 @pytest.mark.posix  # fifty times by `python -m tests.chaos`
 def test_a_backend_that_is_killed_just_before_the_last_client_leaves_never_leaves_the_server_stopping(home):
     with attach(home) as attached, psycopg.connect(attached.conninfo) as connection:

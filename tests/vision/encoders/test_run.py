@@ -398,6 +398,7 @@ def test_versions_of_either_kind_are_apart():
     assert adopted_version(5) != adopted_version(6)
 
 
+@pytest.mark.slow
 def test_large_pictures_do_not_pile_up(store, tmp_path):
     """Thirty pictures of 12 megapixels would be a gigabyte; only those being decoded are in memory."""
     big = paint(tmp_path / "big.jpg", (10, 20, 30), (4000, 3000))

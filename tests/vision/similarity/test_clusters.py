@@ -17,6 +17,7 @@ def mixture(sizes, noise=10, dimensions=64):
     return vectors.astype(np.float32), np.concatenate([labels, [-1] * noise])
 
 
+@pytest.mark.slow
 def test_the_groups_that_are_there_are_proposed():
     vectors, labels = mixture([30, 80, 12])
     found = propose(np.arange(len(vectors)) * 10, vectors)
