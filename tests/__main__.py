@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -68,7 +68,7 @@ def main() -> int:
         print("== NO BROWSER: the tests of the page skip; --with-browser installs Chromium", flush=True)
     # Workers and the programs that tests start would compile all modules again each time.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-    with compiled_beside():
+    with nullcontext() if options.fast or options.slow else compiled_beside():
         for name, command in chosen(options):
             print(f"== {name}", flush=True)
             extra = rest if name.startswith(("tests", "slow")) else []
