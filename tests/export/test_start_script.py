@@ -71,6 +71,7 @@ def test_without_a_known_trainer_a_variable_names_it_and_its_venv_runs(written, 
     ended = run(script, tmp_path, LORADS_TRAINER="")
     assert ended.returncode == 1
     assert b"LORADS_TRAINER to the folder of sd-scripts" in ended.stderr
+    trainer_folder = trainer_folder.rename(tmp_path / "Jim's sd-scripts & co")
     python = trainer_folder / "venv" / ("Scripts/python.exe" if WINDOWS else "bin/python")
     python.parent.mkdir(parents=True)
     if WINDOWS:
