@@ -346,7 +346,7 @@ def test_pictures_of_a_graph_are_kept_and_indexed(pack, base):
     assert {image.record.width for image in dataset.training} >= {40}
 
 
-def test_images_are_selected_by_what_their_program_wrote(pack, base):
+def test_images_are_selected_by_what_their_program_wrote(pack):
     """An index of folders knows the dates of files; what it does not know is refused, as is a date that is none."""
     index = call(pack, "LoradsIndexImages", folder="mine").args[0]
 
