@@ -69,7 +69,7 @@ def _report(found: Found, models: Checkpoints, screen: Screen) -> None:
 
 
 class _Questions:
-    """Questions with a default each, which is the answer where nobody is to be asked."""
+    """Questions with a default each, which is the answer where no terminal is there to ask at."""
 
     def __init__(self, screen: Screen, *, asks: bool) -> None:
         self._screen = screen
