@@ -23,7 +23,7 @@ from ..demo import LIBRARY, SAMPLES, TRIGGER
 from ..export_options import export_options
 from ..training_options import missing_files, training_config
 from .exports import plot_buckets, root_of, show_export
-from .library import chosen, find
+from .library import chosen, find, nsfw_rule
 
 if TYPE_CHECKING:
     import argparse
@@ -167,7 +167,11 @@ def _finder_rules(options: argparse.Namespace, repeats: int) -> FinderRules | No
     return FinderRules(
         count=options.find_regularization,
         band=band_wish(options.band, options.percentiles),
-        wanted=DatasetFilter(required_tags=tuple(options.regularization_class), minimum_side=options.minimum_side),
+        wanted=DatasetFilter(
+            required_tags=tuple(options.regularization_class),
+            minimum_side=options.minimum_side,
+            nsfw=nsfw_rule(options),
+        ),
         repeats=repeats,
     )
 
