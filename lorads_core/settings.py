@@ -300,14 +300,23 @@ def load_settings(path: Path | None = None) -> Settings:
         raise SettingsError(
             f"{wanted} cannot be read ({error}): check its permissions and its encoding (UTF-8)."
         ) from error
-    try:
-        settings = _parse(tomllib.loads(text), wanted)
-    except RecursionError as error:
-        raise SettingsError(f"{wanted} nests its values too deeply: write it flatter.") from error
-    except ValueError as error:  # TOMLDecodeError, and that of a number of thousands of digits
-        raise SettingsError(f"{wanted} is not valid TOML: {error}. Write Windows paths in 'single quotes'.") from error
+    settings = parse_settings(text, wanted)
     set_custom_base_models(settings.base_models)
     return settings
+
+
+def parse_settings(text: str, source: Path) -> Settings:
+    """Return the settings that a text holds; ``source`` is the file that it is of, or will be.
+
+    Raises:
+        SettingsError: it is not TOML, or holds an unknown key or a wrong value.
+    """
+    try:
+        return _parse(tomllib.loads(text), source)
+    except RecursionError as error:
+        raise SettingsError(f"{source} nests its values too deeply: write it flatter.") from error
+    except ValueError as error:  # TOMLDecodeError, and that of a number of thousands of digits
+        raise SettingsError(f"{source} is not valid TOML: {error}. Write Windows paths in 'single quotes'.") from error
 
 
 def _parse(data: Mapping[str, object], source: Path) -> Settings:

@@ -159,6 +159,18 @@ class Screen:
         self.err.print("Go on? [y/N] ", end="", markup=False)
         return sys.stdin.readline().strip().lower() in {"y", "yes"}
 
+    def ask(self, question: str, default: str) -> str:
+        """Ask for a line on a terminal; return the default where it is empty.
+
+        Raises:
+            EOFError: the input has ended.
+        """
+        self.err.print(f"{_safe(question)} [bold]\\[{_safe(default)}][/] ", end="")
+        line = sys.stdin.readline()
+        if not line:
+            raise EOFError
+        return line.strip() or default
+
     def fault(self, message: str) -> None:
         """Say why a command ends without its result."""
         self.err.print(f"[bold red]error:[/] {_safe(message)}")

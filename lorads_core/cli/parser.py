@@ -63,8 +63,23 @@ def parser(story: Run, doctor: Run) -> argparse.ArgumentParser:
     _add_panel(commands, story)
     _add_judging(commands, story)
     _add_store(commands, story)
+    _add_init(commands, story)
     _add_doctor(commands, doctor)
     return found
+
+
+def _add_init(commands: Commands, run: Run) -> None:
+    summary = "find trainers, taggers, ComfyUI and its checkpoints, and write lorads.toml"
+    init = _command(commands, "init", run, summary, "lorads init\n  lorads init ~/ai /mnt/models --yes")
+    init.add_argument(
+        "folders",
+        nargs="*",
+        type=path,
+        metavar="FOLDER",
+        help="folder to search, with three levels below it (default: home, other disks, usual folders of programs)",
+    )
+    init.add_argument("--yes", action="store_true", help="ask nothing: take the default of every question")
+    init.add_argument("--dry-run", action="store_true", help="show what would be written, and write nothing")
 
 
 def _add_doctor(commands: Commands, run: Run) -> None:

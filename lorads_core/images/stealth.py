@@ -1,4 +1,4 @@
-"""Stealth PNG info: texts in the lowest bit of an image's alpha, as NovelAI, Forge and SwarmUI write them.
+"""Stealth PNG info: texts in the lowest bit of the alpha of a PNG or lossless WebP (NovelAI, Forge, SwarmUI).
 
 sd-webui-stealth-pnginfo, scripts/stealth_pnginfo.py: bits run down each column, columns from left to right; first a
 signature of 15 letters, then the length of the data in bits as 32 bits, then the data, by the signature packed by gzip.
@@ -14,6 +14,7 @@ import numpy as np
 from .formats import PILLOW_FAULTS, open_image
 from .png import idat_of
 from .prompt_dialects.texts import json_object, string
+from .webp import has_lossless_alpha
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -29,19 +30,30 @@ _BYTES = 4  # of a pixel: RGBA of 8 bits each
 
 
 def stealth_texts(data: bytes, header: Header) -> dict[str, str]:
-    """Return the texts that a PNG hides in its alpha by name, empty where it hides none.
+    """Return the texts that an image hides in its alpha by name, empty where it hides none.
 
-    Only where its first pixels spell the signature is the image decoded: they cost 0.1 ms of an RGBA PNG of 1 MP.
+    Only where the first pixels of a PNG spell the signature is it decoded: they cost 0.1 ms of an RGBA PNG of 1 MP.
     """
-    if header.format != "png" or header.mode != "RGBA" or header.bits != 8 or header.frames != 1:  # noqa: PLR2004
+    if header.mode != "RGBA" or header.bits != 8 or header.frames != 1:  # noqa: PLR2004
         return {}
-    if header.height < _LETTER or header.width * header.height > _MOST_PIXELS or not _begins_so(data, header.width):
+    if header.height < _LETTER or header.width * header.height > _MOST_PIXELS or not _may_hide(data, header):
         return {}
-    hidden = _hidden(data)
+    hidden = _hidden(data, header.format)
     fields = json_object(hidden)
     if "parameters" not in fields and fields.keys() & {"Comment", "Description", "sui_image_params"}:
         return {name: string(value) for name, value in fields.items()} | {"parameters": hidden}
     return {"parameters": hidden} if hidden else {}
+
+
+def _may_hide(data: bytes, header: Header) -> bool:
+    """Say whether an image is to be decoded for its alpha.
+
+    The first pixels of a WebP cannot be had without all others (20 ms of 1 MP). So it is only decoded where its pixels
+    are lossless with an alpha in use, and its sides what generators make: multiples of 8, as a latent image has them.
+    """
+    if header.format == "webp":
+        return header.width % 8 == header.height % 8 == 0 and has_lossless_alpha(data)
+    return header.format == "png" and _begins_so(data, header.width)
 
 
 def _begins_so(data: bytes, width: int) -> bool:
@@ -73,9 +85,9 @@ def _unfiltered(kind: int, value: int, above: int) -> int:
     return (value + (0, 0, above, above // 2, above)[kind % 5]) & 255
 
 
-def _hidden(data: bytes) -> str:
+def _hidden(data: bytes, image_format: str) -> str:
     try:
-        image = open_image(data, "png")
+        image = open_image(data, image_format)
         alpha: npt.NDArray[np.uint8] = np.asarray(image.convert("RGBA"), np.uint8)[..., 3]
     except PILLOW_FAULTS:
         return ""

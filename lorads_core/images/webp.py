@@ -46,6 +46,14 @@ def read_webp(data: bytes) -> Header:
     )
 
 
+def has_lossless_alpha(data: bytes) -> bool:
+    """Say whether a whole WebP's pixels are lossless (VP8L) with an alpha that is not opaque everywhere."""
+    for kind, content in _chunks(data):
+        if kind == b"VP8L":
+            return _lossless_canvas(bytes(content[:5]))[2]
+    return False
+
+
 def strip_webp(data: bytes) -> bytes:
     """Return a WebP without EXIF and XMP; its pixels and colours stay byte for byte.
 
@@ -83,13 +91,20 @@ def _canvas(chunks: dict[bytes, memoryview]) -> tuple[int, int, bool]:
     if len(canvas) >= 10:  # noqa: PLR2004 - flags, then two sizes of 3 bytes
         width, height = int.from_bytes(canvas[4:7], "little") + 1, int.from_bytes(canvas[7:10], "little") + 1
         return width, height, bool(canvas[0] & _ALPHA)
-    lossless = bytes(chunks.get(b"VP8L", b"")[:5])
-    if len(lossless) == 5 and lossless[0] == 0x2F:  # noqa: PLR2004 - signature, then 14 + 14 + 1 bits
-        bits = int.from_bytes(lossless[1:], "little")
-        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1, bool(bits >> 28 & 1)
+    lossless = _lossless_canvas(bytes(chunks.get(b"VP8L", b"")[:5]))
+    if lossless[0]:
+        return lossless
     lossy = bytes(chunks.get(b"VP8 ", b"")[:10])
     if lossy[3:6] == b"\x9d\x01\x2a":
         width, height = int.from_bytes(lossy[6:8], "little") & 0x3FFF, int.from_bytes(lossy[8:10], "little") & 0x3FFF
         if width and height:
             return width, height, False
     raise damaged_error("no header of a frame")
+
+
+def _lossless_canvas(header: bytes) -> tuple[int, int, bool]:
+    """Return width, height and whether alpha is in use from the first 5 bytes of a VP8L chunk; zeros if it is none."""
+    if len(header) < 5 or header[0] != 0x2F:  # noqa: PLR2004 - signature, then 14 + 14 + 1 bits
+        return 0, 0, False
+    bits = int.from_bytes(header[1:], "little")
+    return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1, bool(bits >> 28 & 1)

@@ -135,6 +135,11 @@ class Trainer(Protocol):
         """Networks that it trains just as another one, name to name."""
         ...
 
+    @property
+    def install_files(self) -> tuple[str, ...]:
+        """Files by which its folder is recognised, relative to it; none where it is not started from here."""
+        ...
+
     def problems(self, config: TrainingConfig, subsets: Sequence[Subset], home: Path | None = None) -> list[Problem]:
         """Return all that the trainer would refuse, ignore or do badly; an error means: do not write this.
 

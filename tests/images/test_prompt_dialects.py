@@ -186,6 +186,9 @@ def test_an_infotext_is_read_into_prompt_and_negative_prompt():
         ("1girl, {1-2$$ and $$hat|coat}, {{a|b} c|d}", "1girl", None),
         ("__season__ day, ${var}, __a/w*__", "day", [("__season__", MADE), ("${var}", MADE), ("__a/w*__", MADE)]),
         ("# a comment\na cat", "a cat", []),
+        ("{2$$__flavours__} ice, {-2$$a|b}", "ice", [("__flavours__", MADE), ("a, b", POSSIBLE)]),
+        ("${season=!{summer|autumn}} In ${season}", "In", [("${season=!summer, autumn}", MADE), ("${season}", MADE)]),
+        ("In ${season:summer}, I wear __clothes(season=winter)__", "in, i wear", None),
         # Regional Prompter
         ("a cat ADDCOMM left BREAK right ADDCOL sky", "a cat, left, right, sky", []),
         # what is no syntax
@@ -228,7 +231,13 @@ def test_comfyui(prompt, caption):
         ("(red cat).swap(blue dog, s_start=0.2)", "blue dog", [("red cat", POSSIBLE)]),
         ('("a hotdog", "a dog").blend(0.25, 0.75)', "", [("a hotdog, a dog", POSSIBLE)]),
         ('("a cat", "a dog").and()', "a cat, a dog", []),
-        ("a cat <my-style>, withLora(sketch, 0.5)", "a cat", []),
+        ("a cat <my-style>, withLora(sketch, 0.5), useLora(ink)", "a cat", []),
+        ('a ("fluffy cat").swap("smiling dog") eating', "a smiling dog eating", [("fluffy cat", POSSIBLE)]),
+        ('("spider man", "robot mech").blend(1, 0.8, no_normalize)', "", [("spider man, robot mech", POSSIBLE)]),
+        # Compel, src/compel/prompt_parser.py
+        ('("a cat", "a dog").add(1, 0.5)', "a cat, a dog", []),
+        ('"red hat"++, ("blue sea")1.1, a man.attend(1.2), (hat)0', "red hat, blue sea, a man", [("hat", EXCLUDED)]),
+        ('a sign that says "open 24", now', 'a sign that says "open 24", now', []),
     ],
 )  # fmt: skip
 def test_invokeai(prompt, caption, doubts):
@@ -268,6 +277,11 @@ def test_novelai(prompt, caption, doubts):
         ("<setvar[x]:a fox> runs, <var:x>", "a fox runs", [("x", MADE)]),
         ("(red:1.2) cat, [a:b:0.5], x > y", "red cat, b, x > y", [("a", POSSIBLE)]),
         ("<FROMTO[0.2]:cat|a, red dog>", "a, red dog", [("cat", POSSIBLE)]),
+        ("<setvar[color,false]:red> a dog with <var:color> eyes", "a dog with eyes", [("color", MADE)]),
+        ("a <setmacro[color]:red> dog <setmacro[x, FALSE]:hat>", "a red dog", []),
+        ("<repeat[3]:cat, dog>, <repeat:2,fox>", "cat, dog, fox", []),
+        ("<repeat[1-3]: <random:cat, dog>> <trigger>", "", [("cat, dog", POSSIBLE), ("?", MADE)]),
+        ("a cat <pixeldecoder> x <videoswap> y", "a cat", [("x", POSSIBLE), ("y", POSSIBLE)]),
     ],
 )  # fmt: skip
 def test_swarmui(prompt, caption, doubts):
@@ -281,9 +295,17 @@ def test_swarmui(prompt, caption, doubts):
     [
         ("midjourney", "https://s.mj.run/x a fox:: snow::2 hat::-0.5 --ar 16:9", "a fox, snow", [("hat", EXCLUDED)]),
         ("midjourney", "a (red) fox --no hats, dogs --v 6.1", "a (red) fox", [("hats, dogs", EXCLUDED)]),
-        ("fooocus", "(fox:1.2), __animal__ [[red, green]] <lora:x:1>", "fox, red, green", [("__animal__", MADE)]),
+        # docs.midjourney.com, Permutations
+        ("midjourney", "a {red, green} bird --ar {3:2, 1:1} --v 6", "a bird", [("red, green", POSSIBLE)]),
+        ("midjourney", "a {red\\, soft} bird", "a red, soft bird", []),
+        ("midjourney", "still life:: fruit::-.5 --tile", "still life", [("fruit", EXCLUDED)]),
+        # Fooocus, readme.md
+        ("fooocus", "(fox:1.2), [[red, green]] hat <lora:x:1>", "fox, hat", [("red, green", POSSIBLE)]),
+        ("fooocus", "__color__ flower, [[faint]]", "flower, faint", [("__color__", MADE)]),
         ("draw-things", "(fox:1.2), {day|night}, [snow]", "fox, snow", [("day, night", POSSIBLE)]),
-        ("easy-diffusion", "(fox), [snow], hat-", "fox, snow, hat-", []),
+        # Easy Diffusion's wiki: Prompt Syntax, Writing prompts
+        ("easy-diffusion", "(fox), [snow], (swing)1.2 (grass)0.8, pears++", "fox, snow, swing grass, pears", []),
+        ("easy-diffusion", "man riding a {horse,motorcycle}", "man riding a", [("horse,motorcycle", POSSIBLE)]),
         ("civitai", "(fox:1.2), [a:b:0.5], BREAK snow", "fox, b, snow", [("a", POSSIBLE)]),
     ],
 )  # fmt: skip
@@ -301,7 +323,7 @@ def test_what_a_graph_may_have_used_is_stored_as_lines():
 
 
 @pytest.mark.parametrize(
-    "piece", ["(", "[a:b:1", "((a:1.2", "-", "::", "||a|", "--no ", "a.swap(", "<fromto[0]:a>", "a"]
+    "piece", ["(", "${", "[[", '"', "[a:b:1", "((a:1.2", "-", "::", "||a|", "--no ", "a.swap(", "<fromto[0]:a>", "a"]
 )
 @pytest.mark.parametrize("name", sorted(dialects()))
 def test_long_prompts_take_linear_time(name, piece):

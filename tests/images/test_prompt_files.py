@@ -89,8 +89,8 @@ def test_from_a_file_to_a_caption(key, text, caption, tmp_path):
 # Stealth PNG info
 
 
-def hidden(text, signature=b"stealth_pngcomp", size=(64, 96), alpha=255, **options):
-    """A PNG with a text in the lowest bits of its alpha, written as sd-webui-stealth-pnginfo does."""
+def hidden(text, signature=b"stealth_pngcomp", size=(64, 96), alpha=255, kind="PNG", **options):
+    """A PNG or WebP with a text in the lowest bits of its alpha, written as sd-webui-stealth-pnginfo does."""
     content = gzip.compress(text.encode()) if signature.endswith(b"comp") else text.encode()
     bits = np.unpackbits(np.frombuffer(signature + (8 * len(content)).to_bytes(4, "big") + content, np.uint8))
     pixels = np.random.default_rng(1).integers(0, 256, (size[1], size[0], 4), np.uint8)
@@ -98,7 +98,7 @@ def hidden(text, signature=b"stealth_pngcomp", size=(64, 96), alpha=255, **optio
     column[: bits.size] = column[: bits.size] & 254 | bits
     pixels[..., 3] = column.reshape(size).T
     buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "PNG", **options)
+    Image.fromarray(pixels).save(buffer, kind, **options)
     return buffer.getvalue()
 
 
@@ -123,6 +123,56 @@ SWARM = json.dumps({"sui_image_params": {"prompt": "1girl, red coat", "negativep
 )
 def test_a_prompt_in_the_lowest_bits_of_alpha(data, source, tmp_path):
     assert read(tmp_path / "a.png", data) == ("1girl, red coat", "lowres", source)
+
+
+LOSSLESS = {"kind": "WEBP", "lossless": True}
+
+
+@pytest.mark.parametrize(
+    ("data", "source"),
+    [
+        (hidden(INFOTEXT, **LOSSLESS), "a1111"),
+        (hidden(NOVELAI, **LOSSLESS, exact=True), "novelai"),
+        (hidden(SWARM, b"stealth_pnginfo", **LOSSLESS, xmp=b"<x/>"), "swarmui"),
+        (hidden(INFOTEXT, alpha=254, size=(256, 16), **LOSSLESS), "a1111"),
+    ],
+)
+def test_a_prompt_in_the_alpha_of_a_lossless_webp(data, source, tmp_path):
+    assert read(tmp_path / "a.webp", data) == ("1girl, red coat", "lowres", source)
+
+
+def test_a_text_of_a_webp_counts_before_what_its_alpha_hides(tmp_path):
+    exif = Image.Exif()
+    exif[0x010E] = "parameters: a fox\nSteps: 20, Sampler: Euler a, Seed: 1"
+    assert read(tmp_path / "a.webp", hidden(INFOTEXT, **LOSSLESS, exif=exif))[0] == "a fox"
+
+
+@pytest.mark.parametrize(
+    ("size", "alpha", "options"),
+    [
+        ((64, 64), 255, {"lossless": True}),  # opaque: the file has no alpha
+        ((64, 62), 128, {"lossless": True}),  # no size that a generator makes
+        ((60, 64), 128, {"lossless": True}),
+        ((64, 64), 128, {"quality": 80}),  # lossy
+        (
+            (64, 64),
+            128,
+            {"lossless": True, "save_all": True, "append_images": [Image.new("RGBA", (64, 64), (9, 9, 9, 1))]},
+        ),
+    ],
+)
+def test_a_webp_that_can_hide_nothing_is_not_decoded(size, alpha, options, tmp_path, monkeypatch):
+    monkeypatch.setattr(stealth, "_hidden", lambda *_: pytest.fail("decoded"))
+    buffer = io.BytesIO()
+    Image.new("RGBA", size, (1, 2, 3, alpha)).save(buffer, "WEBP", **options)
+    assert read(tmp_path / "a.webp", buffer.getvalue()) == ("", "", "")
+
+
+@pytest.mark.parametrize("cut", [20, 25, 60])
+def test_a_webp_whose_pixels_are_damaged_hides_nothing(cut, tmp_path):
+    data = bytearray(hidden(INFOTEXT, **LOSSLESS))
+    data[cut + 10 : cut + 40] = bytes(30)
+    assert read(tmp_path / "a.webp", bytes(data))[0] in {"", "1girl, red coat"}
 
 
 def rows(filters, texts=()):
@@ -179,7 +229,7 @@ def test_what_only_looks_like_a_hidden_prompt_is_none(data, tmp_path):
 
 
 def test_images_with_alpha_and_nothing_hidden_are_not_decoded(tmp_path, monkeypatch):
-    monkeypatch.setattr(stealth, "_hidden", lambda _data: pytest.fail("decoded"))
+    monkeypatch.setattr(stealth, "_hidden", lambda *_: pytest.fail("decoded"))
     for number, alpha in enumerate((255, 254, 0, 128)):
         buffer = io.BytesIO()
         Image.new("RGBA", (64, 64), (1, 2, 3, alpha)).save(buffer, "PNG")

@@ -23,6 +23,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "library": ("libraries", "query", "embed", "tag", "regularize"),
     "curation": ("rate", "mark", "album", "cluster"),
     "store": ("backup", "restore"),
+    "init": ("init",),
 }
 COMMANDS: dict[str, str] = {command: module for module, commands in MODULES.items() for command in commands}
 """The module of each command."""

@@ -65,12 +65,12 @@ SYNTAX = Syntax(
         rules.OPEN_LORA,
         rules.EMBEDDING,
         rules.WILDCARD,
-        rules.VARIABLE,
         rules.KEYWORD,
         rules.COMPOSITION,
         rules.WEIGHT_IN_FRONT,
     ),
-    meanings={"(": rules.weighted, "[": rules.edited, "{": rules.chosen},
+    meanings={"(": rules.weighted, "[": rules.edited, "{": rules.chosen, "$": rules.variable},
+    opening=rules.OPENING_WITH_VARIABLES,
     last=(rules.DOUBLE_COLON,),
 )
 

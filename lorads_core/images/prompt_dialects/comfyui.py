@@ -37,13 +37,13 @@ SYNTAX = Syntax(
         rules.OPEN_LORA,
         rules.EMBEDDING,
         rules.WILDCARD,
-        rules.VARIABLE,
         _REGION,
         rules.KEYWORD,
         rules.COMPOSITION,
         rules.WEIGHT_IN_FRONT,
     ),
-    meanings={"(": rules.weighted, "[": rules.edited, "{": rules.chosen},
+    meanings={"(": rules.weighted, "[": rules.edited, "{": rules.chosen, "$": rules.variable},
+    opening=rules.OPENING_WITH_VARIABLES,
     last=(rules.DOUBLE_COLON,),
 )
 

@@ -15,7 +15,8 @@ def _read(texts: Texts) -> Prompts:
     return Prompts(string(fields.get("c")), string(fields.get("uc")), "draw-things")
 
 
-# docs.drawthings.ai: weights `(text:1.2)`, `(text)`, `[text]`, and `{a|b}`, of which one is drawn.
+# draw-things-community, Libraries/SwiftDiffusion/Sources/Tokenizer/Attention.swift: weights `(text:1.2)`, `(text)`,
+# `[text]`. Of `{a|b}`, which its scripts draw from, one is in the image.
 SYNTAX = Syntax(
     rules=(rules.COMMENT, rules.LORA, rules.EMBEDDING),
     meanings={"(": rules.weighted, "[": rules.weighted, "{": rules.chosen},

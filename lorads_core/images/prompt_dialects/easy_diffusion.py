@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from . import rules
 from .base import NO_PROMPTS, Dialect, Prompts
-from .syntax import Syntax
+from .invokeai import SYNTAX as COMPEL
 from .texts import Texts, string
 
 # Easy Diffusion 3, ui/easydiffusion/utils/save_utils.py: TASK_TEXT_MAPPING.
@@ -20,10 +22,12 @@ def _read(texts: Texts) -> Prompts:
     return Prompts(positive, negative, "easy-diffusion")
 
 
-# Its `{a,b}` and `a|b` become one image for each combination, with its own prompt written into it.
-SYNTAX = Syntax(
-    rules=(rules.LORA, rules.EMBEDDING),
-    meanings={"(": rules.weighted, "[": rules.weighted, "{": rules.chosen},
+# Easy Diffusion's wiki, Prompt Syntax: that of Compel, as InvokeAI has it; Writing prompts: of `{a,b}` each becomes an
+# image. Version 3.5 on writes weights as AUTOMATIC1111 does, which Compel has no other meaning for.
+SYNTAX = replace(
+    COMPEL,
+    rules=(rules.EMBEDDING, *COMPEL.rules),
+    meanings={**COMPEL.meanings, "{": rules.permuted},
 )
 
 DIALECT = Dialect("easy-diffusion", "Easy Diffusion", 60, _read, SYNTAX)

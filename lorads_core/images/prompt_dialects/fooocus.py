@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 from . import rules
 from .base import NO_PROMPTS, Dialect, Prompts
-from .syntax import Syntax
+from .parts import marked
+from .syntax import Rule, Syntax
 from .texts import Texts, mapping, string
 
 # The names of prompt and negative prompt: Fooocus 2, RuinedFooocus 1, MRE (modules/async_worker.py of each).
@@ -31,9 +34,15 @@ def _is_own(fields: object) -> bool:
 
 _FIELDS = {"full_prompt", "base_model", "prompt_expansion", "Prompt", "negative_prompt"}
 
-# modules/sdxl_styles.py of Fooocus: wildcards `__x__`, arrays `[[red, green]]` of which each image gets one.
+# Fooocus 2.5, readme.md: wildcards `__color__`, arrays `[[red, green, blue]]` of which each image of a batch gets one
+# (modules/util.py: apply_arrays), LoRAs `<lora:name:1.2>`; brackets as in AUTOMATIC1111.
+_ARRAY = Rule(
+    "array",
+    re.compile(r"\[\[([^\[\]\n]*)\]\]"),
+    lambda match: marked(match[1], "possible") if "," in match[1] else match[1],
+)
 SYNTAX = Syntax(
-    rules=(rules.LORA, rules.OPEN_LORA, rules.EMBEDDING, rules.WILDCARD),
+    rules=(_ARRAY, rules.LORA, rules.OPEN_LORA, rules.EMBEDDING, rules.WILDCARD),
     meanings={"(": rules.weighted, "[": rules.edited, "{": rules.chosen},
 )
 

@@ -1,7 +1,7 @@
 """InvokeAI's ``invokeai_metadata`` (3 on), ``sd-metadata`` (2) and ``Dream`` (1–2), with Compel's prompt syntax.
 
-Compel's doc/syntax.md: weights stand behind a word or brackets (``red++``, ``(blue eyes)1.3``, ``hat-``), and
-``.swap()``, ``.blend()`` and ``.and()`` behind brackets.
+Compel's doc/syntax.md and src/compel/prompt_parser.py: weights stand behind a word, quotes or brackets (``red++``,
+``(blue eyes)1.3``, ``hat-``), and ``.swap()``, ``.blend()``, ``.and()`` and ``.attend()`` behind brackets.
 """
 
 from __future__ import annotations
@@ -52,28 +52,39 @@ def _grouped(group: Group) -> str:
     """``(text)1.3``, and the first brackets of ``("a", "b").blend(0.7, 0.3)`` and ``(cat).swap(dog)``."""
     if group.closed.endswith((".swap", ".blend")):
         return marked(_QUOTES.sub("", group.text), "possible")
-    if group.closed.endswith(".and"):
+    if group.closed.endswith((".and", ".add")):
         return _QUOTES.sub("", group.text)
-    return rules.weighted(group)
+    text = rules.weighted(group)
+    if len(text) > 1 and text[0] == text[-1] == '"':
+        text = text[1:-1]
+    return marked(text, "excluded") if rules.number(group.closed[1:]) == 0 else text
 
 
 _QUOTES = re.compile(r"['\"]")
 _METHODS = Rule(
-    "weights of a blend or conjunction", re.compile(r"(?<=\.)(blend|and)\([\s,\d.+-]*\)"), lambda match: match[1]
+    "weights of a blend or conjunction", re.compile(r"(?<=\.)(blend|and|add)\([\s,\w.+-]*\)"), lambda match: match[1]
 )
-_SWAP = Rule("replaced words", re.compile(r"(?<=\.swap)\(([^(),]*)(?:,[^()]*)?\)"), lambda match: f" {match[1]} ")
+_ATTEND = Rule("weight of a word or brackets", re.compile(r"\.attend\([\s\d.+-]*\)"), "")
+_QUOTED = Rule(
+    "weight behind quotes", re.compile(r"\"([^\"\n]*)\"(?:\++|-+|\d*\.?\d+)(?=[\s,.;!?)\]]|$)"), lambda match: match[1]
+)
+_SWAP = Rule(
+    "replaced words",
+    re.compile(r"(?<=\.swap)\((?:\s*\"([^\"\n]*)\"\s*|([^(),]*))(?:,[^()]*)?\)"),
+    lambda match: f" {match[1] or match[2] or ''} ",
+)
 _SWAPPED_WORD = Rule(
     "replaced word",
     re.compile(r"((?<![\w'-])[\w'-]{1,100}|\"[^\"]*\")\.swap\b"),
     lambda match: marked(match[1].strip('"'), "possible"),
 )
 _WEIGHT = Rule("weight behind a word", re.compile(r"(?<=[\w\"'])(?:\++|-+)(?=[\s,.;!?)\]]|$)"), "")
-_ADDED = Rule("LoRA, embedding", re.compile(r"\bwithLora\([^()]*\)|<[\w .-]{1,100}>"), ", ")
+_ADDED = Rule("LoRA, embedding", re.compile(r"\b(?:with|use)Lora\([^()]*\)|<[\w .-]{1,100}>"), ", ")
 
 SYNTAX = Syntax(
-    rules=(_ADDED, rules.LORA, rules.WILDCARD, _METHODS, _SWAP, _SWAPPED_WORD, _WEIGHT),
+    rules=(_ADDED, rules.LORA, rules.WILDCARD, _METHODS, _SWAP, _SWAPPED_WORD, _ATTEND, _QUOTED, _WEIGHT),
     meanings={"(": _grouped, "[": rules.weighted, "{": rules.chosen},
-    closing=r"\)(?:\.(?:swap|blend|and)\b|[+-]+|\d*\.?\d+(?!\w))?|[\]}]",
+    closing=r"\)(?:\.(?:swap|blend|and|add)\b|[+-]+|\d*\.?\d+(?!\w))?|[\]}]",
 )
 
 DIALECT = Dialect("invokeai", "InvokeAI", 30, _read, SYNTAX)

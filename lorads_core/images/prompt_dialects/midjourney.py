@@ -24,11 +24,14 @@ def _read(texts: Texts) -> Prompts:
     return Prompts(prompt, ", ".join(match[1].strip() for match in _NO.finditer(prompt)), "midjourney")
 
 
-# docs.midjourney.com: parameters stand at the end; `::2` is a weight behind, a negative one keeps out; `--no` lists.
+# docs.midjourney.com, Parameter List, Multi-Prompts & Weights, No, Permutations: parameters stand at the end; `::2` is
+# a weight behind, a negative one keeps out; `--no` lists; of `{a, b}` each becomes an image, of parameters too.
 _NO = re.compile(r"--no\s+([^-]*(?:-(?!-)[^-]*)*)")
 _LINK = rules.gone("image prompt", r"<?https?://[^\s>]+>?")
 _EXCLUDED = Rule("what is left out", _NO, lambda match: marked(match[1].strip(), "excluded"))
-_PARAMETER = Rule("parameter", re.compile(r"--(?!no\b)[a-z]+(?:\s+(?!--)[^\s,]+)*|\u2014[a-z]+\s+\S+"), "")
+_PARAMETER = Rule(
+    "parameter", re.compile(r"--(?!no\b)[a-z]+(?:\s+(?!--)(?:\{[^{}\n]*\}|[^\s,{}]+))*|\u2014[a-z]+\s+\S+"), ""
+)
 _NUMBER = re.compile(rf"\s*({rules.NUMBER})")
 
 
@@ -47,7 +50,7 @@ _WEIGHT_BEHIND = Rule("weight behind", re.compile(r"(?s)\A.*::.*\Z"), _weighted)
 
 SYNTAX = Syntax(
     rules=(_LINK, _PARAMETER, _EXCLUDED, _WEIGHT_BEHIND),
-    meanings={"{": rules.chosen},
+    meanings={"{": rules.permuted},
     opening="{",
     closing="}",
 )

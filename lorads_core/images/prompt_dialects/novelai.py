@@ -1,6 +1,6 @@
 """NovelAI's ``Comment`` in JSON, from version 4 on with a caption for each character, or ``Description``.
 
-Syntax: docs.novelai.net, Strengthening & Weakening Vectors: ``{text}``, ``[text]``, ``1.2::text ::`` (a negative number
+Syntax: docs.novelai.net, image/strengthening-weakening: ``{text}``, ``[text]``, ``1.2::text ::`` (a negative number
 keeps out), ``||a|b||`` draws one; round brackets are letters. Multi-character: ``source#hug``.
 """
 

@@ -1,6 +1,6 @@
 """Rules of prompt syntax that several programs share: rows of their tables.
 
-Sources: AUTOMATIC1111 1.10 `modules/prompt_parser.py` and its wiki page Features; sd-dynamic-prompts' SYNTAX.md;
+Sources: AUTOMATIC1111 1.10 `modules/prompt_parser.py` and its wiki page Features; sd-dynamic-prompts' docs/SYNTAX.md;
 sd-webui-regional-prompter; ComfyUI `comfy/sd1_clip.py`.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from .parts import marked
+from .parts import marked, unmarked
 from .syntax import Rule, literal
 
 if TYPE_CHECKING:
@@ -66,9 +66,30 @@ def edited(group: Group) -> str:
 def chosen(group: Group) -> str:
     """``{a|b}``, ``{2$$a|b}``, ``{0.5::a|b}``: one of several; ``{text}`` alone is text, stronger in some programs."""
     options = group.split("|")
-    if len(options) == 1 and "$$" not in options[0]:
-        return weighted(group)
+    if len(options) == 1:
+        return _CHOICE.sub("", options[0]) if "$$" in options[0] else weighted(group)
     return marked(", ".join(_CHOICE.sub("", option).strip() for option in options), "possible")
+
+
+def permuted(group: Group) -> str:
+    r"""``{a, b}``, with ``\,`` for a comma that is meant: an image of each, and not known of which this one is.
+
+    Midjourney's documentation, Permutations; Easy Diffusion's wiki, Writing prompts.
+    """
+    several = "," in group.text.replace("\\,", "") or group.has("|")
+    text = group.text.replace("\\,", ",")
+    return marked(text, "possible") if several else text
+
+
+def variable(group: Group) -> str:
+    """``${x}``, ``${x:default}``, ``${x={a|b}}``: what it stands for was chosen when the image was made.
+
+    sd-dynamic-prompts, docs/SYNTAX.md, Variables.
+    """
+    return marked(literal("${") + unmarked(group.text) + literal("}"), "generated")
+
+
+OPENING_WITH_VARIABLES = r"\$\{|[(\[{]"
 
 
 # Rules
@@ -90,7 +111,6 @@ LORA = gone("LoRA, hypernetwork", r"<[a-z]+:[^<>]*>", re.IGNORECASE)
 OPEN_LORA = gone("LoRA that was cut off", r"<(?:lora|lyco|hypernet):[^<>,\n]*", re.IGNORECASE)
 EMBEDDING = gone("embedding", r"\bembedding:[^\s,()\[\]{}]+", re.IGNORECASE)
 WILDCARD = later("wildcard", r"__[~@]?[\w/.*-]{1,100}?(?:\([^()\n]*\))?__")
-VARIABLE = later("variable", r"\$\{[^{}\n]*\}")
 KEYWORD = gone("keyword of regions and chunks", r"\b(?:BREAK|ADDCOMM|ADDBASE|ADDCOL|ADDROW)\b")
 
 

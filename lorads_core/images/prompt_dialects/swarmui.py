@@ -1,6 +1,6 @@
 """SwarmUI's ``parameters`` in JSON (``sui_image_params``), with its prompt tags ``<random:a,b>``.
 
-Syntax: SwarmUI docs/Features/Prompt Syntax.md.
+Syntax: SwarmUI docs/Features/Prompt Syntax.md and src/Text2Image/T2IPromptHandling.cs.
 """
 
 from __future__ import annotations
@@ -42,8 +42,11 @@ def _from_to(text: str) -> str:
 
 
 def _repeated(text: str) -> str:
-    options = _options(text)
-    return options[0] if len(options) == 1 else _one_of(text)
+    """Read ``<repeat[3]:cat>``, or ``<repeat:3,cat>`` as T2IPromptHandling.cs has it too."""
+    return _COUNT.sub("", text)
+
+
+_COUNT = re.compile(r"^\s*\d[\d.-]*\s*,")
 
 
 def _made(text: str) -> str:
@@ -75,6 +78,7 @@ _TAGS: dict[str, Callable[[str], str]] = {
     "fromto": _from_to,
     "repeat": _repeated,
     "setvar": _words,
+    "setmacro": _words,
     "break": _nothing,
     "comment": _nothing,
     "lora": _nothing,
@@ -88,6 +92,7 @@ _TAGS: dict[str, Callable[[str], str]] = {
     "object": _of_all,
     "segment": _of_a_part,
     "refiner": _of_a_part,
+    "pixeldecoder": _of_a_part,
     "edit": _of_a_part,
     "extend": _of_a_part,
     "video": _of_a_part,
@@ -97,11 +102,15 @@ _TAGS: dict[str, Callable[[str], str]] = {
 
 
 def _tag(group: Group) -> str:
-    name = _NAME.match(group.opened)
-    return _TAGS.get(name[1].lower() if name else "", _made)(group.text)
+    found = _TAG.match(group.opened)
+    name, options = (found[1].lower(), found[2] or "") if found else ("", "")
+    if name in _STORES and options.partition(",")[2].strip().lower() == "false":
+        return ""  # stored for later, and not written here
+    return _TAGS.get(name, _made)(group.text)
 
 
-_NAME = re.compile(r"<([A-Za-z]+)")
+_TAG = re.compile(r"<([A-Za-z]+)(?:\[([^\]]*)\])?")
+_STORES = {"setvar", "setmacro"}
 
 SYNTAX = Syntax(
     rules=(rules.EMBEDDING, rules.WILDCARD),

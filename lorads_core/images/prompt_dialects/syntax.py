@@ -97,7 +97,7 @@ class Group:
 
 
 _WEIGHT = re.compile(r"\s*[+-]?(?:\d+(?:\.\d*)?|\.\d+)\s*")
-_PAIRS = {"(": ")", "[": "]", "{": "}", "<": ">"}
+_PAIRS = {"(": ")", "[": "]", "{": "}", "$": "}", "<": ">"}
 
 
 def parse(prompt: str, syntax: Syntax) -> tuple[Part, ...]:

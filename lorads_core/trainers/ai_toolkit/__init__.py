@@ -31,6 +31,7 @@ class AiToolkit:
     families = rules.FAMILIES
     networks = rules.NETWORKS
     same = checks.DISTINCT
+    install_files = ("run.py", "toolkit/config.py")
 
     def problems(self, config: TrainingConfig, subsets: Sequence[Subset], home: Path | None = None) -> list[Problem]:
         """Return what ai-toolkit would stop at, ignore or do badly."""

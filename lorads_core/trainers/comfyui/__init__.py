@@ -32,6 +32,7 @@ class ComfyTrainer:
     families = rules.FAMILIES
     networks = rules.NETWORKS
     same = rules.SAME
+    install_files = ()
 
     def problems(self, config: TrainingConfig, subsets: Sequence[Subset], home: Path | None = None) -> list[Problem]:
         """Return what the node cannot do, or does otherwise."""

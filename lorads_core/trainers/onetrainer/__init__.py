@@ -33,6 +33,7 @@ class OneTrainer:
     families = rules.FAMILIES
     networks = rules.NETWORKS
     same = checks.DISTINCT
+    install_files = ("scripts/train.py", "modules/trainer/GenericTrainer.py")
 
     def problems(self, config: TrainingConfig, subsets: Sequence[Subset], home: Path | None = None) -> list[Problem]:
         """Return what OneTrainer would stop at, ignore or do badly."""

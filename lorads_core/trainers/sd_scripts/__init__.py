@@ -31,6 +31,7 @@ class SdScripts:
     families = rules.FAMILIES
     networks = rules.NETWORKS
     same = checks.DISTINCT
+    install_files = ("sdxl_train_network.py", "library/train_util.py")
 
     def problems(self, config: TrainingConfig, subsets: Sequence[Subset], home: Path | None = None) -> list[Problem]:
         """Return what sd-scripts would stop at, ignore or do badly."""

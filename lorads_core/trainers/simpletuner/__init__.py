@@ -41,6 +41,7 @@ class SimpleTuner:
     families = rules.FAMILIES
     networks = rules.NETWORKS
     same = checks.DISTINCT
+    install_files = ("simpletuner/train.py",)
 
     def problems(self, config: TrainingConfig, subsets: Sequence[Subset], home: Path | None = None) -> list[Problem]:
         """Return what SimpleTuner would stop at, ignore or do badly."""
