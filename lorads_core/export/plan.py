@@ -104,6 +104,7 @@ def plan_export(dataset: Dataset, config: TrainingConfig, options: ExportOptions
     problems = [
         *_uncaptioned(dataset),
         *_identical(dataset),
+        *_not_linked(options),
         *_caption_problems(dataset, config),
         *chosen.problems(config, subsets, options.home),
     ]
@@ -116,6 +117,19 @@ def plan_export(dataset: Dataset, config: TrainingConfig, options: ExportOptions
     return ExportPlan(
         dataset, config, options, images, folders, schedule, tuple(name_images(problems, images, schedule, bars))
     )
+
+
+def _not_linked(options: ExportOptions) -> Iterator[Problem]:
+    """Yield why files are copied where links were wanted: a link is the library's own file, with all that is in it."""
+    if not options.link:
+        return
+    if options.policy.kind != "original":
+        why = f"image policy {options.policy.kind!r} encodes each image; 'original' can link"
+    elif options.policy.strip:
+        why = "they are written without their metadata (strip), which a link would keep"
+    else:
+        return
+    yield Problem("warning", "not-linked", f"No image is linked, though link is on: {why}.")
 
 
 def _images(dataset: Dataset, options: ExportOptions) -> Images:

@@ -6,6 +6,7 @@ import pytest
 
 from lorads_core.captions.concepts import balance, combine
 from lorads_core.export.plan import ExportOptions, plan_export
+from lorads_core.images.encode import ImagePolicy
 from lorads_core.model import Concept, Trigger
 
 from .conftest import CONFIG, export, files
@@ -87,3 +88,18 @@ def test_no_training_image_has_a_name_that_onetrainer_takes_for_a_mask(dataset, 
     renamed = replace(dataset, training=(replace(dataset.training[0], record=record),), regularization=())
     plan = plan_export(renamed, CONFIG, ExportOptions(trainer=trainer))
     assert not plan.images[0].stem.lower().endswith(("-masklabel", "-condlabel"))
+
+
+@pytest.mark.parametrize(
+    ("policy", "why"),
+    [(ImagePolicy(strip=True), "without their metadata"), (ImagePolicy("normalised"), "'normalised' encodes")],
+)
+def test_a_link_that_cannot_be_made_is_said(dataset, policy, why):
+    (problem,) = (
+        each
+        for each in plan_export(dataset, CONFIG, ExportOptions(policy=policy, link=True)).problems
+        if each.code == "not-linked"
+    )
+    assert why in problem.message
+    for options in (ExportOptions(policy=policy), ExportOptions(link=True)):
+        assert "not-linked" not in {each.code for each in plan_export(dataset, CONFIG, options).problems}
