@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import hypothesis
 import psycopg
 import pytest
 from PIL import Image
@@ -37,6 +38,13 @@ from lorads_core.store.migrations import migrate
 
 from .databases import Databases
 from .faulty import Faulty
+
+# As Hypothesis' own profile for CI: the same examples each time (--hypothesis-seed tries others), and a machine that is
+# busy is no fault of what is tested.
+hypothesis.settings.register_profile(
+    "lorads", derandomize=True, database=None, deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("lorads")
 
 # A background job of a shell ignores Ctrl-C, and nohup a closed terminal; what they start inherits that: here are tests
 # that end programs so.
