@@ -16,6 +16,8 @@ Severity = Literal["error", "warning", "info"]
 Position = Literal["prepend", "append", "none"]
 Order = Literal["path", "newest", "oldest", "rating", "largest", "random"]
 ORDERS: tuple[Order, ...] = get_args(Order)
+MARKS: dict[str, bool | None] = {"any": None, "only": True, "leave-out": False}
+"""How a filter by a mark, such as NSFW, is chosen on the command line and in nodes."""
 GroupKind = Literal["cluster", "album"]
 Decision = Literal["bind", "keep"]
 """On an inborn trait: bind it to the trigger, or keep it flexible."""

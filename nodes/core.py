@@ -10,8 +10,8 @@ if TYPE_CHECKING:
 
     from ..lorads_core.export import plan
     from ..lorads_core.images import graph_images
+    from ..lorads_core.library import days, index, walk
     from ..lorads_core.library import filter as filters
-    from ..lorads_core.library import index, walk
     from ..lorads_core.lora_tests import archive, scores, training_set, variants
     from ..lorads_core.panel import routes, state, thumbnails
     from ..lorads_core.regularization import rules
@@ -23,6 +23,7 @@ __all__ = [
     "band",
     "captions",
     "dataset",
+    "days",
     "duplicates",
     "filters",
     "graph_images",
@@ -47,6 +48,7 @@ _MODULES = {
     "band": "vision.similarity.band",
     "captions": "workflow.captions",
     "dataset": "workflow.dataset",
+    "days": "library.days",
     "duplicates": "workflow.duplicates",
     "filters": "library.filter",
     "graph_images": "images.graph_images",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from comfy_api.latest import io
 
-from ..lorads_core.model import ORDERS
+from ..lorads_core.model import MARKS, ORDERS
 from ..lorads_core.problems import counted, format_problems
 from . import core, host
 from .sockets import CATEGORY, DatasetSocket, LibraryFolder, LibrarySocket
@@ -31,8 +31,8 @@ class QueryImages(io.ComfyNode):
             node_id="LoradsQueryImages",
             display_name="Query Images",
             category=CATEGORY,
-            description="Selects images of a library by cluster, album, rating, tags, size, folder or id, as a"
-            " dataset.",
+            description="Selects images of a library by cluster, album, rating, tags, size, folder, checkpoint, LoRA,"
+            " date, favorites, NSFW or id, as a dataset.",
             search_aliases=["lora", "dataset", "select", "filter"],
             inputs=[
                 io.Combo.Input(
@@ -106,6 +106,7 @@ class QueryImages(io.ComfyNode):
                     " keep them without looking.",
                     advanced=True,
                 ),
+                *_origin_inputs(),
             ],
             outputs=[
                 DatasetSocket.Output("dataset", "dataset", tooltip="The dataset, not captioned yet."),
@@ -141,6 +142,12 @@ class QueryImages(io.ComfyNode):
         index: LibraryFolder | None = None,
         add_to: Dataset | None = None,
         duplicates: Duplicates = "report",
+        favorite: str = "any",
+        nsfw: str = "any",
+        models: str = "",
+        loras: str = "",
+        created_since: str = "",
+        created_before: str = "",
     ) -> io.NodeOutput:
         """Query the library."""
         wanted = core.filters.DatasetFilter(
@@ -156,6 +163,12 @@ class QueryImages(io.ComfyNode):
             ids=core.parse.whole_numbers(ids),
             order=order,
             seed=seed,
+            favorite=MARKS[favorite],
+            nsfw=MARKS[nsfw],
+            models=core.parse.comma_separated(models),
+            loras=core.parse.comma_separated(loras),
+            created_since=core.days.read_day(created_since),
+            created_before=core.days.read_day(created_before),
         )
         source = _library(index.library if index else library)
         if add_to is None:
@@ -167,6 +180,31 @@ class QueryImages(io.ComfyNode):
             return _shown(queried, dataset.training, "training")
         queried = core.dataset.add_regularization(add_to, source, wanted, host.progress())
         return _shown(queried, queried.dataset.regularization[len(add_to.regularization) :], "regularization")
+
+
+def _origin_inputs() -> list[io.Combo.Input | io.String.Input]:
+    """Inputs that filter by what another program knows of how images were made, and thinks of them."""
+    combos = {
+        "favorite": "Only favorites of DiffusionToolkit, or none of them.",
+        "nsfw": "Only images that DiffusionToolkit marks as NSFW, or none of them.",
+    }
+    texts = {
+        "models": "Only images made with one of these checkpoints: file names or hashes, comma-separated; * stands for"
+        " anything.",
+        "loras": "Only images made with one of these LoRAs (comma-separated); * stands for anything.",
+        "created_since": "Only images of this day or later, e.g. 2025-01-31.",
+        "created_before": "Only images from before this day, e.g. 2025-02-01.",
+    }
+    return [
+        *(
+            io.Combo.Input(name, options=list(MARKS), default="any", optional=True, tooltip=help_text, advanced=True)
+            for name, help_text in combos.items()
+        ),
+        *(
+            io.String.Input(name, default="", optional=True, tooltip=help_text, advanced=True)
+            for name, help_text in texts.items()
+        ),
+    ]
 
 
 def _shown(queried: Queried, chosen: Sequence[DatasetImage], what: str) -> io.NodeOutput:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from comfy_api.latest import io
 
+from ..lorads_core.model import MARKS
 from ..lorads_core.problems import counted, format_problems
 from . import core, host
 from .sockets import CATEGORY, DatasetSocket
@@ -112,6 +113,14 @@ class RegularizationFinder(io.ComfyNode):
                     tooltip="Compare the images themselves too, so that no copy of a training image is picked.",
                     advanced=True,
                 ),
+                io.Combo.Input(
+                    "nsfw",
+                    options=list(MARKS),
+                    default="any",
+                    optional=True,
+                    tooltip="Only images that DiffusionToolkit marks as NSFW, or none of them.",
+                    advanced=True,
+                ),
             ],
             outputs=[
                 DatasetSocket.Output("dataset", "dataset", tooltip="The dataset with its regularization images."),
@@ -148,6 +157,7 @@ class RegularizationFinder(io.ComfyNode):
         exclude_clusters: bool,  # noqa: FBT001 - ComfyUI passes a widget's value by name
         exclude_characters: bool,  # noqa: FBT001
         compare_pictures: bool,  # noqa: FBT001
+        nsfw: str = "any",
     ) -> io.NodeOutput:
         """Find regularization images for the dataset."""
         rules = core.rules.FinderRules(
@@ -158,6 +168,7 @@ class RegularizationFinder(io.ComfyNode):
                 required_tags=core.parse.tags(required_tags),
                 excluded_tags=core.parse.tags(excluded_tags),
                 minimum_rating=minimum_rating or None,
+                nsfw=MARKS[nsfw],
             ),
             quality=quality,
             diversity=core.picking.DiversityRules(diversity=diversity, per_group=per_cluster),

@@ -6,10 +6,14 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
-from ..model import Position
+from ..errors import SettingsError
+from ..library.days import read_day
+from ..model import MARKS, Position
 from ..system.names import is_text
 
 if TYPE_CHECKING:
+    from datetime import date
+
     Options = argparse.ArgumentParser | argparse._ArgumentGroup  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
 
 
@@ -28,6 +32,17 @@ def path(word: str) -> Path:
         return Path(text(word)).expanduser()
     except RuntimeError:
         raise argparse.ArgumentTypeError(f"there is no such user: {word}") from None
+
+
+def day(word: str) -> date:
+    """Return a day written as an ISO date."""
+    try:
+        found = read_day(text(word))
+    except SettingsError as error:
+        raise argparse.ArgumentTypeError(str(error).rstrip(".")) from None
+    if found is None:
+        raise argparse.ArgumentTypeError("it is empty; write a date such as 2025-01-31")
+    return found
 
 
 def add_library_option(command: argparse.ArgumentParser) -> None:
@@ -75,6 +90,36 @@ def add_selection_options(command: argparse.ArgumentParser) -> None:
         help="only images rated at least this; unrated images are left out",
     )
     choosing.add_argument("--with-marked-bad", action="store_true", help="include images that are marked as bad")
+    choosing.add_argument(
+        "--favorite", choices=list(MARKS), default="any", help="favorites only, or none of them (default: %(default)s)"
+    )
+    choosing.add_argument(
+        "--nsfw",
+        choices=list(MARKS),
+        default="any",
+        help="only images marked NSFW, or none of them; regularization images from the same library too"
+        " (default: %(default)s)",
+    )
+    choosing.add_argument(
+        "--made-with-checkpoint",
+        dest="models",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="only images made with this checkpoint: file name or hash, * for anything (repeat for several)",
+    )
+    choosing.add_argument(
+        "--made-with-lora",
+        dest="loras",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="only images made with this LoRA, * for anything (repeat for several)",
+    )
+    choosing.add_argument(
+        "--created-since", type=day, metavar="DATE", help="only images of this day or later, e.g. 2025-01-31"
+    )
+    choosing.add_argument("--created-before", type=day, metavar="DATE", help="only images from before this day")
     choosing.add_argument(
         "--minimum-side", type=int, default=0, metavar="PIXELS", help="minimum length of the shorter side"
     )

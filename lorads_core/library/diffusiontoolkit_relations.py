@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from psycopg import sql
 
 from .filter import Relations
+from .model_names import LORAS_OF_PROMPT
 from .pathmap import PathMap, folder_of, literal
 
 if TYPE_CHECKING:
@@ -40,6 +41,22 @@ COSTS = {
     "aesthetic_score": "aesthetic scores",
     "metadata_hash": "metadata hashes, which tell images of the same settings",
     "base_image_id": "base images, which tell what was made from what",
+    "favorite": "favorites",
+    "nsfw": "NSFW marks",
+    "model": "checkpoints",
+    "model_hash": "hashes of checkpoints",
+    "loras": "lists of LoRAs (prompts may name them)",
+    "created_date": "dates",
+}
+# What a filter by columns of `image` is by, and the columns of which one is enough.
+_FILTERED = {
+    "minimum_rating": ("ratings", ("rating",)),
+    "favorite": ("favorites", ("favorite",)),
+    "nsfw": ("NSFW marks", ("nsfw",)),
+    "models": ("checkpoints", ("model", "model_hash")),
+    "loras": ("LoRAs", ("loras", "prompt")),
+    "created_since": ("dates", ("created_date",)),
+    "created_before": ("dates", ("created_date",)),
 }
 # Those that the program scans (Settings.cs, FileExtensions), and their like; no column tells them.
 _VIDEO = sql.SQL(
@@ -83,7 +100,21 @@ def relations(catalog: Catalog, paths: PathMap, spellings: Mapping[str, str]) ->
         captions=_captions(catalog) if has_captions(catalog) else _NO_CAPTIONS,
         groups=sql.SQL(" UNION ALL ").join(groups) if groups else None,
         no_groups="its database has no tables of faces or albums; leave it empty, or choose by folder, rating and tags",
+        lacking=dict(_lacking(catalog)),
     )
+
+
+def _lacking(catalog: Catalog) -> Iterator[tuple[str, str]]:
+    """Yield the filters that the database cannot answer, and what it has not for them."""
+    for name, (what, columns) in _FILTERED.items():
+        if not any(catalog.has(IMAGE, column) for column in columns):
+            yield name, f"{what} (no column {' or '.join(f'{IMAGE}.{column}' for column in columns)})"
+    if not has_tags(catalog):
+        yield from dict.fromkeys(("required_tags", "excluded_tags"), "tags (no table image_tags)").items()
+    if not has_albums(catalog):
+        yield "album", "albums"
+    if not has_clusters(catalog):
+        yield "cluster", "clusters of faces"
 
 
 _NO_TAGS = sql.SQL("SELECT 0 AS image_id, '' AS tag, '' AS source, 0::real AS confidence WHERE false")
@@ -131,7 +162,8 @@ def _images(catalog: Catalog, paths: PathMap) -> sql.Composable:
         " {height} AS height, {file_size} AS file_size, 0::bigint AS mtime_ns, {hash} AS hash, {format} AS format,"
         " {rating} AS rating, {marked_bad} AS marked_bad, NULL::boolean AS ready, {prompt} AS prompt,"
         " '' AS prompt_source, '' AS prompt_uncertain,"
-        " {aesthetic} AS aesthetic, {metadata_hash} AS metadata_hash, {base_id} AS base_id"
+        " {aesthetic} AS aesthetic, {metadata_hash} AS metadata_hash, {base_id} AS base_id, {favorite} AS favorite,"
+        " {nsfw} AS nsfw, {model} AS model, {model_hash} AS model_hash, {loras} AS loras, {created} AS created"
         " FROM image CROSS JOIN LATERAL (SELECT {path} AS path OFFSET 0) AS here WHERE NOT {left_out}"
     ).format(
         folder=folder_of(here),
@@ -140,6 +172,7 @@ def _images(catalog: Catalog, paths: PathMap) -> sql.Composable:
         width=sql.SQL(size.format("width") if known else "0"),
         height=sql.SQL(size.format("height") if known else "0"),
         format=_format(),
+        loras=_loras(catalog),
         **_plain(catalog),
     )
 
@@ -155,8 +188,26 @@ def _plain(catalog: Catalog) -> dict[str, sql.SQL]:
         "aesthetic": ("aesthetic_score", "image.aesthetic_score::float8", "NULL::float8"),
         "metadata_hash": ("metadata_hash", "coalesce(image.metadata_hash, '')", "''"),
         "base_id": ("base_image_id", "image.base_image_id", "NULL::integer"),
+        # Where nobody has set a mark it may be NULL, which the program's own search takes for no (HideNSFW).
+        "favorite": ("favorite", "coalesce(image.favorite, false)", "false"),
+        "nsfw": ("nsfw", "coalesce(image.nsfw, false)", "false"),
+        "model": ("model", "coalesce(image.model, '')", "''"),
+        "model_hash": ("model_hash", "coalesce(image.model_hash, '')", "''"),
+        "created": ("created_date", "image.created_date", "NULL::timestamp"),
     }
     return {name: _of(catalog, IMAGE, *rest) for name, rest in columns.items()}
+
+
+def _loras(catalog: Catalog) -> sql.Composable:
+    """Names of LoRAs: of its own list (FileParameters.cs, LoraInfo), which not every scan fills, and of the prompt."""
+    listed = (
+        "CASE WHEN jsonb_typeof(image.loras::jsonb) = 'array' THEN ARRAY(SELECT coalesce(each ->> 'Name',"
+        " each ->> 'name', each #>> '{{}}') FROM jsonb_array_elements(image.loras::jsonb) AS each)"
+        " ELSE ARRAY[]::text[] END"
+    )
+    found = [sql.SQL(listed).format()] if catalog.has(IMAGE, "loras") else []
+    found += [LORAS_OF_PROMPT.format(sql.SQL("image.prompt"))] if catalog.has(IMAGE, "prompt") else []
+    return sql.SQL(" || ").join(found) if found else sql.SQL("ARRAY[]::text[]")
 
 
 def _format() -> sql.Composable:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING
 
 from psycopg import sql
@@ -11,10 +11,13 @@ from ..errors import LibraryError, SettingsError
 from ..model import ORDERS, ImageRecord, Order
 from ..system.names import spellings
 from ..tags import canonical
+from .days import check_days, local_midnight
+from .model_names import hash_condition, hashes, name_condition, patterns
 from .pathmap import is_windows_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
+    from datetime import date
 
 _Condition = tuple[sql.Composable, dict[str, object]]
 
@@ -25,10 +28,12 @@ class DatasetFilter:
 
     ``minimum_rating`` is 0–10, ``minimum_side`` the shorter side in pixels, ``folders`` are absolute paths whose
     subfolders count too. ``order`` decides which images a ``maximum_images`` keeps; ``random`` is repeatable by
-    ``seed``.
+    ``seed``. ``favorite`` and ``nsfw`` take only images with that mark (True) or none with it (False). ``models`` are
+    checkpoints by file name or hash and ``loras`` names of LoRAs, any of which will do; see `model_names`. Images made
+    on the day ``created_since`` count, those of ``created_before`` do not.
 
     Raises:
-        SettingsError: a number is out of its range, an id is no id, or the order is unknown.
+        SettingsError: a number or date is out of its range, an id is no id, or the order is unknown.
     """
 
     cluster: str = ""
@@ -43,6 +48,12 @@ class DatasetFilter:
     ids: tuple[int, ...] = ()
     order: Order = "path"
     seed: int = 0
+    favorite: bool | None = None
+    nsfw: bool | None = None
+    models: tuple[str, ...] = ()
+    loras: tuple[str, ...] = ()
+    created_since: date | None = None
+    created_before: date | None = None
 
     def __post_init__(self) -> None:
         _within("minimum rating", self.minimum_rating, 0, 10)
@@ -51,8 +62,11 @@ class DatasetFilter:
         _within("seed", self.seed, 0, 2**63 - 1)
         for image_id in self.ids:
             _within("image id", image_id, 0, 2**63 - 1)
+        if not all(name.strip() for name in (*self.models, *self.loras)):
+            raise SettingsError("The name of a checkpoint or LoRA to filter by is empty: write it, or leave it out.")
         if self.order not in ORDERS:
             raise SettingsError(f"There is no order {self.order!r}; known are: {', '.join(ORDERS)}.")
+        check_days(self.created_since, self.created_before)
 
 
 def _within(what: str, value: int | None, lowest: int, highest: int) -> None:
@@ -66,7 +80,10 @@ class Relations:
 
     ``images``: id, path, folder, width, height, file_size, mtime_ns, hash, format, rating, marked_bad, ready, prompt,
     prompt_source, prompt_uncertain, aesthetic, metadata_hash, base_id: see `ImageRecord`. Paths are those of this
-    machine. Images that are known to be gone are not in it. ``tag_sets``: image_id, tags (all of an image as an array),
+    machine. Images that are known to be gone are not in it. Further, for filters alone: favorite, nsfw, model,
+    model_hash (both empty where unknown), loras (an array of names), created (timestamptz, or timestamp where a program
+    does not name its time zone; NULL where unknown). ``lacking`` names, by field of `DatasetFilter`, what the library
+    does not know at all and can therefore not be filtered by. ``tag_sets``: image_id, tags (all of an image, an array),
     where there is such a relation: it answers faster than ``tags``. ``tags``: image_id, tag (in canonical spelling),
     source, confidence. ``captions``: image_id, caption, source, edited, updated_at. ``groups``: image_id, kind
     ('cluster' or 'album'), name; None where the library has no groups, which ``no_groups`` then explains.
@@ -78,6 +95,7 @@ class Relations:
     groups: sql.Composable | None = None
     tag_sets: sql.Composable | None = None
     no_groups: str = "leave it empty, or choose by folder, rating and tags"
+    lacking: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 # The fields of a record in their order: those that a relation ``images`` does not have come from elsewhere.
@@ -128,7 +146,12 @@ def count_images(relations: Relations, wanted: DatasetFilter) -> tuple[sql.Compo
 
 
 def _conditions(relations: Relations, wanted: DatasetFilter) -> tuple[sql.Composed, dict[str, object]]:
-    asked = [*_plain_conditions(wanted), *_tag_conditions(relations, wanted), *_group_conditions(relations, wanted)]
+    asked = [
+        *_plain_conditions(wanted),
+        *_origin_conditions(wanted),
+        *_tag_conditions(relations, wanted),
+        *_group_conditions(relations, wanted),
+    ]
     conditions = [sql.SQL("TRUE"), *(condition for condition, _ in asked)]
     parameters: dict[str, object] = {}
     for _, values in asked:
@@ -174,6 +197,28 @@ def _plain_conditions(wanted: DatasetFilter) -> Iterator[_Condition]:
         yield sql.SQL("(width = 0 OR least(width, height) >= %(side)s)"), {"side": wanted.minimum_side}
     if wanted.ids:
         yield sql.SQL("id = ANY(%(ids)s)"), {"ids": list(wanted.ids)}
+
+
+def _origin_conditions(wanted: DatasetFilter) -> Iterator[_Condition]:
+    """Conditions by what the program that made the images wrote down: its marks, models and dates."""
+    for mark in ("favorite", "nsfw"):
+        if (with_it := getattr(wanted, mark)) is not None:
+            yield sql.SQL("{} {}").format(sql.SQL("" if with_it else "NOT"), sql.Identifier(mark)), {}
+    if wanted.models:
+        condition = sql.SQL("({} OR {})").format(
+            name_condition(sql.SQL("model"), "models"), hash_condition(sql.SQL("model_hash"), "hashes")
+        )
+        yield condition, {"models": patterns(wanted.models), "hashes": hashes(wanted.models)}
+    if wanted.loras:
+        named = name_condition(sql.SQL("name"), "loras")
+        yield (
+            sql.SQL("EXISTS (SELECT 1 FROM unnest(loras) AS name WHERE {})").format(named),
+            {"loras": patterns(wanted.loras)},
+        )
+    if wanted.created_since:
+        yield sql.SQL("created >= %(created_since)s"), {"created_since": local_midnight(wanted.created_since)}
+    if wanted.created_before:
+        yield sql.SQL("created < %(created_before)s"), {"created_before": local_midnight(wanted.created_before)}
 
 
 def _tag_conditions(relations: Relations, wanted: DatasetFilter) -> Iterator[_Condition]:

@@ -3,7 +3,8 @@
 The one query builder speaks PostgreSQL, so the file's images, tags and albums are copied into rows of our own tables,
 under the library's name and the file's ids. Names, types and habits are the program's as of 2026-01-06: RupertAvery's
 DiffusionToolkit, Diffusion.Database/Models and DataStore.cs. It writes CustomTags nowhere, so they are not read; its
-dates are in a local time that it does not name, so they are shown and never compared with a file's.
+dates are in a local time that it does not name, so they are shown and filtered by as they are, and never compared with
+a file's.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from ..store.connect import Store
     from .sqlite_file import SqliteFile
 
-_RULES = 1  # to be counted up whenever the same file would give other rows
+_RULES = 2  # to be counted up whenever the same file would give other rows
 _LOCK = 567237  # with the library's hash behind it; alone it is the migrations' lock, which is another one
 # What a file system may round its times to (FAT: two seconds). A file that changed so shortly before it was looked at
 # may change again and look the same, so it is read once more: Git calls such files racily clean.
@@ -190,12 +191,17 @@ def _copy(connection: psycopg.Connection, query: LiteralString, rows: Iterable[t
             copy.write_row(row)
 
 
-def _day(ticks: int) -> str:
-    """Return the day of a .NET date, in ticks since the year 1; empty for what is none."""
+def _moment(ticks: int) -> datetime | None:
+    """Return a .NET date, in ticks since the year 1; None for what is none."""
     try:
-        return (datetime.min + timedelta(microseconds=ticks // _TICKS)).date().isoformat() if ticks else ""  # noqa: DTZ901
+        return datetime.min + timedelta(microseconds=ticks // _TICKS) if ticks else None  # noqa: DTZ901
     except OverflowError:
-        return ""
+        return None
+
+
+def _day(ticks: int) -> str:
+    moment = _moment(ticks)
+    return moment.date().isoformat() if moment else ""
 
 
 class _Row(NamedTuple):
@@ -216,6 +222,10 @@ class _Row(NamedTuple):
     NegativePrompt: object
     AestheticScore: object
     CreatedDate: object
+    Favorite: object
+    NSFW: object
+    Model: object
+    ModelHash: object
 
 
 class _Reading:
@@ -257,7 +267,7 @@ class _Reading:
         errors, unavailable = as_flag(cells.HasError), as_flag(cells.Unavailable)
         if errors or unavailable:
             self.counts["errors" if errors else "unavailable"] += 1
-        self._date(cells.CreatedDate)
+        created = self._date(cells.CreatedDate)
         sha256 = as_text(cells.Hash).lower()
         return (
             image_id,
@@ -274,6 +284,11 @@ class _Reading:
             as_text(cells.Prompt),
             as_text(cells.NegativePrompt),
             self._known(cells.AestheticScore, as_float(cells.AestheticScore)),
+            as_flag(cells.Favorite),
+            as_flag(cells.NSFW),
+            as_text(cells.Model),
+            as_text(cells.ModelHash),
+            created,
         )
 
     def _number(self, value: object, lowest: int, highest: int) -> int | None:
@@ -284,11 +299,12 @@ class _Reading:
             self.counts["values"] += 1
         return number
 
-    def _date(self, value: object) -> None:
+    def _date(self, value: object) -> datetime | None:
         ticks = as_integer(value, 1, _LARGEST_ID) or 0
         if ticks:
             self.oldest = min(self.oldest or ticks, ticks)
             self.newest = max(self.newest, ticks)
+        return _moment(ticks)
 
     def tags(self) -> Iterator[tuple[object, ...]]:
         """Yield the rows of mirror_tags."""
@@ -321,7 +337,7 @@ _ROOM = """
 CREATE TEMPORARY TABLE mirror_images (
     image_id bigint, path text COLLATE "C", folder text COLLATE "C", width integer, height integer, file_size bigint,
     hash text, format text, rating smallint, marked_bad boolean, missing boolean, prompt text, negative_prompt text,
-    aesthetic real
+    aesthetic real, favorite boolean, nsfw boolean, model text, model_hash text, created timestamp
 ) ON COMMIT DROP;
 CREATE TEMPORARY TABLE mirror_tags (image_id bigint, tag text COLLATE "C") ON COMMIT DROP;
 CREATE TEMPORARY TABLE mirror_albums (image_id bigint, name text COLLATE "C") ON COMMIT DROP;
@@ -345,22 +361,25 @@ UPDATE lorads.images AS known SET path = chr(1) || known.image_id FROM mirror_im
 """
 _IMAGES = """
 INSERT INTO lorads.images (library, image_id, path, folder, file_size, mtime_ns, hash, format, width, height, rating,
-    marked_bad, prompt, negative_prompt, aesthetic, missing_since)
+    marked_bad, prompt, negative_prompt, aesthetic, favorite, nsfw, model, model_hash, created, missing_since)
 SELECT %(library)s, image_id, read.path, read.folder, read.file_size, 0, read.hash, read.format, read.width,
     read.height, read.rating, read.marked_bad, read.prompt, read.negative_prompt, read.aesthetic,
-    CASE WHEN read.missing THEN now() END
+    read.favorite, read.nsfw, read.model, read.model_hash, read.created, CASE WHEN read.missing THEN now() END
 FROM mirror_images AS read
 LEFT JOIN (SELECT * FROM lorads.images WHERE library = %(library)s) AS known USING (image_id)
 WHERE known.library IS NULL OR (known.path, known.folder, known.file_size, known.hash, known.format, known.width,
         known.height, known.rating, known.marked_bad, known.prompt, known.negative_prompt, known.aesthetic,
-        known.missing_since IS NOT NULL)
+        known.favorite, known.nsfw, known.model, known.model_hash, known.created, known.missing_since IS NOT NULL)
     IS DISTINCT FROM (read.path, read.folder, read.file_size, read.hash, read.format, read.width,
-        read.height, read.rating, read.marked_bad, read.prompt, read.negative_prompt, read.aesthetic, read.missing)
+        read.height, read.rating, read.marked_bad, read.prompt, read.negative_prompt, read.aesthetic,
+        read.favorite, read.nsfw, read.model, read.model_hash, read.created, read.missing)
 ON CONFLICT (library, image_id) DO UPDATE SET
     path = EXCLUDED.path, folder = EXCLUDED.folder, file_size = EXCLUDED.file_size, hash = EXCLUDED.hash,
     format = EXCLUDED.format, width = EXCLUDED.width, height = EXCLUDED.height, rating = EXCLUDED.rating,
     marked_bad = EXCLUDED.marked_bad, prompt = EXCLUDED.prompt, negative_prompt = EXCLUDED.negative_prompt,
-    aesthetic = EXCLUDED.aesthetic, missing_since = EXCLUDED.missing_since, indexed_at = now()
+    aesthetic = EXCLUDED.aesthetic, favorite = EXCLUDED.favorite, nsfw = EXCLUDED.nsfw, model = EXCLUDED.model,
+    model_hash = EXCLUDED.model_hash, created = EXCLUDED.created, missing_since = EXCLUDED.missing_since,
+    indexed_at = now()
 """
 _OLD_TAGS = """
 DELETE FROM lorads.tags AS known WHERE library = %(library)s AND source = 'manual' AND NOT EXISTS

@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 from abc import abstractmethod
 from collections import defaultdict
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from psycopg import sql
@@ -15,7 +16,7 @@ from psycopg import sql
 from ..errors import LibraryError
 from ..model import Caption, Group, ImageRecord, Tag
 from . import TagCount
-from .filter import Relations, count_images, select_ids, select_images
+from .filter import DatasetFilter, Relations, count_images, select_ids, select_images
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,10 +24,14 @@ if TYPE_CHECKING:
 
     import psycopg
 
-    from .filter import DatasetFilter
+
+_NAMED = 5  # names that an error proposes
+_ANY = DatasetFilter(exclude_marked_bad=False)
 
 
-_NAMED = 5  # groups that an error names
+def _nearest(name: str, names: Sequence[str]) -> str:
+    near = difflib.get_close_matches(name, names, _NAMED, 0) or ["none"]
+    return f"of its {len(names):,} the nearest are: {', '.join(near)}"
 
 
 class RelationalLibrary:
@@ -42,14 +47,26 @@ class RelationalLibrary:
     def relations(self) -> Relations:
         """Return the relations, as they are now."""
 
+    def _relations_for(self, wanted: DatasetFilter) -> Relations:
+        """Return the relations; refuse a filter by what is not known here, instead of finding nothing or everything."""
+        relations = self.relations()
+        for name, what in relations.lacking.items():
+            if getattr(wanted, name) != getattr(_ANY, name):
+                raise LibraryError(
+                    f"Library {self.name!r} has no {what}, and cannot be filtered by them: leave that out of the"
+                    f" filter ({name})."
+                )
+        return relations
+
     def find(self, wanted: DatasetFilter) -> list[ImageRecord]:
         """Return the wanted images with their captions, in the filter's order."""
-        relations = self.relations()
+        relations = self._relations_for(wanted)
         query, parameters = select_images(relations, wanted)
         with self.connection() as connection:
             found = connection.execute(query, parameters, binary=True).fetchall()
             if not found:
                 self._check_groups(connection, relations, wanted)
+                self._check_models(connection, relations, wanted)
                 return []
             written = connection.execute(
                 sql.SQL(
@@ -74,22 +91,37 @@ class RelationalLibrary:
             )
             names = [row[0] for row in connection.execute(query, [kind])]
             if name not in names:
-                near = difflib.get_close_matches(name, names, _NAMED, 0) or ["none"]
+                raise LibraryError(f"Library {self.name!r} has no {kind} {name!r}; {_nearest(name, names)}.")
+
+    def _check_models(self, connection: psycopg.Connection, relations: Relations, wanted: DatasetFilter) -> None:
+        """Where nothing was found, name a checkpoint or LoRA that no image at all was made with."""
+        for name, what, names_of in (
+            ("models", "checkpoint", sql.SQL("ARRAY[model]")),
+            ("loras", "LoRA", sql.SQL("loras")),
+        ):
+            for each in getattr(wanted, name):
+                alone = replace(_ANY, **{name: (each,)})
+                query, parameters = count_images(relations, alone)
+                if connection.execute(query, parameters).fetchone() != (0,):
+                    continue
+                query = sql.SQL("SELECT DISTINCT name FROM ({}) AS images, unnest({}) AS name WHERE name <> ''").format(
+                    relations.images, names_of
+                )
+                names = [row[0] for row in connection.execute(query)]
                 raise LibraryError(
-                    f"Library {self.name!r} has no {kind} {name!r}; of its {len(names):,} the nearest are:"
-                    f" {', '.join(near)}."
+                    f"Library {self.name!r} has no image made with {what} {each!r}; {_nearest(each, names)}."
                 )
 
     def count(self, wanted: DatasetFilter) -> int:
         """Return how many images pass the filter, whatever its maximum."""
-        query, parameters = count_images(self.relations(), wanted)
+        query, parameters = count_images(self._relations_for(wanted), wanted)
         with self.connection() as connection:
             row = connection.execute(query, parameters).fetchone()
         return int(row[0]) if row else 0
 
     def ids(self, wanted: DatasetFilter) -> list[int]:
         """Return the ids of the wanted images: in the filter's order where it has a maximum, else in any."""
-        query, parameters = select_ids(self.relations(), wanted)
+        query, parameters = select_ids(self._relations_for(wanted), wanted)
         with self.connection() as connection:
             return [image_id for (image_id,) in connection.execute(query, parameters, binary=True)]
 

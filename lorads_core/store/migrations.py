@@ -308,6 +308,17 @@ _WRITING = """
 ALTER TABLE lorads.lora_datasets ADD COLUMN writing jsonb NOT NULL DEFAULT '{}';
 """
 
+# What only a program that makes or shows images knows of them, copied from DiffusionToolkit's SQLite file; `created` is
+# a local time, as the file does not name its time zone.
+_ORIGIN = """
+ALTER TABLE lorads.images
+    ADD COLUMN favorite boolean,
+    ADD COLUMN nsfw boolean,
+    ADD COLUMN model text NOT NULL DEFAULT '',
+    ADD COLUMN model_hash text NOT NULL DEFAULT '',
+    ADD COLUMN created timestamp;
+"""
+
 MIGRATIONS: tuple[tuple[str, LiteralString], ...] = (
     ("our own image index", _INDEX),
     ("vectors per space", _VECTORS),
@@ -321,6 +332,7 @@ MIGRATIONS: tuple[tuple[str, LiteralString], ...] = (
     ("owners of datasets, and who edited captions", _OWNERS),
     ("the dialects of prompts, and what of them is uncertain", _PROMPTS),
     ("how the last export was written", _WRITING),
+    ("favorites, NSFW marks, checkpoints and dates that another program knows", _ORIGIN),
 )
 
 

@@ -35,8 +35,14 @@ _CRITERIA = (
     ),
     _Criterion("minimum_rating", "--minimum-rating", lambda f: f"rated below {f.minimum_rating}, or not rated"),
     _Criterion("exclude_marked_bad", "--with-marked-bad", lambda _: "marked as bad"),
-    _Criterion("required_tags", "--require", lambda f: f"without {_tags(f.required_tags, ' or ')}"),
-    _Criterion("excluded_tags", "--exclude", lambda f: f"tagged {_tags(f.excluded_tags, ' or ')}"),
+    _Criterion("favorite", "--favorite", lambda f: "no favorites" if f.favorite else "favorites"),
+    _Criterion("nsfw", "--nsfw", lambda f: "not marked NSFW" if f.nsfw else "marked NSFW"),
+    _Criterion("models", "--made-with-checkpoint", lambda f: f"not made with checkpoint {_quoted(f.models, ' or ')}"),
+    _Criterion("loras", "--made-with-lora", lambda f: f"not made with LoRA {_quoted(f.loras, ' or ')}"),
+    _Criterion("created_since", "--created-since", lambda f: f"created before {f.created_since}, or not known when"),
+    _Criterion("created_before", "--created-before", lambda f: f"created since {f.created_before}, or not known when"),
+    _Criterion("required_tags", "--require", lambda f: f"without {_quoted(f.required_tags, ' or ')}"),
+    _Criterion("excluded_tags", "--exclude", lambda f: f"tagged {_quoted(f.excluded_tags, ' or ')}"),
 )
 _NOTHING = DatasetFilter(exclude_marked_bad=False)
 
@@ -52,6 +58,7 @@ def left_out(library: Library, wanted: DatasetFilter) -> tuple[Problem, ...]:
         return ()
     total = library.count(scope)
     problems = [each for one in active for each in _by(library, scope, wanted, one, total)]
+    problems += _unknown_names(library, wanted)
     passed = library.count(wanted)
     if wanted.maximum_images is not None and passed > wanted.maximum_images:
         count = counted(passed - wanted.maximum_images, "image is", "images are")
@@ -81,6 +88,16 @@ def _by(
     yield Problem(criterion.severity, f"left-out-by-{criterion.field.replace('_', '-')}", message, subject)
 
 
+def _unknown_names(library: Library, wanted: DatasetFilter) -> Iterator[Problem]:
+    """Of several checkpoints or LoRAs, name those that no image was made with: a typing error would show nowhere."""
+    for name, what in (("models", "checkpoint"), ("loras", "LoRA")):
+        several = getattr(wanted, name)
+        for each in several if len(several) > 1 else ():
+            if not library.count(replace(_NOTHING, **{name: (each,)})):
+                message = f"No image of library {library.name} was made with {what} {each!r}: check how it is written."
+                yield Problem("warning", f"unknown-{what.lower()}", message, each)
+
+
 def _first(library: Library, scope: DatasetFilter, narrower: DatasetFilter) -> ImageRecord | None:
     """Return one image that is in the scope and does not pass, that of the lowest id."""
     lost = set(library.ids(scope)) - set(library.ids(narrower))
@@ -93,5 +110,5 @@ def _described(record: ImageRecord, *, with_size: bool) -> str:
     return f"{name} ({record.width}×{record.height})" if with_size else name
 
 
-def _tags(tags: tuple[str, ...], between: str) -> str:
-    return between.join(repr(tag) for tag in tags)
+def _quoted(names: tuple[str, ...], between: str) -> str:
+    return between.join(map(repr, names))

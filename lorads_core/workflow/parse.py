@@ -44,6 +44,11 @@ def tags(text: str) -> tuple[str, ...]:
     return tuple(parse_tag_list(text))
 
 
+def comma_separated(text: str) -> tuple[str, ...]:
+    """Return names, which may hold spaces, written with commas between them."""
+    return tuple(filter(None, (name.strip() for name in text.split(","))))
+
+
 def whole_numbers(text: str) -> tuple[int, ...]:
     """Return whole numbers written with commas or spaces between them.
 

@@ -54,7 +54,7 @@ def test_the_demo_tells_the_whole_story(lorads, tmp_path):
         "training_config.toml",
         "Steps per epoch",
         "Total steps",
-        "sdxl_train_network.py --config_file",
+        "Train it with sd-scripts (kohya-ss):",
     ):
         assert said in out, said
     assert "No base model" in err
@@ -66,11 +66,11 @@ def test_the_demo_tells_the_whole_story(lorads, tmp_path):
 
 def test_the_printed_command_is_quoted_for_the_shell_of_the_system(lorads, tmp_path, monkeypatch):
     root = tmp_path / "my demo & more"
-    config = root / "demo" / "training_config.toml"
+    script = root / "demo" / ("train.bat" if sys.platform == "win32" else "train.sh")
     monkeypatch.setattr("lorads_core.system.command.sys", SimpleNamespace(platform="linux"))
-    assert f"--config_file '{config}'\n" in lorads("demo", "--out", root)[1]
+    assert f"'{script}'\n" in lorads("demo", "--out", root)[1]
     monkeypatch.setattr("lorads_core.system.command.sys", SimpleNamespace(platform="win32"))
-    assert f'--config_file "{config}"\n' in lorads("demo", "--out", root)[1]
+    assert f'"{script}"\n' in lorads("demo", "--out", root)[1]
 
 
 @pytest.mark.slow
@@ -103,7 +103,9 @@ def test_the_trainer_is_chosen_by_word(lorads, tmp_path, picture):
     )
     assert code == 0
     assert (tmp_path / "out/demo/onetrainer_config.json").is_file()
-    assert "Train it in the folder of OneTrainer with:\n  python scripts/train.py" in out
+    assert "Train it with OneTrainer:\n" in out
+    script = next((tmp_path / "out/demo").glob("train.*")).read_text(encoding="utf-8")
+    assert "scripts/train.py --config-path" in script
 
 
 @pytest.fixture
@@ -208,6 +210,7 @@ def test_index_reports_bad_files_and_goes_on(lorads, tmp_path, picture):
         (("build", SAMPLES / "subject", "--trigger", "x", "--order", "up"), 3, "no order 'up'"),
         (("build", SAMPLES / "subject", "--trigger", "x", "--require", "unicorn"), 5, "passes the filter"),
         (("build", SAMPLES / "subject", "--trigger", "x", "--minimum-rating", "11"), 3, "minimum rating is 11"),
+        (("query", "--made-with-lora", " "), 3, "The name of a checkpoint or LoRA to filter by is empty"),
         (("build", SAMPLES / "subject", "--trigger", "x", "--learning-rate", "nan"), 9, "learning rate is nan"),
         (("build", SAMPLES / "subject", "--trigger", "x", "--epochs", "0"), 9, "number of epochs is 0"),
         (("build", SAMPLES / "subject", "--trigger", "x", "--library", "none"), 3, "no library 'none'"),
@@ -230,6 +233,9 @@ def test_a_fault_is_one_line_and_an_exit_code(lorads, tmp_path, arguments, code,
         ("demo", "--epochs", "many"),
         ("build", "--find-regularization", "some"),
         ("index", ""),
+        ("query", "--created-since", "2025-02-30"),
+        ("query", "--created-before", ""),
+        ("query", "--nsfw", "no"),
         ("demo", "--out", ""),
         ("demo", "--trigger", "\udcff"),
         pytest.param(("demo", "--out", "~nosuchuser/x"), marks=pytest.mark.posix),  # Windows asks nobody who there is

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import psycopg
 from psycopg import sql
+from psycopg.types.json import Jsonb
 
 from .shelf import SHELF
 
@@ -117,7 +118,7 @@ def fill(conninfo, folder, *, schema="public", generation="now", dimensions=1280
         if schema != "public":
             connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(schema)))
         create(connection, schema, generation, dimensions)
-        ids = {sample.name: _add_image(connection, folder, sample, dimensions) for sample in SHELF}
+        ids = {sample.name: _add_image(connection, folder, sample, dimensions, generation) for sample in SHELF}
         for sample in SHELF:
             _add_albums(connection, ids[sample.name], sample)
             if generation != "first":
@@ -173,7 +174,7 @@ def vector(seed, dimensions):
     return str([round(chosen.gauss(0, 1), 4) for _ in range(dimensions)])
 
 
-def _add_image(connection, folder, sample, dimensions):
+def _add_image(connection, folder, sample, dimensions, generation):
     n = SHELF.index(sample)
     file = Path(folder) / sample.name
     data = file.read_bytes() if file.is_file() else b""
@@ -189,7 +190,15 @@ def _add_image(connection, folder, sample, dimensions):
         file_size=len(data),
         hash=hashlib.sha256(data).hexdigest() if data else None,
         image_embedding=vector(n, dimensions) if n < len(SHELF) - 1 else None,
+        **_origin(sample.origin, generation),
     )
+
+
+def _origin(origin, generation):
+    known = {"favorite": origin.favorite, "nsfw": origin.nsfw, "model": origin.model, "model_hash": origin.model_hash}
+    if origin.loras and generation != "first":
+        known["loras"] = Jsonb([{"Name": name, "Strength": 1.0} for name in origin.loras])
+    return known | {"created_date": origin.created}
 
 
 def _add_albums(connection, image_id, sample):

@@ -36,6 +36,7 @@ class Filled:
     changes: dict[str, Callable[[str], object]]  # each is given an image's id
     elsewhere: Library | None = None
     unmapped: Library | None = None
+    kind: str = "index"
 
     def names(self, images):
         """Return the names on the shelf of images, or of ids, in their order."""
@@ -160,6 +161,7 @@ def fill_sqlite(place):
         changes,
         elsewhere=place.open(kind, file=str(file) + ".away", paths=paths),
         unmapped=place.open(kind, file=str(file)),
+        kind=kind,
     )
 
 
@@ -193,6 +195,7 @@ def fill_postgresql(place):
         changes,
         elsewhere=place.open(kind, dsn=nowhere, paths=paths),
         unmapped=place.open(kind, dsn=place.database),
+        kind=kind,
     )
 
 

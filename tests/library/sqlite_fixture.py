@@ -10,6 +10,7 @@ import hashlib
 import ntpath
 import os
 import sqlite3
+from datetime import datetime, timedelta
 
 from .shelf import SHELF
 
@@ -149,9 +150,25 @@ def fill(file, folder, generation="now"):
                 FileSize=len(data),
                 # A scan keeps the hash only where it finds no metadata.
                 Hash=None if sample.prompt else hashlib.sha256(data).hexdigest(),
+                **_origin(sample.origin),
             )
             for album in sample.albums:
                 albums.setdefault(album, []).append(ids[sample.name])
         for name, members in albums.items():
             toolkit.album(name, *members)
     return ids
+
+
+def ticks(moment):
+    """Return a date as the program keeps it: .NET's, in steps of 100 nanoseconds since the year 1."""
+    return (moment - datetime.min) // timedelta(microseconds=1) * 10  # noqa: DTZ901
+
+
+def _origin(origin):
+    """A mark that is no mark is NULL, as sqlite-net leaves a column that it has added to old rows."""
+    marks = {"Favorite": origin.favorite, "NSFW": origin.nsfw}
+    return {name: None if mark is None else int(mark) for name, mark in marks.items()} | {
+        "Model": origin.model,
+        "ModelHash": origin.model_hash,
+        "CreatedDate": ticks(origin.created),
+    }

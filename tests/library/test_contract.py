@@ -3,6 +3,7 @@
 import hashlib
 import os
 from collections import Counter
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -103,6 +104,69 @@ def test_filters(filled, wanted):
     assert sorted(filled.names(found)) == expected
     assert filled.library.count(asked) == len(expected)
     assert sorted(filled.library.ids(asked)) == sorted(image.id for image in found)
+
+
+ANNA, ANNA_2, ANNA_3, BERT, BERT_2, _, LAMP, TABLE = (sample.name for sample in SHELF)
+JANUARY = {"created_since": date(2025, 1, 1), "created_before": date(2025, 2, 1)}
+LISTED = {BERT, ANNA_3}  # images with LoRAs that stand in no prompt, but in a list that SQLite does not have
+ORIGINS = [
+    ({"favorite": True}, {ANNA, BERT}),
+    ({"favorite": False, "required_tags": ("1girl",)}, {ANNA_2, ANNA_3}),
+    ({"nsfw": True}, {ANNA_2, ANNA_3}),
+    ({"nsfw": False}, {ANNA, BERT, BERT_2, LAMP, TABLE}),
+    ({"nsfw": False, "favorite": True, "minimum_rating": 8}, {ANNA}),
+    ({"models": ("PONYdiffusionv6xl.safetensors",)}, {ANNA}),
+    ({"models": ("pony_100%",)}, {ANNA_2}),
+    ({"models": (r"sdxl\Pony_100%.ckpt", "nothing")}, {ANNA_2}),
+    ({"models": ("sdxl/*",)}, {ANNA_2}),
+    ({"models": ("pony*",)}, {ANNA, ANNA_2, ANNA_3}),
+    ({"models": ("pony*",), "nsfw": False}, {ANNA}),
+    ({"models": ("*",)}, {ANNA, ANNA_2, ANNA_3}),
+    ({"models": ("67ab2fd8ec",)}, {ANNA}),
+    ({"models": ("67AB2FD8EC" + "0" * 54,)}, {ANNA}),
+    ({"models": ("67ab2fd8", "0BADC0DE", "67ab")}, {ANNA, BERT}),
+    ({"loras": ("x",)}, {ANNA, LAMP}),
+    ({"loras": ("INK",)}, {BERT, LAMP}),
+    ({"loras": ("x", "Styles/ink")}, {ANNA, LAMP, BERT}),
+    ({"loras": ("x", "ink'; drop", "detail tweaker*")}, {ANNA, LAMP, ANNA_3}),
+    ({"loras": ("x",), "excluded_tags": ("smile",)}, {LAMP}),
+    (JANUARY | {"favorite": True}, {ANNA, BERT}),
+    (JANUARY | {"created_since": date(2025, 1, 31)}, {ANNA}),
+    ({"created_since": date(2025, 2, 1)}, {ANNA_2}),
+    ({"created_before": date(2025, 1, 15)}, set()),
+]
+
+
+@pytest.mark.parametrize(("wanted", "expected"), ORIGINS, ids=[str(wanted) for wanted, _ in ORIGINS])
+def test_filters_by_what_the_program_wrote(filled, wanted, expected):
+    asked = DatasetFilter(**wanted)
+    if filled.kind == "index" and "loras" not in wanted:
+        if any(name.startswith("created") for name in wanted):
+            pytest.skip("its dates are those of the files")
+        # Finding nothing, or everything, would be wrong.
+        refused = r"'shelf' has no (favorites|NSFW marks|checkpoints) \(only DiffusionToolkit's .*: leave that out"
+        for method in (filled.library.find, filled.library.count, filled.library.ids):
+            with pytest.raises(LibraryError, match=refused):
+                method(asked)
+        return
+    if filled.kind != "diffusiontoolkit" and "loras" in wanted:
+        expected = expected - LISTED
+    assert set(filled.names(filled.library.find(asked))) == expected
+    assert filled.library.count(asked) == len(filled.library.ids(asked)) == len(expected)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "message"),
+    [
+        ({"models": ("ponyDiffusion",)}, "checkpoint 'ponyDiffusion'; of its 3 the nearest are: ponyDiffusionV6XL, "),
+        ({"loras": ("y'--",)}, r"LoRA \"y'--\"; of its \d the nearest are: "),
+    ],
+)
+def test_a_name_that_no_image_was_made_with_is_named_with_the_nearest(filled, wanted, message):
+    if filled.kind == "index" and "models" in wanted:
+        pytest.skip("it knows no checkpoints")
+    with pytest.raises(LibraryError, match=f"'shelf' has no image made with {message}"):
+        filled.library.find(DatasetFilter(**wanted))
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import threading
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from psycopg.conninfo import make_conninfo
 from lorads_core.captions.merge import said_by
 from lorads_core.errors import LibraryError, SettingsError
 from lorads_core.library.files import read_file_facts
-from lorads_core.library.filter import DatasetFilter, select_ids
+from lorads_core.library.filter import DatasetFilter, count_images, select_ids
 from lorads_core.library.kinds import open_library
 from lorads_core.model import Group
 from lorads_core.settings import LibraryProfile, Table
@@ -45,6 +46,16 @@ def change(conninfo, query, *parameters, schema="public"):
         return connection.execute(query, parameters or None).rowcount
 
 
+def without_columns(dsn, *columns):
+    """Open the library as if its table lacked columns: as its catalog says so, one filled database serves all tests."""
+    library = opened(dsn)
+    known = library.catalog.columns
+    vars(library)["catalog"] = dataclasses.replace(
+        library.catalog, columns={**known, "image": known["image"] - set(columns)}
+    )
+    return library
+
+
 @pytest.fixture
 def add(database):
     """Return a function of the fixture's module, bound to the database."""
@@ -64,6 +75,12 @@ def filled_shelf(embedded, make_folder):
     with psycopg.connect(embedded.conninfo, autocommit=True) as connection:
         connection.execute("CREATE DATABASE filled_shelf TEMPLATE template1")
     return "filled_shelf", toolkit.fill(make_conninfo(embedded.conninfo, dbname="filled_shelf"), folder)
+
+
+@pytest.fixture(scope="module")
+def filled_dsn(embedded, filled_shelf):
+    """Return the DSN of that database: it is only read."""
+    return make_conninfo(embedded.conninfo, dbname=filled_shelf[0])
 
 
 @pytest.fixture
@@ -341,6 +358,59 @@ def test_ratings_that_are_not_there_cannot_be_asked_for(database, ids):
     assert library.count(DatasetFilter(minimum_side=100)) == len(ids) - 1
     with pytest.raises(LibraryError, match=r"no ratings \(no column image.rating\)"):
         library.ids(DatasetFilter(minimum_rating=3))
+
+
+@pytest.mark.parametrize(
+    ("columns", "wanted", "said"),
+    [
+        (
+            "favorite",
+            {"favorite": False},
+            r"no favorites \(no column image.favorite\), .*: leave that out .* \(favorite\)",
+        ),
+        ("nsfw", {"nsfw": True}, r"no NSFW marks \(no column image.nsfw\)"),
+        ("model model_hash", {"models": ("x",)}, r"no checkpoints \(no column image.model or image.model_hash\)"),
+        ("loras prompt", {"loras": ("x",)}, r"no LoRAs \(no column image.loras or image.prompt\)"),
+        ("created_date", {"created_since": date(2025, 1, 1)}, r"no dates \(no column image.created_date\)"),
+        ("created_date", {"created_before": date(2025, 1, 1)}, r"no dates \(no column image.created_date\)"),
+    ],
+)
+def test_what_a_schema_lacks_cannot_be_filtered_by(filled_dsn, columns, wanted, said):
+    library = without_columns(filled_dsn, *columns.split())
+    with pytest.raises(LibraryError, match=said):
+        library.count(DatasetFilter(**wanted))
+    assert library.count(DatasetFilter()) == len(GOOD)
+    assert columns.split()[0] in problems(library)["older-version"].message
+
+
+def test_one_of_two_columns_is_enough(filled_dsn):
+    library = without_columns(filled_dsn, "loras", "model")
+    assert library.count(DatasetFilter(loras=("x",))) == 2
+    assert library.count(DatasetFilter(models=("67ab2fd8ec", "pony*"))) == 1
+
+
+@pytest.mark.parametrize(
+    ("listed", "found"),
+    [
+        (None, 0),
+        ("null", 0),
+        ("{}", 0),
+        ('"ink"', 0),
+        ("[]", 0),
+        ('[{"Name": "ink", "Strength": 0.7}]', 1),
+        ('[{"name": "INK"}]', 1),
+        ('["Ink"]', 1),
+        ('[null, 7, [], {"Name": null}, {"Name": "styles\\\\ink.safetensors"}]', 1),
+    ],
+)
+def test_lists_of_loras_are_read_whatever_they_hold(filled_dsn, listed, found):
+    library = opened(filled_dsn)
+    with psycopg.connect(filled_dsn) as connection:
+        query, parameters = count_images(library.relations(), DatasetFilter(loras=("ink",), minimum_rating=4))
+        connection.execute("UPDATE image SET loras = %s::jsonb, prompt = NULL WHERE rating >= 4", [listed])
+        connection.execute("UPDATE image SET loras = NULL WHERE rating <> 9")
+        assert connection.execute(query, parameters).fetchone() == (found,)
+        connection.rollback()
 
 
 def test_collections_are_schemas(database, tmp_path):

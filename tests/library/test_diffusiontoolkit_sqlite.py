@@ -1,6 +1,7 @@
 """DiffusionToolkit's SQLite file: mirrored while the program writes, in every version, whatever its cells hold."""
 
 import os
+from datetime import date, datetime
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from lorads_core.store import groups
 from lorads_core.store.vectors import Space, prepare_space, write_vectors
 
 from .shelf import SHELF, draw
-from .sqlite_fixture import GENERATIONS, ROOT, Toolkit, fill
+from .sqlite_fixture import GENERATIONS, ROOT, Toolkit, fill, ticks
 
 ALL = DatasetFilter(exclude_marked_bad=False)
 
@@ -105,6 +106,56 @@ def test_every_version_of_the_program(old, file, pictures, generation):
     expected = {"now": [], "2025": ["Image.Type", "Tag"], "2023": ["Image.Type", "Tag", "Image.Unavailable"]}
     assert bool(lacking) == bool(expected[generation])
     assert all(name in lacking[0].message for name in expected[generation])
+
+
+@pytest.mark.parametrize("indexed", [False, True], ids=["alone", "with an index"])
+def test_what_an_old_file_lacks_cannot_be_filtered_by(store, settings, file, indexed):
+    lines = [] if indexed else ['index = ""']
+    with Toolkit(file) as program:
+        program.image(rf"{ROOT}\one.png", Model="pony", NSFW=1)
+        for column in ("Favorite", "NSFW", "Model", "CreatedDate", "Prompt", "Rating"):
+            program.run(f'ALTER TABLE "Image" DROP COLUMN "{column}"')
+    library = open_library(store, settings(*lines).library("old"))
+    for wanted, said in (
+        ({"favorite": True}, r"no favorites \(no column Image.Favorite\), .*: leave that out .* \(favorite\)"),
+        ({"nsfw": False}, r"no NSFW marks \(no column Image.NSFW\)"),
+        ({"loras": ("x",)}, r"no LoRAs \(no column Image.Prompt\)"),
+        ({"created_since": date(2025, 1, 1)}, r"no dates \(no column Image.CreatedDate\)"),
+        ({"minimum_rating": 3}, r"no ratings \(no column Image.Rating\)"),
+    ):
+        with pytest.raises(LibraryError, match=f"'old' has {said}"):
+            library.count(DatasetFilter(**wanted))
+    # A checkpoint's hash is still there.
+    assert library.count(DatasetFilter(models=("67ab2fd8ec",))) == 0
+    assert library.count(ALL) == 1
+    assert not {"favorites", "NSFW"} & dict(library.report().facts).keys()
+
+
+@pytest.mark.parametrize(
+    ("columns", "wanted", "found"),
+    [
+        ({"NSFW": None, "Favorite": None}, {"nsfw": False, "favorite": False}, 1),
+        ({"NSFW": "yes"}, {"nsfw": True}, 0),
+        ({"NSFW": "1", "Favorite": 1}, {"nsfw": True, "favorite": True}, 1),
+        ({"Model": None, "ModelHash": None}, {"models": ("*",)}, 0),
+        ({"Model": b'\xff\'; DROP TABLE "Image" --'}, {"models": ('\ufffd\'; drop table "image" --',)}, 1),
+        ({"Model": "a\\b%_.safetensors"}, {"models": ("b%_",)}, 1),
+        ({"Model": "abcd"}, {"models": ("a%d",)}, 0),
+        ({"ModelHash": "67AB2FD8EC"}, {"models": ("67ab2fd8ec77",)}, 1),
+        ({"ModelHash": "67ab"}, {"models": ("67ab2fd8ec77",)}, 0),
+        ({"Prompt": "<lora:Ink:1> <lora:other:0.5>"}, {"loras": ("INK",)}, 1),
+        ({"Prompt": "<lora:styles\\Ink Wash:1:2>"}, {"loras": ("ink wash",)}, 1),
+        ({"Prompt": "<lora:Ink Wash:1>, ink, lora:ink"}, {"loras": ("ink",)}, 0),
+        ({"CreatedDate": None}, {"created_since": date(1980, 1, 1)}, 0),
+        ({"CreatedDate": "yesterday"}, {"created_before": date(2999, 1, 1)}, 0),
+        ({"CreatedDate": 2**62}, {"created_since": date(2999, 1, 1)}, 0),
+        ({"CreatedDate": ticks(datetime(2025, 1, 31))}, {"created_before": date(2025, 1, 31)}, 0),  # noqa: DTZ001
+        ({"CreatedDate": ticks(datetime(2025, 1, 31))}, {"created_since": date(2025, 1, 31)}, 1),  # noqa: DTZ001
+    ],
+)
+def test_marks_models_and_dates_whatever_the_cells_hold(old, toolkit, columns, wanted, found):
+    toolkit.image(rf"{ROOT}\one.png", **columns)
+    assert old.count(DatasetFilter(**wanted)) == found
 
 
 def test_a_file_without_albums(old, file):

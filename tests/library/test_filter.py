@@ -2,10 +2,13 @@
 
 import os
 import random
+import time
+from datetime import date, datetime
 
 import pytest
 
 from lorads_core.errors import LibraryError, SettingsError
+from lorads_core.library.days import read_day
 from lorads_core.library.filter import ORDERS, DatasetFilter
 from lorads_core.library.index import index_folder
 from lorads_core.library.kinds.index import IndexedLibrary
@@ -80,6 +83,53 @@ def test_count_does_not_care_for_the_maximum(shelf):
     assert shelf.count(DatasetFilter(required_tags=("dog",))) == 2
 
 
+@pytest.mark.parametrize("zone", ["Pacific/Auckland", "America/New_York"])
+@pytest.mark.posix
+def test_days_of_files_are_those_of_this_machine(shelf, store, library, monkeypatch, zone):
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        moments = [datetime(2025, 3, 9, 23, 59, 59), datetime(2025, 3, 10)]  # noqa: DTZ001 - local, an hour after a change
+        with store.connection() as connection:
+            connection.execute("UPDATE lorads.images SET mtime_ns = 0 WHERE library = %s", [library])
+            for image, moment in zip(shelf.find(DatasetFilter()), moments, strict=False):
+                connection.execute(
+                    "UPDATE lorads.images SET mtime_ns = %s WHERE library = %s AND image_id = %s",
+                    [int(moment.timestamp()) * 10**9, library, image.id],
+                )
+        (before,) = shelf.find(DatasetFilter(created_since=date(2025, 3, 9), created_before=date(2025, 3, 10)))
+        (after,) = shelf.find(DatasetFilter(created_since=date(2025, 3, 10)))
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert before.mtime_ns < after.mtime_ns
+
+
+@pytest.mark.parametrize(
+    ("text", "day"), [("", None), ("  ", None), ("2025-01-31", date(2025, 1, 31)), (" 2024-02-29 ", date(2024, 2, 29))]
+)
+def test_days_are_iso_dates(text, day):
+    assert read_day(text) == day
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "yesterday",
+        "31.1.2025",
+        "2025-1-31",
+        "2025-02-30",
+        "20250131",
+        "2025-W05-5",
+        "2025-01-31T10:00",
+        "\u0662025-01-01",
+    ],
+)
+def test_what_is_no_day_is_refused(text):
+    with pytest.raises(SettingsError, match="is no date: write year-month-day, such as 2025-01-31"):
+        read_day(text)
+
+
 def test_a_group_that_is_not_there_is_told_from_one_that_nothing_passes(shelf, store, library):
     first = shelf.find(DatasetFilter())[0]
     with store.connection() as connection:
@@ -105,6 +155,11 @@ def test_a_group_that_is_not_there_is_told_from_one_that_nothing_passes(shelf, s
         {"ids": (2**63,)},
         {"seed": -1},
         {"order": "sideways"},
+        {"models": ("",)},
+        {"loras": ("x", " ")},
+        {"created_since": date(1979, 12, 31)},
+        {"created_before": date(3000, 1, 1)},
+        {"created_since": date(2025, 2, 1), "created_before": date(2025, 2, 1)},
     ],
 )
 def test_nonsense_is_refused(wanted):

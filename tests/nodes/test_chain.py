@@ -346,6 +346,25 @@ def test_pictures_of_a_graph_are_kept_and_indexed(pack, base):
     assert {image.record.width for image in dataset.training} >= {40}
 
 
+def test_images_are_selected_by_what_their_program_wrote(pack):
+    """An index of folders knows the dates of files; what it does not know is refused, as is a date that is none."""
+    index = call(pack, "LoradsIndexImages", folder="mine").args[0]
+
+    def count(**inputs):
+        return call(pack, "LoradsQueryImages", name="made", index=index, **inputs).args[1]
+
+    assert count(created_since="2001-01-01", favorite="any") == count() > 0
+    with pytest.raises(pack.errors.LibraryError, match="created since 2001-01-01"):
+        count(created_before="2001-01-01")
+    with pytest.raises(pack.errors.LibraryError, match="no image made with LoRA 'ink'"):
+        count(loras=" ink, ,")
+    for inputs, lacking in (({"nsfw": "leave-out"}, "NSFW"), ({"favorite": "only"}, "fav"), ({"models": "x"}, "check")):
+        with pytest.raises(pack.errors.LibraryError, match=f"'pictures' has no {lacking}"):
+            count(**inputs)
+    with pytest.raises(pack.errors.SettingsError, match="'soon' is no date"):
+        count(created_before="soon")
+
+
 @pytest.mark.parametrize("place", ["", " ", ".", "../mine", "/etc", "a/../../../b"])
 def test_pictures_of_a_graph_stay_in_their_folder(pack, place):
     black = pack.host.image(Image.new("RGB", (40, 30)))

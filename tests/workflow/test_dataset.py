@@ -1,6 +1,7 @@
 """The story from folders to an export, on a real store; what a person edits and what a library changes is picked up."""
 
 import dataclasses
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -177,6 +178,41 @@ def test_a_library_that_vanishes_between_query_and_captions_is_one_error(store, 
         caption(store, settings, dataset, words)
     result = export(store, captioned, CONFIG, ExportOptions(), tmp_path / "out")
     assert result.export.training_images == len([image for image in captioned.training if image.caption]) > 0
+
+
+ORIGINS = {
+    "favorite": (True, "6 images are left out of 8: no favorites, first 2.png. --favorite decides (favorite of Query"),
+    "nsfw": (False, "2 images are left out of 8: marked NSFW, first 2.png. --nsfw decides (nsfw of Query Images)."),
+    "models": (
+        ("pony*",),
+        "5 images are left out of 8: not made with checkpoint 'pony*', first 1.jpg. --made-with-check",
+    ),
+    "loras": (("x", "y"), "6 images are left out of 8: not made with LoRA 'x' or 'y', first 2.png. --made-with-lora"),
+    "created_since": (date(2025, 2, 1), "7 images are left out of 8: created before 2025-02-01, or not known when"),
+    "created_before": (date(2025, 2, 1), "1 image is left out of 8: created since 2025-02-01, or not known when"),
+}
+
+
+@pytest.fixture(scope="module")
+def foreign(tmp_path_factory):
+    """Return the folder of DiffusionToolkit's file and its images, which all of these tests only read."""
+    base = tmp_path_factory.mktemp("foreign")
+    shelf.draw(base / "pictures")
+    sqlite_fixture.fill(base / "old.db", base / "pictures")
+    return base
+
+
+def test_filters_by_what_a_program_wrote_say_what_they_leave_out(store, foreign):
+    old = open_library(store, old_library(foreign), "old")
+    for field, (value, says) in ORIGINS.items():
+        problems = query(store, old, "x", DatasetFilter(exclude_marked_bad=False, **{field: value})).problems
+        messages = {problem.code: problem.message for problem in problems}
+        assert messages.pop(f"left-out-by-{field.replace('_', '-')}").startswith(says)
+        assert messages == (
+            {"unknown-lora": "No image of library old was made with LoRA 'y': check how it is written."}
+            if field == "loras"
+            else {}
+        )
 
 
 def test_files_that_are_not_here_are_told_and_left_out(store, tmp_path):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ...errors import LibraryError
 from ...library.filter import DatasetFilter
+from ...model import MARKS
 from ...plots.sheet import save_png
 from ...problems import counted
 from ...regularization.rules import FinderRules
@@ -60,7 +61,21 @@ def chosen(options: argparse.Namespace) -> DatasetFilter:
         ids=tuple(options.id),
         order=options.order,
         seed=options.seed,
+        favorite=MARKS[options.favorite],
+        nsfw=MARKS[options.nsfw],
+        models=tuple(options.models),
+        loras=tuple(options.loras),
+        created_since=options.created_since,
+        created_before=options.created_before,
     )
+
+
+def nsfw_rule(options: argparse.Namespace, among: str = "") -> bool | None:
+    """Return what holds for regularization images: who wants no NSFW image trained wants none of them either.
+
+    Another library than that of the training images may not know the mark.
+    """
+    return False if MARKS[options.nsfw] is False and among in ("", options.library) else None
 
 
 def _libraries(options: argparse.Namespace, screen: Screen) -> int:
@@ -184,6 +199,7 @@ def finder_rules(options: argparse.Namespace) -> FinderRules:
             excluded_tags=tuple(options.without),
             minimum_rating=options.minimum_quality,
             minimum_side=options.minimum_side,
+            nsfw=nsfw_rule(options, options.among),
         ),
         quality=options.quality,
         diversity=DiversityRules(

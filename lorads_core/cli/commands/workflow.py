@@ -23,7 +23,7 @@ from ..demo import LIBRARY, SAMPLES, TRIGGER
 from ..export_options import export_options
 from ..training_options import missing_files, training_config
 from .exports import plot_buckets, root_of, show_export
-from .library import chosen, find
+from .library import chosen, find, nsfw_rule
 
 if TYPE_CHECKING:
     import argparse
@@ -139,7 +139,7 @@ def _tell(options: argparse.Namespace, settings: Settings, screen: Screen) -> in
     screen.step("Export", str(result.export.folder))
     told = {(problem.code, problem.subject) for problem in captioned.problems}
     screen.problems(problem for problem in result.export.problems if (problem.code, problem.subject) not in told)
-    show_export(result, writing.trainer, screen)
+    show_export(result, writing, screen)
     plot_buckets(result, options.plot, screen)
     return 0
 
@@ -167,7 +167,11 @@ def _finder_rules(options: argparse.Namespace, repeats: int) -> FinderRules | No
     return FinderRules(
         count=options.find_regularization,
         band=band_wish(options.band, options.percentiles),
-        wanted=DatasetFilter(required_tags=tuple(options.regularization_class), minimum_side=options.minimum_side),
+        wanted=DatasetFilter(
+            required_tags=tuple(options.regularization_class),
+            minimum_side=options.minimum_side,
+            nsfw=nsfw_rule(options),
+        ),
         repeats=repeats,
     )
 

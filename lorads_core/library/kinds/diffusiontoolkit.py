@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ from ...store.dsn import parse_dsn
 from ...tags import canonical
 from .. import LibraryReport
 from ..catalog import probe
-from ..diffusiontoolkit_relations import IMAGE, TABLES, has_albums, has_clusters, has_tags, relations
+from ..diffusiontoolkit_relations import IMAGE, TABLES, has_tags, relations
 from ..diffusiontoolkit_report import excluded_rows, files, schema_problems, sizes_and_vectors
 from ..diffusiontoolkit_vectors import find_vector_columns, read_batch, read_spaces, read_versions
 from ..host import LOCK_SECONDS, STATEMENT_SECONDS, Host
@@ -27,12 +27,11 @@ if TYPE_CHECKING:
 
     import psycopg
 
-    from ...model import ImageRecord
     from ...settings import LibraryProfile
     from ...store.connect import Store
     from .. import HostSpace, HostVectors, LibraryKind
     from ..catalog import Catalog
-    from ..filter import DatasetFilter, Relations
+    from ..filter import Relations
     from ..pathmap import PathMap
 
 _BATCH = 2000
@@ -113,7 +112,8 @@ class DiffusionToolkitLibrary(RelationalLibrary):
 
     @cached_property
     def _relations(self) -> Relations:
-        return relations(self._usable, self.paths, self._spellings)
+        known = relations(self._usable, self.paths, self._spellings)
+        return replace(known, lacking={name: what + self._rights() for name, what in known.lacking.items()})
 
     @property
     def _usable(self) -> Catalog:
@@ -124,36 +124,6 @@ class DiffusionToolkitLibrary(RelationalLibrary):
     def relations(self) -> Relations:
         """Return the collection's tables, as far as they are there."""
         return self._relations
-
-    def find(self, wanted: DatasetFilter) -> list[ImageRecord]:
-        """Return the wanted images with their captions, in the filter's order."""
-        self._check(wanted)
-        return super().find(wanted)
-
-    def count(self, wanted: DatasetFilter) -> int:
-        """Return how many images pass the filter, whatever its maximum."""
-        self._check(wanted)
-        return super().count(wanted)
-
-    def ids(self, wanted: DatasetFilter) -> list[int]:
-        """Return the ids of the wanted images in any order; a maximum keeps any of them."""
-        self._check(wanted)
-        return super().ids(wanted)
-
-    def _check(self, wanted: DatasetFilter) -> None:
-        """Refuse what the database cannot tell, instead of finding nothing or everything."""
-        catalog, readable = self.catalog, self.catalog.readable()
-        for requested, known, what in (
-            (wanted.required_tags or wanted.excluded_tags, has_tags(readable), "tags (no table image_tags)"),
-            (wanted.minimum_rating is not None, catalog.has(IMAGE, "rating"), "ratings (no column image.rating)"),
-            (wanted.album, has_albums(readable), "albums"),
-            (wanted.cluster, has_clusters(readable), "clusters of faces"),
-        ):
-            if requested and not known:
-                raise LibraryError(
-                    f"Library {self.name!r} has no {what}{self._rights()}, and cannot be filtered by them: leave that"
-                    " out of the filter."
-                )
 
     def _rights(self) -> str:
         tables = sorted(self.catalog.unreadable)

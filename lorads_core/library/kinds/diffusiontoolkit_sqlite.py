@@ -21,6 +21,7 @@ from ...system.command import command
 from .. import HostSpace, HostVectors, LibraryReport
 from ..filter import Relations
 from ..mirror import SqliteSource, refresh
+from ..model_names import LORAS_OF_PROMPT
 from ..pathmap import PathMap, literal, read_path_map
 from ..relational import RelationalLibrary
 from .index import count_facts, index_paths, own_relations
@@ -55,10 +56,24 @@ _COSTS = {
     "Image.Hash": "hashes",
     "Image.FileSize": "the files' sizes",
     "Image.CreatedDate": "dates",
+    "Image.Favorite": "favorites",
+    "Image.NSFW": "NSFW marks",
+    "Image.Model": "checkpoints",
+    "Image.ModelHash": "hashes of checkpoints",
     "Tag": "tags by hand",
     "ImageTag": "tags by hand",
     "Album": "albums",
     "AlbumImage": "albums",
+}
+# What a filter is by, and the columns of which one is enough.
+_FILTERED = {
+    "minimum_rating": ("ratings", ("Image.Rating",)),
+    "favorite": ("favorites", ("Image.Favorite",)),
+    "nsfw": ("NSFW marks", ("Image.NSFW",)),
+    "models": ("checkpoints", ("Image.Model", "Image.ModelHash")),
+    "loras": ("LoRAs", ("Image.Prompt",)),
+    "created_since": ("dates", ("Image.CreatedDate",)),
+    "created_before": ("dates", ("Image.CreatedDate",)),
 }
 
 
@@ -82,8 +97,10 @@ class DiffusionToolkitFile(RelationalLibrary):
 
     def relations(self) -> Relations:
         """Return the copy of the file's rows, as the file is now, with what our index knows of the same files."""
-        self._refresh()
-        return relations_with(self.name, self.index, self.index_paths) if self.index else own_relations(self.name)
+        lacking = dict(_lacking(self._refresh()))
+        if not self.index:
+            return _mirrored(self.name, lacking)
+        return relations_with(self.name, self.index, self.index_paths, lacking)
 
     def spaces(self) -> Sequence[HostSpace]:
         """Return the spaces in which our index has vectors of these images, the fullest first."""
@@ -222,9 +239,20 @@ def _path_in(index_paths: PathMap) -> sql.Composable:
     return index_paths.inverse.expression(sql.SQL("mine.path"))
 
 
-def relations_with(library: str, index: str, index_paths: PathMap) -> Relations:
+def _lacking(tally: MirrorReport) -> Iterator[tuple[str, str]]:
+    """Yield the filters that the file cannot answer, and what it has not for them."""
+    for name, (what, columns) in _FILTERED.items():
+        if set(columns) <= set(tally.lacking):
+            yield name, f"{what} (no column {' or '.join(columns)})"
+
+
+def _mirrored(library: str, lacking: Mapping[str, str]) -> Relations:
+    return own_relations(library, created=sql.SQL("created"), lacking=lacking)
+
+
+def relations_with(library: str, index: str, index_paths: PathMap, lacking: Mapping[str, str]) -> Relations:
     """Return a library's rows of our tables, joined by path with an index's rows of the same files."""
-    mine = own_relations(library)
+    mine = _mirrored(library, lacking)
     names = {"library": literal(library), "index": literal(index), "path": _path_in(index_paths)}
     theirs = sql.SQL(
         "FROM lorads.images AS mine JOIN lorads.images AS theirs"
@@ -246,14 +274,15 @@ def relations_with(library: str, index: str, index_paths: PathMap) -> Relations:
             " CASE WHEN theirs.prompt = mine.prompt THEN coalesce(theirs.prompt_source, '') ELSE '' END"
             " AS prompt_source,"
             " coalesce(theirs.prompt_uncertain, '') AS prompt_uncertain, mine.aesthetic, mine.metadata_hash,"
-            " mine.base_id"
+            " mine.base_id, mine.favorite, mine.nsfw, mine.model, mine.model_hash, {loras} AS loras, mine.created"
             " FROM lorads.images AS mine LEFT JOIN lorads.images AS theirs"
             " ON theirs.library = {index} AND theirs.path = {path} AND theirs.missing_since IS NULL"
             " WHERE mine.library = {library} AND mine.missing_since IS NULL"
-        ).format(**names),
+        ).format(loras=LORAS_OF_PROMPT.format(sql.SQL("mine.prompt")), **names),
         tags=both(mine.tags, "tag, source, confidence", "tags"),
         captions=both(mine.captions, "caption, source, edited, updated_at", "captions"),
         groups=both(mine.groups, "kind, name", "group_images") if mine.groups else None,
+        lacking=lacking,
     )
 
 

@@ -13,6 +13,7 @@ from ...store import images as rows
 from ...system.command import command
 from .. import LibraryReport
 from ..filter import Relations
+from ..model_names import LORAS_OF_PROMPT
 from ..pathmap import PathMap, folder_of, literal, read_path_map
 from ..relational import RelationalLibrary
 
@@ -107,13 +108,26 @@ def _problems(library: str, images: int, missing: int) -> Iterator[Problem]:
         )
 
 
+# By their names the facts that are counted: the filter that has to be known for that, and which images have them.
+_COUNTED = {
+    "rated": ("", sql.SQL("rating IS NOT NULL")),
+    "marked bad": ("", sql.SQL("marked_bad")),
+    "with prompt": ("", sql.SQL("prompt <> ''")),
+    "favorites": ("favorite", sql.SQL("favorite")),
+    "NSFW": ("nsfw", sql.SQL("nsfw")),
+    "with checkpoint": ("models", sql.SQL("model <> '' OR model_hash <> ''")),
+}
+
+
 def count_facts(connection: psycopg.Connection, relations: Relations) -> tuple[int, tuple[tuple[str, str], ...]]:
     """Return how many images the relations have, and in words what is known of them; see `LibraryReport`."""
-    query = "SELECT count(*), count(rating), count(*) FILTER (WHERE marked_bad), count(*) FILTER (WHERE prompt <> '')"
-    row = connection.execute(sql.SQL(query + " FROM ({}) AS images").format(relations.images)).fetchone()
-    images, *counts = row or (0, 0, 0, 0)
-    names = ("rated", "marked bad", "with prompt")
-    facts = [(name, f"{count:,} of {images:,}") for name, count in zip(names, counts, strict=True)]
+    known = {name: what for name, (lack, what) in _COUNTED.items() if lack not in relations.lacking}
+    counts = sql.SQL(", ").join(sql.SQL("count(*) FILTER (WHERE {})").format(what) for what in known.values())
+    row = connection.execute(
+        sql.SQL("SELECT count(*), {} FROM ({}) AS images").format(counts, relations.images)
+    ).fetchone()
+    images, *found = row or (0, *known.values())
+    facts = [(name, f"{count:,} of {images:,}") for name, count in zip(known, found, strict=True)]
     of_images = sql.SQL("({}) AS each JOIN ({}) AS images ON images.id = each.image_id")
     by_source = sql.SQL("SELECT source, count(*), count(DISTINCT image_id) FROM {} GROUP BY 1 ORDER BY 3 DESC, 1")
     for what, relation in (("tags", relations.tags), ("captions", relations.captions)):
@@ -129,23 +143,49 @@ def count_facts(connection: psycopg.Connection, relations: Relations) -> tuple[i
     return images, tuple(facts)
 
 
-def own_relations(library: str, paths: PathMap | None = None) -> Relations:
-    """Return the rows that our tables hold under a library's name, their paths as they are on this machine."""
+# What only a program that makes or shows images knows of them.
+_NOT_INDEXED = {
+    "favorite": "favorites (only DiffusionToolkit's libraries do; an index of folders has ratings and albums)",
+    "nsfw": "NSFW marks (only DiffusionToolkit's libraries do; an index of folders has tags)",
+    "models": "checkpoints (only DiffusionToolkit's libraries do)",
+}
+_FILE_DATE = sql.SQL("to_timestamp(mtime_ns / 1e9)")
+
+
+def own_relations(
+    library: str,
+    paths: PathMap | None = None,
+    *,
+    created: sql.SQL = _FILE_DATE,
+    lacking: Mapping[str, str] = _NOT_INDEXED,
+) -> Relations:
+    """Return the rows that our tables hold under a library's name, their paths as they are on this machine.
+
+    ``created`` is the expression of their date, ``lacking`` what is not known of them; see `Relations`.
+    """
     name = literal(library)
     path = paths.expression(sql.SQL("path")) if paths else sql.SQL("path")
     return Relations(
         images=sql.SQL(
             "SELECT image_id AS id, {path} AS path, {folder} AS folder, width, height, file_size, mtime_ns, hash,"
             " format, rating, marked_bad, trainer_ready AS ready, prompt,"
-            " coalesce(prompt_source, '') AS prompt_source, prompt_uncertain, aesthetic, metadata_hash, base_id"
+            " coalesce(prompt_source, '') AS prompt_source, prompt_uncertain, aesthetic, metadata_hash, base_id,"
+            " favorite, nsfw, model, model_hash, {loras} AS loras, {created} AS created"
             " FROM lorads.images WHERE library = {name} AND missing_since IS NULL"
-        ).format(name=name, path=path, folder=folder_of(path) if paths and paths.rules else sql.SQL("folder")),
+        ).format(
+            name=name,
+            path=path,
+            folder=folder_of(path) if paths and paths.rules else sql.SQL("folder"),
+            loras=LORAS_OF_PROMPT.format(sql.SQL("prompt")),
+            created=created,
+        ),
         tags=sql.SQL("SELECT image_id, tag, source, confidence FROM lorads.tags WHERE library = {}").format(name),
         captions=sql.SQL(
             "SELECT image_id, caption, source, edited, updated_at FROM lorads.captions WHERE library = {}"
         ).format(name),
         groups=sql.SQL("SELECT image_id, kind, name FROM lorads.group_images WHERE library = {}").format(name),
         tag_sets=sql.SQL("SELECT image_id, tags FROM lorads.tag_sets WHERE library = {}").format(name),
+        lacking=lacking,
     )
 
 
