@@ -11,6 +11,8 @@ from ..shared_options import path
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    _Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+
 ListName = Literal["base-models", "embedders", "exports", "libraries", "taggers", "trainers", "vocabularies"]
 LIST_NAMES: tuple[ListName, ...] = get_args(ListName)
 
@@ -55,8 +57,8 @@ class Command:
 
 def commands_of(parser: argparse.ArgumentParser) -> list[Command]:
     """Return the commands of a parser, in its order."""
-    found = next(each for each in _actions(parser) if isinstance(each, argparse._SubParsersAction))  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - there is no other way
-    about = {each.dest: each.help or "" for each in found._choices_actions}  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+    found = next(each for each in _actions(parser) if isinstance(each.choices, dict))
+    about = {each.dest: each.help or "" for each in cast("_Commands", found)._choices_actions}  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - there is no other way
     parsers = cast("dict[str, argparse.ArgumentParser]", found.choices)
     return [_command(name, about.get(name, ""), each) for name, each in parsers.items()]
 
