@@ -126,7 +126,7 @@ class ExportDataset(io.ComfyNode):
         """Export the dataset."""
         wishes = core.parse.ImageWishes(format, quality, background, keep_alpha=keep_alpha, strip=strip)
         options = core.plan.ExportOptions(
-            trainer, core.parse.image_policy(images, size, wishes), link, home=host.trainer_home(trainer)
+            trainer, core.parse.image_policy(images, size, wishes), link, installed=host.installed_trainer(trainer)
         )
         place = host.export_root(), host.export_name(folder)
         result = core.dataset.export(host.store(), dataset, config or make_config({}), options, *place, host.progress())

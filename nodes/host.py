@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from ..lorads_core.model import Progress, Run
     from ..lorads_core.store.connect import Store
+    from ..lorads_core.trainers.installed import Installed
 
 EXPORTS = "lorads"
 MANIFEST = "manifest.json"
@@ -93,9 +94,9 @@ def trainer_names() -> list[str]:
     return [profile.name for profile in _choices().trainers]
 
 
-def trainer_home(kind: str) -> Path | None:
-    """Return where the trainer of a kind is installed, None where ``lorads.toml`` names none here, or several."""
-    return core.training.home_of(settings(), kind)
+def installed_trainer(kind: str) -> Installed | None:
+    """Return the installed trainer of a kind, None where ``lorads.toml`` names none here, or several."""
+    return core.training.installed_trainer(settings(), kind)
 
 
 def vocabulary_names() -> list[str]:

@@ -67,7 +67,7 @@ def export_options(
     """Return how to write: the options of a command over those of the last export; see `workflow.last_export`."""
     # `lorads --help` needs neither pictures nor runs.
     from ..export.plan import ExportOptions  # noqa: PLC0415
-    from ..runs.profile import trainer_folder  # noqa: PLC0415
+    from ..runs.profile import find_installed  # noqa: PLC0415
     from ..workflow.parse import ImageWishes, image_policy_word  # noqa: PLC0415
 
     known = {name: value for name, value in (last or {}).items() if name in _DEFAULTS}
@@ -84,5 +84,5 @@ def export_options(
         trainer=words["trainer"],
         policy=image_policy_word(words["images"], wishes),
         link=words["link"],
-        home=trainer_folder(settings, words["trainer"]),
+        installed=find_installed(settings, words["trainer"]),
     )

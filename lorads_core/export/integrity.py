@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
     from ..model import Progress
 
+UNHASHED = frozenset({"train.sh", "train.bat"})
+"""Files of an export that no training reads: each export writes them again, and the hash of its manifest, by which runs
+are known, does not depend on what is in them."""
 _BLOCK = 1 << 20  # bytes read at once
 # What trainers leave among the images: latents (sd-scripts, ai-toolkit), sizes and buckets (SimpleTuner, ai-toolkit).
 # They are checked by size only, or not at all, so that a changed image would be trained from its old latents: they go
@@ -125,5 +128,6 @@ def check_integrity(folder: Path, manifest: Mapping[str, Any], progress: Progres
         elif file in digests and digest_of(folder / file) != digests[file]:
             changed.append(file)
     progress("verify", len(listed), len(listed))
-    unknown = tuple(file for file in listed if file not in digests)
-    return Integrity(len(listed), tuple(missing), tuple(changed), tuple(added_files(folder, manifest)), unknown)
+    hashed = [file for file in listed if file not in UNHASHED]
+    unknown = tuple(file for file in hashed if file not in digests)
+    return Integrity(len(hashed), tuple(missing), tuple(changed), tuple(added_files(folder, manifest)), unknown)

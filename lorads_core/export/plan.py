@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ..buckets import Placement, Size
     from ..model import ImageRecord
     from ..trainers import Trainer
-
+    from ..trainers.installed import Installed
 
 DROP_DUPLICATES = "leave them out by --duplicates drop (duplicates of Query Images), or reject them in the panel."
 _OF_THE_CONFIG = frozenset({"left-right", "one-sided", "too-many-tokens", "shuffled-prose"})
@@ -40,15 +40,20 @@ class ExportOptions:
     """How to write: for which trainer, images by which policy, with how many threads (0: one per processor).
 
     ``link`` gives files that would be copied a second name instead, where the drive is the same: quick and small, but
-    a change of one changes the library's file too. ``home`` is where the trainer is installed, None where that is not
-    known: its version decides on formats.
+    a change of one changes the library's file too. ``installed`` is the trainer as lorads.toml has it, None where that
+    is not known.
     """
 
     trainer: str = "sd-scripts"
     policy: ImagePolicy = field(default_factory=ImagePolicy)
     link: bool = False
     workers: int = 0
-    home: Path | None = None
+    installed: Installed | None = None
+
+    @property
+    def home(self) -> Path | None:
+        """Where the trainer is installed: its version decides on formats. None where it cannot be looked at."""
+        return self.installed.home if self.installed else None
 
     @property
     def threads(self) -> int:

@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Any
 
 from .. import __version__
 from ..errors import ExportError
+from ..images.encode import atomic_writer
 from ..images.files import printable_path
 from ..model import Export, Problem, Progress, no_progress
-from ..system.files import SHORTEN, file_error_reason, is_too_long, read_text
+from ..system.files import SHORTEN, file_error_reason, is_too_long, read_bytes, read_text
 from ..system.paths import MANIFEST, slug
 from ..trainers import Schedule, Subset, trainer
 from .bucket_report import bucket_bars
@@ -29,6 +30,7 @@ from .layout import MANIFEST_VERSION, ExportFolders
 from .masks import mask_fingerprints, unmasked, write_masks
 from .permissions import limit_files, limit_folder, unlimited
 from .plan import ExportPlan, subsets_of
+from .start_script import start_script
 from .versions import save_version
 from .write_image import WrittenImage, key_of, write_planned
 
@@ -49,16 +51,16 @@ _CACHE_SUFFIX = 24  # characters that a trainer adds at most to an image's name:
 class ExportResult:
     """A finished export: the value that flows on, what was planned, and each image's file.
 
-    ``command`` starts the training in the trainer's folder; ``checkpoints`` are the LoRA files that it will save, in
-    ``output``. ``bars`` are the schedule's buckets as they are drawn, ``placements`` where the trainer puts each
-    image, in the order of folders and names. ``seconds_a_step`` is how fast earlier trainings of the kind went on
-    this machine, None where there were none.
+    ``script`` starts the training, None where the trainer has no command; ``checkpoints`` are the LoRA files that it
+    will save, in ``output``. ``bars`` are the schedule's buckets as they are drawn, ``placements`` where the trainer
+    puts each image, in the order of folders and names. ``seconds_a_step`` is how fast earlier trainings of the kind
+    went on this machine, None where there were none.
     """
 
     export: Export
     schedule: Schedule
     files: dict[tuple[str, int], str]
-    command: tuple[str, ...]
+    script: Path | None
     checkpoints: tuple[str, ...]
     output: Path
     bars: tuple[BucketBar, ...]
@@ -94,6 +96,7 @@ def write_export(
         edited = place.recover()
         before = place.check(plan.dataset)
         if before and (result := _already_there(plan, place, before)):
+            _write_unhashed(plan, place, place.final)
             progress("export", len(plan.images), len(plan.images))
             found = _found_problems(place, result, limit_files(plan, place.final, _as_they_lie(plan, before)))
             return _with_problems(result, (*found, *edited, *place.clear()))
@@ -248,7 +251,8 @@ def _write_rest(
     manifest["texts"] = {file: hashlib.sha256(text.encode()).hexdigest() for file, text in sorted(texts.items())}
     manifest["masks"] = sorted(masks)
     manifest["mask_hashes"] = {file: digest_of(place.content / file) for file in sorted(masks)}
-    manifest["files"] = sorted([*(image.file for _, image in written), *masks, *texts])
+    _write_unhashed(plan, place, place.content)
+    manifest["files"] = sorted([*(image.file for _, image in written), *masks, *texts, *_unhashed(plan, place)])
     place.keep_only(set(manifest["files"]))
     text = json.dumps(manifest, ensure_ascii=False, indent=1)
     (place.content / MANIFEST).write_text(text, encoding="utf-8", newline="\n")
@@ -266,6 +270,19 @@ def _texts(
     return captions | dict(configs)
 
 
+def _unhashed(plan: ExportPlan, place: ExportFolders) -> dict[str, str]:
+    """Return the text files that no training reads; see `integrity.UNHASHED`."""
+    return start_script(plan.config, plan.options, place.final)
+
+
+def _write_unhashed(plan: ExportPlan, place: ExportFolders, folder: Path) -> None:
+    """Write them into a folder where they are not there as they are to be; one that runs goes on as it was."""
+    for file, text in _unhashed(plan, place).items():
+        if not _holds(folder / file, text):
+            with atomic_writer(folder / file) as writer:
+                writer.write(text.encode())
+
+
 def _output(plan: ExportPlan, place: ExportFolders) -> Path:
     """Return where a training of this version saves: never where another version's LoRAs are."""
     return place.trained / _plan_key(plan)[:_KEY]
@@ -281,18 +298,25 @@ def _already_there(plan: ExportPlan, place: ExportFolders, manifest: Mapping[str
     if manifest["plan"] != _plan_key(plan) or manifest["left_out"]:
         return None
     written = _as_they_lie(plan, manifest)
-    if not all(image.is_in(place.final) for _, image in written):
+    masks = manifest.get("masks", ())
+    if not all(image.is_in(place.final) for _, image in written) or not all(
+        (place.final / file).is_file() for file in masks
+    ):
         return None
-    if not all((place.final / file).is_file() for file in manifest.get("masks", ())):
+    texts = _texts(plan, place, written)
+    if not {*texts, *_unhashed(plan, place)} <= set(manifest["files"]):
         return None
-    try:
-        for file, text in _texts(plan, place, written).items():
-            if read_text(place.final / file) != text:
-                return None
-    except (OSError, UnicodeDecodeError):
+    if not all(_holds(place.final / file, text) for file, text in texts.items()):
         return None
     text = read_text(place.final / MANIFEST)
     return _result(plan, place, written, plan.problems, text)
+
+
+def _holds(file: Path, text: str) -> bool:
+    try:
+        return read_bytes(file) == text.encode()
+    except OSError:
+        return False
 
 
 def _as_they_lie(plan: ExportPlan, manifest: Mapping[str, Any]) -> list[tuple[PlannedImage, WrittenImage]]:
@@ -338,7 +362,7 @@ def _result(
         export=export,
         schedule=schedule,
         files={(item.image.record.library, item.image.record.id): image.file for item, image in written},
-        command=tuple(chosen.command(plan.config, place.final)),
+        script=next((place.final / name for name in start_script(plan.config, plan.options, place.final)), None),
         checkpoints=chosen.checkpoints(plan.config, schedule, place.name),
         output=_output(plan, place),
         bars=bucket_bars(chosen, plan.config, subsets),

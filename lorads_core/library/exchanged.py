@@ -1,7 +1,7 @@
 """Exchanged file names: known images that lie at each other's path now, recognised by their hashes.
 
-A changed file keeps the image of its path, as an edited picture is still the same one. Where its new bytes are those of
-another known image whose own file has gone or was renamed as well, the names have changed and not the pictures.
+A changed file keeps the image of its path, as an edited image is still the same one. Where its new bytes are those of
+another known image whose own file has gone or was renamed as well, the names have changed and not the images.
 """
 
 from __future__ import annotations

@@ -163,7 +163,7 @@ def _export_request(state: PanelState, view: View, body: Body, name: str) -> _Ex
     images = body.text("images", _DEFAULT_IMAGES)
     link = images == "link"
     policy = image_policy_word(_DEFAULT_IMAGES if images in {"copy", "link"} else images)
-    options = ExportOptions(name, policy, link, home=training.home_of(state.settings, name))
+    options = ExportOptions(name, policy, link, installed=training.installed_trainer(state.settings, name))
     config = read_config(view.config, body.object("config"))
     dataset_workflow.check_config(config, name, options.home)
     return _ExportRequest(view.dataset.name, options, folder, config)

@@ -128,7 +128,8 @@ def check(state: PanelState, dataset: UUID, body: Body) -> json_types.OptionsChe
     faults: list[json_types.OptionFault] = []
     config = go_on_from(view.config, _read(body.object("config"), faults))
     chosen = trainer(name)
-    faults += _trainer_faults(chosen, config, training.home_of(state.settings, name))
+    installed = training.installed_trainer(state.settings, name)
+    faults += _trainer_faults(chosen, config, installed.home if installed else None)
     return {
         "used": {each.name: used_text(each, config) for each in TRAINING_FIELDS} | _amount(view, config, name),
         "lacks": {name: instead for name, instead in chosen.lacks(config).items() if name in _NAMES},

@@ -50,7 +50,7 @@ def plan_for(state: PanelState, view: View, name: str = DEFAULT_TRAINER) -> Expo
     """Return the plan of an export for a trainer, with images in their original size."""
 
     def plan() -> ExportPlan:
-        options = ExportOptions(name, home=training.home_of(state.settings, name))
+        options = ExportOptions(name, installed=training.installed_trainer(state.settings, name))
         return plan_export(accepted_images(view), view.config, options)
 
     return state.cached(view, f"plan {name}", plan)

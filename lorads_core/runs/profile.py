@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 import subprocess
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path, PurePath, PurePosixPath
 from typing import TYPE_CHECKING, cast
 
@@ -15,6 +14,7 @@ from ..errors import SettingsError, TrainerError
 from ..model import TrainingConfig
 from ..system.files import file_error_reason
 from ..trainers import trainer, trainers
+from ..trainers.installed import Installed, is_ssh
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,45 +34,17 @@ _SECRET = re.compile(r"token|key|secret|password|passwd|credential|auth", re.IGN
 _PATIENCE = 60  # seconds; a Python on a sleepy drive
 
 
-@dataclass(frozen=True, slots=True)
-class Profile:
-    """An installed trainer: the values of its profile, checked for their form; `check` looks at the disk.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile(Installed):
+    """A named profile of an installed trainer, its values checked for their form; `check` looks at the disk.
 
-    ``accelerate`` are options of ``accelerate launch``; ``prefix`` is what starts the whole command, such as ``srun``;
-    ``stop_seconds`` is how long the trainer may take to end when it is interrupted. Where the prefix is ssh, ``folder``
-    and ``python`` are paths of the other machine, as they were written; exports and models must lie there under the
-    paths that they have here, as on a shared drive.
+    ``stop_seconds`` is how long the trainer may take to end when it is interrupted.
     """
 
     name: str
     kind: str
-    folder: PurePath
-    python: PurePath
-    accelerate: tuple[str, ...] = ()
-    prefix: tuple[str, ...] = ()
-    environment: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     stop_seconds: float = 15.0
     from_comfyui: bool = False
-
-    @property
-    def is_remote(self) -> bool:
-        """Whether it runs on another machine, whose folders cannot be looked at from here."""
-        return _is_ssh(self.prefix)
-
-    @property
-    def home(self) -> Path | None:
-        """The trainer's folder, where it can be looked at."""
-        return None if self.is_remote else Path(self.folder)
-
-    def argv(self, arguments: Sequence[str]) -> list[str]:
-        """Return the whole command for arguments of the trainer's Python.
-
-        ssh hands its words to a shell on the other side: there they come as one word, quoted for it.
-        """
-        command = [str(self.python), *arguments]
-        if not self.is_remote:
-            return [*self.prefix, *command]
-        return [*self.prefix, f"cd {shlex.quote(self.folder.as_posix())} && exec {shlex.join(command)}"]
 
     def environment_of_trainer(self) -> dict[str, str]:
         """Return our environment without what belongs to our own Python, with the profile's."""
@@ -122,7 +94,7 @@ def read_profile(named: TrainerProfile) -> Profile:
     where = f"{table.source}: [trainers.{named.name}]"
     prefix = tuple(table.texts("prefix"))
     kind = table.text("kind")
-    folder = _remote_path(table, "folder", where) if _is_ssh(prefix) else table.path("folder")
+    folder = _remote_path(table, "folder", where) if is_ssh(prefix) else table.path("folder")
     if kind not in startable():
         raise SettingsError(f"{where} needs a kind: one of {', '.join(startable())}.")
     if folder is None:
@@ -131,7 +103,7 @@ def read_profile(named: TrainerProfile) -> Profile:
         name=named.name,
         kind=kind,
         folder=folder,
-        python=_remote_python(table, folder, where) if _is_ssh(prefix) else _python(table, Path(folder), where),
+        python=_remote_python(table, folder, where) if is_ssh(prefix) else _python(table, Path(folder), where),
         accelerate=_options(table, where),
         prefix=prefix,
         environment=_environment(table, where),
@@ -142,16 +114,18 @@ def read_profile(named: TrainerProfile) -> Profile:
     return profile
 
 
-def trainer_folder(settings: Settings, kind: str) -> Path | None:
-    """Return the folder of the installed trainer of a kind, None where there is none here, or several.
+def find_installed(settings: Settings, kind: str) -> Installed | None:
+    """Return the installed trainer of a kind, None where there is none, or several in different folders.
 
     Raises:
         SettingsError: a profile of that kind has a wrong value.
     """
     named = [profile for profile in settings.trainers if profile.options.text("kind") == kind]
-    homes = {profile.home for profile in map(read_profile, named)}
-    home = homes.pop() if len(homes) == 1 else None
-    return home if home and os.path.isdir(home) else None  # noqa: PTH112 - a Path's own raises without rights
+    found = list(map(read_profile, named))
+    if len({(each.folder, each.is_remote) for each in found}) != 1:
+        return None
+    is_there = found[0].is_remote or os.path.isdir(found[0].folder)  # noqa: PTH112 - a Path's own raises without rights
+    return found[0] if is_there else None
 
 
 def _check_remote(profile: Profile, where: str) -> None:
@@ -165,10 +139,6 @@ def _check_remote(profile: Profile, where: str) -> None:
             f"{where} environment: it would be seen in the list of processes over there. Set it there, e.g. in"
             " ~/.ssh/environment, or by SendEnv."
         )
-
-
-def _is_ssh(prefix: Sequence[str]) -> bool:
-    return bool(prefix) and re.split(r"[\\/]", prefix[0])[-1].lower().removesuffix(".exe") == "ssh"
 
 
 def _remote_path(table: Table, key: str, where: str) -> PurePosixPath | None:
@@ -215,7 +185,7 @@ def _options(table: Table, where: str) -> tuple[str, ...]:
     for name, value in table.table("accelerate").values.items():
         if name in _CONFIGS:
             raise SettingsError(f"{where} accelerate: {name} is the training config's (processes, mixed precision).")
-        if not _OPTION.fullmatch(name) or not isinstance(value, (str, int, float)):
+        if not _OPTION.fullmatch(name) or not isinstance(value, (str, int, float)) or not str(value).isprintable():
             raise SettingsError(f"{where} accelerate: {name} is not an option with a plain value.")
         if value is not False:
             words += [f"--{name}"] if value is True else [f"--{name}", str(value)]

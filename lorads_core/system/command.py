@@ -80,6 +80,21 @@ def quoted(words: list[str]) -> str:
     return shlex.join(words)
 
 
+def quoted_in_batch(word: str) -> str:
+    """Return a word of a command line in a batch file: as `quoted` for Windows, and nothing is expanded.
+
+    A quote in a word would end cmd.exe's own quotes, so that there all is escaped by carets instead.
+    """
+    if '"' in word:
+        return escaped_in_batch(_quoted_for_windows(word))
+    return _quoted_for_windows(word).replace("%", "%%")
+
+
+def escaped_in_batch(text: str) -> str:
+    """Return text outside quotes in a batch file, such as what ``echo`` prints."""
+    return re.sub(r'[()^"<>&|]', r"^\g<0>", text).replace("%", "%%")
+
+
 def _quoted_for_windows(word: str) -> str:
     """Put a word in double quotes where cmd.exe would split it; escapes as CommandLineToArgvW reads them.
 

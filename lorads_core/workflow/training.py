@@ -178,7 +178,7 @@ def run_by_id(store: Store, run_id: UUID) -> Run:
         return state.refresh_run(connection, run)
 
 
-home_of = profiles.trainer_folder
+installed_trainer = profiles.find_installed
 wait = state.wait
 stop = state.stop
 history = files.read_history

@@ -167,7 +167,7 @@ def test_two_datasets_become_one_and_are_exported(lorads, tmp_path):
     assert code == 0, err
     assert (tmp_path / "both" / "7_oldlandmark").is_dir()
     assert (tmp_path / "both" / "10_sundry").is_dir()
-    assert "Train it in the folder of OneTrainer" in out
+    assert "Train it with OneTrainer" in out
 
 
 def test_versions_of_an_export_and_how_they_differ(lorads, tmp_path):

@@ -54,7 +54,7 @@ def test_the_demo_tells_the_whole_story(lorads, tmp_path):
         "training_config.toml",
         "Steps per epoch",
         "Total steps",
-        "sdxl_train_network.py --config_file",
+        "Train it with sd-scripts (kohya-ss):",
     ):
         assert said in out, said
     assert "No base model" in err
@@ -66,11 +66,11 @@ def test_the_demo_tells_the_whole_story(lorads, tmp_path):
 
 def test_the_printed_command_is_quoted_for_the_shell_of_the_system(lorads, tmp_path, monkeypatch):
     root = tmp_path / "my demo & more"
-    config = root / "demo" / "training_config.toml"
+    script = root / "demo" / ("train.bat" if sys.platform == "win32" else "train.sh")
     monkeypatch.setattr("lorads_core.system.command.sys", SimpleNamespace(platform="linux"))
-    assert f"--config_file '{config}'\n" in lorads("demo", "--out", root)[1]
+    assert f"'{script}'\n" in lorads("demo", "--out", root)[1]
     monkeypatch.setattr("lorads_core.system.command.sys", SimpleNamespace(platform="win32"))
-    assert f'--config_file "{config}"\n' in lorads("demo", "--out", root)[1]
+    assert f'"{script}"\n' in lorads("demo", "--out", root)[1]
 
 
 @pytest.mark.slow
@@ -103,7 +103,9 @@ def test_the_trainer_is_chosen_by_word(lorads, tmp_path, picture):
     )
     assert code == 0
     assert (tmp_path / "out/demo/onetrainer_config.json").is_file()
-    assert "Train it in the folder of OneTrainer with:\n  python scripts/train.py" in out
+    assert "Train it with OneTrainer:\n" in out
+    script = next((tmp_path / "out/demo").glob("train.*")).read_text(encoding="utf-8")
+    assert "scripts/train.py --config-path" in script
 
 
 @pytest.fixture

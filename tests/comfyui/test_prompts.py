@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import sys
 import time
 
 import numpy as np
@@ -100,6 +101,7 @@ def test_run_twice_then_with_a_change_then_with_an_edit(comfy, pictures, comfy_s
         "1_regularization",
         "dataset_config.toml",
         "training_config.toml",
+        "train.bat" if sys.platform == "win32" else "train.sh",
         "manifest.json",
     }
 

@@ -41,6 +41,7 @@ def test_what_is_written(dataset, root):
         "1_regularization/000005-5.txt",
         "dataset_config.toml",
         "manifest.json",
+        "train.bat" if sys.platform == "win32" else "train.sh",
         "training_config.toml",
     ]
     assert (folder / "10_tom/000002-2.txt").read_text() == "tom, cat 2"

@@ -64,7 +64,7 @@ def test_a_store_in_the_folder_of_a_user_called(make_folder, name):
 
 def test_the_printed_command_trains_when_it_is_pasted_into_the_shell(lorads, exports):
     printed = lorads.run("export", "demo", "--out", exports, *base_model(lorads))
-    line = re.search(r"^ +(python .*)$", printed, re.MULTILINE)[1]
+    line = re.search(r"^  (.*train\.(?:sh|bat)\S*)$", printed, re.MULTILINE)[1]
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     config = (exports / "demo" / "training_config.toml").read_text(encoding="utf-8")
     output = Path(re.search(r"^output_dir = ['\"](.+)['\"]$", config, re.MULTILINE)[1])
@@ -72,7 +72,7 @@ def test_the_printed_command_trains_when_it_is_pasted_into_the_shell(lorads, exp
     ended = subprocess.run(
         line,
         shell=True,  # cmd.exe on Windows
-        cwd=lorads.folder / "the trainer's folder",
+        cwd=exports.parent,
         env={**os.environ, "PATH": path, "STANDIN_STEPS": "4"},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

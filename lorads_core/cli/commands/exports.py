@@ -10,6 +10,7 @@ from ...errors import ExportError, SettingsError
 from ...export.integrity import check_integrity
 from ...export.layout import refused_manifest
 from ...export.manifest_paths import link_fault
+from ...export.start_script import what_to_set
 from ...export.versions import compare, find_version, list_versions, read_current
 from ...images.files import printable_path
 from ...problems import counted
@@ -47,15 +48,18 @@ def root_of(options: argparse.Namespace, settings: Settings) -> Path:
     return options.out or settings.command_exports
 
 
-def show_export(result: ExportResult, trained_by: str, screen: Screen) -> None:
+def show_export(result: ExportResult, writing: ExportOptions, screen: Screen) -> None:
     """Say what was exported, and how it is trained."""
     screen.tree(result.export.folder)
     screen.summary(summary(result))
-    label = trainer(trained_by).label
-    if result.command:
-        screen.line(f"\nTrain it in the folder of {label} with:\n  {quoted(['python', *result.command])}")
-    else:
+    if result.script is None:
         screen.line("\nTrain it in ComfyUI: Dataset to Images, Make Training Dataset, Train LoRA.")
+        return
+    words = [str(result.script)] if result.script.suffix == ".bat" else ["sh", str(result.script)]
+    label = trainer(writing.trainer).label
+    screen.line(f"\nTrain it with {label}:\n  {quoted(words)}")
+    if writing.installed is None:
+        screen.line(what_to_set(label))
 
 
 def plot_buckets(result: ExportResult, file: Path | None, screen: Screen) -> None:
@@ -107,7 +111,7 @@ def _export(options: argparse.Namespace, screen: Screen) -> int:
             result = export(store, found.dataset, config, writing, root_of(options, settings), progress=progress)
     screen.step("Export", str(result.export.folder))
     screen.problems(result.export.problems)
-    show_export(result, writing.trainer, screen)
+    show_export(result, writing, screen)
     plot_buckets(result, options.plot, screen)
     return 0
 

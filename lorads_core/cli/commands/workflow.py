@@ -139,7 +139,7 @@ def _tell(options: argparse.Namespace, settings: Settings, screen: Screen) -> in
     screen.step("Export", str(result.export.folder))
     told = {(problem.code, problem.subject) for problem in captioned.problems}
     screen.problems(problem for problem in result.export.problems if (problem.code, problem.subject) not in told)
-    show_export(result, writing.trainer, screen)
+    show_export(result, writing, screen)
     plot_buckets(result, options.plot, screen)
     return 0
 
