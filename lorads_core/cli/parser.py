@@ -65,6 +65,7 @@ def parser(story: Run, doctor: Run) -> argparse.ArgumentParser:
     _add_store(commands, story)
     _add_init(commands, story)
     _add_doctor(commands, doctor)
+    _add_completion(commands, story)
     return found
 
 
@@ -80,6 +81,17 @@ def _add_init(commands: Commands, run: Run) -> None:
     )
     init.add_argument("--yes", action="store_true", help="ask nothing: take the default of every question")
     init.add_argument("--dry-run", action="store_true", help="show what would be written, and write nothing")
+
+
+def _add_completion(commands: Commands, run: Run) -> None:
+    from .completion import LIST_NAMES  # noqa: PLC0415 - the tables are read when they are shown
+    from .completion.shells import SCRIPTS  # noqa: PLC0415
+
+    summary = "print a script with which a shell completes commands, options and names"
+    example = "lorads completion bash > ~/.local/share/bash-completion/completions/lorads"
+    what = _command(commands, "completion", run, summary, example).add_mutually_exclusive_group(required=True)
+    what.add_argument("shell", nargs="?", choices=list(SCRIPTS), help="shell to print the script for")
+    what.add_argument("--list", choices=LIST_NAMES, help="print names instead, as the script does")
 
 
 def _add_doctor(commands: Commands, run: Run) -> None:

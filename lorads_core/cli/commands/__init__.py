@@ -24,6 +24,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "curation": ("rate", "mark", "album", "cluster"),
     "store": ("backup", "restore"),
     "init": ("init",),
+    "completion": ("completion",),
 }
 COMMANDS: dict[str, str] = {command: module for module, commands in MODULES.items() for command in commands}
 """The module of each command."""
