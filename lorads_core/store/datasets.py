@@ -13,7 +13,7 @@ from ..model import Caption, Concept, Trigger
 from .json_column import jsonb
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
     import psycopg
@@ -171,6 +171,25 @@ def edited_images(connection: psycopg.Connection, dataset: UUID) -> set[ImageKey
         [dataset],
     )
     return set(rows)
+
+
+def edited_anywhere(connection: psycopg.Connection, library: str, ids: Sequence[int]) -> set[int]:
+    """Return those of a library's images that have a caption in any dataset that a person edited."""
+    found = connection.execute(
+        "SELECT DISTINCT image_id FROM lorads.lora_dataset_images"
+        " WHERE library = %s AND image_id = ANY(%s) AND was_edited",
+        [library, list(ids)],
+    )
+    return {image_id for (image_id,) in found}
+
+
+def datasets_of(connection: psycopg.Connection, library: str, ids: Sequence[int]) -> list[tuple[str, int]]:
+    """Return the names of the datasets that some of a library's images are in, with how many of them."""
+    return connection.execute(
+        "SELECT name, count(*) FROM lorads.lora_dataset_images AS held JOIN lorads.lora_datasets USING (dataset_id)"
+        " WHERE held.library = %s AND image_id = ANY(%s) AND position IS NOT NULL GROUP BY name ORDER BY name",
+        [library, list(ids)],
+    ).fetchall()
 
 
 def count_edited(connection: psycopg.Connection, dataset: UUID) -> int:

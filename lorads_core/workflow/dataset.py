@@ -77,6 +77,22 @@ def open_library(store: Store, settings: Settings, name: str) -> Library:
     return kinds.open_library(store, settings.library(name))
 
 
+def with_indexed(store: Store, settings: Settings) -> Settings:
+    """Return the settings with the indexes too that are in the store though ``lorads.toml`` does not name them.
+
+    The samples of `lorads demo` are one, and what was indexed before a table [libraries.NAME] was taken out.
+    """
+    with store.connection() as connection:
+        found = connection.execute(
+            "SELECT library FROM lorads.libraries WHERE mirrored = '' AND library <> ALL(%s)"
+            " AND EXISTS (SELECT 1 FROM lorads.images WHERE images.library = libraries.library) ORDER BY library",
+            [[profile.name for profile in settings.libraries]],
+        ).fetchall()
+    for (name,) in found:
+        settings = settings.with_library(name)
+    return settings
+
+
 def revision(store: Store, settings: Settings, name: str) -> str:
     """Return a text that changes whenever an answer of a library, or our vectors of it, may have changed.
 
