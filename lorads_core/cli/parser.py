@@ -138,9 +138,16 @@ def _add_story(commands: Commands, run: Run) -> None:
         "build",
         run,
         "turn folders of images into a dataset that a trainer can read",
-        "lorads build ~/Pictures/tom --trigger tomcat --regularization ~/Pictures/cats",
+        "lorads build ~/Pictures/tom --trigger tomcat --regularization ~/Pictures/cats\n"
+        "  lorads build lorads-exports/tomcat/dataset.toml --epochs 8",
     )
-    build.add_argument("folders", nargs="*", type=path, metavar="FOLDER", help="folder to index and select images from")
+    build.add_argument(
+        "folders",
+        nargs="*",
+        type=path,
+        metavar="FOLDER|RECIPE",
+        help="folder to index and select images from; or dataset.toml of an export, which makes that dataset again",
+    )
     add_build_options(build)
     add_export_options(build)
     demo = _command(

@@ -41,6 +41,7 @@ from ..vision.taggers.run import tag_library
 from .last_export import writing_words
 from .left_out import left_out
 from .parse import sidecar_rule
+from .recipe import recipe_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -339,12 +340,18 @@ def export(
     How long its training will take is known from earlier ones of the kind on this machine.
     """
     _check_initial_lora(config, options.trainer)
-    plan = plan_export(dataset, config, options)
+    plan = dataclasses.replace(plan_export(dataset, config, options), recipe=_recipe(store, dataset, config, options))
     result = write_export(plan, root, name, progress, guard=lambda folder: check_not_training(store, folder))
     with store.connection() as connection:
         datasets.mark_exported(connection, result.export, config, result.files, writing_words(options))
         speed = runs.median_speed(connection, speed_key(options.trainer, config), socket.gethostname())
     return dataclasses.replace(result, seconds_a_step=speed.seconds_a_step if speed else None)
+
+
+def _recipe(store: Store, dataset: Dataset, config: TrainingConfig, options: ExportOptions) -> str:
+    with store.connection() as connection:
+        standing = datasets.dataset_state(connection, dataset.id)
+    return recipe_text(standing.recipe, dataset.name, config, options) if standing else ""
 
 
 def summary(result: ExportResult) -> list[tuple[str, str]]:
