@@ -20,6 +20,7 @@ from .shared_options import (
     path,
     text,
 )
+from .usual_options import CommandParser
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from .console import Screen
 
     Run = Callable[[argparse.Namespace, Screen], int]
-    Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+    Commands = argparse._SubParsersAction[CommandParser]  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
 
 _EXIT_CODES = """\
 exit codes:
@@ -52,7 +53,7 @@ def parser(story: Run, doctor: Run) -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     found.add_argument("--version", action="version", version=f"lorads {__version__}")
-    commands = found.add_subparsers(required=True, metavar="command")
+    commands = found.add_subparsers(required=True, metavar="command", parser_class=CommandParser)
     _add_story(commands, story)
     _add_existing_sets(commands, story)
     _add_choosing(commands, story)
@@ -65,6 +66,7 @@ def parser(story: Run, doctor: Run) -> argparse.ArgumentParser:
     _add_store(commands, story)
     _add_init(commands, story)
     _add_doctor(commands, doctor)
+    _add_completion(commands, story)
     return found
 
 
@@ -80,6 +82,17 @@ def _add_init(commands: Commands, run: Run) -> None:
     )
     init.add_argument("--yes", action="store_true", help="ask nothing: take the default of every question")
     init.add_argument("--dry-run", action="store_true", help="show what would be written, and write nothing")
+
+
+def _add_completion(commands: Commands, run: Run) -> None:
+    from .completion import LIST_NAMES  # noqa: PLC0415 - the tables are read when they are shown
+    from .completion.shells import SCRIPTS  # noqa: PLC0415
+
+    summary = "print a script with which a shell completes commands, options and names"
+    example = "lorads completion bash > ~/.local/share/bash-completion/completions/lorads"
+    what = _command(commands, "completion", run, summary, example).add_mutually_exclusive_group(required=True)
+    what.add_argument("shell", nargs="?", choices=list(SCRIPTS), help="shell to print the script for")
+    what.add_argument("--list", choices=LIST_NAMES, help="print names instead, as the script does")
 
 
 def _add_doctor(commands: Commands, run: Run) -> None:
@@ -126,9 +139,16 @@ def _add_story(commands: Commands, run: Run) -> None:
         "build",
         run,
         "turn folders of images into a dataset that a trainer can read",
-        "lorads build ~/Pictures/tom --trigger tomcat --regularization ~/Pictures/cats",
+        "lorads build ~/Pictures/tom --trigger tomcat --regularization ~/Pictures/cats\n"
+        "  lorads build lorads-exports/tomcat/dataset.toml --epochs 8",
     )
-    build.add_argument("folders", nargs="*", type=path, metavar="FOLDER", help="folder to index and select images from")
+    build.add_argument(
+        "folders",
+        nargs="*",
+        type=path,
+        metavar="FOLDER|RECIPE",
+        help="folder to index and select images from; or dataset.toml of an export, which makes that dataset again",
+    )
     add_build_options(build)
     add_export_options(build)
     demo = _command(
@@ -475,9 +495,17 @@ def _add_judging(commands: Commands, run: Run) -> None:
         "propose clusters of similar images, for you to name",
         'lorads cluster\n  lorads cluster --rename "group 1" anna',
     )
-    for command in (rate, mark, album, cluster):
+    unindex = _command(
+        commands,
+        "unindex",
+        run,
+        "take images out of LoRADS' own index: their tags, ratings, albums and vectors are deleted, the files stay",
+        "lorads unindex --folder ~/Pictures/old\n  lorads unindex --missing",
+    )
+    unindex.add_argument("--missing", action="store_true", help="those whose files are gone (of --folder, if given)")
+    for command in (rate, mark, album, cluster, unindex):
         add_selection_options(command)
-    for command in (rate, mark, album):
+    for command in (rate, mark, album, unindex):
         command.add_argument("--all", action="store_true", help="apply to every image of the library")
     cluster.add_argument(
         "--smallest",

@@ -21,9 +21,10 @@ MODULES: dict[str, tuple[str, ...]] = {
     "runs": ("train", "runs", "stop", "offer"),
     "panel": ("panel",),
     "library": ("libraries", "query", "embed", "tag", "regularize"),
-    "curation": ("rate", "mark", "album", "cluster"),
+    "curation": ("rate", "mark", "album", "cluster", "unindex"),
     "store": ("backup", "restore"),
     "init": ("init",),
+    "completion": ("completion",),
 }
 COMMANDS: dict[str, str] = {command: module for module, commands in MODULES.items() for command in commands}
 """The module of each command."""
