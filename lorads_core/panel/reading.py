@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..base_models import base_models
@@ -171,8 +172,8 @@ def row(state: PanelState, dataset: UUID, key: ImageKey) -> json_types.RowDetail
 
 def _prompt_parts(record: ImageRecord) -> list[json_types.PromptPart]:
     parts = (*prompt_parts(record.prompt, record.prompt_source), *parts_of_lines(record.prompt_uncertain))
-    stripped = ((part.text.strip(" ,\n"), part.certainty) for part in parts)
-    return [{"text": text, "certainty": certainty} for text, certainty in stripped if text]
+    stripped = (replace(part, text=part.text.strip(" ,\n")) for part in parts)
+    return [{"text": part.text, "certainty": part.certainty} for part in stripped if part.text]
 
 
 def _bucket(state: PanelState, view: View, key: ImageKey) -> json_types.Size | None:

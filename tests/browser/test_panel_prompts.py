@@ -13,7 +13,8 @@ def panel(opened, make_world):
     with world.store.connection() as connection:
         for image, (prompt, uncertain) in zip(world.dataset.images, PROMPTS, strict=False):
             connection.execute(
-                "UPDATE lorads.images SET prompt = %s, prompt_source = 'swarmui', prompt_uncertain = %s WHERE image_id = %s",
+                "UPDATE lorads.images SET prompt = %s, prompt_source = 'swarmui', prompt_uncertain = %s"
+                " WHERE image_id = %s",
                 (prompt, uncertain, image.key[1]),
             )
     panel = opened(world)
