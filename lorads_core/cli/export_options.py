@@ -25,7 +25,7 @@ _DEFAULTS: dict[str, Any] = {
     "strip": False,
     "link": False,
 }
-_PREFIX = "writing_"
+WRITING_PREFIX = "writing_"
 
 
 def add_export_options(command: argparse.ArgumentParser) -> None:
@@ -40,7 +40,7 @@ def add_export_options(command: argparse.ArgumentParser) -> None:
         flag = f"--{name.replace('_', '-')}"
         default = _DEFAULTS[name]
         end = "" if default is False else f" (default: {default})"
-        writing.add_argument(flag, dest=_PREFIX + name, default=argparse.SUPPRESS, help=text + end, **how)
+        writing.add_argument(flag, dest=WRITING_PREFIX + name, default=argparse.SUPPRESS, help=text + end, **how)
 
     add("trainer", "trainer to write for", choices=list(trainers()))
     add_out_option(writing, " (default: ./lorads-exports)")
@@ -71,7 +71,7 @@ def export_options(
     from ..workflow.parse import ImageWishes, image_policy_word  # noqa: PLC0415
 
     known = {name: value for name, value in (last or {}).items() if name in _DEFAULTS}
-    given = {name: vars(options)[_PREFIX + name] for name in _DEFAULTS if _PREFIX + name in vars(options)}
+    given = {name: vars(options)[WRITING_PREFIX + name] for name in _DEFAULTS if WRITING_PREFIX + name in vars(options)}
     words = {**_DEFAULTS, **known, **given}
     wishes = ImageWishes(
         words["format"],

@@ -138,9 +138,16 @@ def _add_story(commands: Commands, run: Run) -> None:
         "build",
         run,
         "turn folders of images into a dataset that a trainer can read",
-        "lorads build ~/Pictures/tom --trigger tomcat --regularization ~/Pictures/cats",
+        "lorads build ~/Pictures/tom --trigger tomcat --regularization ~/Pictures/cats\n"
+        "  lorads build lorads-exports/tomcat/dataset.toml --epochs 8",
     )
-    build.add_argument("folders", nargs="*", type=path, metavar="FOLDER", help="folder to index and select images from")
+    build.add_argument(
+        "folders",
+        nargs="*",
+        type=path,
+        metavar="FOLDER|RECIPE",
+        help="folder to index and select images from; or dataset.toml of an export, which makes that dataset again",
+    )
     add_build_options(build)
     add_export_options(build)
     demo = _command(
@@ -487,9 +494,17 @@ def _add_judging(commands: Commands, run: Run) -> None:
         "propose clusters of similar images, for you to name",
         'lorads cluster\n  lorads cluster --rename "group 1" anna',
     )
-    for command in (rate, mark, album, cluster):
+    unindex = _command(
+        commands,
+        "unindex",
+        run,
+        "take images out of LoRADS' own index: their tags, ratings, albums and vectors are deleted, the files stay",
+        "lorads unindex --folder ~/Pictures/old\n  lorads unindex --missing",
+    )
+    unindex.add_argument("--missing", action="store_true", help="those whose files are gone (of --folder, if given)")
+    for command in (rate, mark, album, cluster, unindex):
         add_selection_options(command)
-    for command in (rate, mark, album):
+    for command in (rate, mark, album, unindex):
         command.add_argument("--all", action="store_true", help="apply to every image of the library")
     cluster.add_argument(
         "--smallest",

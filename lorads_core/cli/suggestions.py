@@ -16,7 +16,7 @@ def parse(parser: argparse.ArgumentParser, given: Sequence[str]) -> argparse.Nam
     Raises:
         SystemExit: 2, with the usage on standard error.
     """
-    commands = _commands(parser)
+    commands = commands_of(parser)
     if given and not given[0].startswith("-") and given[0] not in commands:
         parser.error(f"there is no command {given[0]!r}{_nearest(given[0], commands, _all(commands))}")
     if given and given[0].startswith("--settings"):
@@ -29,7 +29,8 @@ def parse(parser: argparse.ArgumentParser, given: Sequence[str]) -> argparse.Nam
     return options
 
 
-def _commands(parser: argparse.ArgumentParser) -> Mapping[str, argparse.ArgumentParser]:
+def commands_of(parser: argparse.ArgumentParser) -> Mapping[str, argparse.ArgumentParser]:
+    """Return the parsers of all commands, by name."""
     for action in parser._actions:  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - there is no other way
         if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
             return cast("Mapping[str, argparse.ArgumentParser]", action.choices)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     Group = argparse._ArgumentGroup  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
 
-_PREFIX = "training_"
+TRAINING_PREFIX = "training_"
 # Of files alone; the name of a repository may end in a dot and a number.
 _MODEL_SUFFIXES = frozenset({".safetensors", ".sft", ".ckpt", ".pt", ".pth", ".bin", ".gguf"})
 _NAMES = tuple(each.label for each in FAMILIES)  # a help text that starts with one keeps its capital
@@ -48,7 +48,7 @@ def add_some_training_options(group: Group, names: Sequence[str]) -> None:
 
 def _add(group: Group, each: TrainingField) -> None:
     group.add_argument(
-        each.flag, dest=f"{_PREFIX}{each.name}", default=argparse.SUPPRESS, help=_help(each), **_how(each)
+        each.flag, dest=f"{TRAINING_PREFIX}{each.name}", default=argparse.SUPPRESS, help=_help(each), **_how(each)
     )
 
 
@@ -105,7 +105,11 @@ def training_config(options: argparse.Namespace, last: TrainingConfig | None = N
 def given_options(options: argparse.Namespace) -> dict[str, Any]:
     """Return the training options that a command line gives, by the names of `training_fields`."""
     return _typed(
-        {name.removeprefix(_PREFIX): value for name, value in vars(options).items() if name.startswith(_PREFIX)}
+        {
+            name.removeprefix(TRAINING_PREFIX): value
+            for name, value in vars(options).items()
+            if name.startswith(TRAINING_PREFIX)
+        }
     )
 
 

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     from ..model import Progress
 
-UNHASHED = frozenset({"train.sh", "train.bat"})
+RECIPE = "dataset.toml"
+UNHASHED = frozenset({"train.sh", "train.bat", RECIPE})
 """Files of an export that no training reads: each export writes them again, and the hash of its manifest, by which runs
 are known, does not depend on what is in them."""
 _BLOCK = 1 << 20  # bytes read at once

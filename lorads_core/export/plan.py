@@ -74,7 +74,10 @@ class Folder:
 
 @dataclass(frozen=True, slots=True)
 class ExportPlan:
-    """What would be written, and its problems; ``folders`` are one a concept, then regularization's."""
+    """What would be written, and its problems; ``folders`` are one a concept, then regularization's.
+
+    ``recipe`` is the text of `integrity.RECIPE`, empty where there is none.
+    """
 
     dataset: Dataset
     config: TrainingConfig
@@ -83,6 +86,7 @@ class ExportPlan:
     folders: tuple[Folder, ...]
     schedule: Schedule | None
     problems: tuple[Problem, ...]
+    recipe: str = ""
 
 
 def plan_export(dataset: Dataset, config: TrainingConfig, options: ExportOptions | None = None) -> ExportPlan:

@@ -25,7 +25,7 @@ from ..system.files import SHORTEN, file_error_reason, is_too_long, read_bytes, 
 from ..system.paths import MANIFEST, slug
 from ..trainers import Schedule, Subset, trainer
 from .bucket_report import bucket_bars
-from .integrity import digest_of
+from .integrity import RECIPE, UNHASHED, digest_of
 from .layout import MANIFEST_VERSION, ExportFolders
 from .masks import mask_fingerprints, unmasked, write_masks
 from .permissions import limit_files, limit_folder, unlimited
@@ -272,7 +272,8 @@ def _texts(
 
 def _unhashed(plan: ExportPlan, place: ExportFolders) -> dict[str, str]:
     """Return the text files that no training reads; see `integrity.UNHASHED`."""
-    return start_script(plan.config, plan.options, place.final)
+    recipe = {RECIPE: plan.recipe} if plan.recipe else {}
+    return recipe | start_script(plan.config, plan.options, place.final)
 
 
 def _write_unhashed(plan: ExportPlan, place: ExportFolders, folder: Path) -> None:
@@ -304,7 +305,7 @@ def _already_there(plan: ExportPlan, place: ExportFolders, manifest: Mapping[str
     ):
         return None
     texts = _texts(plan, place, written)
-    if not {*texts, *_unhashed(plan, place)} <= set(manifest["files"]):
+    if UNHASHED.intersection(manifest["files"]) != _unhashed(plan, place).keys():
         return None
     if not all(_holds(place.final / file, text) for file, text in texts.items()):
         return None

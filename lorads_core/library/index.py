@@ -21,6 +21,7 @@ from ..store import images as rows
 from ..system.files import file_error_reason
 from ..system.links import is_online_only, true_stat
 from ..system.names import is_text
+from .exchanged import exchange_known
 from .listing import Listing
 from .moved import Moved, move_known
 from .respelling import KnownFolders, respell_files
@@ -293,7 +294,10 @@ class _Indexing:
             sources = sorted(self.options.sidecars.sources | self.former)
             stored = self.paths.rows(self.batch)
             with self.store.connection() as connection:
-                moved = move_known(connection, self.library, stored, self.paths.paths)
+                exchanged = exchange_known(connection, self.library, stored, self.paths.paths)
+                moved = exchanged.moved + move_known(connection, self.library, stored, self.paths.paths)
+                overwritten = set(exchanged.gone) - {each.image_id for each in moved}
+                self.missing += rows.mark_missing(connection, self.library, list(overwritten))
                 refused = rows.write_images(connection, self.library, stored, sources)
             reasons = {each.position: each.reason for each in refused}
             self._note_moved(moved)

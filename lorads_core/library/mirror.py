@@ -17,9 +17,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from ..errors import LibraryError
-from ..store import model_tags as made_tags
 from ..store import tag_sets
-from ..store.images import bump_revision
+from ..store.images import bump_revision, delete_images
 from ..system.files import file_error_reason
 from ..tags import canonical
 from .sqlite_file import as_flag, as_float, as_integer, as_path, as_text, fingerprint, open_sqlite
@@ -350,9 +349,8 @@ DELETE FROM mirror_images WHERE image_id IN (
     ) AS numbered WHERE nth > 1)
 """
 _GONE = """
-DELETE FROM lorads.images AS known WHERE library = %(library)s
+SELECT image_id FROM lorads.images AS known WHERE library = %(library)s
     AND NOT EXISTS (SELECT 1 FROM mirror_images AS read WHERE read.image_id = known.image_id)
-RETURNING image_id
 """
 # Paths are unique at every moment: where two images have exchanged theirs, both step aside first.
 _STEP_ASIDE = """
@@ -420,10 +418,7 @@ def _write_images(connection: psycopg.Connection, library: str) -> int:
     """Make lorads.images say what the file says; return how many rows changed."""
     name = {"library": library}
     gone = [image_id for (image_id,) in connection.execute(_GONE, name)]
-    # Nothing else of them goes by itself: vectors, prints and made tags are kept apart from the images.
-    connection.execute("DELETE FROM lorads.vectors WHERE library = %s AND image_id = ANY(%s)", [library, gone])
-    connection.execute("DELETE FROM lorads.prints WHERE library = %s AND image_id = ANY(%s)", [library, gone])
-    made_tags.delete_model_tags(connection, library, gone)
+    delete_images(connection, library, gone)
     connection.execute(_STEP_ASIDE, name)
     return len(gone) + connection.execute(_IMAGES, name).rowcount
 

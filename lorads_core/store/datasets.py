@@ -13,7 +13,7 @@ from ..model import Caption, Concept, Trigger
 from .json_column import jsonb
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
     import psycopg
@@ -77,13 +77,16 @@ def namesakes(connection: psycopg.Connection, name: str, owner: str) -> list[str
     return [each for (each,) in rows]
 
 
-def save_draft(connection: psycopg.Connection, dataset: Dataset, owner: str = "") -> None:
+def save_draft(
+    connection: psycopg.Connection, dataset: Dataset, owner: str = "", recipe: Mapping[str, Any] | None = None
+) -> None:
     """Keep a dataset with its captions under its name; captions that people wrote, and what was exported, stay.
 
-    It becomes the ``owner``'s if it is new.
+    It becomes the ``owner``'s if it is new. ``recipe`` are the options that `lorads build` made it by, none if another
+    way did.
     """
     with connection.transaction():
-        _save_dataset(connection, dataset, owner)
+        _save_dataset(connection, dataset, owner, recipe or {})
         images = _save_images(connection, dataset)
         where = [dataset.id, [library for library, _ in images], [image_id for _, image_id in images]]
         connection.execute(
@@ -98,15 +101,16 @@ def save_draft(connection: psycopg.Connection, dataset: Dataset, owner: str = ""
         )
 
 
-def _save_dataset(connection: psycopg.Connection, dataset: Dataset, owner: str) -> None:
+def _save_dataset(connection: psycopg.Connection, dataset: Dataset, owner: str, recipe: Mapping[str, Any]) -> None:
     connection.execute(
         """
         INSERT INTO lorads.lora_datasets (dataset_id, owner, name, library, trigger_word, trigger_position, concepts,
-            training_count, regularization_count, draft_revision) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, 1)
+            training_count, regularization_count, recipe, draft_revision)
+        VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 1)
         ON CONFLICT (dataset_id) DO UPDATE SET name = EXCLUDED.name, library = EXCLUDED.library,
             trigger_word = EXCLUDED.trigger_word, trigger_position = EXCLUDED.trigger_position,
             concepts = EXCLUDED.concepts, training_count = EXCLUDED.training_count,
-            regularization_count = EXCLUDED.regularization_count,
+            regularization_count = EXCLUDED.regularization_count, recipe = EXCLUDED.recipe,
             draft_revision = lora_datasets.draft_revision + 1, updated_at = now()
         """,
         [
@@ -119,6 +123,7 @@ def _save_dataset(connection: psycopg.Connection, dataset: Dataset, owner: str) 
             jsonb([dataclasses.asdict(concept) for concept in dataset.concepts]),
             len(dataset.training),
             len(dataset.regularization),
+            jsonb(dict(recipe)),
         ],
     )
 
@@ -166,6 +171,25 @@ def edited_images(connection: psycopg.Connection, dataset: UUID) -> set[ImageKey
         [dataset],
     )
     return set(rows)
+
+
+def edited_anywhere(connection: psycopg.Connection, library: str, ids: Sequence[int]) -> set[int]:
+    """Return those of a library's images that have a caption in any dataset that a person edited."""
+    found = connection.execute(
+        "SELECT DISTINCT image_id FROM lorads.lora_dataset_images"
+        " WHERE library = %s AND image_id = ANY(%s) AND was_edited",
+        [library, list(ids)],
+    )
+    return {image_id for (image_id,) in found}
+
+
+def datasets_of(connection: psycopg.Connection, library: str, ids: Sequence[int]) -> list[tuple[str, int]]:
+    """Return the names of the datasets that some of a library's images are in, with how many of them."""
+    return connection.execute(
+        "SELECT name, count(*) FROM lorads.lora_dataset_images AS held JOIN lorads.lora_datasets USING (dataset_id)"
+        " WHERE held.library = %s AND image_id = ANY(%s) AND position IS NOT NULL GROUP BY name ORDER BY name",
+        [library, list(ids)],
+    ).fetchall()
 
 
 def count_edited(connection: psycopg.Connection, dataset: UUID) -> int:
@@ -321,7 +345,8 @@ def listed_names(connection: psycopg.Connection, owner: str = "") -> list[str]:
 class DatasetState:
     """How a dataset stands: ``revision`` is another text after every change of it.
 
-    ``config`` and ``writing`` are those of its last export, empty where there was none.
+    ``config`` and ``writing`` are those of its last export, empty where there was none; ``recipe`` is as for
+    `save_draft`.
     """
 
     name: str
@@ -329,12 +354,13 @@ class DatasetState:
     base_model: str
     config: Mapping[str, Any]
     writing: Mapping[str, Any]
+    recipe: Mapping[str, Any]
 
 
 def dataset_state(connection: psycopg.Connection, dataset: UUID) -> DatasetState | None:
     """Return how a dataset stands, None where there is none of that id."""
     row = connection.execute(
-        "SELECT name, draft_revision || '.' || caption_revision, base_model, config, writing"
+        "SELECT name, draft_revision || '.' || caption_revision, base_model, config, writing, recipe"
         " FROM lorads.lora_datasets"
         " WHERE dataset_id = %s",
         [dataset],

@@ -287,6 +287,27 @@ def clear_missing(connection: psycopg.Connection, library: str, image_ids: Seque
     )
 
 
+def known_missing(connection: psycopg.Connection, library: str) -> list[tuple[int, str]]:
+    """Return the images whose file is gone, with their folders."""
+    return connection.execute(
+        "SELECT image_id, folder FROM lorads.images WHERE library = %s AND missing_since IS NOT NULL", [library]
+    ).fetchall()
+
+
+def delete_images(connection: psycopg.Connection, library: str, ids: Sequence[int]) -> int:
+    """Delete images with their tags, captions, groups, vectors and prints; their files stay. Return how many.
+
+    What datasets hold of them stays too: it is theirs.
+    """
+    names = [library, list(ids)]
+    # Nothing else of them goes by itself: vectors, prints and made tags are kept apart from the images.
+    connection.execute("DELETE FROM lorads.vectors WHERE library = %s AND image_id = ANY(%s)", names)
+    connection.execute("DELETE FROM lorads.prints WHERE library = %s AND image_id = ANY(%s)", names)
+    made_tags.delete_model_tags(connection, library, ids)
+    deleted = connection.execute("DELETE FROM lorads.images WHERE library = %s AND image_id = ANY(%s)", names).rowcount
+    return _changed(connection, library, deleted)
+
+
 def _changed(connection: psycopg.Connection, library: str, count: int) -> int:
     if count:
         bump_revision(connection, library)

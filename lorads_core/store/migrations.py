@@ -319,6 +319,10 @@ ALTER TABLE lorads.images
     ADD COLUMN created timestamp;
 """
 
+_RECIPE = """
+ALTER TABLE lorads.lora_datasets ADD COLUMN recipe jsonb NOT NULL DEFAULT '{}';
+"""
+
 MIGRATIONS: tuple[tuple[str, LiteralString], ...] = (
     ("our own image index", _INDEX),
     ("vectors per space", _VECTORS),
@@ -333,6 +337,7 @@ MIGRATIONS: tuple[tuple[str, LiteralString], ...] = (
     ("the dialects of prompts, and what of them is uncertain", _PROMPTS),
     ("how the last export was written", _WRITING),
     ("favorites, NSFW marks, checkpoints and dates that another program knows", _ORIGIN),
+    ("the recipe of a dataset", _RECIPE),
 )
 
 

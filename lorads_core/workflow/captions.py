@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from ..captions import concepts
@@ -91,11 +91,13 @@ def caption(
     dataset: Dataset,
     captions: CaptionSettings,
     progress: Progress = no_progress,
+    recipe: Mapping[str, Any] | None = None,
 ) -> Captioned:
     """Give every image its caption and keep the dataset as a draft; captions that people wrote stay as they are.
 
     Traits that a person decided to bind to the trigger are left out of training captions. Images that a person rejected
-    stay in the draft and are left out of what is returned.
+    stay in the draft and are left out of what is returned. ``recipe`` are the options of `lorads build`, which exports
+    of the dataset then hold.
 
     Raises:
         CaptionError: the trigger cannot be used, or all training images are rejected.
@@ -108,7 +110,7 @@ def caption(
     captions = dataclasses.replace(captions, bound=_bound(captions, decided))
     captioned, report = caption_dataset(dataset, materials, captions, progress)
     with store.connection() as connection:
-        datasets.save_draft(connection, captioned, store.owner)
+        datasets.save_draft(connection, captioned, store.owner, recipe)
         datasets.save_base_model(connection, dataset.id, captions.profile.base)
     whole, captioned = captioned, without_rejected(captioned, rejected)
     left_out = len(whole.images) - len(captioned.images)

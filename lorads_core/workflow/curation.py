@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import LibraryError
@@ -10,14 +11,14 @@ from ..library.filter import DatasetFilter
 from ..library.kinds.index import IndexedLibrary
 from ..model import Group, Problem, no_progress
 from ..problems import counted
-from ..store import groups
+from ..store import datasets, groups
 from ..store import images as rows
 from ..store.vectors import coverage, find_table, read_vectors
 from ..system.command import command
 from ..vision.similarity.clusters import propose
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from ..library import Library
     from ..model import GroupKind, Progress
@@ -52,6 +53,36 @@ class Judging:
         with self._store.connection() as connection:
             return rows.set_marked_bad(connection, self._library.name, ids, bad=bad)
 
+    def forgettable(self, wanted: DatasetFilter, *, missing: bool = False) -> tuple[list[int], tuple[Problem, ...]]:
+        """Return which of the wanted images can leave the index, and what to know before they do.
+
+        With ``missing`` those whose files are gone, of the wanted folders. Images whose captions a person has edited
+        in a dataset stay, as indexing them again would give other images, without these captions.
+        """
+        name = self._library.name
+        ids = self._missing(wanted.folders) if missing else self._library.ids(wanted)
+        with self._store.connection() as connection:
+            edited = datasets.edited_anywhere(connection, name, ids)
+            ids = [image_id for image_id in ids if image_id not in edited]
+            held = datasets.datasets_of(connection, name, ids)
+        return ids, tuple(_about_forgetting(len(edited), held))
+
+    def _missing(self, folders: Sequence[str]) -> list[int]:
+        with self._store.connection() as connection:
+            gone = rows.known_missing(connection, self._library.name)
+        local = self._library.paths.local
+        below = [Path(folder) for folder in folders]
+        return [
+            image_id
+            for image_id, folder in gone
+            if not below or any(Path(local(folder)).is_relative_to(each) for each in below)
+        ]
+
+    def forget(self, ids: Sequence[int]) -> int:
+        """Take images out of the index, with their tags, ratings, groups and vectors; return how many."""
+        with self._store.connection() as connection:
+            return rows.delete_images(connection, self._library.name, ids)
+
     def gather(self, group: Group, wanted: DatasetFilter, *, remove: bool = False) -> int:
         """Put the wanted images into a group, which is made where there is none, or take them out; return how many."""
         group = Group(group.kind, _name(group.kind, group.name))
@@ -82,6 +113,16 @@ class Judging:
                 for found in groups.list_groups(connection, self._library.name)
                 if found.group.kind == kind
             ]
+
+
+def _about_forgetting(edited: int, held: Sequence[tuple[str, int]]) -> Iterator[Problem]:
+    if edited:
+        stay = counted(edited, "image stays", "images stay")
+        message = f"{stay} in the index, with captions edited by hand in a dataset: remove that dataset first."
+        yield Problem("warning", "edited", message)
+    if held:
+        names = ", ".join(f"{name} ({count:,})" for name, count in held)
+        yield Problem("warning", "in-datasets", f"They leave datasets too, which need to be built again: {names}.")
 
 
 def _name(kind: GroupKind, text: str) -> str:

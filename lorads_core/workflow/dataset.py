@@ -41,6 +41,7 @@ from ..vision.taggers.run import tag_library
 from .last_export import writing_words
 from .left_out import left_out
 from .parse import sidecar_rule
+from .recipe import recipe_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,6 +75,22 @@ def open_library(store: Store, settings: Settings, name: str) -> Library:
         SettingsError: there is no such profile, or an option of it is wrong.
     """
     return kinds.open_library(store, settings.library(name))
+
+
+def with_indexed(store: Store, settings: Settings) -> Settings:
+    """Return the settings with the indexes too that are in the store though ``lorads.toml`` does not name them.
+
+    The samples of `lorads demo` are one, and what was indexed before a table [libraries.NAME] was taken out.
+    """
+    with store.connection() as connection:
+        found = connection.execute(
+            "SELECT library FROM lorads.libraries WHERE mirrored = '' AND library <> ALL(%s)"
+            " AND EXISTS (SELECT 1 FROM lorads.images WHERE images.library = libraries.library) ORDER BY library",
+            [[profile.name for profile in settings.libraries]],
+        ).fetchall()
+    for (name,) in found:
+        settings = settings.with_library(name)
+    return settings
 
 
 def revision(store: Store, settings: Settings, name: str) -> str:
@@ -323,12 +340,18 @@ def export(
     How long its training will take is known from earlier ones of the kind on this machine.
     """
     _check_initial_lora(config, options.trainer)
-    plan = plan_export(dataset, config, options)
+    plan = dataclasses.replace(plan_export(dataset, config, options), recipe=_recipe(store, dataset, config, options))
     result = write_export(plan, root, name, progress, guard=lambda folder: check_not_training(store, folder))
     with store.connection() as connection:
         datasets.mark_exported(connection, result.export, config, result.files, writing_words(options))
         speed = runs.median_speed(connection, speed_key(options.trainer, config), socket.gethostname())
     return dataclasses.replace(result, seconds_a_step=speed.seconds_a_step if speed else None)
+
+
+def _recipe(store: Store, dataset: Dataset, config: TrainingConfig, options: ExportOptions) -> str:
+    with store.connection() as connection:
+        standing = datasets.dataset_state(connection, dataset.id)
+    return recipe_text(standing.recipe, dataset.name, config, options) if standing else ""
 
 
 def summary(result: ExportResult) -> list[tuple[str, str]]:

@@ -25,7 +25,7 @@ from lorads_core.library.kinds.index import IndexedLibrary
 COMMANDS = (
     *("index", "build", "demo", "doctor"),
     *("libraries", "query", "embed", "tag", "regularize"),
-    *("rate", "mark", "album", "cluster"),
+    *("rate", "mark", "album", "cluster", "unindex"),
 )
 
 

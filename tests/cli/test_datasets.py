@@ -7,6 +7,9 @@ import pytest
 
 from lorads_core.cli.main import main
 from lorads_core.export.layout import read_manifest
+from lorads_core.library.index import index_folder
+from lorads_core.settings import load_settings
+from lorads_core.workflow.dataset import open_store
 
 from ..conftest import write_settings
 
@@ -151,9 +154,58 @@ def test_versions_of_an_export_that_is_not_there_are_no_empty_list(lorads, tmp_p
     assert "There is no export 'nosuch'" in err
 
 
+def test_an_index_that_the_settings_do_not_name_is_listed_with_what_to_add(lorads, store_settings, picture):
+    """The samples of the demo are in one, whose images nothing would show otherwise."""
+    folder = picture("demo/one.png").parent
+    with open_store(load_settings(store_settings)) as store:
+        index_folder(store, "demo", folder)
+    found = json.loads(lorads("libraries", "--json")[1])
+    assert [(each["name"], each["images"]) for each in found] == [("pictures", 3), ("demo", 1)]
+    code, _, err = lorads("libraries")
+    assert code == 0
+    assert err.strip() == "To select images of it (--library demo), add [libraries.demo] to lorads.toml."
+    assert "1 image," in lorads("libraries", "demo")[1]
+    assert lorads("libraries", "nosuch")[0] == 3
+    with store_settings.open("a", encoding="utf-8") as file:
+        file.write("[libraries.demo]\n[libraries.pictures]\n")
+    assert lorads("libraries")[2] == ""
+    assert lorads("query", "--library", "demo")[0] == 0
+
+
 @pytest.mark.parametrize(
     "words", [("query", "--library", "pictures"), ("captions", "mem"), ("lint", "mem"), ("libraries",), ("runs",)]
 )
 def test_what_lists_or_reports_prints_json_alone_on_request(lorads, words):
     found = json.loads(lorads(*words, "--json")[1])
     assert len(found) == {"query": 3, "captions": 3, "libraries": 1, "runs": 0}.get(words[0], len(found))
+
+
+def test_images_leave_the_index_but_not_with_captions_that_were_edited(lorads, picture, store_settings):
+    """Three images are in the dataset, one with an edited caption; of two others the file of one is gone."""
+    more = picture("more/gone.png").parent
+    picture("more/left.png")
+    assert lorads("index", more)[0] == 0
+    (more / "gone.png").unlink()
+    assert lorads("index", more)[0] == 0
+    assert lorads("captions", "mem", "--add-tag", "hat", "--containing", "number 1", "--apply")[0] == 0
+
+    def known():
+        with open_store(load_settings(store_settings)) as store, store.connection() as connection:
+            return connection.execute(
+                "SELECT count(*), count(missing_since) FROM lorads.images WHERE library = 'pictures'"
+            ).fetchone()
+
+    assert known() == (5, 1)
+    assert lorads("unindex")[0] == 3, "all is not what is meant without --all"
+    assert "0 images taken out" in lorads("unindex", "--missing", "--folder", more / "below")[1]
+    assert "1 image taken out of pictures; the files stay" in lorads("unindex", "--missing", "--folder", more.parent)[1]
+    assert known() == (4, 0)
+    assert "1 image taken out" in lorads("unindex", "--folder", more)[1]
+    assert (more / "left.png").exists()
+    code, out, err = lorads("unindex", "--all")
+    assert code == 0
+    assert "2 images taken out" in out
+    assert "1 image stays in the index, with captions edited by hand in a dataset" in " ".join(err.split())
+    assert "They leave datasets too, which need to be built again: mem (2)" in " ".join(err.split())
+    assert known() == (1, 0)
+    assert "1 new" in lorads("index", more)[1], "indexed again it is a new image"

@@ -128,3 +128,88 @@ def test_a_file_that_moves_within_a_mapped_share_is_looked_for_as_it_is_called_h
     assert {name: image_id for name, (image_id, _) in known().items()} == {
         name: image_id for name, (image_id, _) in before.items()
     }
+
+
+# Exchanged names
+
+
+def rename(folder, **names):
+    """Rename files at once, each with the text beside it; what nothing is called any more is gone."""
+    for name in names:
+        for suffix in (".png", ".txt"):
+            (folder / f"{name}{suffix}").rename(folder / f"was {name}{suffix}")
+    for name, new in names.items():
+        for suffix in (".png", ".txt"):
+            (folder / f"was {name}{suffix}").replace(folder / f"{new}{suffix}")
+
+
+def ids(known):
+    return {name.partition(".")[0]: image_id for name, (image_id, _) in known().items()}
+
+
+@pytest.mark.parametrize(
+    ("names", "batch"),
+    [
+        ({"a": "b", "b": "a"}, 500),
+        ({"a": "b", "b": "a"}, 1),  # each file in a batch of its own
+        ({"a": "b", "b": "c", "c": "a"}, 500),
+        ({"a": "c", "b": "a", "c": "b"}, 500),
+    ],
+    ids=["pair", "pair, one by one", "ring", "ring back"],
+)
+def test_images_follow_files_that_exchange_their_names(run, known, three, store, library, monkeypatch, names, batch):
+    monkeypatch.setattr("lorads_core.library.index._BATCH", batch)
+    monkeypatch.setattr("lorads_core.library.index._CHUNK", 1)
+    for n, name in enumerate("abc"):  # no two alike in time, as files are that were not made by a test
+        os.utime(three / f"{name}.png", (1_700_000_000 + n, 1_700_000_000 + n))
+    run()
+    before = ids(known)
+    with store.connection() as connection:
+        rows.set_rating(connection, library, [before["a"]], 9)
+    rename(three, **names)
+    report = run()
+    assert ids(known) == {names.get(name, name): image_id for name, image_id in before.items()}
+    assert (report.missing, report.new) == (0, 0)
+    if batch > 1:
+        assert (report.moved, report.changed) == (len(names), 0)
+    (rated,) = IndexedLibrary(store, library).find(DatasetFilter(minimum_rating=9))
+    assert os.path.basename(rated.path) == f"{names['a']}.png"
+    with store.connection() as connection:
+        captions = dict(connection.execute("SELECT image_id, caption FROM lorads.captions").fetchall())
+    assert captions == {image_id: f"caption {name}" for name, image_id in before.items()}
+    assert counts(run()) == (3, 0, 0, 3, 0, 0)
+
+
+def test_a_file_that_replaces_another_stays_itself_and_the_other_is_gone(run, known, three):
+    run()
+    before = ids(known)
+    rename(three, b="a")
+    assert counts(run()) == (2, 0, 0, 1, 1, 1)
+    assert ids(known) == {"a": before["b"], "c": before["c"]}
+    assert counts(run()) == (2, 0, 0, 2, 0, 0)
+
+
+def test_a_chain_of_renamed_files_ends_at_a_new_name(run, known, three):
+    run()
+    before = ids(known)
+    rename(three, a="d", b="a", c="b")
+    assert counts(run()) == (3, 0, 0, 0, 0, 3)
+    assert ids(known) == {"d": before["a"], "a": before["b"], "b": before["c"]}
+
+
+def test_a_file_that_only_has_become_a_copy_of_another_keeps_its_image(run, known, three):
+    run()
+    before = ids(known)
+    shutil.copy(three / "b.png", three / "a.png")
+    assert counts(run()) == (3, 0, 1, 2, 0, 0)
+    assert ids(known) == before
+
+
+def test_a_copy_over_a_file_and_an_edited_original_are_no_exchange(run, known, three, picture):
+    """Nothing tells that the names have changed: each stays the image of its path, with what people wrote of it."""
+    run()
+    before = ids(known)
+    shutil.copy(three / "b.png", three / "a.png")
+    picture("in/b.png", (70, 50))
+    assert counts(run()) == (3, 0, 2, 1, 0, 0)
+    assert ids(known) == before

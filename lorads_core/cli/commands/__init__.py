@@ -21,7 +21,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "runs": ("train", "runs", "stop", "offer"),
     "panel": ("panel",),
     "library": ("libraries", "query", "embed", "tag", "regularize"),
-    "curation": ("rate", "mark", "album", "cluster"),
+    "curation": ("rate", "mark", "album", "cluster", "unindex"),
     "store": ("backup", "restore"),
     "init": ("init",),
     "completion": ("completion",),

@@ -47,6 +47,20 @@ def _mark(options: argparse.Namespace, screen: Screen) -> int:
     return 0
 
 
+def _unindex(options: argparse.Namespace, screen: Screen) -> int:
+    settings = load_settings(options.settings)
+    with open_store(settings) as store:
+        judging = Judging(store, open_library(store, settings, options.library))
+        wanted = chosen(options) if options.missing else replace(_some(options), exclude_marked_bad=False)
+        ids, problems = judging.forgettable(wanted, missing=options.missing)
+        screen.problems(problems)
+        if ids and not screen.confirm(f"{counted(len(ids), 'image')} of {options.library} will be taken out."):
+            raise SettingsError("Nothing was taken out.")
+        count = judging.forget(ids)
+    screen.step("Unindex", f"{counted(count, 'image')} taken out of {options.library}; the files stay")
+    return 0
+
+
 def _album(options: argparse.Namespace, screen: Screen) -> int:
     settings = load_settings(options.settings)
     with open_store(settings) as store:
@@ -81,6 +95,7 @@ def _cluster(options: argparse.Namespace, screen: Screen) -> int:
 COMMANDS: dict[str, Callable[[argparse.Namespace, Screen], int]] = {
     "rate": _rate,
     "mark": _mark,
+    "unindex": _unindex,
     "album": _album,
     "cluster": _cluster,
 }

@@ -16,7 +16,16 @@ from ...settings import load_settings
 from ...system.names import true_path
 from ...system.rights import common_rights
 from ...vision.similarity.picking import DiversityRules
-from ...workflow.dataset import embed, find_regularization, look_into, open_library, open_store, query, tag
+from ...workflow.dataset import (
+    embed,
+    find_regularization,
+    look_into,
+    open_library,
+    open_store,
+    query,
+    tag,
+    with_indexed,
+)
 from ...workflow.duplicates import without_duplicates
 from ...workflow.parse import band_wish
 from ...workflow.plots import histogram, sheet
@@ -80,11 +89,12 @@ def nsfw_rule(options: argparse.Namespace, among: str = "") -> bool | None:
 
 def _libraries(options: argparse.Namespace, screen: Screen) -> int:
     settings = load_settings(options.settings)
-    names = [options.name] if options.name else [profile.name for profile in settings.libraries]
+    named = {profile.name for profile in settings.libraries}
     failed = False
     reports: list[LibraryReport] = []
     with open_store(settings) as store:
-        for name in names:
+        settings = with_indexed(store, settings)
+        for name in [options.name] if options.name else [profile.name for profile in settings.libraries]:
             try:
                 report = look_into(store, settings, name)
             except LibraryError as error:
@@ -97,6 +107,8 @@ def _libraries(options: argparse.Namespace, screen: Screen) -> int:
             screen.step(report.name, f"{report.kind}, {counted(report.images, 'image')}, {report.where}")
             screen.summary(report.facts)
             screen.problems(report.problems)
+            if name not in named:
+                screen.notice(f"To select images of it (--library {name}), add [libraries.{name}] to lorads.toml.")
     if options.json:
         screen.json([library_facts(report) for report in reports])
     return LibraryError.exit_code if failed else 0

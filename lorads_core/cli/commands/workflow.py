@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ...errors import CaptionError, SettingsError
 from ...export.plan import sized_config
@@ -21,13 +21,14 @@ from ...workflow.parse import CaptionWishes, band_wish, caption_settings, sideca
 from ..better_captions import better_captions
 from ..demo import LIBRARY, SAMPLES, TRIGGER
 from ..export_options import export_options
+from ..recipes import apply_recipe, recipe_file, recipe_of
 from ..training_options import missing_files, training_config
 from .exports import plot_buckets, root_of, show_export
 from .library import chosen, find, nsfw_rule
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from ...library.index import IndexReport
@@ -59,11 +60,15 @@ def _index_one(
 
 
 def _build(options: argparse.Namespace, screen: Screen) -> int:
+    if file := recipe_file(options):
+        used, passed_over = apply_recipe(options, file)
+        over = f"; {', '.join(passed_over)} of the command line instead" if passed_over else ""
+        screen.step("Recipe", f"{file}: {', '.join(used) or 'nothing'}{over}")
     if not options.trigger and not options.name:
         raise SettingsError("The dataset has no name: give a --trigger, or for a dataset without one a --name.")
     if not options.folders and chosen(options) == DatasetFilter():
         raise SettingsError("Nothing is chosen: name a folder, or choose images of the library, e.g. --cluster anna.")
-    return _tell(options, load_settings(options.settings), screen)
+    return _tell(options, load_settings(options.settings), screen, recipe_of(options))
 
 
 def _demo(options: argparse.Namespace, screen: Screen) -> int:
@@ -81,8 +86,10 @@ def _demo(options: argparse.Namespace, screen: Screen) -> int:
     return code
 
 
-def _tell(options: argparse.Namespace, settings: Settings, screen: Screen) -> int:
-    """Go through the whole story and say what each step has done."""
+def _tell(
+    options: argparse.Namespace, settings: Settings, screen: Screen, recipe: Mapping[str, Any] | None = None
+) -> int:
+    """Go through the whole story and say what each step has done; ``recipe`` makes the dataset again."""
     config = training_config(options)
     captions = caption_settings(
         options.caption,
@@ -129,7 +136,7 @@ def _tell(options: argparse.Namespace, settings: Settings, screen: Screen) -> in
             dataset = find(store, settings, dataset, library, rules, screen).dataset
         confirm_replacing(store, dataset, screen)
         with screen.progress() as progress:
-            captioned = caption(store, settings, dataset, captions, progress)
+            captioned = caption(store, settings, dataset, captions, progress, recipe)
         screen.step("Captions", captioned.sentence)
         screen.problems(captioned.problems)
         for line in better_captions(captioned, options, settings):

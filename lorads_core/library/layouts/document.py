@@ -28,14 +28,14 @@ _LARGEST_YAML = 2 * 2**20
 """Bytes: PyYAML reads about 0.3 MB a second, and a config has some 10 KB."""
 
 
-def read_document(file: Path) -> object:
-    """Return what a config file holds: tables are dicts; lines of JSON and rows of CSV are a list of them.
+def read_document(file: Path, largest: int = _LARGEST) -> object:
+    """Return what a config file of at most ``largest`` bytes holds: tables are dicts, lines and rows a list of them.
 
     Raises:
         LibraryError: it cannot be read, is too large, or is not what its name says.
     """
     parse = _PARSERS[file.suffix.lower()]
-    limit = _LARGEST_YAML if parse is _yaml else _LARGEST
+    limit = min(largest, _LARGEST_YAML if parse is _yaml else _LARGEST)
     try:
         with open_regular(file) as stream:
             data = stream.read(limit + 1)
