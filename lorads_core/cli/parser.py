@@ -20,6 +20,7 @@ from .shared_options import (
     path,
     text,
 )
+from .usual_options import CommandParser
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from .console import Screen
 
     Run = Callable[[argparse.Namespace, Screen], int]
-    Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+    Commands = argparse._SubParsersAction[CommandParser]  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
 
 _EXIT_CODES = """\
 exit codes:
@@ -52,7 +53,7 @@ def parser(story: Run, doctor: Run) -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     found.add_argument("--version", action="version", version=f"lorads {__version__}")
-    commands = found.add_subparsers(required=True, metavar="command")
+    commands = found.add_subparsers(required=True, metavar="command", parser_class=CommandParser)
     _add_story(commands, story)
     _add_existing_sets(commands, story)
     _add_choosing(commands, story)

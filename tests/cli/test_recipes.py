@@ -52,7 +52,15 @@ def every_option():
     """Yield words for each option of `lorads build`, none of them its default."""
     command = next(iter(parser(print, print)._subparsers._group_actions)).choices["build"]
     for action in command._actions:
-        if not action.option_strings or action.dest in {"help", "settings", "verbose", "out", "plot", "preset"}:
+        if not action.option_strings or action.dest in {
+            "help",
+            "help_all",
+            "settings",
+            "verbose",
+            "out",
+            "plot",
+            "preset",
+        }:
             continue
         if action.dest.startswith(("training_", "writing_")):
             continue
