@@ -24,7 +24,10 @@ USUAL: Mapping[str, Sequence[str]] = {
     "build": _BUILDING,
     "demo": ("--trigger", "--regularization", *_TRAINING, "--trainer", "--out"),
     "export": (*_TRAINING, "--trainer", "--images", "--out", "--fresh", "--dry-run"),
-    "query": (*_SELECTING, "--order", "--maximum-images", "--duplicates", "--paths", "--json", "--sheet"),
+    "query": (
+        *(*_SELECTING, "--favorite", "--nsfw", "--made-with-checkpoint", "--made-with-lora"),
+        *("--order", "--maximum-images", "--duplicates", "--paths", "--json", "--sheet"),
+    ),
     "regularize": (*_SELECTING, "--among", "--count", "--class", "--without", "--band", "--sheet", "--histogram"),
     "captions": (
         *("--base-model", "--show", "--sources", "--analysis", "--history", "--undo", "--redo"),
