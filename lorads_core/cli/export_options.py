@@ -61,6 +61,15 @@ def add_export_options(command: argparse.ArgumentParser) -> None:
     writing.add_argument("--plot", type=path, metavar="FILE", help="save a plot of the buckets")
 
 
+def add_dry_run_option(command: argparse.ArgumentParser) -> None:
+    """Add the option to say what would be done."""
+    command.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="say which images, steps and buckets there would be and what would be replaced, and write nothing",
+    )
+
+
 def export_options(
     options: argparse.Namespace, settings: Settings, last: Mapping[str, Any] | None = None
 ) -> ExportOptions:

@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from .. import __version__
-from .export_options import add_export_options
+from .export_options import add_dry_run_option, add_export_options
 from .shared_options import (
     add_build_options,
     add_json_option,
@@ -151,6 +151,7 @@ def _add_story(commands: Commands, run: Run) -> None:
     )
     add_build_options(build)
     add_export_options(build)
+    add_dry_run_option(build)
     demo = _command(
         commands,
         "demo",
@@ -163,6 +164,7 @@ def _add_story(commands: Commands, run: Run) -> None:
     )
     add_build_options(demo)
     add_export_options(demo)
+    demo.set_defaults(dry_run=False)
 
 
 def _add_existing_sets(commands: Commands, run: Run) -> None:
@@ -363,6 +365,7 @@ def _add_exports(commands: Commands, run: Run) -> None:
     )
     export.add_argument("name", metavar="DATASET", help=_DATASET)
     add_export_options(export)
+    add_dry_run_option(export)
     export.add_argument(
         "--fresh", action="store_true", help="start from the defaults, not from the settings of the last export"
     )

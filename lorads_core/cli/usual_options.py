@@ -18,13 +18,16 @@ _TRAINING = (
 _BUILDING = (
     *("--name", "--trigger", "--duplicates", "--regularization", "--find-regularization", "--class"),
     *("--cluster", "--album", "--require", "--exclude", "--minimum-rating"),
-    *("--caption", "--fallback", "--leave-out", *_TRAINING, "--trainer", "--images", "--out"),
+    *("--caption", "--fallback", "--leave-out", *_TRAINING, "--trainer", "--images", "--out", "--dry-run"),
 )
 USUAL: Mapping[str, Sequence[str]] = {
     "build": _BUILDING,
     "demo": ("--trigger", "--regularization", *_TRAINING, "--trainer", "--out"),
-    "export": (*_TRAINING, "--trainer", "--images", "--out", "--fresh"),
-    "query": (*_SELECTING, "--order", "--maximum-images", "--duplicates", "--paths", "--json", "--sheet"),
+    "export": (*_TRAINING, "--trainer", "--images", "--out", "--fresh", "--dry-run"),
+    "query": (
+        *(*_SELECTING, "--favorite", "--nsfw", "--made-with-checkpoint", "--made-with-lora"),
+        *("--order", "--maximum-images", "--duplicates", "--paths", "--json", "--sheet"),
+    ),
     "regularize": (*_SELECTING, "--among", "--count", "--class", "--without", "--band", "--sheet", "--histogram"),
     "captions": (
         *("--base-model", "--show", "--sources", "--analysis", "--history", "--undo", "--redo"),

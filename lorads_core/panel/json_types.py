@@ -14,6 +14,7 @@ from ..training_fields import Kind as OptionKind  # noqa: TC001
 
 JobState = Literal["waiting", "running", "done", "failed"]
 ImageSet = Literal["training", "regularization"]
+Certainty = Literal["certain", "possible", "generated", "excluded"]
 Where = Literal["comfyui", "page"]
 
 if TYPE_CHECKING:
@@ -196,10 +197,21 @@ class PastEdit(TypedDict):
     after: str | None
 
 
+class PromptPart(TypedDict):
+    """A stretch of a prompt without markup, and how sure it is that the image shows it."""
+
+    text: str
+    certainty: Certainty
+
+
 class RowDetails(Row):
-    """An image with all that is known of it; ``history`` has the newest edit first."""
+    """An image with all that is known of it; ``history`` has the newest edit first.
+
+    ``prompt_parts`` are in the order of the prompt, those that a graph may have used besides at the end.
+    """
 
     prompt: str
+    prompt_parts: list[PromptPart]
     tags: list[SourceTag]
     offered: list[OfferedCaption]
     bucket: Size | None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..base_models import base_models
@@ -12,6 +13,7 @@ from ..captions.operation_table import OPERATIONS
 from ..captions.sources import BY_HAND, sources
 from ..captions.tables import ALIASES
 from ..errors import LoradsError, SettingsError
+from ..images.prompts import parts_of_lines, prompt_parts
 from ..model import Dataset
 from ..networks import networks
 from ..runs.profile import read_profile
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from uuid import UUID
 
-    from ..model import ImageKey, Problem
+    from ..model import ImageKey, ImageRecord, Problem
     from ..runs.profile import Profile
     from ..store.datasets import DatasetSummary
     from . import json_types
@@ -149,6 +151,7 @@ def row(state: PanelState, dataset: UUID, key: ImageKey) -> json_types.RowDetail
     return {
         **found.values,
         "prompt": found.image.record.prompt or "",
+        "prompt_parts": _prompt_parts(found.image.record),
         "tags": [{"text": tag.text, "source": tag.source, "confidence": tag.confidence} for tag in material.tags],
         "offered": _offered(state, view, alone, key),
         "bucket": _bucket(state, view, key),
@@ -165,6 +168,12 @@ def row(state: PanelState, dataset: UUID, key: ImageKey) -> json_types.RowDetail
             for each in past
         ],
     }
+
+
+def _prompt_parts(record: ImageRecord) -> list[json_types.PromptPart]:
+    parts = (*prompt_parts(record.prompt, record.prompt_source), *parts_of_lines(record.prompt_uncertain))
+    stripped = (replace(part, text=part.text.strip(" ,\n")) for part in parts)
+    return [{"text": part.text, "certainty": part.certainty} for part in stripped if part.text]
 
 
 def _bucket(state: PanelState, view: View, key: ImageKey) -> json_types.Size | None:

@@ -67,6 +67,7 @@ class Store:
         self._pool: ConnectionPool | None = None
         self._conninfo = ""
         self._closed = False
+        self._rehearsal: psycopg.Connection | None = None
         self._connection_class = EmbeddedConnection if dsn is None else psycopg.Connection
         self.where = describe(self._dsn) if self._dsn is not None else "the embedded store"
 
@@ -114,6 +115,10 @@ class Store:
             StoreError: the server cannot be reached, all connections stay in use, or a psycopg.Error left the block.
         """
         try:
+            if self._rehearsal is not None:
+                with self._rehearsal.transaction():
+                    yield self._rehearsal
+                return
             pool, connection = self._borrow()
             try:
                 with connection:
@@ -122,6 +127,27 @@ class Store:
                 pool.putconn(connection)
         except UnicodeEncodeError as error:  # psycopg's own, of a text that it was to send
             raise StoreError(UNSTORABLE) from error
+        except psycopg.Error as error:
+            raise self._translated(error) from error
+
+    @contextmanager
+    def rehearsal(self) -> Generator[None]:
+        """Undo at the end of the block what one thread writes in it, for a dry run.
+
+        All of it is one transaction. Numbers that were given to new rows are not given again.
+
+        Raises:
+            StoreError: as for `connection`.
+        """
+        try:
+            pool, connection = self._borrow()
+            try:
+                with connection.transaction(force_rollback=True):
+                    self._rehearsal = connection
+                    yield
+            finally:
+                self._rehearsal = None
+                pool.putconn(connection)
         except psycopg.Error as error:
             raise self._translated(error) from error
 

@@ -12,7 +12,7 @@ from uuid import uuid4
 from ..errors import LibraryError, SettingsError, TrainerError
 from ..export.bucket_report import bucket_facts
 from ..export.plan import plan_export
-from ..export.write import write_export
+from ..export.write import preview_export, write_export
 from ..library import kinds
 from ..library.filter import DatasetFilter
 from ..library.index import IndexOptions, IndexReport, index_folder
@@ -48,8 +48,8 @@ if TYPE_CHECKING:
     from pathlib import Path
     from uuid import UUID
 
-    from ..export.plan import ExportOptions
-    from ..export.write import ExportResult
+    from ..export.plan import ExportOptions, ExportPlan
+    from ..export.write import ExportPreview, ExportResult
     from ..library import Library, LibraryReport
     from ..library.usable import UsableImages
     from ..model import ImageRecord
@@ -339,11 +339,29 @@ def export(
 
     How long its training will take is known from earlier ones of the kind on this machine.
     """
-    _check_initial_lora(config, options.trainer)
-    plan = dataclasses.replace(plan_export(dataset, config, options), recipe=_recipe(store, dataset, config, options))
+    plan = _plan(store, dataset, config, options)
     result = write_export(plan, root, name, progress, guard=lambda folder: check_not_training(store, folder))
     with store.connection() as connection:
         datasets.mark_exported(connection, result.export, config, result.files, writing_words(options))
+    return _with_speed(store, result, config, options)
+
+
+def preview(
+    store: Store, dataset: Dataset, config: TrainingConfig, options: ExportOptions, root: Path
+) -> ExportPreview:
+    """Return what `export` would do with a captioned dataset; nothing is written."""
+    plan = _plan(store, dataset, config, options)
+    found = preview_export(plan, root, guard=lambda folder: check_not_training(store, folder))
+    return dataclasses.replace(found, result=_with_speed(store, found.result, config, options))
+
+
+def _plan(store: Store, dataset: Dataset, config: TrainingConfig, options: ExportOptions) -> ExportPlan:
+    _check_initial_lora(config, options.trainer)
+    return dataclasses.replace(plan_export(dataset, config, options), recipe=_recipe(store, dataset, config, options))
+
+
+def _with_speed(store: Store, result: ExportResult, config: TrainingConfig, options: ExportOptions) -> ExportResult:
+    with store.connection() as connection:
         speed = runs.median_speed(connection, speed_key(options.trainer, config), socket.gethostname())
     return dataclasses.replace(result, seconds_a_step=speed.seconds_a_step if speed else None)
 

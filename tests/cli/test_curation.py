@@ -124,10 +124,15 @@ def test_regularization_images_look_alike_and_are_not_of_the_subject(lorads, ind
 
 
 def test_the_whole_story_with_found_regularization(lorads, indexed, tmp_path):
-    code, out, _ = lorads(
+    words = (
         "build", "--folder", indexed / "subject", "--trigger", "old", "--caption", "wd", "--out", tmp_path / "out",
         "--find-regularization", 6, "--percentiles", "1-99",
     )  # fmt: skip
+    code, out, err = lorads(*words, "--dry-run")
+    assert code == 0, err
+    assert "Regularization images  6" in out
+    assert not (tmp_path / "out").exists()
+    code, out, _ = lorads(*words)
     assert code == 0
     assert "6 of 6 regularization images" in out
     assert "Regularization images  6" in out

@@ -59,6 +59,7 @@ def every_option():
             "verbose",
             "out",
             "plot",
+            "dry_run",
             "preset",
         }:
             continue

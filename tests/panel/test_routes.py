@@ -73,6 +73,27 @@ def test_an_image_and_all_that_is_known_of_it(panel, dataset, rows):
     assert {each["source"] for each in found["offered"]} >= {"wd"}
     assert found["bucket"]["width"] % 64 == 0
     assert found["tags"]
+    assert (found["prompt"], found["prompt_parts"]) == ("", [])
+
+
+def test_the_parts_of_a_prompt_have_their_certainty(make_panel, dataset, store):
+    prompt = "a <random:red,blue> gate, (moss:1.2), <wildcard:sky>, (people:-1)"
+    with store.connection() as connection:
+        connection.execute(
+            "UPDATE lorads.images SET prompt = %s, prompt_source = 'swarmui', prompt_uncertain = 'possible: a tower'",
+            (prompt,),
+        )
+    panel = make_panel()  # served only now: it reads the dataset early
+    row = panel.get(f"datasets/{dataset}/rows")["rows"][2]
+    found = panel.get(f"datasets/{dataset}/row/{row['key']}")["prompt_parts"]
+    assert [(each["certainty"], each["text"]) for each in found] == [
+        ("certain", "a"),
+        ("possible", "red, blue"),
+        ("certain", "gate, moss"),
+        ("generated", "sky"),
+        ("excluded", "people"),
+        ("possible", "a tower"),
+    ]
 
 
 def test_the_buckets_of_images(panel, dataset, rows):

@@ -15,6 +15,8 @@ export type JobState = "waiting" | "running" | "done" | "failed";
 
 export type ImageSet = "training" | "regularization";
 
+export type Certainty = "certain" | "possible" | "generated" | "excluded";
+
 export type Where = "comfyui" | "page";
 
 export type OperationName =
@@ -181,7 +183,13 @@ export interface PastEdit {
   after: string | null;
 }
 
-/** An image with all that is known of it; `history` has the newest edit first. */
+/** A stretch of a prompt without markup, and how sure it is that the image shows it. */
+export interface PromptPart {
+  text: string;
+  certainty: Certainty;
+}
+
+/** An image with all that is known of it; `history` has the newest edit first. `prompt_parts` are in the order of the prompt, those that a graph may have used besides at the end. */
 export interface RowDetails {
   key: string;
   set: ImageSet;
@@ -200,6 +208,7 @@ export interface RowDetails {
   rejected: boolean;
   problems: RowProblem[];
   prompt: string;
+  prompt_parts: PromptPart[];
   tags: SourceTag[];
   offered: OfferedCaption[];
   bucket: Size | null;

@@ -4,6 +4,7 @@ import { CaptionText, Conflict, Marks } from "./caption_row.js";
 import { Dialog } from "./dialog.js";
 import { Editor } from "./editor.js";
 import { onUndoKey } from "./keys.js";
+import { PromptParts } from "./prompt_parts.js";
 import { Component, date, html, Icon, IconButton } from "./ui.js";
 
 /** @typedef {import("./types.d.ts").RowDetails} RowDetails */
@@ -123,7 +124,8 @@ function Facts({ row, details }) {
     ["Reason", row.reason],
     ["Prompt", details?.prompt],
   ];
-  return html`<dl class="facts">${facts.filter(([, value]) => value).map(([name, value]) => html`<div key=${name}><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`;
+  return html`<dl class="facts">${facts.filter(([, value]) => value).map(([name, value]) => html`<div key=${name}><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>
+    ${details && html`<${PromptParts} parts=${details.prompt_parts} />`}`;
 }
 
 /** @param {{model: import("./model.js").Model, row: import("./types.d.ts").Row, details: RowDetails}} props */

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,7 @@ from ...system.command import quoted
 from ...system.files import file_error_reason
 from ...trainers import trainer
 from ...workflow.captions import combine, draft
-from ...workflow.dataset import check_config, export, open_store, summary
+from ...workflow.dataset import check_config, export, open_store, preview, summary
 from ...workflow.last_export import find_last_export, last_config
 from ...workflow.plots import bucket_image
 from ...workflow.training import exported
@@ -31,21 +32,28 @@ from ..training_options import missing_files, training_config
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Sequence
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from PIL import Image
 
     from ...export.plan import ExportOptions
     from ...export.versions import Version
-    from ...export.write import ExportResult
+    from ...export.write import ExportPreview, ExportResult
     from ...model import TrainingConfig
     from ...settings import Settings
+    from ...store.connect import Store
     from ..console import Screen
 
 
 def root_of(options: argparse.Namespace, settings: Settings) -> Path:
     """Return the folder of all exports."""
     return options.out or settings.command_exports
+
+
+def rehearsed(store: Store, options: argparse.Namespace) -> AbstractContextManager[None]:
+    """Return what undoes all that a dry run writes into the store."""
+    return store.rehearsal() if options.dry_run else nullcontext()
 
 
 def show_export(result: ExportResult, writing: ExportOptions, screen: Screen) -> None:
@@ -60,6 +68,14 @@ def show_export(result: ExportResult, writing: ExportOptions, screen: Screen) ->
     screen.line(f"\nTrain it with {label}:\n  {quoted(words)}")
     if writing.installed is None:
         screen.line(what_to_set(label))
+
+
+def show_preview(found: ExportPreview, options: argparse.Namespace, screen: Screen) -> None:
+    """Say what an export would be, and that it is none."""
+    screen.step("Export", f"{found.result.export.folder} {found.sentence}")
+    screen.summary(summary(found.result))
+    plot = "; --plot needs a build or an export without it" if options.plot else ""
+    screen.line(f"\nNothing was written (--dry-run){plot}.")
 
 
 def plot_buckets(result: ExportResult, file: Path | None, screen: Screen) -> None:
@@ -97,7 +113,7 @@ def _combine(options: argparse.Namespace, screen: Screen) -> int:
 
 def _export(options: argparse.Namespace, screen: Screen) -> int:
     settings = load_settings(options.settings).with_library(LIBRARY)
-    with open_store(settings) as store:
+    with open_store(settings) as store, rehearsed(store, options):
         last = None if options.fresh else find_last_export(store, options.name)
         config = training_config(options, last_config(last) if last else None)
         writing = export_options(options, settings, last.writing if last else None)
@@ -107,6 +123,11 @@ def _export(options: argparse.Namespace, screen: Screen) -> int:
         screen.problems(missing_files(config))
         found = draft(store, settings, options.name)
         screen.problems(found.problems)
+        if options.dry_run:
+            seen = preview(store, found.dataset, config, writing, root_of(options, settings))
+            screen.problems(seen.result.export.problems)
+            show_preview(seen, options, screen)
+            return 0
         with screen.progress() as progress:
             result = export(store, found.dataset, config, writing, root_of(options, settings), progress=progress)
     screen.step("Export", str(result.export.folder))

@@ -14,7 +14,16 @@ from ...regularization.rules import FinderRules
 from ...settings import load_settings
 from ...system.command import command
 from ...workflow.captions import caption, edits_left_behind
-from ...workflow.dataset import add_regularization, check_config, export, index, open_library, open_store, query
+from ...workflow.dataset import (
+    add_regularization,
+    check_config,
+    export,
+    index,
+    open_library,
+    open_store,
+    preview,
+    query,
+)
 from ...workflow.duplicates import look_for_duplicates
 from ...workflow.importing import layout_notes
 from ...workflow.parse import CaptionWishes, band_wish, caption_settings, sidecar_rule, vocabulary
@@ -23,7 +32,7 @@ from ..demo import LIBRARY, SAMPLES, TRIGGER
 from ..export_options import export_options
 from ..recipes import apply_recipe, recipe_file, recipe_of
 from ..training_options import missing_files, training_config
-from .exports import plot_buckets, root_of, show_export
+from .exports import plot_buckets, rehearsed, root_of, show_export, show_preview
 from .library import chosen, find, nsfw_rule
 
 if TYPE_CHECKING:
@@ -31,10 +40,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from ...export.write import ExportResult
     from ...library.index import IndexReport
     from ...model import Dataset
     from ...settings import Settings
     from ...store.connect import Store
+    from ...workflow.captions import Captioned
     from ..console import Screen
 
 
@@ -112,7 +123,7 @@ def _tell(
     check_config(config, writing.trainer, writing.home)
     screen.problems(missing_files(config))
     root = root_of(options, settings)
-    with open_store(settings) as store:
+    with open_store(settings) as store, rehearsed(store, options):
         folders = [_index_one(store, settings, folder, options, screen).folder for folder in options.folders]
         screen.problems(note for folder in options.folders for note in layout_notes(folder))
         library = open_library(store, settings, options.library)
@@ -134,21 +145,32 @@ def _tell(
         if rules:
             rules = replace(rules, repeats=sized_config(dataset, config, writing).repeats)
             dataset = find(store, settings, dataset, library, rules, screen).dataset
-        confirm_replacing(store, dataset, screen)
+        if not options.dry_run:
+            confirm_replacing(store, dataset, screen)
         with screen.progress() as progress:
             captioned = caption(store, settings, dataset, captions, progress, recipe)
         screen.step("Captions", captioned.sentence)
         screen.problems(captioned.problems)
         for line in better_captions(captioned, options, settings):
             screen.notice(line)
+        if options.dry_run:
+            seen = preview(store, captioned.dataset, config, writing, root)
+            _show_problems(seen.result, captioned, screen)
+            show_preview(seen, options, screen)
+            return 0
         with screen.progress() as progress:
             result = export(store, captioned.dataset, config, writing, root, progress=progress)
     screen.step("Export", str(result.export.folder))
-    told = {(problem.code, problem.subject) for problem in captioned.problems}
-    screen.problems(problem for problem in result.export.problems if (problem.code, problem.subject) not in told)
+    _show_problems(result, captioned, screen)
     show_export(result, writing, screen)
     plot_buckets(result, options.plot, screen)
     return 0
+
+
+def _show_problems(result: ExportResult, captioned: Captioned, screen: Screen) -> None:
+    """Show the problems of an export that were not shown with its captions."""
+    shown = {(problem.code, problem.subject) for problem in captioned.problems}
+    screen.problems(problem for problem in result.export.problems if (problem.code, problem.subject) not in shown)
 
 
 def confirm_replacing(store: Store, dataset: Dataset, screen: Screen) -> None:
