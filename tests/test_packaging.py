@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import lorads_core
-from lorads_core.cli.doctor import NEEDED
+from lorads_core.cli.doctor import NEEDED, OPTIONAL
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -37,6 +37,11 @@ def test_nothing_is_pinned_but_the_major_version_of_stores_and_torch_is_never_as
 def test_doctor_looks_for_all_of_it():
     required = {re.split(r"[\[;>]", requirement)[0] for requirement in PROJECT["dependencies"]}
     assert set(NEEDED) == required - {"tomli"}  # which only Python 3.10 needs
+
+
+def test_doctor_names_each_extra_with_its_package():
+    extras = {name: packages for name, packages in PROJECT["optional-dependencies"].items() if name != "test"}
+    assert {extra: [packages[0]] for extra, packages, _ in OPTIONAL} == extras
 
 
 def test_one_version():

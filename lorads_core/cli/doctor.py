@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Literal
 from ..errors import LoradsError
 from ..problems import counted
 from ..settings import Settings, load_settings, settings_path
-from ..system.command import command
+from ..system.command import command, install_command
 from ..system.files import SHORTEN
 
 if TYPE_CHECKING:
@@ -35,6 +35,14 @@ NEEDED = (
     "filelock", "defusedxml", "rich", "scipy", "ImageHash", "matplotlib", "tokenizers", "regex",
     "aiohttp",
 )  # fmt: skip
+# Extra of LoRADS, its packages (any one does), and what it is for.
+OPTIONAL = (
+    ("onnx", ("onnxruntime", "onnxruntime-gpu", "onnxruntime-directml"), "taggers and image encoders"),
+    ("cluster", ("scikit-learn",), "proposed clusters"),
+    ("heif", ("pillow-heif",), "HEIC images"),
+    ("jxl", ("pillow-jxl-plugin",), "JPEG XL images"),
+    ("yaml", ("PyYAML",), "ai-toolkit's configs"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +64,7 @@ def examine(settings_file: Path | None = None, *, fix: bool = False) -> Iterator
     yield Finding("command", "good", f"run LoRADS with: {command()}")
     yield from _long_paths()
     yield from _packages()
+    yield from _optional_packages()
     try:
         settings = load_settings(settings_file)
     except LoradsError as error:
@@ -71,6 +80,7 @@ def examine(settings_file: Path | None = None, *, fix: bool = False) -> Iterator
     yield from _vocabularies(settings)
     yield from _taggers(settings)
     yield from _trainers(settings)
+    yield from _unset(settings)
     yield from _folders(settings)
 
 
@@ -107,6 +117,13 @@ def _packages() -> Iterator[Finding]:
             )
     there = ", ".join(f"{package} {number}" for package, number in versions.items() if number)
     yield Finding("packages", "good", there)
+
+
+def _optional_packages() -> Iterator[Finding]:
+    """Name what is not installed and need not be; nothing else says so before it is wanted."""
+    for extra, packages, purpose in OPTIONAL:
+        if not any(map(_version, packages)):
+            yield Finding("optional", "good", f"{purpose} need {packages[0]}: {install_command(extra, packages[0])}")
 
 
 def _version(package: str) -> str:
@@ -223,6 +240,13 @@ def _embedders(settings: Settings) -> Iterator[Finding]:
             yield Finding(name, "error", str(error))
         else:
             yield Finding(name, "good", f"space {space.name}, {space.dimensions} dimensions")
+
+
+def _unset(settings: Settings) -> Iterator[Finding]:
+    """Name what a training wants and the settings do not have."""
+    for what, profiles in (("trainers", settings.trainers), ("taggers", settings.taggers)):
+        if not profiles:
+            yield Finding(what, "good", f"none is set: {command()} init finds those that are installed")
 
 
 def _taggers(settings: Settings) -> Iterator[Finding]:

@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from lorads_core.cli import doctor
 from lorads_core.cli.demo import SAMPLES
 from lorads_core.cli.main import main
 from lorads_core.cli.parser import parser
@@ -270,6 +271,15 @@ def test_doctor_says_what_is_well(lorads):
     assert code == 0
     assert "PostgreSQL 18" in out
     assert "schema version" in out
+
+
+def test_doctor_names_what_is_not_installed_and_not_set(lorads, monkeypatch):
+    monkeypatch.setattr(doctor, "_version", lambda package: "" if package in {"scikit-learn", "onnxruntime"} else "1")
+    code, out, _ = lorads("doctor")
+    assert code == 0
+    assert re.search(r"good +optional +proposed clusters need scikit-learn: .*pip install", out)
+    assert "image encoders need" not in out  # onnxruntime-gpu does
+    assert re.search(r"good +trainers +none is set: .* init finds", out)
 
 
 def test_doctor_says_what_is_wrong(tmp_path, capsys):
