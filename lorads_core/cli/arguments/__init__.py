@@ -1,0 +1,1 @@
+"""Arguments and help of the commands of `lorads`, one module for each part of the work."""

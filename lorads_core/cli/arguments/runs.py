@@ -1,0 +1,71 @@
+"""Commands that train and list, stop and offer what was trained."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..shared_options import add_json_option, add_out_option, path
+from .command import add_command
+
+if TYPE_CHECKING:
+    from .command import Commands, Run
+
+
+def add_runs(commands: Commands, run: Run) -> None:
+    """Add train, runs, stop and offer."""
+    train = add_command(
+        commands, "train", run, "train an export and watch it; Ctrl-C stops the training", "lorads train tomcat"
+    )
+    train.add_argument(
+        "name",
+        metavar="EXPORT",
+        help="name of the export in the folder that holds all exports, or its path",
+    )
+    train.add_argument(
+        "--profile",
+        default="",
+        metavar="NAME",
+        help="[trainers.NAME] in lorads.toml; needed only if there are several",
+    )
+    add_out_option(train)
+    train.add_argument(
+        "--background", action="store_true", help="return at once and let the training continue by itself"
+    )
+    once_more = train.add_mutually_exclusive_group()
+    once_more.add_argument(
+        "--again", action="store_true", help="train again even if already trained, into a folder of its own"
+    )
+    once_more.add_argument(
+        "--resume", action="store_true", help="continue a stopped or failed training from its last saved state"
+    )
+    train.add_argument("--plot", type=path, metavar="FILE", help="save a plot of the loss, updated during training")
+    runs = add_command(
+        commands, "runs", run, "list trainings, or show one with its log", "lorads runs\n  lorads runs tomcat"
+    )
+    runs.add_argument("name", nargs="?", default="", metavar="RUN", help="name of the run, or the beginning of its id")
+    runs.add_argument(
+        "--lines", type=int, default=20, metavar="N", help="number of log lines to show (default: %(default)s)"
+    )
+    runs.add_argument("--plot", type=path, metavar="FILE", help="save a plot of the loss")
+    add_json_option(runs)
+    stop = add_command(commands, "stop", run, "stop a training and all processes that it started", "lorads stop tomcat")
+    stop.add_argument("name", metavar="RUN", help="name of the run, or the beginning of its id")
+    offer = add_command(
+        commands,
+        "offer",
+        run,
+        "copy a trained LoRA into a folder of LoRAs, with trigger and version in its metadata",
+        "lorads offer tomcat ~/ComfyUI/models/loras",
+    )
+    offer.add_argument("name", metavar="RUN", help="name of the run, or the beginning of its id")
+    offer.add_argument("folder", type=path, metavar="FOLDER", help="folder of LoRAs, e.g. ComfyUI's models/loras")
+    offer.add_argument("--make", action="store_true", help="create the folder if it does not exist")
+    offer.add_argument("--called", default="", metavar="NAME", help="file name to give it (default: the export's)")
+    offer.add_argument(
+        "--epoch",
+        default="",
+        metavar="WORD",
+        help="which file, by a part of its name, e.g. 000004 (default: the last)",
+    )
+    offer.add_argument("--link", action="store_true", help="link the file as it is instead, without added metadata")
+    offer.add_argument("--without-paths", action="store_true", help="leave paths of this machine out of the metadata")
