@@ -127,6 +127,7 @@ def test_a_loop_ends_by_a_signal_that_its_thread_does_not_hear_of():
     assert run(body) == (0, "in order\n")
 
 
+@pytest.mark.slow
 def test_a_loop_that_does_not_end_by_itself_is_ended():
     body = """
         async def serve():
@@ -142,6 +143,7 @@ def test_a_loop_that_does_not_end_by_itself_is_ended():
     assert run(body, signal.SIGTERM) == (0, "")
 
 
+@pytest.mark.slow
 def test_what_a_shell_has_it_ignore_stays_ignored():
     body = "signal.pthread_kill(threading.get_ident(), signal.SIGINT); begun()"
     script = textwrap.dedent(COMMAND).format(body=f"    {body}")

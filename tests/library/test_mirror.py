@@ -300,6 +300,7 @@ def test_files_that_cannot_be_read(old, file, spoil, message, store):
         assert connection.execute("SELECT count(*) FROM lorads.images").fetchone() == (0,)
 
 
+@pytest.mark.slow
 def test_a_file_that_is_damaged_later_leaves_our_copy_as_it_was(old, file, store):
     with Toolkit(file) as toolkit:
         toolkit.image(rf"{ROOT}\one.png")

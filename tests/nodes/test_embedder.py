@@ -205,6 +205,7 @@ def test_a_picture_without_a_vector_is_a_problem(pack, store):
     assert held(store) == {}
 
 
+@pytest.mark.slow
 def test_an_interruption_is_comfyuis_own_and_the_next_run_goes_on(pack, store):
     class Interrupting(ClipVision):
         """Is interrupted by the user while it looks at the first pictures; the blank comes before."""

@@ -12,6 +12,8 @@ from .. import standin_trainer
 from .pack import loaded
 from .test_chain import base, build, call  # noqa: F401 - base is a fixture
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def make_pack(base, store_settings, tmp_path):  # noqa: F811
@@ -67,7 +69,6 @@ def test_a_training_is_waited_for_and_its_lora_is_where_comfyui_loads_it(make_pa
     assert pack.interruption.freed == ["models", "cache"]
 
 
-@pytest.mark.slow
 def test_in_the_background_the_node_comes_back_at_once_and_later_finds_the_lora(make_pack):
     pack = make_pack(STANDIN_PAUSE="0.1")
     node = pack.nodes["LoradsLaunchTrainer"]
@@ -85,7 +86,6 @@ def test_in_the_background_the_node_comes_back_at_once_and_later_finds_the_lora(
     assert node.fingerprint_inputs() != marks
 
 
-@pytest.mark.slow
 def test_a_failed_training_is_resumed_from_its_state(make_pack, monkeypatch):
     pack = make_pack("")
     export = exported(pack, epochs=6)
@@ -105,7 +105,6 @@ def test_a_failed_training_is_resumed_from_its_state(make_pack, monkeypatch):
     assert "from the beginning" not in resumed.ui.value
 
 
-@pytest.mark.slow
 def test_configs_that_are_not_used_are_named_while_it_trains_and_after(make_pack):
     pack = make_pack(STANDIN_PAUSE="0.1")
     export = exported(pack)
@@ -121,7 +120,6 @@ def test_configs_that_are_not_used_are_named_while_it_trains_and_after(make_pack
     assert "training_config.toml of the export" in waited.ui.value
 
 
-@pytest.mark.slow
 def test_an_interruption_stops_the_training(make_pack):
     pack = make_pack(STANDIN_PAUSE="0.05", STANDIN_STEPS="4000")
     export = exported(pack)
@@ -140,7 +138,6 @@ def test_an_interruption_stops_the_training(make_pack):
     assert rows == [("cancelled",)]
 
 
-@pytest.mark.slow
 def test_a_failure_says_why_with_the_end_of_the_log(make_pack):
     pack = make_pack("oom")
     with pytest.raises(pack.errors.TrainerError, match=r"(?s)ran out of memory.*CUDA out of memory. Tried"):

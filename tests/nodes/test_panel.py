@@ -131,6 +131,7 @@ def test_a_dataset_of_the_graph_is_edited_and_trained(make_pack, mount):  # noqa
     assert found["state"] == "completed", found
 
 
+@pytest.mark.slow
 def test_a_trainer_that_the_server_allows_no_graph_is_not_started_from_the_panel(make_pack, mount):  # noqa: F811
     pack = make_pack(allowed="false")
     exported(pack)

@@ -16,6 +16,8 @@ import pytest
 
 from lorads_core.errors import SettingsError
 
+pytestmark = pytest.mark.slow
+
 PATIENCE = 120  # seconds, for what must begin or end; a program takes half a minute to start under wine
 
 
@@ -57,7 +59,6 @@ def opened(address):
         return connection.getresponse().headers["Set-Cookie"].split(";")[0]
 
 
-@pytest.mark.slow
 @pytest.mark.posix
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
 def test_it_serves_its_page_until_it_is_ended(start, dataset, end):
@@ -73,7 +74,6 @@ def test_it_serves_its_page_until_it_is_ended(start, dataset, end):
     assert (process.returncode, said) == (0, "")
 
 
-@pytest.mark.slow
 @pytest.mark.posix
 def test_it_ends_while_a_page_listens(start, dataset):
     with start("--no-browser") as (process, address):
@@ -137,7 +137,6 @@ def test_a_port_is_taken_as_given(start):
         assert address.port == wanted
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("port", ["taken", "70000", "-1"])
 def test_a_port_that_cannot_be_had(store_settings, port):
     with socket.socket() as other:

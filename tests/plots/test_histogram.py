@@ -15,6 +15,7 @@ def plot(library=NONE, training=NONE, picks=NONE, lowest=0.5, highest=0.85, **mo
     return similarity_histogram(library=library, training=training, picks=picks, lowest=lowest, highest=highest, **more)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [0, 1, 5000])
 def test_it_has_one_size_whatever_is_in_it(count):
     values = RANDOM.normal(0.6, 0.1, count).astype(np.float32)

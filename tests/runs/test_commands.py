@@ -103,6 +103,7 @@ def test_a_stopped_repetition_hides_no_earlier_lora(lorads, settings, exports, t
     assert (tmp_path / "loras" / "tom.safetensors").is_file()
 
 
+@pytest.mark.slow
 def test_a_failed_training_leaves_with_9_and_its_reason(lorads, settings, exports):
     settings("oom")
     code, _, err = lorads("train", "tom", "--out", exports)
@@ -180,6 +181,7 @@ def test_no_run_yet_is_said(lorads):
     assert "No run yet" in lorads("runs")[1]
 
 
+@pytest.mark.slow
 def test_a_stopped_training_names_the_command_that_resumes_it_from_where_it_was(lorads, exports, settings):
     settings("last", STANDIN_STEPS="6")
     code, out, _ = lorads("train", "tom", "--out", exports)

@@ -173,7 +173,7 @@ def test_the_doctor_looks_at_each_trainer(trainer_folder, tmp_path):
         "[trainers.far]\nkind = 'sd-scripts'\nfolder = '/there'\nprefix = ['ssh', '-tt', 'box']\n"
     )
     found = {finding.what: finding for finding in examine(file) if finding.what.startswith("trainer ")}
-    assert re.match(r"Its Python lacks (torch|accelerate): install", found["trainer good"].fix)
+    assert re.match(r"Its Python lacks (torch|accelerate|torch and accelerate): install", found["trainer good"].fix)
     assert "/nowhere cannot be read" in found["trainer gone"].message
     assert found["trainer wrong"].state == "error"
     assert "not looked at from here" in found["trainer far"].message

@@ -347,6 +347,7 @@ def test_another_major_version_is_refused_with_advice(home):
     assert list((home / "clients").iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_folder_of_other_things_is_refused(home):
     home.mkdir()
     (home / "data").mkdir()

@@ -103,6 +103,7 @@ def test_a_newer_schema_is_refused(store):
         migrate(connection)
 
 
+@pytest.mark.slow
 def test_a_role_without_rights_is_one_clear_error(server):
     database = server.database()
     role = server.role()

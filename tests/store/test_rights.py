@@ -57,6 +57,7 @@ def reading(request, server, shared):
         yield store, said
 
 
+@pytest.mark.slow
 def test_who_may_only_read_queries_and_looks_at_captions(reading):
     store, said = reading
     found = captioning.draft(store, Settings(), "tomcat").dataset

@@ -45,6 +45,7 @@ def ordered(number):
     return [*IDS] if number % 2 else [*reversed(IDS)]
 
 
+@pytest.mark.slow
 def test_vectors_of_the_same_images(store, library):
     with store.connection() as connection:
         prepare_space(connection, library, CLIP)

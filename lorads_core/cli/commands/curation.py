@@ -95,7 +95,7 @@ def _cluster(options: argparse.Namespace, screen: Screen) -> int:
 COMMANDS: dict[str, Callable[[argparse.Namespace, Screen], int]] = {
     "rate": _rate,
     "mark": _mark,
-    "unindex": _unindex,
     "album": _album,
     "cluster": _cluster,
+    "unindex": _unindex,
 }

@@ -16,6 +16,8 @@ from lorads_core.vision.encoders.run import embed_library
 
 from .models import profile
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def vectors(filled, real_encoder):
@@ -45,7 +47,6 @@ def embedded_samples(store, real_encoder):
     return dict(zip(names, packed, strict=True))
 
 
-@pytest.mark.slow
 def test_the_subject_lies_apart_from_all_else(vectors):
     subject = np.array([vector for name, vector in vectors.items() if name.startswith("subject/")])
     others = np.array([vector for name, vector in vectors.items() if name.startswith("other/")])

@@ -28,6 +28,7 @@ def test_the_groups_that_are_there_are_proposed():
         assert group.cohesion > 0.8
 
 
+@pytest.mark.slow
 def test_the_most_typical_comes_first():
     vectors, _ = mixture([40, 30], noise=20)
     group = propose(np.arange(len(vectors)), vectors, 10)[0]

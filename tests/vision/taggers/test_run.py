@@ -248,6 +248,7 @@ with open_store(settings) as store:
 """
 
 
+@pytest.mark.slow
 def test_a_killed_process_loses_a_batch_at_most(store, store_settings, indexed, wd, folder):
     with store_settings.open("a") as file:
         file.write(f"[taggers.wd]\nfolder = '{folder}'\nbatch_size = 2\n")
@@ -284,6 +285,7 @@ def test_files_that_are_missing_or_broken_cost_a_problem_each(store, indexed, wd
     assert counts(tag_library(store, indexed, wd, EVERY)) == (0, 4, 0, 4), "they are tried again"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_whatever_happens_each_file_is_shown_to_the_tagger_once(store, indexed, paths, folder, seed):
     chance = random.Random(seed)

@@ -271,6 +271,7 @@ def test_the_json_has_all_files_of_each_finding(sets):
     assert document["folders"][1]["role"] == "regularization"
 
 
+@pytest.mark.slow
 def test_the_plot_shows_buckets_and_the_images_of_findings(sets):
     (sets / "img" / "10_tom cat" / "2.txt").write_text("")
     (sets / "img" / "10_tom cat" / "broken.png").write_bytes(b"no")
