@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPTS = Path(sysconfig.get_path("scripts"))
 PYTEST = (sys.executable, "-m", "pytest")
-# A few processes, each with a server of its own: three a core, as most tests wait for another program half of the time.
+# A few processes, each with a server of its own: two a core, as most tests wait for another program half of the time.
 # ComfyUI is started once, after them.
-SIDE_BY_SIDE = (f"--numprocesses={min(6, 3 * (os.cpu_count() or 1))}", "--dist=loadfile")
+SIDE_BY_SIDE = (f"--numprocesses={min(4, 2 * (os.cpu_count() or 1))}", "--dist=loadfile")
 QUICK_CHECKS = (
     ("lint", [SCRIPTS / "ruff", "check"]),
     ("format", [SCRIPTS / "ruff", "format", "--check"]),

@@ -95,7 +95,8 @@ def _is_same(given: str, secret: str) -> bool:
 
 def _is_ours(request: web.Request) -> bool:
     """Tell whether the connection may be our browser's: no other user's, as far as the system says whose it is."""
-    user = peer_user(request.transport.get_extra_info("peername") if request.transport else None)
+    ends = (request.transport.get_extra_info(name) if request.transport else None for name in ("peername", "sockname"))
+    user = peer_user(*ends)
     return user is None or user in {os.getuid(), _ROOT}  # root's: WSL relays connections from Windows
 
 

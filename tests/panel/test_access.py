@@ -5,6 +5,7 @@ import os
 import re
 import socket
 import sys
+from contextlib import ExitStack
 from urllib.parse import urlsplit
 
 import pytest
@@ -108,5 +109,23 @@ def test_a_page_opened_from_another_site_loads_itself_again_to_send_its_cookie(a
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other systems do not say whose a connection is")
 def test_the_user_of_a_connection_is_known():
     with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as client:
-        assert peer_user(client.getsockname()) == os.getuid()
-    assert peer_user(None) is peer_user(("::1", 1, 0, 0)) is peer_user(("127.0.0.1", 1)) is None
+        here, there = client.getsockname(), server.getsockname()
+        assert peer_user(here, there) == os.getuid()
+        assert peer_user(here, ("127.0.0.1", 1)) is peer_user(here, None) is None
+    assert peer_user(None, there) is peer_user(("::1", 1, 0, 0), there) is peer_user(("127.0.0.1", 1), there) is None
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux") or os.geteuid() != 0, reason="root alone can be another user")
+def test_a_port_that_another_connection_has_too_tells_nothing_of_its_user():
+    with ExitStack() as stack:
+        port, users = 0, (0, NOBODY, 0)
+        servers = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in users]
+        for server, user in zip(servers, users, strict=True):
+            client = stack.enter_context(socket.socket())
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            client.bind(("127.0.0.1", port))
+            client.connect(server.getsockname())
+            os.fchown(client.fileno(), user, -1)
+            port = client.getsockname()[1]
+        found = [peer_user(("127.0.0.1", port), server.getsockname()) for server in servers]
+    assert found == list(users)
