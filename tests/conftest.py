@@ -24,6 +24,7 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from lorads_core.base_models import set_custom_base_models
+from lorads_core.cli.main import main
 from lorads_core.store.binaries import (
     Binaries,
     change_owner,
@@ -330,6 +331,18 @@ def picture(tmp_path):
 def store_settings(store, folder):
     """Return a lorads.toml that names the test's own database, for programs that the test starts."""
     return write_settings(folder / "lorads.toml", store._conninfo)
+
+
+@pytest.fixture
+def lorads(store_settings, capsys):
+    """Run a command on the test's own database; return exit code, standard output and standard error."""
+
+    def run(command, *arguments):
+        code = main([command, "--settings", str(store_settings), *map(str, arguments)])
+        printed = capsys.readouterr()
+        return code, printed.out, printed.err
+
+    return run
 
 
 def write_settings(file, conninfo):

@@ -39,7 +39,7 @@ SELECT md5(coalesce(string_agg(line, chr(10) ORDER BY line COLLATE "C"), '')) FR
 ) lines(line)
 """
 
-# What no table of the template holds goes, and numbers begin anew.
+# Of our schema: all rows but those that say its version, and sequences begin again.
 _EMPTY = """
 DO $$
 DECLARE
@@ -56,7 +56,10 @@ BEGIN
     END LOOP;
 END $$
 """
-_OTHERS = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+_END_OTHERS = """
+SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid()
+"""
 
 
 class Databases:
@@ -82,13 +85,13 @@ class Databases:
             self._run("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY", name, template)
         if template not in self._as_made:
             with self._connect(name) as connection:
-                self._as_made[template] = _state(connection)
+                self._as_made[template] = _shape(connection), _rows(connection)
         return name
 
     def give_back(self, name: str, template: str) -> None:
         """Have a database for the next test that wants one like ``template``, or drop it where it has changed."""
         if self._is_as_made(name, template):
-            spare = f"spare_{uuid.uuid4().hex[:12]}"  # whoever still writes to it does not find it
+            spare = f"spare_{uuid.uuid4().hex[:12]}"  # what still writes to it does not find it
             self._run("ALTER DATABASE {} RENAME TO {}", name, spare)
             self._spare[template].append(spare)
         else:
@@ -97,29 +100,21 @@ class Databases:
     def _is_as_made(self, name: str, template: str) -> bool:
         try:
             with self._connect(name) as connection:
-                connection.execute(f"SELECT pg_terminate_backend(pid, 5000) {_OTHERS}")
-                before = self._as_made[template]
-                shape = _shape(connection)
-                if shape != before[0]:
+                connection.execute(_END_OTHERS)
+                shape, rows = self._as_made[template]
+                if _shape(connection) != shape:
                     return False
-                if _rows(connection) == before[1]:
-                    return True
-                if template == self._empty:
+                if template == self._empty and _rows(connection) != rows:
                     connection.execute(_EMPTY)
-                    return _rows(connection) == before[1]
+                return _rows(connection) == rows
         except psycopg.Error:  # a test may have taken away what reaches it
-            pass
-        return False
+            return False
 
     def _connect(self, name: str) -> psycopg.Connection:
         return psycopg.connect(make_conninfo(self._conninfo, dbname=name), autocommit=True)
 
     def _run(self, query: str, *names: str) -> None:
         self._server.execute(sql.SQL(query).format(*map(sql.Identifier, names)))
-
-
-def _state(connection):
-    return _shape(connection), _rows(connection)
 
 
 def _shape(connection):

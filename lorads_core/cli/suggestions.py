@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import argparse
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Mapping, Sequence
+
+    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
 
 
 def parse(parser: argparse.ArgumentParser, given: Sequence[str]) -> argparse.Namespace:
@@ -29,12 +31,14 @@ def parse(parser: argparse.ArgumentParser, given: Sequence[str]) -> argparse.Nam
     return options
 
 
+def subparsers_of(parser: argparse.ArgumentParser) -> Subparsers:
+    """Return the action that holds the parsers of all commands."""
+    return cast("Subparsers", next(each for each in parser._actions if isinstance(each.choices, dict)))  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - there is no other way
+
+
 def commands_of(parser: argparse.ArgumentParser) -> Mapping[str, argparse.ArgumentParser]:
     """Return the parsers of all commands, by name."""
-    for action in parser._actions:  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - there is no other way
-        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
-            return cast("Mapping[str, argparse.ArgumentParser]", action.choices)
-    return {}
+    return cast("Mapping[str, argparse.ArgumentParser]", subparsers_of(parser).choices)
 
 
 def _options(command: argparse.ArgumentParser) -> list[str]:

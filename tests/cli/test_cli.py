@@ -30,18 +30,6 @@ COMMANDS = (
 )
 
 
-@pytest.fixture
-def lorads(store_settings, capsys):
-    """Run a command on the test's own database; return exit code, standard output and standard error."""
-
-    def run(command, *arguments):
-        code = main([command, "--settings", str(store_settings), *map(str, arguments)])
-        printed = capsys.readouterr()
-        return code, printed.out, printed.err
-
-    return run
-
-
 def test_the_demo_tells_the_whole_story(lorads, tmp_path):
     code, out, err = lorads("demo", "--out", tmp_path)
     assert code == 0

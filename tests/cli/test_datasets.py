@@ -45,16 +45,6 @@ def store_template(built):
     return built
 
 
-@pytest.fixture
-def lorads(store_settings, capsys):
-    def run(command, *arguments):
-        code = main([command, "--settings", str(store_settings), *map(str, arguments)])
-        printed = capsys.readouterr()
-        return code, printed.out, printed.err
-
-    return run
-
-
 def listed(lorads):
     return {each["name"]: each for each in json.loads(lorads("datasets", "--json")[1])}
 

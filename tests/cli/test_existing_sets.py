@@ -4,21 +4,9 @@ import json
 import shutil
 
 import numpy as np
-import pytest
 from PIL import Image
 
-from lorads_core.cli.main import main
 from lorads_core.export.layout import read_manifest
-
-
-@pytest.fixture
-def lorads(store_settings, capsys):
-    def run(command, *arguments):
-        code = main([command, "--settings", str(store_settings), *map(str, arguments)])
-        printed = capsys.readouterr()
-        return code, printed.out, printed.err
-
-    return run
 
 
 def draw(path, seed):

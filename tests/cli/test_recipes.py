@@ -7,7 +7,6 @@ import sys
 import pytest
 import tomli_w
 
-from lorads_core.cli.main import main
 from lorads_core.cli.parser import parser
 from lorads_core.cli.recipes import apply_recipe, recipe_file, recipe_of
 from lorads_core.cli.training_options import training_config
@@ -186,18 +185,6 @@ def test_a_folder_whose_name_ends_in_toml_is_a_folder(tmp_path):
     options = options_of(tmp_path / "x.toml")
     assert recipe_file(options) is None
     assert options.folders == [tmp_path / "x.toml"]
-
-
-@pytest.fixture
-def lorads(store_settings, capsys):
-    """Run a command on the test's own database; return exit code, standard output and standard error."""
-
-    def run(command, *arguments):
-        code = main([command, "--settings", str(store_settings), *map(str, arguments)])
-        printed = capsys.readouterr()
-        return code, printed.out, printed.err
-
-    return run
 
 
 def manifest_of(folder):

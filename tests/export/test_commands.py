@@ -5,20 +5,7 @@ import json
 import pytest
 from PIL import Image
 
-from lorads_core.cli.main import main
 from lorads_core.export.layout import read_manifest
-
-
-@pytest.fixture
-def lorads(store_settings, capsys):
-    """Run a command on the test's own database; return exit code, standard output and standard error."""
-
-    def run(command, *arguments):
-        code = main([command, "--settings", str(store_settings), *map(str, arguments)])
-        printed = capsys.readouterr()
-        return code, printed.out, printed.err
-
-    return run
 
 
 @pytest.fixture

@@ -127,8 +127,8 @@ def _roots(settings: Settings, questions: _Questions) -> dict[str, Any]:
     if settings.image_roots or settings.export_root:
         return {}
     roots: dict[str, Any] = {}
-    asked = "Folders of images that ComfyUI's nodes may read besides its own, separated by ;"
-    if pictures := questions.folders(asked):
+    question = "Folders of images that ComfyUI's nodes may read besides its own, separated by ;"
+    if pictures := questions.folders(question):
         roots["pictures"] = pictures
     if exports := questions.folders("Folder for exports, instead of ComfyUI's output or the current folder"):
         roots["exports"] = exports[0]

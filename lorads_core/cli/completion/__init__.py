@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, cast, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 from ..shared_options import path
+from ..suggestions import commands_of as parsers_of
+from ..suggestions import subparsers_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    _Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
 
 ListName = Literal["base-models", "embedders", "exports", "libraries", "taggers", "trainers", "vocabularies"]
 LIST_NAMES: tuple[ListName, ...] = get_args(ListName)
@@ -57,10 +57,8 @@ class Command:
 
 def commands_of(parser: argparse.ArgumentParser) -> list[Command]:
     """Return the commands of a parser, in its order."""
-    found = next(each for each in _actions(parser) if isinstance(each.choices, dict))
-    about = {each.dest: each.help or "" for each in cast("_Commands", found)._choices_actions}  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - there is no other way
-    parsers = cast("dict[str, argparse.ArgumentParser]", found.choices)
-    return [_command(name, about.get(name, ""), each) for name, each in parsers.items()]
+    about = {each.dest: each.help or "" for each in subparsers_of(parser)._choices_actions}  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - there is no other way
+    return [_command(name, about.get(name, ""), each) for name, each in parsers_of(parser).items()]
 
 
 def _command(name: str, about: str, parser: argparse.ArgumentParser) -> Command:
