@@ -25,6 +25,7 @@ from psycopg.conninfo import make_conninfo
 
 from lorads_core.base_models import set_custom_base_models
 from lorads_core.cli.main import main
+from lorads_core.images.formats import FORMATS
 from lorads_core.store.binaries import (
     Binaries,
     change_owner,
@@ -68,6 +69,14 @@ def own_base_models():
     """Forget the base models of a test's settings file after it: they hold for the whole process."""
     yield
     set_custom_base_models(())
+
+
+@pytest.fixture
+def without_image_plugins(monkeypatch):
+    """Have the packages that add formats to Pillow missing, for what is said without them."""
+    for added in (each for each in FORMATS if each.module):
+        monkeypatch.setitem(sys.modules, added.module, None)
+        monkeypatch.delitem(Image.OPEN, added.plugin, raising=False)
 
 
 @pytest.fixture(scope="session")

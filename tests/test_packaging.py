@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 
 import lorads_core
-from lorads_core.cli.doctor import NEEDED, OPTIONAL
+from lorads_core.cli.doctor import NEEDED
+from lorads_core.system.extras import EXTRAS
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -41,7 +42,7 @@ def test_doctor_looks_for_all_of_it():
 
 def test_doctor_names_each_extra_with_its_package():
     extras = {name: packages for name, packages in PROJECT["optional-dependencies"].items() if name != "test"}
-    assert {extra: [packages[0]] for extra, packages, _ in OPTIONAL} == extras
+    assert {name: [extra.packages[0]] for name, extra in EXTRAS.items()} == extras
 
 
 def test_one_version():

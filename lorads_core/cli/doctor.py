@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Literal
 from ..errors import LoradsError
 from ..problems import counted
 from ..settings import Settings, load_settings, settings_path
-from ..system.command import command, install_command
+from ..system.command import command
+from ..system.extras import EXTRAS, install_command
 from ..system.files import SHORTEN
 
 if TYPE_CHECKING:
@@ -35,14 +36,6 @@ NEEDED = (
     "filelock", "defusedxml", "rich", "scipy", "ImageHash", "matplotlib", "tokenizers", "regex",
     "aiohttp",
 )  # fmt: skip
-# Extra of LoRADS, its packages (any one does), and what it is for.
-OPTIONAL = (
-    ("onnx", ("onnxruntime", "onnxruntime-gpu", "onnxruntime-directml"), "taggers and image encoders"),
-    ("cluster", ("scikit-learn",), "proposed clusters"),
-    ("heif", ("pillow-heif",), "HEIC images"),
-    ("jxl", ("pillow-jxl-plugin",), "JPEG XL images"),
-    ("yaml", ("PyYAML",), "ai-toolkit's configs"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,9 +114,9 @@ def _packages() -> Iterator[Finding]:
 
 def _optional_packages() -> Iterator[Finding]:
     """Name what is not installed and need not be; nothing else says so before it is wanted."""
-    for extra, packages, purpose in OPTIONAL:
+    for extra, (packages, purpose) in EXTRAS.items():
         if not any(map(_version, packages)):
-            yield Finding("optional", "good", f"{purpose} need {packages[0]}: {install_command(extra, packages[0])}")
+            yield Finding("optional", "good", f"{purpose} need {packages[0]}: {install_command(extra)}")
 
 
 def _version(package: str) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from PIL import Image, JpegImagePlugin
 
-from ..system.command import install_command
+from ..system.extras import install_command
 from .declared_colour import of_nclx
 from .gif import read_gif
 from .header import MOST_FRAMES, TRUNCATED, Header, InvalidImageError, damaged_error
@@ -31,13 +31,12 @@ if TYPE_CHECKING:
 class Format:
     """A format of image files: ``plugin`` is Pillow's name for it, ``suffixes`` are those of its file names.
 
-    ``package`` is a package that adds it to Pillow, and ``module`` what to import of it; empty where Pillow has it.
+    ``module`` adds it to Pillow; it is of the extra with the format's name, and empty where Pillow has the format.
     """
 
     name: str
     plugin: str
     suffixes: tuple[str, ...]
-    package: str = ""
     module: str = ""
 
 
@@ -50,8 +49,8 @@ FORMATS: tuple[Format, ...] = (
     Format("tiff", "TIFF", (".tif", ".tiff")),
     Format("avif", "AVIF", (".avif", ".avifs")),
     Format("jp2", "JPEG2000", (".jp2", ".j2k", ".jpf", ".jpx")),
-    Format("heif", "HEIF", (".heic", ".heif", ".hif"), "pillow-heif", "pillow_heif"),
-    Format("jxl", "JXL", (".jxl",), "pillow-jxl-plugin", "pillow_jxl"),
+    Format("heif", "HEIF", (".heic", ".heif", ".hif"), "pillow_heif"),
+    Format("jxl", "JXL", (".jxl",), "pillow_jxl"),
 )
 SUFFIXES = frozenset(suffix for each in FORMATS for suffix in each.suffixes)
 """What the names of image files end in; what a file is, its first bytes say."""
@@ -233,7 +232,7 @@ def _plugin(wanted: Format) -> str:
     if wanted.plugin not in Image.OPEN and wanted.module:
         _add_to_pillow(wanted)
     if wanted.plugin not in Image.OPEN:
-        install = f"{install_command(wanted.name, wanted.package)}, or " if wanted.package else ""
+        install = f"{install_command(wanted.name)}, or " if wanted.module else ""
         raise InvalidImageError(
             f"is an image of format {wanted.name}, which this Pillow cannot read: {install}save it as PNG or JPEG."
         )

@@ -28,14 +28,9 @@ def command(*words: str) -> str:
     return quoted([*_program(), *words])
 
 
-def install_command(extra: str, *packages: str) -> str:
-    """Return pip's command line that installs an optional extra of LoRADS, for the Python that runs it.
-
-    An installed LoRADS has extras by name; ComfyUI's copy of the pack is no package that pip knows, so that there the
-    extra's ``packages`` are named.
-    """
-    wanted = [f"lorads[{extra}]"] if _is_of_this_copy() and _is_known_to_pip() else packages
-    return quoted([sys.executable, "-m", "pip", "install", *wanted])
+def is_installed_package() -> bool:
+    """Whether this copy of LoRADS is a package that pip knows, and not a node pack's folder."""
+    return _is_of_this_copy() and _is_known_to_pip()
 
 
 @cache

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 import numpy as np
 
 from ..errors import SettingsError
-from ..system.command import install_command
+from ..system.extras import install_command
 from .options import key_path
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def _session(table: Table, key: str, file: Path) -> tuple[Session, tuple[type[Ex
     except ImportError as error:
         raise SettingsError(
             f"{table.source}: [{table.where.rstrip('.')}] needs onnxruntime ({error}): "
-            f"{install_command('onnx', 'onnxruntime')} (for NVIDIA cards: onnxruntime-gpu)."
+            f"{install_command('onnx')} (for NVIDIA cards: onnxruntime-gpu)."
         ) from error
     # They have no class in common but Exception; which there are depends on the version.
     kinds = (kind for kind in cast("dict[str, object]", vars(native)).values() if isinstance(kind, type))

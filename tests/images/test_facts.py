@@ -343,6 +343,7 @@ def test_an_avif_that_calls_itself_a_heif(file):
     assert read_facts(file(data)).format == "avif"
 
 
+@pytest.mark.usefixtures("without_image_plugins")
 def test_heif_says_what_to_do(file):
     said = r"heif, which this Pillow cannot read: .*pip install .*heif.*, or save it as PNG or JPEG"
     with pytest.raises(ImageError, match=said):
@@ -467,6 +468,7 @@ def test_many_threads_get_the_same_answers(file):
     assert [facts.width for facts in found] == [40 + i for i in range(40)] * 4
 
 
+@pytest.mark.usefixtures("without_image_plugins")
 def test_a_package_that_reads_heif_is_used_where_it_is_installed(file, monkeypatch):
     used = []
     package = types.ModuleType("pillow_heif")

@@ -47,6 +47,7 @@ def test_a_first_run_reads_everything_below(run, store, library, tmp_path, pictu
     assert len(images["two.jpg"].hash) == 64
 
 
+@pytest.mark.usefixtures("without_image_plugins")
 def test_a_picture_that_cannot_be_read_here_is_a_problem_and_not_passed_over(run, tmp_path, picture):
     picture("a.jp2", (64, 64))
     (tmp_path / "IMG_0001.HEIC").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(99))

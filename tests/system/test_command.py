@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from lorads_core.system import command as commands
-from lorads_core.system.command import command, install_command, quoted
+from lorads_core.system.command import command, quoted
+from lorads_core.system.extras import install_command
 
 ROOT = Path(__file__).resolve().parents[2]
 WORDS = [
@@ -125,7 +126,7 @@ def test_a_copy_that_its_launcher_runs_names_the_launcher_again(monkeypatch):
 def test_an_extra_is_named_where_pip_knows_it_and_its_packages_elsewhere(monkeypatch, is_installed, wanted):
     monkeypatch.setattr(commands, "_is_of_this_copy", lambda: is_installed)
     monkeypatch.setattr(commands, "_is_known_to_pip", lambda: True)
-    assert install_command("onnx", "onnxruntime") == quoted([sys.executable, "-m", "pip", "install", *wanted])
+    assert install_command("onnx") == quoted([sys.executable, "-m", "pip", "install", *wanted])
 
 
 def test_a_message_with_a_command_can_be_run_as_it_stands():

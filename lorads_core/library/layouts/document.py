@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from ...errors import LibraryError
 from ...images.files import printable_path
-from ...system.command import install_command
+from ...system.extras import install_command
 from ...system.files import file_error_reason, open_regular
 
 if sys.version_info >= (3, 11):
@@ -73,7 +73,7 @@ def _yaml(text: str) -> object:
     try:
         import yaml  # noqa: PLC0415 - an extra
     except ImportError as error:
-        raise LibraryError(f"YAML cannot be read yet: {install_command('yaml', 'PyYAML')}") from error
+        raise LibraryError(f"YAML cannot be read yet: {install_command('yaml')}") from error
     module = cast("Any", yaml)
     try:
         return module.safe_load(text)

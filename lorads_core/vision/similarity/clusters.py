@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...errors import LibraryError, SettingsError
-from ...system.command import install_command
+from ...system.extras import install_command
 
 if TYPE_CHECKING:
     from numpy import float32, int64
@@ -50,7 +50,7 @@ def propose(ids: NDArray[int64], vectors: NDArray[float32], smallest: int = 5) -
     try:
         from sklearn.cluster import HDBSCAN  # noqa: PLC0415 - an optional library
     except ImportError as error:
-        raise SettingsError(f"Clusters need scikit-learn: {install_command('cluster', 'scikit-learn')}") from error
+        raise SettingsError(f"Clusters need scikit-learn: {install_command('cluster')}") from error
     if len(ids) < smallest:
         return []
     clusterer = HDBSCAN(min_cluster_size=smallest, min_samples=min(5, smallest), copy=True)  # pyright: ignore[reportArgumentType]

@@ -12,7 +12,7 @@ from PIL import Image
 
 from lorads_core.errors import SettingsError
 from lorads_core.store.vectors import CLIP_VIT_H
-from lorads_core.system.command import install_command
+from lorads_core.system.extras import install_command
 from lorads_core.vision.encoders import open_embedder
 
 from .models import PLAIN, profile, weights, write_model
@@ -252,7 +252,7 @@ def test_without_onnxruntime(tmp_path):
         [sys.executable, "-c", program, json.dumps(options)], capture_output=True, text=True, check=False
     )
     assert "[embedders.tiny] needs onnxruntime" in ended.stderr
-    assert install_command("onnx", "onnxruntime") in ended.stderr
+    assert install_command("onnx") in ended.stderr
     assert ended.returncode == 1
 
 

@@ -13,7 +13,7 @@ from PIL import Image
 from lorads_core.captions.merge import MergeRules, merge, said_by
 from lorads_core.errors import SettingsError
 from lorads_core.settings import load_settings
-from lorads_core.system.command import install_command
+from lorads_core.system.extras import install_command
 from lorads_core.vision.taggers import open_tagger
 
 from .models import FREE, JOYTAG, WD, Label, profile, settings, write_model, write_tagger
@@ -327,7 +327,7 @@ def test_without_onnxruntime(tmp_path):
     ended = subprocess.run([sys.executable, "-c", program, options], capture_output=True, text=True, check=False)
     assert ended.returncode == 1
     assert "[taggers.wd] needs onnxruntime" in ended.stderr
-    assert install_command("onnx", "onnxruntime") in ended.stderr
+    assert install_command("onnx") in ended.stderr
 
 
 def test_onnxruntime_is_imported_when_a_tagger_is_opened():
