@@ -9,6 +9,7 @@ the order of the base model, by category and then by score. What is neither in t
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple, cast
@@ -112,6 +113,7 @@ source says what it is about, its rating (-1 for none), its tagger. NaN passes n
 A plain tuple: a named one takes three times as long to unpack, which is done for each tag of each image.
 """
 
+_APART = 2  # from one place to the next, so that no score reaches it
 _NEVER = math.nan  # no score is as high
 _MOST_ENTRIES = 100_000  # of one source; more tags than any tagger's vocabulary
 
@@ -125,12 +127,12 @@ class _Table:
     def __init__(self, rules: MergeRules) -> None:
         self.entries: dict[str, dict[str, _Entry | None]] = {}
         self.places: dict[str, int] = {}
-        self.implies: dict[str, frozenset[str]] = {}
+        self.implied_by: defaultdict[str, set[str]] = defaultdict(set)
         self.coloured: dict[str, str] = {}
         self._rules = rules
         rest = rules.order.index("general") if "general" in rules.order else len(rules.order)
         self.of_category = {
-            each: 100 * (rules.order.index(each) if each in rules.order else rest) for each in CATEGORIES
+            each: 100 * _APART * (rules.order.index(each) if each in rules.order else rest) for each in CATEGORIES
         }
 
     def add(self, source: str, text: str) -> _Entry | None:
@@ -150,9 +152,9 @@ class _Table:
             return None
         if word.rating >= 0:  # never by threshold
             return word.text, _NEVER, 0.0, None, word.rating, ""
-        self.places[word.text] = self.of_category[word.category] + word.place
-        if word.implies:
-            self.implies[word.text] = word.implies
+        self.places[word.text] = self.of_category[word.category] + _APART * word.place
+        for less in word.implies:
+            self.implied_by[less].add(word.text)
         if word.coloured:
             self.coloured[word.text] = word.coloured
         said = source.category if word.category == "general" else None
@@ -186,21 +188,19 @@ def merge(tags: Iterable[Tag], rules: MergeRules) -> list[str]:
     several = not _COUNTS.isdisjoint(scores) and _exclude_counts(scores)
     if not several:
         _exclude_colours(scores, table.coloured)
-    implies = table.implies
-    implied = set[str]().union(*[implies[tag] for tag in scores if tag in implies])
-    for tag in implied.intersection(scores):
-        del scores[tag]
+    present = scores.keys()  # a view looks up the shorter of itself and a set
+    implied_by = table.implied_by
+    _drop(scores, [tag for tag in scores if tag in implied_by and not present.isdisjoint(implied_by[tag])])
     usual = table.places
     if places:
         usual = usual | {tag: place for tag, place in places.items() if tag in scores}
     # By place and then by score, which is at most 1: one number is compared faster than two.
-    ordered = [(_APART * usual[tag] - score, tag) for tag, score in scores.items()]
-    ordered += [(_APART * table.of_category["rating"], rating) for rating in _strongest_rating(waiting, rules)]
+    ordered = [(usual[tag] - score, tag) for tag, score in scores.items()]
+    ordered += [(table.of_category["rating"], rating) for rating in _strongest_rating(waiting, rules)]
     ordered.sort()
     return [tag for _, tag in ordered]
 
 
-_APART = 2  # places, so that no score reaches the next
 _Waiting = list[tuple[_Entry, float]]
 
 
@@ -271,8 +271,9 @@ def _exclude_counts(scores: dict[str, float]) -> bool:
         _drop(scores, lost)
     for who in WHO:
         _exclude_counts_of(who, scores)
-    kinds = sum(not tags.isdisjoint(scores) for tags in _COUNTS_OF)
-    several = not SEVERAL.isdisjoint(scores)
+    left = present.intersection(scores)
+    kinds = sum(not tags.isdisjoint(left) for tags in _COUNTS_OF)
+    several = not SEVERAL.isdisjoint(left)
     if several:
         _drop(scores, [SOLO])
     return several or kinds > 1
@@ -298,7 +299,7 @@ def _exclude_colours(scores: dict[str, float], coloured: Mapping[str, str]) -> N
     if len(colours) < 2:  # noqa: PLR2004 - nothing to exclude
         return
     for thing, allowing in SEVERAL_COLOURS.items():
-        if allowing.isdisjoint(scores):
+        if scores.keys().isdisjoint(allowing):
             of_thing = [tag for tag in colours if coloured[tag] == thing]
             _drop(scores, sorted(of_thing, key=lambda tag: (-scores[tag], tag))[1:])
 

@@ -83,12 +83,13 @@ class Look:
     """A caption that is not empty, and what is known of it.
 
     ``raw`` are its parts between commas, ``keys`` their canonical spellings, ``odd`` those of which there is more to be
-    said; ``times`` is how often it says its trigger; ``signs`` are those of its parts and its own.
+    said; ``kind`` is tags, sentences, or both, None where it is too short to tell; ``times`` is how often it says its
+    trigger; ``signs`` are those of its parts and its own.
     """
 
     __slots__ = (
-        "_all", "called", "image", "is_training", "keys", "names", "odd", "raw", "signs", "text", "times", "tokens",
-        "triggers",
+        "_all", "called", "image", "is_training", "keys", "kind", "names", "odd", "raw", "signs", "text", "times",
+        "tokens", "triggers",
     )  # fmt: skip
 
     def __init__(self, image: DatasetImage, text: str, reader: Reader, *, is_training: bool) -> None:
@@ -106,6 +107,7 @@ class Look:
         self.tokens = reader.count.of_parts(self.raw) if spaced else reader.count(text)
         self.times = self._times()
         self.signs = self._signs(reader.limit)
+        self.kind = self._kind()
 
     def _times(self) -> int:
         called = self.called
@@ -133,9 +135,7 @@ class Look:
         """What is known of each part."""
         return self._all.parts(self.raw)
 
-    @property
-    def kind(self) -> Kind | None:
-        """Tags, sentences, or both; None where it is too short to tell."""
+    def _kind(self) -> Kind | None:
         if not self.signs & PROSE:
             nothing = ("" in self.names) + (self.called.key != "" and self.called.key in self.names)
             return "tags" if len(self.names) - nothing >= _FEW_TAGS else None
