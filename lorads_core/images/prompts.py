@@ -42,6 +42,8 @@ def read_prompts(
         xmp_comment: XMP's exif:UserComment.
     """
     found = Texts(texts, exif_texts, comment, xmp_comment)
+    if found.is_empty:
+        return NO_PROMPTS
     for each in dialects().values():
         prompts = each.read(found)
         if prompts.positive or prompts.negative or prompts.uncertain:

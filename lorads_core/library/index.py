@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 _LONGEST_PATH = 2000  # bytes; PostgreSQL's index entries end at 2,704
 _BATCH = 500
 _CHUNK = 16  # files that a thread reads before it reports; one by one, threads would spend their time on handing over
+_AHEAD = _BATCH // _CHUNK  # chunks that are read while a batch is written
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,13 +259,13 @@ class _Indexing:
     def _submit(self, executor: ThreadPoolExecutor) -> None:
         self.waiting.append(executor.submit(_read_all, self.chunk))
         self.chunk = []
-        self._drain(2 * self.options.threads)
+        self._drain(2 * self.options.threads + _AHEAD)
 
     # Writing
 
     def _drain(self, most: int) -> None:
-        """Take finished chunks in order until at most ``most`` are under way."""
-        while len(self.waiting) > most:
+        """Take finished chunks in order, and wait for some until at most ``most`` are under way."""
+        while self.waiting and (len(self.waiting) > most or self.waiting[0].done()):
             for outcome in self.waiting.popleft().result():
                 self.problems += outcome.problems
                 self.texts.note(outcome.text)

@@ -84,13 +84,14 @@ def _update(column: LiteralString) -> sql.Composable:
     return sql.SQL("{} = {}").format(sql.Identifier(column), kept)
 
 
+# Arrays in binary: as text, psycopg would look through each element for what it has to escape.
 _UPSERT = sql.SQL(
     "INSERT INTO lorads.images AS known (library, {columns}) SELECT %s, * FROM unnest({arrays})"
     " ON CONFLICT (library, path) DO UPDATE SET {updates}, indexed_at = now(), missing_since = NULL"
     " RETURNING path, image_id"
 ).format(
     columns=sql.SQL(", ").join(map(sql.Identifier, _COLUMNS)),
-    arrays=sql.SQL(", ").join(sql.SQL("%s::" + kind + "[]") for kind in _COLUMNS.values()),
+    arrays=sql.SQL(", ").join(sql.SQL("%b::" + kind + "[]") for kind in _COLUMNS.values()),
     updates=sql.SQL(", ").join(_update(column) for column in _COLUMNS if column != "path"),
 )
 

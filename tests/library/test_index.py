@@ -379,7 +379,7 @@ def test_a_folder_that_cannot_be_read_keeps_what_is_known(run, store, library, t
 
 
 def test_a_folder_that_vanishes_in_the_middle(store, library, tmp_path, picture):
-    for n in range(80):
+    for n in range(800):
         picture(f"a/{n}.png", (4, 4))
     picture("b/one.png")
 
@@ -388,7 +388,7 @@ def test_a_folder_that_vanishes_in_the_middle(store, library, tmp_path, picture)
             shutil.rmtree(tmp_path / "b")
 
     report = index_folder(store, library, tmp_path, IndexOptions(workers=1), progress)
-    assert report.found == 80
+    assert report.found == 800
     assert [problem.code for problem in report.problems] == ["vanished"]
 
 

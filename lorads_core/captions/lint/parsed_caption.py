@@ -107,7 +107,7 @@ class Look:
         self.tokens = reader.count.of_parts(self.raw) if spaced else reader.count(text)
         self.times = self._times()
         self.signs = self._signs(reader.limit)
-        self.kind = self._kind()
+        self.kind: Kind | None = self._kind()
 
     def _times(self) -> int:
         called = self.called

@@ -45,6 +45,11 @@ class Texts:
             if name != "prompt" or json_object(value):
                 self._texts.setdefault(name, value)
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no text that a dialect could read, as in most photographs."""
+        return not (self._texts or self.comment)
+
     def text(self, name: str) -> str:
         """Return a text by its name, empty where there is none."""
         return string(self._texts.get(name))
