@@ -44,7 +44,8 @@ class Family:
     the default alpha as a share of the network's dim. A checkpoint is recognised by ``signature``, names of tensors
     that only this family has (any of them, with or without ComfyUI's prefix). ``lora_prefixes`` begin the keys of a
     LoRA that ComfyUI loads for it (``comfy/lora.py``), kohya's form first. A LoRA is recognised by ``lora_signature``,
-    a regular expression for names of layers that only this family has.
+    a regular expression for names of layers that only this family has; ``lora_as`` names the family that it is taken
+    for where those of both have the same names.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Family:
     signature: tuple[str, ...]
     lora_prefixes: tuple[str, ...]
     lora_signature: str = ""
+    lora_as: str = ""
     files: tuple[ModelFile, ...] = ()
     folders: tuple[str, ...] = ("checkpoints",)
     alpha_share: float = 0.5
@@ -75,7 +77,7 @@ class Family:
 
 _TEXT_ENCODERS = ("text_encoders",)  # ComfyUI maps its former name, clip, to it (``folder_paths.map_legacy``)
 _CLIP = (75, 150, 225)  # sd-scripts v0.10.1, --max_token_length: chunks of CLIP's 77 less its two marks
-_T5 = (512,)  # FLUX.1 dev; sd-scripts v0.10.1, flux_train_utils.py, --t5xxl_max_token_length
+_T5 = (512,)  # FLUX.1 dev, Chroma; sd-scripts v0.10.1, flux_train_utils.py, --t5xxl_max_token_length
 _PREFIX = "model.diffusion_model."
 """Stands before the denoiser's tensors in a checkpoint of all parts (``comfy/model_detection.py``)."""
 
@@ -86,8 +88,19 @@ _SD15_LAYERS = (
     r"|input_blocks[._][12][._]1[._]|output_blocks[._](?:9|10|11)[._]1[._]"
 )
 _SDXL_LAYERS = r"(?:attentions[._]\d+|_blocks?[._]\d+[._]1|middle_block[._]1)[._]transformer_blocks[._][1-9]"
+# Z-Image has adaLN_modulation.0 where Lumina 2 has .1.
+_LUMINA_LAYERS = r"(?:layers|noise_refiner)[._]\d+[._]adaLN_modulation[._]1"
 _FLUX_LAYERS = r"(?:^|[._])(?:double_blocks|single_blocks|single_transformer_blocks)[._]\d"
 
+_CLIP_L = ModelFile("clip_l", "Small text encoder of Flux and SD 3.5 (CLIP-L)", _TEXT_ENCODERS)
+_CLIP_G = ModelFile("clip_g", "Second text encoder of SD 3.5 (CLIP-G)", _TEXT_ENCODERS)
+_T5XXL = ModelFile("t5xxl", "Large text encoder of Flux, Chroma and SD 3.5 (T5-XXL)", _TEXT_ENCODERS)
+_AE = ModelFile("ae", "Flux's autoencoder, which Chroma and Lumina 2 have too", ("vae",))
+_TEXT_ENCODER = ModelFile("text_encoder", "Text encoder that is a language model (Qwen, Gemma)", _TEXT_ENCODERS)
+_BYT5 = ModelFile("byt5", "Small text encoder of HunyuanImage (byT5)", _TEXT_ENCODERS)
+_VAE = ModelFile("vae", "Autoencoder (VAE) of Anima and HunyuanImage", ("vae",))
+
+# Chroma and HunyuanImage have layers of Flux's names too, and stand before it.
 FAMILIES: tuple[Family, ...] = (
     Family(
         "sd15", "SD 1.5", "noise", convolutions=True, resolution=512,
@@ -110,6 +123,61 @@ FAMILIES: tuple[Family, ...] = (
         lora_signature=_SDXL_LAYERS,
     ),
     Family(
+        "sd35", "SD 3.5", "flow", convolutions=False, resolution=1024,
+        text_encoders=("clip_l", "clip_g", "t5xxl"), tokenizer="t5",
+        token_limits=(256,),  # sd-scripts v0.10.1, sd3_train_utils.py, --t5xxl_max_token_length
+        signature=("joint_blocks.0.x_block.attn.ln_q.weight",),  # SD 3 has none
+        lora_prefixes=(
+            "lora_unet_", "lora_te1_", "lora_te2_", "lora_te3_", "transformer.", "lora_transformer_", "lycoris_",
+            "base_model.model.", "diffusion_model.", "text_encoders.",
+        ),
+        lora_signature=r"joint_blocks[._]\d",
+        files=(_CLIP_L, _CLIP_G, _T5XXL),
+        folders=("checkpoints", "diffusion_models"),
+    ),
+    Family(
+        "chroma", "Chroma", "flow", convolutions=False, resolution=1024,
+        text_encoders=("t5xxl",), tokenizer="t5", token_limits=_T5,
+        signature=("distilled_guidance_layer.norms.0.scale",),
+        lora_prefixes=(
+            "lora_unet_", "transformer.", "lora_transformer_", "lycoris_", "diffusion_model.", "text_encoders.",
+        ),
+        lora_as="flux",
+        files=(_T5XXL, _AE),
+        folders=("diffusion_models", "checkpoints"),
+    ),
+    Family(
+        "anima", "Anima", "flow", convolutions=False, resolution=1024,
+        text_encoders=("qwen3_06b",), tokenizer="t5",  # its adapter reads T5's tokens beside Qwen3's
+        token_limits=(512,),  # sd-scripts v0.10.1, anima_train_utils.py, --qwen3_max_token_length
+        signature=("llm_adapter.out_proj.weight", "net.llm_adapter.out_proj.weight"),
+        lora_prefixes=("lora_unet_", "lora_te_", "diffusion_model.", "text_encoders."),
+        lora_signature=r"(?:^|[._])blocks[._]\d+[._]cross_attn[._][qkv]_proj",
+        files=(_TEXT_ENCODER, _VAE),
+        folders=("diffusion_models",),
+    ),
+    Family(
+        "lumina2", "Lumina 2", "flow", convolutions=False, resolution=1024,
+        text_encoders=("gemma2_2b",), tokenizer="t5",  # counts no fewer than Gemma's larger vocabulary
+        token_limits=(256,),  # sd-scripts v0.10.1, lumina_train_util.py, --gemma2_max_token_length
+        signature=("layers.0.adaLN_modulation.1.weight",),
+        lora_prefixes=("lora_unet_", "lora_te_", "diffusion_model.", "text_encoders."),
+        lora_signature=_LUMINA_LAYERS,
+        files=(_TEXT_ENCODER, _AE),
+        folders=("diffusion_models", "checkpoints"),
+    ),
+    Family(
+        "hunyuan_image", "HunyuanImage 2.1", "flow", convolutions=False, resolution=2048,
+        text_encoders=("qwen25_7b", "byt5"), tokenizer="t5",  # counts no fewer than Qwen's larger vocabulary
+        token_limits=(1000,),  # sd-scripts v0.10.1, hunyuan_image_text_encoder.py
+        signature=("byt5_in.fc1.weight",),
+        lora_prefixes=("lora_unet_", "diffusion_model.", "text_encoders."),
+        lora_signature=r"(?:double|single)_blocks[._]\d+[._](?:(?:img|txt)_mlp[._]fc\d|\w*mod\w*[._]linear)",
+        lora_as="flux",  # where it has attention layers alone
+        files=(_TEXT_ENCODER, _BYT5, _VAE),
+        folders=("diffusion_models",),
+    ),
+    Family(
         "flux", "Flux", "flow", convolutions=False, resolution=1024,
         text_encoders=("clip_l", "t5xxl"), tokenizer="t5", token_limits=_T5,
         signature=("double_blocks.0.img_attn.norm.key_norm.scale",),
@@ -118,11 +186,7 @@ FAMILIES: tuple[Family, ...] = (
             "diffusion_model.", "text_encoders.",
         ),
         lora_signature=_FLUX_LAYERS,
-        files=(
-            ModelFile("clip_l", "Flux's small text encoder", _TEXT_ENCODERS),
-            ModelFile("t5xxl", "Flux's large text encoder", _TEXT_ENCODERS),
-            ModelFile("ae", "Flux's autoencoder", ("vae",)),
-        ),
+        files=(_CLIP_L, _T5XXL, _AE),
         folders=("diffusion_models", "checkpoints"),
         alpha_share=1.0,  # ai-toolkit's example for Flux (train_lora_flux_24gb.yaml)
     ),
@@ -135,7 +199,7 @@ class BaseModel:
 
     ``own_resolution`` is in pixels, 0 for its family's. ``captions`` names the base model whose caption profile it has,
     empty for one of its own. ``checkpoint`` is its file, if it is always the same; with ``v_prediction`` it predicts
-    velocity.
+    velocity. ``system_prompt`` stands before every caption that its text encoder reads.
     """
 
     name: str
@@ -145,6 +209,7 @@ class BaseModel:
     captions: str = ""
     checkpoint: str = ""
     v_prediction: bool = False
+    system_prompt: str = ""
 
     @property
     def resolution(self) -> int:
@@ -170,7 +235,23 @@ BASE_MODELS: tuple[BaseModel, ...] = (
     BaseModel("pony", "Pony Diffusion V6 XL", family("sdxl")),
     BaseModel("sd15", "Stable Diffusion 1.5", family("sd15")),
     BaseModel("flux", "FLUX.1 dev", family("flux")),
-)
+    BaseModel("noobai", "NoobAI-XL (epsilon)", family("sdxl"), captions="illustrious"),
+    BaseModel("noobai_v", "NoobAI-XL (v-prediction)", family("sdxl"), captions="illustrious", v_prediction=True),
+    BaseModel("flux_krea", "FLUX.1 Krea dev", family("flux"), captions="flux"),
+    BaseModel("sd35", "Stable Diffusion 3.5", family("sd35")),
+    BaseModel("chroma", "Chroma1", family("chroma")),
+    BaseModel("anima", "Anima", family("anima")),
+    # The prompts of Lumina's own authors (sd-scripts v0.10.1, docs/lumina_train_network.md) and of Neta's.
+    BaseModel(
+        "lumina2", "Lumina Image 2.0", family("lumina2"),
+        system_prompt="You are an assistant designed to generate high-quality images based on user prompts.",
+    ),
+    BaseModel(
+        "netayume", "NetaYume Lumina", family("lumina2"),
+        system_prompt="You are an assistant designed to generate anime images based on textual prompts.",
+    ),
+    BaseModel("hunyuan_image", "HunyuanImage 2.1", family("hunyuan_image")),
+)  # fmt: skip
 
 
 _custom: list[BaseModel] = []

@@ -23,6 +23,8 @@ BOORU_ORDER: tuple[Category, ...] = ("count", "character", "series", "rating", "
 # Pony's words of source and rating stand in front of what is to be seen, behind its scores.
 PONY_ORDER: tuple[Category, ...] = ("rating", "count", "character", "series", "general", "artist", "quality")
 
+ANIMA_ORDER: tuple[Category, ...] = ("quality", "rating", "count", "character", "series", "artist", "general")
+
 
 @dataclass(frozen=True, slots=True)
 class CaptionProfile:
@@ -69,6 +71,17 @@ PROFILES: tuple[CaptionProfile, ...] = (
         praise=("masterpiece", "best quality"), negative="worst quality, low quality",
     ),
     CaptionProfile("flux", ("prose", "mixed"), "none", shuffle=False),
+    CaptionProfile("sd35", ("prose", "mixed"), "none", shuffle=False),
+    CaptionProfile("chroma", ("prose", "mixed"), "none", shuffle=False),
+    # Its authors' order of tags; their words for ratings are other ones than taggers'.
+    CaptionProfile(
+        "anima", ("mixed", "tags", "prose"), "none", shuffle=False, order=ANIMA_ORDER,
+        praise=("masterpiece", "best quality", "score_7", "safe"),
+        negative="worst quality, low quality, score_1, score_2, score_3",
+    ),
+    CaptionProfile("lumina2", ("prose", "mixed"), "none", shuffle=False),
+    CaptionProfile("netayume", ("mixed", "prose", "tags"), "none", shuffle=False),
+    CaptionProfile("hunyuan_image", ("prose", "mixed"), "none", shuffle=False),
 )  # fmt: skip
 
 

@@ -318,6 +318,10 @@ INPUTS = [
     "save_state",
     "initial_lora",
     "steps",
+    "clip_g",
+    "text_encoder",
+    "vae",
+    "byt5",
 ]
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from lorads_core.base_models import recognised_lora
+from lorads_core.base_models import base_model, recognised_lora
 from lorads_core.errors import TrainerError
 from lorads_core.model import TrainingConfig
 from lorads_core.networks import recognised_network
@@ -180,10 +180,20 @@ def test_a_network_is_recognised_by_its_tensors(names, network):
         ("lora_unet_middle_block_1_transformer_blocks_7_attn1_to_k.alpha", "sdxl"),
         (f"lora_unet_{FLUX}.alpha", "flux"),
         ("transformer.single_transformer_blocks.1.attn.to_q.lora_A.weight", "flux"),
+        ("lora_unet_joint_blocks_3_x_block_attn_qkv.alpha", "sd35"),
+        ("lora_unet_blocks_0_cross_attn_q_proj.alpha", "anima"),
+        ("lora_unet_layers_3_adaLN_modulation_1.alpha", "lumina2"),
+        ("lora_unet_single_blocks_0_modulation_linear.alpha", "hunyuan_image"),
     ],
 )
 def test_a_family_is_recognised_by_layers_that_only_it_has(name, family):
     assert recognised_lora([TEXT, name]).name == family
+
+
+def test_a_lora_of_chroma_has_the_names_of_flux_and_starts_a_training_of_either():
+    names = ["lora_unet_double_blocks_3_img_attn_qkv.alpha"]
+    assert recognised_lora(names).name == "flux"
+    assert base_model("chroma").family.lora_as == "flux"
 
 
 def test_layers_that_several_families_have_tell_none():

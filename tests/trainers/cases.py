@@ -7,7 +7,7 @@ caption in front; and with lycoris-lora 4.1.3 and models of the real layout, a n
 
 from pathlib import Path
 
-from lorads_core.base_models import base_model
+from lorads_core.base_models import BASE_MODELS, base_model, model_parts
 from lorads_core.model import TrainingConfig
 from lorads_core.networks import network, network_names
 from lorads_core.trainers import Subset
@@ -15,6 +15,8 @@ from lorads_core.trainers import Subset
 GOLDEN = Path(__file__).parent / "golden" / "sd_scripts"
 # The base models that the numbers were captured with; another one of their families is trained as they are.
 CAPTURED = ("sdxl", "illustrious", "pony", "sd15", "flux")
+# More families, by whose first base model each is captured, and the smallest step of buckets that the script takes.
+LATER = {"sd35": 32, "chroma": 64, "anima": 16, "lumina2": 64, "hunyuan_image": 64}
 PICTURES = {
     "wide": ((1216, 832), (832, 1216), (1024, 1024), (3000, 2000), (1920, 1080), (700, 500), (640, 640)),
     "odd": (
@@ -26,11 +28,7 @@ PICTURES = {
 OTHERS = ((1024, 1024), (3000, 2000), (512, 768), (768, 512), (900, 900))
 FILES = {
     "checkpoint": "/models/base.safetensors",
-    "model_files": {
-        "clip_l": "/models/clip_l.safetensors",
-        "t5xxl": "/models/t5xxl.safetensors",
-        "ae": "/models/ae.safetensors",
-    },
+    "model_files": {file.part: f"/models/{file.part}.safetensors" for file in model_parts()},
 }
 
 VARIANTS = {
@@ -54,6 +52,13 @@ VARIANTS = {
     "velocity": {"v_prediction": True, "min_snr_gamma": 5.0, "noise_offset": 0.05, "max_token_length": 75},
 }  # fmt: skip
 NOT_FOR = {"flux": ("velocity",)}
+LATER_VARIANTS = {
+    "text encoder": {"text_encoder_learning_rate": 5e-5},
+    "accumulated": VARIANTS["accumulated"],
+    "dropped": {"caption_dropout": 0.1},
+    "sampled": VARIANTS["sampled"],
+    "16 bits": {"fp8_base": False},
+}
 
 
 def subsets(config, pictures, *, others):
@@ -61,6 +66,11 @@ def subsets(config, pictures, *, others):
     if not others:
         return (training,)
     return training, Subset("1_regularization", config.regularization_repeats, is_regularization=True, sizes=OTHERS)
+
+
+def first_of(family):
+    """Return the name of a family's first base model."""
+    return next(base.name for base in BASE_MODELS if base.family.name == family)
 
 
 def is_another(base, name):
@@ -86,8 +96,22 @@ def _cases():
                 yield f"{base} {name}", config, "many", True
                 yield f"{base} {name} alone", config, "odd", False
         yield f"{base} masks", _config(base_model=base, masked_loss="sidecar"), "odd", False
+    yield from _later_cases()
+    yield "sdxl velocity scaled", _config(v_prediction=True), "many", True
     yield "sdxl loha preserved", _config(network="loha", regularization_method="preservation"), "wide", True
     yield "flux loha 8 bits", _config(base_model="flux", network="loha", text_encoder_learning_rate=1e-5), "wide", True
+
+
+def _later_cases():
+    for family, step in LATER.items():
+        base = first_of(family)
+        for name in network_names():
+            if not is_another(base, name):
+                yield f"{family} {name}", _config(base_model=base, network=name), "wide", True
+        for name, changes in LATER_VARIANTS.items():
+            yield f"{family} {name}", _config(base_model=base, **changes), "many", True
+        smallest = {"bucket_step": step, "resolution": 768, "bucket_no_upscale": True}
+        yield f"{family} smallest step alone", _config(base_model=base, **smallest), "odd", False
 
 
 def counted_as(name):

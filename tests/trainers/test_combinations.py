@@ -55,7 +55,11 @@ def table():
         "|---|" + "---|" * len(known),
     ]
     for family in base_models.FAMILIES:
-        others = [base.name.title() for base in BASE_MODELS if base.family is family and base.name != family.name]
+        others = [
+            base.name.replace("_", " ").title()
+            for base in BASE_MODELS
+            if base.family is family and base.name != family.name
+        ]
         name = ", ".join([family.label, *others])
         for network in networks():
             cells = [cell(each, family, network.name) for each in known]

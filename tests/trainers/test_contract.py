@@ -25,7 +25,7 @@ SUBSETS = (
 )
 # What a trainer cannot take at all; a test of its own holds it to that.
 WITHOUT_REGULARIZATION = {"comfyui"}
-FILES = {"clip_l": "/clip_l", "t5xxl": "/t5xxl", "ae": "/ae"}
+FILES = {file.part: f"/{file.part}" for file in model_parts()}
 FLUX = {"base_model": "flux", "model_files": FILES, "checkpoint": "/flux"}
 
 # What gives a field a meaning where its row's `when` does not say it, and a value where the rule below has none.
@@ -53,8 +53,9 @@ VALUES = {
 def context(each):
     """Return the values of other fields with which a field counts."""
     found = dict(CONTEXTS.get(each.name, {}))
-    if each.when.families == ("flux",):
-        found |= FLUX
+    if set(each.when.families) <= {family.name for family in base_models.FAMILIES if family.files}:
+        base = next(base for base in base_models.BASE_MODELS if base.family.name in each.when.families)
+        found |= {**FLUX, "base_model": base.name}
     for other, wanted in each.when.values.items():
         if getattr(TrainingConfig(), other) not in wanted:
             found[other] = {"true": True, ANY: ("a cat",)}.get(wanted[0], wanted[0])
@@ -109,6 +110,8 @@ def test_every_field_of_a_config_has_a_row():
 @pytest.mark.parametrize("field", TRAINING_FIELDS, ids=lambda each: each.name)
 def test_a_field_reaches_the_trainer_or_is_reported(each, field):
     before = replace(TrainingConfig(checkpoint="/base.safetensors"), **context(field))
+    if base_model(before.base_model).family.name not in each.families:
+        return  # refused as a whole, whatever its options
     after = change_config(before, {field.name: another(field)})
     assert after != before
     new = told(each, after) ^ told(each, before)
@@ -199,7 +202,9 @@ def test_made_up_rows_are_in_combos_tables_and_captions_without_more():
     assert base_models.recognised({"model.diffusion_model.dreamer.weight"}).name == "dreamer"
     lines = test_combinations.table().splitlines()
     assert f"| Dreamer: LoFu |{' – |' * len(trainers())}" in lines
-    assert f"| SDXL: LoFu |{' – |' * len(trainers())}" in [line.replace(", Illustrious, Pony", "") for line in lines]
+    assert f"| SDXL: LoFu |{' – |' * len(trainers())}" in [
+        line.replace(", Illustrious, Pony, Noobai, Noobai V", "") for line in lines
+    ]
 
 
 def test_a_refusal_names_the_trainers_that_do_it():
@@ -222,7 +227,10 @@ def test_a_base_model_without_a_caption_profile_is_named(monkeypatch):
 def test_a_network_is_trained_or_refused_with_another_to_use(each, base, network):
     config = TrainingConfig(**{**FLUX, "base_model": base, "network": network})
     found = errors(each, config)
-    if found:
+    if base_model(base).family.name not in each.families:
+        assert all("choose another base model" in message or network in message.lower() for message in found)
+        assert found
+    elif found:
         assert all(any(name in message.lower() for name in network_names()) for message in found)
     else:
         made(each, config)

@@ -25,7 +25,8 @@ def test_every_preset_is_trained_by_some_trainer_as_it_is(base, preset):
         for trainer in trainers().values()
         if not any(found.severity == "error" for found in trainer.problems(config, [subset]))
     ]
-    assert len(takes) >= 2, takes
+    able = [trainer for trainer in trainers().values() if base.family.name in trainer.families]
+    assert len(takes) >= min(2, len(able)), takes
 
 
 def test_what_does_not_count_is_as_if_it_was_not_said():

@@ -15,7 +15,7 @@ from lorads_core.trainers import Subset, trainer
 from lorads_core.trainers.sd_scripts.rules import OPTIMIZERS
 from lorads_core.trainers.sd_scripts.scripts import script
 
-from .cases import CAPTURED
+from .cases import CAPTURED, FILES, LATER, first_of
 from .test_onetrainer_golden import EVERYTHING
 
 if sys.version_info >= (3, 11):
@@ -25,7 +25,6 @@ else:
 
 OPTIONS = Path(__file__).parent / "golden" / "sd_scripts" / "options.json"
 SUBSETS = (Subset("10_cat", 10, is_regularization=False, sizes=((1216, 832), (1024, 1024))),)
-FILES = {"clip_l": "/clip_l", "t5xxl": "/t5xxl", "ae": "/ae"}
 VARIANTS = (
     {},
     EVERYTHING,
@@ -37,12 +36,11 @@ VARIANTS = (
 
 
 def configs():
-    for base, name, variant in itertools.product(CAPTURED, network_names(), VARIANTS):
+    for base, name, variant in itertools.product((*CAPTURED, *map(first_of, LATER)), network_names(), VARIANTS):
         family = base_model(base).family
         if not family.is_diffusion and (variant.get("v_prediction") or network(name).without):
             continue  # both are refused
-        files = FILES if family.files else {}
-        yield TrainingConfig(base_model=base, network=name, checkpoint="/b.safetensors", model_files=files, **variant)
+        yield TrainingConfig(base_model=base, network=name, **FILES, **variant)
     for optimizer in OPTIMIZERS:
         yield TrainingConfig(checkpoint="/b.safetensors", optimizer=optimizer)
 

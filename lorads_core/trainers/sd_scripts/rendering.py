@@ -22,6 +22,7 @@ from .scripts import (
     network_args,
     preset_of,
     script,
+    text_rate,
     uses_lycoris,
 )
 
@@ -81,9 +82,9 @@ def _training_keys(config: TrainingConfig, folder: Path, output: Path, name: str
     yield from _text_encoder_keys(config)
     yield "mixed_precision", config.mixed_precision
     if in_8_bits(config):
-        yield "fp8_base", True
+        yield script(config).key_8_bits, True
     yield "gradient_checkpointing", config.gradient_checkpointing
-    yield "sdpa", True
+    yield from script(config).attention.items()
     if not script(config).half_vae:
         yield "no_half_vae", True  # SDXL's own VAE overflows in half precision
     yield "cache_latents", config.cache_latents
@@ -97,13 +98,18 @@ def _training_keys(config: TrainingConfig, folder: Path, output: Path, name: str
 def _model_keys(config: TrainingConfig) -> Keys:
     if config.checkpoint:
         yield "pretrained_model_name_or_path", config.checkpoint
-    for part in base_model(config.base_model).family.parts:
+    chosen, base = script(config), base_model(config.base_model)
+    for part in base.family.parts:
         if path := config.model_files.get(part):
-            yield part, path
-    yield from script(config).keys.items()
+            yield chosen.option(part), path
+    yield from chosen.keys.items()
+    if chosen.system_key and base.system_prompt:
+        yield chosen.system_key, base.system_prompt
     if config.v_prediction:
         yield "v_parameterization", True
         yield "zero_terminal_snr", True
+        if not config.min_snr_gamma:  # which divides by SNR + 1 itself (``apply_snr_weight``)
+            yield "scale_v_pred_loss_like_noise_pred", True
 
 
 def _network_keys(config: TrainingConfig, folder: Path) -> Keys:
@@ -141,15 +147,15 @@ def _optimizer_args(config: TrainingConfig) -> Iterator[str]:
 
 
 def _text_encoder_keys(config: TrainingConfig) -> Keys:
-    rate = float(config.text_encoder_learning_rate)
-    if rate:
+    if rate := float(text_rate(config)):
         yield "text_encoder_lr", [rate] * script(config).text_encoders
     else:
         yield "network_train_unet_only", True
     if caches_text(config):
         yield "cache_text_encoder_outputs", True
     if config.max_token_length != script(config).length:
-        yield script(config).length_key, config.max_token_length
+        for key in script(config).length_keys:
+            yield key, config.max_token_length
 
 
 def _sample_keys(config: TrainingConfig, folder: Path) -> Keys:
@@ -161,6 +167,7 @@ def _sample_keys(config: TrainingConfig, folder: Path) -> Keys:
 def _prompts(config: TrainingConfig) -> str:
     """Return the prompts as JSON: in a text file, what follows two hyphens would be an option."""
     usual: dict[str, object] = {"width": config.resolution, "height": config.resolution, "seed": config.seed}
+    usual |= script(config).sampling
     if negative := profile(config.base_model).negative:
         usual["negative_prompt"] = negative
     return json.dumps([{"prompt": prompt, **usual} for prompt in config.sample_prompts], ensure_ascii=False, indent=1)

@@ -14,7 +14,7 @@ from .. import checks
 from ..defaults import is_adaptive
 from ..extra import OptionSource
 from .counting import bucket_rule, regularization, regularization_repeats, training
-from .scripts import FAMILIES, NETWORKS, cache_obstacles, in_8_bits, script, uses_lycoris
+from .scripts import FAMILIES, NETWORKS, cache_obstacles, in_8_bits, script, text_rate, uses_lycoris
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -64,7 +64,7 @@ def _unknown(config: TrainingConfig) -> Iterator[str]:
 def _learning(config: TrainingConfig) -> Iterator[str]:
     if config.scheduler == "constant" and config.warmup:
         yield "The scheduler constant takes no warm-up: choose constant_with_warmup, or set the warm-up to 0."
-    rate = config.text_encoder_learning_rate
+    rate = text_rate(config)
     if is_adaptive(config.optimizer) and rate and rate != config.learning_rate:
         yield (
             f"{config.optimizer} stops at two learning rates: set that of the text encoder to {config.learning_rate:g}"
@@ -99,10 +99,13 @@ def _preservation(config: TrainingConfig) -> Iterator[str]:
     if config.regularization_method != "preservation":
         return
     otherwise = "or use regularization images as prior"
+    label = base_model(config.base_model).label
+    if not script(config).preserves:
+        yield f"{LABEL} has no differential output preservation of {label}: use regularization images as prior."
+        return
     if config.processes > 1:
         yield f"{_PRESERVATION} stops with several processes: use one, {otherwise}."
     if not script(config).preserves_mixed and config.batch_size > 1:
-        label = base_model(config.base_model).label
         yield f"{_PRESERVATION} of {label} stops with batches: set the batch size to 1, {otherwise}."
     if network(config.network).decomposed:
         # lycoris 4.1.3 at multiplier 0: the decomposed weight without the base model's magnitude, not the base model.
@@ -116,11 +119,17 @@ def doubts(config: TrainingConfig) -> Iterator[str]:
             "No base model is chosen, so training_config.toml names none: start the trainer with"
             " --pretrained_model_name_or_path and its file."
         )
-    unnamed = [part for part in base_model(config.base_model).family.parts if not config.model_files.get(part)]
-    if unnamed:
-        label, options = base_model(config.base_model).label, " ".join(f"--{part} FILE" for part in unnamed)
-        yield f"{label} needs more files than its checkpoint: choose them, or start the trainer with {options}."
-    if config.regularization_method == "preservation" and config.text_encoder_learning_rate:
+    chosen, base = script(config), base_model(config.base_model)
+    unnamed = [part for part in base.family.parts if not config.model_files.get(part)]
+    if unnamed and not chosen.finds_parts:
+        options = " ".join(f"--{chosen.option(part)} FILE" for part in unnamed)
+        yield f"{base.label} needs more files than its checkpoint: choose them, or start the trainer with {options}."
+    if chosen.converter:
+        yield (
+            f"ComfyUI does not know the names of all layers in {LABEL}' LoRAs of {base.label}: convert the trained file"
+            f" with {LABEL}' {chosen.converter} before you load it."
+        )
+    if config.regularization_method == "preservation" and text_rate(config):
         yield (
             f"{_PRESERVATION} keeps what the base model makes of the text encoders as they are trained:"
             " set their learning rate to 0."
@@ -145,6 +154,13 @@ def lacks(config: TrainingConfig) -> dict[str, str]:
         found["noise_offset"] = "flow matching is trained without one; it is left out."
     if not chosen.caches_text and config.cache_text_encoder_outputs:
         found["cache_text_encoder_outputs"] = "SD 1.5's text encoder is cheap and runs along."
+    label = base_model(config.base_model).label
+    if not chosen.text_encoders:
+        found["text_encoder_learning_rate"] = f"the text encoders of {label} are not trained; it is left out."
+    if config.fp8_base and not chosen.key_8_bits:
+        found["fp8_base"] = f"{label} is trained in 16 bits; it is left out."
+    if not chosen.length_keys:
+        found["max_token_length"] = f"captions of {label} have a fixed length; it is left out."
     return found
 
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from ...base_models import base_model
 from ...networks import network
-from .. import checks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -19,17 +18,26 @@ LYCORIS = "lycoris.kohya"
 PRESET_FILE = "lycoris_preset.toml"
 
 
+_SDPA: Mapping[str, object] = {"sdpa": True}
+
+
 @dataclass(frozen=True, slots=True)
 class Script:
     """A script, run in sd-scripts' own folder.
 
     ``lora`` is its module for LoRA, ``step`` what bucket sides must be multiples of (``verify_bucket_reso_steps`` in
     its ``assert_extra_args``). ``text_encoders`` of them can be trained. ``caches_text`` says whether it keeps what
-    the text encoders say, ``preserves_mixed`` whether differential output preservation may share a batch with other
-    images, ``half_vae`` whether the VAE bears half precision, and ``in_8_bits`` whether the base model is held so where
-    the config says nothing. ``preset`` is LyCORIS' for networks with convolutions, ``keys`` are more of its config.
-    ``lora_keys`` begin the denoiser's keys in its LoRAs. ``length_key`` sets a caption's tokens; it is left
-    out at ``length`` of them, which is not among its choices, 0 for never.
+    the text encoders say, ``caches_trained`` whether it does beside trained ones, and ``caches_dropped`` whether
+    captions may be dropped then. ``preserves`` says whether it has differential output preservation,
+    ``preserves_mixed`` whether that may share a batch with other images, and ``half_vae`` whether the VAE bears half
+    precision. ``key_8_bits`` is its option for a base model in 8 bits, empty for none; ``in_8_bits`` says whether that
+    is set where the config says nothing. ``preset`` is LyCORIS' for networks with convolutions, ``keys`` are more of
+    its config, ``attention`` is how it computes attention, and ``sampling`` are keys of each sample prompt.
+    ``system_key`` is its option for what stands before every caption. ``lora_keys`` begin the denoiser's keys in its
+    LoRAs. ``length_keys`` set a caption's tokens; they are left out at ``length`` of them, which is not among the
+    choices, 0 for never. ``options`` names a part of the family's files where the script's option is not called like
+    it; with ``finds_parts`` it looks for parts that are not given in the checkpoint. ``converter`` makes of its LoRA
+    one that ComfyUI loads as a whole, empty where none is needed.
     """
 
     name: str
@@ -38,13 +46,27 @@ class Script:
     text_encoders: int
     lora_keys: tuple[str, ...]
     caches_text: bool = True
+    caches_trained: bool = False
+    caches_dropped: bool = False
+    preserves: bool = True
     preserves_mixed: bool = True
     half_vae: bool = True
+    key_8_bits: str = "fp8_base"
     in_8_bits: bool = False
     preset: str = "full"
-    length_key: str = "max_token_length"
+    length_keys: tuple[str, ...] = ("max_token_length",)
     length: int = 75
     keys: Mapping[str, object] = field(default_factory=dict[str, object])
+    attention: Mapping[str, object] = field(default_factory=lambda: _SDPA)
+    sampling: Mapping[str, object] = field(default_factory=dict[str, object])
+    options: Mapping[str, str] = field(default_factory=dict[str, str])
+    finds_parts: bool = False
+    converter: str = ""
+    system_key: str = ""
+
+    def option(self, part: str) -> str:
+        """Return its option for a part of the family's files."""
+        return self.options.get(part, part)
 
 
 # docs/flux_train_network.md: the script's own defaults are other ones.
@@ -54,20 +76,69 @@ _FLUX: Mapping[str, object] = {
     "discrete_flow_shift": 3.1582,
     "model_prediction_type": "raw",
 }
+# The same page, "Training Chroma Models".
+_CHROMA: Mapping[str, object] = {
+    "model_type": "chroma",
+    "guidance_scale": 0.0,
+    "timestep_sampling": "sigmoid",
+    "model_prediction_type": "raw",
+    "apply_t5_attn_mask": True,
+}
+# docs/sd3_train_network.md
+_SD3: Mapping[str, object] = {"weighting_scheme": "uniform"}
+# docs/anima_train_network.md; the last two keep its VAE within the memory of usual cards.
+_ANIMA: Mapping[str, object] = {
+    "timestep_sampling": "sigmoid",
+    "discrete_flow_shift": 1.0,
+    "vae_chunk_size": 64,
+    "vae_disable_cache": True,
+}
+# docs/lumina_train_network.md
+_LUMINA: Mapping[str, object] = {
+    "timestep_sampling": "nextdit_shift",
+    "discrete_flow_shift": 6.0,
+    "model_prediction_type": "raw",
+}
+# docs/hunyuan_image_train_network.md
+_HUNYUAN: Mapping[str, object] = {"model_prediction_type": "raw", "discrete_flow_shift": 5.0}
 # Its SD 1.5 has the layers of Diffusers, its SDXL those of Stability's own code (``library/sdxl_original_unet.py``).
 _UNET = ("lora_unet_down_blocks_", "lora_unet_mid_block_", "lora_unet_up_blocks_")
 _SDXL_UNET = ("lora_unet_input_blocks_", "lora_unet_middle_block_", "lora_unet_output_blocks_")
 _FLUX_BLOCKS = ("lora_unet_double_blocks_", "lora_unet_single_blocks_")
-# Flux's assert_extra_args calls that of train_network.py first: 64, though its own asks for 32 only. The call_unet of
-# train_network.py drops `indices`, so that SD 1.5's prior has the size of the whole batch.
+_NEXT_DIT = ("lora_unet_layers_", "lora_unet_noise_refiner_", "lora_unet_context_refiner_")
+# The assert_extra_args of Flux, Lumina and HunyuanImage call that of train_network.py first: 64, though their own ask
+# for less. The call_unet of train_network.py drops `indices`, so that SD 1.5's prior has the size of the whole batch.
 FAMILIES: dict[str, Script] = {
     "sd15": Script(
         "train_network.py", "networks.lora", 64, 1, _UNET, caches_text=False, preserves_mixed=False, preset=PRESET_FILE
     ),
     "sdxl": Script("sdxl_train_network.py", "networks.lora", 32, 2, _SDXL_UNET, half_vae=False),
+    "sd35": Script(
+        "sd3_train_network.py", "networks.lora_sd3", 32, 2, ("lora_unet_joint_blocks_",), caches_trained=True,
+        keys=_SD3, length_keys=("t5xxl_max_token_length",), length=0, finds_parts=True,
+    ),
     "flux": Script(
-        "flux_train_network.py", "networks.lora_flux", 64, 1, _FLUX_BLOCKS, in_8_bits=True, keys=_FLUX,
-        length_key="t5xxl_max_token_length", length=0,
+        "flux_train_network.py", "networks.lora_flux", 64, 1, _FLUX_BLOCKS, caches_trained=True, in_8_bits=True,
+        keys=_FLUX, length_keys=("t5xxl_max_token_length",), length=0,
+    ),
+    "chroma": Script(
+        "flux_train_network.py", "networks.lora_flux", 64, 0, _FLUX_BLOCKS, in_8_bits=True, keys=_CHROMA,
+        length_keys=("t5xxl_max_token_length",), length=0, sampling={"guidance_scale": 0.0, "scale": 4.0},
+    ),
+    "anima": Script(
+        "anima_train_network.py", "networks.lora_anima", 16, 1, ("lora_unet_blocks_",), caches_dropped=True,
+        preserves=False, key_8_bits="", keys=_ANIMA, attention={"attn_mode": "torch"},
+        length_keys=("qwen3_max_token_length", "t5_max_token_length"), length=0, options={"text_encoder": "qwen3"},
+    ),
+    "lumina2": Script(
+        "lumina_train_network.py", "networks.lora_lumina", 64, 1, _NEXT_DIT, keys=_LUMINA,
+        length_keys=("gemma2_max_token_length",), length=0, options={"text_encoder": "gemma2"},
+        system_key="system_prompt",
+    ),
+    "hunyuan_image": Script(
+        "hunyuan_image_train_network.py", "networks.lora_hunyuan_image", 64, 0, _FLUX_BLOCKS, preserves=False,
+        key_8_bits="fp8_scaled", in_8_bits=True, keys=_HUNYUAN, attention={"attn_mode": "torch", "split_attn": True},
+        length_keys=(), length=0, converter="networks/convert_hunyuan_image_lora_to_comfy.py",
     ),
 }  # fmt: skip
 
@@ -106,11 +177,18 @@ def has_convolutions(config: TrainingConfig) -> bool:
     return network(config.network).convolutions and base_model(config.base_model).family.convolutions
 
 
+def text_rate(config: TrainingConfig) -> float:
+    """Return the learning rate of the text encoders, 0 where the script trains none."""
+    return config.text_encoder_learning_rate if script(config).text_encoders else 0.0
+
+
 def in_8_bits(config: TrainingConfig) -> bool:
-    """Say whether the base model is held in 8 bits: by itself only Flux, as its documentation has it.
+    """Say whether the base model is held in 8 bits: by itself only the largest, as their documentation has it.
 
     DoRA multiplies the base model's weights, which 8 bits do not allow (lycoris 4.1.3, ``modules/locon.py``).
     """
+    if not script(config).key_8_bits:
+        return False
     if config.fp8_base is not None:
         return config.fp8_base
     usual = script(config).in_8_bits and config.mixed_precision != "no"
@@ -173,9 +251,9 @@ def cache_obstacles(config: TrainingConfig) -> Iterator[str]:
     """
     if config.shuffle_caption:
         yield "Shuffled captions"
-    if config.caption_dropout:
+    if config.caption_dropout and not script(config).caches_dropped:
         yield "Captions that are dropped by chance"
     if config.caption_variants:
         yield "Captions with variants"
-    if config.text_encoder_learning_rate and checks.is_diffusion(config):
+    if text_rate(config) and not script(config).caches_trained:
         yield "Trained text encoders"

@@ -41,6 +41,17 @@ def module(name):
     return importlib.import_module(name.removesuffix(".py"))
 
 
+def network_trainer(name):
+    """Return the script's own subclass of ``NetworkTrainer``, or that itself."""
+    found = module(name)
+    (own,) = (
+        each
+        for key, each in vars(found).items()
+        if key.endswith("NetworkTrainer") and each.__module__ == found.__name__
+    )
+    return own()
+
+
 def parser(name):
     return module(name).setup_parser()
 
@@ -74,6 +85,7 @@ def counted(config, folder, steps):
     args = arguments(config, folder)
     group = dataset_group(args)
     module(script(config).name).train_util.verify_training_args(args)
+    network_trainer(script(config).name).assert_extra_args(args, group, None)
     total = eval(
         steps,
         {"math": math, "args": args, "train_dataloader": group},
