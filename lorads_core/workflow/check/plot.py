@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from PIL import Image
 
@@ -40,7 +40,7 @@ def _stacked(parts: Sequence[Image.Image]) -> Image.Image:
     whole = Image.new("RGB", (max(part.width for part in parts), sum(part.height for part in parts)))
     top = 0
     for part in parts:
-        whole.paste(part.getpixel((0, 0)), (0, top, whole.width, top + part.height))
+        whole.paste(cast("tuple[int, int, int]", part.getpixel((0, 0))), (0, top, whole.width, top + part.height))
         whole.paste(part, (0, top))
         top += part.height
     return whole
