@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 from .errors import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Iterable
 
 Objective = Literal["noise", "flow"]
 """What a step predicts: the noise (or its velocity) of a diffusion model, or the flow of a rectified-flow model."""
@@ -41,11 +41,10 @@ class Family:
     ``convolutions`` says whether its denoiser has convolution layers besides those at its ends. ``files`` are needed
     besides the checkpoint, which lies in ``folders`` of ComfyUI. ``text_encoders`` are named as in ComfyUI.
     ``token_limits`` are the caption lengths that trainers can be set to; the largest is the default. ``alpha_share`` is
-    the default alpha as a share of the network's dim. A checkpoint is recognised by ``signature``, names of tensors
-    that only this family has (any of them, with or without ComfyUI's prefix). ``lora_prefixes`` begin the keys of a
-    LoRA that ComfyUI loads for it (``comfy/lora.py``), kohya's form first. A LoRA is recognised by ``lora_signature``,
-    a regular expression for names of layers that only this family has; ``lora_as`` names the family that it is taken
-    for where those of both have the same names.
+    the default alpha as a share of the network's dim. ``lora_prefixes`` begin the keys of a LoRA that ComfyUI loads for
+    it (``comfy/lora.py``), kohya's form first. A LoRA is recognised by ``lora_signature``, a regular expression for
+    names of layers that only this family has; ``lora_as`` names the family that it is taken for where both have the
+    same names. A checkpoint is recognised by the rows of `checkpoints.architectures` that name the family.
     """
 
     name: str
@@ -56,7 +55,6 @@ class Family:
     text_encoders: tuple[str, ...]
     tokenizer: TokenizerName
     token_limits: tuple[int, ...]
-    signature: tuple[str, ...]
     lora_prefixes: tuple[str, ...]
     lora_signature: str = ""
     lora_as: str = ""
@@ -78,8 +76,6 @@ class Family:
 _TEXT_ENCODERS = ("text_encoders",)  # ComfyUI maps its former name, clip, to it (``folder_paths.map_legacy``)
 _CLIP = (75, 150, 225)  # sd-scripts v0.10.1, --max_token_length: chunks of CLIP's 77 less its two marks
 _T5 = (512,)  # FLUX.1 dev, Chroma; sd-scripts v0.10.1, flux_train_utils.py, --t5xxl_max_token_length
-_PREFIX = "model.diffusion_model."
-"""Stands before the denoiser's tensors in a checkpoint of all parts (``comfy/model_detection.py``)."""
 
 # Names of layers as Diffusers and as Stability's own code have them, with dots or, in kohya's form, underscores. SD 1.5
 # has attention in its outermost blocks, where SDXL has none; SDXL has several transformer blocks in a row.
@@ -105,7 +101,6 @@ FAMILIES: tuple[Family, ...] = (
     Family(
         "sd15", "SD 1.5", "noise", convolutions=True, resolution=512,
         text_encoders=("clip_l",), tokenizer="clip", token_limits=_CLIP,
-        signature=("cond_stage_model.transformer.text_model.embeddings.token_embedding.weight",),
         lora_prefixes=(
             "lora_unet_", "lora_te_", "lora_te1_", "unet.", "text_encoder.", "lycoris_", "diffusion_model.",
             "text_encoders.",
@@ -115,7 +110,6 @@ FAMILIES: tuple[Family, ...] = (
     Family(
         "sdxl", "SDXL", "noise", convolutions=True, resolution=1024,
         text_encoders=("clip_l", "clip_g"), tokenizer="clip", token_limits=_CLIP,
-        signature=("conditioner.embedders.1.model.ln_final.weight", "label_emb.0.0.weight"),
         lora_prefixes=(
             "lora_unet_", "lora_te1_", "lora_te2_", "unet.", "text_encoder.", "text_encoder_2.", "lycoris_",
             "diffusion_model.", "text_encoders.",
@@ -125,8 +119,7 @@ FAMILIES: tuple[Family, ...] = (
     Family(
         "sd35", "SD 3.5", "flow", convolutions=False, resolution=1024,
         text_encoders=("clip_l", "clip_g", "t5xxl"), tokenizer="t5",
-        token_limits=(256,),  # sd-scripts v0.10.1, sd3_train_utils.py, --t5xxl_max_token_length
-        signature=("joint_blocks.0.x_block.attn.ln_q.weight",),  # SD 3 has none
+        token_limits=(256,),  # sd-scripts v0.10.1, sd3_train_utils.py, --t5xxl_max_token_length  # SD 3 has none
         lora_prefixes=(
             "lora_unet_", "lora_te1_", "lora_te2_", "lora_te3_", "transformer.", "lora_transformer_", "lycoris_",
             "base_model.model.", "diffusion_model.", "text_encoders.",
@@ -138,7 +131,6 @@ FAMILIES: tuple[Family, ...] = (
     Family(
         "chroma", "Chroma", "flow", convolutions=False, resolution=1024,
         text_encoders=("t5xxl",), tokenizer="t5", token_limits=_T5,
-        signature=("distilled_guidance_layer.norms.0.scale",),
         lora_prefixes=(
             "lora_unet_", "transformer.", "lora_transformer_", "lycoris_", "diffusion_model.", "text_encoders.",
         ),
@@ -150,7 +142,6 @@ FAMILIES: tuple[Family, ...] = (
         "anima", "Anima", "flow", convolutions=False, resolution=1024,
         text_encoders=("qwen3_06b",), tokenizer="t5",  # its adapter reads T5's tokens beside Qwen3's
         token_limits=(512,),  # sd-scripts v0.10.1, anima_train_utils.py, --qwen3_max_token_length
-        signature=("llm_adapter.out_proj.weight", "net.llm_adapter.out_proj.weight"),
         lora_prefixes=("lora_unet_", "lora_te_", "diffusion_model.", "text_encoders."),
         lora_signature=r"(?:^|[._])blocks[._]\d+[._]cross_attn[._][qkv]_proj",
         files=(_TEXT_ENCODER, _VAE),
@@ -160,7 +151,6 @@ FAMILIES: tuple[Family, ...] = (
         "lumina2", "Lumina 2", "flow", convolutions=False, resolution=1024,
         text_encoders=("gemma2_2b",), tokenizer="t5",  # counts no fewer than Gemma's larger vocabulary
         token_limits=(256,),  # sd-scripts v0.10.1, lumina_train_util.py, --gemma2_max_token_length
-        signature=("layers.0.adaLN_modulation.1.weight",),
         lora_prefixes=("lora_unet_", "lora_te_", "diffusion_model.", "text_encoders."),
         lora_signature=_LUMINA_LAYERS,
         files=(_TEXT_ENCODER, _AE),
@@ -170,7 +160,6 @@ FAMILIES: tuple[Family, ...] = (
         "hunyuan_image", "HunyuanImage 2.1", "flow", convolutions=False, resolution=2048,
         text_encoders=("qwen25_7b", "byt5"), tokenizer="t5",  # counts no fewer than Qwen's larger vocabulary
         token_limits=(1000,),  # sd-scripts v0.10.1, hunyuan_image_text_encoder.py
-        signature=("byt5_in.fc1.weight",),
         lora_prefixes=("lora_unet_", "diffusion_model.", "text_encoders."),
         lora_signature=r"(?:double|single)_blocks[._]\d+[._](?:(?:img|txt)_mlp[._]fc\d|\w*mod\w*[._]linear)",
         lora_as="flux",  # where it has attention layers alone
@@ -180,7 +169,6 @@ FAMILIES: tuple[Family, ...] = (
     Family(
         "flux", "Flux", "flow", convolutions=False, resolution=1024,
         text_encoders=("clip_l", "t5xxl"), tokenizer="t5", token_limits=_T5,
-        signature=("double_blocks.0.img_attn.norm.key_norm.scale",),
         lora_prefixes=(
             "lora_unet_", "lora_te1_", "lora_te2_", "transformer.", "lora_transformer_", "text_encoder.", "lycoris_",
             "diffusion_model.", "text_encoders.",
@@ -292,14 +280,6 @@ def model_parts() -> tuple[ModelFile, ...]:
 def checkpoint_folders() -> tuple[str, ...]:
     """Return ComfyUI's folders that hold checkpoints of any family, each once."""
     return tuple(dict.fromkeys(folder for each in FAMILIES for folder in each.folders))
-
-
-def recognised(tensors: Collection[str]) -> Family | None:
-    """Return the family of a checkpoint by the names of its tensors; None where no row knows them."""
-    for each in FAMILIES:
-        if any(name in tensors or _PREFIX + name in tensors for name in each.signature):
-            return each
-    return None
 
 
 def recognised_lora(tensors: Iterable[str]) -> Family | None:

@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 CORE = ROOT / "lorads_core"
-MOST_MODULES, MOST_PACKAGES = 12, 15  # at the top of lorads_core: as much as a newcomer reads at one look
+MOST_MODULES, MOST_PACKAGES = 13, 16  # at the top of lorads_core: as much as a newcomer reads at one look
 
 # Words of our own making that a reader can neither guess nor search for. "There is none" is good English and allowed.
 BANNED = re.compile(

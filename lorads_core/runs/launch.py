@@ -12,11 +12,10 @@ import socket
 import sys
 from contextlib import suppress
 from datetime import datetime, timezone
-from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
-from ..base_models import base_model, recognised
+from ..base_models import base_model
 from ..errors import TrainerError
 from ..model import Run
 from ..store import runs as kept
@@ -27,16 +26,16 @@ from ..trainers import trainer
 from . import run_folder as files
 from .configs import prepare_configs
 from .initial_lora import check_initial_lora
-from .lora_file import read_header
 from .output import make_output
 from .profile import secret_names
 from .resume import resumed_order, stopped_run, take_over
 from .state import failed_run, refresh_run, start_watcher
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import psycopg
 
-    from ..base_models import BaseModel, Family
     from ..store.connect import Store
     from .profile import Profile
     from .read_export import TrainableExport
@@ -167,28 +166,7 @@ def _check_models(profile: Profile, export: TrainableExport) -> str:
     for file in filter(os.path.isabs, (config.checkpoint, *config.model_files.values())):
         if not os.path.exists(file):  # noqa: PTH110 - Path's own may raise
             raise TrainerError(f"There is no model {file}: choose another in the training config, and export again.")
-    if Path(config.checkpoint).is_absolute():
-        _check_family(Path(config.checkpoint), base_model(config.base_model))
     return check_initial_lora(config, export.trainer) if config.initial_lora else ""
-
-
-def _check_family(checkpoint: Path, base: BaseModel) -> None:
-    """Refuse a checkpoint whose tensors are those of another family."""
-    found = _family_of(checkpoint)
-    if found and found != base.family:
-        raise TrainerError(
-            f"{checkpoint} looks like a checkpoint of {found.label}, and the base model is {base.label}: choose another"
-            " file or another base model in the training config, and export again."
-        )
-
-
-def _family_of(checkpoint: Path) -> Family | None:
-    """Return the family of a checkpoint by its header; None where that is not known."""
-    try:
-        return recognised(read_header(checkpoint).tensors)
-    except TrainerError:
-        # Trainers read other formats, too (.ckpt, a Diffusers folder); what they cannot read they say themselves.
-        return None
 
 
 def _new_run(profile: Profile, export: TrainableExport, note: str) -> Run:

@@ -1,8 +1,4 @@
-"""A LoRA file (safetensors) as it lies there: whether it is whole, its rank, its metadata; tensors are not loaded.
-
-The format: eight bytes with the header's length, the header as JSON, the tensors' bytes without a gap
-(https://github.com/huggingface/safetensors, README "Format").
-"""
+"""A LoRA file (safetensors) as it lies there: whether it is whole, its rank, its metadata; tensors are not loaded."""
 
 from __future__ import annotations
 
@@ -13,21 +9,17 @@ import re
 import shutil
 import struct
 from contextlib import suppress
-from dataclasses import dataclass, field
-from itertools import pairwise
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
+from ..checkpoints.safetensors import LENGTH, METADATA, SafetensorsFile, read_head, read_safetensors
 from ..errors import TrainerError
 from ..system import files
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-_LENGTH = 8
-_LONGEST_HEADER = 100 * 1024**2  # as safetensors itself has it
-_METADATA = "__metadata__"
-_LARGEST_SIZE = 2**63  # bytes of a file, as file systems count them
 # The side of a matrix that is the rank, by the end of its name: PEFT, kohya and LyCORIS, LoHa.
 _RANK_SIDE = (
     (".lora_down.weight", 0),
@@ -51,13 +43,8 @@ _PATH = re.compile(r"(?:[A-Za-z]:[\\/]|\\\\|/)[^\x00]*")
 
 
 @dataclass(frozen=True, slots=True)
-class LoraFile:
+class LoraFile(SafetensorsFile):
     """The header of a LoRA: shapes and places of its tensors, and its metadata."""
-
-    path: Path
-    tensors: Mapping[str, Mapping[str, Any]] = field(repr=False)
-    metadata: Mapping[str, str] = field(repr=False)
-    data_start: int  # byte where the tensors begin
 
     @property
     def ranks(self) -> frozenset[int]:
@@ -97,55 +84,8 @@ def read_header(path: Path) -> LoraFile:
     Raises:
         TrainerError: it cannot be read, is not a safetensors file, or is cut off.
     """
-    try:
-        size, length, header = files.retry_in_use(lambda: _head(path))
-    except OSError as error:
-        raise TrainerError(f"{path} cannot be read: {files.file_error_reason(error)}.") from error
-    if length > _LONGEST_HEADER or len(header) < length or not length:
-        raise TrainerError(f"{path} is not a safetensors file, or is cut off ({size:,} bytes).")
-    lora = _parsed(path, header)
-    ends = max((int(tensor["data_offsets"][1]) for tensor in lora.tensors.values()), default=0)
-    if size < lora.data_start + ends:
-        raise TrainerError(f"{path} is cut off: {size:,} bytes of {lora.data_start + ends:,}.")
-    return lora
-
-
-def _head(path: Path) -> tuple[int, int, bytes]:
-    """Return the size of a file, of the header that it shall have, and of that what is there."""
-    with files.open_regular(path) as file:
-        length = int.from_bytes(file.read(_LENGTH), "little")
-        return os.fstat(file.fileno()).st_size, length, file.read(min(length, _LONGEST_HEADER))
-
-
-def _parsed(path: Path, header: bytes) -> LoraFile:
-    try:
-        values = cast("dict[str, Any]", json.loads(header))
-        said = cast("dict[str, object]", values.pop(_METADATA, None) or {})
-        metadata = {key: str(value) for key, value in said.items()}
-        is_sound = all(_is_sound(tensor) for tensor in values.values()) and not _overlap(values.values())
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise TrainerError(f"{path} is not a safetensors file: its header is damaged.") from error
-    if not is_sound:
-        raise TrainerError(f"{path} is not a safetensors file: its header is damaged.")
-    return LoraFile(path, values, metadata, _LENGTH + len(header))
-
-
-def _is_sound(tensor: Mapping[str, Any]) -> bool:
-    begin, end = tensor["data_offsets"]
-    sides: object = tensor["shape"]
-    whole = isinstance(sides, list) and all(map(_is_size, (begin, end, *cast("list[object]", sides))))
-    return whole and begin <= end and isinstance(tensor["dtype"], str)
-
-
-def _is_size(value: object) -> bool:
-    """Say whether a value is a whole number from 0 that a file's size can be; JSON also has 0.5, true and 1e400."""
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _LARGEST_SIZE
-
-
-def _overlap(tensors: Iterable[Mapping[str, Any]]) -> bool:
-    """Say whether two tensors share bytes, which the format forbids: a small file would claim to hold any number."""
-    spans = sorted(tuple(tensor["data_offsets"]) for tensor in tensors)
-    return any(end > begin for (_, end), (begin, _) in pairwise(spans))
+    found = read_safetensors(path)
+    return LoraFile(found.path, found.tensors, found.metadata, found.data_start)
 
 
 def read_alphas(lora: LoraFile) -> frozenset[float]:
@@ -212,15 +152,15 @@ def write_copy(lora: LoraFile, target: Path, added: Mapping[str, str], *, withou
     """
     metadata = {key: without_local_paths(value) for key, value in lora.metadata.items()} if without_paths else {}
     metadata = {**lora.metadata, **metadata, **added}
-    header = json.dumps({_METADATA: metadata, **lora.tensors}, ensure_ascii=False, separators=(",", ":")).encode()
+    header = json.dumps({METADATA: metadata, **lora.tensors}, ensure_ascii=False, separators=(",", ":")).encode()
     header += b" " * (-len(header) % 8)  # as safetensors aligns it
-    size = lora.path.stat().st_size - lora.data_start + _LENGTH + len(header)
-    if target.is_file() and files.retry_in_use(lambda: _head(target)) == (size, len(header), header):
+    size = lora.path.stat().st_size - lora.data_start + LENGTH + len(header)
+    if target.is_file() and files.retry_in_use(lambda: read_head(target)) == (size, len(header), header):
         return
     unfinished = target.with_name(f".{target.name}.new")
     try:
         with files.retry_in_use(lambda: files.open_regular(lora.path)) as source, unfinished.open("wb") as file:
-            file.write(len(header).to_bytes(_LENGTH, "little") + header)
+            file.write(len(header).to_bytes(LENGTH, "little") + header)
             source.seek(lora.data_start)
             shutil.copyfileobj(source, file, _CHUNK)
             file.flush()

@@ -17,6 +17,7 @@ from ..networks import network, network_names
 from ..problems import counted
 from ..training_fields import TRAINING_FIELDS
 from . import extra, trainers
+from .checkpoint_checks import checkpoint_problems
 from .defaults import is_adaptive
 
 if TYPE_CHECKING:
@@ -101,6 +102,7 @@ def problems(
     ready = settled(config)
     found = [Problem("error", "config", message) for message in (*rules.refusals(ready), *rules.missing(ready, home))]
     found += [Problem("warning", "config", message) for message in (*doubts(config), *rules.doubts(ready))]
+    found += checkpoint_problems(ready)
     found += not_in_trainer(rules.LABEL, config, rules.lacks(ready))
     found += [Problem("info", "needs", message) for message in rules.needs(ready)]
     if all(problem.severity != "error" for problem in found):

@@ -20,7 +20,11 @@ from lorads_core.runs.profile import startable
 from lorads_core.settings import Settings, load_settings
 from lorads_core.trainers import trainers
 
-SDXL, FLUX = "conditioner.embedders.1.model.ln_final.weight", "double_blocks.0.img_attn.norm.key_norm.scale"
+SDXL = {
+    "model.diffusion_model.input_blocks.0.0.weight": [320, 4, 3, 3],
+    "model.diffusion_model.label_emb.0.0.weight": [1280, 2816],
+}
+FLUX = {"double_blocks.0.img_attn.norm.key_norm.scale": [128]}
 
 
 def touch(folder, *names):
@@ -38,8 +42,11 @@ def trainer(folder, kind, venv="venv"):
     return folder
 
 
-def checkpoint(file, *tensors):
-    header = json.dumps({name: {"dtype": "U8", "shape": [0], "data_offsets": [0, 0]} for name in tensors}).encode()
+def checkpoint(file, tensors, *marks):
+    sizes = tensors | {name: [0] for name in marks}
+    header = json.dumps(
+        {name: {"dtype": "U8", "shape": each, "data_offsets": [0, 0]} for name, each in sizes.items()}
+    ).encode()
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(len(header).to_bytes(8, "little") + header)
 

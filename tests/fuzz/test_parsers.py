@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from lorads_core.captions import tag_files
 from lorads_core.captions.patterns import check_pattern, substitution
+from lorads_core.checkpoints import read_checkpoint
 from lorads_core.errors import LoradsError
 from lorads_core.export.layout import parsed_manifest
 from lorads_core.export.write import _read_journal
@@ -113,6 +114,18 @@ TENSOR = st.fixed_dictionaries(
     }
 )
 TENSORS = st.dictionaries(st.sampled_from(["a.lora_down.weight", "b", "__metadata__"]), TENSOR | JSON).map(json.dumps)
+GGUF = (
+    b"GGUF"
+    + struct.pack("<IQQ", 3, 1, 2)
+    + b"".join(
+        struct.pack("<Q", len(text)) + text + rest
+        for text, rest in (
+            (b"general.architecture", struct.pack("<IQ", 8, 4) + b"flux"),
+            (b"a.list", struct.pack("<IIQ3f", 9, 6, 3, 1, 2, 3)),
+            (b"blocks.0.weight", struct.pack("<IQQIQ", 2, 3, 4, 12, 0)),
+        )
+    )
+)
 EXIF = st.tuples(st.sampled_from([b"II*\0", b"MM\0*"]), BYTES).map(b"".join)
 XMP = st.text(max_size=30).map(
     lambda value: '<a xmlns:xmp="http://ns.adobe.com/xap/1.0/" xmp:Rating="{}"/>'.format(value.replace('"', ""))
@@ -265,6 +278,30 @@ PARSERS = (
         "runs/lora_file.py",
         TENSORS.map(safetensors) | either().map(safetensors) | BYTES,
         from_file("a.safetensors", read_header),
+    ),
+    (
+        "checkpoint",
+        "checkpoints/safetensors.py",
+        TENSORS.map(safetensors) | either().map(safetensors) | BYTES,
+        from_file("a.safetensors", read_checkpoint),
+    ),
+    (
+        "index of shards",
+        "checkpoints/safetensors.py",
+        either(keyed("weight_map")),
+        from_file("a.safetensors.index.json", read_checkpoint),
+    ),
+    (
+        "Diffusers folder",
+        "checkpoints/diffusers.py",
+        either(keyed("_class_name", "vae")),
+        from_file("model_index.json", lambda path: read_checkpoint(path.parent)),
+    ),
+    (
+        "GGUF",
+        "checkpoints/gguf.py",
+        mutated(GGUF) | BYTES.map(lambda data: GGUF[:24] + data) | BYTES,
+        from_file("a.gguf", read_checkpoint),
     ),
     (
         "metadata",

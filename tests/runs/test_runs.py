@@ -338,9 +338,10 @@ def test_a_checkpoint_of_another_family_is_refused_before_the_start(store, make_
     tensor = {"dtype": "F16", "shape": [1], "data_offsets": [0, 2]}
     header = json.dumps({"model.diffusion_model.double_blocks.0.img_attn.norm.key_norm.scale": tensor}).encode()
     checkpoint = tmp_path / "unknown.safetensors"
+    export = make_export(checkpoint=str(checkpoint))  # the file came, or was exchanged, after the export
     checkpoint.write_bytes(len(header).to_bytes(8, "little") + header + b"\0\0")
-    with pytest.raises(TrainerError, match=r"looks like a checkpoint of Flux, and the base model is SDXL 1\.0"):
-        launch(store, make_profile(), make_export(checkpoint=str(checkpoint)))
+    with pytest.raises(TrainerError, match=r"is the denoiser of FLUX\.1 alone, and the base model is SDXL 1\.0"):
+        launch(store, make_profile(), export)
 
 
 def test_a_trainer_of_an_older_version_is_refused(store, make_profile, make_export, trainer_folder):

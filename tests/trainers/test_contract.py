@@ -169,7 +169,7 @@ def made_up(monkeypatch):
     file = ModelFile("brain", "Dreamer's text encoder", ("text_encoders",))
     dreamer = Family(
         "dreamer", "Dreamer", "flow", convolutions=False, resolution=1024, text_encoders=("brain",), tokenizer="t5",
-        token_limits=(512,), signature=("dreamer.weight",), lora_prefixes=("diffusion_model.",), files=(file,),
+        token_limits=(512,), lora_prefixes=("diffusion_model.",), files=(file,),
     )  # fmt: skip
     monkeypatch.setattr(base_models, "FAMILIES", (*base_models.FAMILIES, dreamer))
     added = BaseModel("dream", "Dream 1", dreamer, captions="flux")

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from ...base_models import BASE_MODELS, checkpoint_folders, recognised
+from ...base_models import BASE_MODELS, checkpoint_folders
+from ...checkpoints import read_checkpoint
 from ...errors import LoradsError
 from ...library.layouts.document import read_document
-from ...runs.lora_file import read_header
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -110,15 +110,12 @@ def _files(folder: Path) -> list[Path]:
 
 def _checkpoint(file: Path) -> Checkpoint | None:
     try:
-        tensors = read_header(file).tensors
+        found = read_checkpoint(file)
     except LoradsError:  # of another format, or cut off: it is counted
         return None
-    family = recognised(tensors)
-    if family is None:
-        return None
-    like = like_by_name(file.stem, [each for each in BASE_MODELS if each.family == family])
-    # ComfyUI, comfy/supported_models.py: the tensor by which a checkpoint says it of itself.
-    return Checkpoint(file, like, v_prediction=family.is_diffusion and "v_pred" in tensors)
+    # Of one that can be two families, tensors do not tell which; another part of a model is no checkpoint.
+    rows = [each for each in BASE_MODELS if found.families == (each.family.name,)]
+    return Checkpoint(file, like_by_name(file.stem, rows), v_prediction=found.v_prediction) if rows else None
 
 
 def like_by_name(stem: str, rows: list[BaseModel]) -> BaseModel:

@@ -1,0 +1,81 @@
+"""Diffusers folders: what a model is by ``model_index.json`` and its parts' configs; weights are not looked at."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+from ..errors import TrainerError
+from ..system import files
+from .architectures import architecture_of_pipeline
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from .architectures import Architecture
+
+INDEX = "model_index.json"
+_LONGEST = 1024**2  # bytes; the configs of models have some 2,000
+_PARTS = (("text encoder", "text_encoder"), ("VAE", "vae"))
+
+
+@dataclass(frozen=True, slots=True)
+class DiffusersFolder:
+    """What a folder's configs say; ``architecture`` is None for a pipeline that no row has."""
+
+    pipeline: str
+    architecture: Architecture | None
+    variant: str = ""
+    parts: tuple[str, ...] = ()
+    v_prediction: bool = False
+    distilled: bool = False
+
+
+def read_folder(folder: Path) -> DiffusersFolder:
+    """Read a Diffusers folder.
+
+    Raises:
+        TrainerError: it is none, or its index cannot be read.
+    """
+    index = _document(folder / INDEX)
+    pipeline = index.get("_class_name")
+    if not isinstance(pipeline, str) or not pipeline.isidentifier():
+        raise TrainerError(f"{folder} is no Diffusers folder: its {INDEX} names no pipeline.")
+    architecture = architecture_of_pipeline(pipeline)
+    scheduler = _config(folder / "scheduler" / "scheduler_config.json")
+    # FLUX.1 schnell is known by this alone (diffusers, FluxTransformer2DModel).
+    unguided = _config(folder / "transformer" / "config.json").get("guidance_embeds") is False
+    schnell = unguided and architecture is not None and architecture.name == "flux"
+    return DiffusersFolder(
+        pipeline,
+        architecture,
+        "schnell" if schnell else "",
+        tuple(label for label, part in _PARTS if part in index),
+        scheduler.get("prediction_type") == "v_prediction",
+        schnell,
+    )
+
+
+def _config(file: Path) -> Mapping[str, object]:
+    """Return a part's config; an empty one where it has none that can be read."""
+    try:
+        return _document(file)
+    except TrainerError:
+        return {}
+
+
+def _document(file: Path) -> Mapping[str, object]:
+    try:
+        if os.stat(file).st_size > _LONGEST:  # noqa: PTH116 - a Path's own is the same
+            raise TrainerError(f"{file} is too large for a config.")
+        found: object = json.loads(files.read_bytes(file))
+    except OSError as error:
+        raise TrainerError(f"{file} cannot be read: {files.file_error_reason(error)}.") from error
+    except (ValueError, RecursionError) as error:
+        raise TrainerError(f"{file} is damaged: it is no JSON.") from error
+    if not isinstance(found, dict):
+        raise TrainerError(f"{file} is damaged: it is no JSON object.")
+    return cast("dict[str, object]", found)

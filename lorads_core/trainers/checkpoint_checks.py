@@ -1,0 +1,90 @@
+"""Checks of a config's checkpoint against its base model: family, v-prediction, distilled, other parts."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..base_models import base_model
+from ..checkpoints import read_checkpoint
+from ..errors import TrainerError
+from ..model import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ..base_models import BaseModel
+    from ..checkpoints import Checkpoint
+    from ..model import TrainingConfig
+
+
+def checkpoint_problems(config: TrainingConfig) -> Iterator[Problem]:
+    """Yield what contradicts the base model in its file or folder, if it is on this machine.
+
+    What tensors say is certain; what a name or metadata suggests is called a guess, and is never an error.
+    """
+    if not os.path.isabs(config.checkpoint) or not os.path.exists(config.checkpoint):  # noqa: PTH110, PTH117 - Path's own may raise
+        return
+    base = base_model(config.base_model)
+    try:
+        found = read_checkpoint(Path(config.checkpoint))
+    except TrainerError as error:
+        # Trainers read other formats, too, such as .ckpt.
+        yield Problem("info", "checkpoint", f"The checkpoint could not be checked against {base.label}: {error}")
+        return
+    if refused := _refusal(found, base):
+        yield Problem("error", "config", refused)
+        return
+    yield from (Problem("warning", "checkpoint", message) for message in _doubts(found, config, base))
+    if not found.architecture:
+        yield Problem(
+            "info", "checkpoint", f"{found.path} is {found.label}: check that it is a checkpoint of {base.label}."
+        )
+
+
+def _refusal(found: Checkpoint, base: BaseModel) -> str:
+    """Return why a file cannot be a checkpoint of a base model, empty where it may be."""
+    if found.architecture and base.family.name not in found.families:
+        return (
+            f"{found.path} is {found.label}, and the base model is {base.label}: choose another file or another base"
+            " model in the training config, and export again."
+        )
+    if found.kind and not found.architecture:
+        return (
+            f"{found.path} is {found.label}, not a checkpoint: choose a checkpoint of {base.label} in the training"
+            " config, and export again."
+        )
+    return ""
+
+
+def _doubts(found: Checkpoint, config: TrainingConfig, base: BaseModel) -> Iterator[str]:
+    if base.family.is_diffusion and not config.v_prediction:
+        yield from _velocity(found)
+    guess = found.guess("distilled")
+    if found.distilled:
+        yield (
+            f"{found.path} is {found.label}, {found.variant}: a distilled model, which training spoils. Train on the"
+            f" model that it was distilled from, e.g. {base.label}; a LoRA of that works on both."
+        )
+    elif guess and found.architecture:
+        yield (
+            f"{found.path} may be a distilled model, which training spoils (a guess by its {guess.source}): train on"
+            " the model that it was distilled from."
+        )
+    if found.kind == "denoiser" and not base.family.files:
+        yield (
+            f"{found.path} is {found.label}, without the text encoder and VAE that trainers read from a checkpoint of"
+            f" {base.label}: choose a whole checkpoint."
+        )
+
+
+def _velocity(found: Checkpoint) -> Iterator[str]:
+    advice = "turn v-prediction on, else the LoRA is ruined."
+    if found.v_prediction:
+        yield f"{found.path} predicts velocity, as it says itself, and v-prediction is off: {advice}"
+    elif guess := found.guess("v-prediction"):
+        yield (
+            f"{found.path} may predict velocity (a guess by its {guess.source}), and v-prediction is off: if it does,"
+            f" {advice}"
+        )

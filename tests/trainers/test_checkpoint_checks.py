@@ -1,0 +1,107 @@
+"""A checkpoint is checked against its base model before anything is written, for every trainer alike."""
+
+import json
+import struct
+from pathlib import Path
+
+import pytest
+
+from lorads_core.base_models import base_model
+from lorads_core.trainers import trainers
+from lorads_core.trainers.checkpoint_checks import checkpoint_problems
+from lorads_core.trainers.defaults import make_config
+
+FILE = Path(__file__).parents[1] / "checkpoints" / "golden" / "comfyui_models.json"
+GOLDEN = json.loads(FILE.read_text(encoding="utf-8"))["models"]
+
+
+@pytest.fixture
+def make(tmp_path):
+    """Write a model's header as a whole checkpoint, or as its denoiser alone."""
+
+    def write(model, name="model.safetensors", marks=(), prefix="model.diffusion_model.", *, whole=True):
+        shapes = {prefix + key: shape for key, shape in GOLDEN[model]["tensors"].items()}
+        shapes |= {key: [0] for key in marks}
+        if whole:
+            shapes |= {"conditioner.x": [1], "first_stage_model.x": [1]}
+        header = {key: {"dtype": "F16", "shape": shape, "data_offsets": [0, 0]} for key, shape in shapes.items()}
+        text = json.dumps(header).encode()
+        (tmp_path / name).write_bytes(struct.pack("<Q", len(text)) + text)
+        return str(tmp_path / name)
+
+    return write
+
+
+def said(checkpoint, base="sdxl", **more):
+    config = make_config({"base_model": base, "checkpoint": checkpoint, **more})
+    return [(each.severity, each.message.removeprefix(f"{checkpoint} is ")) for each in checkpoint_problems(config)]
+
+
+@pytest.mark.parametrize(
+    ("model", "base"),
+    [
+        ("zimage", "illustrious"),
+        ("flux2:klein", "illustrious"),
+        ("zimage", "flux"),
+        ("flux2:klein", "flux"),
+        ("chroma", "flux"),
+        ("sdxl", "sd15"),
+        ("sd15", "sdxl"),
+        ("sdxl_refiner", "sdxl"),
+    ],
+)
+@pytest.mark.parametrize("trainer", trainers())
+def test_a_file_of_another_architecture_is_an_error_of_each_trainer(trainer, model, base, make):
+    each = trainers()[trainer]
+    if base_model(base).family.name not in each.families:
+        pytest.skip(f"{trainer} does not train {base}")
+    config = make_config({"base_model": base, "checkpoint": make(model)})
+    errors = [problem.message for problem in each.problems(config, ()) if problem.severity == "error"]
+    assert any(f"and the base model is {base_model(base).label}" in error for error in errors)
+
+
+@pytest.mark.parametrize(("model", "base"), [("sdxl", "illustrious"), ("sd15", "sd15"), ("flux", "flux")])
+def test_a_file_of_the_base_models_own_architecture_is_no_problem(model, base, make):
+    assert said(make(model), base) == []
+
+
+def test_a_file_that_says_it_predicts_velocity_is_a_warning_where_that_is_off(make):
+    ((severity, message),) = said(make("sdxl", marks=["v_pred", "ztsnr"]), "illustrious")
+    assert severity == "warning"
+    assert "predicts velocity, as it says itself" in message
+    assert "turn v-prediction on" in message
+    assert said(make("sdxl", marks=["v_pred", "ztsnr"]), "illustrious", v_prediction=True) == []
+
+
+def test_a_name_that_says_so_is_called_a_guess(make):
+    ((severity, message),) = said(make("sdxl", "NoobAI-XL-Vpred-v1.0.safetensors"), "illustrious")
+    assert severity == "warning"
+    assert "may predict velocity (a guess by its file name)" in message
+
+
+def test_schnell_taken_for_dev_is_a_warning(make):
+    ((severity, message),) = said(make("flux:schnell"), "flux")
+    assert severity == "warning"
+    assert "schnell: a distilled model" in message
+
+
+def test_a_denoiser_alone_is_a_warning_where_the_checkpoint_holds_all_parts(make):
+    ((severity, message),) = said(make("sdxl", whole=False), "sdxl")
+    assert (severity, "choose a whole checkpoint" in message) == ("warning", True)
+    assert said(make("flux", whole=False), "flux") == []
+
+
+def test_a_lora_is_no_checkpoint(tmp_path):
+    text = json.dumps({"a.lora_down.weight": {"dtype": "F16", "shape": [4, 4], "data_offsets": [0, 0]}}).encode()
+    (tmp_path / "a.safetensors").write_bytes(struct.pack("<Q", len(text)) + text)
+    assert said(str(tmp_path / "a.safetensors"))[0] == (
+        "error",
+        "a LoRA, not a checkpoint: choose a checkpoint of SDXL 1.0 in the training config, and export again.",
+    )
+
+
+def test_what_cannot_be_looked_into_is_said_once_and_stops_nothing(tmp_path):
+    (tmp_path / "a.ckpt").write_bytes(b"x")
+    assert [severity for severity, _ in said(str(tmp_path / "a.ckpt"))] == ["info"]
+    assert said("black-forest-labs/FLUX.1-dev", "flux") == []
+    assert said(str(tmp_path / "nowhere.safetensors")) == []
