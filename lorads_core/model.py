@@ -374,6 +374,14 @@ class Run:
         return self.state not in {"starting", "running"}
 
     @property
+    def sentence(self) -> str:
+        """How it stands or ended, and its message, in whole sentences."""
+        said = {"failed": "has failed", "cancelled": "was cancelled"}.get(self.state, f"is {self.state}")
+        message = self.message.strip()
+        end = "." if message and message[-1] not in ".!?" else ""
+        return f"The training of {self.name} {said}. {message}{end}".strip()
+
+    @property
     def seconds_left(self) -> float | None:
         """How long it will go on, by its own speed; None where that is not known yet."""
         if self.is_over or not self.seconds_a_step or not self.total_steps:

@@ -136,7 +136,7 @@ def _offered(run: Run, name: str, offer: Offered) -> tuple[str, str]:
 
 def _why(run: Run) -> str:
     said = "\n".join(core.training.log_tail(run, _LOG_LINES))
-    return f"The training of {run.name} is {run.state}. {run.message}\n{said}".strip()
+    return f"{run.sentence}\n{said}".strip()
 
 
 def _text(run: Run, lora: str, message: str, note: str) -> str:

@@ -252,7 +252,8 @@ def _uncaptioned(
     what = f"no caption (tried: {', '.join(settings.chosen)})"
     has = ", ".join(f"{each.source} for {each.images:,}" for each in better)
     advice = (
-        f"Sources that have something: {has}. Choose one, or add it as a fallback."
+        f"Sources that have something: {has}. Choose one (--caption {better[0].source}), or add it as a fallback"
+        f" (--fallback {better[0].source})."
         if has
         else "No other source has anything for them: write some, or tag."
     )

@@ -222,16 +222,16 @@ class Screen:
             self.out.print(f"… and {total - len(images):,} more")
 
     def captions(self, images: Sequence[DatasetImage], total: int) -> None:
-        """List the captions of the first few of ``total`` images: id, source, whether by hand, text."""
+        """List the captions of the first few of ``total`` images: id, source, whether by hand, file, text."""
         for image in images:
             caption = image.caption
             if caption is None:
                 self.out.print(f"{image.record.id:>8}  [yellow]no caption[/]  {_safe(image.record.path)}")
                 continue
             mark = "by hand" if caption.edited else "edited" if caption.fixed else ""
-            self.out.print(
-                f"{image.record.id:>8}  [cyan]{_safe(caption.source):<10} {mark:<7}[/]  {_safe(caption.text)}"
-            )
+            file = _safe(re.split(r"[\\/]", image.record.path)[-1])
+            source = f"[cyan]{_safe(caption.source):<10} {mark:<7}[/]"
+            self.out.print(f"{image.record.id:>8}  {source}  [bold]{file}[/]  {_safe(caption.text)}")
         if total > len(images):
             self.out.print(f"… and {total - len(images):,} more")
 

@@ -292,6 +292,7 @@ def _uncaptioned(dataset: Dataset) -> Iterator[Problem]:
             yield Problem(
                 "warning",
                 "no-caption",
-                "Left out: it has no caption. Choose a source that has one, a fallback, or write one.",
+                "Left out: it has no caption. Choose a source that has one (--caption), a fallback (--fallback), or"
+                " write one.",
                 image.record.path,
             )

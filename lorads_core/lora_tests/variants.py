@@ -85,7 +85,7 @@ def _of_run(run: Run, epochs: str, *, named: bool) -> list[Candidate]:
 
 def _chosen(run: Run, epochs: str) -> list[str]:
     if not run.loras:
-        raise TrainerError(f"The training of {run.name} has saved no LoRA yet ({run.state}). {run.message}".strip())
+        raise TrainerError(f"The training of {run.name} has saved no LoRA yet. {run.sentence}")
     words = [word.strip() for word in epochs.split(",") if word.strip()] or ["last"]
     if words == ["all"]:
         return list(run.loras)

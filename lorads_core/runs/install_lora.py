@@ -41,7 +41,7 @@ def find_lora(run: Run, epoch: str = "") -> Path:
         TrainerError: there is none, or none of that name.
     """
     if not run.loras:
-        raise TrainerError(f"The training of {run.name} has saved no LoRA yet ({run.state}). {run.message}".strip())
+        raise TrainerError(f"The training of {run.name} has saved no LoRA yet. {run.sentence}")
     if not epoch:
         return run.output / run.loras[-1]
     named = [name for name in run.loras if epoch in name]

@@ -152,7 +152,8 @@ def test_what_other_sources_have_for_images_without_a_caption_is_said():
     (told,) = report.problems
     assert told.message == (
         "2 images have no caption (tried: joytag) and will be left out of an export. Sources that have something:"
-        " combined for 1, joycaption for 1, wd for 1. Choose one, or add it as a fallback."
+        " combined for 1, joycaption for 1, wd for 1. Choose one (--caption combined),"
+        " or add it as a fallback (--fallback combined)."
     )
 
 
@@ -245,7 +246,8 @@ def test_images_that_nothing_is_known_of_get_the_trigger_alone():
     (problem,) = report.problems
     assert problem.message == (
         "2 images have no caption (tried: sidecar): the trigger, class or folder name alone is used ('tom'). Sources"
-        " that have something: prompt for 1. Choose one, or add it as a fallback."
+        " that have something: prompt for 1. Choose one (--caption prompt), or add it as a fallback (--fallback"
+        " prompt)."
     )
 
 

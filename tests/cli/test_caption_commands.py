@@ -1,6 +1,7 @@
 """Captions by the command line: looked at, linted, edited with a preview, taken back; on the sample photographs."""
 
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -50,6 +51,9 @@ def test_captions_are_listed(lorads):
     assert "20 images" in out
     assert "sidecar" in out
     assert "… and 19 more" in out
+    first = next(line for line in out.splitlines() if "sidecar" in line)
+    path = next(iter(plain(lorads)))
+    assert f"  {Path(path).name}  {plain(lorads)[path]}" in first
     assert len(plain(lorads)) == 34
 
 
@@ -69,6 +73,13 @@ def test_an_edit_is_a_preview_until_it_is_applied_and_can_be_taken_back(lorads):
     lorads("captions", "demo", "--redo")
     assert plain(lorads) == after
     assert lorads("captions", "demo", "--redo")[0] == 7
+
+
+def test_an_edit_that_changes_nothing_says_so(lorads):
+    code, out, _ = lorads("captions", "demo", "--remove-tag", "nosuch", "--apply")
+    assert code == 0
+    assert "Remove nosuch: nothing changes, as no caption has" in out
+    assert "Remove nosuch" not in lorads("captions", "demo", "--history")[1]
 
 
 def test_building_anew_keeps_edits(lorads, tmp_path):
@@ -127,7 +138,7 @@ def test_lint_finds_and_mends(lorads):
     assert "weights" in err
     assert "It has tags more than once: cloud." in err
     lorads("lint", "demo", "--fix", "prompt-leftovers", "--fix", "duplicate-tags", "--apply")
-    assert "nothing to find" in lorads("lint", "demo")[1]
+    assert "34 captions, no problems" in lorads("lint", "demo")[1]
     lorads("captions", "demo", "--undo")
     assert any("(blue sky:1.2)" in text for text in plain(lorads).values())
 

@@ -276,6 +276,18 @@ def test_a_lora_is_chosen_by_a_part_of_its_name(run):
         find_lora(dataclasses.replace(run, loras=(), state="running"))
 
 
+@pytest.mark.parametrize(
+    ("state", "message", "sentence"),
+    [
+        ("failed", "The trainer said nothing", "The training of tom has failed. The trainer said nothing."),
+        ("cancelled", "It was stopped.", "The training of tom was cancelled. It was stopped."),
+        ("running", "", "The training of tom is running."),
+    ],
+)
+def test_how_a_run_ended_is_said_in_whole_sentences(run, state, message, sentence):
+    assert dataclasses.replace(run, name="tom", state=state, message=message).sentence == sentence
+
+
 def lines_of(*chunks):
     lines = Lines()
     return [line for chunk in chunks for line in lines.feed(chunk)] + lines.feed(b"", last=True)

@@ -2,6 +2,9 @@
 
 import dataclasses
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -22,7 +25,7 @@ def changed(**changes):
 
 def files(config=CONFIG, subsets=(TRAINING, OTHERS), home=None):
     texts = SIMPLETUNER.files(config, subsets, FOLDER, OUTPUT, "cat", home)
-    return {name: json.loads(text) for name, text in texts.items()}
+    return {name: json.loads(text) for name, text in texts.items() if name.endswith(".json")}
 
 
 def messages(config, subsets=(TRAINING,), severity="error", home=None):
@@ -180,12 +183,32 @@ def test_saves_are_counted_in_steps():
 
 def test_it_is_started_by_accelerate_with_the_folder_of_its_config():
     command = SIMPLETUNER.command(changed(processes=2), FOLDER)
-    assert command[0] == "-c"
-    assert command[2] == str(FOLDER)
+    assert command[0] == str(FOLDER / "start_simpletuner.py")
     assert command[-2:] == ["--module", "simpletuner.train"]
     assert "--multi_gpu" in command
     assert "--multi_gpu" not in SIMPLETUNER.command(CONFIG, FOLDER)
-    compile(command[1], "start", "exec")
+    assert max(map(len, command)) < 80
+
+
+def test_its_start_file_runs_accelerate_of_the_trainer_and_no_module_of_the_export(tmp_path):
+    export, home = tmp_path / "Jim's export", tmp_path / "trainer"
+    export.mkdir()
+    (home / "accelerate" / "commands").mkdir(parents=True)
+    for name in ("runpy.py", "accelerate.py", "json.py"):
+        (export / name).write_text("raise SystemExit(9)")
+    texts = SIMPLETUNER.files(CONFIG, (TRAINING,), export, tmp_path / "out", "cat")
+    (export / "start_simpletuner.py").write_text(texts["start_simpletuner.py"], encoding="utf-8")
+    for package in ("accelerate", "accelerate/commands"):
+        (home / package / "__init__.py").touch()
+    (home / "accelerate/commands/launch.py").write_text(
+        "import json, os, sys\n"
+        "names = ('SIMPLETUNER_ENVIRONMENT', 'CONFIG_BACKEND', 'CONFIG_PATH')\n"
+        "print(json.dumps([[os.environ.get(name) for name in names], sys.argv[1:]]))\n"
+    )
+    command = [sys.executable, *SIMPLETUNER.command(CONFIG, export)]
+    environment = {**os.environ, "CONFIG_PATH": "/elsewhere"}
+    ran = subprocess.run(command, cwd=home, env=environment, capture_output=True, text=True, check=True)
+    assert json.loads(ran.stdout) == [[str(export), "json", None], command[2:]]
 
 
 # As 4.8 wrote them in a training of a small model on a processor.

@@ -7,7 +7,7 @@ import pytest
 
 from lorads_core.trainers import trainer
 from lorads_core.trainers.simpletuner import names
-from lorads_core.trainers.simpletuner.rendering import DATASET_FILE, PROMPTS_FILE
+from lorads_core.trainers.simpletuner.rendering import DATASET_FILE, PROMPTS_FILE, START_FILE
 
 from . import cases_simpletuner as cases
 from .accepted import SUBSETS, faults, trained
@@ -37,7 +37,7 @@ def configs():
 def written(config):
     """Return the config files of a config, the backends as a list under their file's name."""
     texts = SIMPLETUNER.files(config, SUBSETS, PurePosixPath("/e"), PurePosixPath("/o"), "cat")
-    return {name: json.loads(text) for name, text in texts.items() if name != PROMPTS_FILE}
+    return {name: json.loads(text) for name, text in texts.items() if name not in {PROMPTS_FILE, START_FILE}}
 
 
 def all_faults(files, accepted):
@@ -78,4 +78,5 @@ def test_counts_are_what_simpletuner_made_of_a_case(name):
 def test_the_configs_are_those_that_were_fed_to_it(folder):
     config, subsets = OF_FOLDER[folder.name]
     texts = SIMPLETUNER.files(config, subsets, PurePosixPath("/exports/tom"), PurePosixPath("/exports/tom-lora"), "tom")
+    del texts[START_FILE]  # what starts it is no config
     assert texts == {file.name: file.read_text(encoding="utf-8") for file in folder.iterdir()}

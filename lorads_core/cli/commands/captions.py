@@ -187,6 +187,9 @@ def _edit(
         screen.line(f"… and {len(bulk.edit.changes) - options.show:,} more")
     if bulk.emptied:
         screen.line(f"{counted(len(bulk.emptied), 'caption')} would be empty, or without such a source: not changed.")
+    if not bulk.edit.changes:
+        screen.step("Edit", f"{bulk.edit.label}: nothing changes, as no caption has what is to be changed")
+        return
     if not options.apply:
         screen.step("Preview", f"{bulk.edit.label}: {counted(len(bulk.edit.changes), 'caption')}; --apply does it")
         return
@@ -225,7 +228,8 @@ def _lint(options: argparse.Namespace, screen: Screen) -> int:
         return _lint_code(problems)
     screen.problems(problems, options.show)
     fixable = sorted({problem.code for problem in problems if problem.fix})
-    screen.step("Lint", severity_counts(problems) or "nothing to find")
+    captions = counted(sum(image.caption is not None for image in found.dataset.images), "caption")
+    screen.step("Lint", f"{captions}, {severity_counts(problems) or 'no problems'}")
     if fixable:
         screen.line(f"{' '.join(f'--fix {code}' for code in fixable)} would fix some of it")
     return _lint_code(problems)

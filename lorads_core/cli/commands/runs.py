@@ -100,7 +100,7 @@ def _result(run: Run, screen: Screen) -> int:
     if run.state == "completed":
         screen.step("Trained", f"{counted(run.step, 'step')}{_took(run)}")
         return 0
-    raise TrainerError(f"The training of {run.name} is {run.state}. {run.message} Its log is in {run.folder}")
+    raise TrainerError(f"{run.sentence} Its log is in {run.folder}.")
 
 
 def _show_loras(run: Run, screen: Screen) -> None:

@@ -22,15 +22,6 @@ _BAR = re.compile(
     r"\[[^,\]]*(?:, +(?P<rate>[\d.]+)(?P<unit>it/s|s/it))?"
     r"(?:.*?\blr=(?P<lr>[\w.+-]+))?(?:.*?step_loss=(?P<loss>[\w.+-]+))?"
 )
-# SimpleTuner learns by its environment alone where its config is. Its own command line would start accelerate from the
-# PATH, in a session of its own, where whoever stops the training misses it.
-_START = (
-    "import os, runpy, sys;"
-    " os.environ['SIMPLETUNER_ENVIRONMENT'] = sys.argv.pop(1);"
-    " os.environ['CONFIG_BACKEND'] = 'json';"
-    " os.environ.pop('CONFIG_PATH', None);"
-    " runpy.run_module('accelerate.commands.launch', run_name='__main__')"
-)
 
 
 class SimpleTuner:
@@ -68,14 +59,14 @@ class SimpleTuner:
         name: str,  # noqa: ARG002 - its files have names of their own
         home: Path | None = None,
     ) -> dict[str, str]:
-        """Return ``config.json`` and what it names, with absolute paths."""
+        """Return ``config.json`` and what it names, with absolute paths, and the Python file that starts it."""
         metrics = rules.writes_metrics(home)
         return rendering.files(checks.settled(config), subsets, folder, output, metrics=metrics)
 
     def command(self, config: TrainingConfig, folder: Path, accelerate: Sequence[str] = ()) -> list[str]:
-        """Return the start of accelerate, which starts ``simpletuner.train`` in each process."""
+        """Return the start file beside the configs with accelerate's options."""
         options = [*checks.launch_options(config, accelerate), "--dynamo_backend", "no"]
-        return ["-c", _START, str(folder), *options, "--module", "simpletuner.train"]
+        return [str(folder / rendering.START_FILE), *options, "--module", "simpletuner.train"]
 
     def reports(self, output: Path) -> Path | None:
         """Return the file that ``report_to`` simpletuner writes (``helpers/training/local_metrics.py``)."""

@@ -25,10 +25,31 @@ CONFIG_FILE = "config.json"
 DATASET_FILE = "multidatabackend.json"
 NETWORK_FILE = "lycoris_config.json"
 PROMPTS_FILE = "user_prompt_library.json"
+START_FILE = "start_simpletuner.py"
 LORA_FILE = "pytorch_lora_weights.safetensors"
 VARIATIONS = 10
 """How many orders of a caption's tags are learned at most; each is cached as an embedding."""
 
+# SimpleTuner learns by its environment alone where its config is, and what starts a command (ssh, srun, docker) hands
+# on its arguments, but not always the environment. SimpleTuner's own command line would start accelerate from the
+# PATH, in a session of its own, where whoever stops the training misses it.
+_START = '''\
+"""Starts SimpleTuner with the config.json beside this file; the arguments are those of accelerate launch."""
+
+import os
+import sys
+
+folder = os.path.dirname(os.path.abspath(__file__))
+# Modules are those of Python and of SimpleTuner, in whose folder this is run; none lies beside this file.
+sys.path[:] = ["", *(path for path in sys.path if path and os.path.abspath(path) != folder)]
+
+import runpy
+
+os.environ["SIMPLETUNER_ENVIRONMENT"] = folder
+os.environ["CONFIG_BACKEND"] = "json"
+os.environ.pop("CONFIG_PATH", None)
+runpy.run_module("accelerate.commands.launch", run_name="__main__")
+'''
 _CACHE = "cache"
 _SAMPLE_STEPS = 28
 
@@ -36,7 +57,10 @@ _SAMPLE_STEPS = 28
 def files(
     config: TrainingConfig, subsets: Sequence[Subset], folder: Path, output: Path, *, metrics: bool
 ) -> dict[str, str]:
-    """Return the config files of a settled config by name; ``metrics`` says whether it can write its progress."""
+    """Return the config files of a settled config and the start file, by name.
+
+    ``metrics`` says whether SimpleTuner can write its progress.
+    """
     texts: dict[str, object] = {
         CONFIG_FILE: merged(dict(_keys(config, subsets, folder, output, metrics=metrics)), config.extra),
         DATASET_FILE: list(_backends(config, subsets, folder)),
@@ -44,7 +68,8 @@ def files(
     }
     if config.sample_prompts:
         texts[PROMPTS_FILE] = {f"sample_{n}": prompt for n, prompt in enumerate(config.sample_prompts, 1)}
-    return {name: json.dumps(value, ensure_ascii=False, indent=2) + "\n" for name, value in texts.items()}
+    configs = {name: json.dumps(value, ensure_ascii=False, indent=2) + "\n" for name, value in texts.items()}
+    return {**configs, START_FILE: _START}
 
 
 def options(config: TrainingConfig, subsets: Sequence[Subset]) -> dict[str, object]:
