@@ -34,6 +34,14 @@ def path(word: str) -> Path:
         raise argparse.ArgumentTypeError(f"there is no such user: {word}") from None
 
 
+def png_file(word: str) -> Path:
+    """Return the path of a PNG that will be written; another suffix would lie about what is in the file."""
+    found = path(word)
+    if found.suffix.lower() != ".png":
+        raise argparse.ArgumentTypeError(f"{word} is written as PNG: end its name with .png")
+    return found
+
+
 def day(word: str) -> date:
     """Return a day written as an ISO date."""
     try:
@@ -156,14 +164,14 @@ def add_query_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--paths", action="store_true", help="print the path of each image, one per line")
     command.add_argument("--null", action="store_true", help="with --paths: end each path with NUL, for xargs -0")
     add_json_option(command)
-    command.add_argument("--sheet", type=path, metavar="FILE.png", help="save a contact sheet of the images")
+    command.add_argument("--sheet", type=png_file, metavar="FILE.png", help="save a contact sheet of the images")
 
 
 def add_regularization_options(command: argparse.ArgumentParser) -> None:
     """Add a query and how regularization images are found for it."""
     add_query_options(command)
     command.add_argument(
-        "--histogram", type=path, metavar="FILE.png", help="save a histogram of how similar the library is"
+        "--histogram", type=png_file, metavar="FILE.png", help="save a histogram of how similar the library is"
     )
     finding = command.add_argument_group("finding regularization images")
     finding.add_argument(

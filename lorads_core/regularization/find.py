@@ -11,6 +11,7 @@ import numpy as np
 from ..errors import LibraryError
 from ..images.files import printable_path
 from ..library.filter import DatasetFilter
+from ..library.tag_names import unknown_tag
 from ..model import DatasetImage, Problem, no_progress
 from ..vision.similarity.band import share_within
 from ..vision.similarity.picking import Candidates, Picker, scores
@@ -256,8 +257,8 @@ def _remedies(pool: CandidatePool, passed_over: Mapping[str, int]) -> Iterator[s
     """Yield what lets more images through, for each reason that some were passed over."""
     if passed_over.get(FILTER):
         for tag in pool.rules.wanted.required_tags:
-            if not pool.library.count(DatasetFilter(required_tags=(tag,))):
-                yield f"No image has the tag {tag!r} (--class): check its spelling."
+            if unknown := unknown_tag(pool.library, tag):
+                yield f"{unknown} (--class)"
         if tags := pool.profile.subject_tags:
             yield (
                 f"The filter leaves out images tagged {' or '.join(tags)}, as the subject is:"

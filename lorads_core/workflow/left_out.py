@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..images.files import printable_path
 from ..library.filter import DatasetFilter
+from ..library.tag_names import unknown_tag
 from ..model import Problem
 from ..problems import counted
 
@@ -59,6 +60,7 @@ def left_out(library: Library, wanted: DatasetFilter) -> tuple[Problem, ...]:
     total = library.count(scope)
     problems = [each for one in active for each in _by(library, scope, wanted, one, total)]
     problems += _unknown_names(library, wanted)
+    problems += _unknown_tags(library, wanted)
     passed = library.count(wanted)
     if wanted.maximum_images is not None and passed > wanted.maximum_images:
         count = counted(passed - wanted.maximum_images, "image is", "images are")
@@ -96,6 +98,17 @@ def _unknown_names(library: Library, wanted: DatasetFilter) -> Iterator[Problem]
             if not library.count(replace(_NOTHING, **{name: (each,)})):
                 message = f"No image of library {library.name} was made with {what} {each!r}: check how it is written."
                 yield Problem("warning", f"unknown-{what.lower()}", message, each)
+
+
+def _unknown_tags(library: Library, wanted: DatasetFilter) -> Iterator[Problem]:
+    named: tuple[tuple[tuple[str, ...], Severity], ...] = (
+        (wanted.required_tags, "warning"),
+        (wanted.excluded_tags, "info"),  # it may be a list for all libraries
+    )
+    for tags, severity in named:
+        for tag in tags:
+            if message := unknown_tag(library, tag):
+                yield Problem(severity, "unknown-tag", message, tag)
 
 
 def _first(library: Library, scope: DatasetFilter, narrower: DatasetFilter) -> ImageRecord | None:

@@ -61,3 +61,11 @@ def test_each_option_reaches_its_field_and_no_other(command):
 )
 def test_who_leaves_out_nsfw_images_gets_none_for_regularization_either(words, nsfw):
     assert finder_rules(parsed("regularize", *words)).wanted.nsfw is nsfw
+
+
+@pytest.mark.parametrize("option", ["--sheet", "--histogram"])
+def test_an_image_that_is_written_as_png_is_called_so(option, capsys):
+    assert str(getattr(parsed("regularize", option, "a.PNG"), option[2:])) == "a.PNG"
+    with pytest.raises(SystemExit):
+        parsed("regularize", option, "a.txt")
+    assert "end its name with .png" in capsys.readouterr().err

@@ -138,8 +138,10 @@ def test_a_band_that_would_let_the_subject_in_is_lowered(find):
 
 
 def test_a_tag_that_no_image_has_is_named(find):
-    with pytest.raises(LibraryError, match=r"No image has the tag 'unicorn' \(--class\)"):
+    with pytest.raises(LibraryError, match=r"has the tag 'unicorn': check its spelling. \(--class\)"):
         find(wanted=DatasetFilter(required_tags=("unicorn",)))
+    with pytest.raises(LibraryError, match=r"has the tag '1girls': did you mean '1girl'\? \(--class\)"):
+        find(wanted=DatasetFilter(required_tags=("1girls",)))
 
 
 def test_a_failure_names_the_options_that_would_lift_its_reasons(find):

@@ -215,6 +215,15 @@ def test_filters_by_what_a_program_wrote_say_what_they_leave_out(store, foreign)
         )
 
 
+def test_a_tag_that_no_image_has_is_named(store, foreign):
+    old = open_library(store, old_library(foreign), "old")
+    with pytest.raises(LibraryError, match="No image of library old has the tag '1gril': check its"):
+        query(store, old, "x", DatasetFilter(required_tags=("1gril",)))
+    problems = query(store, old, "x", DatasetFilter(excluded_tags=("unicorn",))).problems
+    (unknown,) = (problem for problem in problems if problem.code == "unknown-tag")
+    assert (unknown.severity, unknown.subject) == ("info", "unicorn")
+
+
 def test_files_that_are_not_here_are_told_and_left_out(store, tmp_path):
     paths = shelf.draw(tmp_path / "pictures")
     sqlite_fixture.fill(tmp_path / "old.db", tmp_path / "pictures")

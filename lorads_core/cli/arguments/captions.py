@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..shared_options import add_json_option, add_out_option, add_vocabulary_option, path
+from ..shared_options import add_json_option, add_out_option, add_vocabulary_option, png_file
 from .command import DATASET, add_command
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def add_captions(commands: Commands, run: Run) -> None:
     captions.add_argument(
         "--analysis", action="store_true", help="show frequent tags, tags that co-occur with the trigger, and lengths"
     )
-    captions.add_argument("--plot", type=path, metavar="FILE.png", help="save the analysis as a plot")
+    captions.add_argument("--plot", type=png_file, metavar="FILE.png", help="save the analysis as a plot")
     captions.add_argument(
         "--bind",
         action="append",
