@@ -155,7 +155,7 @@ def test_an_interruption_stops_the_training(settings, exports):
         said, _ = process.communicate(timeout=60)
     assert process.returncode == 9, said
     assert "requested; the trainer is ending" in said
-    assert "is cancelled" in said
+    assert "was cancelled" in said
 
 
 @pytest.mark.parametrize(
