@@ -45,6 +45,7 @@ class Family:
     it (``comfy/lora.py``), kohya's form first. A LoRA is recognised by ``lora_signature``, a regular expression for
     names of layers that only this family has; ``lora_as`` names the family that it is taken for where both have the
     same names. A checkpoint is recognised by the rows of `checkpoints.architectures` that name the family.
+    ``repository`` at Hugging Face has all parts of its usual base model, in Diffusers' form.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Family:
     files: tuple[ModelFile, ...] = ()
     folders: tuple[str, ...] = ("checkpoints",)
     alpha_share: float = 0.5
+    repository: str = ""
 
     @property
     def is_diffusion(self) -> bool:
@@ -176,6 +178,7 @@ FAMILIES: tuple[Family, ...] = (
         lora_signature=_FLUX_LAYERS,
         files=(_CLIP_L, _T5XXL, _AE),
         folders=("diffusion_models", "checkpoints"),
+        repository="black-forest-labs/FLUX.1-dev",
         alpha_share=1.0,  # ai-toolkit's example for Flux (train_lora_flux_24gb.yaml)
     ),
 )  # fmt: skip
@@ -188,6 +191,7 @@ class BaseModel:
     ``own_resolution`` is in pixels, 0 for its family's. ``captions`` names the base model whose caption profile it has,
     empty for one of its own. ``checkpoint`` is its file, if it is always the same; with ``v_prediction`` it predicts
     velocity. ``system_prompt`` stands before every caption that its text encoder reads.
+    ``own_repository`` at Hugging Face has all its parts in Diffusers' form, empty for its family's.
     """
 
     name: str
@@ -198,6 +202,12 @@ class BaseModel:
     checkpoint: str = ""
     v_prediction: bool = False
     system_prompt: str = ""
+    own_repository: str = ""
+
+    @property
+    def repository(self) -> str:
+        """Where trainers take from what a checkpoint of the denoiser alone lacks; empty where none has to."""
+        return self.own_repository or self.family.repository
 
     @property
     def resolution(self) -> int:
@@ -225,7 +235,10 @@ BASE_MODELS: tuple[BaseModel, ...] = (
     BaseModel("flux", "FLUX.1 dev", family("flux")),
     BaseModel("noobai", "NoobAI-XL (epsilon)", family("sdxl"), captions="illustrious"),
     BaseModel("noobai_v", "NoobAI-XL (v-prediction)", family("sdxl"), captions="illustrious", v_prediction=True),
-    BaseModel("flux_krea", "FLUX.1 Krea dev", family("flux"), captions="flux"),
+    BaseModel(
+        "flux_krea", "FLUX.1 Krea dev", family("flux"), captions="flux",
+        own_repository="black-forest-labs/FLUX.1-Krea-dev",
+    ),
     BaseModel("sd35", "Stable Diffusion 3.5", family("sd35")),
     BaseModel("chroma", "Chroma1", family("chroma")),
     BaseModel("anima", "Anima", family("anima")),

@@ -29,7 +29,7 @@ OF_FOLDER = {name.replace(" ", "-"): case for name, case in cases.CASES.items()}
 
 
 def usual(base):
-    folder = names.FAMILIES[base.family.name].repository
+    folder = base.repository
     return {"checkpoint": folder or "/models/base.safetensors", "optimizer": "AdamW"}
 
 

@@ -140,6 +140,18 @@ def test_every_family_is_trained_by_some_trainer(family):
     assert any(family.name in each.families for each in trainers().values())
 
 
+def test_no_two_base_models_are_taken_from_one_repository():
+    named = [base.repository for base in base_models.BASE_MODELS if base.repository]
+    assert len(named) == len(set(named))
+
+
+@pytest.mark.parametrize("each", [each for each in trainers() if "flux" in trainer(each).families])
+def test_what_is_said_of_a_base_model_names_no_other_one(each):
+    config = TrainingConfig(base_model="flux_krea", checkpoint="/m/krea.safetensors")
+    said = " ".join(problem.message for problem in trainer(each).problems(config, ()))
+    assert "FLUX.1-dev" not in said
+
+
 @pytest.mark.parametrize("base", base_model_names())
 def test_every_base_model_has_a_caption_profile(base):
     assert profile(base).limits == base_model(base).family.token_limits

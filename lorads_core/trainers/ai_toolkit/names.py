@@ -21,9 +21,8 @@ LABEL = "ai-toolkit"
 class Kind:
     """An architecture: ``step`` is what bucket sides are multiples of (``get_bucket_divisibility``).
 
-    ``tokens`` are all that is read of a caption. ``repository`` holds all parts, where no single file does.
-    ``in_8_bits`` says whether its denoiser can be held so. ``lora_prefix`` begins the keys of LoRAs in the form that it
-    saves itself (``toolkit/network_mixins.py``).
+    ``tokens`` are all that is read of a caption. ``in_8_bits`` says whether its denoiser can be held so.
+    ``lora_prefix`` begins the keys of LoRAs in the form that it saves itself (``toolkit/network_mixins.py``).
     """
 
     arch: str
@@ -31,7 +30,6 @@ class Kind:
     tokens: int = 75
     noise: str = "ddpm"
     guidance: float = 7.0
-    repository: str = ""
     in_8_bits: bool = False
     lora_prefix: str = "lora_unet_"
 
@@ -40,8 +38,7 @@ FAMILIES: Mapping[str, Kind] = {
     "sd15": Kind("sd1", 16),
     "sdxl": Kind("sdxl", 16),
     "flux": Kind(
-        "flux", 32, tokens=512, noise="flowmatch", guidance=4.0, repository="black-forest-labs/FLUX.1-dev",
-        in_8_bits=True, lora_prefix="transformer.",
+        "flux", 32, tokens=512, noise="flowmatch", guidance=4.0, in_8_bits=True, lora_prefix="transformer.",
     ),
 }  # fmt: skip
 NETWORKS: Mapping[str, str] = {"lora": "lora", "locon": "lora", "lokr": "lokr"}

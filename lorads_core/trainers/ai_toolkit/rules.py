@@ -61,7 +61,7 @@ def refusals(config: TrainingConfig) -> Iterator[str]:
         yield (
             f"{LABEL} takes {base_model(config.base_model).label} as a folder of all parts, or as a repository, and no"
             " single file: choose"
-            f" {kind(config).repository} as the checkpoint."
+            f" {base_model(config.base_model).repository} as the checkpoint."
         )
 
 

@@ -26,8 +26,7 @@ class Kind:
     changes elsewhere too, those that LoCon changes besides, and those of the first that are no convolutions at all.
     The first ``trained_encoders`` text encoders can be trained. ``tokens`` are all that is read of a caption, 0 where
     the config says it. ``precision`` is how the denoiser is held where the config says nothing, empty as all else.
-    ``repository`` has the text encoders and the VAE for a checkpoint of the denoiser alone. ``keys`` are more of the
-    denoiser's section.
+    ``keys`` are more of the denoiser's section.
     """
 
     model_type: str
@@ -40,7 +39,6 @@ class Kind:
     trained_encoders: int = 1
     tokens: int = 75
     precision: str = ""
-    repository: str = ""
     keys: Mapping[str, object] = field(default_factory=dict[str, object])
     guidance: float = 7.0
     sampler: str = "EULER_A"
@@ -58,8 +56,7 @@ FAMILIES: Mapping[str, Kind] = {
     ),
     "flux": Kind(
         "FLUX_DEV_1", "transformer", ("text_encoder", "text_encoder_2"), 64, "transformer_block", "transformer_block",
-        tokens=0, precision="NFLOAT_4", repository="black-forest-labs/FLUX.1-dev", keys={"guidance_scale": 1.0},
-        guidance=3.5, sampler="EULER",
+        tokens=0, precision="NFLOAT_4", keys={"guidance_scale": 1.0}, guidance=3.5, sampler="EULER",
     ),
 }  # fmt: skip
 NETWORKS: Mapping[str, str] = {"lora": "LORA", "locon": "LORA", "loha": "LOHA", "lokr": "LOKR", "dora": "LORA"}

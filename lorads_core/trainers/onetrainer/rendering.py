@@ -79,7 +79,7 @@ def _keys(config: TrainingConfig, output: Path, name: str, version: int) -> Keys
 
 
 def _base_model_name(config: TrainingConfig) -> str:
-    return kind(config).repository if checks.is_denoiser_alone(config) else config.checkpoint
+    return base_model(config.base_model).repository if checks.is_denoiser_alone(config) else config.checkpoint
 
 
 def _output_keys(config: TrainingConfig, output: Path, name: str, version: int) -> Keys:

@@ -121,7 +121,7 @@ def _caching(config: TrainingConfig) -> Iterator[str]:
 def doubts(config: TrainingConfig) -> Iterator[str]:
     """Yield what OneTrainer trains, though hardly as it is meant."""
     if not config.checkpoint:
-        key = f"{kind(config).denoiser}.model_name" if kind(config).repository else "base_model_name"
+        key = f"{kind(config).denoiser}.model_name" if base_model(config.base_model).repository else "base_model_name"
         yield (f"No base model is chosen, so the config names none: start {LABEL} with --config-value {key}=FILE.")
 
 
@@ -130,7 +130,7 @@ def needs(config: TrainingConfig) -> Iterator[str]:
     if checks.is_denoiser_alone(config):
         yield (
             f"{LABEL} takes {base_model(config.base_model).family.label}'s text encoders and VAE from"
-            f" {kind(config).repository} at Hugging Face: accept its licence"
+            f" {base_model(config.base_model).repository} at Hugging Face: accept its licence"
             f" there, and give {LABEL} a token; or choose a folder of all parts as the checkpoint."
         )
 

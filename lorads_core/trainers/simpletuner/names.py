@@ -22,15 +22,13 @@ class Kind:
     """A model family: ``modules`` are the classes of blocks whose layers a network changes.
 
     ``convolutions`` are those that LoCon and LoHa change besides. ``tokens`` are all that is read of a caption: no
-    option changes that. ``repository`` has the text encoders and the VAE for a checkpoint of the denoiser alone.
-    ``in_8_bits`` says whether it is held so where the config says nothing.
+    option changes that. ``in_8_bits`` says whether it is held so where the config says nothing.
     """
 
     family: str
     modules: tuple[str, ...]
     convolutions: tuple[str, ...] = ()
     tokens: int = 75
-    repository: str = ""
     in_8_bits: bool = False
     guidance: float = 7.0
 
@@ -41,7 +39,7 @@ FAMILIES: Mapping[str, Kind] = {
     "sdxl": Kind("sdxl", ("Transformer2DModel",), _CONVOLUTIONS),
     "flux": Kind(
         "flux", ("FluxTransformerBlock", "FluxSingleTransformerBlock"), tokens=512, guidance=3.5,
-        repository="black-forest-labs/FLUX.1-dev", in_8_bits=True,
+        in_8_bits=True,
     ),
 }  # fmt: skip
 NETWORKS: Mapping[str, str] = {"lora": "lora", "locon": "lora", "loha": "loha", "lokr": "lokr", "dora": "lora"}

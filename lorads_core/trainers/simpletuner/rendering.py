@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ...base_models import base_model
 from ...captions.profiles import profile
 from .. import checks
 from ..extra import merged
@@ -115,8 +116,8 @@ def _keys(config: TrainingConfig, subsets: Sequence[Subset], folder: Path, outpu
 def _model_keys(config: TrainingConfig) -> Keys:
     """Yield the base model; a VAE that is not named would be one that it fetches."""
     if checks.is_denoiser_alone(config):
-        yield "pretrained_model_name_or_path", kind(config).repository
-        yield "pretrained_vae_model_name_or_path", kind(config).repository
+        yield "pretrained_model_name_or_path", base_model(config.base_model).repository
+        yield "pretrained_vae_model_name_or_path", base_model(config.base_model).repository
         if config.checkpoint:
             yield "pretrained_transformer_model_name_or_path", config.checkpoint
     elif config.checkpoint:

@@ -131,7 +131,7 @@ def needs(config: TrainingConfig) -> Iterator[str]:
     if checks.is_denoiser_alone(config):
         yield (
             f"{LABEL} takes {base_model(config.base_model).family.label}'s text encoders and VAE from"
-            f" {kind(config).repository} at Hugging Face: accept its licence"
+            f" {base_model(config.base_model).repository} at Hugging Face: accept its licence"
             " there, and log in (hf auth login); or choose a folder of all parts as the checkpoint."
         )
     elif config.checkpoint.lower().endswith(".safetensors"):

@@ -36,7 +36,7 @@ def audit_plot(audit: Audit) -> Image.Image:
 
 
 def _stacked(parts: Sequence[Image.Image]) -> Image.Image:
-    """Return pictures below each other, each with its own background as wide as the widest."""
+    """Return images below each other, each with its own background as wide as the widest."""
     whole = Image.new("RGB", (max(part.width for part in parts), sum(part.height for part in parts)))
     top = 0
     for part in parts:
