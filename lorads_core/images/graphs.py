@@ -7,7 +7,7 @@ while the graph ran, are marked as such on the way.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Literal
 
 from .graph_nodes import action_of, branch_of, is_constant, selector_of, shows_text
 from .prompt_dialects.parts import marked, parts_of, unmarked
@@ -95,8 +95,7 @@ class _Node:
     def links(self) -> dict[str, str]:
         """Return the node ids that inputs are linked to, by input."""
         if self._links is None:  # a walk needs them several times
-            found = ((name, _link(value)) for name, value in self.inputs.items() if value.__class__ is list)
-            self._links = {name: link for name, link in found if link is not None}
+            self._links = {name: link for name, value in self.inputs.items() if (link := _link(value)) is not None}
         return self._links
 
 
@@ -109,12 +108,11 @@ def _text_names(node: _Node, side: Side) -> list[str]:
 
 
 def _link(value: object) -> str | None:
-    parts = cast("list[object]", value) if value.__class__ is list else ()  # the walk spends its time here
-    if len(parts) == 2:  # noqa: PLR2004 - a link
-        target, output = parts
-        if isinstance(target, str | int) and isinstance(output, int):
+    match value:  # the walk spends its time here
+        case [str() | int() as target, int()]:
             return str(target)
-    return None
+        case _:
+            return None
 
 
 class _Walk:
@@ -161,13 +159,14 @@ class _Walk:
 
     def _before(self, ends: Iterable[str]) -> list[str]:
         """Return the nodes that lead to some others, the farthest first."""
-        order: dict[str, None] = dict.fromkeys(ends)
-        waiting = list(order)
-        while waiting:
-            found = [target for key in waiting for target in self._ran(key) if target in self.nodes]
-            waiting = [target for target in dict.fromkeys(found) if target not in order]
-            order |= dict.fromkeys(waiting)
-        return list(reversed(order))
+        order = list(dict.fromkeys(ends))
+        found = set(order)
+        for key in order:  # it grows while it is walked
+            for target in self._ran(key):
+                if target not in found and target in self.nodes:
+                    found.add(target)
+                    order.append(target)
+        return order[::-1]
 
     def _ran(self, key: str) -> Iterable[str]:
         """Return the nodes that a node got its inputs from, as far as it is known which of them it used."""
