@@ -93,12 +93,14 @@ _FLUX_LAYERS = r"(?:^|[._])(?:double_blocks|single_blocks|single_transformer_blo
 _CLIP_L = ModelFile("clip_l", "Small text encoder of Flux and SD 3.5 (CLIP-L)", _TEXT_ENCODERS)
 _CLIP_G = ModelFile("clip_g", "Second text encoder of SD 3.5 (CLIP-G)", _TEXT_ENCODERS)
 _T5XXL = ModelFile("t5xxl", "Large text encoder of Flux, Chroma and SD 3.5 (T5-XXL)", _TEXT_ENCODERS)
-_AE = ModelFile("ae", "Flux's autoencoder, which Chroma and Lumina 2 have too", ("vae",))
-_TEXT_ENCODER = ModelFile("text_encoder", "Text encoder that is a language model (Qwen, Gemma)", _TEXT_ENCODERS)
+_AE = ModelFile("ae", "Flux's autoencoder, which Chroma, Lumina 2 and Z-Image have too", ("vae",))
+_TEXT_ENCODER = ModelFile(
+    "text_encoder", "Text encoder that is a language model (Qwen, Gemma, Mistral)", _TEXT_ENCODERS
+)
 _BYT5 = ModelFile("byt5", "Small text encoder of HunyuanImage (byT5)", _TEXT_ENCODERS)
-_VAE = ModelFile("vae", "Autoencoder (VAE) of Anima and HunyuanImage", ("vae",))
+_VAE = ModelFile("vae", "Autoencoder (VAE) of newer models such as Anima, Qwen-Image and HunyuanImage", ("vae",))
 
-# Chroma and HunyuanImage have layers of Flux's names too, and stand before it.
+# Chroma, HunyuanImage and FLUX.2 have layers of Flux's names too, and stand before it.
 FAMILIES: tuple[Family, ...] = (
     Family(
         "sd15", "SD 1.5", "noise", convolutions=True, resolution=512,
@@ -168,6 +170,42 @@ FAMILIES: tuple[Family, ...] = (
         files=(_TEXT_ENCODER, _BYT5, _VAE),
         folders=("diffusion_models",),
     ),
+    # Their limits: OneTrainer 23df383, modules/model/*Model.py, PROMPT_MAX_LENGTH. T5's estimate counts no fewer tokens
+    # than the larger vocabularies of Qwen and Mistral. Keys that ComfyUI 0.26 loads: comfy/lora.py.
+    Family(
+        "flux2", "FLUX.2", "flow", convolutions=False, resolution=1024,
+        text_encoders=("qwen3_or_mistral3",), tokenizer="t5", token_limits=(512,),
+        lora_prefixes=("lora_unet_", "transformer.", "lora_transformer_", "lycoris_", "diffusion_model."),
+        lora_signature=r"single_transformer_blocks[._]\d+[._]attn[._]to_qkv_mlp_proj",
+        lora_as="flux",  # where its layers have the names of its authors' code
+        files=(_TEXT_ENCODER, _VAE),
+        folders=("diffusion_models",),
+    ),
+    Family(
+        "zimage", "Z-Image", "flow", convolutions=False, resolution=1024,
+        text_encoders=("qwen3_4b",), tokenizer="t5", token_limits=(512,),
+        lora_prefixes=("lora_unet_", "transformer.", "lycoris_", "diffusion_model."),
+        # Lumina 2 has adaLN_modulation.1 and, in Diffusers' names, attn.
+        lora_signature=r"layers[._]\d+[._](?:adaLN_modulation[._]0|attention[._]to_(?:q|k|v|out))",
+        files=(_TEXT_ENCODER, _AE),
+        folders=("diffusion_models",),
+    ),
+    Family(
+        "krea2", "Krea 2", "flow", convolutions=False, resolution=1024,
+        text_encoders=("qwen3vl_4b",), tokenizer="t5", token_limits=(512,),
+        lora_prefixes=("lora_unet_", "transformer.", "lycoris_", "diffusion_model."),
+        lora_signature=r"(?:^|[._])blocks[._]\d+[._]attn[._]w[qkvo](?:[._]|$)",
+        files=(_TEXT_ENCODER, _VAE),
+        folders=("diffusion_models",),
+    ),
+    Family(
+        "qwen_image", "Qwen-Image", "flow", convolutions=False, resolution=1024,
+        text_encoders=("qwen25_7b",), tokenizer="t5", token_limits=(512,),
+        lora_prefixes=("lora_unet_", "transformer.", "lycoris_", "diffusion_model.", "transformer_blocks."),
+        lora_signature=r"transformer_blocks[._]\d+[._](?:img|txt)_m(?:lp|od)",
+        files=(_TEXT_ENCODER, _VAE),
+        folders=("diffusion_models",),
+    ),
     Family(
         "flux", "Flux", "flow", convolutions=False, resolution=1024,
         text_encoders=("clip_l", "t5xxl"), tokenizer="t5", token_limits=_T5,
@@ -227,6 +265,14 @@ def family(name: str) -> Family:
     raise SettingsError(f"There is no model family {name!r}; known are: {', '.join(each.name for each in FAMILIES)}.")
 
 
+def _prose(*rows: tuple[str, str, str, str]) -> tuple[BaseModel, ...]:
+    """Return the base models of (name, label, family, repository) that are captioned in sentences, as Flux is."""
+    return tuple(
+        BaseModel(name, label, family(of), captions="flux", own_repository=repository)
+        for name, label, of, repository in rows
+    )
+
+
 BASE_MODELS: tuple[BaseModel, ...] = (
     BaseModel("sdxl", "SDXL 1.0", family("sdxl")),
     BaseModel("illustrious", "Illustrious XL", family("sdxl")),
@@ -240,8 +286,8 @@ BASE_MODELS: tuple[BaseModel, ...] = (
         own_repository="black-forest-labs/FLUX.1-Krea-dev",
     ),
     BaseModel("sd35", "Stable Diffusion 3.5", family("sd35")),
-    BaseModel("chroma", "Chroma1", family("chroma")),
-    BaseModel("anima", "Anima", family("anima")),
+    BaseModel("chroma", "Chroma1", family("chroma"), own_repository="lodestones/Chroma1-HD"),
+    BaseModel("anima", "Anima", family("anima"), own_repository="circlestone-labs/Anima-Base-v1.0-Diffusers"),
     # The prompts of Lumina's own authors (sd-scripts v0.10.1, docs/lumina_train_network.md) and of Neta's.
     BaseModel(
         "lumina2", "Lumina Image 2.0", family("lumina2"),
@@ -252,6 +298,17 @@ BASE_MODELS: tuple[BaseModel, ...] = (
         system_prompt="You are an assistant designed to generate anime images based on textual prompts.",
     ),
     BaseModel("hunyuan_image", "HunyuanImage 2.1", family("hunyuan_image")),
+    *_prose(
+        ("zimage", "Z-Image", "zimage", "Tongyi-MAI/Z-Image"),
+        # What Z-Image Turbo is trained on: its distillation is taken back, and a LoRA of it works on Turbo.
+        ("zimage_deturbo", "Z-Image De-Turbo", "zimage", "Tongyi-MAI/Z-Image-Turbo"),
+        ("krea2", "Krea 2 Raw", "krea2", "krea/Krea-2-Raw"),
+        ("flux2_klein_4b", "FLUX.2 klein base 4B", "flux2", "black-forest-labs/FLUX.2-klein-base-4B"),
+        ("flux2_klein_9b", "FLUX.2 klein base 9B", "flux2", "black-forest-labs/FLUX.2-klein-base-9B"),
+        ("flux2", "FLUX.2 dev", "flux2", "black-forest-labs/FLUX.2-dev"),
+        ("qwen_image", "Qwen-Image", "qwen_image", "Qwen/Qwen-Image"),
+        ("qwen_image_2512", "Qwen-Image 2512", "qwen_image", "Qwen/Qwen-Image-2512"),
+    ),
 )  # fmt: skip
 
 

@@ -364,14 +364,14 @@ def _base_model(name: str, table: Table) -> BaseModel:
         raise SettingsError(
             f"{table.source}: {table.where}v_prediction: {like.label} predicts no velocity: leave it out."
         )
-    return BaseModel(
-        name,
-        table.text("label") or name,
-        like.family,
-        int(table.number("resolution", like.resolution, 64, 8192)),
-        captions or like.captions or like.name,
-        str(table.path("checkpoint") or ""),
-        v_prediction,
+    return replace(
+        like,
+        name=name,
+        label=table.text("label") or name,
+        own_resolution=int(table.number("resolution", like.resolution, 64, 8192)),
+        captions=captions or like.captions or like.name,
+        checkpoint=str(table.path("checkpoint") or ""),
+        v_prediction=v_prediction,
     )
 
 

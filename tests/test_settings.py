@@ -187,6 +187,15 @@ def test_each_trainer_trains_a_base_model_of_ones_own_as_the_one_that_it_is_like
 
 
 @pytest.mark.usefixtures("ours_again")
+@pytest.mark.parametrize("like", ["netayume", "flux2_klein_4b"])
+def test_a_base_model_of_ones_own_has_all_else_of_the_one_that_it_is_like(settings_file, like):
+    load_settings(settings_file(f"[base_models.mine]\nlike = '{like}'\n"))
+    mine, ours = base_model("mine"), base_model(like)
+    assert (mine.system_prompt, mine.repository) == (ours.system_prompt, ours.repository)
+    assert mine.system_prompt or mine.repository
+
+
+@pytest.mark.usefixtures("ours_again")
 def test_base_models_of_another_settings_file_are_gone(settings_file):
     load_settings(settings_file(MYMIX))
     load_settings(settings_file("[base_models.other]\nlike = 'flux'\n"))

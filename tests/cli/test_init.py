@@ -306,7 +306,7 @@ def test_a_wrong_extra_model_paths_costs_only_itself(text, tmp_path):
 
 @pytest.mark.parametrize(
     ("stem", "name"),
-    [("waiNSFW_v150", "illustrious"), ("noobaiXL", "illustrious"), ("ponyRealism", "pony"), ("juggernautXL", "sdxl")],
+    [("waiNSFW_v150", "illustrious"), ("noobaiXL", "noobai"), ("ponyRealism", "pony"), ("juggernautXL", "sdxl")],
 )
 def test_a_name_says_which_base_model_a_checkpoint_is_like(stem, name):
     assert like_by_name(stem, [each for each in BASE_MODELS if each.family.name == "sdxl"]).name == name

@@ -89,3 +89,8 @@ def test_a_text_that_cannot_be_stored_is_refused_with_the_name_of_its_option(nam
     given = json.loads(json.dumps(value).replace("{}", json.dumps(text)[1:-1]))
     with pytest.raises(SettingsError, match=r"^[A-Z].* has a NUL character or half of a character"):
         make_config({name: given})
+
+
+def test_a_v_prediction_base_model_turns_v_prediction_on_by_itself():
+    assert make_config({"base_model": "noobai_v"}).v_prediction
+    assert not make_config({"base_model": "noobai"}).v_prediction

@@ -161,6 +161,33 @@ def test_a_flux_file_is_the_transformer_and_the_rest_comes_from_a_repository():
     assert "model_name" not in folder["transformer"]
 
 
+@pytest.mark.parametrize(
+    ("base_model", "model_type", "lora_format", "bits", "repository"),
+    [
+        ("zimage", "Z_IMAGE", "DIFFUSERS_LORA", "FLOAT_8", "Tongyi-MAI/Z-Image"),
+        ("krea2", "KREA_2", "DIFFUSERS_LORA", "INT_W8A8", "krea/Krea-2-Raw"),
+        ("flux2_klein_4b", "FLUX_2", "DIFFUSERS_LORA", "INT_W8A8", "black-forest-labs/FLUX.2-klein-base-4B"),
+        ("anima", "ANIMA", "KOHYA_LORA", "INT_W8A8", "circlestone-labs/Anima-Base-v1.0-Diffusers"),
+    ],
+)
+def test_newer_models_are_trained_as_its_own_presets_have_it(base_model, model_type, lora_format, bits, repository):
+    config = but(base_model=base_model, checkpoint="/models/transformer.safetensors", text_encoder_learning_rate=1e-5)
+    keys = written(config)
+    assert (keys["model_type"], keys["output_model_format"]) == (model_type, lora_format)
+    assert keys["base_model_name"] == repository
+    assert keys["transformer"]["model_name"] == "/models/transformer.safetensors"
+    assert (keys["transformer"]["weight_dtype"], keys["text_encoder"]["weight_dtype"]) == (bits, "FLOAT_8")
+    assert keys["text_encoder"]["train"] is False
+    assert "text encoders of this base model are left as they are" in messages("warning", config)
+
+
+def test_only_flux_is_shifted_by_the_size_of_images():
+    shifted = {
+        base: written(but(base_model=base)).get("dynamic_timestep_shifting") for base in ("flux", "flux2", "zimage")
+    }
+    assert shifted == {"flux": True, "flux2": True, "zimage": None}
+
+
 def test_precision_of_weights():
     assert written()["unet"]["weight_dtype"] == "BFLOAT_16"
     assert written(but(fp8_base=True))["unet"]["weight_dtype"] == "FLOAT_8"
@@ -260,6 +287,14 @@ def test_a_newer_one_gets_the_newest_that_we_know(home):
 def test_one_that_is_too_old_or_missing_is_refused(home, tmp_path):
     assert "fix the folder" in messages("error", home=tmp_path)
     assert "update it" in messages("error", home=home(7))
+
+
+def test_one_that_is_older_than_the_model_is_refused(home):
+    place = home(10)
+    assert "Z-Image needs 11, which came in 2026-07: update it" in messages(
+        "error", but(base_model="zimage"), home=place
+    )
+    assert messages("error", but(base_model="flux"), home=place) == ""
 
 
 # Refusals and what it lacks

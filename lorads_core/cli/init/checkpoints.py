@@ -26,7 +26,7 @@ _OLD_NAMES = {"diffusion_models": ("unet",)}  # folder_paths.map_legacy
 _MOST = 2_000  # files whose header is read: about 1 ms each
 _OTHER_FORMATS = frozenset({".ckpt", ".pt", ".pth", ".gguf", ".sft"})
 # What derivatives of a base model are called besides its own name.
-_ALSO_CALLED = {"illustrious": ("illu", "noob", "wai"), "pony": ("pdxl",)}
+_ALSO_CALLED = {"illustrious": ("illu", "wai"), "pony": ("pdxl",), "noobai": ("noob",)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,10 @@ class Kind:
     changes elsewhere too, those that LoCon changes besides, and those of the first that are no convolutions at all.
     The first ``trained_encoders`` text encoders can be trained. ``tokens`` are all that is read of a caption, 0 where
     the config says it. ``precision`` is how the denoiser is held where the config says nothing, empty as all else.
-    ``keys`` are more of the denoiser's section.
+    ``encoder_precision`` is the same for text encoders other than CLIP, empty as the denoiser. ``quantized`` is a
+    filter of the layers that are held in fewer bits, empty for all. ``keys`` are more of the denoiser's section,
+    ``timesteps`` those of how flow matching draws them. ``lora_format`` is the ``output_model_format`` that ComfyUI
+    loads; ``version`` is the oldest one of a config that knows the model.
     """
 
     model_type: str
@@ -39,11 +42,34 @@ class Kind:
     trained_encoders: int = 1
     tokens: int = 75
     precision: str = ""
+    encoder_precision: str = ""
+    quantized: str = ""
     keys: Mapping[str, object] = field(default_factory=dict[str, object])
+    timesteps: Mapping[str, object] = field(default_factory=dict[str, object])
     guidance: float = 7.0
     sampler: str = "EULER_A"
+    lora_format: str = "KOHYA_LORA"
+    version: int = 10
 
 
+def _flow(
+    model_type: str, layers: str, precision: str, quantized: str, *, guidance: float,
+    timesteps: Mapping[str, object] | None = None, lora_format: str = "DIFFUSERS_LORA",
+) -> Kind:  # fmt: skip
+    """Return a flow model with one text encoder, a language model that is left alone, as its LoRA preset has it."""
+    return Kind(
+        model_type, "transformer", ("text_encoder",), 64, layers, layers, trained_encoders=0, tokens=512,
+        precision=precision, encoder_precision="FLOAT_8", quantized=quantized, timesteps=timesteps or _NORMAL,
+        guidance=guidance, sampler="EULER", lora_format=lora_format, version=11,
+    )  # fmt: skip
+
+
+_NORMAL: Mapping[str, object] = {"timestep_distribution": "LOGIT_NORMAL"}
+_SHIFTED: Mapping[str, object] = {**_NORMAL, "dynamic_timestep_shifting": True}
+_PARABOLA: Mapping[str, object] = {"timestep_distribution": "INVERTED_PARABOLA", "noising_weight": 7.7}
+
+
+_ZIMAGE = r"^(?=.*attention)(?!.*refiner).*,^(?=.*feed_forward)(?!.*refiner).*"
 _CONVOLUTIONS = "resnets,downsamplers,upsamplers"
 # SD 1.5's attention blocks begin and end with convolutions of one pixel, SDXL's do not.
 FAMILIES: Mapping[str, Kind] = {
@@ -56,7 +82,22 @@ FAMILIES: Mapping[str, Kind] = {
     ),
     "flux": Kind(
         "FLUX_DEV_1", "transformer", ("text_encoder", "text_encoder_2"), 64, "transformer_block", "transformer_block",
-        tokens=0, precision="NFLOAT_4", keys={"guidance_scale": 1.0}, guidance=3.5, sampler="EULER",
+        tokens=0, precision="NFLOAT_4", keys={"guidance_scale": 1.0}, timesteps=_SHIFTED, guidance=3.5, sampler="EULER",
+    ),
+    # Layers, precisions, timesteps and LoRA formats are those of training_presets; guidance is that of the models'
+    # own pages and ComfyUI's blueprints.
+    "flux2": _flow(
+        "FLUX_2", "transformer_block", "INT_W8A8", "transformer_block", guidance=4.0, timesteps=_SHIFTED
+    ),
+    # Not the refiners; but for them its preset has the same layers, by a regular expression.
+    "zimage": _flow("Z_IMAGE", _ZIMAGE, "FLOAT_8", "layers", guidance=4.0),
+    "krea2": _flow("KREA_2", "attn,ff", "INT_W8A8", "attn,ff", guidance=5.5),
+    "qwen_image": _flow("QWEN", "attn,img_mlp,txt_mlp", "FLOAT_8", "transformer_block", guidance=4.0),
+    "chroma": _flow(
+        "CHROMA_1", "attn,ff.net,proj_mlp", "FLOAT_8", "transformer_block", guidance=3.0, timesteps=_PARABOLA
+    ),
+    "anima": _flow(
+        "ANIMA", "attn1,attn2,ff", "INT_W8A8", "attn1,attn2,ff", guidance=4.0, lora_format="KOHYA_LORA"
     ),
 }  # fmt: skip
 NETWORKS: Mapping[str, str] = {"lora": "LORA", "locon": "LORA", "loha": "LOHA", "lokr": "LOKR", "dora": "LORA"}
@@ -126,12 +167,21 @@ PRECISIONS: Mapping[str, str] = {"no": "FLOAT_32", "fp16": "FLOAT_16", "bf16": "
 
 
 def denoiser_precision(config: TrainingConfig) -> str:
-    """Return how the denoiser's weights are held: Flux in 4 bits where nothing is said, as in OneTrainer's preset."""
+    """Return how the denoiser's weights are held: where nothing is said, in the bits of OneTrainer's own preset."""
     if config.fp8_base:
         return "FLOAT_8"
     if config.fp8_base is None and kind(config).precision:
         return kind(config).precision
     return PRECISIONS[config.mixed_precision]
+
+
+def encoder_precision(config: TrainingConfig, index: int) -> str:
+    """Return how a text encoder's weights are held: CLIP in those of the training, larger ones in fewer bits."""
+    if base_model(config.base_model).family.text_encoders[index].startswith("clip"):
+        return PRECISIONS[config.mixed_precision]
+    if config.fp8_base is None and kind(config).encoder_precision:
+        return kind(config).encoder_precision
+    return denoiser_precision(config)
 
 
 def caches_text(config: TrainingConfig) -> bool:

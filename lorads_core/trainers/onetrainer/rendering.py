@@ -19,6 +19,7 @@ from .names import (
     SCHEDULERS,
     caches_text,
     denoiser_precision,
+    encoder_precision,
     kind,
     layer_filter,
 )
@@ -86,7 +87,7 @@ def _output_keys(config: TrainingConfig, output: Path, name: str, version: int) 
     yield "workspace_dir", str(output)
     yield "cache_dir", str(output / "cache")
     yield "output_model_destination", str(output / f"{name}.safetensors")
-    yield "output_model_format", "KOHYA_LORA" if version >= NEWEST else "SAFETENSORS"
+    yield "output_model_format", kind(config).lora_format if version >= NEWEST else "SAFETENSORS"
     yield "output_dtype", "FLOAT_16"
     yield "save_filename_prefix", f"{name}-"
     yield "save_every", config.save_every_epochs
@@ -145,6 +146,10 @@ def _network_keys(config: TrainingConfig) -> Keys:
     yield "dropout_probability", float(config.network_dropout)  # of the network; each text encoder has one of captions
     yield "layer_filter", layer_filter(config)
     yield "layer_filter_preset", "custom"
+    if layer_filter(config).startswith("^"):
+        yield "layer_filter_regex", True
+    if kind(config).quantized:
+        yield "quantization", {"layer_filter": kind(config).quantized, "layer_filter_preset": "custom"}
 
 
 def _noise_keys(config: TrainingConfig) -> Keys:
@@ -155,9 +160,7 @@ def _noise_keys(config: TrainingConfig) -> Keys:
     if config.v_prediction:
         # Training a LoRA reads no force_v_prediction: this one turns both on.
         yield "rescale_noise_scheduler_to_zero_terminal_snr", True
-    if not checks.is_diffusion(config):
-        yield "timestep_distribution", "LOGIT_NORMAL"
-        yield "dynamic_timestep_shifting", True
+    yield from kind(config).timesteps.items()
 
 
 # The parts of the model
@@ -195,13 +198,12 @@ def _text_encoder(config: TrainingConfig, index: int) -> dict[str, object]:
     """Return the section of a text encoder: by itself OneTrainer trains it, and stops that after 30 epochs."""
     rate = float(config.text_encoder_learning_rate)
     trained = bool(rate) and index < kind(config).trained_encoders
-    is_t5 = base_model(config.base_model).family.text_encoders[index] == "t5xxl"
     return {
         "train": trained,
         "learning_rate": rate if trained else None,
         "stop_training_after": None,
         "stop_training_after_unit": "NEVER",
-        "weight_dtype": denoiser_precision(config) if is_t5 else PRECISIONS[config.mixed_precision],
+        "weight_dtype": encoder_precision(config, index),
         "dropout_probability": float(config.caption_dropout),
     }
 

@@ -72,6 +72,11 @@ def missing(config: TrainingConfig, home: Path | None) -> Iterator[str]:
             f"The {LABEL} in {home} reads configs of version {version} only, and version {OLDEST} is the oldest that is"
             " written: update it."
         )
+    elif version < kind(config).version:
+        yield (
+            f"The {LABEL} in {home} reads configs of version {version}, and {base_model(config.base_model).label} needs"
+            f" {kind(config).version}, which came in 2026-07: update it."
+        )
     elif network(config.network).kronecker and "lokr_dim" not in _settings_of(home):
         yield f"The {LABEL} in {home} has no LoKr, which came in 2026-05: update it, or choose the network lora."
 
@@ -130,7 +135,7 @@ def needs(config: TrainingConfig) -> Iterator[str]:
     if checks.is_denoiser_alone(config):
         yield (
             f"{LABEL} takes {base_model(config.base_model).family.label}'s text encoders and VAE from"
-            f" {base_model(config.base_model).repository} at Hugging Face: accept its licence"
+            f" {base_model(config.base_model).repository} at Hugging Face: if it has a licence to accept, do so"
             f" there, and give {LABEL} a token; or choose a folder of all parts as the checkpoint."
         )
 
@@ -150,6 +155,8 @@ def lacks(config: TrainingConfig) -> dict[str, str]:
     if not checks.is_diffusion(config):
         found["min_snr_gamma"] = "flow matching has no signal-to-noise weights; it is left out."
     found |= checks.lacks_model_files(config)
+    if not kind(config).trained_encoders:
+        found["text_encoder_learning_rate"] = "text encoders of this base model are left as they are."
     if _is_cut(config):
         found["max_token_length"] = f"it reads the first {kind(config).tokens} tokens of a caption."
     if config.cache_text_encoder_outputs is False and caches_text(config):

@@ -30,7 +30,10 @@ from tests.trainers.test_onetrainer_golden import GOLDEN, NUMBERS, combinations,
 
 from .common import StandIns, write_export, write_golden
 
-LOADERS = ("StableDiffusionBaseDataLoader", "StableDiffusionXLBaseDataLoader", "FluxBaseDataLoader")
+MODELS = (
+    "StableDiffusion", "StableDiffusionXL", "Flux", "Flux2", "ZImage", "Krea2", "Qwen", "Chroma", "Anima",
+)  # fmt: skip
+LOADERS = tuple(f"{model}BaseDataLoader" for model in MODELS)
 OF_MODELS = {"diffusers", "torchvision", "transformers", "torch.utils.tensorboard"}
 WORLD = 2  # processes of the variant "multi"
 
@@ -157,11 +160,14 @@ class WithoutModel:
 
 
 def samples(modules):
-    """Return how many samples each bucket has; None where they are sorted as they come, so that nothing counts them."""
+    """Return how many samples each bucket has; None where they are sorted as they come, so that nothing counts them.
+
+    Buckets of Qwen-Image have frames before height and width.
+    """
     (sorter,) = (each for each in modules if hasattr(each, "bucket_dict"))
     if type(sorter).__name__.startswith("Inline"):
         return None
-    return sorted([[int(width), int(height)], len(each)] for (height, width), each in sorter.bucket_dict.items())
+    return sorted([[int(width), int(height)], len(each)] for (*_, height, width), each in sorter.bucket_dict.items())
 
 
 def trained(config, batches):
