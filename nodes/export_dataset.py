@@ -92,6 +92,13 @@ class ExportDataset(io.ComfyNode):
                     advanced=True,
                 ),
                 ConfigSocket.Input("config", optional=True, tooltip="From Training Config; defaults without it."),
+                io.Boolean.Input(
+                    "first_frame",
+                    default=False,
+                    tooltip="Write the first frame of animated images; they are left out otherwise.",
+                    advanced=True,
+                    optional=True,  # prompts of before have none
+                ),
             ],
             outputs=[
                 ExportSocket.Output("export", "export", tooltip="The written dataset."),
@@ -122,11 +129,16 @@ class ExportDataset(io.ComfyNode):
         strip: bool,  # noqa: FBT001 - as above
         link: bool,  # noqa: FBT001 - as above
         config: TrainingConfig | None = None,
+        first_frame: bool = False,  # noqa: FBT001, FBT002 - as above
     ) -> io.NodeOutput:
         """Export the dataset."""
         wishes = core.parse.ImageWishes(format, quality, background, keep_alpha=keep_alpha, strip=strip)
         options = core.plan.ExportOptions(
-            trainer, core.parse.image_policy(images, size, wishes), link, installed=host.installed_trainer(trainer)
+            trainer,
+            core.parse.image_policy(images, size, wishes),
+            link,
+            installed=host.installed_trainer(trainer),
+            first_frame=first_frame,
         )
         place = host.export_root(), host.export_name(folder)
         result = core.dataset.export(host.store(), dataset, config or make_config({}), options, *place, host.progress())

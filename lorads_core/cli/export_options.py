@@ -24,6 +24,7 @@ _DEFAULTS: dict[str, Any] = {
     "keep_alpha": False,
     "strip": False,
     "link": False,
+    "first_frame": False,
 }
 WRITING_PREFIX = "writing_"
 
@@ -58,6 +59,7 @@ def add_export_options(command: argparse.ArgumentParser) -> None:
     add("keep_alpha", "keep transparency (png, webp)", action=switch)
     add("strip", "remove workflows and other metadata from copies", action=switch)
     add("link", "hard links instead of copies, if on the same drive", action=switch)
+    add("first_frame", "write the first frame of animations, which are left out otherwise", action=switch)
     writing.add_argument("--plot", type=path, metavar="FILE", help="save a plot of the buckets")
 
 
@@ -94,4 +96,5 @@ def export_options(
         policy=image_policy_word(words["images"], wishes),
         link=words["link"],
         installed=find_installed(settings, words["trainer"]),
+        first_frame=words["first_frame"],
     )

@@ -40,8 +40,9 @@ class ExportOptions:
     """How to write: for which trainer, images by which policy, with how many threads (0: one per processor).
 
     ``link`` gives files that would be copied a second name instead, where the drive is the same: quick and small, but
-    a change of one changes the library's file too. ``installed`` is the trainer as lorads.toml has it, None where that
-    is not known.
+    a change of one changes the library's file too. ``first_frame`` writes the first frame of an animation, or page of
+    a TIFF, which is left out otherwise. ``installed`` is the trainer as lorads.toml has it, None where that is not
+    known.
     """
 
     trainer: str = "sd-scripts"
@@ -49,6 +50,7 @@ class ExportOptions:
     link: bool = False
     workers: int = 0
     installed: Installed | None = None
+    first_frame: bool = False
 
     @property
     def home(self) -> Path | None:

@@ -49,6 +49,8 @@ def key_of(item: PlannedImage, options: ExportOptions) -> str:
     record = item.image.record
     made_from = (record.library, record.id, record.path, record.file_size, record.mtime_ns, record.hash)
     made_as = (item.folder, item.stem, options.link, *dataclasses.astuple(item.policy))
+    if options.first_frame:  # or an image that was left out would stay so
+        made_as = (*made_as, "first frame")
     return hashlib.sha256(repr((made_from, made_as)).encode()).hexdigest()
 
 
@@ -72,7 +74,7 @@ def write_planned(
             return former[1]
         target = content / item.folder / f"{item.stem}{item.policy.suffix}"
         with SHARED.of(needed(record, item.policy)):
-            width, height = write_image(Path(record.path), target, item.policy)
+            width, height = write_image(Path(record.path), target, item.policy, first_frame=options.first_frame)
     except ImageError as error:
         return Problem("error", "left-out", f"Left out: {error}", record.path, item.image.key)
     return _written(target, content, width, height, digest_of(target))

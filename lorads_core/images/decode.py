@@ -121,7 +121,8 @@ def decode(
 def _check_frames(header: Header, *, first_frame: bool) -> None:
     if header.frames > 1 and not first_frame:
         raise InvalidImageError(
-            f"holds {header.frames} frames: save the one to train on as PNG, or leave the file out."
+            f"holds {header.frames} frames: export the first one (--first-frame, or first_frame in Export Dataset),"
+            " save another one as PNG, or leave the file out."
         )
 
 

@@ -44,4 +44,5 @@ def writing_words(options: ExportOptions) -> dict[str, Any]:
         "keep_alpha": policy.keep_alpha,
         "strip": policy.strip,
         "link": options.link,
+        "first_frame": options.first_frame,
     }

@@ -125,6 +125,7 @@ def export(folder="", images="original"):
         keep_alpha=False,
         strip=False,
         link=False,
+        first_frame=False,
     )
 
 

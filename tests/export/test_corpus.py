@@ -162,7 +162,14 @@ def test_animations_are_left_out_with_a_word(picture, tmp_path, root, kind):
     frames = [Image.new("RGB", (64, 64), colour) for colour in ("red", "lime", "blue")]
     (path,) = files(tmp_path, {"moving.png": saved(frames[0], kind, save_all=True, append_images=frames[1:])})
     sound = dataset_image(2, picture("in/sound.png", (640, 480)), "tom")
-    result = written(dataset_of([dataset_image(1, path, "tom"), sound]), root, ImagePolicy())
+    dataset = dataset_of([dataset_image(1, path, "tom"), sound])
+    result = written(dataset, root, ImagePolicy())
     (told,) = [problem for problem in result.export.problems if problem.code == "left-out"]
-    assert "holds 3 frames" in told.message
+    assert "holds 3 frames: export the first one (--first-frame, or first_frame in Export Dataset)" in told.message
     assert list(result.files) == [("pictures", 2)]
+    plan = plan_export(dataset, CONFIG, ExportOptions(first_frame=True))
+    result = write_export(plan, root)  # over the one that had left it out
+    assert [problem.code for problem in result.export.problems if problem.code == "left-out"] == []
+    with Image.open(result.export.folder / result.files["pictures", 1]) as first:
+        red, green, blue = first.convert("RGB").getpixel((5, 5))
+    assert (red > 240, green < 20, blue < 20) == (True, True, True)
