@@ -188,7 +188,7 @@ def _found(dataset: Dataset, library: str, rules: FinderRules) -> io.NodeOutput:
     picks = found.dataset.regularization[len(dataset.regularization) :]
     return io.NodeOutput(
         found.dataset,
-        host.image(core.plots.histogram(found, dataset.name)),
+        host.image(core.plots.histogram(found.similarity, dataset.name)),
         host.image(core.plots.sheet(picks, f"{counted(len(picks), 'regularization image')} for {dataset.name}")),
         summary,
         ui=host.shown(summary, core.plots.thumbnails(picks)),

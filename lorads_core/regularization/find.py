@@ -17,7 +17,7 @@ from ..vision.similarity.band import share_within
 from ..vision.similarity.picking import Candidates, Picker, scores
 from .candidates import FILTER, MISSING, OUTSIDE, SAME_CLUSTER, CandidatePool
 from .file_checks import FileChecks
-from .rules import FinderResult, LibrarySimilarity
+from .rules import FinderResult, LibrarySimilarity, NothingFoundError
 from .training_profile import profile_training_set
 
 if TYPE_CHECKING:
@@ -67,7 +67,8 @@ def find_regularization(
     ``libraries`` are those that the dataset's images are from, by name.
 
     Raises:
-        LibraryError: the dataset is empty, nothing can be compared, or not a single image is left; with the reason.
+        LibraryError: the dataset is empty, or nothing can be compared.
+        NothingFoundError: not a single image is left; with the reason.
     """
     if not dataset.training:
         raise LibraryError("The dataset has no training images to find others for: query some first.")
@@ -85,7 +86,10 @@ def find_regularization(
         wanted *= _MORE
     passed_over += pool.passed_over
     if not picks:
-        raise LibraryError(f"No regularization image was found. {_why(known, passed_over, pool, count)}")
+        raise NothingFoundError(
+            f"No regularization image was found. {_why(known, passed_over, pool, count)}",
+            LibrarySimilarity(known.library, known.own, np.zeros(0, np.float32), known.band),
+        )
     found = tuple(DatasetImage(looks.record(pick.candidate.record), reason=_reason(pick, known)) for pick in picks)
     near = np.array([pick.candidate.similarity for pick in picks], np.float32)
     return FinderResult(

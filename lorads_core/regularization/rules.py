@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, get_args
 
-from ..errors import SettingsError
+from ..errors import LibraryError, SettingsError
 from ..library.filter import DatasetFilter
 from ..store.search import SEARCH_WAYS, Way
 from ..vision.similarity.band import BandRequest
@@ -84,6 +84,14 @@ class LibrarySimilarity:
     training: NDArray[float32]
     picks: NDArray[float32]
     band: Band
+
+
+class NothingFoundError(LibraryError):
+    """Not one image of the library is left; ``similarity`` shows how the library lies, without picks."""
+
+    def __init__(self, message: str, similarity: LibrarySimilarity) -> None:
+        super().__init__(message)
+        self.similarity = similarity
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ..captions.analysis import Analysis, CaptionSet, Lengths
     from ..export.write import ExportResult
     from ..model import Dataset, DatasetImage, Run
-    from ..regularization.rules import FinderResult
+    from ..regularization.rules import LibrarySimilarity
     from ..runs.run_folder import Point
 
 _FEW = 24
@@ -54,9 +54,8 @@ def _cell(image: DatasetImage) -> Cell:
     return Cell(record.path, (f"{record.id}: {record.width}×{record.height}{rating}", *reason))
 
 
-def histogram(found: FinderResult, name: str) -> Image.Image:
+def histogram(likeness: LibrarySimilarity, name: str) -> Image.Image:
     """Return how a library lies to the dataset called ``name``, with the band and the picks."""
-    likeness = found.similarity
     return similarity_histogram(
         library=likeness.library,
         training=likeness.training,

@@ -123,6 +123,18 @@ def test_regularization_images_look_alike_and_are_not_of_the_subject(lorads, ind
             assert min(drawn.size) >= 400
 
 
+def test_a_search_that_finds_nothing_draws_the_histogram_and_says_why(lorads, indexed, tmp_path):
+    code, out, err = lorads(
+        "regularize", "--folder", indexed / "subject", "--name", "old", "--count", 8, "--class", "castel",
+        "--histogram", tmp_path / "band.png",
+    )  # fmt: skip
+    assert code == 5
+    assert "castle" in err  # the nearest tag
+    assert str(tmp_path / "band.png") in "".join(out.split())  # lines are broken as the terminal's width has it
+    with Image.open(tmp_path / "band.png") as drawn:
+        assert drawn.size == (1000, 500)
+
+
 def test_the_whole_story_with_found_regularization(lorads, indexed, tmp_path):
     words = (
         "build", "--folder", indexed / "subject", "--trigger", "old", "--caption", "wd", "--out", tmp_path / "out",

@@ -11,7 +11,7 @@ from ...library.filter import DatasetFilter
 from ...model import MARKS
 from ...plots.sheet import save_png
 from ...problems import counted
-from ...regularization.rules import FinderRules
+from ...regularization.rules import FinderRules, NothingFoundError
 from ...settings import load_settings
 from ...system.names import true_path
 from ...system.rights import common_rights
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     from ...library import Library, LibraryReport
     from ...model import Dataset, DatasetImage
-    from ...regularization.rules import FinderResult
+    from ...regularization.rules import FinderResult, LibrarySimilarity
     from ...settings import Settings
     from ...store.connect import Store
     from ..console import Screen
@@ -178,15 +178,23 @@ def _regularize(options: argparse.Namespace, screen: Screen) -> int:
         library = open_library(store, settings, options.library)
         dataset = _chosen_dataset(options, store, library, screen)
         pool = open_library(store, settings, options.among) if options.among else library
-        found = find(store, settings, dataset, pool, rules, screen)
+        try:
+            found = find(store, settings, dataset, pool, rules, screen)
+        except NothingFoundError as error:  # when one needs the histogram most; a sheet would be empty
+            _save_histogram(error.similarity, dataset.name, options, screen)
+            raise
         picks = found.dataset.regularization
         _list(picks, options, screen)
         if options.sheet:
             picture = sheet(picks, f"{counted(len(picks), 'regularization image')} for {dataset.name}")
             _save(picture, options.sheet, "Sheet", screen, picks)
-        if options.histogram:
-            _save(histogram(found, dataset.name), options.histogram, "Histogram", screen)
+        _save_histogram(found.similarity, dataset.name, options, screen)
     return 0
+
+
+def _save_histogram(similarity: LibrarySimilarity, name: str, options: argparse.Namespace, screen: Screen) -> None:
+    if options.histogram:
+        _save(histogram(similarity, name), options.histogram, "Histogram", screen)
 
 
 def find(
