@@ -129,8 +129,9 @@ class ImageRecord:
     ``ready`` says whether trainers read the file right as it stands (None: not looked at yet). A ``width`` and
     ``height`` of 0 and a ``mtime_ns`` of 0 mean that the library does not know the file itself, only of it.
     ``aesthetic`` is a model's score, on a scale of its own; images with the same ``metadata_hash`` were generated with
-    the same settings; ``base_id`` is the image that this one was made from. ``prompt`` is written in the dialect
-    ``prompt_source`` (empty: unknown); ``prompt_uncertain`` are lines of what a graph may have used besides.
+    the same settings; ``base_id`` is the image that this one was made from. ``frames`` over 1: animated,
+    or pages (1 where unknown). ``prompt`` is written in the dialect ``prompt_source`` (empty: unknown);
+    ``prompt_uncertain`` are lines of what a graph may have used besides.
     """
 
     library: str
@@ -151,6 +152,7 @@ class ImageRecord:
     aesthetic: float | None = None
     metadata_hash: str = ""
     base_id: int | None = None
+    frames: int = 1
     captions: tuple[Caption, ...] = ()
 
     @property

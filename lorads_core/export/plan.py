@@ -102,6 +102,7 @@ def plan_export(dataset: Dataset, config: TrainingConfig, options: ExportOptions
     """
     options = options or ExportOptions()
     chosen = trainer(options.trainer)
+    dataset, animated = _without_animations(dataset, options)
     given, amount = config, _images(dataset, options)
     config = sized_config(dataset, config, options)
     folders = _folders(dataset, config)
@@ -109,6 +110,7 @@ def plan_export(dataset: Dataset, config: TrainingConfig, options: ExportOptions
     subsets = subsets_of(folders, [(item, _written_size(item)) for item in images])
     problems = [
         *_uncaptioned(dataset),
+        *animated,
         *_identical(dataset),
         *_not_linked(options),
         *_caption_problems(dataset, config),
@@ -123,6 +125,26 @@ def plan_export(dataset: Dataset, config: TrainingConfig, options: ExportOptions
     return ExportPlan(
         dataset, config, options, images, folders, schedule, tuple(name_images(problems, images, schedule, bars))
     )
+
+
+def _without_animations(dataset: Dataset, options: ExportOptions) -> tuple[Dataset, list[Problem]]:
+    """Leave out images of several frames, as far as the library knows them, or say that the first one is written."""
+    animated = [image.record for image in dataset.images if image.record.frames > 1]
+    if not animated:
+        return dataset, []
+    those = ", ".join(map(name_of, animated[:EXAMPLES])) + (", …" if len(animated) > EXAMPLES else "")
+    if options.first_frame:
+        what = counted(len(animated), "animated image gives its", "animated images give their")
+        return dataset, [Problem("info", "first-frame", f"{what} first frame ({those}).", animated[0].path)]
+    message = (
+        f"{counted(len(animated), 'animated image is', 'animated images are')} left out ({those}): export the first"
+        " frame (--first-frame, or first_frame in Export Dataset), or save the one to train on as PNG."
+    )
+    return replace(
+        dataset,
+        training=tuple(image for image in dataset.training if image.record.frames == 1),
+        regularization=tuple(image for image in dataset.regularization if image.record.frames == 1),
+    ), [Problem("warning", "animated", message, animated[0].path)]
 
 
 def _not_linked(options: ExportOptions) -> Iterator[Problem]:
@@ -153,6 +175,7 @@ def _refused(chosen: Trainer, config: TrainingConfig, options: ExportOptions) ->
 def sized_config(dataset: Dataset, config: TrainingConfig, options: ExportOptions | None = None) -> TrainingConfig:
     """Return the config with which an export of a dataset would be made: repeats and epochs suit its size."""
     options = options or ExportOptions()
+    dataset, _ = _without_animations(dataset, options)
     chosen = trainer(options.trainer)
     if _refused(chosen, config, options):
         return config

@@ -2,6 +2,7 @@
 
 import psycopg
 import pytest
+from PIL import Image
 
 from lorads_core.settings import load_settings
 
@@ -65,3 +66,25 @@ def test_a_dry_run_refuses_what_the_export_would_refuse(lorads, mine, tmp_path):
     code, _, err = lorads("build", mine, "--trigger", "tom", "--out", tmp_path / "out", "--dry-run")
     assert code == 8
     assert "is not an export of LoRADS" in err
+
+
+def test_animated_images_are_counted_before_anything_is_written_and_can_give_their_first_frame(lorads, mine, tmp_path):
+    frames = [Image.new("RGB", (64, 64), colour) for colour in ("red", "lime")]
+    frames[0].save(mine / "moving.gif", save_all=True, append_images=frames[1:])
+    (mine / "moving.txt").write_text("tom moves")
+    words = (mine, "--trigger", "tom", "--out", tmp_path / "out", "--resolution", "512")
+    for dry in (("--dry-run",), ()):
+        code, out, err = lorads("build", *words, *dry)
+        assert code == 0, err
+        said = " ".join((out + err).split())
+        assert "1 animated image is left out (moving.gif): export the first frame (--first-frame" in said
+        assert "enlarged" not in said  # it alone would be
+    assert not list(tmp_path.rglob("out/**/*moving*"))
+    code, out, err = lorads("export", "tom", "--out", tmp_path / "out", "--first-frame")
+    assert code == 0, err
+    said = " ".join((out + err).split())
+    assert "1 animated image gives its first frame (moving.gif)" in said
+    (written,) = tmp_path.rglob("out/**/*moving.png")
+    with Image.open(written) as first:
+        assert first.convert("RGB").getpixel((5, 5)) == (255, 0, 0)
+    assert "first_frame = true" in next(tmp_path.rglob("out/**/dataset.toml")).read_text()
