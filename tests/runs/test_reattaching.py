@@ -153,9 +153,11 @@ def test_steps_of_the_time_without_a_watcher_are_spread_over_it_and_make_no_spee
 
 def test_the_secrets_of_a_trainer_are_known_to_the_next_watcher():
     with subprocess.Popen(
-        [sys.executable, "-c", "import sys; sys.stdin.read()"],
+        [sys.executable, "-c", "import sys; print('runs', flush=True); sys.stdin.read()"],
         stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
         env={**os.environ, "HF_TOKEN": "hf_verysecret"},
     ) as process:
+        process.stdout.readline()  # while a program is being loaded, its environment is empty
         assert environment_of(identity(process.pid))["HF_TOKEN"] == "hf_verysecret"
     assert environment_of(None) is os.environ
