@@ -75,7 +75,7 @@ def test_changes_stay_with_their_dataset(form):
         datasets.select_option(each)
     page.locator(".options summary").first.wait_for()
     unfold(form, "Steps")
-    assert page.get_by_label("Number of epochs", exact=True).input_value() == ""
+    until(lambda: page.get_by_label("Number of epochs", exact=True).input_value() == "")
     datasets.select_option(first)
     page.locator(".options summary").first.wait_for()
     unfold(form, "Steps")
