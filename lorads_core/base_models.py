@@ -153,7 +153,7 @@ FAMILIES: tuple[Family, ...] = (
     ),
     Family(
         "lumina2", "Lumina 2", "flow", convolutions=False, resolution=1024,
-        text_encoders=("gemma2_2b",), tokenizer="t5",  # counts no fewer than Gemma's larger vocabulary
+        text_encoders=("gemma2_2b",), tokenizer="t5",  # assumed to count no fewer than Gemma's
         token_limits=(256,),  # sd-scripts v0.10.1, lumina_train_util.py, --gemma2_max_token_length
         lora_prefixes=("lora_unet_", "lora_te_", "diffusion_model.", "text_encoders."),
         lora_signature=_LUMINA_LAYERS,
@@ -162,7 +162,7 @@ FAMILIES: tuple[Family, ...] = (
     ),
     Family(
         "hunyuan_image", "HunyuanImage 2.1", "flow", convolutions=False, resolution=2048,
-        text_encoders=("qwen25_7b", "byt5"), tokenizer="t5",  # counts no fewer than Qwen's larger vocabulary
+        text_encoders=("qwen25_7b", "byt5"), tokenizer="t5",  # assumed to count no fewer than Qwen's
         token_limits=(1000,),  # sd-scripts v0.10.1, hunyuan_image_text_encoder.py
         lora_prefixes=("lora_unet_", "diffusion_model.", "text_encoders."),
         lora_signature=r"(?:double|single)_blocks[._]\d+[._](?:(?:img|txt)_mlp[._]fc\d|\w*mod\w*[._]linear)",
@@ -170,8 +170,8 @@ FAMILIES: tuple[Family, ...] = (
         files=(_TEXT_ENCODER, _BYT5, _VAE),
         folders=("diffusion_models",),
     ),
-    # Their limits: OneTrainer 23df383, modules/model/*Model.py, PROMPT_MAX_LENGTH. T5's estimate counts no fewer tokens
-    # than the larger vocabularies of Qwen and Mistral. Keys that ComfyUI 0.26 loads: comfy/lora.py.
+    # Their limits: OneTrainer 23df383, modules/model/*Model.py, PROMPT_MAX_LENGTH. T5's estimate is assumed to count
+    # no fewer tokens than the larger vocabularies of Qwen and Mistral, as it was not measured. Keys that ComfyUI 0.26 loads: comfy/lora.py.
     Family(
         "flux2", "FLUX.2", "flow", convolutions=False, resolution=1024,
         text_encoders=("qwen3_or_mistral3",), tokenizer="t5", token_limits=(512,),
