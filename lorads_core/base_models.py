@@ -171,7 +171,7 @@ FAMILIES: tuple[Family, ...] = (
         folders=("diffusion_models",),
     ),
     # Their limits: OneTrainer 23df383, modules/model/*Model.py, PROMPT_MAX_LENGTH. T5's estimate is assumed to count
-    # no fewer tokens than the larger vocabularies of Qwen and Mistral, as it was not measured. Keys that ComfyUI 0.26 loads: comfy/lora.py.
+    # no fewer tokens than those of Qwen and Mistral; not measured. Keys that ComfyUI 0.26 loads: comfy/lora.py.
     Family(
         "flux2", "FLUX.2", "flow", convolutions=False, resolution=1024,
         text_encoders=("qwen3_or_mistral3",), tokenizer="t5", token_limits=(512,),
