@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import gzip
 import re
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -57,6 +57,7 @@ def chunks(tokens: int) -> int:
     return max(1, -(-tokens // CHUNK))
 
 
+@lru_cache(256)
 def is_common(text: str) -> bool:
     """Tell whether each word of a text is a common token of CLIP's (`tom`, not `ohwx`): it means something already."""
     words = text.split()

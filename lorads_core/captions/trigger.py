@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from ..errors import CaptionError
 from ..tags import canonical, is_prose, one_line
+from .tokens import is_common
+from .vocabulary import SHIPPED
 
 if TYPE_CHECKING:
     from ..model import Trigger
@@ -20,6 +22,10 @@ _PLACEHOLDER = re.compile(r"\[(?:trigger|name)\]", re.IGNORECASE)
 # What a trigger is put before in captions of people's own: `sks dog`, `ohwx woman`.
 _CLASSES = frozenset(
     {"girl", "boy", "man", "woman", "person", "child", "cat", "dog", "animal", "character", "style", "object"}
+)
+# What tells a sentence about the trigger from a tag that begins as the trigger does: `sks is sitting`.
+_OF_SENTENCES = frozenset(
+    {"a", "an", "the", "is", "are", "was", "has", "in", "on", "at", "by", "from", "with", "without", "wearing", "who"}
 )
 _JOINER = re.compile("[\u200c\u200d]")
 
@@ -74,12 +80,14 @@ def remove_placeholder(caption: str) -> str:
 def add_trigger(caption: str, trigger: Trigger) -> str:
     """Put the trigger at the front or the end, as a part of its own between commas, and there only.
 
-    Prose that begins with the trigger stays as it is, and so does what begins with it and a class: ``sks dog``.
+    A caption that begins with the trigger and goes on with what is said of it stays as it is: ``sks is sitting``,
+    ``sks dog``, ``sks red hair``. Where the trigger is a word of every day, so may a tag begin that is another:
+    ``red hair`` for the trigger ``red``, ``tom and jerry`` for ``tom``.
     """
     word = trigger.word
     if not word or trigger.position == "none" or not caption:
         return caption
-    if _begins_with(caption, word) and (is_prose(caption) or _names_class(caption, word)):
+    if _begins_with(caption, word) and (is_prose(caption) or _begins_phrase(caption, word)):
         return caption
     others = remove_trigger(caption, trigger)
     if not others:
@@ -112,8 +120,17 @@ def _begins_with(caption: str, word: str) -> bool:
     return same and not (following.isalnum() or following in {"_", ","})
 
 
-def _names_class(caption: str, word: str) -> bool:
-    return caption[len(word) :].partition(",")[0].strip().lower() in _CLASSES
+def _begins_phrase(caption: str, word: str) -> bool:
+    """Tell whether the first part says something of the trigger with which it begins, and is no tag of its own."""
+    first = caption.partition(",")[0]
+    rest = canonical(first[len(word) :])
+    words = rest.split()
+    if not words or SHIPPED.knows(canonical(first)):
+        return False
+    if not is_common(word):
+        return True
+    is_sentence = not _OF_SENTENCES.isdisjoint(words) or words[0].endswith("ing")
+    return is_sentence or words[0] in _CLASSES or words[-1] in _CLASSES or SHIPPED.knows(rest)
 
 
 def _plain(text: str) -> str:

@@ -125,6 +125,7 @@ class Word(NamedTuple):
     implies: frozenset[str]
 
 
+_NAMED = frozenset(ALIASES.values()).union(*IMPLICATIONS.values())  # by our tables, as what another tag means or says
 _MOST_WORDS = 200_000  # more tags than the vocabularies of all taggers together
 
 
@@ -183,6 +184,16 @@ class Vocabulary:
 
     None where the tag has no place in a training caption: forbidden, a quality score, or no tag at all.
     """
+
+    def knows(self, tag: str) -> bool:
+        """Tell whether a canonical tag stands in one of the lists, in whatever role."""
+        return (
+            tag in self.aliases
+            or tag in self.implications
+            or tag in self.categories
+            or tag in _NAMED
+            or self.category(tag) != "general"
+        )
 
     def category(self, tag: str) -> Category:
         """Return what a canonical tag is about."""

@@ -40,6 +40,7 @@ Requests::
                                         `operations` has the arguments
     POST .../reject                     {keys, rejected: true|false}; a rejected image stays in the panel and is left
                                         out of training
+    POST .../duplicates                 {}: a job that looks for near-duplicates; json_types.DuplicatesOutcome
     POST .../training-options           {trainer, config}: checks the values of the form; nothing is written
     POST .../summary                    {trainer, config}: the summary with these values; nothing is written
     POST .../export                     {trainer, folder, images: "copy"|"link"|policy, config}
@@ -95,6 +96,7 @@ TABLE: tuple[Route, ...] = (
     Route("POST", f"{PREFIX}/api/{_SET}/redo", "redo", types.WriteResult),
     Route("POST", f"{PREFIX}/api/{_SET}/bulk", "bulk", types.WriteResult | types.Preview),
     Route("POST", f"{PREFIX}/api/{_SET}/reject", "reject", types.WriteResult),
+    Route("POST", f"{PREFIX}/api/{_SET}/duplicates", "duplicates", types.JobStarted),
     Route("POST", f"{PREFIX}/api/{_SET}/training-options", "check_options", types.OptionsCheck),
     Route("POST", f"{PREFIX}/api/{_SET}/summary", "planned_summary", types.Summary),
     Route("POST", f"{PREFIX}/api/{_SET}/export", "export", types.JobStarted),

@@ -411,6 +411,27 @@ class TrainingOutcome(TypedDict):
     manifest_hash: str
 
 
+class DuplicateImage(TypedDict):
+    """A near-duplicate of the best image of its group; ``identical`` where both are the same file, byte for byte."""
+
+    key: str
+    identical: bool
+
+
+class DuplicateGroup(TypedDict):
+    """Images that are nearly the same, the best of them, and the others from the next best on."""
+
+    best: str
+    duplicates: list[DuplicateImage]
+
+
+class DuplicatesOutcome(TypedDict):
+    """The near-duplicates of a dataset; ``problems`` are images that could not be compared."""
+
+    groups: list[DuplicateGroup]
+    problems: list[Problem]
+
+
 class JobStarted(TypedDict):
     """The id of a job that was started."""
 
@@ -427,7 +448,7 @@ class JobStatus(TypedDict):
     message: str
 
 
-JobResult = ExportOutcome | TrainingOutcome | Run | None
+JobResult = ExportOutcome | TrainingOutcome | DuplicatesOutcome | Run | None
 
 
 class Job(JobStatus):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from .. import __version__
-from . import bulk, editing, exporting, guard, options, reading, running, watching
+from . import bulk, duplicates, editing, exporting, guard, options, reading, running, watching
 from .api_spec import PREFIX, TABLE
 from .events import as_line
 from .params import Body, dataset_id, image_key, number, run_id
@@ -230,6 +230,9 @@ class Panel:
 
     async def _reject(self, request: web.Request) -> web.Response:
         return await self._write(request, editing.reject)
+
+    async def _duplicates(self, request: web.Request) -> web.Response:
+        return await self._start_job(duplicates.find, _dataset(request), Body(await read_body(request)))
 
     async def _export(self, request: web.Request) -> web.Response:
         return await self._start_job(exporting.export, _dataset(request), Body(await read_body(request)))

@@ -32,15 +32,21 @@ MOST_COMPARED = 2000
 
 @dataclass(frozen=True, slots=True)
 class WithoutDuplicates:
-    """A dataset with the best of each group of near-duplicates, what was left out, and what each of those is like.
+    """A dataset with the best of each group of near-duplicates, the groups, and what was said of each image left out.
 
-    ``summary`` says the same in one line for identical files and one for near-duplicates.
+    A group has its best image first. ``summary`` says the same in one line for identical files and one for
+    near-duplicates.
     """
 
     dataset: Dataset
-    left_out: tuple[ImageRecord, ...]
+    groups: tuple[tuple[ImageRecord, ...], ...]
     problems: tuple[Problem, ...]
     summary: tuple[Problem, ...] = ()
+
+    @property
+    def left_out(self) -> tuple[ImageRecord, ...]:
+        """All but the best of each group."""
+        return tuple(record for _, *others in self.groups for record in others)
 
     @property
     def sentence(self) -> str:
@@ -61,12 +67,12 @@ def without_duplicates(store: Store, dataset: Dataset, progress: Progress = no_p
         np.array([value is not None for value in values], bool),
     )
     told = duplicate_report(records, alike)
-    left_out = tuple(records[twin.index] for group in told.groups for twin in group.duplicates)
-    gone = {(record.library, record.id) for record in left_out}
+    groups = tuple((records[group.best], *(records[twin.index] for twin in group.duplicates)) for group in told.groups)
+    gone = {(record.library, record.id) for _, *others in groups for record in others}
     training = tuple(image for image in dataset.training if (image.record.library, image.record.id) not in gone)
-    pairs = [(records[twin.index], records[group.best]) for group in told.groups for twin in group.duplicates]
+    pairs = [(record, best) for best, *others in groups for record in others]
     return WithoutDuplicates(
-        replace(dataset, training=training), left_out, (*found.problems, *told.problems), tuple(_summary(pairs))
+        replace(dataset, training=training), groups, (*found.problems, *told.problems), tuple(_summary(pairs))
     )
 
 

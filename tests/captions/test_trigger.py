@@ -59,6 +59,14 @@ def test_prose_gets_the_word_and_a_comma():
         ("Ohwx sits on a mat.", "Ohwx sits on a mat."),
         ("ohwx, a man, sits on a mat.", "ohwx, a man, sits on a mat."),
         ("ohwxcat, tree", "ohwx, ohwxcat, tree"),
+        ("ohwx girl, smile", "ohwx girl, smile"),
+        ("ohwx anime girl, smile", "ohwx anime girl, smile"),
+        ("ohwx is sitting", "ohwx is sitting"),
+        ("ohwx girl is sitting, outdoors", "ohwx girl is sitting, outdoors"),
+        ("Ohwx sitting, outdoors", "Ohwx sitting, outdoors"),
+        ("ohwx in a garden", "ohwx in a garden"),
+        ("ohwx red hair, 1girl", "ohwx red hair, 1girl"),
+        ("ohwx zebra, 1girl", "ohwx zebra, 1girl"),
     ],
 )
 def test_it_is_never_doubled(caption, expected):
@@ -80,6 +88,14 @@ def test_removing_touches_nothing_else():
 def test_a_part_of_a_tag_is_not_the_trigger():
     assert add_trigger("red hair, 1girl", Trigger("red")) == "red, red hair, 1girl"
     assert remove_trigger("red hair, reddish", Trigger("red")) == "red hair, reddish"
+    assert add_trigger("cat ears, 1girl", Trigger("cat")) == "cat, cat ears, 1girl"
+    assert add_trigger("cat girl, smile", Trigger("cat")) == "cat, cat girl, smile"
+    assert add_trigger("tom and jerry, 1girl", Trigger("tom")) == "tom, tom and jerry, 1girl"
+
+
+@pytest.mark.parametrize("caption", ["tom sitting, outdoors", "tom in a garden", "tom cat, outdoors", "tom red hair"])
+def test_a_trigger_of_every_day_stays_where_something_is_said_of_it(caption):
+    assert add_trigger(caption, Trigger("tom")) == caption
 
 
 def test_it_is_taken_out_as_a_whole_tag():

@@ -28,6 +28,7 @@ BODIES = {
     "edits": [{"label": "edit", "changes": [{"key": "pictures:1", "before": "a", "after": "b"}]}],
     "undo": [],
     "redo": [],
+    "duplicates": [],
     "stop": [],
     "reject": [{"keys": ["pictures:1"], "rejected": True}],
     "training-options": [{"trainer": "sd-scripts", "config": CONFIG}],

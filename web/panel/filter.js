@@ -8,6 +8,7 @@ import { isProse, plain, tagsOf } from "./captions.js";
 /** @typedef {import("./types.d.ts").Row} Row */
 /** @typedef {{row: Row, tags: string[], prose: boolean, text: string, file: string}} Facts */
 /** @typedef {(facts: Facts) => boolean} Test */
+/** @typedef {(key: string) => string | undefined | null} MarkOf how an image stands among its near-duplicates; null while they are unknown */
 /** @typedef {{kind: "(" | ")" | "and" | "or" | "not" | "term", at: number, field?: string, value?: string, quoted?: boolean}} Token */
 
 /** A filter that cannot be understood; `at` is the place in its text. */
@@ -32,6 +33,7 @@ export const FIELDS = Object.freeze({
   tokens: "length of the caption: tokens:>75, tokens:10..20",
   rating: "rating, 0 to 10: rating:>=4, rating:none",
   problem: "any problem, one by its code, or a severity: problem:, problem:duplicate, problem:error",
+  duplicate: "near-duplicates, once they were found in Summary: duplicate:, duplicate:best, duplicate:worse",
   set: "set:training or set:regularization",
   concept: "the concept of an image: concept:name",
   file: "part of the file name: file:0042",
@@ -67,13 +69,14 @@ export function factsOf(row) {
 /**
  * Turn a filter's text into a test of rows; an empty text lets all through.
  * @param {string} text
+ * @param {MarkOf} markOf
  * @returns {(row: Row) => boolean}
  * @throws {FilterError} what is wrong, and where
  */
-export function compile(text) {
+export function compile(text, markOf = () => null) {
   const tokens = tokenize(text);
   if (!tokens.length) return () => true;
-  const test = new Parser(tokens, text.length).whole();
+  const test = new Parser(tokens, text.length, markOf).whole();
   return (row) => test(factsOf(row));
 }
 
@@ -146,11 +149,13 @@ class Parser {
   /**
    * @param {Token[]} tokens
    * @param {number} end
+   * @param {MarkOf} markOf
    */
-  constructor(tokens, end) {
+  constructor(tokens, end, markOf) {
     this.tokens = tokens;
     this.at = 0;
     this.end = end;
+    this.markOf = markOf;
   }
 
   get next() {
@@ -194,7 +199,7 @@ class Parser {
       return (facts) => !test(facts);
     }
     if (token.kind === "(") return this.group(token);
-    if (token.kind === "term") return testOf(token);
+    if (token.kind === "term") return testOf(token, this.markOf);
     throw new FilterError(`Something is missing before “${token.kind.toUpperCase()}”.`, token.at);
   }
 
@@ -210,11 +215,14 @@ class Parser {
   }
 }
 
+const NEED_NO_VALUE = new Set(["problem", "duplicate"]);
+
 /**
  * @param {Token} token
+ * @param {MarkOf} markOf
  * @returns {Test}
  */
-function testOf({ field, value = "", at }) {
+function testOf({ field, value = "", at }, markOf) {
   if (!field) {
     const word = plain(value);
     return (facts) => facts.text.includes(word) || facts.file.includes(word);
@@ -226,12 +234,12 @@ function testOf({ field, value = "", at }) {
       at,
     );
   }
-  if (!value && field !== "problem")
+  if (!value && !NEED_NO_VALUE.has(field))
     throw new FilterError(`“${field}:” needs a value, e.g. ${FIELDS[/** @type {keyof typeof FIELDS} */ (field)]}.`, at);
-  return make(value, at, field);
+  return make(value, at, field, markOf);
 }
 
-/** @type {Record<string, (value: string, at: number, field: string) => Test>} */
+/** @type {Record<string, (value: string, at: number, field: string, markOf: MarkOf) => Test>} */
 const TESTS = {
   tag: tagTest,
   caption: (value) => {
@@ -250,6 +258,13 @@ const TESTS = {
     const wanted = value.toLowerCase();
     return ({ row }) =>
       row.problems.some(({ code, severity }) => !wanted || severity === wanted || code.includes(wanted));
+  },
+  duplicate: (value, at, _field, markOf) => {
+    const wanted = ["", "best", "worse"].find((mark) => mark === value.toLowerCase());
+    if (wanted === undefined) throw new FilterError(`“duplicate:” is best, worse or nothing, not “${value}”.`, at);
+    if (markOf("") === null)
+      throw new FilterError("Near-duplicates are not known yet: find them first, in Summary.", at);
+    return ({ row }) => (wanted ? markOf(row.key) === wanted : Boolean(markOf(row.key)));
   },
   set: (value, at) => {
     const set = ["training", "regularization"].find((name) => name.startsWith(value.toLowerCase()));

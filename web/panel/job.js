@@ -1,17 +1,20 @@
-// The export or training that the panel has started, followed to its end; it outlives the view and the page, not the server.
+// A job that the panel has started, such as an export or a training, followed to its end; it outlives the view and the page, not the server.
 
 import { Away, Refused } from "./api.js";
 
 /** @typedef {import("./types.d.ts").Job} Job */
 
 const POLL = 500; // ms while a job works
-const STORED = "lorads.job.";
 const ENDED = new Set(["done", "failed"]);
 
 export class Following {
-  /** @param {import("./model.js").Model} model */
-  constructor(model) {
+  /**
+   * @param {import("./model.js").Model} model
+   * @param {string} stored the beginning of the names under which the browser keeps what is followed
+   */
+  constructor(model, stored) {
     this.model = model;
+    this.stored = stored;
     this.dataset = "";
     /** @type {Job | null} */
     this.job = null;
@@ -32,13 +35,13 @@ export class Following {
     this.dataset = dataset;
     this.job = null;
     this.says = "";
-    const id = this.model.storage.getItem(STORED + dataset);
+    const id = this.model.storage.getItem(this.stored + dataset);
     if (id) this.follow(id);
   }
 
   /**
-   * Start an export or a training, once all edits have been sent.
-   * @param {"export" | "train"} route
+   * Start a job, once all edits have been sent.
+   * @param {"export" | "train" | "duplicates"} route
    * @param {object} body
    */
   async begin(route, body) {
@@ -50,7 +53,7 @@ export class Following {
       await model.editing.outbox?.empty();
       const started = await model.api.post(`datasets/${dataset}/${route}`, body);
       const { job } = /** @type {import("./types.d.ts").JobStarted} */ (started);
-      model.storage.setItem(STORED + dataset, job);
+      model.storage.setItem(this.stored + dataset, job);
       await this.follow(job);
     } catch (error) {
       this.says = /** @type {Error} */ (error).message;
@@ -84,7 +87,7 @@ export class Following {
    * @param {string} says
    */
   forget(dataset, round, says) {
-    this.model.storage.removeItem(STORED + dataset);
+    this.model.storage.removeItem(this.stored + dataset);
     if (round !== this.round) return;
     this.says = says;
     if (says) this.job = null;

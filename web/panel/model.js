@@ -2,6 +2,7 @@
 
 import { Api, Away, Refused } from "./api.js";
 import { frequencies } from "./captions.js";
+import { Duplicates } from "./duplicates.js";
 import { Editing } from "./editing.js";
 import { compile, FilterError, factsOf, tagFilter } from "./filter.js";
 import { Following } from "./job.js";
@@ -42,7 +43,8 @@ export class Model {
     this.rows = new Rows();
     this.selection = new Selection();
     this.editing = new Editing(this);
-    this.following = new Following(this);
+    this.following = new Following(this, "lorads.job.");
+    this.duplicates = new Duplicates(this);
     this.training = new Training(this);
     /** @type {Step} */
     this.step = "captions";
@@ -147,6 +149,7 @@ export class Model {
     this.storage.setItem("lorads.dataset", id);
     this.editing.open(id);
     this.following.open(id);
+    this.duplicates.open(id);
     this.training.open(id);
     await this.reload();
     const { problems = [] } = this.dataset ?? {};
@@ -304,7 +307,7 @@ export class Model {
   filter(text) {
     this.filterText = text;
     try {
-      this.test = compile(text);
+      this.test = compile(text, (key) => (this.duplicates.found ? this.duplicates.mark(key) : null));
       this.filterError = null;
     } catch (error) {
       if (!(error instanceof FilterError)) throw error;

@@ -1,5 +1,6 @@
 // What training will see: counts, a plot of the buckets, steps, time, problems; fetched, and again after edits.
 
+import { DuplicatesView } from "./duplicates.js";
 import { Component, counted, duration, html, IconButton } from "./ui.js";
 
 /** @typedef {import("./types.d.ts").Summary} Facts */
@@ -106,6 +107,7 @@ export class Summary extends Component {
     return html`<dl class="numbers">${numbers.map(([name, value]) => html`<div key=${name}><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>
       <h3>Buckets <small>images with their repeats</small></h3>
       ${facts.buckets.length ? html`<${Buckets} buckets=${facts.buckets} />` : html`<p class="dim">No image fits a bucket.</p>`}
+      <${DuplicatesView} model=${this.props.model} />
       <h3>Problems</h3>
       ${facts.problems.length ? this.problems(facts.problems) : html`<p class="dim">None.</p>`}`;
   }

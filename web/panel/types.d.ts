@@ -399,6 +399,24 @@ export interface TrainingOutcome {
   manifest_hash: string;
 }
 
+/** A near-duplicate of the best image of its group; `identical` where both are the same file, byte for byte. */
+export interface DuplicateImage {
+  key: string;
+  identical: boolean;
+}
+
+/** Images that are nearly the same, the best of them, and the others from the next best on. */
+export interface DuplicateGroup {
+  best: string;
+  duplicates: DuplicateImage[];
+}
+
+/** The near-duplicates of a dataset; `problems` are images that could not be compared. */
+export interface DuplicatesOutcome {
+  groups: DuplicateGroup[];
+  problems: Problem[];
+}
+
 /** The id of a job that was started. */
 export interface JobStarted {
   job: string;
@@ -413,7 +431,7 @@ export interface JobStatus {
   message: string;
 }
 
-export type JobResult = ExportOutcome | TrainingOutcome | Run | null;
+export type JobResult = ExportOutcome | TrainingOutcome | DuplicatesOutcome | Run | null;
 
 /** A job, with its result when it is done. */
 export interface Job {

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from ...model import Dataset, Severity, Trigger
-    from ..vocabulary import Vocabulary
     from .parsed_caption import LintRules
 
 _MOST_TOKENS = 4
@@ -70,14 +69,9 @@ def _breaks_captions(trigger: Trigger, _rules: LintRules) -> str:
 
 def _known(trigger: Trigger, rules: LintRules) -> str:
     tag = canonical(trigger.word)
-    if not _is_known(tag, rules.vocabulary):
+    if not rules.vocabulary.knows(tag) and inherent(tag) is None:
         return ""
     return f"The trigger {trigger.word!r} is a tag that means something already: choose a word that means nothing."
-
-
-def _is_known(tag: str, vocabulary: Vocabulary) -> bool:
-    listed = tag in vocabulary.aliases or tag in vocabulary.implications or tag in vocabulary.categories
-    return listed or vocabulary.category(tag) != "general" or inherent(tag) is not None
 
 
 def _common(trigger: Trigger, rules: LintRules) -> str:
