@@ -130,7 +130,8 @@ class ImageRecord:
     ``height`` of 0 and a ``mtime_ns`` of 0 mean that the library does not know the file itself, only of it.
     ``aesthetic`` is a model's score, on a scale of its own; images with the same ``metadata_hash`` were generated with
     the same settings; ``base_id`` is the image that this one was made from. ``frames`` over 1: animated,
-    or pages (1 where unknown). ``prompt`` is written in the dialect ``prompt_source`` (empty: unknown);
+    or pages (1 where unknown). ``mask`` is the path of its mask, empty where that lies beside it or there is none.
+    ``prompt`` is written in the dialect ``prompt_source`` (empty: unknown);
     ``prompt_uncertain`` are lines of what a graph may have used besides.
     """
 
@@ -153,6 +154,7 @@ class ImageRecord:
     metadata_hash: str = ""
     base_id: int | None = None
     frames: int = 1
+    mask: str = ""
     captions: tuple[Caption, ...] = ()
 
     @property
@@ -376,12 +378,16 @@ class Run:
         return self.state not in {"starting", "running"}
 
     @property
+    def state_clause(self) -> str:
+        """How it stands or ended, to follow its name in a sentence: ``was cancelled``."""
+        return {"failed": "has failed", "cancelled": "was cancelled"}.get(self.state, f"is {self.state}")
+
+    @property
     def sentence(self) -> str:
         """How it stands or ended, and its message, in whole sentences."""
-        said = {"failed": "has failed", "cancelled": "was cancelled"}.get(self.state, f"is {self.state}")
         message = self.message.strip()
         end = "." if message and message[-1] not in ".!?" else ""
-        return f"The training of {self.name} {said}. {message}{end}".strip()
+        return f"The training of {self.name} {self.state_clause}. {message}{end}".strip()
 
     @property
     def seconds_left(self) -> float | None:

@@ -109,7 +109,7 @@ def _look(store: Store, run: Run) -> Callable[[], str]:
     def look() -> str:
         with store.connection() as connection:
             now = refresh_run(connection, run)
-        return f"{now.name} ({now.id}) is {now.state}{f': {now.message}' if now.message else ''}"
+        return f"{now.name} ({now.id}) {now.state_clause}{f': {now.message}' if now.message else ''}"
 
     return look
 

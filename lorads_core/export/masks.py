@@ -18,6 +18,7 @@ from ..trainers import trainer
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from ..model import ImageRecord
     from .plan import ExportPlan
     from .planned_image import PlannedImage
     from .write_image import WrittenImage
@@ -25,18 +26,19 @@ if TYPE_CHECKING:
 
 def mask_fingerprints(plan: ExportPlan) -> Iterator[str]:
     """Yield what tells a changed mask from its former self, for each image that has one."""
-    for source in masks_of(_masked_paths(plan)).values():
+    for source in masks_of(_masked_records(plan)).values():
         yield f"{source} {FileStamp.of(Path(source).stat())}"
 
 
 def unmasked(plan: ExportPlan) -> Iterator[Problem]:
     """Yield the training images that should have a mask and have none."""
-    masks = masks_of(_masked_paths(plan))
+    masks = masks_of(_masked_records(plan))
     for item in _masked(plan):
         path = item.image.record.path
         if path not in masks:
+            gone = f"Its mask {item.image.record.mask} is gone" if item.image.record.mask else "It has no mask"
             message = (
-                "It has no mask and is trained on as a whole: put NAME-masklabel.png, NAME-mask.png or NAME_mask.png"
+                f"{gone}, and it is trained on as a whole: put NAME-masklabel.png, NAME-mask.png or NAME_mask.png"
                 " beside it, or NAME.png into a folder masks there."
             )
             yield Problem("warning", "no-mask", message, path, item.image.key)
@@ -52,7 +54,7 @@ def write_masks(plan: ExportPlan, written: Sequence[tuple[PlannedImage, WrittenI
         ExportError: a mask cannot be read or written.
     """
     masked = {(item.folder, item.stem) for item in _masked(plan)}
-    masks = masks_of(_masked_paths(plan))
+    masks = masks_of(_masked_records(plan))
     files: list[str] = []
     for item, image in written:
         if (item.folder, item.stem) in masked:
@@ -66,8 +68,8 @@ def write_masks(plan: ExportPlan, written: Sequence[tuple[PlannedImage, WrittenI
     return files
 
 
-def _masked_paths(plan: ExportPlan) -> Iterator[str]:
-    return (item.image.record.path for item in _masked(plan))
+def _masked_records(plan: ExportPlan) -> Iterator[ImageRecord]:
+    return (item.image.record for item in _masked(plan))
 
 
 def _masked(plan: ExportPlan) -> Iterator[PlannedImage]:

@@ -162,7 +162,7 @@ def _images(catalog: Catalog, paths: PathMap) -> sql.Composable:
         " {height} AS height, {file_size} AS file_size, 0::bigint AS mtime_ns, {hash} AS hash, {format} AS format,"
         " {rating} AS rating, {marked_bad} AS marked_bad, NULL::boolean AS ready, {prompt} AS prompt,"
         " '' AS prompt_source, '' AS prompt_uncertain,"
-        " {aesthetic} AS aesthetic, {metadata_hash} AS metadata_hash, {base_id} AS base_id, 1 AS frames,"
+        " {aesthetic} AS aesthetic, {metadata_hash} AS metadata_hash, {base_id} AS base_id, 1 AS frames, '' AS mask,"
         " {favorite} AS favorite, {nsfw} AS nsfw, {model} AS model, {model_hash} AS model_hash,"
         " {loras} AS loras, {created} AS created"
         " FROM image CROSS JOIN LATERAL (SELECT {path} AS path OFFSET 0) AS here WHERE NOT {left_out}"

@@ -79,8 +79,8 @@ class Relations:
     """One kind of library as relations with our column names and types; each is a SELECT without parameters in it.
 
     ``images``: id, path, folder, width, height, file_size, mtime_ns, hash, format, rating, marked_bad, ready, prompt,
-    prompt_source, prompt_uncertain, aesthetic, metadata_hash, base_id, frames: see `ImageRecord`. Paths are those of
-    this machine. Images that are known to be gone are not in it. Further, for filters alone: favorite, nsfw, model,
+    prompt_source, prompt_uncertain, aesthetic, metadata_hash, base_id, frames, mask: see `ImageRecord`. Paths are those
+    of this machine. Images that are known to be gone are not in it. Further, for filters alone: favorite, nsfw, model,
     model_hash (both empty where unknown), loras (an array of names), created (timestamptz, or timestamp where a program
     does not name its time zone; NULL where unknown). ``lacking`` names, by field of `DatasetFilter`, what the library
     does not know at all and can therefore not be filtered by. ``tag_sets``: image_id, tags (all of an image, an array),

@@ -12,6 +12,8 @@ from .walk import suffix_of
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
+    from ..model import ImageRecord
+
 # The first one counts where an image has several. "-masklabel" and "-condlabel" are OneTrainer's (mgds 3a6994a), which
 # never trains on files that end so.
 _MASKS = ("-masklabel", "-mask", "_mask")
@@ -27,15 +29,19 @@ def is_beside_an_image(stem: str, stems: Collection[str]) -> bool:
     return any(stem.endswith(end) and stem[: -len(end)] in stems for end in _OF_AN_IMAGE)
 
 
-def masks_of(images: Iterable[str]) -> dict[str, str]:
+def masks_of(images: Iterable[ImageRecord]) -> dict[str, str]:
     """Return the path of the mask of each image that has one, by the image's path; each folder is listed once.
 
-    It is ``NAME-masklabel``, ``NAME-mask`` or ``NAME_mask`` beside the image, or ``NAME`` in a folder ``masks`` there,
-    in any image format.
+    It is the one that the library knows of, while it is there; else ``NAME-masklabel``, ``NAME-mask`` or ``NAME_mask``
+    beside the image, or ``NAME`` in a folder ``masks`` there, in any image format.
     """
     listed: dict[str, dict[str, str]] = {}
     found: dict[str, str] = {}
-    for image in images:
+    for record in images:
+        image = record.path
+        if record.mask and os.path.isfile(record.mask):  # noqa: PTH113 - a Path for each of many images is slow
+            found[image] = record.mask
+            continue
         folder, name = os.path.split(image)
         if folder not in listed:
             listed[folder] = _masks_in(folder)
@@ -43,6 +49,26 @@ def masks_of(images: Iterable[str]) -> dict[str, str]:
         wanted = (*(stem + end for end in _MASKS), f"{MASK_FOLDER}/{stem}")
         if mask := next((listed[folder][each] for each in wanted if each in listed[folder]), None):
             found[image] = mask
+    return found
+
+
+def masks_in_folder(images: Iterable[str], root: str, folder: str) -> dict[str, str]:
+    """Return the masks of images below ``root`` that another folder holds, by the images' paths.
+
+    A mask has the place of its image below that folder (SimpleTuner), or its name alone in the folder itself
+    (sd-scripts, ai-toolkit, diffusion-pipe), in any image format.
+    """
+    listed: dict[str, dict[str, str]] = {}
+    found: dict[str, str] = {}
+    for image in images:
+        below, name = os.path.split(os.path.relpath(image, root))
+        stem = stem_of(name).lower()
+        for place in dict.fromkeys((os.path.join(folder, below) if below else folder, folder)):  # noqa: PTH118
+            if place not in listed:
+                listed[place] = dict(_files(place))
+            if stem in listed[place]:
+                found[image] = listed[place][stem]
+                break
     return found
 
 

@@ -140,7 +140,7 @@ def train(state: PanelState, dataset: UUID, body: Body) -> Job:
         progress("train", 0, 1)
         state.context.make_room()
         run = training.train(state.store, chosen, made.result.export.folder, resume=resume)
-        message = f"{run.name} is {run.state}. {run.message}".strip()
+        message = f"{run.name} {run.state_clause}. {run.message}".strip()
         return Outcome(message, {"run": str(run.id), "manifest_hash": run.manifest_hash})
 
     return state.jobs.start("export", dataset, work)

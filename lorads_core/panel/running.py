@@ -88,7 +88,7 @@ def stop(state: PanelState, run_id: UUID) -> Job:
 
     def work(_progress: Progress) -> Outcome:
         ended = training.stop(state.store, found)
-        return Outcome(f"{ended.name} is {ended.state}.", run_json(ended))
+        return Outcome(f"{ended.name} {ended.state_clause}.", run_json(ended))
 
     return state.jobs.start("stop", found.dataset_id, work)
 

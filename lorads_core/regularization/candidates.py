@@ -66,6 +66,8 @@ class CandidatePool:
     exhausted: bool = False
     missing_file: str = ""
     """The first file that is not here, as an example."""
+    reasons: dict[int, str] | None = None
+    """Why each image was passed over, while that is written down (`nearest_passed_over`)."""
 
     def __post_init__(self) -> None:
         images = (*self.dataset.training, *self.dataset.regularization)
@@ -83,6 +85,28 @@ class CandidatePool:
                 self.exhausted = True
             else:
                 self._sift(*block)
+
+    def nearest_passed_over(self, count: int) -> dict[int, tuple[float, str]]:
+        """Return the images nearest to the training set with their cosine and why they are passed over.
+
+        Images of the dataset itself are left out; an image without a reason is a candidate. They are looked at again,
+        which only a search that found nothing is worth.
+        """
+        before = self.passed_over.copy(), list(self.candidates)
+        self.reasons = {}
+        hits = self._nearest(count + len(self._taken))
+        others = ~np.isin(hits.ids, list(self._taken))
+        ids, near = hits.ids[others][:count], hits.similarities[others][:count]
+        within = self._within(near)
+        self.reasons |= dict.fromkeys(ids[~within].tolist(), OUTSIDE)
+        self._sift(ids[within], near[within])
+        found = {
+            image_id: (like, self.reasons.get(image_id, ""))
+            for image_id, like in zip(ids.tolist(), near.tolist(), strict=True)
+        }
+        self.passed_over, self.candidates = before
+        self.reasons = None
+        return found
 
     def _search(self) -> tuple[Hits, Iterator[tuple[NDArray[int64], NDArray[float32]]]]:
         """Return the first hits, and blocks of ids and cosines from them and from what lies behind them."""
@@ -169,6 +193,8 @@ class CandidatePool:
         for image_id in [image_id for image_id in similarities if image_id not in kept]:
             del similarities[image_id]
             self.passed_over[reason] += 1
+            if self.reasons is not None:
+                self.reasons[image_id] = reason
 
     def _clusters(self, records: Sequence[ImageRecord]) -> dict[int, set[str]]:
         groups = self.library.groups(records)

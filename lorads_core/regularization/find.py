@@ -15,8 +15,8 @@ from ..library.tag_names import unknown_tag
 from ..model import DatasetImage, Problem, no_progress
 from ..vision.similarity.band import share_within
 from ..vision.similarity.picking import Candidates, Picker, scores
-from .candidates import FILTER, MISSING, OUTSIDE, SAME_CLUSTER, CandidatePool
-from .file_checks import FileChecks
+from .candidates import FILTER, LIKE_TRAINING, MISSING, OUTSIDE, SAME_CLUSTER, SAME_FILE, CandidatePool
+from .file_checks import SAME_IMAGE_AS, UNUSABLE, FileChecks
 from .rules import FinderResult, LibrarySimilarity, NothingFoundError
 from .training_profile import profile_training_set
 
@@ -38,8 +38,22 @@ _SMALLEST_POOL = 500
 _MORE = 4
 _BEST_RATING = 10
 
+_SHOWN = 24  # images passed over that a sheet shows
 TWINS = "too like another pick"
 FILLED = "in a cluster that has given as many as it may"
+# The reasons as they are said of one image, short enough for a sheet.
+_OF_ONE = {
+    OUTSIDE: "outside the band",
+    FILTER: "does not pass the filter",
+    SAME_FILE: "made from a training image",
+    SAME_CLUSTER: "in the subject's cluster",
+    LIKE_TRAINING: "too like a training image",
+    MISSING: "its file is missing",
+    SAME_IMAGE_AS: "a copy of another image",
+    UNUSABLE: "too small or unreadable",
+    TWINS: "too like another pick",
+    FILLED: "enough of its cluster",
+}
 _REMEDIES = (
     (OUTSIDE, "Lower the minimum of the band (--band), or give it in percentiles (--percentiles)."),
     (SAME_CLUSTER, "--allow-same-cluster lets in images of the training images' clusters."),
@@ -89,6 +103,7 @@ def find_regularization(
         raise NothingFoundError(
             f"No regularization image was found. {_why(known, passed_over, pool, count)}",
             LibrarySimilarity(known.library, known.own, np.zeros(0, np.float32), known.band),
+            _passed_over(pool, refused),
         )
     found = tuple(DatasetImage(looks.record(pick.candidate.record), reason=_reason(pick, known)) for pick in picks)
     near = np.array([pick.candidate.similarity for pick in picks], np.float32)
@@ -108,6 +123,18 @@ def find_regularization(
             *_unguarded(known),
             *_fewer(len(picks), count, _why(known, passed_over, pool, count - len(picks))),
         ),
+    )
+
+
+def _passed_over(pool: CandidatePool, refused: Mapping[int, str]) -> tuple[DatasetImage, ...]:
+    """Return the images that would have been the first ones to be picked, each with the reason why it was not."""
+    nearest = pool.nearest_passed_over(_SHOWN)
+    records = {record.id: record for record in pool.library.find(DatasetFilter(ids=tuple(nearest)))} if nearest else {}
+    reasons = {image_id: reason or refused.get(image_id, TWINS) for image_id, (_, reason) in nearest.items()}
+    return tuple(
+        DatasetImage(records[each], reason=f"similarity {like:.2f}, {_OF_ONE[reasons[each]]}")
+        for each, (like, _) in nearest.items()
+        if each in records
     )
 
 
@@ -264,8 +291,9 @@ def _remedies(pool: CandidatePool, passed_over: Mapping[str, int]) -> Iterator[s
             if unknown := unknown_tag(pool.library, tag):
                 yield f"{unknown} (--class)"
         if tags := pool.profile.subject_tags:
+            numbers = (f"{tag} ({pool.library.count(_tagged(tag)):,})" for tag in tags)
             yield (
-                f"The filter leaves out images tagged {' or '.join(tags)}, as the subject is:"
+                f"The filter leaves out images tagged {' or '.join(numbers)}, as the subject is:"
                 " --allow-subject-tags (exclude_characters off) lets them in."
             )
         if pool.rules.wanted != DatasetFilter():
@@ -273,6 +301,10 @@ def _remedies(pool: CandidatePool, passed_over: Mapping[str, int]) -> Iterator[s
     for reason, remedy in _REMEDIES:
         if passed_over.get(reason):
             yield remedy
+
+
+def _tagged(tag: str) -> DatasetFilter:
+    return DatasetFilter(required_tags=(tag,), exclude_marked_bad=False)
 
 
 def _lowered(known: TrainingProfile, pool: CandidatePool) -> str:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy import float32
     from numpy.typing import NDArray
 
-    from ..model import Dataset, Problem
+    from ..model import Dataset, DatasetImage, Problem
     from ..store.search import Hits
     from ..vision.similarity.band import Band
 
@@ -87,11 +87,16 @@ class LibrarySimilarity:
 
 
 class NothingFoundError(LibraryError):
-    """Not one image of the library is left; ``similarity`` shows how the library lies, without picks."""
+    """Not one image of the library is left.
 
-    def __init__(self, message: str, similarity: LibrarySimilarity) -> None:
+    ``similarity`` shows how the library lies, without picks; ``passed_over`` are the images nearest to the training
+    set, each with the reason why it was not taken.
+    """
+
+    def __init__(self, message: str, similarity: LibrarySimilarity, passed_over: tuple[DatasetImage, ...] = ()) -> None:
         super().__init__(message)
         self.similarity = similarity
+        self.passed_over = passed_over
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,7 +77,7 @@ def _why_not(export: TrainableExport, over: list[Run]) -> str:
     if not config.save_state and "save_state" not in trainer(export.trainer).lacks(config):
         return f"The training of {name} saved no state, as save_state is off in its config"
     every = counted(config.save_every_epochs, "epoch")
-    return f"The training of {name} has saved no state yet (it is {over[0].state}, and saves one every {every})"
+    return f"The training of {name} has saved no state yet (it {over[0].state_clause}, and saves one every {every})"
 
 
 def resumed_order(order: files.Order, stopped: Stopped) -> files.Order:

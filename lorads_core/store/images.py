@@ -96,6 +96,15 @@ _UPSERT = sql.SQL(
 )
 
 
+def set_masks(connection: psycopg.Connection, library: str, masks: Mapping[int, str]) -> None:
+    """Keep the paths of masks that do not lie beside their images, by image id; an empty one forgets it."""
+    connection.execute(
+        "UPDATE lorads.images AS known SET mask = new.mask FROM unnest(%s::bigint[], %s::text[])"
+        " AS new (image_id, mask) WHERE known.library = %s AND known.image_id = new.image_id",
+        [list(masks), list(masks.values()), library],
+    )
+
+
 def known_files(connection: psycopg.Connection, library: str, folder: str) -> dict[str, KnownFile]:
     """Return what is known of the files of one folder (not of those below it), by path."""
     rows = connection.execute(

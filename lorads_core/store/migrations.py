@@ -323,6 +323,11 @@ _RECIPE = """
 ALTER TABLE lorads.lora_datasets ADD COLUMN recipe jsonb NOT NULL DEFAULT '{}';
 """
 
+# The mask of an image where it does not lie beside it, as the config of an imported training set says.
+_MASKS: LiteralString = """
+ALTER TABLE lorads.images ADD COLUMN mask text NOT NULL DEFAULT '';
+"""
+
 MIGRATIONS: tuple[tuple[str, LiteralString], ...] = (
     ("our own image index", _INDEX),
     ("vectors per space", _VECTORS),
@@ -338,6 +343,7 @@ MIGRATIONS: tuple[tuple[str, LiteralString], ...] = (
     ("how the last export was written", _WRITING),
     ("favorites, NSFW marks, checkpoints and dates that another program knows", _ORIGIN),
     ("the recipe of a dataset", _RECIPE),
+    ("masks that lie elsewhere", _MASKS),
 )
 
 

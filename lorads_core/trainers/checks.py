@@ -211,7 +211,7 @@ def _out_of_range(config: TrainingConfig) -> Iterator[str]:
     for each in TRAINING_FIELDS:
         value = getattr(config, each.name) if each.kind in _NUMBERS else None
         if value is not None and not each.low <= value <= each.high:  # also false for NaN
-            yield out_of_range(each, f"{value:g}")
+            yield out_of_range(each, f"{value:.15g}")
 
 
 def out_of_range(each: TrainingField, value: str) -> str:

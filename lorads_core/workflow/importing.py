@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..captions.caption import CaptionSettings
@@ -13,12 +14,14 @@ from ..images.formats import SUFFIXES
 from ..library.filter import DatasetFilter
 from ..library.index import IndexOptions
 from ..library.layouts import folder_layout
+from ..library.mask_names import masks_in_folder
 from ..library.sidecars import Reading, SidecarRule
 from ..library.usable import find_usable
 from ..library.walk import real_folder
 from ..model import Caption, Change, Concept, Dataset, DatasetImage, Edit, Problem, Trigger, no_progress
 from ..problems import counted
 from ..store import datasets
+from ..store.images import set_masks
 from ..system.command import command
 from ..tags import one_line, safe_text
 from .captions import caption, keep_edit
@@ -28,7 +31,6 @@ from .dataset import index, open_library
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
 
     from ..library import Library
     from ..library.index import IndexReport
@@ -57,6 +59,7 @@ class _Found:
     concept: str
     records: tuple[ImageRecord, ...]
     texts: Mapping[ImageKey, str]
+    masks: int = 0
 
 
 def gather(
@@ -88,7 +91,10 @@ def gather(
     found: list[_Found] = []
     for folder, concept in zip(folders, _names(folders), strict=True):
         files = folder_files(layout, folder, layout.trainer)
-        found.append(_find(opened, files, concept, problems, progress))
+        each = _find(opened, files, concept, problems, progress)
+        if folder.role == "training" and folder.masks:
+            each = _with_masks(store, each, folder.masks, problems)
+        found.append(each)
     with store.connection() as connection:
         dataset_id = datasets.ensure_dataset(connection, name, library, store.owner)
     training, regularization = _images(found, problems)
@@ -96,7 +102,8 @@ def gather(
         raise LibraryError("There is no image to train on in the training folders: lorads check says why.")
     concepts = tuple(_concept(each, trigger) for each in found if each.folder.role == "training" and each.records)
     dataset = Dataset(dataset_id, name, library, training, regularization, concepts=concepts)
-    return Imported(dataset, reports, tuple(problems), layout.options), found
+    masked = {"masked_loss": "sidecar"} if any(each.masks for each in found) else {}
+    return Imported(dataset, reports, tuple(problems), {**layout.options, **masked}), found
 
 
 def save(store: Store, settings: Settings, imported: Imported, found: Sequence[_Found], progress: Progress) -> Imported:
@@ -159,13 +166,6 @@ def _left_out(layout: Layout) -> Iterator[Problem]:
         what = counted(len(others), "folder is", "folders are")
         message = f"{what} left out, as it is not trained ({others[0].name}: {others[0].role})."
         yield Problem("info", "folder-left-out", message)
-    masks = [each.masks for each in layout.folders if each.masks and each.masks != each.path / "masks"]
-    if masks:
-        message = (
-            f"The masks in {masks[0]} are not taken along: put them into a folder masks beside their images, and export"
-            " with --masked-loss sidecar."
-        )
-        yield Problem("warning", "masks-left-out", message)
 
 
 def _reading(folder: ImageFolder) -> IndexOptions:
@@ -188,7 +188,9 @@ def _names(folders: Sequence[ImageFolder]) -> list[str]:
 
 
 def _find(library: Library, files: FolderFiles, concept: str, problems: list[Problem], progress: Progress) -> _Found:
-    paths = set(files.images) - files.masks
+    masks = files.folder.masks
+    elsewhere = {path for path in files.images if masks and Path(path).is_relative_to(masks)}
+    paths = set(files.images) - files.masks - elsewhere
     wanted = DatasetFilter(folders=(str(files.folder.path),), exclude_marked_bad=False)
     found = find_usable(library, wanted, progress, lambda record: record.path in paths)
     problems += found.problems
@@ -197,6 +199,28 @@ def _find(library: Library, files: FolderFiles, concept: str, problems: list[Pro
         message = f"{what} no training image: --masked-loss sidecar of lorads export uses masks."
         problems.append(Problem("info", "masks", message, str(files.folder.path)))
     return _Found(files.folder, concept, found.records, dict(_texts(files, found.records)))
+
+
+def _with_masks(store: Store, found: _Found, folder: Path, problems: list[Problem]) -> _Found:
+    """Keep which masks of another folder belong to the images; where they lie beside the images, that is known."""
+    masks = masks_in_folder((record.path for record in found.records), str(found.folder.path), str(folder))
+    by_path = {record.path: record for record in found.records}
+    library = found.records[0].library if found.records else ""
+    with store.connection() as connection:
+        set_masks(connection, library, {record.id: masks.get(path, "") for path, record in by_path.items()})
+    without = len(by_path) - len(masks)
+    message = (
+        f"{counted(len(masks), 'mask')} of {folder} taken along, white is trained: export with --masked-loss sidecar."
+    )
+    if without:
+        few = "image has", "images have"
+        message += f" {counted(without, *few)} none there ({next(path for path in by_path if path not in masks)})."
+    problems.append(Problem("warning" if without else "info", "masks-elsewhere", message))
+    return dataclasses.replace(
+        found,
+        records=tuple(dataclasses.replace(record, mask=masks.get(record.path, "")) for record in found.records),
+        masks=len(masks),
+    )
 
 
 def _texts(files: FolderFiles, records: Sequence[ImageRecord]) -> Iterator[tuple[ImageKey, str]]:

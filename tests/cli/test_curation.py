@@ -123,16 +123,18 @@ def test_regularization_images_look_alike_and_are_not_of_the_subject(lorads, ind
             assert min(drawn.size) >= 400
 
 
-def test_a_search_that_finds_nothing_draws_the_histogram_and_says_why(lorads, indexed, tmp_path):
+def test_a_search_that_finds_nothing_draws_what_it_passed_over_and_says_why(lorads, indexed, tmp_path):
     code, out, err = lorads(
         "regularize", "--folder", indexed / "subject", "--name", "old", "--count", 8, "--class", "castel",
-        "--histogram", tmp_path / "band.png",
+        "--histogram", tmp_path / "band.png", "--sheet", tmp_path / "sheet.png",
     )  # fmt: skip
     assert code == 5
     assert "castle" in err  # the nearest tag
     assert str(tmp_path / "band.png") in "".join(out.split())  # lines are broken as the terminal's width has it
     with Image.open(tmp_path / "band.png") as drawn:
         assert drawn.size == (1000, 500)
+    with Image.open(tmp_path / "sheet.png") as drawn:  # the 12 others and the copy of one of the subject's
+        assert min(drawn.size) >= 400
 
 
 def test_the_whole_story_with_found_regularization(lorads, indexed, tmp_path):

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -115,3 +116,68 @@ def test_build_says_that_a_folder_is_kohyas_and_what_reads_it(lorads, tmp_path):
     captioned(tmp_path / "other" / "a.png", 3, "tom")
     _, _, err = lorads("build", tmp_path / "other", "--name", "other", "--out", tmp_path / "out")
     assert "kohya" not in err
+
+
+def mask_levels(images, folder):
+    """Return how bright the mask of each image is in an export, by its caption."""
+    levels = {}
+    for each in images:
+        (file,) = folder.glob(f"*_masks/{Path(each['file']).stem}.png")
+        with Image.open(file) as image:
+            levels[each["caption"]] = image.convert("L").getextrema()[0]
+    return levels
+
+
+def grey(path, level):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("L", (96, 96), level).save(path)
+
+
+def test_masks_of_another_folder_are_those_of_their_own_images(lorads, tmp_path):
+    """Two folders with images of the same names, each with masks of its own, as sd-scripts' subsets have them."""
+    for part, level in (("a", 40), ("b", 90)):
+        captioned(tmp_path / part / "1.png", level, f"tom {part}")
+        grey(tmp_path / f"masks {part}" / "1.png", level)
+    captioned(tmp_path / "a" / "2.png", 3, "tom a, unmasked")
+    subsets = "".join(
+        f"[[datasets.subsets]]\nimage_dir = '{tmp_path / part}'\ncaption_extension = '.txt'\n"
+        f"conditioning_data_dir = '{tmp_path / f'masks {part}'}'\n"
+        for part in ("a", "b")
+    )
+    config = "[[datasets]]\nresolution = 96\nenable_bucket = true\n" + subsets
+    (tmp_path / "dataset_config.toml").write_text(config, encoding="utf-8")
+    code, out, err = lorads("import", tmp_path / "dataset_config.toml", "--name", "masked")
+    assert code == 0, err
+    assert "--masked-loss sidecar" in out
+    assert "1 mask of" in err
+    assert "1 image has none there" in err
+    images, folder = exported(lorads, tmp_path, "masked", "--masked-loss", "sidecar")
+    assert mask_levels(images, folder) == {"tom a": 40, "tom b": 90, "tom a, unmasked": 255}
+
+
+def test_masks_of_a_simpletuner_set_lie_as_their_images_do(lorads, tmp_path):
+    for name, level in (("x/1.png", 40), ("y/1.png", 90)):
+        captioned(tmp_path / "set" / name, level, f"tom {name[0]}")
+        grey(tmp_path / "drawn" / name, level)
+    backends = [
+        {"id": "tom", "instance_data_dir": "set", "caption_strategy": "textfile", "conditioning_data": "masks"},
+        {"id": "masks", "dataset_type": "conditioning", "conditioning_type": "mask", "instance_data_dir": "drawn"},
+    ]
+    (tmp_path / "multidatabackend.json").write_text(json.dumps(backends))
+    code, _, err = lorads("import", tmp_path / "multidatabackend.json", "--name", "tuned")
+    assert code == 0, err
+    images, folder = exported(lorads, tmp_path, "tuned", "--trainer", "sd-scripts", "--masked-loss", "sidecar")
+    assert mask_levels(images, folder) == {"tom x": 40, "tom y": 90}
+
+
+def test_masks_below_the_images_are_not_trained(lorads, tmp_path):
+    captioned(tmp_path / "set" / "1.png", 4, "tom")
+    grey(tmp_path / "set" / "drawn" / "1.png", 40)
+    job = {"datasets": [{"folder_path": "set", "mask_path": "set/drawn", "caption_ext": "txt"}], "train": {}}
+    process = {"type": "sd_trainer", **job}
+    (tmp_path / "job.json").write_text(json.dumps({"job": "extension", "config": {"name": "x", "process": [process]}}))
+    code, out, err = lorads("import", tmp_path / "job.json", "--name", "kit")
+    assert code == 0, err
+    assert "1 training image" in out
+    images, folder = exported(lorads, tmp_path, "kit", "--trainer", "sd-scripts", "--masked-loss", "sidecar")
+    assert mask_levels(images, folder) == {"tom": 40}

@@ -69,3 +69,9 @@ def test_an_image_that_is_written_as_png_is_called_so(option, capsys):
     with pytest.raises(SystemExit):
         parsed("regularize", option, "a.txt")
     assert "end its name with .png" in capsys.readouterr().err
+
+
+def test_a_folder_to_index_and_one_to_choose_by_contradict_each_other(lorads, tmp_path):
+    code, _, err = lorads("build", tmp_path, "--folder", tmp_path / "nowhere", "--trigger", "tom")
+    assert code != 0
+    assert "leave one out" in err

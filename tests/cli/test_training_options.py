@@ -9,6 +9,7 @@ from lorads_core.cli.training_options import training_config
 from lorads_core.errors import SettingsError
 from lorads_core.model import TrainingConfig
 from lorads_core.trainers import trainer
+from lorads_core.trainers.checks import refusals
 from lorads_core.training_fields import TRAINING_FIELDS
 
 
@@ -86,3 +87,9 @@ def test_options_are_found_by_the_names_that_other_tools_give_them():
     made = parser(None, None).parse_args(["build", "folder", "--output", "exports", "--captions", "wd"])
     assert (str(made.out), made.caption) == ("exports", "wd")
     assert str(parser(None, None).parse_args(["train", "tom", "--output", "exports"]).out) == "exports"
+
+
+@pytest.mark.parametrize("flag", ["--training-seed", "--epochs"])
+def test_a_number_out_of_range_is_said_as_it_was_given(flag):
+    (message,) = [text for text in refusals(config(flag, str(10**14))) if "100000000000000" in text]
+    assert "give a whole number from" in message

@@ -5,8 +5,9 @@ import os
 import pytest
 
 from lorads_core.library.listing import Listing
-from lorads_core.library.mask_names import masks_of
+from lorads_core.library.mask_names import masks_in_folder, masks_of
 from lorads_core.library.sidecars import SidecarRule
+from lorads_core.model import ImageRecord
 
 JPEG = b"\xff\xd8\xff\xe0" + bytes(99)
 
@@ -63,19 +64,46 @@ def test_masks_of_several_folders_are_one_line(listed):
     assert problem.message.startswith("2 masks or conditioning images of other images are not indexed")
 
 
+def record(path, mask=""):
+    return ImageRecord("pictures", 1, str(path), 8, 8, 1, 1, "", "jpg", mask=str(mask))
+
+
 def test_a_mask_is_found_by_any_of_its_names(tmp_path):
     image = str(tmp_path / "a.jpg")
-    assert masks_of([image]) == {}
+    assert masks_of([record(image)]) == {}
     (tmp_path / "masks").mkdir()
     for name in ("masks/a.jpg", "masks/A.png", "a_mask.webp", "a-mask.png", "a-masklabel.png"):
         (tmp_path / name).touch()
-        assert masks_of([image]) == {image: str(tmp_path / name)}
+        assert masks_of([record(image)]) == {image: str(tmp_path / name)}
 
 
 def test_a_conditioning_image_is_no_mask(tmp_path):
     for name in ("a.jpg", "a-condlabel.png"):
         (tmp_path / name).touch()
-    assert masks_of([str(tmp_path / "a.jpg")]) == {}
+    assert masks_of([record(tmp_path / "a.jpg")]) == {}
+
+
+def test_the_mask_that_the_library_knows_comes_first_while_it_is_there(tmp_path):
+    elsewhere = tmp_path / "drawn" / "a.png"
+    elsewhere.parent.mkdir()
+    for file in (elsewhere, tmp_path / "a-mask.png"):
+        file.touch()
+    image = record(tmp_path / "a.jpg", elsewhere)
+    assert masks_of([image]) == {image.path: str(elsewhere)}
+    elsewhere.unlink()
+    assert masks_of([image]) == {image.path: str(tmp_path / "a-mask.png")}
+
+
+def test_masks_of_another_folder_have_the_place_or_the_name_of_their_image(tmp_path):
+    images = [str(tmp_path / "set" / name) for name in ("a.jpg", "deep/b.jpg", "deep/c.webp", "d.jpg")]
+    drawn = tmp_path / "drawn"
+    (drawn / "deep").mkdir(parents=True)
+    for name in ("A.png", "b.png", "deep/b.png", "c.jpg", "deep/x.png"):
+        (drawn / name).touch()
+    found = masks_in_folder(images, str(tmp_path / "set"), str(drawn))
+    assert found == dict(
+        zip(images, [str(drawn / "A.png"), str(drawn / "deep" / "b.png"), str(drawn / "c.jpg")], strict=False)
+    )
 
 
 @pytest.mark.parametrize(

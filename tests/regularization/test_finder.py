@@ -2,6 +2,7 @@
 
 import dataclasses
 import random
+import re
 import shutil
 import uuid
 from pathlib import Path
@@ -16,7 +17,7 @@ from lorads_core.library.index import index_folder
 from lorads_core.library.kinds.index import IndexedLibrary
 from lorads_core.model import Dataset, DatasetImage
 from lorads_core.regularization.find import find_regularization
-from lorads_core.regularization.rules import FinderRules
+from lorads_core.regularization.rules import FinderRules, NothingFoundError
 from lorads_core.store.connect import Store
 from lorads_core.store.vectors import Space, prepare_space, write_vectors
 from lorads_core.vision.similarity.band import BandRequest
@@ -149,6 +150,26 @@ def test_a_failure_names_the_options_that_would_lift_its_reasons(find):
         find(wanted=DatasetFilter(minimum_side=100_000))
     with pytest.raises(LibraryError, match=r"than the band.*Lower the minimum of the band \(--band\)"):
         find(band=BandRequest(-1, -0.99))
+
+
+def test_a_failure_shows_the_nearest_images_with_the_reason_why_each_was_passed_over(find, shelf):
+    with pytest.raises(NothingFoundError) as found:
+        find(band=BandRequest(-1, -0.99))
+    shown = [(of(image.record), image.reason) for image in found.value.passed_over]
+    assert len(shown) == 24
+    assert {subject % 2 for subject, _ in shown} == {0}  # nearest by look
+    assert all(re.fullmatch(r"similarity 0\.\d\d, outside the band", said) for _, said in shown)
+    own = {image.record.id for image in dataset(shelf).training}
+    assert not own & {image.record.id for image in found.value.passed_over}
+
+
+def test_a_failure_counts_the_images_that_have_the_subjects_own_tags(find, shelf):
+    training = dataset(shelf, lambda record: number(record) < 12)
+    left = tuple(record.id for record in shelf.find(DatasetFilter()) if 12 <= number(record) < 15)
+    with pytest.raises(NothingFoundError, match=r"images tagged subject 0 \(15\), as the subject is") as found:
+        find(training, count=3, exclude_characters=True, wanted=DatasetFilter(ids=left))
+    reasons = {number(image.record): image.reason for image in found.value.passed_over}
+    assert {12, 13, 14} <= reasons.keys()
 
 
 def test_a_lowered_bound_is_explained(find):

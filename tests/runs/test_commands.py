@@ -123,7 +123,7 @@ def test_a_training_in_the_background_is_stopped_by_another_command(lorads, sett
         time.sleep(0.1)
     code, out, _ = lorads("stop", "tom")
     assert code == 0
-    assert "tom is cancelled" in out
+    assert "tom was cancelled" in out
     assert "cancelled" in lorads("runs")[1]
 
 

@@ -48,7 +48,7 @@ def test_a_training_that_ended_early_goes_on_from_its_last_state(store, make_pro
 
 @pytest.mark.parametrize(
     ("save_state", "said"),
-    [(True, r"has saved no state yet \(it is failed"), (False, "save_state is off in its config")],
+    [(True, r"has saved no state yet \(it has failed"), (False, "save_state is off in its config")],
 )
 def test_without_a_state_nothing_is_resumed_and_the_reason_is_said(
     store, make_profile, make_export, until, save_state, said

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import inf
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ...library.layouts import read_layout
 from ...problems import counted
@@ -21,9 +21,8 @@ from .workflow import confirm_replacing
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
-    from ...library.layouts import Layout
     from ...workflow.check.report import Audit
     from ..console import Screen
 
@@ -74,15 +73,17 @@ def _import(options: argparse.Namespace, screen: Screen) -> int:
         images = sum(image.concept == concept.name for image in dataset.training)
         screen.step("Concept", f"{concept.name}: {counted(images, 'image')} × {counted(concept.repeats, 'repeat')}")
     screen.problems(imported.problems)
-    screen.line(f"\nExport it with:\n  {command('export', dataset.name, *_export_words(layout))}")
+    screen.line(
+        f"\nExport it with:\n  {command('export', dataset.name, *_export_words(layout.trainer, imported.options))}"
+    )
     return 0
 
 
-def _export_words(layout: Layout) -> list[str]:
+def _export_words(trainer: str, values: Mapping[str, Any]) -> list[str]:
     """Return the options of `lorads export` that the config of a set sets."""
-    words = ["--trainer", layout.trainer] if layout.trainer else []
+    words = ["--trainer", trainer] if trainer else []
     known = {each.name: each for each in TRAINING_FIELDS}
-    for name, value in layout.options.items():
+    for name, value in values.items():
         if name in known:
             words += [known[name].flag] if value is True else [known[name].flag, f"{value}"]
     return words

@@ -180,7 +180,10 @@ def _regularize(options: argparse.Namespace, screen: Screen) -> int:
         pool = open_library(store, settings, options.among) if options.among else library
         try:
             found = find(store, settings, dataset, pool, rules, screen)
-        except NothingFoundError as error:  # when one needs the histogram most; a sheet would be empty
+        except NothingFoundError as error:  # when one needs the pictures most
+            if options.sheet and error.passed_over:
+                title = f"Passed over as regularization images for {dataset.name}"
+                _save(sheet(error.passed_over, title), options.sheet, "Sheet", screen, error.passed_over)
             _save_histogram(error.similarity, dataset.name, options, screen)
             raise
         picks = found.dataset.regularization

@@ -169,10 +169,10 @@ def _stop(options: argparse.Namespace, screen: Screen) -> int:
     with open_store(settings) as store:
         run = training.run_called(store, options.name)
         if run.is_over:
-            screen.line(f"{run.name} is not being trained: it is {run.state}.")
+            screen.line(f"{run.name} is not being trained: it {run.state_clause}.")
             return 0
         run = training.stop(store, run)
-    screen.step("Stop", f"{run.name} is {run.state} after {counted(run.step, 'step')}. {run.message}")
+    screen.step("Stop", f"{run.name} {run.state_clause} after {counted(run.step, 'step')}. {run.message}")
     _show_loras(run, screen)
     return 0
 

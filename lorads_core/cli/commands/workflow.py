@@ -79,6 +79,11 @@ def _build(options: argparse.Namespace, screen: Screen) -> int:
         raise SettingsError("The dataset has no name: give a --trigger, or for a dataset without one a --name.")
     if not options.folders and chosen(options) == DatasetFilter():
         raise SettingsError("Nothing is chosen: name a folder, or choose images of the library, e.g. --cluster anna.")
+    if options.folders and options.folder:
+        raise SettingsError(
+            f"Both {options.folders[0]} and --folder {options.folder[0]} choose a folder: leave one out. The first is"
+            " indexed and trained whole, --folder chooses among what is indexed already."
+        )
     return _tell(options, load_settings(options.settings), screen, recipe_of(options))
 
 

@@ -274,7 +274,7 @@ def relations_with(library: str, index: str, index_paths: PathMap, lacking: Mapp
             " CASE WHEN theirs.prompt = mine.prompt THEN coalesce(theirs.prompt_source, '') ELSE '' END"
             " AS prompt_source,"
             " coalesce(theirs.prompt_uncertain, '') AS prompt_uncertain, mine.aesthetic, mine.metadata_hash,"
-            " mine.base_id, coalesce(theirs.frames, 1) AS frames, mine.favorite, mine.nsfw, mine.model,"
+            " mine.base_id, coalesce(theirs.frames, 1) AS frames, mine.mask, mine.favorite, mine.nsfw, mine.model,"
             " mine.model_hash, {loras} AS loras, mine.created"
             " FROM lorads.images AS mine LEFT JOIN lorads.images AS theirs"
             " ON theirs.library = {index} AND theirs.path = {path} AND theirs.missing_since IS NULL"

@@ -170,7 +170,7 @@ def own_relations(
             "SELECT image_id AS id, {path} AS path, {folder} AS folder, width, height, file_size, mtime_ns, hash,"
             " format, rating, marked_bad, trainer_ready AS ready, prompt,"
             " coalesce(prompt_source, '') AS prompt_source, prompt_uncertain, aesthetic, metadata_hash, base_id,"
-            " frames, favorite, nsfw, model, model_hash, {loras} AS loras, {created} AS created"
+            " frames, mask, favorite, nsfw, model, model_hash, {loras} AS loras, {created} AS created"
             " FROM lorads.images WHERE library = {name} AND missing_since IS NULL"
         ).format(
             name=name,

@@ -34,12 +34,19 @@ def _from_document(file: Path, document: object) -> Layout | None:
     notes = Notes("SimpleTuner")
     options: dict[str, Any] = {}
     folders: list[ImageFolder] = []
-    for backend in (Values(each, notes) for each in backends):
+    values = [Values(each, notes) for each in backends]
+    masks = {each.text("id"): each.text("instance_data_dir") for each in values if _holds_masks(each)}
+    for backend in values:
         if _is_of_images(backend, notes):
-            folders.append(_backend(file, backend, notes))
+            folders.append(_backend(file, backend, masks.get(backend.text("conditioning_data"), ""), notes))
             options = options or _options(backend)
     few, more = limited(folders)
     return Layout(file.name, file, "simpletuner", few, SUFFIXES, options, (*notes.problems(), *more))
+
+
+def _holds_masks(backend: Values) -> bool:
+    """Tell masks from images of other conditioning, such as a ControlNet's."""
+    return backend.text("dataset_type") == "conditioning" and backend.text("conditioning_type") == "mask"
 
 
 def _is_of_images(backend: Values, notes: Notes) -> bool:
@@ -69,7 +76,7 @@ def _options(backend: Values) -> dict[str, Any]:
     return found
 
 
-def _backend(file: Path, backend: Values, notes: Notes) -> ImageFolder:
+def _backend(file: Path, backend: Values, masks: str, notes: Notes) -> ImageFolder:
     notes.unknown(backend.all, _KNOWN)
     path, exists = resolve(file.parent, backend.text("instance_data_dir"))
     kind = backend.text("dataset_type", "image")
@@ -83,6 +90,7 @@ def _backend(file: Path, backend: Values, notes: Notes) -> ImageFolder:
         subfolders=True,
         captions=_captions(backend, notes),
         class_tokens=backend.text("instance_prompt"),
+        masks=resolve(file.parent, masks)[0] if masks else None,
         exists=exists,
     )
 
