@@ -229,7 +229,9 @@ class BaseModel:
     ``own_resolution`` is in pixels, 0 for its family's. ``captions`` names the base model whose caption profile it has,
     empty for one of its own. ``checkpoint`` is its file, if it is always the same; with ``v_prediction`` it predicts
     velocity. ``system_prompt`` stands before every caption that its text encoder reads.
-    ``own_repository`` at Hugging Face has all its parts in Diffusers' form, empty for its family's.
+    ``own_repository`` at Hugging Face has all its parts in Diffusers' form, empty for its family's. ``variant`` names
+    it in the tables of trainers that tell the base models of a family apart, empty for the usual one. A distilled model
+    is trained with an ``adapter`` (file of a repository at Hugging Face) that takes the distillation back meanwhile.
     """
 
     name: str
@@ -241,6 +243,13 @@ class BaseModel:
     v_prediction: bool = False
     system_prompt: str = ""
     own_repository: str = ""
+    variant: str = ""
+    adapter: str = ""
+
+    @property
+    def kind(self) -> str:
+        """The family and, after a colon, the variant if it is not the family's usual one."""
+        return f"{self.family.name}:{self.variant}" if self.variant else self.family.name
 
     @property
     def repository(self) -> str:
@@ -266,11 +275,14 @@ def family(name: str) -> Family:
 
 
 def _prose(*rows: tuple[str, str, str, str]) -> tuple[BaseModel, ...]:
-    """Return the base models of (name, label, family, repository) that are captioned in sentences, as Flux is."""
+    """Return the base models of (name, label, kind, repository) that are captioned in sentences, as Flux is."""
     return tuple(
-        BaseModel(name, label, family(of), captions="flux", own_repository=repository)
-        for name, label, of, repository in rows
-    )
+        BaseModel(
+            name, label, family(kind.partition(":")[0]), captions="flux", own_repository=repository,
+            variant=kind.partition(":")[2],
+        )
+        for name, label, kind, repository in rows
+    )  # fmt: skip
 
 
 BASE_MODELS: tuple[BaseModel, ...] = (
@@ -283,9 +295,11 @@ BASE_MODELS: tuple[BaseModel, ...] = (
     BaseModel("noobai_v", "NoobAI-XL (v-prediction)", family("sdxl"), captions="illustrious", v_prediction=True),
     BaseModel(
         "flux_krea", "FLUX.1 Krea dev", family("flux"), captions="flux",
-        own_repository="black-forest-labs/FLUX.1-Krea-dev",
+        own_repository="black-forest-labs/FLUX.1-Krea-dev", variant="krea",
     ),
-    BaseModel("sd35", "Stable Diffusion 3.5", family("sd35")),
+    BaseModel(
+        "sd35", "Stable Diffusion 3.5", family("sd35"), own_repository="stabilityai/stable-diffusion-3.5-large",
+    ),
     BaseModel("chroma", "Chroma1", family("chroma"), own_repository="lodestones/Chroma1-HD"),
     BaseModel("anima", "Anima", family("anima"), own_repository="circlestone-labs/Anima-Base-v1.0-Diffusers"),
     # The prompts of Lumina's own authors (sd-scripts v0.10.1, docs/lumina_train_network.md) and of Neta's.
@@ -301,15 +315,36 @@ BASE_MODELS: tuple[BaseModel, ...] = (
     *_prose(
         ("zimage", "Z-Image", "zimage", "Tongyi-MAI/Z-Image"),
         # What Z-Image Turbo is trained on: its distillation is taken back, and a LoRA of it works on Turbo.
-        ("zimage_deturbo", "Z-Image De-Turbo", "zimage", "Tongyi-MAI/Z-Image-Turbo"),
+        ("zimage_deturbo", "Z-Image De-Turbo", "zimage:deturbo", "Tongyi-MAI/Z-Image-Turbo"),
         ("krea2", "Krea 2 Raw", "krea2", "krea/Krea-2-Raw"),
-        ("flux2_klein_4b", "FLUX.2 klein base 4B", "flux2", "black-forest-labs/FLUX.2-klein-base-4B"),
-        ("flux2_klein_9b", "FLUX.2 klein base 9B", "flux2", "black-forest-labs/FLUX.2-klein-base-9B"),
+        ("flux2_klein_4b", "FLUX.2 klein base 4B", "flux2:klein_4b", "black-forest-labs/FLUX.2-klein-base-4B"),
+        ("flux2_klein_9b", "FLUX.2 klein base 9B", "flux2:klein_9b", "black-forest-labs/FLUX.2-klein-base-9B"),
         ("flux2", "FLUX.2 dev", "flux2", "black-forest-labs/FLUX.2-dev"),
         ("qwen_image", "Qwen-Image", "qwen_image", "Qwen/Qwen-Image"),
-        ("qwen_image_2512", "Qwen-Image 2512", "qwen_image", "Qwen/Qwen-Image-2512"),
+        ("qwen_image_2512", "Qwen-Image 2512", "qwen_image:2512", "Qwen/Qwen-Image-2512"),
+    ),
+    BaseModel(
+        "zimage_turbo", "Z-Image Turbo", family("zimage"), captions="flux",
+        own_repository="Tongyi-MAI/Z-Image-Turbo", variant="turbo",
+        adapter="ostris/zimage_turbo_training_adapter/zimage_turbo_training_adapter_v2.safetensors",
+    ),
+    BaseModel(
+        "krea2_turbo", "Krea 2 Turbo", family("krea2"), captions="flux",
+        own_repository="krea/Krea-2-Turbo", variant="turbo",
+        adapter="ostris/krea2_turbo_training_adapter/krea2_turbo_training_adapter_v1.safetensors",
     ),
 )  # fmt: skip
+
+GATED = frozenset((
+    "black-forest-labs/FLUX.1-dev",
+    "black-forest-labs/FLUX.1-Krea-dev",
+    "black-forest-labs/FLUX.2-dev",
+    "black-forest-labs/FLUX.2-klein-base-9B",
+    "krea/Krea-2-Raw",
+    "krea/Krea-2-Turbo",
+    "stabilityai/stable-diffusion-3.5-large",
+))  # fmt: skip
+"""Repositories at Hugging Face that are downloaded only after one has accepted their licence and logged in."""
 
 
 _custom: list[BaseModel] = []

@@ -126,6 +126,11 @@ class Trainer(Protocol):
         ...
 
     @property
+    def adapters(self) -> Collection[str]:
+        """The families of which it trains distilled models too, with an adapter (`BaseModel.adapter`)."""
+        ...
+
+    @property
     def networks(self) -> Collection[str]:
         """The names of the networks that it trains; all others are refused."""
         ...

@@ -62,7 +62,9 @@ def _doubts(found: Checkpoint, config: TrainingConfig, base: BaseModel) -> Itera
     if base.family.is_diffusion and not config.v_prediction:
         yield from _velocity(found)
     guess = found.guess("distilled")
-    if found.distilled:
+    if base.adapter:
+        pass  # it is one, and trained as such
+    elif found.distilled:
         yield (
             f"{found.path} is {found.label}, {found.variant}: a distilled model, which training spoils. Train on the"
             f" model that it was distilled from, e.g. {base.label}; a LoRA of that works on both."

@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Protocol, get_args
 
-from ..base_models import base_model, base_model_names
+from ..base_models import GATED, base_model, base_model_names
 from ..captions.profiles import profile
 from ..errors import TrainerError
 from ..model import MaskedLoss, Problem, RegularizationMethod, TrainingConfig
@@ -21,7 +21,7 @@ from .checkpoint_checks import checkpoint_problems
 from .defaults import is_adaptive
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from ..base_models import BaseModel
@@ -49,13 +49,16 @@ _NUMBERS = ("whole", "number")
 
 DISTINCT: Mapping[str, str] = {}
 """A trainer's `Trainer.same` where it trains no two networks alike."""
+NO_ADAPTERS: frozenset[str] = frozenset()
+"""A trainer's `Trainer.adapters` where it takes no training adapter."""
 
 
 class Rules(Protocol):
     """The module ``rules`` of a trainer: what it trains, and what it would stop at, ignore or do badly.
 
     ``FAMILIES`` and ``NETWORKS`` are closed: what is not in them is refused, with the reason in ``REASONS`` if any.
-    All functions take a settled config, `notes` also the one before.
+    Distilled models are trained of the families in ``ADAPTERS`` only. All functions take a settled config, `notes`
+    also the one before.
     """
 
     @property
@@ -63,6 +66,9 @@ class Rules(Protocol):
 
     @property
     def FAMILIES(self) -> Mapping[str, object]: ...  # noqa: N802, D102
+
+    @property
+    def ADAPTERS(self) -> Collection[str]: ...  # noqa: N802, D102
 
     @property
     def NETWORKS(self) -> Mapping[str, object]: ...  # noqa: N802, D102
@@ -143,15 +149,34 @@ def lacks_model_files(config: TrainingConfig) -> dict[str, str]:
 def _untrained(rules: Rules, config: TrainingConfig) -> Iterator[str]:
     """Yield what is not in a trainer's closed tables, with the trainers that have it in theirs."""
     base, kind = base_model(config.base_model), network(config.network)
-    if base.family.name not in rules.FAMILIES:
-        able = [each.label for each in trainers().values() if base.family.name in each.families]
-        yield f"{rules.LABEL} does not train {base.label}{_able(able)}, or choose another base model."
+    if not is_trained(base, rules.FAMILIES, rules.ADAPTERS):
+        able = [each.label for each in trainers().values() if is_trained(base, each.families, each.adapters)]
+        distilled = base.family.name in rules.FAMILIES and "it is distilled, and a training adapter is needed"
+        why = _why(distilled or rules.REASONS.get(base.family.name, ""))
+        yield f"{rules.LABEL} does not train {base.label}{why}{_able(able)}, or choose another base model."
     if kind.name not in rules.NETWORKS:
         able = [each.label for each in trainers().values() if kind.name in each.networks]
-        reason = rules.REASONS.get(kind.name, "")
-        why = f" ({reason})" if reason else ""
+        why = _why(rules.REASONS.get(kind.name, ""))
         instead = ", ".join(rules.NETWORKS)
         yield f"{rules.LABEL} does not train {kind.label}{why}{_able(able)}, or choose one of the networks {instead}."
+
+
+def is_trained(base: BaseModel, families: Collection[str], adapters: Collection[str]) -> bool:
+    """Say whether a trainer of these families, and of distilled models of these, trains a base model."""
+    return base.family.name in families and (not base.adapter or base.family.name in adapters)
+
+
+def _why(reason: str) -> str:
+    return f" ({reason})" if reason else ""
+
+
+def downloads(label: str, what: str, repositories: Sequence[str]) -> str:
+    """Return that a trainer downloads something from repositories, and which of them ask for a licence first."""
+    gated = [each for each in repositories if each in GATED]
+    text = f"{label} takes {what} from {' and '.join(repositories)} at Hugging Face"
+    if not gated:
+        return f"{text}, which it downloads the first time."
+    return f"{text}: accept the licence of {' and '.join(gated)} there, and log in (hf auth login)."
 
 
 def _able(labels: Sequence[str]) -> str:

@@ -9,6 +9,7 @@ saves (the choice of batches in ``BaseSDTrainProcess.run``, run with numbers for
 
 from pathlib import Path
 
+from lorads_core.base_models import base_model as row
 from lorads_core.model import TrainingConfig
 from lorads_core.trainers import Subset, trainer
 
@@ -43,6 +44,12 @@ VARIANTS = {
     "velocity": {"v_prediction": True, "min_snr_gamma": 5.0, "noise_offset": 0.05, "seed": 7},
 }  # fmt: skip
 NOT_FOR = {"flux": ("velocity", "text trained")}
+# More base models, each of another kind.
+LATER = (
+    "flux_krea", "sd35", "chroma", "anima", "zimage", "zimage_deturbo", "zimage_turbo", "krea2", "krea2_turbo",
+    "flux2", "flux2_klein_4b", "flux2_klein_9b", "qwen_image", "qwen_image_2512",
+)  # fmt: skip
+LATER_VARIANTS = ("accumulated", "odd resolution", "small", "mirrored", "text cached", "8 bits")
 
 
 def subsets(config, pictures, *, others):
@@ -53,7 +60,7 @@ def subsets(config, pictures, *, others):
 
 
 def _config(base_model, **changes):
-    checkpoint = "black-forest-labs/FLUX.1-dev" if base_model == "flux" else "/models/base.safetensors"
+    checkpoint = row(base_model).repository or "/models/base.safetensors"
     usual = {"checkpoint": checkpoint, "repeats": 2, "epochs": 2, "optimizer": "AdamW"}
     return TrainingConfig(base_model=base_model, **{**usual, **changes})
 
@@ -71,6 +78,15 @@ def _cases():
                 config = _config(base, **changes)
                 yield f"{base} {name}", config, "many", True
                 yield f"{base} {name} alone", config, "odd", False
+    yield from _later_cases()
+
+
+def _later_cases():
+    for base in LATER:
+        for network in ("lora", "lokr"):
+            yield f"{base} {network}", _config(base, network=network), "wide", True
+        for name in LATER_VARIANTS:
+            yield f"{base} {name} alone", _config(base, **VARIANTS[name]), "odd", False
 
 
 CASES = {name: (config, subsets(config, pictures, others=others)) for name, config, pictures, others in _cases()}

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from lorads_core.base_models import base_model
 from lorads_core.model import TrainingConfig
 from lorads_core.trainers import Subset, Tick, trainer
 
@@ -91,17 +92,135 @@ def test_the_text_encoders_learn_at_the_one_rate_that_there_is():
     assert process()["train"]["train_text_encoder"] is False
 
 
-def test_only_flux_is_held_in_8_bits():
+def test_no_u_net_is_held_in_8_bits():
     assert "quantize" not in process(changed(fp8_base=True))["model"]
     assert "it holds no U-Net in 8 bits" in messages(changed(fp8_base=True), severity="warning")
     assert process(FLUX)["model"]["quantize"] is True
     assert "quantize" not in process(changed(FLUX, fp8_base=False))["model"]
 
 
+# Models since 2025: what its own window sets for each (ui/src/app/jobs/new/options.tsx)
+
+
+def of(base, **changes):
+    return TrainingConfig(base_model=base, checkpoint=base_model(base).repository, **changes)
+
+
+@pytest.mark.parametrize(
+    ("base", "arch", "timesteps", "sampled"),
+    [
+        ("sd35", "sd3", "linear", (4.0, 25)),
+        ("chroma", "chroma", None, (4.0, 25)),
+        ("anima", "anima", "weighted", (4.0, 25)),
+        ("zimage", "zimage", "weighted", (4.0, 30)),
+        ("zimage_deturbo", "zimage", "weighted", (3.0, 25)),
+        ("zimage_turbo", "zimage", "weighted", (1.0, 9)),
+        ("krea2", "krea2", "linear", (4.0, 25)),
+        ("krea2_turbo", "krea2", "linear", (1.0, 9)),
+        ("flux2", "flux2", "weighted", (4.0, 25)),
+        ("flux2_klein_4b", "flux2_klein_4b", "weighted", (4.0, 25)),
+        ("flux2_klein_9b", "flux2_klein_9b", "weighted", (4.0, 25)),
+        ("qwen_image_2512", "qwen_image", "weighted", (4.0, 25)),
+    ],
+)
+def test_each_model_has_its_architecture_timesteps_and_way_of_sampling(base, arch, timesteps, sampled):
+    made = process(of(base))
+    assert made["model"]["arch"] == arch
+    assert made["train"].get("timestep_type") == timesteps
+    assert (made["sample"]["guidance_scale"], made["sample"]["sample_steps"]) == sampled
+    assert made["train"]["noise_scheduler"] == made["sample"]["sampler"] == "flowmatch"
+
+
+@pytest.mark.parametrize(
+    ("base", "config", "held"),
+    [
+        ("zimage", {}, (True, True)),
+        ("sd35", {}, (True, None)),
+        ("anima", {}, (None, None)),
+        ("anima", {"fp8_base": True}, (True, None)),
+        ("qwen_image", {"fp8_base": False}, (None, None)),
+        ("krea2", {"mixed_precision": "no"}, (None, None)),
+    ],
+)
+def test_it_is_held_in_8_bits_as_its_own_window_has_it(base, config, held):
+    made = process(of(base, **config))["model"]
+    assert (made.get("quantize"), made.get("low_vram")) == held
+
+
+def test_an_extra_option_goes_over_what_is_only_usual():
+    extra = {"train": {"timestep_type": "sigmoid"}, "model": {"low_vram": False}}
+    config = of("zimage", extra=extra)
+    assert messages(config) == ""
+    made = process(config)
+    assert (made["train"]["timestep_type"], made["model"]["low_vram"]) == ("sigmoid", False)
+
+
+def test_a_distilled_model_is_trained_with_its_adapter():
+    adapter = process(of("zimage_turbo"))["model"]["assistant_lora_path"]
+    assert adapter == "ostris/zimage_turbo_training_adapter/zimage_turbo_training_adapter_v2.safetensors"
+    assert "assistant_lora_path" not in process(of("zimage"))["model"]
+    said = messages(of("zimage_turbo"), severity="info")
+    assert "takes the training adapter from ostris/zimage_turbo_training_adapter at Hugging Face" in said
+
+
+def test_other_parts_are_those_of_the_base_model_where_its_checkpoint_has_none():
+    alone = dataclasses.replace(of("qwen_image_2512"), checkpoint="/models/qwen_image_2512_bf16.safetensors")
+    assert process(alone)["model"]["extras_name_or_path"] == "Qwen/Qwen-Image-2512"
+    assert "text encoders and VAE from Qwen/Qwen-Image-2512" in messages(alone, severity="info")
+    assert "extras_name_or_path" not in process(of("qwen_image_2512"))["model"]
+    deturbo = dataclasses.replace(of("zimage_deturbo"), checkpoint="ostris/Z-Image-De-Turbo")
+    assert process(deturbo)["model"]["extras_name_or_path"] == "Tongyi-MAI/Z-Image-Turbo"
+    assert process(of("flux2"))["model"]["vae_path"] == "black-forest-labs/FLUX.2-dev"
+
+
+@pytest.mark.parametrize(
+    ("base", "said", "unsaid"),
+    [
+        ("flux2", "accept the licence of black-forest-labs/FLUX.2-dev there", "Instruct-2503 there"),
+        ("flux2_klein_4b", "Qwen/Qwen3-4B and ai-toolkit/flux2_vae at Hugging Face, which it downloads", "licence"),
+        ("chroma", "ostris/Flex.1-alpha at Hugging Face, which it downloads", "licence"),
+    ],
+)
+def test_a_licence_is_asked_for_only_where_there_is_one(base, said, unsaid):
+    found = messages(of(base), severity="info")
+    assert said in found
+    assert unsaid not in found
+
+
+@pytest.mark.parametrize("base", ["chroma", "zimage", "krea2", "flux2", "flux2_klein_9b", "qwen_image"])
+def test_newer_models_are_taken_as_a_single_file(base):
+    assert messages(dataclasses.replace(of(base), checkpoint="/models/base.safetensors")) == ""
+
+
+@pytest.mark.parametrize(("base", "refused"), [("chroma", True), ("krea2", True), ("flux2", True), ("zimage", False)])
+def test_a_folder_of_diffusers_is_refused_where_it_reads_one_file_alone(base, refused, tmp_path):
+    (tmp_path / "model_index.json").write_text("{}")
+    said = messages(dataclasses.replace(of(base), checkpoint=str(tmp_path)))
+    assert ("is a folder in Diffusers' form: choose a file, or choose" in said) is refused
+
+
+@pytest.mark.parametrize("base", ["anima", "sd35"])
+def test_a_single_file_is_refused_where_it_reads_all_parts_from_one_place(base):
+    said = messages(dataclasses.replace(of(base), checkpoint="/models/base.safetensors"))
+    assert f"no single file: choose {base_model(base).repository} as the checkpoint" in said
+
+
+@pytest.mark.parametrize("base", ["lumina2", "netayume"])
+def test_a_model_whose_loras_comfyui_does_not_read_is_refused_with_who_trains_it(base):
+    said = messages(TrainingConfig(base_model=base, checkpoint="/models/base.safetensors"))
+    assert "under names that ComfyUI does not read" in said
+    assert "choose one of the trainers sd-scripts" in said
+
+
+def test_a_lora_of_a_newer_model_goes_on_from_its_own_names():
+    assert AI_TOOLKIT.initial_lora(of("krea2")).keys == ("diffusion_model.",)
+    assert AI_TOOLKIT.initial_lora(of("sd35")).keys == ("transformer.",)
+
+
 def test_the_adapting_adam_is_no_lion():
     # toolkit/optimizer.py makes a DAdaptLion of both dadaptationlion and dadaptationadam
     assert process(changed(optimizer="DAdaptAdam"))["train"]["optimizer"] == "dadaptation"
-    assert process(changed(optimizer="DAdaptLion"))["train"]["optimizer"] == "dadaptationlion"
+    assert "has no optimizer 'DAdaptLion'" in messages(changed(optimizer="DAdaptLion"))  # and stops at that
 
 
 def test_nothing_is_put_in_the_place_of_a_variable():

@@ -21,6 +21,7 @@ VARIANTS = (
     {"lokr_factor": 4},
     {"lokr_full_rank": True, "lokr_factor": 8},
     {"initial_lora": "/loras/cat_500_steps_00001_.safetensors"},
+    {"checkpoint": "/models/denoiser.safetensors"},
     *cases.VARIANTS.values(),
     *({"optimizer": each} for each in names.OPTIMIZERS),
     *({"mixed_precision": each} for each in names.PRECISIONS),

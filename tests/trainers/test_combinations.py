@@ -15,16 +15,17 @@ from lorads_core.trainers import Subset, trainers
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "trainers.md"
 BEGIN, END = "<!-- trainers -->\n", "<!-- end of trainers -->"
-FILES = {"checkpoint": "black-forest-labs/FLUX.1-dev", "model_files": {"clip_l": "/c", "t5xxl": "/t", "ae": "/a"}}
+FILES = {"model_files": {"clip_l": "/c", "t5xxl": "/t", "ae": "/a"}}
 TRAINING = Subset("10_cat", 10, is_regularization=False, sizes=((1216, 832), (832, 1216), (1024, 1024)))
 # One base model of each kind is enough where every network is tried: trainers read no more of it than this.
-DIFFERENT = tuple({(base.family.name, base.v_prediction, base.resolution): base for base in BASE_MODELS}.values())
+DIFFERENT = tuple({(base.kind, base.v_prediction, base.resolution): base for base in BASE_MODELS}.values())
 OTHERS = Subset("1_regularization", 1, is_regularization=True, sizes=((1024, 1024), (832, 1216)))
 
 
 def config_of(base, network="lora", **changes):
     # Preservation and DoRA need batches of one picture in some trainers; that is a matter of the config.
-    return TrainingConfig(base_model=base.name, network=network, batch_size=1, **{**FILES, **changes})
+    usual = {"checkpoint": base.repository or "/models/base.safetensors", **FILES}
+    return TrainingConfig(base_model=base.name, network=network, batch_size=1, **{**usual, **changes})
 
 
 def refusals(trainer, config, subsets=(TRAINING,)):
@@ -32,10 +33,22 @@ def refusals(trainer, config, subsets=(TRAINING,)):
 
 
 def cell(trainer, family, network):
-    """Say whether all base models of a family are trained, or none."""
-    found = [refusals(trainer, config_of(base, network)) for base in base_models.BASE_MODELS if base.family == family]
+    """Say whether all base models of a family that are not distilled are trained, or none."""
+    found = [refusals(trainer, config_of(base, network)) for base in of_family(family) if not base.adapter]
     assert len({bool(each) for each in found}) == 1, (trainer.name, family.name, network)
     return "–" if found[0] else "\u2713"
+
+
+def of_family(family):
+    return [base for base in base_models.BASE_MODELS if base.family == family]
+
+
+def distilled(trainer, base):
+    """Say with which networks a distilled model is trained, all those of its family."""
+    found = [each.label for each in networks() if not refusals(trainer, config_of(base, each.name))]
+    usual = next(each for each in of_family(base.family) if not each.adapter)
+    assert not found or found == [e.label for e in networks() if not refusals(trainer, config_of(usual, e.name))]
+    return "\u2713" if found else "–"
 
 
 def regularization(trainer, method):
@@ -60,6 +73,9 @@ def table():
         for network in networks():
             cells = [cell(each, family, network.name) for each in known]
             lines.append(f"| {family.label}: {network.label} | " + " | ".join(cells) + " |")
+    for base in (each for each in base_models.BASE_MODELS if each.adapter):
+        cells = [distilled(each, base) for each in known]
+        lines.append(f"| {base.label}, with a training adapter | " + " | ".join(cells) + " |")
     for method, name in (("prior", "trained along with the others"), ("preservation", "output preserved")):
         lines.append(
             f"| regularization images: {name} | " + " | ".join(regularization(e, method) for e in known) + " |"
@@ -70,7 +86,7 @@ def table():
 
 def base_models_of(family):
     """Return the line of a family's base models."""
-    labels = [base.label for base in base_models.BASE_MODELS if base.family == family]
+    labels = [base.label for base in of_family(family) if not base.adapter]
     return f"- {family.label}: {', '.join(labels)}"
 
 

@@ -13,6 +13,7 @@ from lorads_core.errors import SettingsError, TrainerError
 from lorads_core.model import TrainingConfig
 from lorads_core.networks import network_names
 from lorads_core.trainers import Subset, trainer, trainers
+from lorads_core.trainers.checks import is_trained
 from lorads_core.trainers.defaults import change_config
 from lorads_core.training_fields import ANY, TRAINING_FIELDS
 
@@ -126,12 +127,13 @@ def test_a_field_reaches_the_trainer_or_is_reported(each, field):
 @pytest.mark.parametrize("base", base_model_names())
 def test_the_default_config_is_refused_only_for_families_that_a_trainer_does_not_train(each, base):
     config = replace(TrainingConfig(**{**FLUX, "base_model": base}))
-    assert bool(errors(each, config)) == (base_model(base).family.name not in each.families)
+    assert bool(errors(each, config)) != is_trained(base_model(base), each.families, each.adapters)
 
 
 def test_a_trainer_trains_some_family_and_only_known_ones(each):
     assert each.families
     assert set(each.families) <= {family.name for family in base_models.FAMILIES}
+    assert set(each.adapters) <= set(each.families)
     assert set(each.networks) <= set(network_names())
     assert each.networks
 
@@ -141,8 +143,14 @@ def test_every_family_is_trained_by_some_trainer(family):
     assert any(family.name in each.families for each in trainers().values())
 
 
+@pytest.mark.parametrize("base", base_model_names())
+def test_every_base_model_is_trained_by_some_trainer(base):
+    assert any(is_trained(base_model(base), each.families, each.adapters) for each in trainers().values())
+
+
 def test_no_two_base_models_are_taken_from_one_repository():
-    named = [base.repository for base in base_models.BASE_MODELS if base.repository]
+    # De-Turbo's other parts are Turbo's.
+    named = [base.repository for base in base_models.BASE_MODELS if base.repository and base.variant != "deturbo"]
     assert len(named) == len(set(named))
 
 
@@ -237,7 +245,7 @@ def test_a_base_model_without_a_caption_profile_is_named(monkeypatch):
 def test_a_network_is_trained_or_refused_with_another_to_use(each, base, network):
     config = TrainingConfig(**{**FLUX, "base_model": base, "network": network})
     found = errors(each, config)
-    if base_model(base).family.name not in each.families:
+    if not is_trained(base_model(base), each.families, each.adapters):
         assert all("choose another base model" in message or network in message.lower() for message in found)
         assert found
     elif found:

@@ -54,7 +54,9 @@ def test_the_scan_finds_it():
     assert trainers()["onetrainer"].label == "OneTrainer"
 
 
-@pytest.mark.parametrize("base_model", [each.name for each in BASE_MODELS if each.family.name in ONETRAINER.families])
+@pytest.mark.parametrize(
+    "base_model", [each.name for each in BASE_MODELS if each.family.name in ONETRAINER.families and not each.adapter]
+)
 def test_defaults_are_neither_refused_nor_doubted(base_model):
     assert messages("error", but(base_model=base_model)) == ""
     assert messages("warning", but(base_model=base_model)) == ""

@@ -29,6 +29,7 @@ class AiToolkit:
     name = "ai-toolkit"
     label = LABEL
     families = rules.FAMILIES
+    adapters = rules.ADAPTERS
     networks = rules.NETWORKS
     same = checks.DISTINCT
     install_files = ("run.py", "toolkit/config.py")

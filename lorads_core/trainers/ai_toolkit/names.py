@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ...base_models import base_model
@@ -21,29 +21,89 @@ LABEL = "ai-toolkit"
 class Kind:
     """An architecture: ``step`` is what bucket sides are multiples of (``get_bucket_divisibility``).
 
-    ``tokens`` are all that is read of a caption. ``in_8_bits`` says whether its denoiser can be held so.
-    ``lora_prefix`` begins the keys of LoRAs in the form that it saves itself (``toolkit/network_mixins.py``).
+    ``tokens`` are all that is read of a caption. ``quantizes`` says whether its denoiser can be held in 8 bits,
+    ``in_8_bits`` whether it is where the config says nothing, ``low_vram`` whether it then waits in the computer's
+    memory. ``timesteps`` is the ``timestep_type`` of flow matching, empty for ai-toolkit's own (sigmoid).
+    ``lora_prefix`` begins the keys of LoRAs in the form that it saves itself.
+
+    A checkpoint is a single file (``file``), all parts in Diffusers' form (``folder``), or either; both as a repository
+    at Hugging Face, where ``repository`` is the usual one, empty for the base model's. ``extras`` says whether its
+    other parts are taken from ``extras_name_or_path``; if not, it takes them from ``parts``, whatever the checkpoint.
+    ``vae`` is a repository that has to be named for its autoencoder.
     """
 
     arch: str
     step: int
     tokens: int = 75
     noise: str = "ddpm"
+    timesteps: str = ""
     guidance: float = 7.0
+    sample_steps: int = 28
+    quantizes: bool = False
     in_8_bits: bool = False
+    low_vram: bool = False
     lora_prefix: str = "lora_unet_"
+    file: bool = True
+    folder: bool = True
+    repository: str = ""
+    extras: bool = False
+    parts: tuple[str, ...] = ()
+    vae: str = ""
 
 
-FAMILIES: Mapping[str, Kind] = {
+def _flow(
+    arch: str, step: int, *, tokens: int = 512, timesteps: str = "weighted", guidance: float = 4.0,
+    sample_steps: int = 25, in_8_bits: bool = True, low_vram: bool = True, lora_prefix: str = "diffusion_model.",
+    file: bool = True, folder: bool = False, extras: bool = False, parts: tuple[str, ...] = (), vae: str = "",
+) -> Kind:  # fmt: skip
+    """Return a flow model, with what ai-toolkit's own window sets for it (``ui/src/app/jobs/new/options.tsx``)."""
+    return Kind(
+        arch, step, tokens, "flowmatch", timesteps, guidance, sample_steps, quantizes=True, in_8_bits=in_8_bits,
+        low_vram=low_vram, lora_prefix=lora_prefix, file=file, folder=folder, extras=extras, parts=parts, vae=vae,
+    )  # fmt: skip
+
+
+_FLUX = Kind(
+    "flux", 32, tokens=512, noise="flowmatch", guidance=4.0, quantizes=True, in_8_bits=True, lora_prefix="transformer.",
+    file=False,
+)  # fmt: skip
+_MISTRAL = "mistralai/Mistral-Small-3.1-24B-Instruct-2503"
+_FLUX2_VAE = "ai-toolkit/flux2_vae"
+_ZIMAGE = _flow("zimage", 16, sample_steps=30, folder=True, extras=True)
+_KREA2 = _flow("krea2", 16, timesteps="linear", parts=("Qwen/Qwen3-VL-4B-Instruct", "Qwen/Qwen-Image"))
+_QWEN_IMAGE = _flow("qwen_image", 32, folder=True, extras=True)
+KINDS: Mapping[str, Kind] = {
     "sd15": Kind("sd1", 16),
     "sdxl": Kind("sdxl", 16),
-    "flux": Kind(
-        "flux", 32, tokens=512, noise="flowmatch", guidance=4.0, in_8_bits=True, lora_prefix="transformer.",
+    "flux": _FLUX,
+    "flux:krea": _FLUX,
+    # config/examples/train_lora_sd35_large_24gb.yaml; its T5 reads 256 tokens (Diffusers' encode_prompt).
+    "sd35": _flow(
+        "sd3", 32, tokens=256, timesteps="linear", low_vram=False, lora_prefix="transformer.", file=False, folder=True,
     ),
+    "chroma": _flow("chroma", 32, timesteps="", low_vram=False, parts=("ostris/Flex.1-alpha",)),
+    "anima": _flow("anima", 32, in_8_bits=False, low_vram=False, file=False, folder=True),
+    "flux2": _flow("flux2", 16, parts=(_MISTRAL, "black-forest-labs/FLUX.2-dev"), vae="black-forest-labs/FLUX.2-dev"),
+    "flux2:klein_4b": _flow("flux2_klein_4b", 16, parts=("Qwen/Qwen3-4B", _FLUX2_VAE)),
+    "flux2:klein_9b": _flow("flux2_klein_9b", 16, parts=("Qwen/Qwen3-8B", _FLUX2_VAE)),
+    "zimage": _ZIMAGE,
+    "zimage:deturbo": replace(_ZIMAGE, guidance=3.0, sample_steps=25, repository="ostris/Z-Image-De-Turbo"),
+    "zimage:turbo": replace(_ZIMAGE, guidance=1.0, sample_steps=9),
+    "krea2": _KREA2,
+    "krea2:turbo": replace(_KREA2, guidance=1.0, sample_steps=9),
+    "qwen_image": _QWEN_IMAGE,
+    "qwen_image:2512": _QWEN_IMAGE,
 }  # fmt: skip
+"""By `BaseModel.kind`. Its Lumina 2 has layers of Diffusers' names, none of which ComfyUI knows."""
+FAMILIES: Mapping[str, Kind] = {name: each for name, each in KINDS.items() if ":" not in name}
+ADAPTERS = frozenset(("zimage", "krea2"))
+"""Families of which it trains distilled models, by ``assistant_lora_path``."""
 NETWORKS: Mapping[str, str] = {"lora": "lora", "locon": "lora", "lokr": "lokr"}
 """The ``type`` of each network; that of the name locon is another library's, which convolutions in a lora are not."""
-REASONS: Mapping[str, str] = {"dora": "it saves DoRA in a form that ComfyUI does not read"}
+REASONS: Mapping[str, str] = {
+    "dora": "it saves DoRA in a form that ComfyUI does not read",
+    "lumina2": "it saves LoRAs of it under names that ComfyUI does not read",
+}
 # A process's sections and their keys; deeper tables are free-form, such as optimizer_params.
 OPTIONS = OptionSource(
     ("toolkit/config_modules.py", "jobs/process/BaseSDTrainProcess.py"),
@@ -58,15 +118,15 @@ OPTIMIZERS: Mapping[str, str] = {
     "Lion": "lion",
     "Lion8bit": "lion8bit",
     "DAdaptAdam": "dadaptation",  # its dadaptationadam is DAdaptLion (``toolkit/optimizer.py``)
-    "DAdaptLion": "dadaptationlion",
 }
+"""DAdaptLion is not among them: ai-toolkit gives it an ``eps``, which it does not take (dadaptation 3.2), and stops."""
 SCHEDULERS = ("constant", "constant_with_warmup", "linear", "cosine", "cosine_with_restarts")
 PRECISIONS: Mapping[str, str] = {"no": "fp32", "fp16": "fp16", "bf16": "bf16"}
 
 
 def kind(config: TrainingConfig) -> Kind:
     """Return the architecture of the config's base model."""
-    return FAMILIES[base_model(config.base_model).family.name]
+    return KINDS[base_model(config.base_model).kind]
 
 
 def has_convolutions(config: TrainingConfig) -> bool:
@@ -75,9 +135,15 @@ def has_convolutions(config: TrainingConfig) -> bool:
 
 
 def in_8_bits(config: TrainingConfig) -> bool:
-    """Say whether the base model is held in 8 bits: by itself too, as in ai-toolkit's own examples.
+    """Say whether the base model is held in 8 bits: by itself where ai-toolkit's own examples and window have it so.
 
     No U-Net can be: ``StableDiffusion.load_model`` quantizes none.
     """
-    asked = config.fp8_base if config.fp8_base is not None else config.mixed_precision != "no"
-    return asked and kind(config).in_8_bits
+    if config.fp8_base is not None:
+        return config.fp8_base and kind(config).quantizes
+    return kind(config).in_8_bits and config.mixed_precision != "no"
+
+
+def repository(config: TrainingConfig) -> str:
+    """Return the usual checkpoint of the base model at Hugging Face."""
+    return kind(config).repository or base_model(config.base_model).repository

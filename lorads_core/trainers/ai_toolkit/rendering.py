@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ...base_models import base_model
 from ...captions.profiles import profile
 from ...networks import network
 from .. import checks
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     Keys = Iterator[tuple[str, object]]
 
 CONFIG_FILE = "ai_toolkit_config.json"
-_SAMPLE_STEPS = 28
 
 
 def files(config: TrainingConfig, subsets: Sequence[Subset], folder: Path, output: Path, name: str) -> dict[str, str]:
@@ -118,6 +118,8 @@ def _train(config: TrainingConfig, planned: Schedule) -> Keys:
     yield "dtype", PRECISIONS[config.mixed_precision]
     yield "gradient_checkpointing", config.gradient_checkpointing
     yield "noise_scheduler", kind(config).noise
+    if kind(config).timesteps and not _is_extra(config, "train", "timestep_type"):
+        yield "timestep_type", kind(config).timesteps
     yield "reg_weight", float(config.prior_loss_weight)
     if config.min_snr_gamma and checks.is_diffusion(config):
         yield "min_snr_gamma", float(config.min_snr_gamma)
@@ -127,6 +129,12 @@ def _train(config: TrainingConfig, planned: Schedule) -> Keys:
         yield "cache_text_embeddings", True
     yield "skip_first_sample", True
     yield "disable_sampling", not config.sample_prompts
+
+
+def _is_extra(config: TrainingConfig, section: str, key: str) -> bool:
+    """Say whether an extra option sets a key that is written only because it is usual for the base model."""
+    table: object = config.extra.get(section)
+    return isinstance(table, dict) and key in table
 
 
 def trains_text(config: TrainingConfig) -> bool:
@@ -147,10 +155,20 @@ def _scheduler(config: TrainingConfig, planned: Schedule) -> Keys:
 
 
 def _model(config: TrainingConfig) -> Keys:
+    of, base = kind(config), base_model(config.base_model)
     yield "name_or_path", config.checkpoint or None
-    yield "arch", kind(config).arch
+    yield "arch", of.arch
+    if of.extras and config.checkpoint != base.repository:
+        # A folder that has them itself is read instead (``load_transformer``).
+        yield "extras_name_or_path", base.repository
+    if of.vae:
+        yield "vae_path", of.vae
+    if base.adapter:
+        yield "assistant_lora_path", base.adapter
     if in_8_bits(config):
         yield "quantize", True
+        if of.low_vram and not _is_extra(config, "model", "low_vram"):
+            yield "low_vram", True
     if config.v_prediction:
         yield "is_v_pred", True
 
@@ -164,4 +182,4 @@ def _sample(config: TrainingConfig, planned: Schedule) -> Keys:
     yield "neg", profile(config.base_model).negative
     yield "seed", config.seed
     yield "guidance_scale", kind(config).guidance
-    yield "sample_steps", _SAMPLE_STEPS
+    yield "sample_steps", kind(config).sample_steps

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,20 @@ from ...problems import counted
 from ...system.files import file_error_reason, read_text
 from .. import checks
 from .counting import placements
-from .names import FAMILIES, LABEL, NETWORKS, OPTIMIZERS, OPTIONS, PRECISIONS, REASONS, SCHEDULERS, in_8_bits, kind
+from .names import (
+    ADAPTERS,
+    FAMILIES,
+    LABEL,
+    NETWORKS,
+    OPTIMIZERS,
+    OPTIONS,
+    PRECISIONS,
+    REASONS,
+    SCHEDULERS,
+    in_8_bits,
+    kind,
+    repository,
+)
 from .rendering import trains_text
 
 if TYPE_CHECKING:
@@ -23,7 +37,7 @@ if TYPE_CHECKING:
     from .. import Subset
 
 
-__all__ = ["FAMILIES", "NETWORKS", "OPTIONS", "REASONS"]
+__all__ = ["ADAPTERS", "FAMILIES", "NETWORKS", "OPTIONS", "REASONS"]
 
 
 def missing(config: TrainingConfig, home: Path | None) -> Iterator[str]:
@@ -57,12 +71,25 @@ def refusals(config: TrainingConfig) -> Iterator[str]:
         yield f"{LABEL} is started with one process here: set the number of processes to 1."
     if in_8_bits(config) and config.mixed_precision == "no":
         yield "A base model in 8 bits needs mixed precision: choose bf16, or turn fp8 off."
-    if base_model(config.base_model).family.files and PurePath(config.checkpoint).suffix == ".safetensors":
+    yield from _checkpoint(config)
+
+
+def _checkpoint(config: TrainingConfig) -> Iterator[str]:
+    """Yield that a checkpoint has a form that it does not load."""
+    label, of = base_model(config.base_model).label, kind(config)
+    usual = f"choose {repository(config)} as the checkpoint"
+    if not of.file and PurePath(config.checkpoint).suffix == ".safetensors":
+        yield f"{LABEL} takes {label} as a folder of all parts, or as a repository, and no single file: {usual}."
+    if not of.folder and is_diffusers_folder(config.checkpoint):
         yield (
-            f"{LABEL} takes {base_model(config.base_model).label} as a folder of all parts, or as a repository, and no"
-            " single file: choose"
-            f" {base_model(config.base_model).repository} as the checkpoint."
+            f"{LABEL} takes {label} as a single .safetensors file, and {config.checkpoint} is a folder in Diffusers'"
+            f" form: choose a file, or {usual}."
         )
+
+
+def is_diffusers_folder(checkpoint: str) -> bool:
+    """Say whether a checkpoint is a folder of this machine that holds all parts in Diffusers' form."""
+    return os.path.isfile(os.path.join(checkpoint, "model_index.json"))  # noqa: PTH113, PTH118 - Path's own may raise
 
 
 def _unknown(config: TrainingConfig) -> Iterator[str]:
@@ -109,7 +136,7 @@ def lacks(config: TrainingConfig) -> dict[str, str]:
         "keep_tokens": "it shuffles no captions here.",
         "save_state": "it always saves the optimizer's state.",
     }
-    if config.fp8_base and not kind(config).in_8_bits:
+    if config.fp8_base and not kind(config).quantizes:
         found["fp8_base"] = "it holds no U-Net in 8 bits; this one is trained as it is."
     if not checks.is_diffusion(config):
         label = base_model(config.base_model).label
@@ -127,9 +154,16 @@ def lacks(config: TrainingConfig) -> dict[str, str]:
     return found
 
 
-def needs(config: TrainingConfig) -> Iterator[str]:  # noqa: ARG001
-    """Yield nothing: all comes with it."""
-    yield from ()
+def needs(config: TrainingConfig) -> Iterator[str]:
+    """Yield what it downloads besides the files that are named."""
+    of, base = kind(config), base_model(config.base_model)
+    parts = of.parts
+    if of.extras and checks.is_denoiser_alone(config):
+        parts = (*parts, base.repository)
+    if parts:
+        yield checks.downloads(LABEL, f"{base.label}'s text encoders and VAE", parts)
+    if base.adapter:
+        yield checks.downloads(LABEL, "the training adapter", ["/".join(base.adapter.split("/")[:2])])
 
 
 def notes(config: TrainingConfig, subsets: Sequence[Subset], unsettled: TrainingConfig) -> Iterator[Problem]:

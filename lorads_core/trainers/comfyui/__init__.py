@@ -30,6 +30,7 @@ class ComfyTrainer:
     name = "comfyui"
     label = LABEL
     families = rules.FAMILIES
+    adapters = rules.ADAPTERS
     networks = rules.NETWORKS
     same = rules.SAME
     install_files = ()

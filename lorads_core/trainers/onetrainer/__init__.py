@@ -31,6 +31,7 @@ class OneTrainer:
     name = "onetrainer"
     label = LABEL
     families = rules.FAMILIES
+    adapters = rules.ADAPTERS
     networks = rules.NETWORKS
     same = checks.DISTINCT
     install_files = ("scripts/train.py", "modules/trainer/GenericTrainer.py")

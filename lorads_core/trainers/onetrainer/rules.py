@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from .. import Subset
 
 __all__ = ["FAMILIES", "NETWORKS", "OPTIONS", "REASONS"]
+ADAPTERS = checks.NO_ADAPTERS
 _VERSION = re.compile(r"config_version=(\d+)")
 
 
@@ -133,11 +134,9 @@ def doubts(config: TrainingConfig) -> Iterator[str]:
 def needs(config: TrainingConfig) -> Iterator[str]:
     """Yield what is needed besides the files that are named."""
     if checks.is_denoiser_alone(config):
-        yield (
-            f"{LABEL} takes {base_model(config.base_model).family.label}'s text encoders and VAE from"
-            f" {base_model(config.base_model).repository} at Hugging Face: if it has a licence to accept, do so"
-            f" there, and give {LABEL} a token; or choose a folder of all parts as the checkpoint."
-        )
+        base = base_model(config.base_model)
+        said = checks.downloads(LABEL, f"{base.family.label}'s text encoders and VAE", [base.repository])
+        yield f"{said} A folder of all parts can be the checkpoint instead."
 
 
 def lacks(config: TrainingConfig) -> dict[str, str]:

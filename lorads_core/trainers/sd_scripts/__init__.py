@@ -29,6 +29,7 @@ class SdScripts:
     name = "sd-scripts"
     label = "sd-scripts (kohya-ss)"
     families = rules.FAMILIES
+    adapters = rules.ADAPTERS
     networks = rules.NETWORKS
     same = checks.DISTINCT
     install_files = ("sdxl_train_network.py", "library/train_util.py")

@@ -30,6 +30,7 @@ class SimpleTuner:
     name = "simpletuner"
     label = LABEL
     families = rules.FAMILIES
+    adapters = rules.ADAPTERS
     networks = rules.NETWORKS
     same = checks.DISTINCT
     install_files = ("simpletuner/train.py",)

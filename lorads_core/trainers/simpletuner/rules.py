@@ -40,6 +40,7 @@ METRICS = (4, 8)
 """From this version on it writes its progress to a file."""
 
 __all__ = ["FAMILIES", "NETWORKS", "OPTIONS", "REASONS"]
+ADAPTERS = checks.NO_ADAPTERS
 _VERSION = re.compile(r"""^__version__ = ["'](\d+)\.(\d+)""", re.MULTILINE)
 _PLACES = ("simpletuner", "*/lib/python3*/site-packages/simpletuner", "*/Lib/site-packages/simpletuner")
 
@@ -129,11 +130,9 @@ def doubts(config: TrainingConfig) -> Iterator[str]:
 def needs(config: TrainingConfig) -> Iterator[str]:
     """Yield what is needed besides the files that are named."""
     if checks.is_denoiser_alone(config):
-        yield (
-            f"{LABEL} takes {base_model(config.base_model).family.label}'s text encoders and VAE from"
-            f" {base_model(config.base_model).repository} at Hugging Face: accept its licence"
-            " there, and log in (hf auth login); or choose a folder of all parts as the checkpoint."
-        )
+        base = base_model(config.base_model)
+        said = checks.downloads(LABEL, f"{base.family.label}'s text encoders and VAE", [base.repository])
+        yield f"{said} A folder of all parts can be the checkpoint instead."
     elif config.checkpoint.lower().endswith(".safetensors"):
         yield (
             f"For a checkpoint of one file {LABEL} takes the layout of {base_model(config.base_model).label} from"

@@ -17,6 +17,7 @@ import json
 import sys
 import tempfile
 from collections import Counter
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import get_args
@@ -41,12 +42,12 @@ SECTIONS = {
     "logging": "LoggingConfig",
     "datasets[]": "DatasetConfig",
 }
-WORDS = {"network.type": "NetworkType"}
+WORDS = {"network.type": "NetworkType", "model.arch": "ModelArch"}
 """Keys whose values are a closed list in ``config_modules``; it looks the others up by functions of its own."""
 CHANGED = {("datasets[]", "caption_ext")}
 """Keys that it holds in a form of its own: the suffix gets a dot."""
 VAE = SimpleNamespace(config={"block_out_channels": (128, 256, 512, 512)})
-"""What the size of its buckets hangs on: the autoencoders of SD 1.5, SDXL and Flux halve the sides as often."""
+"""What the size of its buckets hangs on: the autoencoders of SD 1.5, SDXL, SD 3.5 and Flux halve the sides as often."""
 
 
 def own(name):
@@ -82,10 +83,46 @@ def options(place):
         process = process_of(write_export(place / str(number), "ai-toolkit", config, SUBSETS))
         own("toolkit.sampler").get_sampler(process.train_config.noise_scheduler, {})
         learn(process.train_config)
+        draw(process)
         for name, value in keys_of(process):
-            words = get_args(getattr(own("toolkit.config_modules"), WORDS[name])) if name in WORDS else None
+            words = known_words(WORDS[name]) if name in WORDS else None
             found.setdefault(name, entry(list(words) if words else None))["types"].add(type(value).__name__)
     return tidy(found)
+
+
+def known_words(name):
+    """Return a closed list; that of architectures has those of all its models besides."""
+    words = get_args(getattr(own("toolkit.config_modules"), name))
+    return list(words) + (sorted({each.arch for each in models()} - {*words}) if name == "ModelArch" else [])
+
+
+@cache
+def models():
+    """Return the classes of its newer models; a stand-in or an old Diffusers would make some of them missing."""
+    return own("toolkit.util.get_model").get_all_models()
+
+
+def model_of(process):
+    """Return its model of a config, not loaded; those of old are one class, whose autoencoder is a stand-in."""
+    config, old = process.model_config, own("toolkit.stable_diffusion_model").StableDiffusion
+    kind = next((each for each in models() if each.arch == config.arch), old)
+    if kind is not old:
+        made = kind(device="cpu", model_config=config, dtype="bf16")
+        made.vae, made.model = VAE, MagicMock()
+        return made
+    made = MagicMock(is_audio_model=False)
+    made.vae, made.model_config, made.is_flux, made.is_v3 = VAE, config, config.is_flux, config.is_v3
+    made.get_bucket_divisibility = lambda: old.get_bucket_divisibility(made)
+    return made
+
+
+def draw(process):
+    """Draw timesteps by its scheduler of flow matching, which stops at an unknown kind, and name the type of 8 bits."""
+    own("toolkit.util.quantize").get_qtype(process.model_config.qtype)
+    if process.train_config.noise_scheduler == "flowmatch":
+        scheduler = own("toolkit.sampler").get_sampler("flowmatch", {})
+        kind = process.train_config.timestep_type
+        scheduler.set_train_timesteps(1000, "cpu", timestep_type=kind, latents=torch.zeros(1, 16, 128, 128))
 
 
 def keys_of(process):
@@ -159,10 +196,7 @@ def counted(process, loop):
     data = own("toolkit.data_loader")
     for step in ("cache_latents_all_latents", "cache_text_embeddings"):  # they need the model, and change no bucket
         setattr(data.AiToolkitDataset, step, lambda _: None)
-    model = own("toolkit.stable_diffusion_model").StableDiffusion
-    sd = MagicMock(is_audio_model=False)
-    sd.vae, sd.model_config, sd.is_flux, sd.is_v3 = VAE, process.model_config, process.model_config.is_flux, False
-    sd.get_bucket_divisibility = lambda: model.get_bucket_divisibility(sd)
+    sd = model_of(process)
     size = process.train_config.batch_size
     loaders = [data.get_dataloader_from_datasets(each, size, sd) for each in (process.datasets, process.datasets_reg)]
     sets = [each for loader in loaders if loader for each in loader.dataset.datasets]
