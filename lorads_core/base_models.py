@@ -147,7 +147,8 @@ FAMILIES: tuple[Family, ...] = (
         text_encoders=("qwen3_06b",), tokenizer="t5",  # its adapter reads T5's tokens beside Qwen3's
         token_limits=(512,),  # sd-scripts v0.10.1, anima_train_utils.py, --qwen3_max_token_length
         lora_prefixes=("lora_unet_", "lora_te_", "diffusion_model.", "text_encoders."),
-        lora_signature=r"(?:^|[._])blocks[._]\d+[._]cross_attn[._][qkv]_proj",
+        # The second as SimpleTuner writes it (helpers/models/anima/transformer.py).
+        lora_signature=r"(?:^|[._])blocks[._]\d+[._]cross_attn[._][qkv]_proj|core[._]transformer_blocks[._]\d+[._]attn",
         files=(_TEXT_ENCODER, _VAE),
         folders=("diffusion_models",),
     ),
@@ -194,7 +195,8 @@ FAMILIES: tuple[Family, ...] = (
         "krea2", "Krea 2", "flow", convolutions=False, resolution=1024,
         text_encoders=("qwen3vl_4b",), tokenizer="t5", token_limits=(512,),
         lora_prefixes=("lora_unet_", "transformer.", "lycoris_", "diffusion_model."),
-        lora_signature=r"(?:^|[._])blocks[._]\d+[._]attn[._]w[qkvo](?:[._]|$)",
+        # The others are Diffusers' names.
+        lora_signature=r"(?:^|[._])blocks[._]\d+[._]attn[._]w[qkvo](?:[._]|$)|text_fusion[._]|attn[._]to_gate(?:\.|$)",
         files=(_TEXT_ENCODER, _VAE),
         folders=("diffusion_models",),
     ),
@@ -202,7 +204,11 @@ FAMILIES: tuple[Family, ...] = (
         "qwen_image", "Qwen-Image", "flow", convolutions=False, resolution=1024,
         text_encoders=("qwen25_7b",), tokenizer="t5", token_limits=(512,),
         lora_prefixes=("lora_unet_", "transformer.", "lycoris_", "diffusion_model.", "transformer_blocks."),
-        lora_signature=r"transformer_blocks[._]\d+[._](?:img|txt)_m(?:lp|od)",
+        # With attention alone: only this family has more than 38 blocks of that name.
+        lora_signature=(
+            r"transformer_blocks[._]\d+[._](?:img|txt)_m(?:lp|od)"
+            r"|(?<!single_)transformer_blocks[._](?:3[89]|[45]\d)[._]attn[._]"
+        ),
         files=(_TEXT_ENCODER, _VAE),
         folders=("diffusion_models",),
     ),

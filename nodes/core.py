@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ..lorads_core.lora_tests import archive, scores, training_set, variants
     from ..lorads_core.panel import routes, state, thumbnails
     from ..lorads_core.regularization import rules
+    from ..lorads_core.runs import lora_files
     from ..lorads_core.vision.similarity import band, picking
     from ..lorads_core.workflow import captions, dataset, duplicates, parse, plots, training
 
@@ -28,6 +29,7 @@ __all__ = [
     "filters",
     "graph_images",
     "index",
+    "lora_files",
     "parse",
     "picking",
     "plan",
@@ -53,6 +55,7 @@ _MODULES = {
     "filters": "library.filter",
     "graph_images": "images.graph_images",
     "index": "library.index",
+    "lora_files": "runs.lora_files",
     "parse": "workflow.parse",
     "picking": "vision.similarity.picking",
     "plan": "export.plan",

@@ -128,10 +128,17 @@ def _started(folder: Path, profile: str, *, resume: bool) -> tuple[Run, str]:
 def _offered(run: Run, name: str, offer: Offered) -> tuple[str, str]:
     """Put the LoRA among ComfyUI's; return its name there, and what differs from the request."""
     place = host.lora_folder()
-    target, message = core.training.offer_lora(
-        run, place / "lorads", name=name, link=offer == "link", without_paths=offer == "copy without local paths"
+    offered = core.training.offer_lora(
+        run,
+        place / "lorads",
+        name=name,
+        link=offer == "link",
+        without_paths=offer == "copy without local paths",
+        handling="partly",
     )
-    return target.relative_to(place).as_posix(), message
+    loads = offered.loading.text if offered.loading else ""
+    message = "\n".join(filter(None, (offered.message, loads)))
+    return offered.file.relative_to(place).as_posix(), message
 
 
 def _why(run: Run) -> str:

@@ -90,5 +90,10 @@ class LoadTrainedLora(io.ComfyNode):
             if not now.loras and not now.is_over:
                 return io.NodeOutput(block_execution=host.no_lora_yet(now))
             file = core.training.lora(now, "" if epoch.strip() in {"", "last"} else epoch.strip())
-        loaded = trained.Patched(model, clip).with_lora(file, strength_model, strength_clip)
-        return io.NodeOutput(*loaded, file.name, ui=ui.PreviewText(file.name))
+        patched = trained.Patched(model, clip)
+        loaded = patched.with_lora(file, strength_model, strength_clip)
+        if run is not None:
+            patched.keep(run)
+        return io.NodeOutput(
+            *loaded, file.name, ui=ui.PreviewText("\n".join(filter(None, [file.name, patched.text(file)])))
+        )

@@ -67,10 +67,13 @@ class LoraTestGrid(io.ComfyNode):
         if clip_vision:
             training = dataset[0].training if dataset else ()
             found, space, unread = trained.scored(clip_vision[0], pictures, found, training)
-        picture = core.scores.sheet(pictures, found, title[0])
+        loads = core.training.lora_loads_text(run[0], trained.COMFYUI) if run else ""
+        picture = core.scores.sheet(pictures, found, title[0], loads)
         saved = "Not saved: no run is connected."
         if run:
-            about = core.archive.ArchiveInfo(title[0], dataset[0].name if dataset else "", space, cls.hidden.prompt)
+            about = core.archive.ArchiveInfo(
+                title[0], dataset[0].name if dataset else "", space, cls.hidden.prompt, loads
+            )
             saved = f"Saved in {core.archive.save_test(run[0], picture, found, about)}"
-        said = "\n".join(filter(None, (core.scores.format_scores(found), unread, saved)))
+        said = "\n".join(filter(None, (core.scores.format_scores(found), loads, unread, saved)))
         return io.NodeOutput(host.image(picture), said, ui=host.shown(said, picture))

@@ -97,11 +97,13 @@ class LoraVariants(io.ComfyNode):
             return io.NodeOutput(block_execution=host.no_lora_yet(waiting))
         weights = core.variants.strengths(strengths)
         found = core.variants.variants(_sources(runs, epochs, _names(loras)), weights, prompt, controls=controls)
-        models, clips = _loaded(model, clip, found)
+        patched = trained.Patched(model, clip)
+        models, clips = _loaded(patched, (model, clip), found)
+        for each in runs:
+            patched.keep(each)
         labels = [each.label for each in found]
-        return io.NodeOutput(
-            models, clips, [each.prompt for each in found], labels, ui=ui.PreviewText(_said(labels, controls=controls))
-        )
+        said = "\n".join([_said(labels, controls=controls), *_loads(patched)])
+        return io.NodeOutput(models, clips, [each.prompt for each in found], labels, ui=ui.PreviewText(said))
 
 
 def _names(loras: str) -> list[str]:
@@ -117,13 +119,20 @@ def _sources(runs: Sequence[Run], epochs: str, names: Sequence[str]) -> list[lis
     return sources
 
 
-def _loaded(model: object, clip: object, found: Sequence[Variant]) -> tuple[list[object], list[object]]:
+def _loads(patched: trained.Patched) -> list[str]:
+    """Return a line for each LoRA: how much of it the model takes."""
+    return [f"{file.name}: {patched.text(file)}" for file in patched.loadings]
+
+
+def _loaded(
+    patched: trained.Patched, base: tuple[object, object], found: Sequence[Variant]
+) -> tuple[list[object], list[object]]:
     """Return the models and the text encoders of variants, showing how far it is."""
-    show, patched = host.progress(), trained.Patched(model, clip)
+    show = host.progress()
     models: list[object] = []
     clips: list[object] = []
     for number, each in enumerate(found, 1):
-        made = patched.with_lora(each.file, each.strength, each.strength) if each.file else (model, clip)
+        made = patched.with_lora(each.file, each.strength, each.strength) if each.file else base
         models.append(made[0])
         clips.append(made[1])
         show("variants", number, len(found))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -9,10 +10,12 @@ import comfy.model_management
 import comfy.utils
 import folder_paths
 
+from ..lorads_core.checkpoints.header import Tensor
 from ..lorads_core.errors import SettingsError, TrainerError
 from ..lorads_core.model import FileStamp
 from ..lorads_core.problems import counted
 from . import core, host
+from .model_keys import model_keys
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,9 +26,12 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from ..lorads_core.lora_tests.scores import Score
-    from ..lorads_core.model import DatasetImage
+    from ..lorads_core.model import DatasetImage, Run
+    from ..lorads_core.runs.lora_files import Loading, Piece
     from .embedder import ClipVision
 
+COMFYUI = "ComfyUI"
+"""Who says how much of a LoRA loads, where it loads one."""
 _LORAS = "loras"
 
 
@@ -64,16 +70,24 @@ def _file_mark(name: str) -> str:
 class Patched:
     """A model and its text encoder (None without one), to put LoRAs on; each file is read once for all strengths.
 
-    ComfyUI keeps the tensors of every LoRA that is on a model: read once, they lie in memory once.
+    ComfyUI keeps the tensors of every LoRA that is on a model: read once, they lie in memory once. ``loadings`` says by
+    file how much of it the model takes.
     """
 
     def __init__(self, model: object, clip: object) -> None:
         self._model = model
         self._clip = clip
-        self._read: dict[Path, object] = {}
+        self._read: dict[Path, dict[str, Any]] = {}
+        self.loadings: dict[Path, Loading] = {}
+
+    @cached_property
+    def _keys(self) -> dict[str, tuple[int, int] | None]:
+        return model_keys(self._model, self._clip)
 
     def with_lora(self, file: Path, strength: float, strength_clip: float) -> tuple[object, object]:
         """Return both with a LoRA on them, as ComfyUI's own loader puts it there.
+
+        One whose modules have names that ComfyUI does not know is converted in memory.
 
         Raises:
             TrainerError: the file is cut off, or nothing in it is for this model.
@@ -83,14 +97,53 @@ class Patched:
         comfy.model_management.throw_exception_if_processing_interrupted()
         if file not in self._read:
             core.variants.check_file(file)
-            self._read[file] = comfy.utils.load_torch_file(str(file), safe_load=True)
+            self._read[file] = self._converted(file, comfy.utils.load_torch_file(str(file), safe_load=True))
         made = load_lora_for_models(self._model, self._clip, self._read[file], strength, strength_clip)
         if _patches(*made) == _patches(self._model, self._clip):
-            raise TrainerError(
-                f"Nothing in {file.name} is for this model: it was trained for another base model. Load the one that"
-                " it was trained on."
-            )
+            raise TrainerError(self._nothing(file))
         return made
+
+    def _converted(self, file: Path, tensors: dict[str, Any]) -> dict[str, Any]:
+        """Note what the model takes of a LoRA's tensors, and return them as it takes most of them."""
+        header = {name: _header(each) for name, each in tensors.items() if hasattr(each, "shape")}
+        tables = core.lora_files.model_tables(self._keys)
+        found = core.lora_files.loading(header, tables, self._keys, with_text=self._clip is not None)
+        if found is None:
+            return tensors
+        self.loadings[file] = found
+        if not found.best.loaded:
+            raise TrainerError(self._nothing(file))
+        if not found.converted or not found.conversion:
+            return tensors
+        others = {name: each for name, each in tensors.items() if name not in header}
+        return {**others, **{piece.name: _piece(piece, tensors[piece.source]) for piece in found.conversion.pieces}}
+
+    def _nothing(self, file: Path) -> str:
+        said = f" {self.loadings[file].reason}" if file in self.loadings else ""
+        return (
+            f"Nothing in {file.name} is for this model: it was trained for another base model. Load the one that it was"
+            f" trained on.{said}"
+        )
+
+    def text(self, file: Path) -> str:
+        """Say how much of a LoRA the model takes, a warning in front where that is not all of it."""
+        found = self.loadings.get(file)
+        if found is None:
+            return ""
+        return f"warning: ComfyUI does not load all of it. {found.reason}" if found.reason else found.text
+
+    def keep(self, run: Run) -> None:
+        """Keep with a run how much of its LoRAs the model takes."""
+        for file, found in self.loadings.items():
+            core.training.save_lora_load(run, file, found.best, found.text, COMFYUI)
+
+
+def _header(tensor: Any) -> Tensor:  # noqa: ANN401 - torch's
+    return Tensor(str(tensor.dtype), tuple(tensor.shape))
+
+
+def _piece(piece: Piece, tensor: Any) -> Any:  # noqa: ANN401 - torch's
+    return tensor[piece.rows[0] : piece.rows[1]] if piece.rows else tensor
 
 
 def _patches(model: Any, clip: Any) -> int:  # noqa: ANN401 - ComfyUI's ModelPatcher and CLIP

@@ -6,11 +6,14 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
 
     from ..export.versions import Version
     from ..library import LibraryReport
     from ..model import Dataset, DatasetImage, Problem, Run
+    from ..runs.lora_loading import SavedLoading
+    from ..workflow.training import CheckedLora
 
 
 def image_facts(image: DatasetImage) -> dict[str, Any]:
@@ -71,9 +74,30 @@ def library_facts(report: LibraryReport) -> dict[str, Any]:
     }
 
 
-def run_facts(run: Run) -> dict[str, Any]:
-    """Return a training; times are in seconds, ``seconds_left`` is null where it is not known."""
-    return {**dataclasses.asdict(run), "seconds_left": run.seconds_left}
+def run_facts(run: Run, loads: Mapping[str, SavedLoading] | None = None) -> dict[str, Any]:
+    """Return a training; times are in seconds, ``seconds_left`` is null where it is not known.
+
+    With ``loads``, ``lora_loads`` says by LoRA how many of its modules ComfyUI loads, by kind of layer.
+    """
+    facts = {**dataclasses.asdict(run), "seconds_left": run.seconds_left}
+    if loads is None:
+        return facts
+    found = {name: {"text": each.text, "source": each.source, **each.coverage.facts()} for name, each in loads.items()}
+    return {**facts, "lora_loads": found}
+
+
+def lora_facts(file: Path, checked: CheckedLora) -> dict[str, Any]:
+    """Return what ComfyUI loads of a LoRA file; ``converted`` is null where no conversion helps."""
+    found = checked.loading
+    return {
+        "file": str(file),
+        "family": checked.family.name,
+        "text": found.text,
+        "reason": found.reason,
+        "as_it_is": found.as_it_is.facts(),
+        "converted": found.converted.facts() if found.converted else None,
+        "written": str(checked.written) if checked.written else None,
+    }
 
 
 def version_facts(version: Version) -> dict[str, Any]:

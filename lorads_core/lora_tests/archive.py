@@ -38,13 +38,14 @@ class ArchiveInfo:
     """What a test was made with: ``space`` names the image encoder, empty where nothing was scored.
 
     Likeness can be compared between tests of the same space and training set. ``graph`` is the ComfyUI graph that drew
-    it, as its API takes it: seeds, sampler and models stand there.
+    it, as its API takes it: seeds, sampler and models stand there. ``loads`` says how much of the LoRAs was loaded.
     """
 
     title: str = ""
     dataset: str = ""
     space: str = ""
     graph: Any = None
+    loads: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,7 @@ def _results(run: Run, found: Sequence[Score], about: ArchiveInfo) -> str:
         "version": run.manifest_hash,
         "dataset": about.dataset,
         "space": about.space,
+        "loads": about.loads,
         "scores": [asdict(score) for score in found],
         "graph": graph,
     }

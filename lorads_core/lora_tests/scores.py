@@ -119,8 +119,10 @@ def score_images(
     return made
 
 
-def sheet(images: Sequence[Image.Image], found: Sequence[Score], title: str) -> Image.Image:
+def sheet(images: Sequence[Image.Image], found: Sequence[Score], title: str, note: str = "") -> Image.Image:
     """Return the images of a test with their labels and scores; controls and memorised ones have a frame.
+
+    ``note`` says in a line what else is to be known, such as how much of the LoRA was loaded.
 
     Of one image each, the strengths of a LoRA are a row; of several, the images of a label are.
     """
@@ -129,7 +131,7 @@ def sheet(images: Sequence[Image.Image], found: Sequence[Score], title: str) -> 
     controls = sum(score.is_control for score in found)
     if wide and controls % wide and controls < len(cells):
         cells[controls:controls] = [Cell(None)] * (wide - controls % wide)
-    return contact_sheet(cells, title, columns=wide, size=_CELL)
+    return contact_sheet(cells, title, columns=wide, size=_CELL, note=note)
 
 
 def _columns(found: Sequence[Score]) -> int:

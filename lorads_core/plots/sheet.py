@@ -47,8 +47,12 @@ class Cell:
     mark: str = ""
 
 
-def contact_sheet(cells: Sequence[Cell], title: str = "", columns: int = 0, size: int = 192) -> Image.Image:
+def contact_sheet(
+    cells: Sequence[Cell], title: str = "", columns: int = 0, size: int = 192, *, note: str = ""
+) -> Image.Image:
     """Return a sheet of images of at most ``size`` pixels a side, with ``columns`` of them (0: as fits the number).
+
+    ``note`` is a line in small letters above the images.
 
     A file that cannot be read is a grey field with the reason. More than 400 images are not drawn; it says so.
     """
@@ -56,13 +60,17 @@ def contact_sheet(cells: Sequence[Cell], title: str = "", columns: int = 0, size
     wide = columns or min(_WIDEST, max(1, len(drawn)), max(4, round(len(drawn) ** 0.5 * 1.3)))
     lines = max((len(cell.lines) for cell in drawn), default=0)
     step = size + _GAP, size + lines * _LINE + _GAP + (_FRAME + 4 if lines else 0)
-    head = _TITLE + 2 * _GAP + _FRAME if title else _GAP
+    above = _TITLE + 2 * _GAP + _FRAME if title else _GAP
+    head = above + (_LINE if note else 0)
     rows = -(-len(drawn) // wide)
     foot = _LINE + _GAP if len(cells) > len(drawn) else 0
     sheet = Image.new("RGB", (wide * step[0] + _GAP, head + rows * step[1] + foot), _PAPER)
     pen = ImageDraw.Draw(sheet)
     if title:
         pen.text((_GAP, _GAP), clipped(title, sheet.width - 2 * _GAP, _TITLE), _INK, _font(_TITLE))
+    if note:
+        place = _GAP, above - _GAP
+        pen.text(place, clipped(note, sheet.width - 2 * _GAP, _TEXT), _FAINT, _font(_TEXT))
     with ThreadPoolExecutor(min(16, os.cpu_count() or 2)) as pool:
         thumbnails = pool.map(_thumbnail, [cell.source for cell in drawn], [size] * len(drawn))
         for n, (cell, thumbnail) in enumerate(zip(drawn, thumbnails, strict=True)):

@@ -5,33 +5,44 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from .. import __version__
 from ..errors import TrainerError
 from ..system.files import file_error_reason
 from ..system.paths import slug
 from .lora_file import read_lora, write_copy
+from .lora_loading import lora_loading
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
     from ..model import Run
+    from .lora_files import Conversion, Loading
 
+Handling = Literal["whole", "partly", "unchanged"]
+"""What of a LoRA must load, and whether it is converted for that."""
 _RUN = "lorads.run"
 _FILE = "lorads.file"
 SUFFIX = ".safetensors"
+_CONVERTED = "lorads.converted"
+_ANYWAY = "To have the file all the same, add --as-it-is to lorads offer, or copy it by hand."
 _COPIED = "It was copied: no link can be made between these two drives"
 # https://learn.microsoft.com/windows/security/threat-protection/security-policy-settings/create-symbolic-links
 _DEVELOPER_MODE = ", unless Windows' Developer Mode is on (Settings, System, For developers)"
 
 
 class InstalledLora(NamedTuple):
-    """A LoRA where ComfyUI finds it; ``message`` says what was done in another way than requested, mostly nothing."""
+    """A LoRA where ComfyUI finds it.
+
+    ``message`` says what was done in another way than requested, mostly nothing; ``loading`` what ComfyUI loads of the
+    trainer's file, None where that is not known.
+    """
 
     file: Path
     message: str = ""
+    loading: Loading | None = None
 
 
 def find_lora(run: Run, epoch: str = "") -> Path:
@@ -59,8 +70,13 @@ def install_lora(
     trigger: str = "",
     link: bool = False,
     without_paths: bool = False,
+    family: str = "",
+    handling: Handling = "whole",
 ) -> InstalledLora:
     """Put a LoRA of a run into a folder of LoRAs, and return where; what lies there under its name stays.
+
+    One that ComfyUI would load in part is converted, so that it loads whole: the new file has other names for the same
+    numbers, the trainer's own stays.
 
     Args:
         run: the training.
@@ -71,27 +87,51 @@ def install_lora(
         link: link the file instead of copying it: it costs no space, and gets no metadata. Where no link can be made it
             is copied after all.
         without_paths: leave out of the metadata where things lie on this machine.
+        family: that of the base model, by name; empty for the one that its tensors tell.
+        handling: refuse one that does not load as a ``whole`` once it is converted, take one that loads ``partly``, or
+            take every one ``unchanged``.
 
     Raises:
-        TrainerError: the file is not a whole LoRA, the folder cannot be written, or both a link and other metadata are
-            wanted.
+        TrainerError: the file is not a whole LoRA, the folder cannot be written, both a link and other metadata are
+            wanted, or ComfyUI would not load what ``handling`` wants of it.
     """
     if link and without_paths:
         raise TrainerError("A linked LoRA keeps its metadata, local paths too: copy it, or keep the paths.")
     lora = read_lora(file)
-    added = _about(run, file, trigger)
+    found = lora_loading(lora, family)
+    conversion = found.conversion if found and found.converted and handling != "unchanged" else None
+    if found and handling != "unchanged":
+        _check_loading(file, found, handling)
+    added = {**_about(run, file, trigger), **conversion_metadata(conversion)}
     stem = slug(name or run.name, "lora")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        if link and (linked := _linked(file, _target(folder, stem, file, None))):
-            return InstalledLora(linked)
+        if link and not conversion and (linked := _linked(file, _target(folder, stem, file, None))):
+            return InstalledLora(linked, "", found)
         target = _target(folder, stem, file, added)
-        write_copy(lora, target, added, without_paths=without_paths)
+        write_copy(lora, target, added, without_paths=without_paths, conversion=conversion)
     except OSError as error:
         raise TrainerError(f"The LoRA cannot be written to {folder}: {file_error_reason(error)}.") from error
-    if not link:
-        return InstalledLora(target)
-    return InstalledLora(target, f"{_COPIED}{_DEVELOPER_MODE if sys.platform == 'win32' else ''}.")
+    return InstalledLora(target, _message(conversion) if link else "", found)
+
+
+def _message(conversion: Conversion | None) -> str:
+    """Say why a LoRA was copied though a link was requested."""
+    if conversion:
+        return "It was copied: ComfyUI would load the trainer's own file in part."
+    return f"{_COPIED}{_DEVELOPER_MODE if sys.platform == 'win32' else ''}."
+
+
+def _check_loading(file: Path, found: Loading, handling: Handling) -> None:
+    if not found.best.loaded:
+        raise TrainerError(f"ComfyUI would load nothing of {file}. {found.reason} {_ANYWAY}")
+    if found.reason and handling == "whole":
+        raise TrainerError(f"ComfyUI would load {file} in part. {found.reason} {_ANYWAY}")
+
+
+def conversion_metadata(conversion: Conversion | None) -> dict[str, str]:
+    """Return what the metadata of a converted LoRA says of that."""
+    return {_CONVERTED: f"for ComfyUI by LoRADS {__version__}: {conversion.text}"} if conversion else {}
 
 
 def _about(run: Run, file: Path, trigger: str) -> dict[str, str]:

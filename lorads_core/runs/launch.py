@@ -203,6 +203,7 @@ def _order(profile: Profile, export: TrainableExport, run: Run, configs: Path) -
         checkpoints=tuple(training["checkpoints"]),
         rank=export.config.network_dim,
         key_prefixes=base_model(export.config.base_model).family.lora_prefixes,
+        family=base_model(export.config.base_model).family.name,
         total_steps=training["total_steps"],
         epochs=training["epochs"],
         trigger=", ".join(export.triggers),

@@ -6,7 +6,6 @@ import json
 import math
 import os
 import re
-import shutil
 import struct
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,6 +18,8 @@ from ..system import files
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
+
+    from .lora_files import Conversion
 
 # The side of a matrix that is the rank, by the end of its name: PEFT, kohya and LyCORIS, LoHa.
 _RANK_SIDE = (
@@ -142,27 +143,37 @@ def _has_nonfinite(chunk: bytes, width: int, exponent: int) -> bool:
     return bool(((values & exponent) == exponent).any())
 
 
-def write_copy(lora: LoraFile, target: Path, added: Mapping[str, str], *, without_paths: bool) -> None:
+def write_copy(
+    lora: LoraFile,
+    target: Path,
+    added: Mapping[str, str],
+    *,
+    without_paths: bool,
+    conversion: Conversion | None = None,
+) -> None:
     """Write the same tensors with more metadata to a new file; without local paths, if requested.
 
-    A copy that is there already stays as it is: ComfyUI may have it loaded, and Windows replaces no such file.
+    With a conversion the tensors are its own: renamed, or rows of the old ones, of the same types. A copy that is there
+    already stays as it is: ComfyUI may have it loaded, and Windows replaces no such file.
 
     Raises:
         OSError: it cannot be written; nothing is left of it, and what was there stays.
     """
     metadata = {key: without_local_paths(value) for key, value in lora.metadata.items()} if without_paths else {}
     metadata = {**lora.metadata, **metadata, **added}
-    header = json.dumps({METADATA: metadata, **lora.tensors}, ensure_ascii=False, separators=(",", ":")).encode()
+    tensors, spans = _converted(lora, conversion) if conversion else (lora.tensors, [_all_data(lora)])
+    header = json.dumps({METADATA: metadata, **tensors}, ensure_ascii=False, separators=(",", ":")).encode()
     header += b" " * (-len(header) % 8)  # as safetensors aligns it
-    size = lora.path.stat().st_size - lora.data_start + LENGTH + len(header)
+    size = sum(end - begin for begin, end in spans) + LENGTH + len(header)
     if target.is_file() and files.retry_in_use(lambda: read_head(target)) == (size, len(header), header):
         return
     unfinished = target.with_name(f".{target.name}.new")
     try:
         with files.retry_in_use(lambda: files.open_regular(lora.path)) as source, unfinished.open("wb") as file:
             file.write(len(header).to_bytes(LENGTH, "little") + header)
-            source.seek(lora.data_start)
-            shutil.copyfileobj(source, file, _CHUNK)
+            for begin, end in spans:
+                source.seek(lora.data_start + begin)
+                file.writelines(_chunks(source, end - begin))
             file.flush()
             os.fsync(file.fileno())
         files.replace(unfinished, target)
@@ -170,6 +181,29 @@ def write_copy(lora: LoraFile, target: Path, added: Mapping[str, str], *, withou
         with suppress(OSError):
             files.remove(unfinished)
         raise
+
+
+def _all_data(lora: LoraFile) -> tuple[int, int]:
+    return 0, lora.path.stat().st_size - lora.data_start
+
+
+def _converted(lora: LoraFile, conversion: Conversion) -> tuple[dict[str, Mapping[str, Any]], list[tuple[int, int]]]:
+    """Return the header of the new file, and which bytes of the old one's data follow each other in it."""
+    header: dict[str, Mapping[str, Any]] = {}
+    spans: list[tuple[int, int]] = []
+    place = 0
+    for piece in conversion.pieces:
+        old = lora.tensors[piece.source]
+        begin, end = old["data_offsets"]
+        shape = list(old["shape"])
+        if piece.rows:  # rows lie one after the other
+            row = (end - begin) // shape[0]
+            begin, end = begin + piece.rows[0] * row, begin + piece.rows[1] * row
+            shape[0] = piece.rows[1] - piece.rows[0]
+        header[piece.name] = {**old, "shape": shape, "data_offsets": [place, place + end - begin]}
+        spans.append((begin, end))
+        place += end - begin
+    return header, spans
 
 
 def without_local_paths(value: str) -> str:

@@ -6,17 +6,20 @@ What was printed counts only where nobody saw the exit code, as the watcher was 
 from __future__ import annotations
 
 import glob
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import TrainerError
 from .failure_reasons import ends_in_error, failure_reason
-from .lora_file import find_nonfinite_tensor, read_lora
+from .lora_file import find_nonfinite_tensor, read_header, read_lora
+from .lora_loading import lora_loading
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ..model import RunState
+    from .lora_file import LoraFile
     from .run_folder import Order
 
 _EARLIER = 2.0  # seconds: some file systems keep times that coarsely
@@ -79,20 +82,20 @@ def determine_outcome(
     fault = _fault(order, loras)
     # OneTrainer saves its LoRA when it is interrupted, and ends well.
     if exit_code == 0 and not fault and (reached or not stopped):
-        return Outcome("completed", "", loras)
+        return Outcome("completed", _note(order, loras), loras)
     if stopped:
         return Outcome("cancelled", "It was stopped.", loras)
     if exit_code == 0:
         return Outcome("failed", f"The trainer ended without an error, but {fault}", loras)
     if exit_code is None:
-        return _unseen(fault, lines, loras, reached=reached)
+        return _unseen(order, fault, lines, loras, reached=reached)
     return Outcome("failed", failure_reason(lines, exit_code), loras)
 
 
-def _unseen(fault: str, lines: Sequence[str], loras: tuple[str, ...], *, reached: bool) -> Outcome:
+def _unseen(order: Order, fault: str, lines: Sequence[str], loras: tuple[str, ...], *, reached: bool) -> Outcome:
     """Return what came of a training whose exit code nobody saw, by what it printed last and by its LoRA."""
     if reached and not fault:
-        return Outcome("completed", "", loras)
+        return Outcome("completed", _note(order, loras), loras)
     if fault and ends_in_error(lines):
         return Outcome("failed", failure_reason(lines, None), loras)
     rest = f"and {fault}" if fault else f"though {loras[-1]} is there and sound."
@@ -113,11 +116,34 @@ def _fault(order: Order, loras: Sequence[str]) -> str:
     if lora.ranks and order.rank not in lora.ranks:  # a LoKr at full rank has none
         ranks = ", ".join(map(str, sorted(lora.ranks)))
         return f"its LoRA has rank {ranks} instead of {order.rank}."
-    if order.key_prefixes and not any(key.startswith(order.key_prefixes) for key in lora.tensors):
-        return (
-            f"ComfyUI would load nothing of its LoRA: its keys, such as {next(iter(lora.tensors))}, begin with none of"
-            f" {', '.join(order.key_prefixes)}. Update the trainer."
-        )
+    if unknown := _unknown_keys(order, lora):
+        return f"ComfyUI would load nothing of its LoRA: {unknown}. Update the trainer."
     if spoilt:
         return f"its LoRA holds values that are no numbers (NaN), e.g. in {spoilt}: lower the learning rate."
+    return ""
+
+
+def _unknown_keys(order: Order, lora: LoraFile) -> str:
+    """Say that ComfyUI knows no key of a LoRA, also once it is converted; empty where it does, or nobody knows."""
+    found = lora_loading(lora, order.family) if order.family else None
+    if found is not None:
+        return "" if found.best.loaded else found.best.text
+    if order.key_prefixes and not any(key.startswith(order.key_prefixes) for key in lora.tensors):
+        first = next(iter(lora.tensors))
+        return f"its keys, such as {first}, begin with none of {', '.join(order.key_prefixes)}"
+    return ""
+
+
+def _note(order: Order, loras: Sequence[str]) -> str:
+    """Say what of the final LoRA ComfyUI loads where that is not all of it as it is; empty where it is."""
+    with suppress(TrainerError):
+        lora = read_header(Path(order.output) / loras[-1])
+        found = lora_loading(lora, order.family) if order.family else None
+        if found and found.reason:
+            return f"ComfyUI will not load all of it. {found.reason}"
+        if found and found.conversion:
+            return (
+                f"ComfyUI loads all of it once it is converted, as it is when LoRADS installs or loads it"
+                f" ({found.as_it_is.figure} as it is)."
+            )
     return ""

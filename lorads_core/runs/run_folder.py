@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 ORDER = "order.json"
 STATUS = "status.json"
 HISTORY = "history.json"
+LOADS = "lora_loads.json"
 STOP = "stop"
 LOCK = "watcher.lock"
 """Locked by the watcher for as long as it lives."""
@@ -64,7 +65,8 @@ class Order:
     """What a watcher is to start, and what is to come of it.
 
     ``checkpoints`` are names in ``output``, as `Trainer.checkpoints` gives them; ``rank`` is the network dim that the
-    final one must have, ``key_prefixes`` begin the keys that ComfyUI loads of it; ``trigger`` are the words that call
+    final one must have, ``family`` names that of its base model, ``key_prefixes`` begin the keys that ComfyUI loads of
+    it; ``trigger`` are the words that call
     it. ``reports`` is the trainer's own file of progress. ``masked`` names the environment variables whose values are
     in no log; ``grace`` is how many seconds the trainer has to end when it is interrupted.
 
@@ -93,6 +95,7 @@ class Order:
     since: float = 0.0
     reports_from: int = 0
     note: str = ""
+    family: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,6 +267,24 @@ def request_stop(folder: Path) -> None:
 def stop_requested(folder: Path) -> bool:
     """Return whether a stop was requested."""
     return os.path.exists(folder / STOP)  # noqa: PTH110 - a Path's own raises where it cannot look
+
+
+def write_loads(folder: Path, values: Mapping[str, object]) -> None:
+    """Write what ComfyUI loads of each LoRA, as `lora_loading` has it.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    _write(folder / LOADS, values)
+
+
+def read_loads(folder: Path) -> dict[str, Any]:
+    """Return what was written of it; nothing where it is missing or damaged.
+
+    Raises:
+        UnreadableError: it cannot be read just now.
+    """
+    return _read(folder / LOADS) or {}
 
 
 def _write(path: Path, values: Mapping[str, object]) -> None:

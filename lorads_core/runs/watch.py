@@ -26,6 +26,7 @@ from .console_output import ConsoleOutput
 from .failure_reasons import signed
 from .follow import Follower
 from .log import Lines, Log, tail
+from .lora_loading import save_loadings
 from .outcome import determine_outcome, saved_loras
 from .processes import ProcessTree, adopt_orphans, alive, environment_of, identity, stoppable
 from .run_folder import Order, Status
@@ -182,6 +183,7 @@ class Watcher:
             stopped=stopped,
             reached=self._status.is_at_the_end,
         )
+        save_loadings(self._folder, Path(self._order.output), outcome.loras, self._order.family)
         code = None if exit_code is None else signed(exit_code)
         self._status = dataclasses.replace(self._status, loras=outcome.loras, exit_code=code)
         self._end(outcome.state, outcome.message)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, NamedTuple
 
+from ..base_models import base_model, recognised_lora
 from ..errors import TrainerError
 from ..export.layout import read_manifest
 from ..export.plan import ExportOptions, sized_config
@@ -16,12 +18,14 @@ from ..runs import launch as launching
 from ..runs import profile as profiles
 from ..runs import run_folder as files
 from ..runs import state
-from ..runs.install_lora import InstalledLora, find_lora, install_lora
+from ..runs.install_lora import InstalledLora, conversion_metadata, find_lora, install_lora
 from ..runs.log import tail
-from ..runs.lora_file import read_lora
+from ..runs.lora_file import read_header, read_lora, write_copy
+from ..runs.lora_loading import SavedLoading, loadings_text, lora_loading, save_loading, saved_loadings
 from ..runs.read_export import read_export
 from ..runs.resume import resume_obstacle
 from ..store import runs as kept
+from ..system.files import file_error_reason
 from ..trainers import Subset, trainer
 
 if TYPE_CHECKING:
@@ -29,7 +33,11 @@ if TYPE_CHECKING:
 
     from PIL import Image
 
+    from ..base_models import Family
     from ..model import Dataset, Progress, Run, TrainingConfig
+    from ..runs.install_lora import Handling
+    from ..runs.lora_file import LoraFile
+    from ..runs.lora_files import Coverage, Loading
     from ..runs.profile import Profile
     from ..settings import Settings
     from ..store.connect import Store
@@ -38,6 +46,7 @@ _PICTURES = frozenset({".png", ".jpg", ".jpeg", ".webp"})
 _SAMPLE_FOLDERS = ("sample", "samples", "validation_images")
 _ONE_MOMENT = 60.0  # seconds within which the samples of one step are drawn
 _FEW = 64
+_CONVERTED = "-comfyui"
 
 
 def profile_of(settings: Settings, name: str) -> Profile:
@@ -210,9 +219,89 @@ def lora(run: Run, epoch: str = "") -> Path:
 
 
 def offer_lora(
-    run: Run, folder: Path, *, name: str = "", epoch: str = "", link: bool = False, without_paths: bool = False
+    run: Run,
+    folder: Path,
+    *,
+    name: str = "",
+    epoch: str = "",
+    link: bool = False,
+    without_paths: bool = False,
+    handling: Handling = "whole",
 ) -> InstalledLora:
     """Put a LoRA of a run into a folder of LoRAs, with its trigger and where it is from; see `install_lora`."""
     file = find_lora(run, epoch)
-    trigger = files.read_order(run.folder).trigger
-    return install_lora(run, file, folder, name=name, trigger=trigger, link=link, without_paths=without_paths)
+    order = files.read_order(run.folder)
+    return install_lora(
+        run,
+        file,
+        folder,
+        name=name,
+        trigger=order.trigger,
+        link=link,
+        without_paths=without_paths,
+        family=order.family,
+        handling=handling,
+    )
+
+
+def lora_loads(run: Run) -> dict[str, SavedLoading]:
+    """Return what ComfyUI loads of a run's LoRAs, by name, as it was saved with the run."""
+    return saved_loadings(run.folder)
+
+
+def save_lora_load(run: Run, file: Path, coverage: Coverage, text: str, source: str) -> None:
+    """Keep with a run what of its LoRA in a file loads; another's file is left alone."""
+    with suppress(ValueError):
+        name = file.relative_to(run.output).as_posix()
+        if name in run.loras:
+            save_loading(run.folder, name, SavedLoading(coverage, text, source))
+
+
+def lora_loads_text(run: Run, source: str = "") -> str:
+    """Return that in a line; with ``source``, what it alone said; empty where nothing is known."""
+    return loadings_text(saved_loadings(run.folder), source)
+
+
+class CheckedLora(NamedTuple):
+    """A LoRA file of anybody: the family that it was looked at as, and what ComfyUI loads of it.
+
+    ``written`` is the converted file, None where that was not wanted or nothing is to be converted.
+    """
+
+    family: Family
+    loading: Loading
+    written: Path | None = None
+
+
+def check_lora(file: Path, base: str = "", *, write: bool = False) -> CheckedLora:
+    """Return what ComfyUI loads of a LoRA file, by the table of keys; with ``write``, a converted one is put beside it.
+
+    Args:
+        file: a LoRA (safetensors) of any trainer.
+        base: its base model by name; empty for the family that the names of its tensors tell.
+        write: write what loads whole, or more of it, beside the file, unless it is there already.
+
+    Raises:
+        TrainerError: it is no whole LoRA, its family does not show, or the converted file cannot be written.
+        SettingsError: there is no such base model.
+    """
+    lora = read_header(file)
+    found = base_model(base).family if base else recognised_lora(lora.tensors)
+    if found is None:
+        raise TrainerError(f"The names in {file} tell no family of models: name its base model with --base-model.")
+    looked_at = lora_loading(lora, found.name)
+    if looked_at is None or not looked_at.as_it_is.modules:
+        raise TrainerError(f"{file} holds no LoRA: none of its {len(lora.tensors):,} tensors is one's.")
+    written = _written(lora, looked_at) if write and looked_at.converted else None
+    return CheckedLora(found, looked_at, written)
+
+
+def _written(lora: LoraFile, found: Loading) -> Path:
+    target = lora.path.with_name(f"{lora.path.stem}{_CONVERTED}{lora.path.suffix}")
+    try:
+        write_copy(
+            lora, target, conversion_metadata(found.conversion), without_paths=False, conversion=found.conversion
+        )
+    except OSError as error:
+        raise TrainerError(f"{target} cannot be written: {file_error_reason(error)}.") from error
+    return target

@@ -37,6 +37,7 @@ from lorads_core.lora_tests.archive import _read as read_archive
 from lorads_core.panel.params import Body
 from lorads_core.panel.responses import RefusedError, read_body
 from lorads_core.runs.lora_file import read_header, without_local_paths
+from lorads_core.runs.lora_loading import lora_loading, saved_loadings
 from lorads_core.runs.read_export import read_export
 from lorads_core.runs.run_folder import _read as read_status
 from lorads_core.settings import load_settings
@@ -114,6 +115,15 @@ TENSOR = st.fixed_dictionaries(
     }
 )
 TENSORS = st.dictionaries(st.sampled_from(["a.lora_down.weight", "b", "__metadata__"]), TENSOR | JSON).map(json.dumps)
+KEYS = st.dictionaries(
+    st.sampled_from(
+        [
+            f"lycoris_transformer_blocks_0_attn_to_qkv.{end}"
+            for end in ("lora_up.weight", "lora_down.weight", "lokr_w1", "lokr_w2", "dora_scale", "alpha", "diff")
+        ]
+    ),
+    TENSOR,
+).map(json.dumps)
 GGUF = (
     b"GGUF"
     + struct.pack("<IQQ", 3, 1, 2)
@@ -308,6 +318,18 @@ PARSERS = (
         "runs/lora_file.py",
         either(JSON.map(json.dumps)),
         lambda _folder, data: without_local_paths(data.decode(errors="replace")),
+    ),
+    (
+        "LoRA's modules",
+        "runs/lora_files/modules.py",
+        KEYS.map(safetensors) | TENSORS.map(safetensors) | BYTES,
+        from_file("a.safetensors", lambda path: lora_loading(read_header(path), "krea2")),
+    ),
+    (
+        "kept figures",
+        "runs/lora_loading.py",
+        either(keyed("a.safetensors", "kinds")),
+        from_file("lora_loads.json", lambda path: saved_loadings(path.parent)),
     ),
     ("status", "runs/run_folder.py", either(keyed("state", "step")), from_file("status.json", read_status)),
     (

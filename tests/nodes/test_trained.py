@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ..runs.lora_files.files import tensors, write
 from .test_chain import base, call  # noqa: F401 - base is a fixture
 from .test_launch import exported, make_pack  # noqa: F401 - a fixture
 
@@ -24,10 +25,10 @@ def run(pack):
     return call(pack, "LoradsLaunchTrainer", export=exported(pack)).args[0]
 
 
-def parts(for_it=None):
-    """Return a model and a text encoder of the host."""
+def parts(layers=None):
+    """Return a model and a text encoder of the host; without layers, with that which the stand-in trains."""
     sd = import_module("comfy.sd")
-    return {"model": sd.Model(for_it=for_it), "clip": sd.Clip(sd.Model(for_it=for_it))}
+    return {"model": sd.Model(layers=layers), "clip": sd.Clip(sd.Model(layers=layers))}
 
 
 def put_on(model):
@@ -76,7 +77,7 @@ def test_a_named_file_that_is_written_anew_is_loaded_anew(pack, run, base):  # n
 def test_a_lora_of_another_base_model_is_an_error_not_a_picture_of_the_base_model(pack, run):
     for node in ("LoradsLoadTrainedLora", "LoradsLoraVariants"):
         with pytest.raises(pack.errors.TrainerError, match="trained for another base model"):
-            call(pack, node, **parts(for_it=()), run=run)
+            call(pack, node, **parts({"lora_unet_x": (8, 8)}), run=run)
 
 
 def test_a_file_that_is_cut_off_is_an_error_of_ours(pack, run, base):  # noqa: F811
@@ -221,3 +222,63 @@ def test_a_dataset_as_images_for_comfyuis_own_trainer(pack):
     assert all(side % 8 == 0 for image in images for side in image.shape[1:3])
     with pytest.raises(pack.errors.TrainerError, match="wire Caption Builder"):
         call(pack, "LoradsDatasetToImages", dataset=dataset)
+
+
+def text_of(made):
+    return made.ui.as_dict()["text"][0]
+
+
+def test_the_share_of_a_lora_that_the_model_takes_is_shown_and_kept_with_the_run(pack, run):
+    loaded = call(pack, "LoradsLoadTrainedLora", **parts(), run=run)
+    assert text_of(loaded) == "towers.safetensors\n1 of 1 module loads (other 1)"
+    variants = call(pack, "LoradsLoraVariants", **parts(), run=run, epochs="all", strengths="1")
+    figures = {f"{name}: 1 of 1 module loads (other 1)" for name in run.loras}
+    assert set(text_of(variants).splitlines()[-2:]) == figures
+    kept = json.loads((run.folder / "lora_loads.json").read_text(encoding="utf-8"))
+    found = {name: (each["modules"], each["loaded"], each["source"]) for name, each in kept.items()}
+    assert found == dict.fromkeys(run.loras, (1, 1, "ComfyUI"))
+
+
+def zimage(size):
+    """Return the layers of Z-Image as ComfyUI's map has them: attention by Diffusers' names too."""
+    parts = [f"attention.{part}" for part in ("qkv", "out", "to_q", "to_k", "to_v", "to_out.0")]
+    parts += [f"feed_forward.w{number}" for number in (1, 2, 3)]
+    return {f"diffusion_model.layers.{number}.{part}": size for number in range(30) for part in parts}
+
+
+@pytest.fixture
+def musubi(base):  # noqa: F811
+    """Write a LoRA of Z-Image as musubi-tuner does: attention by names that ComfyUI does not know."""
+    names = ["lora_unet_layers_0_attention_to_q", "lora_unet_layers_0_attention_to_out_0"]
+    path = base / "models" / "loras" / "musubi.safetensors"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write(path, tensors(names, rows=96, columns=64))
+    return path
+
+
+def test_a_lora_with_names_that_comfyui_does_not_know_is_converted_in_memory(pack, musubi):
+    before = musubi.read_bytes()
+    made = call(pack, "LoradsLoadTrainedLora", model=parts(zimage((96, 64)))["model"], name="musubi.safetensors")
+    assert text_of(made).splitlines()[1] == (
+        "2 of 2 modules load (attention 2) once converted (2 modules renamed), 0 of 2 modules load as it is"
+    )
+    assert put_on(made.args[0]) == [("musubi.safetensors", 1.0)]
+    assert musubi.read_bytes() == before
+
+
+@pytest.mark.usefixtures("musubi")
+def test_a_lora_for_a_model_of_another_size_is_an_error_that_says_so(pack):
+    with pytest.raises(pack.errors.TrainerError, match="2 of these are for a model of another size"):
+        call(pack, "LoradsLoadTrainedLora", model=parts(zimage((96, 128)))["model"], name="musubi.safetensors")
+
+
+def test_a_lora_of_which_the_model_takes_a_part_has_a_warning(pack, base):  # noqa: F811
+    names = ["lora_unet_mid_block_attentions_0_proj_in", "lora_unet_nowhere"]
+    path = base / "models" / "loras" / "half.safetensors"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write(path, tensors(names, rows=320, columns=320))
+    made = call(pack, "LoradsLoadTrainedLora", **parts(), name="half.safetensors")
+    assert text_of(made).splitlines()[1] == (
+        "warning: ComfyUI does not load all of it. Of its modules, 1 of 2 modules load (other 1 of 2); not"
+        " lora_unet_nowhere."
+    )

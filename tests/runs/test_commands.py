@@ -73,6 +73,8 @@ def test_a_training_is_watched_listed_and_offered(lorads, exports, tmp_path):
     code, out, _ = lorads("runs", short, "--lines", "1")
     assert code == 0
     assert "model saved." in out
+    assert "1 of 1 module loads (other 1), by the table of keys" in out
+    assert json.loads(lorads("runs", short, "--json")[1])["lora_loads"]["tom.safetensors"]["loaded"] == 1
     folder = next(tmp_path.rglob("loss.png")).parent
     run = Run(uuid4(), "tom", "", "", "", None, folder, folder, "completed")
     save_test(run, Image.new("RGB", (9, 9)), [], ArchiveInfo("two strengths"))

@@ -186,7 +186,7 @@ def test_what_lies_under_the_name_stays(lora, run, tmp_path):
 
 def test_a_link_costs_no_space(lora, run, tmp_path):
     target = install_lora(run, lora, tmp_path / "loras", link=True)
-    assert target == (tmp_path / "loras" / "Tom.safetensors", "")
+    assert target == (tmp_path / "loras" / "Tom.safetensors", "", None)
     assert target.file.samefile(lora)
     assert install_lora(run, lora, tmp_path / "loras", link=True) == target
     with pytest.raises(TrainerError, match="keeps its metadata"):
@@ -421,7 +421,7 @@ def test_an_order_and_a_status_come_back_as_they_were(tmp_path):
 def test_an_order_of_a_former_version_is_read(tmp_path):
     files.write_order(tmp_path, ORDER)
     values = json.loads((tmp_path / files.ORDER).read_text(encoding="utf-8"))
-    del values["key_prefixes"]
+    del values["key_prefixes"], values["family"]
     (tmp_path / files.ORDER).write_text(json.dumps(values), encoding="utf-8")
     assert files.read_order(tmp_path) == ORDER
 

@@ -1,4 +1,4 @@
-"""Commands that train and list, stop and offer what was trained."""
+"""Commands that train and list, stop and offer what was trained, and look at LoRA files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def add_runs(commands: Commands, run: Run) -> None:
-    """Add train, runs, stop and offer."""
+    """Add train, runs, stop, offer and lora."""
     train = add_command(
         commands, "train", run, "train an export and watch it; Ctrl-C stops the training", "lorads train tomcat"
     )
@@ -69,3 +69,29 @@ def add_runs(commands: Commands, run: Run) -> None:
     )
     offer.add_argument("--link", action="store_true", help="link the file as it is instead, without added metadata")
     offer.add_argument("--without-paths", action="store_true", help="leave paths of this machine out of the metadata")
+    offer.add_argument(
+        "--as-it-is",
+        action="store_true",
+        help="take the trainer's file unchanged, also if ComfyUI loads it only in part (by default it is converted so"
+        " that all of it loads, or refused with the reason)",
+    )
+    lora = add_command(
+        commands,
+        "lora",
+        run,
+        "say how much of LoRA files ComfyUI will load, and convert those that it would load in part",
+        "lorads lora tomcat.safetensors --convert",
+    )
+    lora.add_argument("files", nargs="+", type=path, metavar="FILE", help="LoRA (safetensors) of any trainer")
+    lora.add_argument(
+        "--base-model",
+        default="",
+        metavar="NAME",
+        help="base model that it is for (default: as the names of its tensors tell)",
+    )
+    lora.add_argument(
+        "--convert",
+        action="store_true",
+        help="write a converted copy beside it, with -comfyui in its name, where ComfyUI would load it in part",
+    )
+    add_json_option(lora)

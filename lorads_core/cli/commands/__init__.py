@@ -18,7 +18,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "captions": ("captions", "lint"),
     "datasets": ("datasets", "rename", "remove"),
     "exports": ("combine", "export", "diff", "verify"),
-    "runs": ("train", "runs", "stop", "offer"),
+    "runs": ("train", "runs", "stop", "offer", "lora"),
     "panel": ("panel",),
     "library": ("libraries", "query", "embed", "tag", "regularize"),
     "curation": ("rate", "mark", "album", "cluster", "unindex"),

@@ -15,7 +15,7 @@ from ...workflow import training
 from ...workflow.dataset import duration, open_store
 from ...workflow.plots import loss_image
 from .. import ending
-from ..facts import run_facts
+from ..facts import lora_facts, run_facts
 from .exports import root_of
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def _runs(options: argparse.Namespace, screen: Screen) -> int:
         if options.name:
             run = training.run_called(store, options.name)
             if options.json:
-                screen.json(run_facts(run))
+                screen.json(run_facts(run, training.lora_loads(run)))
                 return 0
             _show(run, training.run_to_offer(store, options.name), options, screen)
             return 0
@@ -153,6 +153,7 @@ def _show(run: Run, offered: Run, options: argparse.Namespace, screen: Screen) -
         ("Message", run.message or "-"),
         ("Output", str(run.output)),
         ("LoRAs", ", ".join(run.loras) or "none yet"),
+        *_loads(run),
         *([("Offered", f"the LoRA of run {_id(offered)}, {offered.state}")] if offered.id != run.id else []),
         ("Plot", str(_draw(run, options.plot)) if run.folder.is_dir() else "-"),
         ("Log folder", str(run.folder)),
@@ -162,6 +163,13 @@ def _show(run: Run, offered: Run, options: argparse.Namespace, screen: Screen) -
         screen.step("Test", f"{test.at.astimezone():%Y-%m-%d %H:%M}  {test.title or 'untitled'}: {test.folder / SHEET}")
     for line in training.log_tail(run, options.lines):
         screen.line(f"  {line}")
+
+
+def _loads(run: Run) -> list[tuple[str, str]]:
+    """Return what ComfyUI loads of the newest LoRA, as a row; none where that is not known."""
+    kept = training.lora_loads(run)
+    found = kept.get(run.loras[-1]) if run.loras else None
+    return [("Loads", f"{found.text}, by {found.source}")] if found else []
 
 
 def _stop(options: argparse.Namespace, screen: Screen) -> int:
@@ -192,10 +200,32 @@ def _offer(options: argparse.Namespace, screen: Screen) -> int:
         epoch=options.epoch,
         link=options.link,
         without_paths=options.without_paths,
+        handling="unchanged" if options.as_it_is else "whole",
     )
     screen.step("LoRA", f"{offered.file} {offered.message}".strip())
+    if offered.loading:
+        screen.step("Loads", offered.loading.as_it_is.text if options.as_it_is else offered.loading.text)
     screen.step("Run", f"{_id(run)} of {run.name}: {run.state}")
     return 0
+
+
+def _lora(options: argparse.Namespace, screen: Screen) -> int:
+    """Say what ComfyUI loads of LoRA files; the exit code is 1 where that is not all of one, and no copy was made."""
+    load_settings(options.settings)  # its base models
+    found = [(file, training.check_lora(file, options.base_model, write=options.convert)) for file in options.files]
+    if options.json:
+        screen.json([lora_facts(file, checked) for file, checked in found])
+    for file, checked in found if not options.json else ():
+        screen.step("File", f"{file}, of {checked.family.label}")
+        screen.step("Loads", checked.loading.text)
+        if checked.loading.reason:
+            screen.finding("error", checked.loading.reason)
+        if checked.written:
+            screen.step("Converted", str(checked.written))
+        elif checked.loading.converted and not options.convert:
+            screen.step("Convert", command("lora", str(file), "--convert"))
+    whole = all(each.loading.as_it_is.is_full or each.written for _, each in found)
+    return 0 if whole else 1
 
 
 COMMANDS: dict[str, Callable[[argparse.Namespace, Screen], int]] = {
@@ -203,4 +233,5 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, Screen], int]] = {
     "runs": _runs,
     "stop": _stop,
     "offer": _offer,
+    "lora": _lora,
 }

@@ -1,0 +1,86 @@
+"""Names of modules that trainers write and ComfyUI 0.26.0 does not know, each with its own name for the same layer.
+
+Names whose parts ComfyUI knows, in another form (``lora_unet_layers_0_attention_to_q``), need no row: they are found in
+`key_tables`. ``#`` stands for a number, the same one on both sides.
+"""
+
+from __future__ import annotations
+
+# Anima: SimpleTuner bc8e6ab, helpers/models/anima/lora_pipeline.py and transformer.py, whose layers are those of
+# Diffusers' Cosmos.
+_COSMOS_BLOCK = {
+    "attn1.to_q": "self_attn.q_proj",
+    "attn1.to_k": "self_attn.k_proj",
+    "attn1.to_v": "self_attn.v_proj",
+    "attn1.to_out.0": "self_attn.output_proj",
+    "attn2.to_q": "cross_attn.q_proj",
+    "attn2.to_k": "cross_attn.k_proj",
+    "attn2.to_v": "cross_attn.v_proj",
+    "attn2.to_out.0": "cross_attn.output_proj",
+    "ff.net.0.proj": "mlp.layer1",
+    "ff.net.2": "mlp.layer2",
+    "norm1.linear_1": "adaln_modulation_self_attn.1",
+    "norm1.linear_2": "adaln_modulation_self_attn.2",
+    "norm2.linear_1": "adaln_modulation_cross_attn.1",
+    "norm2.linear_2": "adaln_modulation_cross_attn.2",
+    "norm3.linear_1": "adaln_modulation_mlp.1",
+    "norm3.linear_2": "adaln_modulation_mlp.2",
+}
+_COSMOS = {
+    "patch_embed.proj": "x_embedder.proj.1",
+    "time_embed.t_embedder.linear_1": "t_embedder.1.linear_1",
+    "time_embed.t_embedder.linear_2": "t_embedder.1.linear_2",
+    "norm_out.linear_1": "final_layer.adaln_modulation.1",
+    "norm_out.linear_2": "final_layer.adaln_modulation.2",
+    "proj_out": "final_layer.linear",
+    **{f"transformer_blocks.#.{theirs}": f"blocks.#.{ours}" for theirs, ours in _COSMOS_BLOCK.items()},
+}
+# HunyuanImage 2.1: sd-scripts v0.10.1, networks/convert_hunyuan_image_lora_to_comfy.py.
+_HUNYUAN = {
+    **{
+        f"double_blocks.#.{stream}_{theirs}": f"double_blocks.#.{stream}_{ours}"
+        for stream in ("img", "txt")
+        for theirs, ours in (("mlp.fc1", "mlp.0"), ("mlp.fc2", "mlp.2"), ("mod.linear", "mod.lin"))
+    },
+    "single_blocks.#.modulation.linear": "single_blocks.#.modulation.lin",
+}
+# What Diffusers makes of three projections with fuse_qkv_projections, where the model's own code has them fused too.
+_FUSED_FLUX = {
+    "transformer_blocks.#.attn.to_qkv": "double_blocks.#.img_attn.qkv",
+    "transformer_blocks.#.attn.to_added_qkv": "double_blocks.#.txt_attn.qkv",
+    "single_transformer_blocks.#.attn.to_qkv": "single_blocks.#.linear1_qkv",
+}
+_FUSED_SD3 = {
+    "transformer_blocks.#.attn.to_qkv": "joint_blocks.#.x_block.attn.qkv",
+    "transformer_blocks.#.attn.to_added_qkv": "joint_blocks.#.context_block.attn.qkv",
+    "transformer_blocks.#.attn2.to_qkv": "joint_blocks.#.x_block.attn2.qkv",
+}
+_FUSED_ZIMAGE = {
+    f"{block}.#.attention.to_qkv": f"{block}.#.attention.qkv"
+    for block in ("layers", "noise_refiner", "context_refiner")
+}
+
+FOREIGN: dict[str, dict[str, str]] = {
+    "anima": _COSMOS,
+    "cosmos_predict2": _COSMOS,
+    "hunyuan_image": _HUNYUAN,
+    "flux": _FUSED_FLUX,
+    "flux2": _FUSED_FLUX,
+    "chroma": _FUSED_FLUX,
+    "sd35": _FUSED_SD3,
+    "zimage": _FUSED_ZIMAGE,
+}
+"""By architecture: another program's name of a module, and the model's own."""
+
+FUSED: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("to_added_qkv", ("add_q_proj", "add_k_proj", "add_v_proj")),
+    ("to_qkv", ("to_q", "to_k", "to_v")),
+    ("to_kv", ("to_k", "to_v")),
+)
+"""How fused projections end, and their parts from the first row to the last (Diffusers, ``fuse_projections``)."""
+
+SHARES: tuple[tuple[str, str, tuple[int, ...]], ...] = (
+    # 48 heads for queries, 12 for keys and values (ComfyUI 0.26.0, comfy/ldm/krea2/model.py).
+    ("krea2", r"transformer_blocks_\d+_attn_to_qkv", (4, 1, 1)),
+)
+"""Where parts are not alike: architecture, pattern of the name with underscores, how many rows each has."""

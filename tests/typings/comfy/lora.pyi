@@ -1,0 +1,6 @@
+from typing import Any, TypeAlias
+
+Target: TypeAlias = str | tuple[Any, ...]
+
+def model_lora_keys_unet(model: Any, key_map: dict[str, Target]) -> dict[str, Target]: ...
+def model_lora_keys_clip(model: Any, key_map: dict[str, Target]) -> dict[str, Target]: ...
