@@ -17,6 +17,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[4]
 ARGUMENTS = sys.argv[1:]
 sys.path.insert(0, str(ROOT / "tests/checkpoints/capture"))
+# First of all: it finds ComfyUI and keeps it from looking for a graphics card. It takes the arguments away.
+models = import_module("comfyui_models")
 
 import comfy.lora  # noqa: E402
 import comfy.lora_convert  # noqa: E402
@@ -24,13 +26,11 @@ import comfy.model_base  # noqa: E402
 import comfy.model_detection  # noqa: E402
 import comfy.sd1_clip  # noqa: E402
 import comfy.sdxl_clip  # noqa: E402
-import comfy.supported_models  # noqa: E402
 import comfyui_version  # noqa: E402
 import torch  # noqa: E402
-from comfyui_models import MMDIT, MODELS, build  # noqa: E402 - it takes the arguments away
 
 # Variants with modules of their own count for the row that they are of.
-MEDIUM = MMDIT | {
+MEDIUM = models.MMDIT | {
     "depth": 24, "x_block_self_attn_layers": list(range(13)),
     "context_embedder_config": {"target": "torch.nn.Linear", "params": {"in_features": 4096, "out_features": 1536}},
 }  # fmt: skip
@@ -68,8 +68,8 @@ TEXT_ENCODERS = {
 
 def model_of(name):
     """Return ComfyUI's model, without weights."""
-    module, kind, arguments = (MODELS | VARIANTS)[name]
-    state = build(module, kind, arguments)
+    module, kind, arguments = (models.MODELS | VARIANTS)[name]
+    state = models.build(module, kind, arguments)
     config = comfy.model_detection.model_config_from_unet(dict(state), "")
     if name == "sd2":  # it looks at a weight to see whether it predicts velocity
         config.model_type = lambda *_: comfy.model_base.ModelType.EPS
@@ -93,7 +93,7 @@ def taken(keys, model):
 
 def all_keys():
     found = {}
-    for name in (*MODELS, *VARIANTS):
+    for name in (*models.MODELS, *VARIANTS):
         if name not in WITHOUT:
             model = model_of(name)
             keys = taken(comfy.lora.model_lora_keys_unet(model, {}), model)
