@@ -238,6 +238,7 @@ class BaseModel:
     ``own_repository`` at Hugging Face has all its parts in Diffusers' form, empty for its family's. ``variant`` names
     it in the tables of trainers that tell the base models of a family apart, empty for the usual one. A distilled model
     is trained with an ``adapter`` (file of a repository at Hugging Face) that takes the distillation back meanwhile.
+    ``denoiser`` is the repository of its denoiser, where that of its other parts has the one of another base model.
     """
 
     name: str
@@ -251,6 +252,7 @@ class BaseModel:
     own_repository: str = ""
     variant: str = ""
     adapter: str = ""
+    denoiser: str = ""
 
     @property
     def kind(self) -> str:
@@ -261,6 +263,11 @@ class BaseModel:
     def repository(self) -> str:
         """Where trainers take from what a checkpoint of the denoiser alone lacks; empty where none has to."""
         return self.own_repository or self.family.repository
+
+    @property
+    def usual_checkpoint(self) -> str:
+        """The repository that is its checkpoint for a trainer that downloads it; empty where none is known."""
+        return self.denoiser or self.repository
 
     @property
     def resolution(self) -> int:
@@ -318,10 +325,13 @@ BASE_MODELS: tuple[BaseModel, ...] = (
         system_prompt="You are an assistant designed to generate anime images based on textual prompts.",
     ),
     BaseModel("hunyuan_image", "HunyuanImage 2.1", family("hunyuan_image")),
+    *_prose(("zimage", "Z-Image", "zimage", "Tongyi-MAI/Z-Image")),
+    # What Z-Image Turbo is trained on: its distillation is taken back, and a LoRA of it works on Turbo.
+    BaseModel(
+        "zimage_deturbo", "Z-Image De-Turbo", family("zimage"), captions="flux",
+        own_repository="Tongyi-MAI/Z-Image-Turbo", variant="deturbo", denoiser="ostris/Z-Image-De-Turbo",
+    ),
     *_prose(
-        ("zimage", "Z-Image", "zimage", "Tongyi-MAI/Z-Image"),
-        # What Z-Image Turbo is trained on: its distillation is taken back, and a LoRA of it works on Turbo.
-        ("zimage_deturbo", "Z-Image De-Turbo", "zimage:deturbo", "Tongyi-MAI/Z-Image-Turbo"),
         ("krea2", "Krea 2 Raw", "krea2", "krea/Krea-2-Raw"),
         ("flux2_klein_4b", "FLUX.2 klein base 4B", "flux2:klein_4b", "black-forest-labs/FLUX.2-klein-base-4B"),
         ("flux2_klein_9b", "FLUX.2 klein base 9B", "flux2:klein_9b", "black-forest-labs/FLUX.2-klein-base-9B"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import re
 from dataclasses import fields, replace
 from functools import lru_cache
@@ -136,6 +137,11 @@ def is_denoiser_alone(config: TrainingConfig) -> bool:
     return bool(base_model(config.base_model).family.files) and (
         not config.checkpoint or PurePath(config.checkpoint).suffix == ".safetensors"
     )
+
+
+def is_diffusers_folder(checkpoint: str) -> bool:
+    """Say whether a checkpoint is a folder of this machine that holds all parts in Diffusers' form."""
+    return os.path.isfile(os.path.join(checkpoint, "model_index.json"))  # noqa: PTH113, PTH118 - Path's own may raise
 
 
 def lacks_model_files(config: TrainingConfig) -> dict[str, str]:
@@ -273,9 +279,15 @@ def _contradicting_sizes(config: TrainingConfig) -> Iterator[str]:
 
 def _unfit(config: TrainingConfig) -> Iterator[str]:
     """Yield what the base model's family cannot have, and files and texts that cannot be used."""
-    family = base_model(config.base_model).family
+    base = base_model(config.base_model)
+    family = base.family
     if config.v_prediction and not family.is_diffusion:
         yield f"{family.label} matches flows and predicts no velocity: turn v-prediction off."
+    if base.denoiser and config.checkpoint == base.repository:
+        yield (
+            f"{base.repository} holds another denoiser than that of {base.label}: choose {base.denoiser} as the"
+            " checkpoint, or a file or folder of yours."
+        )
     kind = network(config.network) if config.network in network_names() else None
     if kind and kind.without and not family.convolutions:
         same = network(kind.without)

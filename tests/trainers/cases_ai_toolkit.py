@@ -60,7 +60,7 @@ def subsets(config, pictures, *, others):
 
 
 def _config(base_model, **changes):
-    checkpoint = row(base_model).repository or "/models/base.safetensors"
+    checkpoint = row(base_model).usual_checkpoint or "/models/base.safetensors"
     usual = {"checkpoint": checkpoint, "repeats": 2, "epochs": 2, "optimizer": "AdamW"}
     return TrainingConfig(base_model=base_model, **{**usual, **changes})
 

@@ -7,6 +7,7 @@ asked for, and the steps of whole trainings without their model.
 
 from pathlib import Path
 
+from lorads_core.base_models import base_model as row
 from lorads_core.model import TrainingConfig
 from lorads_core.networks import network_names
 from lorads_core.trainers import Subset
@@ -46,6 +47,12 @@ VARIANTS = {
     "velocity": {"v_prediction": True, "min_snr_gamma": 5.0, "noise_offset": 0.05, "seed": 7},
 }  # fmt: skip
 NOT_FOR = {"flux": ("velocity",)}
+# More base models, each of another kind.
+LATER = (
+    "flux_krea", "sd35", "chroma", "zimage", "zimage_deturbo", "zimage_turbo", "krea2", "flux2", "flux2_klein_4b",
+    "flux2_klein_9b", "qwen_image", "qwen_image_2512",
+)  # fmt: skip
+LATER_VARIANTS = ("accumulated", "one batch each", "odd resolution", "small", "not cached", "8 bits")
 
 
 def subsets(config, pictures, *, others):
@@ -55,24 +62,34 @@ def subsets(config, pictures, *, others):
     return training, Subset("1_regularization", config.regularization_repeats, is_regularization=True, sizes=OTHERS)
 
 
-def _config(**changes):
-    usual = {"checkpoint": "/models/base.safetensors", "repeats": 2, "epochs": 2, "optimizer": "AdamW"}
-    return TrainingConfig(**{**usual, **changes})
+def _config(base_model, **changes):
+    checkpoint = row(base_model).usual_checkpoint or "/models/base.safetensors"
+    usual = {"checkpoint": checkpoint, "repeats": 2, "epochs": 2, "optimizer": "AdamW"}
+    return TrainingConfig(base_model=base_model, **{**usual, **changes})
 
 
 def _cases():
     for base in CAPTURED:
         for network in network_names():
             if not is_another(base, network):
-                config = _config(base_model=base, network=network)
+                config = _config(base, network=network)
                 yield f"{base} {network}", config, "wide", True
                 yield f"{base} {network} alone", config, "odd", False
     for base in ("sd15", "sdxl", "flux"):
         for name, changes in VARIANTS.items():
             if name not in NOT_FOR.get(base, ()):
-                config = _config(base_model=base, **changes)
+                config = _config(base, **changes)
                 yield f"{base} {name}", config, "many", True
                 yield f"{base} {name} alone", config, "odd", False
+    yield from _later_cases()
+
+
+def _later_cases():
+    for base in LATER:
+        for network in ("lora", "loha", "lokr", "dora"):
+            yield f"{base} {network}", _config(base, network=network), "wide", True
+        for name in LATER_VARIANTS:
+            yield f"{base} {name} alone", _config(base, **VARIANTS[name]), "odd", False
 
 
 CASES = {name: (config, subsets(config, pictures, others=others)) for name, config, pictures, others in _cases()}

@@ -103,7 +103,7 @@ def test_no_u_net_is_held_in_8_bits():
 
 
 def of(base, **changes):
-    return TrainingConfig(base_model=base, checkpoint=base_model(base).repository, **changes)
+    return TrainingConfig(base_model=base, checkpoint=base_model(base).usual_checkpoint, **changes)
 
 
 @pytest.mark.parametrize(
@@ -168,8 +168,8 @@ def test_other_parts_are_those_of_the_base_model_where_its_checkpoint_has_none()
     assert process(alone)["model"]["extras_name_or_path"] == "Qwen/Qwen-Image-2512"
     assert "text encoders and VAE from Qwen/Qwen-Image-2512" in messages(alone, severity="info")
     assert "extras_name_or_path" not in process(of("qwen_image_2512"))["model"]
-    deturbo = dataclasses.replace(of("zimage_deturbo"), checkpoint="ostris/Z-Image-De-Turbo")
-    assert process(deturbo)["model"]["extras_name_or_path"] == "Tongyi-MAI/Z-Image-Turbo"
+    assert process(of("zimage_deturbo"))["model"]["name_or_path"] == "ostris/Z-Image-De-Turbo"
+    assert process(of("zimage_deturbo"))["model"]["extras_name_or_path"] == "Tongyi-MAI/Z-Image-Turbo"
     assert process(of("flux2"))["model"]["vae_path"] == "black-forest-labs/FLUX.2-dev"
 
 

@@ -30,7 +30,7 @@ OF_FOLDER = {name.replace(" ", "-"): case for name, case in cases.CASES.items()}
 
 
 def usual(base):
-    folder = base.repository
+    folder = base.usual_checkpoint
     return {"checkpoint": folder or "/models/base.safetensors", "optimizer": "AdamW"}
 
 

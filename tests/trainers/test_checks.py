@@ -46,6 +46,10 @@ def test_what_stands_for_the_usual_is_settled_once():
         ({"caption_dropout": 1}, "caption dropout is 1"),
         ({"processes": 0}, "number of processes is 0"),
         ({"max_bucket_side": 64}, "below the resolution 1024"),
+        (
+            {"base_model": "zimage_deturbo", "checkpoint": "Tongyi-MAI/Z-Image-Turbo"},
+            "another denoiser than that of Z-Image De-Turbo: choose ostris/Z-Image-De-Turbo as the checkpoint",
+        ),
         ({"max_token_length": 77}, "choose one of 75, 150, 225"),
         ({"max_token_length": 225, "base_model": "flux"}, "choose one of 512"),
         ({"shuffle_caption": True, "keep_tokens": 0}, "keep at least 1"),

@@ -15,7 +15,7 @@ from lorads_core.trainers import Subset, trainers
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "trainers.md"
 BEGIN, END = "<!-- trainers -->\n", "<!-- end of trainers -->"
-FILES = {"model_files": {"clip_l": "/c", "t5xxl": "/t", "ae": "/a"}}
+FILES = {"checkpoint": "/models/base", "model_files": {"clip_l": "/c", "t5xxl": "/t", "ae": "/a"}}
 TRAINING = Subset("10_cat", 10, is_regularization=False, sizes=((1216, 832), (832, 1216), (1024, 1024)))
 # One base model of each kind is enough where every network is tried: trainers read no more of it than this.
 DIFFERENT = tuple({(base.kind, base.v_prediction, base.resolution): base for base in BASE_MODELS}.values())
@@ -24,8 +24,7 @@ OTHERS = Subset("1_regularization", 1, is_regularization=True, sizes=((1024, 102
 
 def config_of(base, network="lora", **changes):
     # Preservation and DoRA need batches of one picture in some trainers; that is a matter of the config.
-    usual = {"checkpoint": base.repository or "/models/base.safetensors", **FILES}
-    return TrainingConfig(base_model=base.name, network=network, batch_size=1, **{**usual, **changes})
+    return TrainingConfig(base_model=base.name, network=network, batch_size=1, **{**FILES, **changes})
 
 
 def refusals(trainer, config, subsets=(TRAINING,)):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from lorads_core.base_models import base_model
 from lorads_core.model import TrainingConfig
 from lorads_core.trainers import Subset, Tick, trainer
 
@@ -111,14 +112,91 @@ def test_every_network_has_its_module(network, keys):
     assert (written["linear_dim"], written["linear_alpha"]) == (16, 8)
 
 
-def test_flux_of_one_file_takes_the_rest_from_its_repository():
-    written = files(changed(base_model="flux"))["config.json"]
-    assert written["pretrained_transformer_model_name_or_path"] == CONFIG.checkpoint
-    assert written["pretrained_model_name_or_path"] == "black-forest-labs/FLUX.1-dev"
-    assert written["base_model_precision"] == "int8-quanto"
-    whole = files(changed(base_model="flux", checkpoint="/models/flux"))["config.json"]
+# Models since 2024: what SimpleTuner's guides and examples have
+
+
+def of(base, **changes):
+    return changed(base_model=base, **{"checkpoint": base_model(base).usual_checkpoint, **changes})
+
+
+@pytest.mark.parametrize(
+    ("base", "named", "step", "held"),
+    [
+        ("flux", ("flux", None), 64, "int8-quanto"),
+        ("flux_krea", ("flux", "krea"), 64, "int8-quanto"),
+        ("sd35", ("sd3", None), 64, None),
+        ("chroma", ("chroma", "hd"), 64, "int8-quanto"),
+        ("zimage", ("z_image", "base"), 64, "int8-torchao"),
+        ("zimage_turbo", ("z_image", "turbo-ostris-v2"), 64, "int8-torchao"),
+        ("krea2", ("krea2", "raw"), 64, "int8-torchao"),
+        ("flux2", ("flux2", "dev"), 16, "int8-torchao"),
+        ("flux2_klein_4b", ("flux2", "klein-4b"), 16, "int8-torchao"),
+        ("qwen_image", ("qwen_image", "v1.0"), 32, "int8-quanto"),
+        ("qwen_image_2512", ("qwen_image", "v2.0"), 32, "int8-quanto"),
+    ],
+)
+def test_each_model_has_its_flavour_step_of_buckets_and_bits(base, named, step, held):
+    config = of(base)
+    written = files(config)["config.json"]
+    assert (written["model_family"], written.get("model_flavour")) == named
+    assert written["pretrained_model_name_or_path"] == base_model(base).repository
+    assert written["aspect_bucket_alignment"] == step
+    assert written.get("base_model_precision") == held
+    placed = SIMPLETUNER.placements(config, (TRAINING,))
+    assert all(side % step == 0 for item in placed for side in item.bucket)
+
+
+def test_the_first_bucket_of_an_aspect_is_that_of_all_subsets():
+    # StateTracker.get_resolution_by_aspect: both are 0.56
+    training = dataclasses.replace(TRAINING, sizes=((680, 1216),))
+    others = dataclasses.replace(OTHERS, sizes=((688, 1216),))
+    assert SIMPLETUNER.schedule(of("flux2", batch_size=1), (others,)).buckets == (((768, 1360), 1),)
+    assert SIMPLETUNER.schedule(of("flux2", batch_size=1), (training, others)).buckets == (((768, 1376), 11),)
+
+
+def test_a_folder_of_all_parts_is_taken_as_it_is():
+    whole = files(of("flux", checkpoint="/models/flux"))["config.json"]
     assert whole["pretrained_model_name_or_path"] == "/models/flux"
     assert "pretrained_transformer_model_name_or_path" not in whole
+
+
+@pytest.mark.parametrize("base", ["flux", "sd35", "chroma", "zimage", "krea2", "flux2", "qwen_image"])
+def test_a_single_file_is_refused_as_its_own_transformers_read_none(base):
+    said = messages(of(base, checkpoint="/models/base.safetensors"))
+    assert f"no single file: choose {base_model(base).repository} as the checkpoint" in said
+
+
+def test_de_turbo_has_its_own_transformer_and_the_other_parts_of_turbo():
+    written = files(of("zimage_deturbo"))["config.json"]
+    assert written["pretrained_model_name_or_path"] == "Tongyi-MAI/Z-Image-Turbo"
+    assert written["pretrained_transformer_model_name_or_path"] == "ostris/Z-Image-De-Turbo"
+    mine = files(of("zimage_deturbo", checkpoint="/models/deturbo"))["config.json"]
+    assert mine["pretrained_model_name_or_path"] == mine["pretrained_transformer_model_name_or_path"]
+
+
+@pytest.mark.parametrize(("base", "licence"), [("flux2", True), ("flux2_klein_4b", False), ("zimage", False)])
+def test_a_licence_is_asked_for_only_where_there_is_one(base, licence):
+    said = messages(of(base), severity="info")
+    assert f"from {base_model(base).repository} at Hugging Face" in said
+    assert ("accept the licence" in said) is licence
+
+
+@pytest.mark.parametrize("base", ["anima", "lumina2"])
+def test_a_model_whose_loras_comfyui_does_not_read_is_refused_with_who_trains_it(base):
+    said = messages(of(base, checkpoint="/models/base"))
+    assert "under names that ComfyUI does not read" in said
+    assert "sd-scripts" in said
+
+
+def test_only_distilled_models_with_an_assistant_lora_are_trained():
+    assert messages(of("zimage_turbo")) == ""
+    assert "a training adapter is needed): choose one of the trainers ai-toolkit," in messages(of("krea2_turbo"))
+
+
+def test_timesteps_are_shifted_as_its_guide_has_it_or_as_an_extra_option_says():
+    assert files(of("qwen_image"))["config.json"]["flow_schedule_shift"] == 1.73
+    assert files(of("qwen_image", extra={"flow_schedule_shift": 3.0}))["config.json"]["flow_schedule_shift"] == 3.0
+    assert "flow_schedule_shift" not in files(of("flux"))["config.json"]
 
 
 @pytest.mark.parametrize(

@@ -30,8 +30,12 @@ VARIANTS = (
 OF_FOLDER = {name.replace(" ", "-"): case for name, case in cases.CASES.items()}
 
 
+def usual(base):
+    return {"checkpoint": base.usual_checkpoint or "/models/base.safetensors"}
+
+
 def configs():
-    return trained("simpletuner", SUBSETS, VARIANTS, lambda _: {"checkpoint": "/models/base.safetensors"})
+    return trained("simpletuner", SUBSETS, VARIANTS, usual)
 
 
 def written(config):

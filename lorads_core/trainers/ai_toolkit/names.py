@@ -26,10 +26,10 @@ class Kind:
     memory. ``timesteps`` is the ``timestep_type`` of flow matching, empty for ai-toolkit's own (sigmoid).
     ``lora_prefix`` begins the keys of LoRAs in the form that it saves itself.
 
-    A checkpoint is a single file (``file``), all parts in Diffusers' form (``folder``), or either; both as a repository
-    at Hugging Face, where ``repository`` is the usual one, empty for the base model's. ``extras`` says whether its
-    other parts are taken from ``extras_name_or_path``; if not, it takes them from ``parts``, whatever the checkpoint.
-    ``vae`` is a repository that has to be named for its autoencoder.
+    A checkpoint is a single file (``file``), all parts in Diffusers' form (``folder``), or either; both can be a
+    repository at Hugging Face. ``extras`` says whether its other parts are taken from ``extras_name_or_path``; if not,
+    it takes them from ``parts``, whatever the checkpoint. ``vae`` is a repository that has to be named for its
+    autoencoder.
     """
 
     arch: str
@@ -45,7 +45,6 @@ class Kind:
     lora_prefix: str = "lora_unet_"
     file: bool = True
     folder: bool = True
-    repository: str = ""
     extras: bool = False
     parts: tuple[str, ...] = ()
     vae: str = ""
@@ -87,7 +86,7 @@ KINDS: Mapping[str, Kind] = {
     "flux2:klein_4b": _flow("flux2_klein_4b", 16, parts=("Qwen/Qwen3-4B", _FLUX2_VAE)),
     "flux2:klein_9b": _flow("flux2_klein_9b", 16, parts=("Qwen/Qwen3-8B", _FLUX2_VAE)),
     "zimage": _ZIMAGE,
-    "zimage:deturbo": replace(_ZIMAGE, guidance=3.0, sample_steps=25, repository="ostris/Z-Image-De-Turbo"),
+    "zimage:deturbo": replace(_ZIMAGE, guidance=3.0, sample_steps=25),
     "zimage:turbo": replace(_ZIMAGE, guidance=1.0, sample_steps=9),
     "krea2": _KREA2,
     "krea2:turbo": replace(_KREA2, guidance=1.0, sample_steps=9),
@@ -142,8 +141,3 @@ def in_8_bits(config: TrainingConfig) -> bool:
     if config.fp8_base is not None:
         return config.fp8_base and kind(config).quantizes
     return kind(config).in_8_bits and config.mixed_precision != "no"
-
-
-def repository(config: TrainingConfig) -> str:
-    """Return the usual checkpoint of the base model at Hugging Face."""
-    return kind(config).repository or base_model(config.base_model).repository

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
@@ -25,7 +24,6 @@ from .names import (
     SCHEDULERS,
     in_8_bits,
     kind,
-    repository,
 )
 from .rendering import trains_text
 
@@ -76,20 +74,15 @@ def refusals(config: TrainingConfig) -> Iterator[str]:
 
 def _checkpoint(config: TrainingConfig) -> Iterator[str]:
     """Yield that a checkpoint has a form that it does not load."""
-    label, of = base_model(config.base_model).label, kind(config)
-    usual = f"choose {repository(config)} as the checkpoint"
+    base, of = base_model(config.base_model), kind(config)
+    label, usual = base.label, f"choose {base.usual_checkpoint} as the checkpoint"
     if not of.file and PurePath(config.checkpoint).suffix == ".safetensors":
         yield f"{LABEL} takes {label} as a folder of all parts, or as a repository, and no single file: {usual}."
-    if not of.folder and is_diffusers_folder(config.checkpoint):
+    if not of.folder and checks.is_diffusers_folder(config.checkpoint):
         yield (
             f"{LABEL} takes {label} as a single .safetensors file, and {config.checkpoint} is a folder in Diffusers'"
             f" form: choose a file, or {usual}."
         )
-
-
-def is_diffusers_folder(checkpoint: str) -> bool:
-    """Say whether a checkpoint is a folder of this machine that holds all parts in Diffusers' form."""
-    return os.path.isfile(os.path.join(checkpoint, "model_index.json"))  # noqa: PTH113, PTH118 - Path's own may raise
 
 
 def _unknown(config: TrainingConfig) -> Iterator[str]:

@@ -90,6 +90,9 @@ def refusals(config: TrainingConfig) -> Iterator[str]:
     if config.resolution <= kind(config).step:
         label, step = base_model(config.base_model).label, kind(config).step
         yield f"At a resolution of {config.resolution}, {label} has buckets without height: use more than {step}."
+    base = base_model(config.base_model)
+    if base.denoiser and config.checkpoint == base.denoiser:
+        yield f"{LABEL} reads no denoiser from a repository of its own: choose a file of {base.label}."
     if config.masked_loss == "alpha":
         yield f"{LABEL} reads no masks from alpha channels: choose sidecar, masks in files of their own."
 

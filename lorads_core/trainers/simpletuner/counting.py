@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from ...buckets import Placement, Size
 from .. import Schedule, Subset
-from .names import STEP
+from .names import kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -26,35 +26,35 @@ _NEAR = 0.05
 
 
 @lru_cache(maxsize=65536)
-def place(picture: Size, resolution: int) -> Placement:
+def place(picture: Size, resolution: int, step: int) -> Placement:
     """Return the bucket of an image of the given upright size; a zero side means that SimpleTuner would stop at it.
 
     Each aspect, rounded to two digits, has its bucket: the area of the resolution before both sides are rounded to the
-    nearest multiple of 64, so that it may be larger. What is smaller is enlarged, and all is cropped about the centre
-    (``TrainingSample.calculate_target_size``, ``calculate_new_size_by_pixel_area``).
+    nearest multiple of ``step``, so that it may be larger. What is smaller is enlarged, and all is cropped about the
+    centre (``TrainingSample.calculate_target_size``, ``calculate_new_size_by_pixel_area``).
     """
     width, height = picture
     area = resolution * resolution / _MEGAPIXEL
-    edge = _rounded(int(math.sqrt(area * _MEGAPIXEL)))
+    edge = _rounded(int(math.sqrt(area * _MEGAPIXEL)), step)
     aspect = round(width / height, 2)
     if not aspect:
         return Placement(picture, (0, 0), (0, 0))
-    bucket = (edge, edge) if width == height else _bucket(edge, aspect)
+    bucket = (edge, edge) if width == height else _bucket(edge, aspect, step)
     resized = bucket if width == height else _covering(picture, bucket)
     if aspect_of(bucket) == 1:
-        side = _square(area)
+        side = _square(area, step)
         bucket = (side, side)
         if resized[0] < side:
             resized = bucket
     return Placement(picture, bucket, resized)
 
 
-def _rounded(value: float) -> int:
-    return max(round(value / STEP) * STEP, STEP)
+def _rounded(value: float, step: int) -> int:
+    return max(round(value / step) * step, step)
 
 
-def _bucket(edge: int, aspect: float) -> Size:
-    return _rounded(edge * math.sqrt(aspect)), _rounded(edge / math.sqrt(aspect))
+def _bucket(edge: int, aspect: float, step: int) -> Size:
+    return _rounded(edge * math.sqrt(aspect), step), _rounded(edge / math.sqrt(aspect), step)
 
 
 def _covering(picture: Size, bucket: Size) -> Size:
@@ -71,10 +71,10 @@ def _covering(picture: Size, bucket: Size) -> Size:
     return width, height
 
 
-def _square(area: float) -> int:
+def _square(area: float, step: int) -> int:
     """Return the side of square buckets for an area in megapixels."""
     near = (side for megapixels, side in _SQUARES.items() if abs(area - megapixels) < _NEAR)
-    return _rounded(math.sqrt(next((side * side for side in near), area * _MEGAPIXEL)))
+    return _rounded(math.sqrt(next((side * side for side in near), area * _MEGAPIXEL)), step)
 
 
 def aspect_of(bucket: Size) -> float:
@@ -84,7 +84,8 @@ def aspect_of(bucket: Size) -> float:
 
 def placements(config: TrainingConfig, subsets: Sequence[Subset]) -> list[Placement]:
     """Return where each image goes, in the order of subsets and files, for a settled config."""
-    return [place(size, config.resolution) for subset in subsets for size in subset.sizes]
+    step = kind(config).step
+    return [place(size, config.resolution, step) for subset in subsets for size in subset.sizes]
 
 
 def full_step(config: TrainingConfig) -> int:
@@ -92,16 +93,17 @@ def full_step(config: TrainingConfig) -> int:
     return config.batch_size * config.processes * config.gradient_accumulation_steps
 
 
-def images_by_bucket(config: TrainingConfig, subset: Subset) -> Mapping[Size, int]:
-    """Return how many images of a subset each bucket has, without repeats.
+def images_by_bucket(config: TrainingConfig, subsets: Sequence[Subset]) -> list[Mapping[Size, int]]:
+    """Return how many images each bucket has, without repeats, for one subset after the other.
 
-    Of two buckets of the same name the first one takes the images of both.
+    Of two buckets of the same name the first one takes the images of both, also of different subsets
+    (``StateTracker.get_resolution_by_aspect``).
     """
     named: dict[float, Size] = {}
-    counts: Counter[Size] = Counter()
-    for item in placements(config, [subset]):
-        counts[named.setdefault(aspect_of(item.bucket), item.bucket)] += 1
-    return counts
+    return [
+        Counter(named.setdefault(aspect_of(item.bucket), item.bucket) for item in placements(config, [subset]))
+        for subset in subsets
+    ]
 
 
 def padded(config: TrainingConfig, subset: Subset, count: int) -> int:
@@ -127,8 +129,8 @@ def schedule(config: TrainingConfig, subsets: Sequence[Subset]) -> Schedule:
     """
     samples: Counter[Size] = Counter()
     reckoned = shown = 0
-    for subset in subsets:
-        for bucket, count in images_by_bucket(config, subset).items():
+    for subset, counts in zip(subsets, images_by_bucket(config, subsets), strict=True):
+        for bucket, count in counts.items():
             pictures = padded(config, subset, count)
             samples[bucket] += pictures * subset.repeats
             own = math.ceil(pictures / config.processes)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ...base_models import base_model
@@ -19,37 +19,84 @@ LABEL = "SimpleTuner"
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A model family: ``modules`` are the classes of blocks whose layers a network changes.
+    """A model family and its flavour: ``modules`` are the classes of blocks whose layers a network changes.
 
+    ``step`` is what bucket sides are multiples of: the one that it insists on (``check_user_config``), else 64.
     ``convolutions`` are those that LoCon and LoHa change besides. ``tokens`` are all that is read of a caption: no
-    option changes that. ``in_8_bits`` says whether it is held so where the config says nothing.
+    option changes that. ``in_8_bits`` says whether it is held so where the config says nothing, ``precision`` how,
+    ``encoder_precision`` how its text encoder is held then. ``vae`` is the type of its autoencoder's numbers. ``shift``
+    is that of its timesteps, 0 for SimpleTuner's own. A checkpoint of one file is read only with ``file``.
     """
 
     family: str
     modules: tuple[str, ...]
     convolutions: tuple[str, ...] = ()
+    flavour: str = ""
+    step: int = 64
     tokens: int = 75
     in_8_bits: bool = False
+    precision: str = "int8-quanto"
+    encoder_precision: str = ""
     guidance: float = 7.0
+    sample_steps: int = 28
+    vae: str = "fp32"
+    shift: float = 0.0
+    file: bool = False
+
+
+def _flow(
+    family: str, flavour: str, *modules: str, step: int = 64, tokens: int = 512, in_8_bits: bool = True,
+    precision: str = "int8-quanto", encoder_precision: str = "", guidance: float = 4.0, sample_steps: int = 28,
+    shift: float = 0.0,
+) -> Kind:  # fmt: skip
+    """Return a flow model since SD 3.5, with what its guide (documentation/quickstart) and its example have."""
+    return Kind(
+        family, modules, flavour=flavour, step=step, tokens=tokens, in_8_bits=in_8_bits, precision=precision,
+        encoder_precision=encoder_precision, guidance=guidance, sample_steps=sample_steps, vae="bf16", shift=shift,
+    )  # fmt: skip
+
+
+def _flux2(flavour: str, guidance: float) -> Kind:
+    return _flow(
+        "flux2", flavour, "Flux2TransformerBlock", "Flux2SingleTransformerBlock", step=16, precision="int8-torchao",
+        encoder_precision="int8-torchao", guidance=guidance,
+    )  # fmt: skip
 
 
 _CONVOLUTIONS = ("ResnetBlock2D", "Downsample2D", "Upsample2D")
-FAMILIES: Mapping[str, Kind] = {
-    "sd15": Kind("sd1x", ("Transformer2DModel",), _CONVOLUTIONS),
-    "sdxl": Kind("sdxl", ("Transformer2DModel",), _CONVOLUTIONS),
-    "flux": Kind(
-        "flux", ("FluxTransformerBlock", "FluxSingleTransformerBlock"), tokens=512, guidance=3.5,
-        in_8_bits=True,
-    ),
+_FLUX = Kind(
+    "flux", ("FluxTransformerBlock", "FluxSingleTransformerBlock"), tokens=512, guidance=3.5, in_8_bits=True,
+)  # fmt: skip
+_ZIMAGE = _flow("z_image", "base", "ZImageTransformerBlock", precision="int8-torchao", sample_steps=30)
+_QWEN_IMAGE = _flow("qwen_image", "v1.0", "QwenImageTransformerBlock", step=32, sample_steps=30, shift=1.73)
+KINDS: Mapping[str, Kind] = {
+    "sd15": Kind("sd1x", ("Transformer2DModel",), _CONVOLUTIONS, file=True),
+    "sdxl": Kind("sdxl", ("Transformer2DModel",), _CONVOLUTIONS, file=True),
+    "flux": _FLUX,
+    "flux:krea": replace(_FLUX, flavour="krea"),
+    "sd35": _flow("sd3", "", "JointTransformerBlock", tokens=154, in_8_bits=False, guidance=3.0, sample_steps=30),
+    "chroma": _flow("chroma", "hd", "ChromaTransformerBlock", "ChromaSingleTransformerBlock"),
+    "flux2": _flux2("dev", 4.0),
+    "flux2:klein_4b": _flux2("klein-4b", 5.0),
+    "flux2:klein_9b": _flux2("klein-9b", 5.0),
+    "zimage": _ZIMAGE,
+    "zimage:deturbo": replace(_ZIMAGE, flavour="ostris-de-turbo"),
+    # Its flavour is what loads the training adapter (``ASSISTANT_LORA_WEIGHT_NAMES``).
+    "zimage:turbo": replace(_ZIMAGE, flavour="turbo-ostris-v2", guidance=1.0, sample_steps=8),
+    "krea2": _flow("krea2", "raw", "Krea2TransformerBlock", precision="int8-torchao", guidance=4.5),
+    "qwen_image": _QWEN_IMAGE,
+    "qwen_image:2512": replace(_QWEN_IMAGE, flavour="v2.0"),
 }  # fmt: skip
+"""By `BaseModel.kind`. Its Anima and Lumina 2 have layers of Diffusers' names, none of which ComfyUI knows."""
+FAMILIES: Mapping[str, Kind] = {name: each for name, each in KINDS.items() if ":" not in name}
+ADAPTERS = frozenset(("zimage",))
+"""Families of which it trains distilled models, with an assistant LoRA."""
 NETWORKS: Mapping[str, str] = {"lora": "lora", "locon": "lora", "loha": "loha", "lokr": "lokr", "dora": "lora"}
 """LyCORIS' name of each network; LoCon has more layers, DoRA is ``dora_wd``."""
-REASONS: Mapping[str, str] = {}
+_UNREADABLE = "it saves LoRAs of it under names that ComfyUI does not read"
+REASONS: Mapping[str, str] = {"anima": _UNREADABLE, "lumina2": _UNREADABLE}
 # The registry that its argument parser is made from.
 OPTIONS = OptionSource(("simpletuner/**/field_registry/**/*.py",), r'arg_name="--([\w-]+)"')
-STEP = 64
-"""What bucket sides are multiples of: these families override any other (``check_user_config``)."""
-
 OPTIMIZERS: Mapping[str, str] = {
     "AdamW8bit": "bnb-adamw8bit",
     "AdamW": "torch-adamw",
@@ -73,16 +120,16 @@ PRECISIONS = ("no", "fp16", "bf16")
 
 def kind(config: TrainingConfig) -> Kind:
     """Return the family of the config's base model."""
-    return FAMILIES[base_model(config.base_model).family.name]
+    return KINDS[base_model(config.base_model).kind]
 
 
 def has_convolutions(config: TrainingConfig) -> bool:
-    """Say whether the network changes convolutions, which Flux has not."""
+    """Say whether the network changes convolutions."""
     return network(config.network).convolutions and bool(kind(config).convolutions)
 
 
 def in_8_bits(config: TrainingConfig) -> bool:
-    """Say whether the base model is held in 8 bits: by itself only Flux, as in SimpleTuner's own guide.
+    """Say whether the base model is held in 8 bits: by itself where SimpleTuner's own guides advise it.
 
     DoRA multiplies the base model's weights, which 8 bits do not allow.
     """

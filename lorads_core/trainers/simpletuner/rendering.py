@@ -11,7 +11,7 @@ from ...captions.profiles import profile
 from .. import checks
 from ..extra import merged
 from . import counting
-from .names import OPTIMIZERS, SCHEDULERS, STEP, in_8_bits, kind, lycoris
+from .names import OPTIMIZERS, SCHEDULERS, in_8_bits, kind, lycoris
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -52,7 +52,6 @@ os.environ.pop("CONFIG_PATH", None)
 runpy.run_module("accelerate.commands.launch", run_name="__main__")
 '''
 _CACHE = "cache"
-_SAMPLE_STEPS = 28
 
 
 def files(
@@ -82,6 +81,8 @@ def _keys(config: TrainingConfig, subsets: Sequence[Subset], folder: Path, outpu
     """Yield the keys of ``config.json``: each is an option of ``train.py``, without its hyphens."""
     yield "model_type", "lora"
     yield "model_family", kind(config).family
+    if kind(config).flavour:
+        yield "model_flavour", kind(config).flavour
     yield from _model_keys(config)
     yield "lora_type", "lycoris"
     yield "lycoris_config", str(folder / NETWORK_FILE)
@@ -97,14 +98,16 @@ def _keys(config: TrainingConfig, subsets: Sequence[Subset], folder: Path, outpu
     yield from _learning_keys(config)
     yield "mixed_precision", config.mixed_precision
     if in_8_bits(config):
-        yield "base_model_precision", "int8-quanto"
+        yield "base_model_precision", kind(config).precision
+        if kind(config).encoder_precision:
+            yield "text_encoder_1_precision", kind(config).encoder_precision
     yield "gradient_checkpointing", config.gradient_checkpointing
     yield from _caption_keys(config)
     yield from _noise_keys(config)
     yield from _sample_keys(config, subsets, folder)
     # Else a bucket with fewer images than a step would stop it even where there are no repeats.
     yield "allow_dataset_oversubscription", True
-    yield "aspect_bucket_alignment", STEP
+    yield "aspect_bucket_alignment", kind(config).step
     yield "aspect_bucket_rounding", 2
     # What its cache says of an earlier config would win otherwise.
     yield "override_dataset_config", True
@@ -115,15 +118,15 @@ def _keys(config: TrainingConfig, subsets: Sequence[Subset], folder: Path, outpu
 
 def _model_keys(config: TrainingConfig) -> Keys:
     """Yield the base model; a VAE that is not named would be one that it fetches."""
-    if checks.is_denoiser_alone(config):
-        yield "pretrained_model_name_or_path", base_model(config.base_model).repository
-        yield "pretrained_vae_model_name_or_path", base_model(config.base_model).repository
-        if config.checkpoint:
-            yield "pretrained_transformer_model_name_or_path", config.checkpoint
-    elif config.checkpoint:
-        yield "pretrained_model_name_or_path", config.checkpoint
-        yield "pretrained_vae_model_name_or_path", config.checkpoint
-    yield "vae_dtype", "fp32"  # SDXL's own overflows in half precision
+    base = base_model(config.base_model)
+    whole = base.repository if config.checkpoint in ("", base.denoiser) else config.checkpoint
+    if whole:
+        yield "pretrained_model_name_or_path", whole
+        yield "pretrained_vae_model_name_or_path", whole
+    if base.denoiser:
+        # Else its flavour would fetch one, whatever the folder has.
+        yield "pretrained_transformer_model_name_or_path", config.checkpoint or base.denoiser
+    yield "vae_dtype", kind(config).vae  # SDXL's own overflows in half precision
     if config.v_prediction:
         yield "prediction_type", "v_prediction"
         yield "rescale_betas_zero_snr", True
@@ -169,6 +172,8 @@ def _caption_keys(config: TrainingConfig) -> Keys:
 
 
 def _noise_keys(config: TrainingConfig) -> Keys:
+    if kind(config).shift and "flow_schedule_shift" not in config.extra:
+        yield "flow_schedule_shift", kind(config).shift
     if not checks.is_diffusion(config):
         return
     if config.min_snr_gamma:
@@ -188,7 +193,7 @@ def _sample_keys(config: TrainingConfig, subsets: Sequence[Subset], folder: Path
     yield "validation_step_interval", counting.steps_of(config.sample_every_epochs, counting.schedule(config, subsets))
     yield "validation_resolution", str(config.resolution)
     yield "validation_seed", config.seed
-    yield "validation_num_inference_steps", _SAMPLE_STEPS
+    yield "validation_num_inference_steps", kind(config).sample_steps
     yield "validation_guidance", kind(config).guidance
     if negative := profile(config.base_model).negative:
         yield "validation_negative_prompt", negative

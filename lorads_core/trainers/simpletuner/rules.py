@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from ...base_models import base_model
@@ -13,6 +14,7 @@ from ...system.files import read_text
 from .. import checks
 from .counting import full_step, images_by_bucket, placements
 from .names import (
+    ADAPTERS,
     FAMILIES,
     LABEL,
     NETWORKS,
@@ -21,16 +23,16 @@ from .names import (
     PRECISIONS,
     REASONS,
     SCHEDULERS,
-    STEP,
     in_8_bits,
     kind,
 )
 from .rendering import VARIATIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from ...buckets import Size
     from ...model import TrainingConfig
     from .. import Subset
 
@@ -39,8 +41,7 @@ OLDEST = (4, 7)
 METRICS = (4, 8)
 """From this version on it writes its progress to a file."""
 
-__all__ = ["FAMILIES", "NETWORKS", "OPTIONS", "REASONS"]
-ADAPTERS = checks.NO_ADAPTERS
+__all__ = ["ADAPTERS", "FAMILIES", "NETWORKS", "OPTIONS", "REASONS"]
 _VERSION = re.compile(r"""^__version__ = ["'](\d+)\.(\d+)""", re.MULTILINE)
 _PLACES = ("simpletuner", "*/lib/python3*/site-packages/simpletuner", "*/Lib/site-packages/simpletuner")
 
@@ -80,6 +81,7 @@ def refusals(config: TrainingConfig) -> Iterator[str]:
     """Yield what SimpleTuner stops at, or would train something else with, in a settled config."""
     yield from _unknown(config)
     yield from _network(config)
+    yield from _checkpoint(config)
     if config.masked_loss != "none":
         yield (
             f"{LABEL} pairs a mask with its image by the whole file name, and reads none from alpha channels: train"
@@ -108,6 +110,19 @@ def _unknown(config: TrainingConfig) -> Iterator[str]:
     yield from checks.unknown(LABEL, "mixed precision", config.mixed_precision, PRECISIONS)
 
 
+def _checkpoint(config: TrainingConfig) -> Iterator[str]:
+    """Yield that a checkpoint is one file, and its model no class of Diffusers' that reads such.
+
+    Those of transformers are SimpleTuner's own: ``from_single_file`` knows none of them, or a quantized form alone.
+    """
+    base = base_model(config.base_model)
+    if not kind(config).file and PurePath(config.checkpoint).suffix == ".safetensors":
+        yield (
+            f"{LABEL} takes {base.label} as a folder of all parts, or as a repository, and no single file: choose"
+            f" {base.usual_checkpoint} as the checkpoint."
+        )
+
+
 def _network(config: TrainingConfig) -> Iterator[str]:
     kinds = network(config.network)
     if config.network_alpha != int(config.network_alpha) or config.network_alpha < 1:
@@ -129,15 +144,16 @@ def doubts(config: TrainingConfig) -> Iterator[str]:
 
 def needs(config: TrainingConfig) -> Iterator[str]:
     """Yield what is needed besides the files that are named."""
-    if checks.is_denoiser_alone(config):
-        base = base_model(config.base_model)
-        said = checks.downloads(LABEL, f"{base.family.label}'s text encoders and VAE", [base.repository])
-        yield f"{said} A folder of all parts can be the checkpoint instead."
+    base = base_model(config.base_model)
+    if config.checkpoint and config.checkpoint in (base.denoiser, base.repository):
+        yield checks.downloads(LABEL, base.label, [base.repository, *filter(None, [base.denoiser])])
     elif config.checkpoint.lower().endswith(".safetensors"):
         yield (
             f"For a checkpoint of one file {LABEL} takes the layout of {base_model(config.base_model).label} from"
             " Hugging Face the first time."
         )
+    if base.adapter:
+        yield checks.downloads(LABEL, "the training adapter", ["/".join(base.adapter.split("/")[:2])])
     if "8bit" in OPTIMIZERS.get(config.optimizer, "") or "paged" in OPTIMIZERS.get(config.optimizer, ""):
         yield f"{config.optimizer} needs bitsandbytes, which {LABEL} has with its CUDA extra."
 
@@ -150,12 +166,12 @@ def lacks(config: TrainingConfig) -> dict[str, str]:
         "color_aug": "it is left out.",
         "random_crop": "every image is cropped about its centre.",
         "max_bucket_side": "its buckets are as long as their images.",
-        "bucket_step": f"it has steps of {STEP} for {base_model(config.base_model).label}.",
+        "bucket_step": f"it has steps of {kind(config).step} for {base_model(config.base_model).label}.",
         "bucket_no_upscale": "it enlarges what is smaller than its bucket.",
         "save_state": "its checkpoints always hold the state.",
         "text_encoder_learning_rate": "LyCORIS leaves the text encoders as they are.",
     }
-    if config.bucket_step == STEP:
+    if config.bucket_step == kind(config).step:
         del found["bucket_step"]
     if network(config.network).kronecker:
         found["network_dropout"] = "LyCORIS' LoKr has none; it is left out."
@@ -203,15 +219,15 @@ def subset_problems(config: TrainingConfig, subsets: Sequence[Subset]) -> Iterat
     if not any(subset.sizes for subset in subsets if not subset.is_regularization):
         yield Problem("error", "no-images", "There is no training image: widen the query, or fix the captions.")
         return
-    yield from checks.size_problems(LABEL, placements(config, subsets), STEP)
-    for subset in subsets:
-        yield from _short_buckets(config, subset)
+    yield from checks.size_problems(LABEL, placements(config, subsets), kind(config).step)
+    for subset, counts in zip(subsets, images_by_bucket(config, subsets), strict=True):
+        yield from _short_buckets(config, subset, counts)
 
 
-def _short_buckets(config: TrainingConfig, subset: Subset) -> Iterator[Problem]:
+def _short_buckets(config: TrainingConfig, subset: Subset, images: Mapping[Size, int]) -> Iterator[Problem]:
     """Yield that buckets have fewer samples than a step (``split_buckets_between_processes``)."""
     wanted = full_step(config)
-    counts = {bucket: count for bucket, count in images_by_bucket(config, subset).items() if all(bucket)}
+    counts = {bucket: count for bucket, count in images.items() if all(bucket)}
     short = {bucket: count for bucket, count in counts.items() if count * subset.repeats < wanted}
     if not short:
         return

@@ -22,6 +22,7 @@ from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
 
+from lorads_core.base_models import BASE_MODELS
 from lorads_core.trainers.simpletuner.rendering import CONFIG_FILE, DATASET_FILE, NETWORK_FILE
 from tests.trainers import cases_simpletuner as cases
 from tests.trainers.accepted import entry, tidy
@@ -36,6 +37,9 @@ OF_FULL_RANK = {"linear_dim", "linear_alpha", "conv_dim", "conv_alpha"}
 """Keys that LyCORIS leaves aside for LoKr of full rank."""
 SIDE = 1440
 """Of the layers, in channels: the larger half of its factors is more than twice the dim, below which LoKr is whole."""
+ADAPTERS = {base.adapter for base in BASE_MODELS}
+OF_DIFFUSERS = {"sd1x", "sdxl"}
+"""Families whose blocks are those of Diffusers itself."""
 made_before = set()
 
 
@@ -63,6 +67,7 @@ def arguments(folder, keys):
     os.environ |= {"SIMPLETUNER_ENVIRONMENT": str(folder), "CONFIG_BACKEND": "json"}
     held = vars(own("helpers.configuration.loader").load_config(exit_on_error=True))
     actions = {each.dest: each for each in own("helpers.configuration.cmd_args").get_argument_parser()._actions}
+    check_model(held)
     for key, value in keys.items():
         if key not in actions:
             sys.exit(f"SimpleTuner has no option {key}")
@@ -70,6 +75,36 @@ def arguments(folder, keys):
             sys.exit(f"SimpleTuner holds {key} as {held[key]!r}, not {value!r}")
         # Some numbers are chosen as text.
         yield f"{CONFIG_FILE}.{key}", value, [type(value)(each) for each in actions[key].choices or ()]
+
+
+def check_model(held):
+    """Let the model of a config look at it, which may change what it does not like; check what the config names of it.
+
+    Those are its flavour, with its repository, and the classes of blocks that its network changes.
+    """
+    kind = own("helpers.models.registry").ModelRegistry.get(held["model_family"])
+    asked = SimpleNamespace(**held)
+    model = object.__new__(kind.get_real_class() if hasattr(kind, "get_real_class") else kind)
+    model.config, model.accelerator, model.pipelines = asked, ALONE, {}
+    model.check_user_config()
+    for key in (
+        "aspect_bucket_alignment",
+        "base_model_precision",
+        "pretrained_model_name_or_path",
+        "flow_schedule_shift",
+    ):
+        if str(getattr(asked, key)) != str(held[key]):
+            sys.exit(f"SimpleTuner's {held['model_family']} makes {getattr(asked, key)!r} of the {key} {held[key]!r}")
+    named = model.HUGGINGFACE_PATHS.get(held["model_flavour"], "") if held["model_flavour"] else ""
+    if named.lower() not in ("", str(held["pretrained_model_name_or_path"]).lower()):
+        sys.exit(f"SimpleTuner's {held['model_family']} {held['model_flavour']} is {named}")
+    adapter = f"{asked.assistant_lora_path}/{asked.assistant_lora_weight_name}" if asked.assistant_lora_path else ""
+    if adapter not in ADAPTERS:
+        sys.exit(f"SimpleTuner's {held['model_family']} {held['model_flavour']} has the adapter {adapter}")
+    blocks = json.loads(Path(held["lycoris_config"]).read_text(encoding="utf-8"))["apply_preset"]["target_module"]
+    source = vars(importlib.import_module(model.MODEL_CLASS.__module__))
+    if missing := [name for name in blocks if name not in source and held["model_family"] not in OF_DIFFUSERS]:
+        sys.exit(f"SimpleTuner's {held['model_family']} has no {missing}")
 
 
 def backends(_, tables):
@@ -183,6 +218,7 @@ def counted(folder, subsets):
     args = SimpleNamespace(**UNSET | json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8")))
     tracker = own("helpers.training.state_tracker").StateTracker
     tracker.clear_data_backends()
+    tracker.aspect_resolution_map = {}  # it is of one training: the first bucket of an aspect is that of all subsets
     tracker.set_args(args)
     made = [backend(args, tracker, table, subsets) for table in tables_of(folder)]
     for each in made:
