@@ -19,7 +19,7 @@ PREFIXES = ("model.diffusion_model.", "diffusion_model.", "net.", "model.model."
 """What stands before a denoiser's tensors (``comfy/model_detection.py``, ``unet_prefix_from_state_dict``)."""
 
 V_PREDICTION = ("v_pred", "edm_vpred.sigma_max")
-"""Tensors by which a checkpoint says that it predicts velocity (0.26.0 0.26.0, ``comfy/supported_models.py``, SDXL)."""
+"""Tensors by which a checkpoint says that it predicts velocity (ComfyUI 0.26.0, comfy/supported_models.py, SDXL)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +38,16 @@ class Size:
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """What tells models of one architecture apart; ``distilled`` says that it is one that is not to be trained bare."""
+    """What tells models of one architecture apart.
+
+    ``distilled_from`` names what is trained instead where it is a distilled model, which training spoils.
+    """
 
     label: str
     needs: tuple[str, ...] = ()
     lacks: tuple[str, ...] = ()
     sizes: tuple[Size, ...] = ()
-    distilled: bool = False
+    distilled_from: str = ""
 
     def fits(self, tensors: Mapping[str, Tensor]) -> bool:
         """Whether these tensors, without a prefix, are its own."""
@@ -179,7 +182,7 @@ ARCHITECTURES: tuple[Architecture, ...] = (
         "HunyuanImage 2.1",
         ("hunyuan_image",),
         (_HUNYUAN,),
-        variants=(Variant("distilled", needs=("guidance_in.in_layer.weight",), distilled=True),),
+        variants=(Variant("distilled", needs=("guidance_in.in_layer.weight",), distilled_from="HunyuanImage 2.1"),),
         pipelines=("HunyuanImagePipeline",),
     ),
     Architecture(
@@ -231,7 +234,12 @@ ARCHITECTURES: tuple[Architecture, ...] = (
                 "Canny or Depth", needs=("guidance_in.in_layer.weight",), sizes=(Size("img_in.weight", 1, (128,)),)
             ),
             Variant("dev, Krea dev or Kontext", needs=("guidance_in.in_layer.weight",)),
-            Variant("schnell", needs=("img_in.weight",), lacks=("guidance_in.in_layer.weight",), distilled=True),
+            Variant(
+                "schnell",
+                needs=("img_in.weight",),
+                lacks=("guidance_in.in_layer.weight",),
+                distilled_from="FLUX.1 dev",
+            ),
         ),
         unsaid="dev, Krea dev and Kontext",
         pipelines=("FluxPipeline", "FluxKontextPipeline", "FluxFillPipeline"),

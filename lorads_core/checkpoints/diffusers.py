@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from ..errors import TrainerError
-from ..system import files
 from .architectures import architecture_of_pipeline
+from .json_file import read_json_object
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,7 +29,7 @@ class DiffusersFolder:
     variant: str = ""
     parts: tuple[str, ...] = ()
     v_prediction: bool = False
-    distilled: bool = False
+    distilled_from: str = ""
 
 
 def read_folder(folder: Path) -> DiffusersFolder:
@@ -55,7 +53,7 @@ def read_folder(folder: Path) -> DiffusersFolder:
         "schnell" if schnell else "",
         tuple(label for label, part in _PARTS if part in index),
         scheduler.get("prediction_type") == "v_prediction",
-        schnell,
+        "FLUX.1 dev" if schnell else "",
     )
 
 
@@ -68,14 +66,4 @@ def _config(file: Path) -> Mapping[str, object]:
 
 
 def _document(file: Path) -> Mapping[str, object]:
-    try:
-        if os.stat(file).st_size > _LONGEST:  # noqa: PTH116 - a Path's own is the same
-            raise TrainerError(f"{file} is too large for a config.")
-        found: object = json.loads(files.read_bytes(file))
-    except OSError as error:
-        raise TrainerError(f"{file} cannot be read: {files.file_error_reason(error)}.") from error
-    except (ValueError, RecursionError) as error:
-        raise TrainerError(f"{file} is damaged: it is no JSON.") from error
-    if not isinstance(found, dict):
-        raise TrainerError(f"{file} is damaged: it is no JSON object.")
-    return cast("dict[str, object]", found)
+    return read_json_object(file, _LONGEST, "a config")

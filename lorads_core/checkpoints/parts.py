@@ -6,8 +6,12 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from .architectures import Size
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
+
+    from .header import Tensor
 
 Kind = Literal["checkpoint", "denoiser", "lora", "controlnet", "vae", "text encoder", "image encoder", "embedding", ""]
 """A checkpoint has a denoiser with other parts, a denoiser is alone; empty for what is not known."""
@@ -57,6 +61,82 @@ OTHERS: tuple[tuple[str, str], ...] = (
     ("VAE", r"first_stage_model\.|vae\."),
 )
 """Parts besides the denoiser that a whole checkpoint has, with how their tensors begin (``comfy/sd.py``)."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownPart:
+    """A text encoder or VAE that several models have in common, called as ComfyUI calls it.
+
+    A file is one where it has all tensors of ``needs``, none of ``lacks`` and all ``sizes``.
+    """
+
+    kind: Kind
+    name: str
+    label: str
+    needs: tuple[str, ...]
+    sizes: tuple[Size, ...] = ()
+    lacks: tuple[str, ...] = ()
+
+    def fits(self, tensors: Mapping[str, Tensor]) -> bool:
+        """Whether these tensors are its own."""
+        whole = all(name in tensors for name in self.needs) and not any(name in tensors for name in self.lacks)
+        return whole and all(each.fits(tensors) for each in self.sizes)
+
+
+_T5 = "encoder.block.23.layer.1.DenseReluDense.wi_1.weight"
+_BYT5 = "encoder.block.0.layer.0.SelfAttention.k.weight"
+_NORM = "model.layers.0.post_attention_layernorm.weight"
+_QK_NORM = "model.layers.0.self_attn.q_norm.weight"
+_QWEN3VL = "model.visual.merger.linear_fc2.weight"
+_DEEPSTACK = "model.visual.deepstack_merger_list.0.norm.weight"
+_QWEN25 = "model.layers.0.self_attn.k_proj.bias"
+_GEMMA = "model.layers.0.post_feedforward_layernorm.weight"
+_UMT5 = "encoder.block.1.layer.0.SelfAttention.relative_attention_bias.weight"
+_VAE_IN, _WAN_VAE_IN = "decoder.conv_in.weight", "decoder.conv1.weight"
+
+
+def _qwen3(name: str, label: str, width: int) -> KnownPart:
+    return KnownPart("text encoder", name, label, (_NORM, _QK_NORM), (Size(_NORM, 0, (width,)),), (_DEEPSTACK, _GEMMA))
+
+
+def _vae(name: str, label: str, channels: int, first: str = _VAE_IN) -> KnownPart:
+    return KnownPart("vae", name, label, (first,), (Size(first, 1, (channels,)),))
+
+
+KNOWN_PARTS: tuple[KnownPart, ...] = (
+    KnownPart("text encoder", "clip_g", "CLIP-G", ("text_model.encoder.layers.30.mlp.fc1.weight",)),
+    KnownPart(
+        "text encoder", "clip_l", "CLIP-L", ("text_model.encoder.layers.0.mlp.fc1.weight",),
+        lacks=("text_model.encoder.layers.22.mlp.fc1.weight",),
+    ),
+    KnownPart("text encoder", "umt5xxl", "UMT5-XXL", (_T5, _UMT5), (Size(_T5, 0, (10240,)),)),
+    KnownPart("text encoder", "t5xxl", "T5-XXL", (_T5,), (Size(_T5, 0, (10240,)),), (_UMT5,)),
+    KnownPart("text encoder", "byt5", "ByT5", (_BYT5,), (Size(_BYT5, 0, (384,)),)),
+    KnownPart(
+        "text encoder", "qwen3vl_4b", "Qwen3-VL 4B", (_DEEPSTACK, _QWEN3VL), (Size(_QWEN3VL, 0, (2560,)),)
+    ),
+    KnownPart(
+        "text encoder", "qwen3vl_8b", "Qwen3-VL 8B", (_DEEPSTACK, _QWEN3VL), (Size(_QWEN3VL, 0, (4096,)),)
+    ),
+    KnownPart("text encoder", "gemma2_2b", "Gemma 2 2B", (_GEMMA,), lacks=(_QK_NORM,)),
+    KnownPart("text encoder", "qwen25_7b", "Qwen2.5-VL 7B", (_QWEN25,), (Size(_QWEN25, 0, (512,)),)),
+    _qwen3("qwen3_4b", "Qwen3 4B", 2560),
+    _qwen3("qwen3_8b", "Qwen3 8B", 4096),
+    _qwen3("qwen3_06b", "Qwen3 0.6B", 1024),
+    KnownPart("text encoder", "mistral3", "Mistral Small 3", (_NORM,), (Size(_NORM, 0, (5120,)),), (_QK_NORM,)),
+    _vae("sd", "of SD 1.5 or SDXL", 4),
+    _vae("flux", "of Flux, or of SD 3.5", 16),
+    _vae("flux2", "of FLUX.2", 32),
+    _vae("hunyuan_image", "of HunyuanImage 2.1", 64),
+    _vae("qwen_image", "of Qwen-Image, or of Wan 2.1", 16, _WAN_VAE_IN),
+    _vae("wan22", "of Wan 2.2", 48, _WAN_VAE_IN),
+)  # fmt: skip
+"""Told apart as in ComfyUI 0.26.0 (``comfy/sd.py``, ``detect_te_model`` and ``VAE``); the first row that fits wins."""
+
+
+def known_part(tensors: Mapping[str, Tensor], kind: Kind) -> KnownPart | None:
+    """Return which text encoder or VAE a file of that kind holds; None where no row knows it."""
+    return next((each for each in KNOWN_PARTS if each.kind == kind and each.fits(tensors)), None)
 
 
 def part_of(names: Iterable[str], table: Iterable[Part]) -> Part | None:

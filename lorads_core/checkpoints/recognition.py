@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Literal
 from ..errors import TrainerError
 from . import diffusers
 from .architectures import V_PREDICTION, architecture_of
+from .diffusers_names import architecture_by_diffusers
 from .gguf import read_gguf
-from .parts import ADDED, ALONE, part_of, parts_in
+from .parts import ADDED, ALONE, known_part, part_of, parts_in
 from .safetensors import read_safetensors, read_shards
 
 if TYPE_CHECKING:
@@ -60,9 +61,11 @@ class Checkpoint:
     """What a model file or folder is.
 
     All but ``guesses`` is certain. ``kind`` says whether it is a whole checkpoint, a denoiser alone or another part;
-    ``label`` names that in words. ``parts`` are those besides the denoiser. ``v_prediction`` and ``distilled`` are true
-    where tensors or configs say so; false where they do not, which proves nothing. ``depth`` is the number of blocks of
-    an architecture that has several depths, else 0.
+    ``label`` names that in words, ``part`` the kind of a text encoder or VAE as `parts` has it. ``parts`` are those
+    besides the denoiser. ``v_prediction`` is true where tensors or configs say so, and ``distilled_from`` names what is
+    trained instead of a model that they say is distilled; where they say nothing, that proves nothing. ``depth`` is the
+    number of blocks of an architecture that has several depths, else 0. ``named_by_diffusers`` says that a file has
+    Diffusers' names for its tensors.
     """
 
     path: Path
@@ -75,7 +78,9 @@ class Checkpoint:
     precision: str = ""
     depth: int = 0
     v_prediction: bool = False
-    distilled: bool = False
+    distilled_from: str = ""
+    named_by_diffusers: bool = False
+    part: str = ""
     guesses: tuple[Guess, ...] = ()
 
     @property
@@ -129,7 +134,7 @@ def _from_folder(path: Path) -> Checkpoint:
         folder.variant,
         folder.parts,
         v_prediction=folder.v_prediction,
-        distilled=folder.distilled,
+        distilled_from=folder.distilled_from,
         guesses=tuple(_guesses(path, {})),
     )
 
@@ -138,11 +143,16 @@ def _from_header(path: Path, form: Format, header: Header) -> Checkpoint:
     guesses = tuple(_guesses(path, header.metadata))
     if added := part_of(header.tensors, ADDED):
         return Checkpoint(path, form, added.kind, added.label, precision=_precision(header.tensors), guesses=guesses)
+    if named := architecture_by_diffusers(header.tensors):
+        return _denoiser(path, form, header, named, header.tensors, guesses, by_diffusers=True)
     if found := architecture_of(header.tensors):
         return _denoiser(path, form, header, *found, guesses)
     alone = part_of(header.tensors, ALONE)
     kind, label = (alone.kind, alone.label) if alone else ("", "of no architecture that LoRADS knows")
-    return Checkpoint(path, form, kind, label, precision=_precision(header.tensors), guesses=guesses)
+    named = known_part(header.tensors, kind)
+    label = f"{label} ({named.label})" if named else label
+    precision = _precision(header.tensors)
+    return Checkpoint(path, form, kind, label, precision=precision, guesses=guesses, part=named.name if named else "")
 
 
 def _denoiser(
@@ -152,6 +162,8 @@ def _denoiser(
     architecture: Architecture,
     own: Mapping[str, Tensor],
     guesses: tuple[Guess, ...],
+    *,
+    by_diffusers: bool = False,
 ) -> Checkpoint:
     parts = parts_in(header.tensors)
     variant = architecture.variant(own)
@@ -159,16 +171,22 @@ def _denoiser(
         path,
         form,
         "checkpoint" if parts else "denoiser",
-        f"a checkpoint of {architecture.label}" if parts else f"the denoiser of {architecture.label} alone",
+        _label(architecture, parts, by_diffusers=by_diffusers),
         architecture,
         variant.label if variant else "",
         parts,
         _precision(own),
         architecture.depth(own),
         v_prediction=any(name in header.tensors for name in V_PREDICTION),
-        distilled=bool(variant and variant.distilled),
+        distilled_from=variant.distilled_from if variant else "",
+        named_by_diffusers=by_diffusers,
         guesses=guesses,
     )
+
+
+def _label(architecture: Architecture, parts: tuple[str, ...], *, by_diffusers: bool) -> str:
+    whole = f"a checkpoint of {architecture.label}" if parts else f"the denoiser of {architecture.label} alone"
+    return f"{whole}, with Diffusers' names" if by_diffusers else whole
 
 
 def _precision(tensors: Mapping[str, Tensor]) -> str:

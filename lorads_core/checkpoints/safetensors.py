@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 from ..errors import TrainerError
 from ..system import files
 from .header import Header, Tensor
+from .json_file import read_json_object
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -92,15 +93,8 @@ def read_shards(index: Path) -> Header:
 
 
 def _shard_names(index: Path) -> list[str]:
-    try:
-        if os.stat(index).st_size > _LONGEST_INDEX:  # noqa: PTH116 - a Path's own is the same
-            raise TrainerError(f"{index} is too large for an index of model files.")
-        document: object = json.loads(files.read_bytes(index))
-    except OSError as error:
-        raise TrainerError(f"{index} cannot be read: {files.file_error_reason(error)}.") from error
-    except (ValueError, RecursionError) as error:
-        raise TrainerError(f"{index} is no index of model files: its JSON is damaged.") from error
-    places = cast("dict[str, object]", document).get("weight_map") if isinstance(document, dict) else None
+    document = read_json_object(index, _LONGEST_INDEX, "an index of model files")
+    places = document.get("weight_map")
     values = list(cast("dict[str, object]", places).values()) if isinstance(places, dict) else []
     names = sorted({each for each in values if isinstance(each, str) and _is_file_name(each)})
     if not names or len(names) > _MOST_SHARDS or any(each not in names for each in values):

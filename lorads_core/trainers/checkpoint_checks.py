@@ -64,10 +64,10 @@ def _doubts(found: Checkpoint, config: TrainingConfig, base: BaseModel) -> Itera
     guess = found.guess("distilled")
     if base.adapter:
         pass  # it is one, and trained as such
-    elif found.distilled:
+    elif found.distilled_from:
         yield (
-            f"{found.path} is {found.label}, {found.variant}: a distilled model, which training spoils. Train on the"
-            f" model that it was distilled from, e.g. {base.label}; a LoRA of that works on both."
+            f"{found.path} is {found.label}, {found.variant}: a distilled model, which training spoils. Train on"
+            f" {found.distilled_from} instead; a LoRA of that works on both."
         )
     elif guess and found.architecture:
         yield (

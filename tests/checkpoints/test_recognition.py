@@ -91,7 +91,7 @@ def test_names_of_rows_are_different():
 )
 def test_variants_that_tensors_tell_apart_are_named(name, variant, distilled, tmp_path):
     found = read_checkpoint(saved(tmp_path / "a.safetensors", model(name)))
-    assert (found.variant, found.distilled) == (variant, distilled)
+    assert (found.variant, bool(found.distilled_from)) == (variant, distilled)
 
 
 def test_a_denoiser_alone_is_told_from_a_whole_checkpoint(tmp_path):
@@ -235,7 +235,7 @@ def test_a_diffusers_folder_is_recognised_by_its_configs(folder):
 
 def test_schnell_is_known_by_its_config(folder):
     found = folder("FluxPipeline", transformer={"guidance_embeds": False})
-    assert (found.architecture.name, found.variant, found.distilled) == ("flux", "schnell", True)
+    assert (found.architecture.name, found.variant, found.distilled_from) == ("flux", "schnell", "FLUX.1 dev")
 
 
 def test_a_pipeline_without_a_row_is_named(folder):

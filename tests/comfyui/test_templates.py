@@ -25,7 +25,7 @@ ENDS = {
     "from DiffusionToolkit": ("LoradsExportDataset", "Total steps"),
     "train with ComfyUI's own trainer": ("LoradsDatasetToImages", "2 images"),
     "train a LoRA": ("LoradsLaunchTrainer", "completed, step 20 of 20"),
-    "train and test SDXL": ("LoradsLoraTestGrid", "base model"),
+    "train and test SDXL": ("LoradsLoraTestGrid", "1 of 1 module loads"),
     "A-B two caption styles": ("LoradsLoraTestGrid", "base model"),
 }
 SET = """(values) => {
