@@ -45,7 +45,8 @@ class Family:
     it (``comfy/lora.py``), kohya's form first. A LoRA is recognised by ``lora_signature``, a regular expression for
     names of layers that only this family has; ``lora_as`` names the family that it is taken for where both have the
     same names. A checkpoint is recognised by the rows of `checkpoints.architectures` that name the family.
-    ``repository`` at Hugging Face has all parts of its usual base model, in Diffusers' form.
+    ``repository`` at Hugging Face has all parts of its usual base model, in Diffusers' form. ``vae`` names the VAE that
+    is not in its checkpoints, as `checkpoints.parts` does; text encoders have the same names there.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Family:
     folders: tuple[str, ...] = ("checkpoints",)
     alpha_share: float = 0.5
     repository: str = ""
+    vae: str = ""
 
     @property
     def is_diffusion(self) -> bool:
@@ -139,7 +141,7 @@ FAMILIES: tuple[Family, ...] = (
             "lora_unet_", "transformer.", "lora_transformer_", "lycoris_", "diffusion_model.", "text_encoders.",
         ),
         lora_as="flux",
-        files=(_T5XXL, _AE),
+        files=(_T5XXL, _AE), vae="flux",
         folders=("diffusion_models", "checkpoints"),
     ),
     Family(
@@ -149,7 +151,7 @@ FAMILIES: tuple[Family, ...] = (
         lora_prefixes=("lora_unet_", "lora_te_", "diffusion_model.", "text_encoders."),
         # The second as SimpleTuner writes it (helpers/models/anima/transformer.py).
         lora_signature=r"(?:^|[._])blocks[._]\d+[._]cross_attn[._][qkv]_proj|core[._]transformer_blocks[._]\d+[._]attn",
-        files=(_TEXT_ENCODER, _VAE),
+        files=(_TEXT_ENCODER, _VAE), vae="qwen_image",
         folders=("diffusion_models",),
     ),
     Family(
@@ -158,7 +160,7 @@ FAMILIES: tuple[Family, ...] = (
         token_limits=(256,),  # sd-scripts v0.10.1, lumina_train_util.py, --gemma2_max_token_length
         lora_prefixes=("lora_unet_", "lora_te_", "diffusion_model.", "text_encoders."),
         lora_signature=_LUMINA_LAYERS,
-        files=(_TEXT_ENCODER, _AE),
+        files=(_TEXT_ENCODER, _AE), vae="flux",
         folders=("diffusion_models", "checkpoints"),
     ),
     Family(
@@ -168,7 +170,7 @@ FAMILIES: tuple[Family, ...] = (
         lora_prefixes=("lora_unet_", "diffusion_model.", "text_encoders."),
         lora_signature=r"(?:double|single)_blocks[._]\d+[._](?:(?:img|txt)_mlp[._]fc\d|\w*mod\w*[._]linear)",
         lora_as="flux",  # where it has attention layers alone
-        files=(_TEXT_ENCODER, _BYT5, _VAE),
+        files=(_TEXT_ENCODER, _BYT5, _VAE), vae="hunyuan_image",
         folders=("diffusion_models",),
     ),
     # Their limits: OneTrainer 23df383, modules/model/*Model.py, PROMPT_MAX_LENGTH. T5's estimate is assumed to count
@@ -179,7 +181,7 @@ FAMILIES: tuple[Family, ...] = (
         lora_prefixes=("lora_unet_", "transformer.", "lora_transformer_", "lycoris_", "diffusion_model."),
         lora_signature=r"single_transformer_blocks[._]\d+[._]attn[._]to_qkv_mlp_proj",
         lora_as="flux",  # where its layers have the names of its authors' code
-        files=(_TEXT_ENCODER, _VAE),
+        files=(_TEXT_ENCODER, _VAE), vae="flux2",
         folders=("diffusion_models",),
     ),
     Family(
@@ -188,7 +190,7 @@ FAMILIES: tuple[Family, ...] = (
         lora_prefixes=("lora_unet_", "transformer.", "lycoris_", "diffusion_model."),
         # Lumina 2 has adaLN_modulation.1 and, in Diffusers' names, attn.
         lora_signature=r"layers[._]\d+[._](?:adaLN_modulation[._]0|attention[._]to_(?:q|k|v|out))",
-        files=(_TEXT_ENCODER, _AE),
+        files=(_TEXT_ENCODER, _AE), vae="flux",
         folders=("diffusion_models",),
     ),
     Family(
@@ -197,7 +199,7 @@ FAMILIES: tuple[Family, ...] = (
         lora_prefixes=("lora_unet_", "transformer.", "lycoris_", "diffusion_model."),
         # The others are Diffusers' names.
         lora_signature=r"(?:^|[._])blocks[._]\d+[._]attn[._]w[qkvo](?:[._]|$)|text_fusion[._]|attn[._]to_gate(?:\.|$)",
-        files=(_TEXT_ENCODER, _VAE),
+        files=(_TEXT_ENCODER, _VAE), vae="qwen_image",
         folders=("diffusion_models",),
     ),
     Family(
@@ -209,7 +211,7 @@ FAMILIES: tuple[Family, ...] = (
             r"transformer_blocks[._]\d+[._](?:img|txt)_m(?:lp|od)"
             r"|(?<!single_)transformer_blocks[._](?:3[89]|[45]\d)[._]attn[._]"
         ),
-        files=(_TEXT_ENCODER, _VAE),
+        files=(_TEXT_ENCODER, _VAE), vae="qwen_image",
         folders=("diffusion_models",),
     ),
     Family(
@@ -220,7 +222,7 @@ FAMILIES: tuple[Family, ...] = (
             "diffusion_model.", "text_encoders.",
         ),
         lora_signature=_FLUX_LAYERS,
-        files=(_CLIP_L, _T5XXL, _AE),
+        files=(_CLIP_L, _T5XXL, _AE), vae="flux",
         folders=("diffusion_models", "checkpoints"),
         repository="black-forest-labs/FLUX.1-dev",
         alpha_share=1.0,  # ai-toolkit's example for Flux (train_lora_flux_24gb.yaml)

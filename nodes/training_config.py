@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from comfy_api.latest import io
 
 from ..lorads_core.base_models import base_models
+from ..lorads_core.trainers.checkpoint_checks import checkpoint_problems
 from ..lorads_core.trainers.defaults import make_config
 from ..lorads_core.trainers.extra import format_extra, parse_extra
 from ..lorads_core.trainers.presets import PRESETS, fitted, preset_names, preset_values
@@ -41,9 +42,17 @@ class TrainingConfigNode(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, preset: str) -> bool:  # noqa: ARG003 - naming it stops ComfyUI from checking the combo
-        """Accept any preset, also one that another version had: its values are in the other inputs."""
-        return True
+    def validate_inputs(cls, preset: str, base_model: str | None = None, checkpoint: str | None = None) -> bool | str:  # noqa: ARG003 - below
+        """Refuse a checkpoint that contradicts the base model, before anything of the graph runs.
+
+        Inputs that are named here are no longer checked by ComfyUI. Any preset is accepted, also one that another
+        version had: its values are in the other inputs. One that is wired in is not known yet.
+        """
+        if base_model is None or checkpoint is None:
+            return True
+        if base_model not in host.base_model_names():
+            return f"There is no base model {base_model!r:.80}: choose one of the list."
+        return _contradiction(base_model, checkpoint) or True
 
     @classmethod
     def execute(cls, **widgets: Any) -> io.NodeOutput:  # noqa: ANN401 - ComfyUI passes a widget's value by name
@@ -54,6 +63,17 @@ class TrainingConfigNode(io.ComfyNode):
             if each.name in widgets and not _is_unset(each, widgets[each.name])
         }
         return io.NodeOutput(fitted(make_config(given)))
+
+
+def _contradiction(base_model: str, checkpoint: str) -> str:
+    """Return why a checkpoint cannot be one of a base model; empty where it can."""
+    row = training_field("checkpoint")
+    try:
+        file = _value(row, checkpoint)
+    except FileNotFoundError:
+        return f"There is no checkpoint {checkpoint!r:.120} any more: choose one of the list."
+    found = checkpoint_problems(make_config({"base_model": base_model, "checkpoint": file}))
+    return " ".join(each.message for each in found if each.severity == "error")
 
 
 def _is_unset(each: TrainingField, widget: object) -> bool:

@@ -46,6 +46,11 @@ def write_lora(path, rank, value=0.5, cut=0):
     Path(path).write_bytes(data[: len(data) - cut])
 
 
+def write_model(path):
+    """Write a model file that is whole and has no tensor: nothing contradicts any base model."""
+    Path(path).write_bytes(struct.pack("<Q", 2) + b"{}")
+
+
 def install(folder):
     """Make a folder like sd-scripts' own."""
     (folder / "library").mkdir(parents=True)

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
-from .recognition import Checkpoint, Guess, read_checkpoint
+from .base_model import BaseModelChoice, base_model_of, fitting_base_models
+from .parts import known_part_label
+from .recognition import Checkpoint, Guess, is_read, read_checkpoint
 
-__all__ = ["Checkpoint", "Guess", "read_checkpoint"]
+__all__ = [
+    "BaseModelChoice", "Checkpoint", "Guess", "base_model_of", "fitting_base_models", "is_read", "known_part_label",
+    "read_checkpoint",
+]  # fmt: skip

@@ -1,4 +1,4 @@
-"""JSON files beside models: configs and indexes, read only up to a size, as whoever made a model wrote them."""
+"""JSON files beside models: configs and indexes, read only up to a size, as the authors of models wrote them."""
 
 from __future__ import annotations
 

@@ -131,12 +131,20 @@ KNOWN_PARTS: tuple[KnownPart, ...] = (
     _vae("qwen_image", "of Qwen-Image, or of Wan 2.1", 16, _WAN_VAE_IN),
     _vae("wan22", "of Wan 2.2", 48, _WAN_VAE_IN),
 )  # fmt: skip
-"""Told apart as in ComfyUI 0.26.0 (``comfy/sd.py``, ``detect_te_model`` and ``VAE``); the first row that fits wins."""
+"""Distinguished as in ComfyUI 0.26.0 (``comfy/sd.py``, ``detect_te_model``, ``VAE``); the first row that fits wins."""
 
 
 def known_part(tensors: Mapping[str, Tensor], kind: Kind) -> KnownPart | None:
-    """Return which text encoder or VAE a file of that kind holds; None where no row knows it."""
-    return next((each for each in KNOWN_PARTS if each.kind == kind and each.fits(tensors)), None)
+    """Return which text encoder or VAE a file of that kind (empty: of any) holds; None where no row knows it."""
+    return next((each for each in KNOWN_PARTS if kind in ("", each.kind) and each.fits(tensors)), None)
+
+
+def known_part_label(name: str) -> str:
+    """Return what a text encoder or VAE of `KNOWN_PARTS` is called in a sentence."""
+    found = next((each for each in KNOWN_PARTS if each.name == name), None)
+    if found is None:
+        return name
+    return f"the VAE {found.label}" if found.kind == "vae" else found.label
 
 
 def part_of(names: Iterable[str], table: Iterable[Part]) -> Part | None:

@@ -106,6 +106,12 @@ def read_checkpoint(path: Path) -> Checkpoint:
     return _read(path, about.st_mtime_ns, about.st_size)
 
 
+def is_read(path: Path) -> bool:
+    """Whether a file or folder is of a format that is looked into, so that a fault of it is one of the file."""
+    name = path.name.lower()
+    return name.endswith((*SUFFIXES, _INDEX)) or os.path.isfile(path / diffusers.INDEX)  # noqa: PTH113 - Path's own may raise
+
+
 @lru_cache(maxsize=512)
 def _read(path: Path, _changed: int, _size: int) -> Checkpoint:
     if os.path.isdir(path):  # noqa: PTH112 - a Path's own raises without rights
@@ -147,12 +153,17 @@ def _from_header(path: Path, form: Format, header: Header) -> Checkpoint:
         return _denoiser(path, form, header, named, header.tensors, guesses, by_diffusers=True)
     if found := architecture_of(header.tensors):
         return _denoiser(path, form, header, *found, guesses)
-    alone = part_of(header.tensors, ALONE)
-    kind, label = (alone.kind, alone.label) if alone else ("", "of no architecture that LoRADS knows")
-    named = known_part(header.tensors, kind)
-    label = f"{label} ({named.label})" if named else label
-    precision = _precision(header.tensors)
-    return Checkpoint(path, form, kind, label, precision=precision, guesses=guesses, part=named.name if named else "")
+    kind, label, part = _part(header.tensors)
+    return Checkpoint(path, form, kind, label, precision=_precision(header.tensors), guesses=guesses, part=part)
+
+
+def _part(tensors: Mapping[str, Tensor]) -> tuple[Kind, str, str]:
+    """Return kind, label and name of a text encoder, VAE or the like."""
+    alone = part_of(tensors, ALONE)
+    named = known_part(tensors, alone.kind if alone else "")
+    if named:
+        return named.kind, f"a {'VAE' if named.kind == 'vae' else named.kind} ({named.label})", named.name
+    return (alone.kind, alone.label, "") if alone else ("", "of no architecture that LoRADS knows", "")
 
 
 def _denoiser(

@@ -9,6 +9,7 @@ import os
 import platform
 import shutil
 import sys
+from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from ..library import LibraryReport
     from ..store.connect import Store
+    from .model_list import ListedModel
     from .repairs import Repair
 
 State = Literal["good", "warning", "error"]
@@ -74,6 +76,7 @@ def examine(settings_file: Path | None = None, *, fix: bool = False) -> Iterator
     yield from _taggers(settings)
     yield from _trainers(settings)
     yield from _unset(settings)
+    yield from _models()
     yield from _folders(settings)
 
 
@@ -240,6 +243,37 @@ def _unset(settings: Settings) -> Iterator[Finding]:
     for what, profiles in (("trainers", settings.trainers), ("taggers", settings.taggers)):
         if not profiles:
             yield Finding(what, "good", f"none is set: {command()} init finds those that are installed")
+
+
+def _models() -> Iterator[Finding]:
+    """Say what the model files of the ComfyUI that is known are, and which text encoders and VAEs they lack."""
+    try:
+        from .comfyui_folders import known_comfyui  # noqa: PLC0415 - its libraries may be what is missing
+        from .model_list import list_models, missing_parts  # noqa: PLC0415
+    except ImportError as error:
+        yield Finding("models", "error", f"They cannot be looked at: {error}.", "Install what is missing (above).")
+        return
+    home = known_comfyui()
+    if home is None:
+        return
+    notes: list[str] = []
+    models = list(list_models((), notes.append))
+    yield Finding("models", "good", f"{home}: {_counted_models(models)}; see {command('checkpoints')}")
+    yield from (Finding("models", "warning", note) for note in notes)
+    for each in models:
+        if each.is_damaged:
+            yield Finding("models", "error", each.fault, "Download it again, or remove it.")
+    for family, missing in missing_parts(models):
+        said = f"{family.label} lacks {', '.join(missing)} among ComfyUI's text encoders and VAEs."
+        yield Finding("models", "warning", said, "Download what is missing, or give its place in the training options.")
+
+
+def _counted_models(models: Sequence[ListedModel]) -> str:
+    """Return how many models there are of each architecture and part, the most frequent first."""
+    found = [each.found for each in models if each.found]
+    labels = Counter(each.architecture.label if each.architecture else each.label for each in found)
+    named = ", ".join(f"{label} ({count})" if count > 1 else label for label, count in labels.most_common())
+    return f"{counted(len(models), 'model')}{f', {named}' if named else ''}"
 
 
 def _taggers(settings: Settings) -> Iterator[Finding]:

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..base_models import FAMILIES
-from ..errors import SettingsError
+from ..checkpoints import base_model_of, fitting_base_models, read_checkpoint
+from ..errors import SettingsError, TrainerError
 from ..model import Problem
 from ..trainers.defaults import make_config
 from ..trainers.extra import parse_extra
@@ -17,6 +18,7 @@ from ..training_fields import TRAINING_FIELDS, TrainingField, training_field
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from ..checkpoints import BaseModelChoice
     from ..model import TrainingConfig
 
     Group = argparse._ArgumentGroup  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
@@ -96,10 +98,41 @@ def training_config(options: argparse.Namespace, last: TrainingConfig | None = N
         SettingsError: there is no such preset for the base model.
     """
     given = given_options(options)
+    if (found := base_model_of_file(options, last)) is not None:
+        given = {**given, "base_model": found.base.name}
     if last is None:
         return make_config(_preset(options.preset, given) | given)
     base = given.get("base_model", last.base_model)
     return go_on_from(last, _preset(options.preset, {**given, "base_model": base}) | given)
+
+
+def base_model_of_file(options: argparse.Namespace, last: TrainingConfig | None = None) -> BaseModelChoice | None:
+    """Return the base model that the checkpoint of a command line is certainly of the family of.
+
+    None where a base model is given, where the default or that of the ``last`` export can be it, or where the file does
+    not tell.
+    """
+    given = given_options(options)
+    checkpoint = given.get("checkpoint", "")
+    if "base_model" in given or not checkpoint or not _is_there(Path(checkpoint)):
+        return None
+    try:
+        found = read_checkpoint(Path(checkpoint))
+    except TrainerError:  # the export says so
+        return None
+    usual = last.base_model if last else training_field("base_model").default
+    if any(each.name == usual for each in fitting_base_models(found)):
+        return None
+    return base_model_of(found)
+
+
+def base_model_sentence(chosen: BaseModelChoice) -> str:
+    """Say which base model was taken from a file, and which others may be meant."""
+    said = f"{chosen.base.label}, as the checkpoint says"
+    if not chosen.others:
+        return said
+    others = ", ".join(each.name for each in chosen.others)
+    return f"{said}; --base-model says if it is another of the same tensors: {others}"
 
 
 def given_options(options: argparse.Namespace) -> dict[str, Any]:

@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..base_models import base_model
-from ..checkpoints import read_checkpoint
+from ..base_models import BASE_MODELS, base_model
+from ..checkpoints import fitting_base_models, is_read, read_checkpoint
 from ..errors import TrainerError
 from ..model import Problem
 
@@ -30,8 +30,7 @@ def checkpoint_problems(config: TrainingConfig) -> Iterator[Problem]:
     try:
         found = read_checkpoint(Path(config.checkpoint))
     except TrainerError as error:
-        # Trainers read other formats, too, such as .ckpt.
-        yield Problem("info", "checkpoint", f"The checkpoint could not be checked against {base.label}: {error}")
+        yield _unread(Path(config.checkpoint), base, error)
         return
     if refused := _refusal(found, base):
         yield Problem("error", "config", refused)
@@ -43,12 +42,27 @@ def checkpoint_problems(config: TrainingConfig) -> Iterator[Problem]:
         )
 
 
+def _unread(checkpoint: Path, base: BaseModel, error: TrainerError) -> Problem:
+    """Say that a checkpoint cannot be read: an error where it is cut off or damaged."""
+    if is_read(checkpoint):
+        return Problem("error", "config", f"{error} Download or copy it again, or choose another checkpoint.")
+    # Trainers read other formats, too, such as .ckpt.
+    return Problem("info", "checkpoint", f"The checkpoint could not be checked against {base.label}: {error}")
+
+
 def _refusal(found: Checkpoint, base: BaseModel) -> str:
     """Return why a file cannot be a checkpoint of a base model, empty where it may be."""
     if found.architecture and base.family.name not in found.families:
         return (
             f"{found.path} is {found.label}, and the base model is {base.label}: choose another file or another base"
             " model in the training config, and export again."
+        )
+    fitting = fitting_base_models(found)
+    if found.architecture and base in BASE_MODELS and base not in fitting:
+        return (
+            f"{found.path} is {found.label}, {found.variant}, and the base model is {base.label}: choose another file,"
+            f" or the base model {' or '.join(each.label for each in fitting)}, in the training config, and export"
+            " again."
         )
     if found.kind and not found.architecture:
         return (

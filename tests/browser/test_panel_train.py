@@ -6,6 +6,7 @@ from lorads_core.export.plan import ExportOptions
 from lorads_core.model import TrainingConfig
 from lorads_core.workflow import dataset as build
 
+from ..standin_trainer import write_model
 from .test_panel_captions import until
 
 pytestmark = pytest.mark.slow  # a page of its own for each test
@@ -18,7 +19,7 @@ def trainable(make_world):
     def make(**how):
         world = make_world(10, **how)
         base = world.folder / "base.safetensors"
-        base.touch()
+        write_model(base)
         config = TrainingConfig(checkpoint=str(base), epochs=2, repeats=2, batch_size=1)
         build.export(world.store, world.dataset, config, ExportOptions(), world.folder / "exports", "earlier")
         return world

@@ -30,7 +30,7 @@ def make(world: World) -> None:
         f"[trainers.standin]\nkind = 'sd-scripts'\nfolder = '''{trainer}'''\npython = '''{sys.executable}'''\n"
         f"stop_seconds = 1\n[trainers.standin.environment]\nSTANDIN_STEPS = '{STEPS}'\nSTANDIN_PAUSE = '{PAUSE}'\n"
     )
-    (world.root / "base.safetensors").touch()
+    standin_trainer.write_model(world.root / "base.safetensors")
     words = ("--minimum-side", 0, "--epochs", 2, "--repeats", 2, "--checkpoint", world.root / "base.safetensors")
     world.must("build", make_pictures(world.root / "pictures", 3, (128, 128)), "--trigger", "tom", *words)
 

@@ -12,6 +12,7 @@ from lorads_core.settings import load_settings
 from lorads_core.workflow.dataset import open_store
 
 from ..conftest import write_settings
+from ..standin_trainer import write_model
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -124,7 +125,7 @@ def test_a_fresh_export_starts_from_the_defaults(lorads, tmp_path):
 
 def test_a_path_is_made_absolute_and_a_missing_one_is_named(lorads, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "m.safetensors").write_bytes(b"")
+    write_model(tmp_path / "m.safetensors")
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
     for written in ("m.safetensors", "~/m.safetensors"):

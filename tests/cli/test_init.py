@@ -9,10 +9,11 @@ import sys
 import pytest
 
 from lorads_core.base_models import BASE_MODELS
+from lorads_core.checkpoints.base_model import like_by_name
 from lorads_core.cli.console import Screen
 from lorads_core.cli.init import search as searching
 from lorads_core.cli.init.additions import added_to, chosen, tagger_additions
-from lorads_core.cli.init.checkpoints import checkpoints, like_by_name
+from lorads_core.cli.init.checkpoints import checkpoints
 from lorads_core.cli.init.search import COMFYUI_FILES, search, usual_folders
 from lorads_core.cli.main import main
 from lorads_core.errors import SettingsError

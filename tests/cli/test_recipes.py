@@ -17,6 +17,8 @@ from lorads_core.trainers.defaults import make_config
 from lorads_core.training_fields import TRAINING_FIELDS
 from lorads_core.workflow.recipe import recipe_text
 
+from ..standin_trainer import write_model
+
 if sys.version_info >= (3, 11):
     import tomllib
 else:
@@ -133,7 +135,7 @@ def test_the_command_line_goes_over_the_recipe_also_with_its_default(recipe):
 
 
 def test_a_model_file_beside_the_recipe_is_found(recipe, tmp_path):
-    (tmp_path / "base.safetensors").touch()
+    write_model(tmp_path / "base.safetensors")
     file = recipe('checkpoint = "base.safetensors"\nae = "elsewhere/vae.safetensors"\n')
     options = read_back(file)
     assert options.training_checkpoint == str(tmp_path / "base.safetensors")

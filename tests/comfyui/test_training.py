@@ -5,6 +5,7 @@ import time
 import psutil
 import pytest
 
+from ..standin_trainer import write_lora, write_model
 from .conftest import write_settings
 from .prompts import node, whole
 from .server import started
@@ -23,7 +24,7 @@ def graph(comfy, pictures):
 def grapher(base, pictures):
     checkpoints = base / "models" / "checkpoints"
     checkpoints.mkdir(exist_ok=True, parents=True)
-    (checkpoints / BASE).touch()
+    write_model(checkpoints / BASE)
 
     def make(profile, mode="wait", seed=0):
         place = pictures.relative_to(base / "input").as_posix()
@@ -126,3 +127,14 @@ def test_a_training_goes_on_while_comfyui_is_started_anew(comfyui, make_folder, 
         ended = second.run(prompt)
         assert ended.status == "success", ended.messages
         assert "completed, step 100 of 100" in ended.texts["launch"]
+
+
+def test_a_checkpoint_that_contradicts_the_base_model_is_refused_when_the_graph_is_queued(comfy, graph):
+    prompt = graph("good", seed=11)
+    write_lora(comfy.base / "models" / "checkpoints" / "a lora.safetensors", 4)
+    prompt["config"]["inputs"]["checkpoint"] = "a lora.safetensors"
+    with pytest.raises(AssertionError, match="is a LoRA, not a checkpoint"):
+        comfy.queue(prompt)
+    prompt["config"]["inputs"]["base_model"] = "nothing"
+    with pytest.raises(AssertionError, match="There is no base model 'nothing'"):
+        comfy.queue(prompt)

@@ -297,7 +297,7 @@ PARSERS = (
     ),
     (
         "index of shards",
-        "checkpoints/safetensors.py",
+        "checkpoints/json_file.py",
         either(keyed("weight_map")),
         from_file("a.safetensors.index.json", read_checkpoint),
     ),

@@ -2,13 +2,16 @@
 
 import hashlib
 import json
+import struct
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
 from .. import standin_trainer
+from ..standin_trainer import write_model
 from .pack import loaded
 from .test_chain import base, build, call  # noqa: F401 - base is a fixture
 
@@ -21,7 +24,7 @@ def make_pack(base, store_settings, tmp_path):  # noqa: F811
     folder = standin_trainer.install(tmp_path / "trainer")
     checkpoint = base / "models" / "checkpoints" / "a model of checkpoints.safetensors"
     checkpoint.parent.mkdir(parents=True)
-    checkpoint.touch()
+    write_model(checkpoint)
     opened = []
 
     def make(deed="good", allowed="true", **environment):
@@ -156,3 +159,19 @@ def test_without_a_trainer_the_node_says_how_to_add_one(base, store_settings):  
         export = build(pack)
         with pytest.raises(pack.errors.SettingsError, match=r"Add \[trainers.local\]"):
             call(pack, "LoradsLaunchTrainer", export=export.args[0])
+
+
+def test_a_checkpoint_that_contradicts_the_base_model_is_refused_before_the_graph_runs(make_pack):
+    pack = make_pack()
+    name = "a model of checkpoints.safetensors"  # as the host lists it
+    path = Path(pack.host.model_path(("checkpoints",), name))
+    header = json.dumps({"a.lora_down.weight": {"dtype": "F16", "shape": [0], "data_offsets": [0, 0]}}).encode()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(struct.pack("<Q", len(header)) + header)
+    check = pack.nodes["LoradsTrainingConfig"].validate_inputs
+    assert "is a LoRA, not a checkpoint" in check(preset="(custom)", base_model="sdxl", checkpoint=name)
+    assert check(preset="(custom)", base_model="sdxl", checkpoint="(choose later)") is True
+    assert check(preset="(custom)", base_model=None, checkpoint=name) is True
+    assert "There is no base model 'x'" in check(preset="", base_model="x", checkpoint=name)
+    write_model(path)
+    assert check(preset="(custom)", base_model="sdxl", checkpoint=name) is True

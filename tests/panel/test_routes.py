@@ -16,6 +16,7 @@ from lorads_core.workflow import captions as captioning
 from lorads_core.workflow import dataset as build
 
 from ..edits import edit_caption
+from ..standin_trainer import write_model
 from .json_shape import mismatches
 
 
@@ -331,7 +332,7 @@ def test_a_training_from_the_panel_is_watched_and_stopped(training_panel, datase
 def choose_checkpoint(store, panel):
     """Export once with a base model, as the graph does."""
     checkpoint = panel.exports.parent / "base.safetensors"
-    checkpoint.touch()
+    write_model(checkpoint)
     found = captioning.draft(store, panel.settings, "towers")
     config = TrainingConfig(checkpoint=str(checkpoint), epochs=2, repeats=1)
     build.export(store, found.dataset, config, ExportOptions(), panel.exports, "before")

@@ -16,6 +16,8 @@ from lorads_core.workflow import captions as captioning
 from lorads_core.workflow import dataset as build
 from lorads_core.workflow import training
 
+from ..standin_trainer import write_model
+
 OVER = {"completed", "failed", "cancelled", "lost"}
 
 
@@ -48,7 +50,7 @@ def ready(training_panel, store, tmp_path):
     def make(*words, **more):
         panel = training_panel(*words, **more)
         checkpoint = tmp_path / "base.safetensors"
-        checkpoint.touch()
+        write_model(checkpoint)
         config = TrainingConfig(checkpoint=str(checkpoint), epochs=2, repeats=1)
         found = captioning.draft(store, panel.settings, "towers")
         build.export(store, found.dataset, config, ExportOptions(), panel.exports, "before")

@@ -20,6 +20,7 @@ from lorads_core.runs.state import refresh_run
 from lorads_core.settings import Table, TrainerProfile
 
 from .. import standin_trainer
+from ..standin_trainer import write_model
 
 
 @pytest.fixture
@@ -49,7 +50,7 @@ def make_profile(trainer_folder):
 def make_export(tmp_path):
     """Return a function that exports three pictures; the config's fields are its arguments."""
     root, base = tmp_path / "ex ports", tmp_path / "base.safetensors"
-    base.touch()
+    write_model(base)
     pictures = []
     for number in range(3):
         path = tmp_path / f"{number}.png"

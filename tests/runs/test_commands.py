@@ -15,6 +15,8 @@ from lorads_core.lora_tests.archive import ArchiveInfo, save_test
 from lorads_core.model import Run
 from lorads_core.runs.lora_file import read_lora
 
+from ..standin_trainer import write_model
+
 
 @pytest.fixture
 def settings(store_settings, trainer_folder):
@@ -50,7 +52,7 @@ def exports(lorads, picture, tmp_path):
         picture(f"mine/{n}.png", (256, 256))
         (tmp_path / "mine" / f"{n}.txt").write_text(f"a cat, number {n}")
     base = tmp_path / "base.safetensors"
-    base.touch()
+    write_model(base)
     words = ("--trigger", "tom", "--caption", "sidecar", "--out", tmp_path / "exports", "--checkpoint", base)
     code, _, err = lorads("build", tmp_path / "mine", *words, "--minimum-side", "0", "--epochs", "2", "--repeats", "2")
     assert code == 0, err

@@ -100,6 +100,30 @@ def test_a_lora_is_no_checkpoint(tmp_path):
     )
 
 
+@pytest.mark.parametrize("left", [-1, 40, 4, 0])
+def test_a_file_that_is_cut_off_is_an_error_and_says_what_to_do(left, tmp_path):
+    text = json.dumps({"a": {"dtype": "F16", "shape": [4], "data_offsets": [0, 8]}}).encode()
+    whole = struct.pack("<Q", len(text)) + text + bytes(8)
+    (tmp_path / "a.safetensors").write_bytes(whole[:left])
+    ((severity, message),) = said(str(tmp_path / "a.safetensors"))
+    assert severity == "error"
+    assert "cut off" in message
+    assert message.endswith("Download or copy it again, or choose another checkpoint.")
+
+
+def test_a_model_of_another_size_of_the_family_is_an_error(make):
+    ((severity, message),) = said(make("flux2:klein"), "flux2")
+    assert severity == "error"
+    assert "klein 4B, and the base model is FLUX.2 dev" in message
+    assert said(make("flux2:klein"), "flux2_klein_4b") == []
+    assert said(make("flux2"), "flux2") == []
+
+
+def test_schnell_is_named_with_what_it_was_distilled_from_whatever_the_base_model(make):
+    ((_, message),) = said(make("flux:schnell"), "flux_krea")
+    assert "Train on FLUX.1 dev instead" in message
+
+
 def test_what_cannot_be_looked_into_is_said_once_and_stops_nothing(tmp_path):
     (tmp_path / "a.ckpt").write_bytes(b"x")
     assert [severity for severity, _ in said(str(tmp_path / "a.ckpt"))] == ["info"]

@@ -1,4 +1,4 @@
-"""Commands that train and list, stop and offer what was trained, and look at LoRA files."""
+"""Commands that train and list, stop and offer what was trained, and look at LoRAs and models."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def add_runs(commands: Commands, run: Run) -> None:
-    """Add train, runs, stop, offer and lora."""
+    """Add train, runs, stop, offer, lora and checkpoints."""
     train = add_command(
         commands, "train", run, "train an export and watch it; Ctrl-C stops the training", "lorads train tomcat"
     )
@@ -75,6 +75,11 @@ def add_runs(commands: Commands, run: Run) -> None:
         help="take the trainer's file unchanged, also if ComfyUI loads it only in part (by default it is converted so"
         " that all of it loads, or refused with the reason)",
     )
+    _add_lora(commands, run)
+    _add_checkpoints(commands, run)
+
+
+def _add_lora(commands: Commands, run: Run) -> None:
     lora = add_command(
         commands,
         "lora",
@@ -95,3 +100,22 @@ def add_runs(commands: Commands, run: Run) -> None:
         help="write a converted copy beside it, with -comfyui in its name, where ComfyUI would load it in part",
     )
     add_json_option(lora)
+
+
+def _add_checkpoints(commands: Commands, run: Run) -> None:
+    found = add_command(
+        commands,
+        "checkpoints",
+        run,
+        "say what model files are: base model, v-prediction, distilled or not, precision, parts",
+        "lorads checkpoints ~/ComfyUI/models/diffusion_models",
+    )
+    found.add_argument(
+        "paths",
+        nargs="*",
+        type=path,
+        metavar="FILE",
+        help="model file, Diffusers folder, or folder of models (default: those of the ComfyUI that LoRADS is in, or"
+        " that COMFYUI_PATH names)",
+    )
+    add_json_option(found)

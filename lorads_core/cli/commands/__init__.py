@@ -19,6 +19,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "datasets": ("datasets", "rename", "remove"),
     "exports": ("combine", "export", "diff", "verify"),
     "runs": ("train", "runs", "stop", "offer", "lora"),
+    "checkpoints": ("checkpoints",),
     "panel": ("panel",),
     "library": ("libraries", "query", "embed", "tag", "regularize"),
     "curation": ("rate", "mark", "album", "cluster", "unindex"),

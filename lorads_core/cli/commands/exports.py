@@ -27,7 +27,7 @@ from ...workflow.training import exported
 from ..demo import LIBRARY
 from ..export_options import export_options
 from ..facts import version_facts
-from ..training_options import missing_files, training_config
+from ..training_options import base_model_of_file, base_model_sentence, missing_files, training_config
 
 if TYPE_CHECKING:
     import argparse
@@ -115,7 +115,10 @@ def _export(options: argparse.Namespace, screen: Screen) -> int:
     settings = load_settings(options.settings).with_library(LIBRARY)
     with open_store(settings) as store, rehearsed(store, options):
         last = None if options.fresh else find_last_export(store, options.name)
-        config = training_config(options, last_config(last) if last else None)
+        known = last_config(last) if last else None
+        config = training_config(options, known)
+        if chosen_base := base_model_of_file(options, known):
+            screen.step("Base model", base_model_sentence(chosen_base))
         writing = export_options(options, settings, last.writing if last else None)
         check_config(config, writing.trainer, writing.home)
         if last:

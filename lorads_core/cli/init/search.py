@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING
 from ...trainers import trainers
 from ...vision.taggers.labels import FILES
 from ...vision.taggers.onnx import MODEL
+from ..comfyui_folders import COMFYUI_FILES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-COMFYUI_FILES = ("main.py", "folder_paths.py", "comfy/sd.py")
-"""Files by which ComfyUI's folder is recognised."""
 _MOST_FOLDERS = 20_000  # looked at: a few seconds on a disk, and more than the first three levels of most home folders
 _DEPTH = 3  # below the folders that are searched: ~/ai/kohya_ss/sd-scripts
 _DEPTH_IN_PROGRAM = 3  # custom_nodes/NODE/models/TAGGER

@@ -1,0 +1,57 @@
+"""Base models that a checkpoint can be of: by its family and variant, which are certain, then by its file's name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from ..base_models import BaseModel, base_models
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .recognition import Checkpoint
+
+# What derivatives of a base model are called besides its own name.
+_ALSO_CALLED = {"illustrious": ("illu", "wai"), "pony": ("pdxl",), "noobai": ("noob",)}
+
+
+class BaseModelChoice(NamedTuple):
+    """The base model that is taken for a file; ``others`` are of the same tensors, so that they may be meant."""
+
+    base: BaseModel
+    others: tuple[BaseModel, ...] = ()
+
+
+def fitting_base_models(found: Checkpoint) -> tuple[BaseModel, ...]:
+    """Return the base models whose tensors a checkpoint's can be: those of its families, and of its variant.
+
+    A variant that no base model is called by is that of those that have none of their own.
+    """
+    rows = tuple(each for each in base_models() if each.family.name in found.families)
+    if found.architecture is None or not found.variant:
+        return rows
+    known = {_plain(each.label) for each in found.architecture.variants}
+    named = tuple(each for each in rows if each.variant == _plain(found.variant))
+    return named or tuple(each for each in rows if each.variant not in known)
+
+
+def _plain(label: str) -> str:
+    return label.lower().replace(" ", "_")
+
+
+def base_model_of(found: Checkpoint) -> BaseModelChoice | None:
+    """Return the base model to take for a checkpoint: by its name, or the first; None if its family is not certain."""
+    rows = fitting_base_models(found)
+    if len({each.family.name for each in rows}) != 1:
+        return None
+    base = like_by_name(found.path.stem, rows)
+    return BaseModelChoice(base, tuple(each for each in rows if each is not base))
+
+
+def like_by_name(stem: str, rows: Sequence[BaseModel]) -> BaseModel:
+    """Return the base model that a file's name points to, else the first of its family."""
+    name = stem.lower()
+    for each in rows[1:]:
+        if any(word in name for word in (each.name, *_ALSO_CALLED.get(each.name, ()))):
+            return each
+    return rows[0]

@@ -1,0 +1,50 @@
+"""Which base models a checkpoint can be of, and which is taken where none is named."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from lorads_core.checkpoints import base_model_of, fitting_base_models, read_checkpoint
+
+from .test_diffusers_names import saved
+
+FILE = Path(__file__).parent / "golden" / "comfyui_models.json"
+GOLDEN = json.loads(FILE.read_text(encoding="utf-8"))["models"]
+
+
+def read(tmp_path, model, name="model.safetensors"):
+    shapes = {f"model.diffusion_model.{key}": shape for key, shape in GOLDEN[model]["tensors"].items()}
+    return read_checkpoint(saved(tmp_path / name, shapes))
+
+
+@pytest.mark.parametrize(
+    ("model", "names"),
+    [
+        ("flux2", {"flux2"}),
+        ("flux2:klein", {"flux2_klein_4b"}),
+        ("flux", {"flux", "flux_krea"}),
+        ("zimage", {"zimage", "zimage_deturbo", "zimage_turbo"}),
+        ("anima", {"anima"}),
+        ("sdxl_refiner", set()),
+    ],
+)
+def test_the_base_models_of_a_family_and_variant_fit(model, names, tmp_path):
+    assert {each.name for each in fitting_base_models(read(tmp_path, model))} == names
+
+
+@pytest.mark.parametrize(
+    ("model", "name", "chosen"),
+    [
+        ("anima", "x", "anima"),
+        ("flux", "flux1-dev", "flux"),
+        ("sdxl", "waiIllustrious_v15", "illustrious"),
+        ("flux2:klein", "x", "flux2_klein_4b"),
+    ],
+)
+def test_the_base_model_is_that_of_the_tensors_and_then_of_the_name(model, name, chosen, tmp_path):
+    assert base_model_of(read(tmp_path, model, f"{name}.safetensors")).base.name == chosen
+
+
+def test_of_a_model_that_is_none_of_ours_nothing_is_taken(tmp_path):
+    assert base_model_of(read(tmp_path, "sdxl_refiner")) is None
