@@ -348,7 +348,9 @@ class Run:
     """One training of one export. ``folder`` holds its log and history; trained files lie in ``output``.
 
     ``loras`` are the LoRA files that are there, by name in ``output``, in order, the final one last. ``message`` says
-    why it failed, or what else is to be known. ``host`` is the machine that it was started on.
+    why it failed, or what else is to be known. ``host`` is the machine that it was started on. ``stage`` is the one
+    before the training that runs or was the last to run, empty where it trains; of it, ``cached`` images of
+    ``to_cache`` are done.
     """
 
     id: UUID
@@ -371,6 +373,16 @@ class Run:
     host: str = ""
     started_at: datetime | None = None
     ended_at: datetime | None = None
+    stage: str = ""
+    cached: int = 0
+    to_cache: int = 0
+
+    @property
+    def progress(self) -> str:
+        """How far it is: in steps, or before the training in images that are cached."""
+        if self.stage:
+            return f"{self.stage}: {self.cached:,} of {self.to_cache:,} images"
+        return f"step {self.step:,} of {self.total_steps:,}"
 
     @property
     def is_over(self) -> bool:

@@ -272,7 +272,8 @@ def watched(run: Run, node: str) -> Run:
 
     def look(now: Run) -> None:
         comfy.model_management.throw_exception_if_processing_interrupted()
-        bar.update_absolute(now.step, max(now.total_steps, 1))
+        done, total = (now.cached, now.to_cache) if now.stage else (now.step, now.total_steps)
+        bar.update_absolute(done, max(total, 1))
         _say("\n".join(filter(None, [training_text(now), now.message])), node)
 
     try:
@@ -285,7 +286,7 @@ def watched(run: Run, node: str) -> Run:
 
 def training_text(run: Run) -> str:
     """Say how a run stands, in a line."""
-    parts = [f"{run.name}: {run.state}, step {run.step:,} of {run.total_steps:,}"]
+    parts = [f"{run.name}: {run.state}, {run.progress}"]
     if run.loss is not None:
         parts.append(f"loss {run.loss:.4g}")
     if run.seconds_left is not None:

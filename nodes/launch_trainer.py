@@ -35,7 +35,17 @@ class LaunchTrainer(io.ComfyNode):
             description="Trains the exported dataset, shows its progress, and puts the LoRA where"
             " ComfyUI loads it. A training in progress or a finished one is not started"
             " again.",
-            search_aliases=["lora", "train", "run", "kohya", "sd-scripts", "onetrainer", "simpletuner", "ai-toolkit"],
+            search_aliases=[
+                "lora",
+                "train",
+                "run",
+                "kohya",
+                "sd-scripts",
+                "onetrainer",
+                "simpletuner",
+                "ai-toolkit",
+                "musubi",
+            ],
             inputs=[
                 ExportSocket.Input("export", tooltip="From Export Dataset."),
                 io.Combo.Input(

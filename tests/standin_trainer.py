@@ -1,6 +1,8 @@
 """A program that behaves like sd-scripts where it matters: progress lines, checkpoints, ends of every kind.
 
-STANDIN names what it does: "good" or one of the misdeeds below; STANDIN_PAUSE is how long a step takes.
+STANDIN names what it does: "good" or one of the misdeeds below; STANDIN_PAUSE is how long a step takes. It is
+musubi-tuner too, with its scripts that cache: STANDIN_CACHING names what they do, STANDIN_IMAGE is how long an image
+takes.
 """
 
 import argparse
@@ -20,13 +22,14 @@ except ImportError:
     import tomli as tomllib
 
 WIDTH = 320  # of SD 1.5's first level
+LAYER = "lora_unet_mid_block_attentions_0_proj_in"
+OF_ZIMAGE = {"name": "lora_unet_layers_0_attention_to_q", "width": 3840}  # as musubi-tuner names it
 
 
-def write_lora(path, rank, value=0.5, cut=0):
+def write_lora(path, rank, value=0.5, cut=0, name=LAYER, width=WIDTH):
     """Write a LoRA of one pair of matrices as safetensors (F32); ``cut`` bytes are missing at its end."""
-    down = struct.pack("<f", value) * (rank * WIDTH)
-    up = struct.pack("<f", 0.25) * (WIDTH * rank)
-    name = "lora_unet_mid_block_attentions_0_proj_in"
+    down = struct.pack("<f", value) * (rank * width)
+    up = struct.pack("<f", 0.25) * (width * rank)
     header = {
         "__metadata__": {
             "ss_network_dim": str(rank),
@@ -34,10 +37,10 @@ def write_lora(path, rank, value=0.5, cut=0):
             "ss_dataset_dirs": json.dumps({"10_tom": {"n_repeats": 10, "path": "/home/anna/tom"}}),
         },
         f"{name}.alpha": {"dtype": "F32", "shape": [], "data_offsets": [0, 4]},
-        f"{name}.lora_down.weight": {"dtype": "F32", "shape": [rank, WIDTH], "data_offsets": [4, 4 + len(down)]},
+        f"{name}.lora_down.weight": {"dtype": "F32", "shape": [rank, width], "data_offsets": [4, 4 + len(down)]},
         f"{name}.lora_up.weight": {
             "dtype": "F32",
-            "shape": [WIDTH, rank],
+            "shape": [width, rank],
             "data_offsets": [4 + len(down), 4 + len(down) + len(up)],
         },
     }
@@ -60,21 +63,47 @@ def install(folder):
     return folder
 
 
+def install_musubi(folder):
+    """Make a folder like musubi-tuner's own."""
+    package = folder / "src" / "musubi_tuner"
+    for script in ("cache_latents", "cache_text_encoder_outputs", "train_network"):
+        name = f"zimage_{script}.py"
+        (package / "dataset").mkdir(parents=True, exist_ok=True)
+        (package / name).touch()
+        shutil.copy(__file__, folder / name)
+    for name in ("hv_train_network.py", "dataset/config_utils.py", "networks/lora_zimage.py"):
+        (package / name).parent.mkdir(exist_ok=True)
+        (package / name).touch()
+    return folder
+
+
 def say(text):
     sys.stderr.write(text)
     sys.stderr.flush()
 
 
 def main():
+    name = Path(sys.argv[0]).stem
+    if "_cache_" in name:
+        cache(is_text="text" in name)
+        return
     words = argparse.ArgumentParser()
     words.add_argument("--config_file", required=True)
     words.add_argument("--resume")
     words.add_argument("--initial_step", type=int, default=0)
+    words.add_argument("--max_train_epochs", type=int)
+    words.add_argument("--output_name")
+    words.add_argument("--lr_scheduler_type")
+    words.add_argument("--lr_scheduler_args", nargs="*")
     given = words.parse_args()
     config = tomllib.loads(Path(given.config_file).read_text(encoding="utf-8"))
     flat = {}
     for key, value in config.items():
         flat.update(value if isinstance(value, dict) else {key: value})
+    if given.max_train_epochs:  # musubi-tuner's: what is left, counted from 1 and under another name
+        steps = int(os.environ.get("STANDIN_STEPS", "20"))
+        os.environ["STANDIN_STEPS"] = str(steps * given.max_train_epochs // flat["max_train_epochs"])
+        flat |= {"max_train_epochs": given.max_train_epochs, "output_name": given.output_name}
     deed = os.environ.get("STANDIN", "good")
     pause = float(os.environ.get("STANDIN_PAUSE", "0.01"))
     if deed == "fork" and os.fork():
@@ -89,6 +118,30 @@ def main():
     if given.resume:
         (Path(given.resume) / "random_states_0.pkl").read_bytes()
     train(flat, deed, pause, given.initial_step)
+
+
+def cache(*, is_text):
+    """Leave a file for each image of the datasets, as musubi-tuner does; those that are there stay."""
+    words = argparse.ArgumentParser()
+    words.add_argument("--dataset_config", required=True)
+    words.add_argument("--skip_existing", action="store_true")
+    given, _ = words.parse_known_args()
+    deed, pause = os.environ.get("STANDIN_CACHING", "good"), float(os.environ.get("STANDIN_IMAGE", "0.01"))
+    datasets = tomllib.loads(Path(given.dataset_config).read_text(encoding="utf-8"))["datasets"]
+    for each in datasets:
+        images = sorted(Path(each["image_directory"]).glob("*.png"))
+        for done, image in enumerate(images[1:] if deed == "leaves one out" else images):
+            end = "zi_te" if is_text else f"{128:04d}x{128:04d}_zi"
+            file = Path(each["cache_directory"]) / f"{image.stem}_{end}.safetensors"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            if given.skip_existing and file.exists():
+                continue
+            say(f"\r{done}it [00:00, 3.95it/s]")
+            file.write_bytes(b"half")
+            time.sleep(pause)
+            write_lora(file, 4)
+            if deed == "dies":
+                raise RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB")
 
 
 def die():
@@ -151,6 +204,7 @@ def train(config, deed, pause, before=0):
     epochs, total = config["max_train_epochs"], int(os.environ.get("STANDIN_STEPS", "20"))
     rank = config["network_dim"] // (2 if deed == "rank" else 1)
     value = float("nan") if deed == "nan" else 0.5
+    layer = OF_ZIMAGE if "zimage" in Path(sys.argv[0]).name else {}
     say(f"\nepoch {before * epochs // total + 1}/{epochs}\n")
     for step in range(before + 1, total + 1):
         if deed != "silent":
@@ -162,12 +216,12 @@ def train(config, deed, pause, before=0):
             sys.exit("\nRuntimeError: something broke at the very last step")
         done, before_ = step * epochs // total, (step - 1) * epochs // total
         if done > before_ and done < epochs:
-            write_lora(output / f"{name}-{done:06d}.safetensors", rank, value)
+            write_lora(output / f"{name}-{done:06d}.safetensors", rank, value, **layer)
             if config.get("save_state"):
                 save_state(output, name, done)
             say(f"\nepoch {done + 1}/{epochs}\n")
     if deed != "nothing":
-        write_lora(output / f"{name}.safetensors", rank, value, cut=100 if deed == "truncated" else 0)
+        write_lora(output / f"{name}.safetensors", rank, value, cut=100 if deed == "truncated" else 0, **layer)
     print("\nmodel saved.", flush=True)
 
 

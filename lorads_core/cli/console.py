@@ -106,7 +106,10 @@ class Screen:
             def show(run: Run) -> None:
                 loss = f"loss {run.loss:.4g}" if run.loss is not None else ""
                 left = f"{run.seconds_left:,.0f} s left" if run.seconds_left is not None else run.state
-                bars.update(task, completed=run.step, total=run.total_steps or None, say=f"{loss}  {left}")
+                done, total = (run.cached, run.to_cache) if run.stage else (run.step, run.total_steps)
+                bars.update(
+                    task, description=run.stage or "train", completed=done, total=total or None, say=f"{loss}  {left}"
+                )
                 for name in run.loras:
                     if name not in told:
                         told.add(name)

@@ -1,6 +1,6 @@
 """Training script of an export, ``train.sh`` or ``train.bat``: it starts the training from any working directory.
 
-What it starts is the command line of `Trainer.command` and `Installed.argv`, as for a run that LoRADS launches.
+What it starts are the command lines of `Trainer.stages` and `Installed.argv`, as for a run that LoRADS launches.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ..system.paths import MANIFEST
 from ..trainers import trainer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from ..model import TrainingConfig
@@ -36,10 +36,10 @@ def start_script(
     It is that of one system: configs name folders of this machine, so that the other's would be of no use.
     """
     chosen, installed = trainer(options.trainer), options.installed
-    arguments = chosen.command(config, folder, installed.accelerate if installed else ())
-    if not arguments:
+    stages = chosen.stages(config, folder, installed.accelerate if installed else ())
+    if not stages:
         return {}
-    start = _Start(chosen.label, folder, tuple(arguments), installed)
+    start = _Start(chosen.label, folder, tuple(each.arguments for each in stages), installed)
     if windows:
         return {"train.bat": "".join(f"{line}\r\n" for line in _batch(start))}
     return {"train.sh": "".join(f"{line}\n" for line in _shell(start))}
@@ -55,11 +55,14 @@ def what_to_set(label: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Start:
-    """What a script starts: ``arguments`` of the Python of a trainer, which may not be known to be installed."""
+    """What a script starts: a trainer, which may not be known to be installed, by arguments of its Python.
+
+    There are several ``stages`` where the next one is to start when the one before has ended well.
+    """
 
     label: str
     folder: Path
-    arguments: tuple[str, ...]
+    stages: tuple[tuple[str, ...], ...]
     installed: Installed | None
 
     @property
@@ -97,7 +100,13 @@ def _shell(start: _Start) -> Iterator[str]:
         yield f"cd {shlex.quote(str(installed.folder))} || exit 1"
         yield f'PATH={shlex.quote(str(installed.python.parent))}:"$PATH"'
         yield "export PATH"
-    yield f"exec {shlex.join(installed.argv(start.arguments))}"
+    yield from _in_turn([shlex.join(installed.argv(arguments)) for arguments in start.stages])
+
+
+def _in_turn(commands: Sequence[str]) -> Iterator[str]:
+    """Yield the lines that run commands one after the other, as long as they end well."""
+    yield from (f"{command} || exit" for command in commands[:-1])
+    yield f"exec {commands[-1]}"
 
 
 def _found_by_shell(start: _Start) -> Iterator[str]:
@@ -110,7 +119,7 @@ def _found_by_shell(start: _Start) -> Iterator[str]:
     yield '  if [ -x "$venv/bin/python" ]; then python=$venv/bin/python; PATH=$venv/bin:$PATH; fi'
     yield "done"
     yield "export PATH"
-    yield f'exec "$python" {shlex.join(start.arguments)}'
+    yield from _in_turn([f'"$python" {shlex.join(arguments)}' for arguments in start.stages])
 
 
 def _batch(start: _Start) -> Iterator[str]:
@@ -122,9 +131,14 @@ def _batch(start: _Start) -> Iterator[str]:
     installed = start.installed
     yield from _found_by_batch() if installed is None else _known_to_batch(installed)
     python = '"%python%"' if installed is None else ""
-    words = start.arguments if installed is None else installed.argv(start.arguments)
-    yield " ".join(filter(None, (python, *map(quoted_in_batch, words))))
-    yield 'set "code=%ERRORLEVEL%"'
+    for number, arguments in enumerate(start.stages):
+        if number:
+            yield 'if not "%code%"=="0" goto ended'
+        words = arguments if installed is None else installed.argv(arguments)
+        yield " ".join(filter(None, (python, *map(quoted_in_batch, words))))
+        yield 'set "code=%ERRORLEVEL%"'
+    if len(start.stages) > 1:
+        yield ":ended"
     yield "popd"
     yield "exit /b %code%"
     yield ":moved"

@@ -366,7 +366,7 @@ class Preview(TypedDict):
 
 
 class Run(TypedDict):
-    """A training run; ``eta`` is in seconds."""
+    """A training run; ``eta`` is in seconds. Before it trains, ``stage`` has done ``cached`` images of ``to_cache``."""
 
     id: str
     name: str
@@ -376,6 +376,9 @@ class Run(TypedDict):
     state: RunState
     step: int
     total_steps: int
+    stage: str
+    cached: int
+    to_cache: int
     epoch: int
     loss: float | None
     seconds_a_step: float | None

@@ -22,8 +22,9 @@ from ..store import runs as kept
 from ..system.files import file_error_reason
 from ..system.paths import RUNS, STAGING
 from ..system.rights import common_rights, limit_rights
-from ..trainers import trainer
+from ..trainers import CACHE, trainer
 from . import run_folder as files
+from .caching import make_cache
 from .configs import prepare_configs
 from .initial_lora import check_initial_lora
 from .output import make_output
@@ -75,6 +76,8 @@ def launch(
     try:
         run, configs = _prepare_folders(run, export, profile, stopped)
         order, environment = _order(profile, export, run, configs)
+        if order.caching and not profile.is_remote:
+            make_cache(export.folder / CACHE, {row["file"].partition("/")[0] for row in export.manifest["images"]})
         if stopped:
             order = resumed_order(order, stopped)
         with store.connection() as connection:
@@ -146,11 +149,11 @@ def _check(profile: Profile, export: TrainableExport) -> str:
             " in WSL on a folder that both machines have under one path."
         )
     profile.check()
-    trainer(profile.kind).command(export.config, export.folder, profile.accelerate)  # it may refuse the options
     problems = trainer(profile.kind).problems(export.config, (), profile.home)
     refused = [problem.message for problem in problems if problem.severity == "error" and problem.code == "config"]
     if refused:
         raise TrainerError(" ".join(refused))
+    trainer(profile.kind).stages(export.config, export.folder, profile.accelerate)  # it may refuse the options
     return _check_models(profile, export)
 
 
@@ -195,9 +198,10 @@ def _order(profile: Profile, export: TrainableExport, run: Run, configs: Path) -
     training = export.manifest["training"]
     environment = profile.environment_of_trainer()
     reports = chosen.reports(run.output)
+    *caching, last = chosen.stages(export.config, configs, profile.accelerate)
     order = files.Order(
         trainer=profile.kind,
-        argv=tuple(profile.argv(chosen.command(export.config, configs, profile.accelerate))),
+        argv=tuple(profile.argv(last.arguments)),
         cwd=str(export.folder.parent if profile.is_remote else profile.folder),
         output=str(run.output),
         checkpoints=tuple(training["checkpoints"]),
@@ -211,5 +215,8 @@ def _order(profile: Profile, export: TrainableExport, run: Run, configs: Path) -
         masked=secret_names(environment),
         grace=profile.stop_seconds,
         note=run.message,
+        caching=tuple(files.Caching(each.name, tuple(profile.argv(each.arguments)), each.suffix) for each in caching),
+        cache=str(export.folder / CACHE),
+        images=len(export.manifest["images"]),
     )
     return order, environment

@@ -11,7 +11,6 @@ from pathlib import Path, PurePath, PurePosixPath
 from typing import TYPE_CHECKING, cast
 
 from ..errors import SettingsError, TrainerError
-from ..model import TrainingConfig
 from ..system.files import file_error_reason
 from ..trainers import trainer, trainers
 from ..trainers.installed import Installed, is_ssh
@@ -76,7 +75,7 @@ class Profile(Installed):
 
 def startable() -> list[str]:
     """Return the names of the trainers that are programs of their own."""
-    return [name for name, each in trainers().items() if each.command(TrainingConfig(), Path())]
+    return [name for name, each in trainers().items() if each.install_files]
 
 
 def secret_names(environment: Mapping[str, str]) -> tuple[str, ...]:

@@ -31,14 +31,16 @@ class Stopped(NamedTuple):
     state: SavedState
 
 
-def stopped_run(connection: psycopg.Connection, export: TrainableExport) -> Stopped:
+def stopped_run(connection: psycopg.Connection, export: TrainableExport) -> Stopped | None:
     """Return the newest run of an export that can be resumed; runs after the last completed one count.
+
+    It is None where the newest one ended in a stage before its training: what it has cached is used by the next one.
 
     Raises:
         TrainerError: there is none; the message says why.
     """
     found, obstacle = _look(connection, export)
-    if found is None:
+    if obstacle:
         raise TrainerError(f"{obstacle}: train it without resume, from the beginning.")
     return found
 
@@ -57,6 +59,8 @@ def _look(connection: psycopg.Connection, export: TrainableExport) -> tuple[Stop
         over.append(now)
         if state := _saved_state(export, now):
             return Stopped(now, state), ""
+    if over and over[0].stage:
+        return None, ""
     return None, _why_not(export, over)
 
 
@@ -64,7 +68,8 @@ def _saved_state(export: TrainableExport, run: Run) -> SavedState | None:
     training = export.manifest["training"]
     steps_per_epoch = training["total_steps"] // max(training["epochs"], 1)
     try:
-        state = trainer(export.trainer).saved_state(run.output, export.manifest["name"], steps_per_epoch)
+        chosen, name = trainer(export.trainer), export.manifest["name"]
+        state = chosen.saved_state(export.config, run.output, name, steps_per_epoch)
     except OSError as error:
         raise TrainerError(f"{run.output} cannot be read: {file_error_reason(error)}.") from error
     return state if state and state.steps < training["total_steps"] else None
@@ -87,6 +92,7 @@ def resumed_order(order: files.Order, stopped: Stopped) -> files.Order:
     return dataclasses.replace(
         order,
         argv=(*order.argv, *state.arguments),
+        checkpoints=state.checkpoints or order.checkpoints,
         steps_done=state.steps,
         epochs_done=state.epochs,
         uncounted_steps=state.uncounted_steps,

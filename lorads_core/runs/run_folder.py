@@ -60,6 +60,14 @@ class Point(NamedTuple):
     learning_rate: float | None = None
 
 
+class Caching(NamedTuple):
+    """A stage before the training: its command, and how the names of the files end that it leaves (`Stage.suffix`)."""
+
+    name: str
+    argv: tuple[str, ...]
+    suffix: str
+
+
 @dataclass(frozen=True, slots=True)
 class Order:
     """What a watcher is to start, and what is to come of it.
@@ -73,6 +81,9 @@ class Order:
     A resumed training has done ``steps_done`` and ``epochs_done`` before; of these, its trainer leaves
     ``uncounted_steps`` and ``uncounted_epochs`` out of its own counts. ``since`` is when it was started first (0: now),
     ``reports_from`` the byte where its reports go on. ``note`` is what a user should know while it runs.
+
+    ``argv`` starts the training. The stages of ``caching`` come before it: each leaves a file for each of the
+    ``images``, a number, below the folder ``cache``.
     """
 
     trainer: str
@@ -96,13 +107,17 @@ class Order:
     reports_from: int = 0
     note: str = ""
     family: str = ""
+    caching: tuple[Caching, ...] = ()
+    cache: str = ""
+    images: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
     """How a run stands, as its watcher has seen it last, at ``at`` (seconds since 1970).
 
-    ``printed`` and ``log`` say what of the trainer's output is in it, for the watcher that reads on.
+    ``printed`` and ``log`` say what of the trainer's output is in it, for the watcher that reads on. ``stage`` is the
+    one before the training that runs, empty while it trains; ``cached`` images of ``to_cache`` are done in it.
     """
 
     state: RunState = "starting"
@@ -122,6 +137,9 @@ class Status:
     at: float = field(default_factory=time.time)
     printed: int = 0
     log: LogMark = field(default_factory=LogMark)
+    stage: str = ""
+    cached: int = 0
+    to_cache: int = 0
 
     @property
     def is_at_the_end(self) -> bool:
@@ -145,8 +163,10 @@ def read_order(folder: Path) -> Order:
     try:
         values |= {name: tuple(values[name]) for name in ("argv", "checkpoints", "masked")}
         values["key_prefixes"] = tuple(values.get("key_prefixes", ()))  # orders of former versions have none
+        caching = values.get("caching", ())
+        values["caching"] = tuple(Caching(name, tuple(argv), suffix) for name, argv, suffix in caching)
         return Order(**values)
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise TrainerError(f"{folder / ORDER} is missing or damaged: launch the training again.") from error
 
 

@@ -165,7 +165,20 @@ def _judged(run: Run, status: Status) -> Outcome:
 
 
 def _with_status(run: Run, status: Status) -> Run:
-    names = ("state", "message", "loras", "step", "total_steps", "epoch", "loss", "seconds_a_step", "exit_code")
+    names = (
+        "state",
+        "message",
+        "loras",
+        "step",
+        "total_steps",
+        "epoch",
+        "loss",
+        "seconds_a_step",
+        "exit_code",
+        "stage",
+        "cached",
+        "to_cache",
+    )
     ended = datetime.fromtimestamp(status.ended, timezone.utc) if status.ended else None
     return dataclasses.replace(run, ended_at=ended, **{name: getattr(status, name) for name in names})
 

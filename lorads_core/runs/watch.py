@@ -22,6 +22,7 @@ from filelock import FileLock, Timeout
 
 from ..system.files import open_regular
 from . import run_folder as files
+from .caching import cached_files, count_missing, judge_stage, remove_broken
 from .console_output import ConsoleOutput
 from .failure_reasons import signed
 from .follow import Follower
@@ -32,7 +33,10 @@ from .processes import ProcessTree, adopt_orphans, alive, environment_of, identi
 from .run_folder import Order, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+
+    from .outcome import Outcome
+    from .run_folder import Caching
 
 _LOOK = 0.25  # seconds between two looks at the trainer
 _STATUS_SECONDS = 1.0  # seconds between two statuses
@@ -62,17 +66,40 @@ class Watcher:
         )
 
     def start(self, environment: Mapping[str, str]) -> None:
-        """Start the trainer and watch it to its end."""
+        """Run the stages of a training one after the other and watch them to their end."""
         order = self._order
         begun = Status(step=order.steps_done, epoch=order.epochs_done, total_steps=order.total_steps)
         self._follower.resume(begun, files.read_history(self._folder))
         self._write_status()
         # Whoever ignores Ctrl-C passes that on to what it starts: the trainer must hear it.
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        self._run_stages(order.caching, environment)
+
+    def _run_stages(self, caching: Sequence[Caching], environment: Mapping[str, str]) -> None:
+        """Run these stages, as far as what they make is not there, and then the training."""
+        for stage in caching:
+            self._status = dataclasses.replace(self._status, stage=stage.name, cached=0, to_cache=self._order.images)
+            self._write_status()
+            remove_broken(self._order, stage)
+            if not count_missing(self._order, stage):
+                continue
+            ended = self._run(stage.argv, environment)
+            if ended is None or not self._goes_on(stage, *ended):
+                return
+        self._status = dataclasses.replace(self._status, stage="", cached=0, to_cache=0)
+        if ended := self._run(self._order.argv, environment):
+            exit_code, stopped = ended
+            self._judge(exit_code, stopped=stopped)
+
+    def _run(self, argv: Sequence[str], environment: Mapping[str, str]) -> tuple[int, bool] | None:
+        """Start a program of the trainer and watch it to its end.
+
+        Returns its exit code and whether it was stopped; None where it could not be started, which is then the end.
+        """
         try:
             with self._console.written() as output:
                 process = subprocess.Popen(
-                    list(self._order.argv),
+                    list(argv),
                     cwd=self._order.cwd,
                     env=stoppable(environment),
                     stdin=subprocess.DEVNULL,
@@ -82,17 +109,21 @@ class Watcher:
                     creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
                 )
         except (OSError, ValueError) as error:
-            self._end("failed", f"{self._order.argv[0]} could not be started: {error}.")
-            return
+            self._end("failed", f"{argv[0]} could not be started: {error}.")
+            return None
         trainer = identity(process.pid)
         self._status = dataclasses.replace(self._status, state="running", trainer=trainer)
+        self._is_noted = False
         self._write_status()
         tree = ProcessTree(trainer, with_own_children=True)
         stopped = self._watch(tree, lambda: process.poll() is None)
-        self._judge(process.wait(), stopped=stopped)
+        return process.wait(), stopped
 
-    def resume(self, former: Status) -> None:
-        """Watch a trainer whose watcher was cut off: from where that one read to, and to its end if it has ended."""
+    def resume(self, former: Status, environment: Mapping[str, str] | None) -> None:
+        """Watch a trainer whose watcher was cut off: from where that one read to, and to its end if it has ended.
+
+        ``environment`` is that of the trainer, for the stages that follow, None where it has ended and took it along.
+        """
         self._status = dataclasses.replace(former, watcher=self._status.watcher)
         self._follower.resume(former, files.read_history(self._folder))
         self._write_status()
@@ -105,7 +136,20 @@ class Watcher:
         stopped = trainer is not None and self._watch(
             ProcessTree(trainer, with_own_children=False), lambda: alive(trainer)
         )
-        self._judge(None, stopped=stopped or files.stop_requested(self._folder))
+        stopped = stopped or files.stop_requested(self._folder)
+        names = [stage.name for stage in self._order.caching]
+        if former.stage not in names:
+            self._judge(None, stopped=stopped)
+            return
+        at = names.index(former.stage)
+        if self._goes_on(self._order.caching[at], None, stopped):
+            self._run_other_stages(self._order.caching[at + 1 :], environment)
+
+    def _run_other_stages(self, caching: Sequence[Caching], environment: Mapping[str, str] | None) -> None:
+        if environment is None:
+            self._end("lost", "Nobody was there to start its next stage: resume the training.")
+        else:
+            self._run_stages(caching, environment)
 
     def _watch(self, tree: ProcessTree, runs: Any) -> bool:  # noqa: ANN401 - says whether the first process still runs
         """Look at the trainer until it and all that it has started are gone; say whether it was stopped."""
@@ -147,7 +191,7 @@ class Watcher:
         if self._status.trainer and self._follower.points:
             self._status = self._follower.status(self._status)
         loras = saved_loras(self._order, self._status.started)
-        self._status = dataclasses.replace(self._status, at=time.time(), loras=loras)
+        self._status = dataclasses.replace(self._status, at=time.time(), loras=loras, cached=self._count_cached())
         try:
             if self._status.trainer and not self._is_noted:
                 files.write_trainer(self._folder, self._status.trainer)
@@ -155,6 +199,11 @@ class Watcher:
             self._write_how_far()
         except OSError:
             self._told = 0.0
+
+    def _count_cached(self) -> int:
+        """Return how many images the stage that runs has done, those of an earlier run too."""
+        stage = next((each for each in self._order.caching if each.name == self._status.stage), None)
+        return min(self._order.images, sum(1 for _ in cached_files(self._order, stage))) if stage else 0
 
     def _write_how_far(self) -> None:
         """Write history and status, which says what of the output is in them and in the log; room is made after that.
@@ -170,9 +219,18 @@ class Watcher:
             files.write_status(self._folder, dataclasses.replace(self._status, printed=0))
             self._console.empty()
 
+    def _goes_on(self, stage: Caching, exit_code: int | None, stopped: bool) -> bool:  # noqa: FBT001 - as `_run` has it
+        """Say whether another stage follows on one that has ended; else that is the run's end."""
+        self._read_rest()
+        outcome = judge_stage(self._order, stage, exit_code, tail(self._folder), stopped=stopped)
+        if outcome is None:
+            return True
+        self._log.close()
+        self._end_with(outcome, exit_code)
+        return False
+
     def _judge(self, exit_code: int | None, *, stopped: bool) -> None:
-        while self._read_output(last=True):
-            pass
+        self._read_rest()
         self._log.close()
         self._write_status()
         outcome = determine_outcome(
@@ -184,6 +242,13 @@ class Watcher:
             reached=self._status.is_at_the_end,
         )
         save_loadings(self._folder, Path(self._order.output), outcome.loras, self._order.family)
+        self._end_with(outcome, exit_code)
+
+    def _read_rest(self) -> None:
+        while self._read_output(last=True):
+            pass
+
+    def _end_with(self, outcome: Outcome, exit_code: int | None) -> None:
         code = None if exit_code is None else signed(exit_code)
         self._status = dataclasses.replace(self._status, loras=outcome.loras, exit_code=code)
         self._end(outcome.state, outcome.message)
@@ -243,8 +308,9 @@ def _watch(folder: Path, words: Mapping[str, Any]) -> None:
     if words.get("attach"):
         former = files.read_status(folder)
         if former and former.ended is None:
-            secrets = _secrets(order, environment_of(former.trainer))
-            Watcher(folder, order, secrets, former).resume(former)
+            found = environment_of(former.trainer)
+            known = found if alive(former.trainer) else None
+            Watcher(folder, order, _secrets(order, found), former).resume(former, known)
     elif files.claim(folder):
         environment: dict[str, str] = words.get("environment", {})
         Watcher(folder, order, _secrets(order, environment)).start(environment)

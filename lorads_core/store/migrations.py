@@ -328,6 +328,14 @@ _MASKS: LiteralString = """
 ALTER TABLE lorads.images ADD COLUMN mask text NOT NULL DEFAULT '';
 """
 
+# What a training does before it trains, and of how many images it has done that; see `model.Run`.
+_STAGES: LiteralString = """
+ALTER TABLE lorads.runs
+    ADD COLUMN stage text NOT NULL DEFAULT '',
+    ADD COLUMN cached integer NOT NULL DEFAULT 0,
+    ADD COLUMN to_cache integer NOT NULL DEFAULT 0;
+"""
+
 MIGRATIONS: tuple[tuple[str, LiteralString], ...] = (
     ("our own image index", _INDEX),
     ("vectors per space", _VECTORS),
@@ -344,6 +352,7 @@ MIGRATIONS: tuple[tuple[str, LiteralString], ...] = (
     ("favorites, NSFW marks, checkpoints and dates that another program knows", _ORIGIN),
     ("the recipe of a dataset", _RECIPE),
     ("masks that lie elsewhere", _MASKS),
+    ("the stages of runs", _STAGES),
 )
 
 

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from ..model import Problem, TrainingConfig
 
 Rest = Literal["empty", "repeated", "dropped"]
+StageName = Literal["cache latents", "cache text encoder outputs", "train"]
+CACHE = "cache"
+"""The folder of an export for what a trainer caches of it; the export's next version begins without it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +79,28 @@ class Tick:
 
 
 @dataclass(frozen=True, slots=True)
+class Stage:
+    """One of the programs of a training, which run one after the other; the last one is the training itself.
+
+    ``arguments`` of the trainer's Python start it, in the trainer's own folder. One that caches leaves a file for each
+    image below `CACHE`, in a folder for each subset; the names of these files end in ``suffix``, and it makes only
+    those that are not there yet.
+    """
+
+    name: StageName
+    arguments: tuple[str, ...]
+    suffix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class SavedState:
     """What a stopped training resumes from: the state ``path`` after ``steps`` and ``epochs`` that are done.
 
     To resume, ``arguments`` are appended to the command, and ``keys`` are set in the config file ``file``. A trainer
     that counts steps or epochs from 0 again then has them in ``uncounted_steps`` and ``uncounted_epochs``.
     ``unfinished`` are half-written states, to be removed before, which the trainer itself would take for newer ones.
+    ``checkpoints`` are all LoRA files of the resumed training, as of `Trainer.checkpoints`, where those that are still
+    to be saved get names of their own; empty where it saves as if it had never been stopped.
     """
 
     path: Path
@@ -93,6 +112,7 @@ class SavedState:
     uncounted_steps: int = 0
     uncounted_epochs: int = 0
     unfinished: tuple[Path, ...] = ()
+    checkpoints: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,10 +215,10 @@ class Trainer(Protocol):
         """
         ...
 
-    def command(self, config: TrainingConfig, folder: Path, accelerate: Sequence[str] = ()) -> list[str]:
-        """Return the arguments that start the training, to be run in the trainer's own folder by its own Python.
+    def stages(self, config: TrainingConfig, folder: Path, accelerate: Sequence[str] = ()) -> tuple[Stage, ...]:
+        """Return the programs of the training, for config files in ``folder``; most trainers have just one.
 
-        None at all mean that it is not started from here.
+        None at all mean that it is not started from here; ``config`` is one that the trainer does not refuse.
         ``accelerate`` are more options for ``accelerate launch``, such as those of several machines.
 
         Raises:
@@ -224,10 +244,10 @@ class Trainer(Protocol):
         """
         ...
 
-    def saved_state(self, output: Path, name: str, steps_per_epoch: int) -> SavedState | None:
+    def saved_state(self, config: TrainingConfig, output: Path, name: str, steps_per_epoch: int) -> SavedState | None:
         """Return the newest whole state that a training saved in its ``output``, None where there is none.
 
-        ``name`` is that of the export, as for `files`.
+        ``config`` and ``name`` are those of the export, as for `files`.
 
         Raises:
             OSError: the folder cannot be read.

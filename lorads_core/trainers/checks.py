@@ -17,7 +17,7 @@ from ..model import MaskedLoss, Problem, RegularizationMethod, TrainingConfig
 from ..networks import network, network_names
 from ..problems import counted
 from ..training_fields import TRAINING_FIELDS
-from . import extra, trainers
+from . import Stage, extra, trainers
 from .checkpoint_checks import checkpoint_problems
 from .defaults import is_adaptive
 
@@ -421,6 +421,18 @@ def launch_options(config: TrainingConfig, more: Sequence[str]) -> list[str]:
     if "--num_machines" not in more:
         options += ["--num_machines", "1"]
     return [*options, *more]
+
+
+def accelerated(config: TrainingConfig, words: Sequence[str], more: Sequence[str]) -> list[str]:
+    """Return the arguments that start a script, by accelerate where there are several processes or options for it."""
+    if config.processes == 1 and not more:
+        return [*words]
+    return ["-m", "accelerate.commands.launch", *launch_options(config, more), *words]
+
+
+def one_stage(*arguments: str) -> tuple[Stage, ...]:
+    """Return the stages of a training that is one program."""
+    return (Stage("train", arguments),)
 
 
 def no_accelerate(label: str, options: Sequence[str]) -> None:

@@ -110,5 +110,5 @@ def _sources(training: CaptionSet, regularization: CaptionSet) -> list[SourceBar
 def loss_image(run: Run, points: Sequence[Point]) -> Image.Image:
     """Return the course of a training: its loss and learning rate over the steps."""
     courses = [LossPoint(point.step, point.loss, point.learning_rate) for point in points]
-    note = f"{run.state}, step {run.step:,} of {run.total_steps:,}"
+    note = f"{run.state}, {run.progress}"
     return loss_plot(courses, run.total_steps, f"Training of {run.name}", note)

@@ -10,6 +10,8 @@ from lorads_core.images.decode import is_ready
 from lorads_core.images.facts import read_facts
 from lorads_core.model import Caption, Dataset, DatasetImage, ImageRecord, TrainingConfig, Trigger
 
+from ..trained import trained_by
+
 CONFIG = TrainingConfig(checkpoint="/models/base.safetensors")
 
 
@@ -34,7 +36,9 @@ def dataset_image(number, path, caption):
 
 
 def export(dataset, root, **options):
-    return write_export(plan_export(dataset, CONFIG, ExportOptions(**options)), root)
+    return write_export(
+        plan_export(dataset, trained_by(options.get("trainer", "sd-scripts"), CONFIG), ExportOptions(**options)), root
+    )
 
 
 def besides_advice(problems):

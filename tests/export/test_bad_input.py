@@ -15,6 +15,7 @@ from lorads_core.images.encode import ImagePolicy
 from lorads_core.model import Dataset, TrainingConfig, Trigger
 from lorads_core.trainers import trainers
 
+from ..trained import trained_by
 from .conftest import dataset_image, files
 
 if sys.version_info >= (3, 11):
@@ -49,7 +50,7 @@ def dataset_of(*images):
 @pytest.mark.parametrize("name", trainers())
 def test_files_of_any_name_become_files_that_every_trainer_reads(picture, root, name):
     images = [dataset_image(n, picture(f"in/{odd}.png", (512, 512)), f"tom, {odd}") for n, odd in enumerate(NAMES)]
-    result = write_export(plan_export(dataset_of(*images), CONFIG, ExportOptions(trainer=name)), root)
+    result = write_export(plan_export(dataset_of(*images), trained_by(name, CONFIG), ExportOptions(trainer=name)), root)
     written = [file for file in files(result.export.folder) if file.endswith(".png")]
     assert len(written) == len(NAMES)
     assert all(file.isascii() and file.count(".") == 1 and not set(file) & set(" '\"\\&%") for file in written)
@@ -61,7 +62,7 @@ def test_files_of_any_name_become_files_that_every_trainer_reads(picture, root, 
 @pytest.mark.parametrize("size", [(1024, 1024), (4000, 400), (400, 4000), (63, 63), (1, 700)])
 def test_one_picture_of_any_shape_is_placed_or_refused_with_a_reason(picture, root, name, size):
     dataset = dataset_of(dataset_image(1, picture("in/one.png", size), "tom"))
-    plan = plan_export(dataset, CONFIG, ExportOptions(trainer=name))
+    plan = plan_export(dataset, trained_by(name, CONFIG), ExportOptions(trainer=name))
     errors = [problem.message for problem in plan.problems if problem.severity == "error"]
     if errors:
         with pytest.raises(ExportError, match=r"\w"):
@@ -82,7 +83,7 @@ def test_more_regularization_images_than_are_used_do_no_harm(picture, root, name
         dataset_of(dataset_image(1, picture("in/one.png", (1024, 1024)), "tom")),
         regularization=tuple(dataset_image(n, picture(f"in/{n}.png", (1024, 1024)), f"cat {n}") for n in range(2, 12)),
     )
-    plan = plan_export(dataset, CONFIG, ExportOptions(trainer=name))
+    plan = plan_export(dataset, trained_by(name, CONFIG), ExportOptions(trainer=name))
     used = write_export(plan, root).schedule.regularization_used
     told = [problem for problem in plan.problems if problem.code == "regularization-surplus"]
     assert used == 10 or told
@@ -114,7 +115,7 @@ def test_a_bucket_policy_gives_pictures_the_trainer_neither_scales_nor_crops(pic
     sizes = [(1500, 1000), (1000, 1500), (1100, 1100), (2000, 600)]
     images = [dataset_image(n, picture(f"in/{n}.png", size), f"tom {n}") for n, size in enumerate(sizes)]
     options = ExportOptions(trainer=name, policy=ImagePolicy("bucket"))
-    result = write_export(plan_export(dataset_of(*images), CONFIG, options), root)
+    result = write_export(plan_export(dataset_of(*images), trained_by(name, CONFIG), options), root)
     rows = json.loads((result.export.folder / "manifest.json").read_text())["images"]
     assert [(row["width"], row["height"]) for row in rows] == [tuple(row["bucket"]) for row in rows]
     assert [(row["scale"], row["cropped"]) for row in rows] == [(1.0, 0.0)] * 4
@@ -141,7 +142,7 @@ def test_senseless_figures_are_refused_for_every_trainer(picture, root, name, fi
         with pytest.raises(LoradsError, match=value):
             plan_export(dataset, replace(CONFIG, **{field: value}), ExportOptions(trainer=name))
         return
-    plan = plan_export(dataset, replace(CONFIG, **{field: value}), ExportOptions(trainer=name))
+    plan = plan_export(dataset, trained_by(name, replace(CONFIG, **{field: value})), ExportOptions(trainer=name))
     assert any(says in problem.message for problem in plan.problems if problem.severity == "error")
     with pytest.raises(ExportError, match=says):
         write_export(plan, root)
@@ -151,7 +152,7 @@ def test_senseless_figures_are_refused_for_every_trainer(picture, root, name, fi
 @pytest.mark.parametrize("name", trainers())
 def test_an_alpha_above_the_rank_is_told_and_done(picture, root, name):
     dataset = dataset_of(dataset_image(1, picture("in/one.png", (1024, 1024)), "tom"))
-    plan = plan_export(dataset, replace(CONFIG, network_alpha=64.0), ExportOptions(trainer=name))
+    plan = plan_export(dataset, trained_by(name, replace(CONFIG, network_alpha=64.0)), ExportOptions(trainer=name))
     assert [p.severity for p in plan.problems if "is above the dim" in p.message] == ["warning"]
     assert write_export(plan, root).export.training_images == 1
 
@@ -192,7 +193,7 @@ def test_triggers_and_paths_of_any_kind_keep_their_meaning_in_the_configs(pictur
     place = tmp_path / ("it's here # \u6f22\u5b57 &" if os.name == "nt" else 'it\'s "here" # \u6f22\u5b57 \\ &')
     image = dataset_image(1, picture("in/one.png", (1024, 1024)), f"{trigger} asleep")
     dataset = replace(dataset_of(image), trigger=Trigger(trigger))
-    result = write_export(plan_export(dataset, CONFIG, ExportOptions(trainer=name)), place)
+    result = write_export(plan_export(dataset, trained_by(name, CONFIG), ExportOptions(trainer=name)), place)
     folder = result.export.folder
     parsed = [_parsed(file) for file in folder.iterdir() if file.suffix in (".json", ".toml", ".yaml")]
     assert len(parsed) >= 2, "the manifest and a config at least"

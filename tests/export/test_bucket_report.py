@@ -14,6 +14,7 @@ from lorads_core.model import Caption, Dataset, DatasetImage, ImageRecord, Train
 from lorads_core.problems import format_problems
 from lorads_core.trainers import Subset, trainer, trainers
 
+from ..trained import trained_by
 from .conftest import dataset_image
 
 CONFIG = TrainingConfig(checkpoint="/models/base.safetensors", batch_size=4, repeats=1)
@@ -123,7 +124,7 @@ def test_problems_of_a_thousand_images_are_a_few_lines():
 def test_placements_are_what_the_schedule_counts(name):
     """A bucket has as many samples as the pictures placed in it, those apart that the trainer leaves out or repeats."""
     sizes = [(600 + 37 * n % 900, 500 + 61 * n % 800) for n in range(60)]
-    plan = plan_export(dataset_of(*sizes), replace(CONFIG, repeats=8), ExportOptions(trainer=name))
+    plan = plan_export(dataset_of(*sizes), trained_by(name, replace(CONFIG, repeats=8)), ExportOptions(trainer=name))
     counts = {}
     for item in plan.images:
         counts[item.placement.bucket] = counts.get(item.placement.bucket, 0) + 8
@@ -139,6 +140,7 @@ def test_bars_hold_every_sample_and_every_batch(picture, root, name):
     others = [dataset_image(n, picture(f"in/{n}.png", (512, 512)), f"cat {n}") for n in (8, 9)]
     dataset = Dataset(uuid4(), "Tom", "pictures", tuple(images), tuple(others))
     config = replace(CONFIG, base_model="sd15", batch_size=3, repeats=4, regularization_repeats=3)
+    config = trained_by(name, config)
     result = write_export(plan_export(dataset, config, ExportOptions(trainer=name)), root)
     assert sum(bar.training for bar in result.bars) == 20
     assert {(bar.width, bar.height): bar.samples for bar in result.bars} == dict(result.schedule.buckets)

@@ -128,8 +128,11 @@ def test_a_change_of_lorads_toml_alone_changes_the_script_and_not_the_version(wr
 @pytest.mark.parametrize("windows", [False, True], ids=["train.sh", "train.bat"])
 def test_every_trainer_with_a_command_has_a_script(windows):
     for name, each in trainers().items():
-        found = start_script(TrainingConfig(), ExportOptions(name), Path("/exports/tom"), windows=windows)
-        assert bool(found) == bool(each.command(TrainingConfig(), Path("/exports/tom"))), name
+        config = TrainingConfig(base_model="sdxl" if "sdxl" in each.families else "zimage")
+        found = start_script(config, ExportOptions(name), Path("/exports/tom"), windows=windows)
+        assert bool(found) == bool(each.install_files), name
+        stages = each.stages(config, Path("/exports/tom"))
+        assert all(stage.arguments[0] in text for text in found.values() for stage in stages)
         assert all(each.label in text for text in found.values())
 
 

@@ -33,13 +33,14 @@ def forge(export, name, changed):
 
 
 LOHA, MASKS = {"sample_prompts": ("tom, a cat",), "network": "loha"}, {"masked_loss": "sidecar"}
-REFUSED = [("ai-toolkit", LOHA), ("simpletuner", MASKS)]
+REFUSED = [("ai-toolkit", LOHA), ("simpletuner", MASKS), ("musubi-tuner", MASKS)]
+BASES = {"musubi-tuner": {"base_model": "zimage"}}
 KINDS = [(name, values) for name in TRAINERS for values in ({}, LOHA, MASKS) if (name, values) not in REFUSED]
 
 
 @pytest.mark.parametrize(("name", "values"), KINDS)
 def test_an_export_of_ones_own_is_trained_with_its_own_configs(make_export, tmp_path, name, values):
-    export = make_export(name, **values)
+    export = make_export(name, **BASES.get(name, {}), **values)
     found = prepare_configs(export, None, export.output, tmp_path / "a")
     assert (found.folder, found.differing, found.message) == (export.folder, (), "")
     assert not (tmp_path / "a").exists()
@@ -47,7 +48,7 @@ def test_an_export_of_ones_own_is_trained_with_its_own_configs(make_export, tmp_
 
 @pytest.mark.parametrize("name", TRAINERS)
 def test_the_configs_of_each_trainer_can_name_another_output(make_export, tmp_path, name):
-    export = make_export(name, sample_prompts=("tom",))
+    export = make_export(name, **BASES.get(name, {}), sample_prompts=("tom",))
     other = export.output.with_name(f"{export.output.name}.2")
     found = prepare_configs(export, None, other, tmp_path / "b")
     assert found.differing == ()
@@ -57,7 +58,8 @@ def test_the_configs_of_each_trainer_can_name_another_output(make_export, tmp_pa
     for text in copies.values():
         assert f'{escaped(export.output)}"' not in text
         assert not [file for file in copies if escaped(export.folder / file) in text]
-    command = trainers()[name].command(export.config, found.folder)
+    stages = trainers()[name].stages(export.config, found.folder)
+    command = [word for stage in stages for word in stage.arguments]
     assert str(found.folder) in " ".join(command)
     assert str(export.folder) not in " ".join(command)
 

@@ -4,6 +4,7 @@ import os
 import re
 import sys
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import PurePosixPath
 
 import pytest
@@ -121,15 +122,21 @@ def test_options_of_accelerate_go_to_those_that_it_starts(tmp_path):
     options = ["--num_machines", "2", "--machine_rank", "1", "--main_process_ip", "10.0.0.1", "--same_network"]
     assert list(profile.accelerate) == options
     config = TrainingConfig(processes=4)
-    words = trainer("sd-scripts").command(config, tmp_path, profile.accelerate)
+    (stage,) = trainer("sd-scripts").stages(config, tmp_path, profile.accelerate)
+    words = list(stage.arguments)
     assert words[:2] == ["-m", "accelerate.commands.launch"]
     assert words[2:-3] == ["--num_processes", "4", "--mixed_precision", "bf16", "--multi_gpu", *options]
     for name, each in trainers().items():
-        if name in {"sd-scripts", "simpletuner"}:
-            assert "10.0.0.1" in each.command(config, tmp_path, profile.accelerate)
+        if name == "musubi-tuner":
+            *caching, training = each.stages(replace(config, base_model="zimage"), tmp_path, profile.accelerate)
+            assert "10.0.0.1" in training.arguments
+            assert not [stage for stage in caching if "10.0.0.1" in stage.arguments]
+        elif name in {"sd-scripts", "simpletuner"}:
+            (stage,) = each.stages(config, tmp_path, profile.accelerate)
+            assert "10.0.0.1" in stage.arguments
         elif name != "comfyui":
             with pytest.raises(TrainerError, match="not started by accelerate"):
-                each.command(config, tmp_path, profile.accelerate)
+                each.stages(config, tmp_path, profile.accelerate)
 
 
 @pytest.mark.posix

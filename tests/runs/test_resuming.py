@@ -1,7 +1,6 @@
 """Stopped and failed trainings that go on from their last saved state: steps, epochs, history and LoRAs count on."""
 
 from datetime import datetime, timezone
-from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -20,7 +19,7 @@ from ..standin_trainer import write_lora
 from .conftest import trainer_of
 
 STEPS = {"STANDIN_STEPS": "12", "STANDIN_PAUSE": "0.3"}
-RESUMABLE = ("ai-toolkit", "onetrainer", "sd-scripts", "simpletuner")
+RESUMABLE = ("ai-toolkit", "musubi-tuner", "onetrainer", "sd-scripts", "simpletuner")
 
 
 @pytest.mark.parametrize("how", ["stopped", "killed"])
@@ -74,7 +73,7 @@ def test_sd_scripts_goes_on_from_the_epoch_in_the_name_of_its_newest_whole_state
         touch(tmp_path / f"T[o]m-{epoch:06d}-state" / "random_states_0.pkl")
     touch(tmp_path / "T[o]m-000003-state" / "train_state.json")  # cut off while it was saved
     touch(tmp_path / "Tim-000009-state" / "random_states_0.pkl")
-    state = trainer("sd-scripts").saved_state(tmp_path, "T[o]m", 50)
+    state = trainer("sd-scripts").saved_state(TrainingConfig(), tmp_path, "T[o]m", 50)
     path = tmp_path / "T[o]m-000002-state"
     assert (state.path, state.steps, state.epochs, state.uncounted_steps) == (path, 100, 2, 100)
     assert state.arguments == ("--resume", str(path), "--initial_step", "100")
@@ -85,7 +84,7 @@ def test_onetrainer_goes_on_from_its_newest_whole_backup(tmp_path):
     touch(backups / "2026-11-28_10-00-00-backup-30-1-0" / "onetrainer_config" / "args.json")
     whole = touch(backups / "2026-11-29_09-00-00-backup-60-2-0" / "onetrainer_config" / "args.json").parents[1]
     half = touch(backups / "2026-11-29_11-00-00-backup-90-3-0" / "meta.json").parent
-    state = trainer("onetrainer").saved_state(tmp_path, "Tom", 15)
+    state = trainer("onetrainer").saved_state(TrainingConfig(), tmp_path, "Tom", 15)
     assert (state.path, state.steps, state.epochs, state.uncounted_epochs) == (whole, 30, 2, 2)
     assert state.unfinished == (half,)
     assert (state.file, state.keys) == ("onetrainer_config.json", {"continue_last_backup": True})
@@ -95,7 +94,7 @@ def test_simpletuner_goes_on_from_its_newest_whole_checkpoint(tmp_path):
     for step in (50, 100):
         touch(tmp_path / f"checkpoint-{step}" / "random_states_0.pkl")
     touch(tmp_path / "checkpoint-150" / "pytorch_lora_weights.safetensors")
-    state = trainer("simpletuner").saved_state(tmp_path, "Tom", 50)
+    state = trainer("simpletuner").saved_state(TrainingConfig(), tmp_path, "Tom", 50)
     assert (state.steps, state.epochs) == (100, 2)
     assert (state.file, state.keys) == ("config.json", {"resume_from_checkpoint": "checkpoint-100"})
 
@@ -103,7 +102,7 @@ def test_simpletuner_goes_on_from_its_newest_whole_checkpoint(tmp_path):
 def test_ai_toolkit_goes_on_by_itself_from_its_newest_lora(tmp_path):
     for step in (500, 1000):
         touch(tmp_path / "Tom" / f"Tom_{step:09d}.safetensors")
-    state = trainer("ai-toolkit").saved_state(tmp_path, "Tom", 250)
+    state = trainer("ai-toolkit").saved_state(TrainingConfig(), tmp_path, "Tom", 250)
     assert (state.steps, state.epochs, state.arguments, state.keys) == (1000, 4, (), {})
 
 
@@ -120,8 +119,8 @@ def test_what_was_half_written_goes_before_a_training_is_resumed_and_history_end
 
 @pytest.mark.parametrize("name", trainers())
 def test_where_nothing_was_saved_there_is_no_state(tmp_path, name):
-    assert trainer(name).saved_state(tmp_path, "Tom", 10) is None
-    assert trainer(name).saved_state(tmp_path / "nowhere", "Tom", 10) is None
+    assert trainer(name).saved_state(TrainingConfig(), tmp_path, "Tom", 10) is None
+    assert trainer(name).saved_state(TrainingConfig(), tmp_path / "nowhere", "Tom", 10) is None
 
 
 def order(name, **values):
@@ -179,5 +178,5 @@ def test_a_stopped_training_that_saved_its_lora_and_ended_well_is_cancelled(tmp_
 
 
 def test_every_trainer_that_is_started_from_here_can_resume():
-    startable = tuple(name for name, each in trainers().items() if each.command(TrainingConfig(), Path()))
+    startable = tuple(name for name, each in trainers().items() if each.install_files)
     assert startable == RESUMABLE

@@ -51,7 +51,7 @@ def distilled(trainer, base):
 
 
 def regularization(trainer, method):
-    base = BASE_MODELS[0]
+    base = next(base for base in BASE_MODELS if base.family.name in trainer.families)
     refused = refusals(trainer, config_of(base, regularization_method=method), (TRAINING, OTHERS))
     lacking = [
         p

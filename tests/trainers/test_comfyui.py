@@ -45,9 +45,9 @@ def test_its_widgets_are_spelt_as_the_node_has_them():
 
 
 def test_it_is_not_started_from_here():
-    assert COMFYUI.command(CONFIG, Path("/exports/cat")) == []
+    assert COMFYUI.stages(CONFIG, Path("/exports/cat")) == ()
     with pytest.raises(TrainerError, match="not started by accelerate"):
-        COMFYUI.command(CONFIG, Path("/exports/cat"), ["--num_machines", "2"])
+        COMFYUI.stages(CONFIG, Path("/exports/cat"), ["--num_machines", "2"])
 
 
 @pytest.mark.parametrize(

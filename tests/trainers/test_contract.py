@@ -17,6 +17,7 @@ from lorads_core.trainers.checks import is_trained
 from lorads_core.trainers.defaults import change_config
 from lorads_core.training_fields import ANY, TRAINING_FIELDS
 
+from ..trained import trained_by
 from . import test_combinations
 
 FOLDER, OUTPUT = Path("/exports/cat"), Path("/exports/cat-lora")
@@ -92,7 +93,7 @@ def made(each, config):
     subsets = of_config(each, config)
     texts = dict(each.files(config, subsets, FOLDER, OUTPUT, "cat"))
     caption = each.caption("cat, 1girl, {hat}, tree, sky", 2, config)
-    return texts, caption, each.command(config, FOLDER), each.schedule(config, subsets)
+    return texts, caption, each.stages(config, FOLDER), each.schedule(config, subsets)
 
 
 def told(each, config):
@@ -209,7 +210,7 @@ def test_a_family_that_no_trainer_lists_is_refused_by_each_in_one_sentence(each)
 @pytest.mark.usefixtures("made_up")
 @pytest.mark.parametrize("base", ["sdxl", "sd15", "flux"])
 def test_a_network_that_no_trainer_lists_is_refused_by_each_in_one_sentence(each, base):
-    (message,) = errors(each, TrainingConfig(base_model=base, network="lofu"))
+    (message,) = errors(each, trained_by(each.name, TrainingConfig(base_model=base, network="lofu")))
     assert "does not train LoFu" in message
     assert "choose one of the networks lora" in message
 
@@ -228,8 +229,8 @@ def test_made_up_rows_are_in_combos_tables_and_captions_without_more():
 def test_a_refusal_names_the_trainers_that_do_it():
     (message,) = errors(trainer("ai-toolkit"), TrainingConfig(network="loha"))
     assert message == (
-        "ai-toolkit does not train LoHa: choose one of the trainers ComfyUI's own trainer, OneTrainer,"
-        " sd-scripts (kohya-ss), SimpleTuner, or choose one of the networks lora, locon, lokr."
+        "ai-toolkit does not train LoHa: choose one of the trainers ComfyUI's own trainer, musubi-tuner (kohya-ss),"
+        " OneTrainer, sd-scripts (kohya-ss), SimpleTuner, or choose one of the networks lora, locon, lokr."
     )
 
 
@@ -263,14 +264,15 @@ def test_what_it_saves_ends_with_the_final_file(each):
 
 
 def test_paths_in_its_files_are_absolute(each):
-    config = TrainingConfig(checkpoint="/base.safetensors")
+    config = trained_by(each.name, TrainingConfig(checkpoint="/base.safetensors"))
     text = "".join(each.files(config, SUBSETS, FOLDER, OUTPUT, "cat").values())
     for path in (FOLDER, OUTPUT):
         assert json.dumps(str(path))[1:-1] in text  # JSON, TOML and YAML alike double a backslash
 
 
 def test_regularization_images_are_learnt_as_such_or_refused(each):
-    refused = [p.code for p in each.problems(TrainingConfig(), SUBSETS) if p.severity == "error"]
+    config = trained_by(each.name, TrainingConfig())
+    refused = [p.code for p in each.problems(config, SUBSETS) if p.severity == "error"]
     assert refused == (["regularization"] if each.name in WITHOUT_REGULARIZATION else [])
 
 

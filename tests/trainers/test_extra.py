@@ -13,6 +13,8 @@ from lorads_core.model import TrainingConfig
 from lorads_core.trainers import Subset, trainer, trainers
 from lorads_core.trainers.extra import extra_lines, format_extra, merged, parse_extra, problems
 
+from ..trained import trained_by
+
 if sys.version_info >= (3, 11):
     import tomllib
 else:
@@ -24,36 +26,42 @@ SOURCES = {
     "sd-scripts": ("library/train_util.py", 'parser.add_argument(\n    "--loss_type",\n)\nadd_argument("--huber-c")\n'),
     "onetrainer": ("modules/util/config/TrainConfig.py", 'data.append(("ema", "OFF", EMAMode, False))\n'),
     "ai-toolkit": ("toolkit/config_modules.py", "kwargs.get('train')\nkwargs.get('timestep_type', 'sigmoid')\n"),
+    "musubi-tuner": (
+        "src/musubi_tuner/training/parser_common.py",
+        'parser.add_argument(\n    "--blocks_to_swap",\n)\n',
+    ),
     "simpletuner": ("simpletuner/x/field_registry/sections/loss.py", 'ConfigField(arg_name="--loss_type")\n'),
 }
 KNOWN = {
     "sd-scripts": {"loss_type": "huber", "huber_c": 0.2},
     "onetrainer": {"ema": "GPU"},
     "ai-toolkit": {"train": {"timestep_type": "linear"}},
+    "musubi-tuner": {"blocks_to_swap": 16},
     "simpletuner": {"loss_type": "huber"},
 }
 
 
-def config(extra):
-    return TrainingConfig(checkpoint="/base.safetensors", extra=extra)
+def config(extra, name="sd-scripts"):
+    return trained_by(name, TrainingConfig(checkpoint="/base.safetensors", extra=extra))
 
 
 def messages(name, extra, severity):
-    found = trainer(name).problems(config(extra), SUBSETS)
+    found = trainer(name).problems(config(extra, name), SUBSETS)
     return [each.message for each in found if each.code == "extra" and each.severity == severity]
 
 
 def installed(name, extra, home):
     """Return the errors and notes of extra options with a trainer in ``home``."""
-    rules = importlib.import_module(f"lorads_core.trainers.{name.replace('-', '_')}.rules")
+    folder = {"musubi-tuner": "musubi"}.get(name, name.replace("-", "_"))
+    rules = importlib.import_module(f"lorads_core.trainers.{folder}.rules")
     found = [*problems(rules.LABEL, extra, {}, rules.OPTIONS, home)]
     return [[each.message for each in found if each.severity == severity] for severity in ("error", "info")]
 
 
 def written(name, extra):
     """Return the table of a trainer's main config file that extra options go into."""
-    files = trainer(name).files(config(extra), SUBSETS, Path("/exports/cat"), Path("/out"), "cat")
-    if name == "sd-scripts":
+    files = trainer(name).files(config(extra, name), SUBSETS, Path("/exports/cat"), Path("/out"), "cat")
+    if name in ("sd-scripts", "musubi-tuner"):
         return tomllib.loads(files["training_config.toml"])
     one = {
         "onetrainer": "onetrainer_config.json",

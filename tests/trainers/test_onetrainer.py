@@ -460,11 +460,8 @@ def test_enlarged_and_cropped_pictures_are_told():
 
 
 def test_the_command_runs_its_script():
-    assert ONETRAINER.command(CONFIG, FOLDER) == [
-        "scripts/train.py",
-        "--config-path",
-        str(FOLDER / "onetrainer_config.json"),
-    ]
+    (stage,) = ONETRAINER.stages(CONFIG, FOLDER)
+    assert stage.arguments == ("scripts/train.py", "--config-path", str(FOLDER / "onetrainer_config.json"))
 
 
 def test_loras_are_saved_as_an_epoch_begins_and_never_in_its_backups():

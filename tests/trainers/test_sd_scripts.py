@@ -93,15 +93,16 @@ def test_without_a_checkpoint_none_is_named():
     ],
 )
 def test_every_base_model_has_its_script(base, script):
-    command = SD_SCRIPTS.command(dataclasses.replace(CONFIG, base_model=base), FOLDER)
-    assert command == [script, "--config_file", str(FOLDER / "training_config.toml")]
+    (stage,) = SD_SCRIPTS.stages(dataclasses.replace(CONFIG, base_model=base), FOLDER)
+    assert stage.arguments == (script, "--config_file", str(FOLDER / "training_config.toml"))
 
 
 def test_several_processes_are_started_by_accelerate():
-    command = SD_SCRIPTS.command(dataclasses.replace(CONFIG, processes=2), FOLDER)
-    assert command[:2] == ["-m", "accelerate.commands.launch"]
+    (stage,) = SD_SCRIPTS.stages(dataclasses.replace(CONFIG, processes=2), FOLDER)
+    command = stage.arguments
+    assert command[:2] == ("-m", "accelerate.commands.launch")
     assert command[command.index("--num_processes") + 1] == "2"
-    assert command[-3:] == ["sdxl_train_network.py", "--config_file", str(FOLDER / "training_config.toml")]
+    assert command[-3:] == ("sdxl_train_network.py", "--config_file", str(FOLDER / "training_config.toml"))
 
 
 @pytest.mark.parametrize(

@@ -259,12 +259,17 @@ def test_saves_are_counted_in_steps():
     assert (written["checkpoint_step_interval"], written["checkpoints_total_limit"]) == (30, 0)
 
 
+def command_of(config, folder):
+    (stage,) = SIMPLETUNER.stages(config, folder)
+    return list(stage.arguments)
+
+
 def test_it_is_started_by_accelerate_with_the_folder_of_its_config():
-    command = SIMPLETUNER.command(changed(processes=2), FOLDER)
+    command = command_of(changed(processes=2), FOLDER)
     assert command[0] == str(FOLDER / "start_simpletuner.py")
     assert command[-2:] == ["--module", "simpletuner.train"]
     assert "--multi_gpu" in command
-    assert "--multi_gpu" not in SIMPLETUNER.command(CONFIG, FOLDER)
+    assert "--multi_gpu" not in command_of(CONFIG, FOLDER)
     assert max(map(len, command)) < 80
 
 
@@ -283,7 +288,7 @@ def test_its_start_file_runs_accelerate_of_the_trainer_and_no_module_of_the_expo
         "names = ('SIMPLETUNER_ENVIRONMENT', 'CONFIG_BACKEND', 'CONFIG_PATH')\n"
         "print(json.dumps([[os.environ.get(name) for name in names], sys.argv[1:]]))\n"
     )
-    command = [sys.executable, *SIMPLETUNER.command(CONFIG, export)]
+    command = [sys.executable, *command_of(CONFIG, export)]
     environment = {**os.environ, "CONFIG_PATH": "/elsewhere"}
     ran = subprocess.run(command, cwd=home, env=environment, capture_output=True, text=True, check=True)
     assert json.loads(ran.stdout) == [[str(export), "json", None], command[2:]]

@@ -150,7 +150,7 @@ function options(choices) {
 function RunLine({ run }) {
   const isOn = run.state === "running" || run.state === "starting";
   return html`<span class="name">${run.name}</span> <span class="mark ${{ failed: "error", lost: "error", cancelled: "warning", running: "edited", completed: "edited", starting: "plain" }[run.state]}">${run.state}</span>
-    <small>${run.total_steps ? `${run.step} / ${run.total_steps}` : ""}${run.loss !== null ? ` · loss ${run.loss.toPrecision(3)}` : ""}${isOn && run.eta !== null ? ` · ${duration(run.eta)} left` : ""}
+    <small>${run.stage ? `${run.stage} ${run.cached} / ${run.to_cache}` : run.total_steps ? `${run.step} / ${run.total_steps}` : ""}${run.loss !== null ? ` · loss ${run.loss.toPrecision(3)}` : ""}${isOn && run.eta !== null ? ` · ${duration(run.eta)} left` : ""}
     ${!isOn ? ` · ${date(run.ended_at ?? run.started_at)}` : ""} · version ${run.manifest_hash?.slice(0, 8)}</small>
-    ${isOn && html`<progress max=${run.total_steps || 1} value=${run.step} aria-label="Steps"></progress>`}`;
+    ${isOn && html`<progress max=${(run.stage ? run.to_cache : run.total_steps) || 1} value=${run.stage ? run.cached : run.step} aria-label=${run.stage || "Steps"}></progress>`}`;
 }

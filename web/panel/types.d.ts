@@ -341,7 +341,7 @@ export interface Preview {
   examples: Change[];
 }
 
-/** A training run; `eta` is in seconds. */
+/** A training run; `eta` is in seconds. Before it trains, `stage` has done `cached` images of `to_cache`. */
 export interface Run {
   id: string;
   name: string;
@@ -351,6 +351,9 @@ export interface Run {
   state: RunState;
   step: number;
   total_steps: number;
+  stage: string;
+  cached: number;
+  to_cache: number;
   epoch: number;
   loss: number | null;
   seconds_a_step: number | null;
@@ -371,6 +374,9 @@ export interface RunDetails {
   state: RunState;
   step: number;
   total_steps: number;
+  stage: string;
+  cached: number;
+  to_cache: number;
   epoch: number;
   loss: number | null;
   seconds_a_step: number | null;

@@ -39,7 +39,7 @@ def _train(options: argparse.Namespace, screen: Screen) -> int:
     with open_store(settings) as store:
         folder = training.exported(root_of(options, settings), options.name)
         run = training.train(store, profile, folder, again=options.again, resume=options.resume)
-        resumed = f" from step {run.step:,}" if options.resume and run.state == "starting" else ""
+        resumed = f" from step {run.step:,}" if options.resume and run.step and run.state == "starting" else ""
         screen.step("Run", f"{_id(run)} of {run.name} by {profile.name}: {run.state}{resumed}")
         if run.message and not run.is_over:
             screen.step("Note", run.message)
@@ -139,7 +139,7 @@ def _runs(options: argparse.Namespace, screen: Screen) -> int:
 
 def _row(run: Run) -> str:
     when = run.started_at.astimezone().strftime("%Y-%m-%d %H:%M") if run.started_at else "just now"
-    progress = f"{run.step:,}/{run.total_steps:,}"
+    progress = run.progress if run.stage else f"{run.step:,}/{run.total_steps:,}"
     left = f", {duration(run.seconds_left)} left" if run.seconds_left is not None else ""
     loss = f", loss {run.loss:.4g}" if run.loss is not None else ""
     return f"{_id(run)}  {when}  {run.state:<9}  {run.name}  {progress}{loss}{left}"
@@ -180,7 +180,8 @@ def _stop(options: argparse.Namespace, screen: Screen) -> int:
             screen.line(f"{run.name} is not being trained: it {run.state_clause}.")
             return 0
         run = training.stop(store, run)
-    screen.step("Stop", f"{run.name} {run.state_clause} after {counted(run.step, 'step')}. {run.message}")
+    when = "" if run.stage else f" after {counted(run.step, 'step')}"
+    screen.step("Stop", f"{run.name} {run.state_clause}{when}. {run.message}")
     _show_loras(run, screen)
     return 0
 

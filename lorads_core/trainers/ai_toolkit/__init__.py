@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from .. import InitialLora, SavedState, Schedule, Subset, Tick, Trainer, checks
+from .. import InitialLora, SavedState, Schedule, Stage, Subset, Tick, Trainer, checks
 from . import counting, rendering, rules
 from .names import LABEL, kind
 
@@ -62,15 +62,15 @@ class AiToolkit:
         """Return ``ai_toolkit_config.json``, with absolute paths."""
         return rendering.files(checks.settled(config), subsets, folder, output, name)
 
-    def command(
+    def stages(
         self,
         config: TrainingConfig,  # noqa: ARG002 - all is in the file
         folder: Path,
         accelerate: Sequence[str] = (),
-    ) -> list[str]:
+    ) -> tuple[Stage, ...]:
         """Return the script and its config file."""
         checks.no_accelerate(LABEL, accelerate)
-        return ["run.py", str(folder / rendering.CONFIG_FILE)]
+        return checks.one_stage("run.py", str(folder / rendering.CONFIG_FILE))
 
     def reports(self, output: Path) -> Path | None:  # noqa: ARG002 - it prints all
         """Return nothing: ai-toolkit prints its progress."""
@@ -103,7 +103,13 @@ class AiToolkit:
         saved = (f"{name}/{name}_{step:09d}.safetensors" for step in counting.saves(config, schedule))
         return (*saved, f"{name}/{name}.safetensors")
 
-    def saved_state(self, output: Path, name: str, steps_per_epoch: int) -> SavedState | None:
+    def saved_state(
+        self,
+        config: TrainingConfig,  # noqa: ARG002 - all is in the state
+        output: Path,
+        name: str,
+        steps_per_epoch: int,
+    ) -> SavedState | None:
         """Return the newest ``NAME/NAME_000000500.safetensors``: ai-toolkit goes on from it where it finds one.
 
         Its step is in its metadata, the optimizer's state beside it (``jobs/process/BaseSDTrainProcess.py``).

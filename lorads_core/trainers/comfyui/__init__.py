@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from .. import InitialLora, SavedState, Schedule, Subset, Tick, Trainer, checks
+from .. import InitialLora, SavedState, Schedule, Stage, Subset, Tick, Trainer, checks
 from ..extra import merged
 from . import rules
 from .rules import LABEL
@@ -90,14 +90,19 @@ class ComfyTrainer:
             "bucket_mode": len(planned.buckets) > 1,
         }
 
-    def command(self, config: TrainingConfig, folder: Path, accelerate: Sequence[str] = ()) -> list[str]:  # noqa: ARG002
+    def stages(
+        self,
+        config: TrainingConfig,  # noqa: ARG002
+        folder: Path,  # noqa: ARG002
+        accelerate: Sequence[str] = (),
+    ) -> tuple[Stage, ...]:
         """Return nothing: it trains in ComfyUI's graph.
 
         Raises:
             TrainerError: there are options for accelerate.
         """
         checks.no_accelerate(LABEL, accelerate)
-        return []
+        return ()
 
     def reports(self, output: Path) -> Path | None:  # noqa: ARG002 - ComfyUI shows it
         """Return nothing: ComfyUI shows its progress."""
@@ -123,7 +128,13 @@ class ComfyTrainer:
         steps = schedule.total_steps + (rules.lora_steps(config.initial_lora) or 0)
         return (f"loras/{name}_{steps}_steps_*_.safetensors",)
 
-    def saved_state(self, output: Path, name: str, steps_per_epoch: int) -> SavedState | None:  # noqa: ARG002
+    def saved_state(
+        self,
+        config: TrainingConfig,  # noqa: ARG002 - all is in the state
+        output: Path,  # noqa: ARG002
+        name: str,  # noqa: ARG002
+        steps_per_epoch: int,  # noqa: ARG002
+    ) -> SavedState | None:
         """Return nothing: the node saves no state; its input existing_lora takes the LoRA and its steps."""
         return None
 

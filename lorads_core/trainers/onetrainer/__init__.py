@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from .. import InitialLora, SavedState, Schedule, Subset, Tick, Trainer, checks
+from .. import InitialLora, SavedState, Schedule, Stage, Subset, Tick, Trainer, checks
 from . import counting, names, rendering, rules
 from .names import LABEL
 
@@ -64,15 +64,15 @@ class OneTrainer:
         """Return ``onetrainer_config.json``, with absolute paths, in the format of the OneTrainer in ``home``."""
         return rendering.files(checks.settled(config), subsets, folder, output, name, rules.version_of(home))
 
-    def command(
+    def stages(
         self,
         config: TrainingConfig,  # noqa: ARG002 - all is in the file
         folder: Path,
         accelerate: Sequence[str] = (),
-    ) -> list[str]:
+    ) -> tuple[Stage, ...]:
         """Return the script and its config file; it starts several processes itself."""
         checks.no_accelerate(LABEL, accelerate)
-        return ["scripts/train.py", "--config-path", str(folder / rendering.CONFIG_FILE)]
+        return checks.one_stage("scripts/train.py", "--config-path", str(folder / rendering.CONFIG_FILE))
 
     def reports(self, output: Path) -> Path | None:  # noqa: ARG002 - it prints all
         """Return nothing: OneTrainer prints its progress."""
@@ -119,7 +119,13 @@ class OneTrainer:
             f"{name}.safetensors",
         )
 
-    def saved_state(self, output: Path, name: str, steps_per_epoch: int) -> SavedState | None:  # noqa: ARG002
+    def saved_state(
+        self,
+        config: TrainingConfig,  # noqa: ARG002 - all is in the state
+        output: Path,
+        name: str,  # noqa: ARG002
+        steps_per_epoch: int,
+    ) -> SavedState | None:
         """Return the newest whole backup, ``backup/TIME-backup-BATCHES-EPOCH-BATCH``.
 
         OneTrainer takes the newest itself, by name; its bar of epochs begins at 0 again. The settings are written into

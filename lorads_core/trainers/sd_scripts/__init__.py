@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from .. import InitialLora, SavedState, Schedule, Subset, Tick, Trainer, checks
+from .. import InitialLora, SavedState, Schedule, Stage, Subset, Tick, Trainer, checks
+from ..kohya_output import read_line
 from . import counting, rendering, rules
 from .scripts import script
 
@@ -15,12 +16,6 @@ if TYPE_CHECKING:
 
     from ...buckets import Placement
     from ...model import Problem, TrainingConfig
-
-_BAR = re.compile(
-    r"^steps: .*?\| (?P<step>\d+)/(?P<total>\d+) \[[^,\]]*(?:, +(?P<rate>[\d.]+)(?P<unit>it/s|s/it))?"
-    r"(?:.*?avr_loss=(?P<loss>[\w.+-]+))?"
-)
-_EPOCH = re.compile(r"^epoch (?P<epoch>\d+)/\d+\s*$")
 
 
 class SdScripts:
@@ -65,13 +60,10 @@ class SdScripts:
         """
         return rendering.files(checks.settled(config), subsets, folder, output, name)
 
-    def command(self, config: TrainingConfig, folder: Path, accelerate: Sequence[str] = ()) -> list[str]:
+    def stages(self, config: TrainingConfig, folder: Path, accelerate: Sequence[str] = ()) -> tuple[Stage, ...]:
         """Return the script of the base model's family and its config file; accelerate starts several processes."""
-        words = [script(config).name, "--config_file", str(folder / rendering.TRAINING_FILE)]
-        if config.processes == 1 and not accelerate:
-            return words
-        launch = ["-m", "accelerate.commands.launch", *checks.launch_options(config, accelerate)]
-        return [*launch, *words]
+        words = (script(config).name, "--config_file", str(folder / rendering.TRAINING_FILE))
+        return checks.one_stage(*checks.accelerated(config, words, accelerate))
 
     def reports(self, output: Path) -> Path | None:  # noqa: ARG002 - it prints all
         """Return nothing: sd-scripts prints its progress."""
@@ -95,26 +87,21 @@ class SdScripts:
         return f"{rendering.mask_folder(folder)}/{stem}.png"
 
     def tick(self, line: str) -> Tick | None:
-        """Read tqdm's bar: ``steps:   3%|# | 1/32 [00:00<00:04,  7.29it/s, avr_loss=1.28]`` (to standard error)."""
-        if epoch := _EPOCH.search(line):
-            return Tick(epoch=int(epoch["epoch"]))
-        found = _BAR.search(line)
-        if not found:
-            return None
-        rate = float(found["rate"]) if found["rate"] else None
-        return Tick(
-            step=int(found["step"]),
-            total_steps=int(found["total"]),
-            rate=1 / rate if rate and found["unit"] == "s/it" else rate,
-            loss=float(found["loss"]) if found["loss"] else None,
-        )
+        """Read tqdm's bar and the lines of epochs; see `kohya_output`."""
+        return read_line(line)
 
     def checkpoints(self, config: TrainingConfig, schedule: Schedule, name: str) -> tuple[str, ...]:
         """Return ``NAME-000001.safetensors`` of each saved epoch but the last, which is ``NAME.safetensors``."""
         saved = range(config.save_every_epochs, schedule.epochs, config.save_every_epochs)
         return (*(f"{name}-{epoch:06d}.safetensors" for epoch in saved), f"{name}.safetensors")
 
-    def saved_state(self, output: Path, name: str, steps_per_epoch: int) -> SavedState | None:
+    def saved_state(
+        self,
+        config: TrainingConfig,  # noqa: ARG002 - all is in the state
+        output: Path,
+        name: str,
+        steps_per_epoch: int,
+    ) -> SavedState | None:
         """Return the state ``NAME-000001-state`` of the last saved epoch (``library/train_util.py``).
 
         The step in a state is counted from where its own training was resumed; the epoch in its name is not, and tells

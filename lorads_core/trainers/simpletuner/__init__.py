@@ -6,7 +6,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from .. import InitialLora, SavedState, Schedule, Subset, Tick, Trainer, checks
+from .. import InitialLora, SavedState, Schedule, Stage, Subset, Tick, Trainer, checks
 from . import counting, rendering, rules
 from .names import LABEL
 
@@ -64,10 +64,10 @@ class SimpleTuner:
         metrics = rules.writes_metrics(home)
         return rendering.files(checks.settled(config), subsets, folder, output, metrics=metrics)
 
-    def command(self, config: TrainingConfig, folder: Path, accelerate: Sequence[str] = ()) -> list[str]:
+    def stages(self, config: TrainingConfig, folder: Path, accelerate: Sequence[str] = ()) -> tuple[Stage, ...]:
         """Return the start file beside the configs with accelerate's options."""
         options = [*checks.launch_options(config, accelerate), "--dynamo_backend", "no"]
-        return [str(folder / rendering.START_FILE), *options, "--module", "simpletuner.train"]
+        return checks.one_stage(str(folder / rendering.START_FILE), *options, "--module", "simpletuner.train")
 
     def reports(self, output: Path) -> Path | None:
         """Return the file that ``report_to`` simpletuner writes (``helpers/training/local_metrics.py``)."""
@@ -106,7 +106,13 @@ class SimpleTuner:
         saved = (f"checkpoint-{step}/{rendering.LORA_FILE}" for step in counting.saves(config, schedule))
         return (*saved, rendering.LORA_FILE)
 
-    def saved_state(self, output: Path, name: str, steps_per_epoch: int) -> SavedState | None:  # noqa: ARG002
+    def saved_state(
+        self,
+        config: TrainingConfig,  # noqa: ARG002 - all is in the state
+        output: Path,
+        name: str,  # noqa: ARG002
+        steps_per_epoch: int,
+    ) -> SavedState | None:
         """Return the newest ``checkpoint-STEP``, which holds the state besides the LoRA."""
         found = checks.numbered_states(output, r"checkpoint-(\d+)")
         if not found:

@@ -1,0 +1,182 @@
+"""The config files and commands of musubi-tuner, with its own option names (0.3.4)."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import tomli_w
+
+from ...captions.profiles import profile
+from ...errors import TrainerError
+from ...networks import network
+from .. import CACHE, Stage, checks
+from ..extra import merged
+from .scripts import FULL_RANK, LABEL, NETWORKS, OPTIMIZERS, has_full_rank, in_8_bits, model_files, script, version
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from ...model import TrainingConfig
+    from .. import Subset
+
+    Keys = Iterator[tuple[str, object]]
+
+TRAINING_FILE = "training_config.toml"
+DATASET_FILE = "dataset_config.toml"
+PROMPTS_FILE = "sample_prompts.json"
+_SAMPLE_STEPS = 28
+# It looks for what it has cached by a pattern that begins with the folder (``prepare_for_training``).
+_PATTERN = "*?["
+
+
+def files(config: TrainingConfig, subsets: Sequence[Subset], folder: Path, output: Path, name: str) -> dict[str, str]:
+    """Return the config files of a settled config by name; see `Trainer.files`.
+
+    Raises:
+        TrainerError: musubi-tuner would find nothing in a folder of this name.
+    """
+    if any(letter in str(folder) for letter in _PATTERN):
+        raise TrainerError(
+            f"{LABEL} takes {folder} for a pattern, and would find no image that it has cached: choose a folder of"
+            " exports without any of * ? [ in its path."
+        )
+    texts = {
+        TRAINING_FILE: tomli_w.dumps(merged(dict(_training_keys(config, folder, output, name)), config.extra)),
+        DATASET_FILE: _dataset(config, subsets, folder),
+    }
+    if config.sample_prompts:
+        texts[PROMPTS_FILE] = _prompts(config)
+    return texts
+
+
+def options(config: TrainingConfig, _subsets: Sequence[Subset]) -> dict[str, object]:
+    """Return what ``training_config.toml`` holds besides extra options."""
+    return dict(_training_keys(config, Path(), Path(), ""))
+
+
+def stages(config: TrainingConfig, folder: Path, accelerate: Sequence[str]) -> tuple[Stage, ...]:
+    """Return the three programs of a training; see `Trainer.stages`.
+
+    The scripts that cache read no config file. They encode one image, one caption at a time, as a batch of the
+    training may be larger than the memory for that.
+    """
+    chosen, known = script(config), version(config)
+    name, architecture = (known.name, known.architecture) if known else ("", "")
+    usual = ("--dataset_config", str(folder / DATASET_FILE), "--batch_size", "1", "--skip_existing")
+    usual = (*usual, "--model_version", name) if name else usual
+    latents = (f"{chosen.name}_cache_latents.py", *usual, *_file(config, "vae"))
+    texts = (f"{chosen.name}_cache_text_encoder_outputs.py", *usual, *_file(config, "text_encoder"))
+    training = (chosen.training, "--config_file", str(folder / TRAINING_FILE))
+    return (
+        Stage("cache latents", latents, f"_{architecture}.safetensors"),
+        Stage("cache text encoder outputs", texts, f"_{architecture}_te.safetensors"),
+        Stage("train", tuple(checks.accelerated(config, training, accelerate))),
+    )
+
+
+def _file(config: TrainingConfig, part: str) -> tuple[str, ...]:
+    file = model_files(config).get(part)
+    return (f"--{part}", file) if file else ()
+
+
+def _training_keys(config: TrainingConfig, folder: Path, output: Path, name: str) -> Keys:
+    """Yield the keys of ``training_config.toml``: each is an option of the script, spelled as in its ``--help``."""
+    yield from _model_keys(config)
+    yield "dataset_config", str(folder / DATASET_FILE)
+    yield "output_dir", str(output)
+    yield "output_name", name
+    yield "save_precision", "bf16"
+    yield "save_every_n_epochs", config.save_every_epochs
+    if config.save_state:
+        yield "save_state", True
+        yield "save_last_n_epochs_state", 1  # the former is removed when the new one is whole
+    yield "max_train_epochs", config.epochs
+    yield "gradient_accumulation_steps", config.gradient_accumulation_steps
+    yield from _network_keys(config)
+    yield from _learning_keys(config)
+    yield "mixed_precision", config.mixed_precision
+    yield "gradient_checkpointing", config.gradient_checkpointing
+    yield "sdpa", True
+    yield "max_data_loader_n_workers", 2
+    yield "persistent_data_loader_workers", True
+    if config.sample_prompts:
+        yield "sample_prompts", str(folder / PROMPTS_FILE)
+        yield "sample_every_n_epochs", config.sample_every_epochs
+    yield "seed", config.seed
+
+
+def _model_keys(config: TrainingConfig) -> Keys:
+    if config.checkpoint:
+        yield "dit", config.checkpoint
+    yield from model_files(config).items()
+    known = version(config)
+    if known and known.name:
+        yield "model_version", known.name
+    if in_8_bits(config):  # norms in 8 bits would break the model, so that both belong together
+        yield "fp8_base", True
+        yield "fp8_scaled", True
+
+
+def _network_keys(config: TrainingConfig) -> Keys:
+    if config.initial_lora:
+        yield "network_weights", config.initial_lora
+    yield "network_module", NETWORKS[config.network] or script(config).lora
+    yield "network_dim", FULL_RANK if has_full_rank(config) else config.network_dim
+    yield "network_alpha", float(config.network_alpha)
+    if config.network_dropout and not NETWORKS[config.network]:
+        yield "network_dropout", float(config.network_dropout)
+    if network(config.network).kronecker:
+        yield "network_args", [f"factor={config.lokr_factor or -1}"]
+
+
+def _learning_keys(config: TrainingConfig) -> Keys:
+    optimizer = OPTIMIZERS[config.optimizer]
+    yield "optimizer_type", optimizer.name
+    decay = () if config.weight_decay is None else (f"weight_decay={config.weight_decay:g}",)
+    if args := (*optimizer.args, *decay):
+        yield "optimizer_args", list(args)
+    yield "learning_rate", float(config.learning_rate)
+    yield "max_grad_norm", 1.0
+    yield "lr_scheduler", config.scheduler
+    if config.warmup:
+        yield "lr_warmup_steps", float(config.warmup)  # below 1: a share of all steps
+    yield from script(config).keys.items()
+    yield "weighting_scheme", "none"
+
+
+def _dataset(config: TrainingConfig, subsets: Sequence[Subset], folder: Path) -> str:
+    """Return ``dataset_config.toml``: a dataset for each subset, each with a folder of its own for what is cached."""
+    tables: list[tuple[str, dict[str, object]]] = [("[general]", dict(_general_keys(config)))]
+    for subset in subsets:
+        if subset.sizes:
+            keys: dict[str, object] = {
+                "image_directory": str(folder / subset.folder),
+                "cache_directory": str(folder / CACHE / subset.folder),
+                "num_repeats": subset.repeats,
+            }
+            tables.append(("[[datasets]]", keys))
+    return "\n".join(f"{heading}\n{tomli_w.dumps(table)}" for heading, table in tables)
+
+
+def _general_keys(config: TrainingConfig) -> Keys:
+    yield "resolution", config.resolution
+    yield "batch_size", config.batch_size
+    yield "enable_bucket", True
+    yield "bucket_no_upscale", config.bucket_no_upscale
+    yield "caption_extension", ".txt"
+
+
+def _prompts(config: TrainingConfig) -> str:
+    """Return the prompts as JSON: in a text file, what follows two hyphens would be an option."""
+    usual: dict[str, object] = {
+        "width": config.resolution,
+        "height": config.resolution,
+        "seed": config.seed,
+        "sample_steps": _SAMPLE_STEPS,
+        # Without a negative prompt, some of its models are drawn with no guidance at all.
+        "negative_prompt": profile(config.base_model).negative,
+        **script(config).sampling,
+    }
+    return json.dumps([{"prompt": prompt, **usual} for prompt in config.sample_prompts], ensure_ascii=False, indent=1)

@@ -1,0 +1,154 @@
+"""What musubi-tuner would stop at, ignore or do badly; its config file is read without any check of its own (0.3.4)."""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+from typing import TYPE_CHECKING
+
+from ...base_models import base_model
+from ...model import Problem
+from ...networks import network
+from .. import checks
+from .counting import placements
+from .scripts import (
+    FAMILIES,
+    LABEL,
+    NETWORKS,
+    OPTIMIZERS,
+    OPTIONS,
+    REASONS,
+    SCHEDULERS,
+    STEP,
+    has_full_rank,
+    in_8_bits,
+    script,
+    version,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from ...model import TrainingConfig
+    from .. import Subset
+
+__all__ = ["FAMILIES", "LABEL", "NETWORKS", "OPTIONS", "REASONS"]
+ADAPTERS = checks.NO_ADAPTERS
+_SOURCES = "src/musubi_tuner"
+
+
+def refusals(config: TrainingConfig) -> Iterator[str]:
+    """Yield what musubi-tuner stops at, or would train something else with, in a settled config."""
+    yield from _unknown(config)
+    yield from _not_done(config)
+    if config.scheduler == "constant" and config.warmup:
+        yield "The scheduler constant takes no warm-up: choose constant_with_warmup, or set the warm-up to 0."
+    if in_8_bits(config) and config.mixed_precision == "no":
+        yield "A base model in 8 bits needs mixed precision: choose bf16, or turn fp8 off."
+
+
+def _unknown(config: TrainingConfig) -> Iterator[str]:
+    chosen, base = script(config), base_model(config.base_model)
+    if version(config) is None:
+        yield f"{LABEL} has no version of its scripts for {base.label}: choose another base model."
+    if NETWORKS[config.network] and not chosen.auto:
+        kind = network(config.network).label
+        yield f"{LABEL} makes no {kind} of {base.family.label}: choose the network lora, or OneTrainer."
+    yield from checks.unknown(LABEL, "scheduler", config.scheduler, tuple(SCHEDULERS))
+    yield from checks.unknown(LABEL, "optimizer", config.optimizer, tuple(OPTIMIZERS))
+    if config.mixed_precision not in chosen.precisions:
+        known = " or ".join(chosen.precisions)
+        yield f"{LABEL} trains {base.label} in {known}, and not in {config.mixed_precision}: choose {known}."
+
+
+def _not_done(config: TrainingConfig) -> Iterator[str]:
+    """Yield what other trainers do, with those that do it for some base model."""
+    if config.masked_loss != "none":
+        yield f"{LABEL} has no masked loss: train masks with sd-scripts, OneTrainer or ai-toolkit, or choose none."
+    if config.regularization_method == "preservation":
+        yield (
+            f"{LABEL} has no differential output preservation: use regularization images as prior, or choose OneTrainer"
+            " or another trainer."
+        )
+    if config.caption_variants:
+        yield (
+            f"{LABEL} encodes a caption once, and would take all of its variants for one: write one line, or train"
+            " variants with OneTrainer or sd-scripts."
+        )
+
+
+def missing(config: TrainingConfig, home: Path | None) -> Iterator[str]:
+    """Yield what the musubi-tuner in ``home`` lacks."""
+    if home is None:
+        return
+    chosen = script(config)
+    module = (NETWORKS[config.network] or chosen.lora).replace(".", "/")
+    for file in (f"{_SOURCES}/{chosen.training}", f"{_SOURCES}/{module}.py"):
+        if not (home / file).is_file():
+            yield f"There is no {file} in {home}: update {LABEL} to 0.3.4 or newer, or fix the folder in lorads.toml."
+
+
+def doubts(config: TrainingConfig) -> Iterator[str]:
+    """Yield what musubi-tuner trains, though hardly as it is meant."""
+    if not config.checkpoint:
+        yield "No base model is chosen, so that training_config.toml names none: choose its file."
+    elif PurePath(config.checkpoint).suffix.lower() != ".safetensors":
+        yield f"{LABEL} reads a base model from one .safetensors file: choose that of the transformer alone."
+    base = base_model(config.base_model)
+    if unnamed := [file.label for file in base.family.files if not config.model_files.get(file.part)]:
+        yield f"{LABEL} needs more files of {base.label} than its checkpoint: choose {' and '.join(unnamed)}."
+
+
+def needs(config: TrainingConfig) -> Iterator[str]:
+    """Yield what must be installed besides musubi-tuner, and what to know of its files."""
+    optimizer = OPTIMIZERS.get(config.optimizer)
+    if optimizer and optimizer.package:
+        yield f"{config.optimizer} needs {optimizer.package}: pip install {optimizer.package} in {LABEL}'s own Python."
+    known = version(config)
+    if known and known.files:
+        yield f"{LABEL} reads files of {base_model(config.base_model).label} as they are published: {known.files}."
+
+
+def lacks(config: TrainingConfig) -> dict[str, str]:
+    """Return the fields that musubi-tuner lacks for this base model and network, and what is done instead."""
+    once = "images are cached before the training; it is left out."
+    found = {
+        "text_encoder_learning_rate": "it trains no text encoder; it is left out.",
+        "min_snr_gamma": "flow matching has no signal-to-noise weights; it is left out.",
+        "noise_offset": "flow matching is trained without one; it is left out.",
+        "shuffle_caption": "a caption is encoded once, before the training: its tags stay in their order.",
+        "caption_dropout": "a caption is encoded once, before the training, and always shown.",
+        "max_token_length": f"captions of {base_model(config.base_model).label} have a fixed length; it is left out.",
+        "flip_aug": "it never mirrors; flipped copies must be images of their own.",
+        "color_aug": once,
+        "random_crop": "every image is cropped about its centre.",
+        "cache_latents": "it always caches them.",
+        "cache_text_encoder_outputs": "it always caches them.",
+        "prior_loss_weight": "regularization images count as much as others.",
+        "max_bucket_side": "a bucket is at least half the resolution wide, and about twice as long at most.",
+    }
+    if config.bucket_step != STEP:
+        found["bucket_step"] = f"its buckets have steps of {STEP} pixels."
+    if config.cache_text_encoder_outputs:
+        del found["cache_text_encoder_outputs"]
+    if NETWORKS[config.network]:
+        found["network_dropout"] = f"its {network(config.network).label} has none; it is left out."
+    if has_full_rank(config):
+        found["network_dim"] = found["network_alpha"] = "full rank has none."
+    return found
+
+
+def notes(config: TrainingConfig, subsets: Sequence[Subset], unsettled: TrainingConfig) -> Iterator[Problem]:  # noqa: ARG001
+    """Yield nothing: what musubi-tuner does otherwise is said where an option asks for it."""
+    yield from ()
+
+
+# The images
+
+
+def subset_problems(config: TrainingConfig, subsets: Sequence[Subset]) -> Iterator[Problem]:
+    """Yield what is wrong with the images, for a settled config without errors."""
+    if not any(subset.sizes for subset in subsets if not subset.is_regularization):
+        yield Problem("error", "no-images", "There is no training image: widen the query, or fix the captions.")
+        return
+    yield from checks.size_problems(LABEL, placements(config, subsets), STEP)

@@ -1,0 +1,193 @@
+"""musubi-tuner's scripts, which train what and how: tables of families, versions, networks, optimizers (0.3.4)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ...base_models import base_model
+from ...networks import network
+from ..extra import OptionSource
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ...model import TrainingConfig
+
+LABEL = "musubi-tuner"
+STEP = 16
+"""What sides of buckets are multiples of, for all families of the table (``dataset/bucket.py``, BucketSelector)."""
+ANY = "*"
+"""Stands in `Script.versions` for every variant of a family."""
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A base model as the scripts know it.
+
+    ``architecture`` ends the names of what is cached of it (``dataset/architectures.py``), so that what was cached as
+    another one would not be found. ``name`` is its ``--model_version``, empty where the scripts have no such option.
+    ``in_8_bits`` says whether it is held in 8 bits where the config says nothing: those whose weights leave no room
+    for anything else on a card of 24 GB. ``files`` says what is to be known of the files that are read.
+    """
+
+    architecture: str
+    name: str = ""
+    in_8_bits: bool = False
+    files: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """The scripts of a family, run in musubi-tuner's own folder; ``name`` begins the names of all of them.
+
+    ``lora`` is its module for LoRA; ``auto`` says whether those for LoHa and LoKr know its layers too
+    (``networks/network_arch.py``). ``versions`` are those of the family's variants (`BaseModel.variant`). ``lora_keys``
+    begin the denoiser's keys in its LoRAs. ``precisions`` are those that it can train in. ``keys`` are more of its
+    config, as its page in ``docs`` has them, and ``sampling`` of each sample prompt.
+    """
+
+    name: str
+    lora: str
+    versions: Mapping[str, Version]
+    lora_keys: tuple[str, ...]
+    auto: bool = True
+    precisions: tuple[str, ...] = ("bf16",)
+    keys: Mapping[str, object] = field(default_factory=dict[str, object])
+    sampling: Mapping[str, object] = field(default_factory=dict[str, object])
+
+    @property
+    def training(self) -> str:
+        """The script that trains."""
+        return f"{self.name}_train_network.py"
+
+
+def _shift(shift: float) -> Mapping[str, object]:
+    return {"timestep_sampling": "shift", "discrete_flow_shift": shift}
+
+
+_AE = "the VAE is the ae.safetensors of Black Forest Labs, not ComfyUI's flux2-vae"
+_SPLIT = f"{_AE}, and the text encoder the first of its split files"
+_NOT_FLOAT_8 = "ComfyUI's files with fp8_scaled or fp8_e4m3fn in their names cannot be read"
+# docs/zimage.md, krea2.md, flux_2.md, qwen_image.md. Krea 2 and Qwen-Image are held in bf16 whatever is set
+# (``dit_dtype`` in their ``main``), and without mixed precision FLUX.2 is too, so that its layers get 32 bits to
+# multiply by 16.
+FAMILIES: Mapping[str, Script] = {
+    "zimage": Script(
+        "zimage", "networks.lora_zimage", {ANY: Version("zi")}, ("lora_unet_layers_",),
+        precisions=("bf16", "fp16", "no"), keys=_shift(2.0), sampling={"cfg_scale": 4.0},
+    ),
+    "krea2": Script(
+        "krea2", "networks.lora_krea2", {ANY: Version("kr2", in_8_bits=True)}, ("lora_unet_blocks_",),
+        auto=False,
+        keys={"timestep_sampling": "krea2_shift"}, sampling={"cfg_scale": 5.5},
+    ),
+    "flux2": Script(
+        "flux_2", "networks.lora_flux_2",
+        {
+            "klein_4b": Version("f2k4b", "klein-base-4b", files=_AE),
+            "klein_9b": Version("f2k9b", "klein-base-9b", files=_AE),
+            "": Version("f2d", "dev", in_8_bits=True, files=_SPLIT),
+        },
+        ("lora_unet_double_blocks_", "lora_unet_single_blocks_"),
+        precisions=("bf16", "fp16"), keys={"timestep_sampling": "flux2_shift"}, sampling={"guidance_scale": 4.0},
+    ),
+    "qwen_image": Script(
+        "qwen_image", "networks.lora_qwen_image", {ANY: Version("qi", "original", in_8_bits=True, files=_NOT_FLOAT_8)},
+        ("lora_unet_transformer_blocks_",), keys=_shift(2.2), sampling={"cfg_scale": 4.0},
+    ),
+}  # fmt: skip
+
+NETWORKS: Mapping[str, str] = {"lora": "", "loha": "networks.loha", "lokr": "networks.lokr"}
+"""The module of each network, empty for the script's own."""
+REASONS: Mapping[str, str] = {"dora": "it has no such network", "locon": "it trains no convolutions"}
+FULL_RANK = 100_000
+"""A network dim beyond every layer's size: its LoKr then has full rank, and no alpha (``networks/lokr.py``)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Optimizer:
+    """An optimizer: ``name`` as ``get_optimizer`` or Python knows it; ``package`` is what it needs besides."""
+
+    name: str
+    args: tuple[str, ...] = ()
+    package: str = ""
+
+
+# With its own defaults AdaFactor finds the learning rate itself and stops at a warm-up.
+_ADAFACTOR = ("scale_parameter=False", "relative_step=False", "warmup_init=False")
+_NESTEROV = ("momentum=0.9", "nesterov=True")
+OPTIMIZERS: Mapping[str, Optimizer] = {
+    "AdamW8bit": Optimizer("AdamW8bit"),
+    "AdamW": Optimizer("AdamW"),
+    "AdaFactor": Optimizer("AdaFactor", _ADAFACTOR),
+    "Prodigy": Optimizer("prodigyopt.Prodigy", package="prodigyopt"),
+    "Lion": Optimizer("bitsandbytes.optim.Lion"),
+    "Lion8bit": Optimizer("bitsandbytes.optim.Lion8bit"),
+    "PagedAdamW8bit": Optimizer("bitsandbytes.optim.PagedAdamW8bit"),
+    "PagedAdamW": Optimizer("bitsandbytes.optim.PagedAdamW"),
+    "PagedLion8bit": Optimizer("bitsandbytes.optim.PagedLion8bit"),
+    "DAdaptAdam": Optimizer("dadaptation.DAdaptAdam", package="dadaptation"),
+    "DAdaptLion": Optimizer("dadaptation.DAdaptLion", package="dadaptation"),
+    "SGDNesterov": Optimizer("torch.optim.SGD", _NESTEROV),
+    "SGDNesterov8bit": Optimizer("bitsandbytes.optim.SGD8bit", _NESTEROV),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Scheduler:
+    """A scheduler: ``function`` of transformers makes it, empty where a saved state holds all that it reckons with.
+
+    ``counts_steps`` says whether it reckons with the steps of the whole training.
+    """
+
+    function: str = ""
+    counts_steps: bool = True
+
+
+SCHEDULERS: Mapping[str, Scheduler] = {
+    "constant": Scheduler(),
+    "constant_with_warmup": Scheduler("get_constant_schedule_with_warmup", counts_steps=False),
+    "linear": Scheduler("get_linear_schedule_with_warmup"),
+    "cosine": Scheduler("get_cosine_schedule_with_warmup"),
+    "cosine_with_restarts": Scheduler("get_cosine_with_hard_restarts_schedule_with_warmup"),
+    "polynomial": Scheduler("get_polynomial_decay_schedule_with_warmup"),
+    "rex": Scheduler(),
+}
+PARTS: Mapping[str, str] = {"ae": "vae"}
+"""The options for files of a family that are not called like them."""
+# Scripts, their common parts and what these call for versions.
+OPTIONS = OptionSource(
+    ("src/musubi_tuner/*_train_network.py", "src/musubi_tuner/training/*.py", "src/musubi_tuner/*/*_utils.py"),
+    r'add_argument\(\s*"--([\w-]+)"',
+)
+
+
+def model_files(config: TrainingConfig) -> dict[str, str]:
+    """Return the files of a base model besides its checkpoint that are chosen, by musubi-tuner's option for each."""
+    parts = base_model(config.base_model).family.parts
+    return {PARTS.get(part, part): config.model_files[part] for part in parts if config.model_files.get(part)}
+
+
+def script(config: TrainingConfig) -> Script:
+    """Return the scripts of the config's base model."""
+    return FAMILIES[base_model(config.base_model).family.name]
+
+
+def version(config: TrainingConfig) -> Version | None:
+    """Return the config's base model as the scripts know it; None where they cannot tell which it is."""
+    versions = script(config).versions
+    return versions.get(ANY) or versions.get(base_model(config.base_model).variant)
+
+
+def in_8_bits(config: TrainingConfig) -> bool:
+    """Say whether the base model is held in 8 bits."""
+    if config.fp8_base is not None:
+        return config.fp8_base
+    known = version(config)
+    return bool(known and known.in_8_bits) and config.mixed_precision != "no"
+
+
+def has_full_rank(config: TrainingConfig) -> bool:
+    """Say whether the network is a LoKr at full rank."""
+    return config.lokr_full_rank and network(config.network).kronecker
