@@ -239,8 +239,9 @@ class BaseModel:
     velocity. ``system_prompt`` stands before every caption that its text encoder reads.
     ``own_repository`` at Hugging Face has all its parts in Diffusers' form, empty for its family's. ``variant`` names
     it in the tables of trainers that tell the base models of a family apart, empty for the usual one. A distilled model
-    is trained with an ``adapter`` (file of a repository at Hugging Face) that takes the distillation back meanwhile.
-    ``denoiser`` is the repository of its denoiser, where that of its other parts has the one of another base model.
+    is trained with an ``adapter`` (repository at Hugging Face, or a file of it) that takes the distillation back
+    meanwhile. ``denoiser`` is the repository of its denoiser, where that of its other parts has the one of another base
+    model.
     """
 
     name: str
@@ -342,6 +343,11 @@ BASE_MODELS: tuple[BaseModel, ...] = (
         ("qwen_image_2512", "Qwen-Image 2512", "qwen_image:2512", "Qwen/Qwen-Image-2512"),
     ),
     BaseModel(
+        "flux_schnell", "FLUX.1 schnell", family("flux"), captions="flux",
+        own_repository="black-forest-labs/FLUX.1-schnell", variant="schnell",
+        adapter="ostris/FLUX.1-schnell-training-adapter",
+    ),
+    BaseModel(
         "zimage_turbo", "Z-Image Turbo", family("zimage"), captions="flux",
         own_repository="Tongyi-MAI/Z-Image-Turbo", variant="turbo",
         adapter="ostris/zimage_turbo_training_adapter/zimage_turbo_training_adapter_v2.safetensors",
@@ -356,6 +362,7 @@ BASE_MODELS: tuple[BaseModel, ...] = (
 GATED = frozenset((
     "black-forest-labs/FLUX.1-dev",
     "black-forest-labs/FLUX.1-Krea-dev",
+    "black-forest-labs/FLUX.1-schnell",
     "black-forest-labs/FLUX.2-dev",
     "black-forest-labs/FLUX.2-klein-base-9B",
     "krea/Krea-2-Raw",

@@ -25,14 +25,15 @@ class BaseModelChoice(NamedTuple):
 def fitting_base_models(found: Checkpoint) -> tuple[BaseModel, ...]:
     """Return the base models whose tensors a checkpoint's can be: those of its families, and of its variant.
 
-    A variant that no base model is called by is that of those that have none of their own.
+    A variant that no base model is called by is that of those that have none of their own, a distilled one also theirs.
     """
     rows = tuple(each for each in base_models() if each.family.name in found.families)
     if found.architecture is None or not found.variant:
         return rows
     known = {_plain(each.label) for each in found.architecture.variants}
     named = tuple(each for each in rows if each.variant == _plain(found.variant))
-    return named or tuple(each for each in rows if each.variant not in known)
+    others = tuple(each for each in rows if each.variant not in known)
+    return (*named, *others) if found.distilled_from else named or others
 
 
 def _plain(label: str) -> str:

@@ -160,7 +160,8 @@ def _check(profile: Profile, export: TrainableExport) -> str:
 def _check_models(profile: Profile, export: TrainableExport) -> str:
     """Refuse to start what would stop after a minute of loading, for want of a file; return what else to know."""
     config = export.config
-    if not config.checkpoint:
+    fetched = trainer(export.trainer).downloads and base_model(config.base_model).usual_checkpoint
+    if not config.checkpoint and not fetched:
         raise TrainerError(
             f"{export.folder} names no base model: choose its file in the training config, export again."
         )

@@ -151,6 +151,11 @@ class Trainer(Protocol):
         ...
 
     @property
+    def downloads(self) -> bool:
+        """Whether it trains `BaseModel.usual_checkpoint` where no checkpoint is chosen."""
+        ...
+
+    @property
     def networks(self) -> Collection[str]:
         """The names of the networks that it trains; all others are refused."""
         ...

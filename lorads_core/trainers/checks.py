@@ -176,6 +176,11 @@ def _why(reason: str) -> str:
     return f" ({reason})" if reason else ""
 
 
+def usual_checkpoint(base: BaseModel) -> str:
+    """Return what to do where a checkpoint has a form that a trainer does not load."""
+    return f"choose {base.usual_checkpoint} as the checkpoint, or none, for which it downloads that"
+
+
 def downloads(label: str, what: str, repositories: Sequence[str]) -> str:
     """Return that a trainer downloads something from repositories, and which of them ask for a licence first."""
     gated = [each for each in repositories if each in GATED]

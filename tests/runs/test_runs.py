@@ -334,6 +334,18 @@ def test_a_base_model_that_is_not_there_is_said_before_the_start(store, make_pro
         launch(store, make_profile(), make_export(checkpoint=checkpoint))
 
 
+def test_a_trainer_that_downloads_the_usual_checkpoint_is_started_without_one(
+    store, make_profile, make_export, tmp_path, until
+):
+    package = tmp_path / "SimpleTuner" / "simpletuner"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text('__version__ = "4.8.0"\n')
+    (package / "train.py").touch()
+    export = make_export("simpletuner", base_model="flux", checkpoint="")
+    run = launch(store, make_profile(kind="simpletuner", folder=str(package.parent)), export)
+    assert until(run).state == "failed"  # there is no more of it than this
+
+
 def test_a_checkpoint_of_another_family_is_refused_before_the_start(store, make_profile, make_export, tmp_path):
     tensor = {"dtype": "F16", "shape": [1], "data_offsets": [0, 2]}
     header = json.dumps({"model.diffusion_model.double_blocks.0.img_attn.norm.key_norm.scale": tensor}).encode()

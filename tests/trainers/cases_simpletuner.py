@@ -49,8 +49,8 @@ VARIANTS = {
 NOT_FOR = {"flux": ("velocity",)}
 # More base models, each of another kind.
 LATER = (
-    "flux_krea", "sd35", "chroma", "zimage", "zimage_deturbo", "zimage_turbo", "krea2", "flux2", "flux2_klein_4b",
-    "flux2_klein_9b", "qwen_image", "qwen_image_2512",
+    "flux_krea", "flux_schnell", "anima", "sd35", "chroma", "zimage", "zimage_deturbo", "zimage_turbo", "krea2",
+    "flux2", "flux2_klein_4b", "flux2_klein_9b", "qwen_image", "qwen_image_2512",
 )  # fmt: skip
 LATER_VARIANTS = ("accumulated", "one batch each", "odd resolution", "small", "not cached", "8 bits")
 

@@ -212,6 +212,17 @@ def test_a_model_whose_loras_comfyui_does_not_read_is_refused_with_who_trains_it
     assert "choose one of the trainers sd-scripts" in said
 
 
+def test_the_usual_repository_is_taken_where_no_checkpoint_is_chosen():
+    none = dataclasses.replace(of("zimage_deturbo"), checkpoint="")
+    assert process(none)["model"]["name_or_path"] == "ostris/Z-Image-De-Turbo"
+    assert process(none)["model"]["extras_name_or_path"] == "Tongyi-MAI/Z-Image-Turbo"
+    assert "takes FLUX.1 dev from black-forest-labs/FLUX.1-dev" in messages(
+        changed(FLUX, checkpoint=""), severity="info"
+    )
+    assert "No base model" not in messages(none, severity="warning")
+    assert "No base model is chosen" in messages(changed(checkpoint=""), severity="warning")
+
+
 def test_a_lora_of_a_newer_model_goes_on_from_its_own_names():
     assert AI_TOOLKIT.initial_lora(of("krea2")).keys == ("diffusion_model.",)
     assert AI_TOOLKIT.initial_lora(of("sd35")).keys == ("transformer.",)

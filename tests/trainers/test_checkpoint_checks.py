@@ -85,6 +85,10 @@ def test_schnell_taken_for_dev_is_a_warning(make):
     assert "schnell: a distilled model" in message
 
 
+def test_schnell_is_no_mistake_where_it_is_trained_with_its_adapter(make):
+    assert said(make("flux:schnell"), "flux_schnell") == []
+
+
 def test_a_denoiser_alone_is_a_warning_where_the_checkpoint_holds_all_parts(make):
     ((severity, message),) = said(make("sdxl", whole=False), "sdxl")
     assert (severity, "choose a whole checkpoint" in message) == ("warning", True)

@@ -181,9 +181,8 @@ def test_a_licence_is_asked_for_only_where_there_is_one(base, licence):
     assert ("accept the licence" in said) is licence
 
 
-@pytest.mark.parametrize("base", ["anima", "lumina2"])
-def test_a_model_whose_loras_comfyui_does_not_read_is_refused_with_who_trains_it(base):
-    said = messages(of(base, checkpoint="/models/base"))
+def test_a_model_whose_loras_comfyui_does_not_read_is_refused_with_who_trains_it():
+    said = messages(of("lumina2", checkpoint="/models/base"))
     assert "under names that ComfyUI does not read" in said
     assert "sd-scripts" in said
 
@@ -191,6 +190,26 @@ def test_a_model_whose_loras_comfyui_does_not_read_is_refused_with_who_trains_it
 def test_only_distilled_models_with_an_assistant_lora_are_trained():
     assert messages(of("zimage_turbo")) == ""
     assert "a training adapter is needed): choose one of the trainers ai-toolkit," in messages(of("krea2_turbo"))
+
+
+def test_schnell_has_the_schedule_without_which_it_stops():
+    assert files(of("flux_schnell"))["config.json"]["flux_fast_schedule"] is True
+
+
+def test_anima_of_one_file_takes_the_rest_from_its_repository():
+    config = of("anima", checkpoint="/models/anima-base-v1.0.safetensors")
+    assert messages(config) == ""
+    written = files(config)["config.json"]
+    assert written["pretrained_transformer_model_name_or_path"] == "/models/anima-base-v1.0.safetensors"
+    assert written["pretrained_model_name_or_path"] == "circlestone-labs/Anima-Base-v1.0-Diffusers"
+    assert "text encoders and VAE from circlestone-labs/Anima" in messages(config, severity="info")
+
+
+def test_the_usual_repository_is_taken_where_no_checkpoint_is_chosen():
+    written = files(of("flux", checkpoint=""))["config.json"]
+    assert written["pretrained_model_name_or_path"] == "black-forest-labs/FLUX.1-dev"
+    assert messages(of("flux", checkpoint=""), severity="warning") == ""
+    assert "No base model is chosen" in messages(changed(checkpoint=""), severity="warning")
 
 
 def test_timesteps_are_shifted_as_its_guide_has_it_or_as_an_extra_option_says():

@@ -30,6 +30,7 @@ class AiToolkit:
     label = LABEL
     families = rules.FAMILIES
     adapters = rules.ADAPTERS
+    downloads = True
     networks = rules.NETWORKS
     same = checks.DISTINCT
     install_files = ("run.py", "toolkit/config.py")

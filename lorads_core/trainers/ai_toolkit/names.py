@@ -76,6 +76,7 @@ KINDS: Mapping[str, Kind] = {
     "sdxl": Kind("sdxl", 16),
     "flux": _FLUX,
     "flux:krea": _FLUX,
+    "flux:schnell": replace(_FLUX, guidance=1.0, sample_steps=4),
     # config/examples/train_lora_sd35_large_24gb.yaml; its T5 reads 256 tokens (Diffusers' encode_prompt).
     "sd35": _flow(
         "sd3", 32, tokens=256, timesteps="linear", low_vram=False, lora_prefix="transformer.", file=False, folder=True,
@@ -95,7 +96,7 @@ KINDS: Mapping[str, Kind] = {
 }  # fmt: skip
 """By `BaseModel.kind`. Its Lumina 2 has layers of Diffusers' names, none of which ComfyUI knows."""
 FAMILIES: Mapping[str, Kind] = {name: each for name, each in KINDS.items() if ":" not in name}
-ADAPTERS = frozenset(("zimage", "krea2"))
+ADAPTERS = frozenset(("flux", "zimage", "krea2"))
 """Families of which it trains distilled models, by ``assistant_lora_path``."""
 NETWORKS: Mapping[str, str] = {"lora": "lora", "locon": "lora", "lokr": "lokr"}
 """The ``type`` of each network; that of the name locon is another library's, which convolutions in a lora are not."""

@@ -156,9 +156,9 @@ def _scheduler(config: TrainingConfig, planned: Schedule) -> Keys:
 
 def _model(config: TrainingConfig) -> Keys:
     of, base = kind(config), base_model(config.base_model)
-    yield "name_or_path", config.checkpoint or None
+    yield "name_or_path", config.checkpoint or base.usual_checkpoint or None
     yield "arch", of.arch
-    if of.extras and config.checkpoint != base.repository:
+    if of.extras and (config.checkpoint or base.usual_checkpoint) != base.repository:
         # A folder that has them itself is read instead (``load_transformer``).
         yield "extras_name_or_path", base.repository
     if of.vae:

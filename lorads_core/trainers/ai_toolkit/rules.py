@@ -75,7 +75,7 @@ def refusals(config: TrainingConfig) -> Iterator[str]:
 def _checkpoint(config: TrainingConfig) -> Iterator[str]:
     """Yield that a checkpoint has a form that it does not load."""
     base, of = base_model(config.base_model), kind(config)
-    label, usual = base.label, f"choose {base.usual_checkpoint} as the checkpoint"
+    label, usual = base.label, checks.usual_checkpoint(base)
     if not of.file and PurePath(config.checkpoint).suffix == ".safetensors":
         yield f"{LABEL} takes {label} as a folder of all parts, or as a repository, and no single file: {usual}."
     if not of.folder and checks.is_diffusers_folder(config.checkpoint):
@@ -106,7 +106,7 @@ def _captions(config: TrainingConfig) -> Iterator[str]:
 
 def doubts(config: TrainingConfig) -> Iterator[str]:
     """Yield what ai-toolkit trains, though hardly as it is meant."""
-    if not config.checkpoint:
+    if not config.checkpoint and not base_model(config.base_model).usual_checkpoint:
         yield f"No base model is chosen, at which {LABEL} stops: choose its file, or name it in the config."
     if not checks.is_diffusion(config) and config.network_alpha != config.network_dim:
         yield (
@@ -150,8 +150,10 @@ def lacks(config: TrainingConfig) -> dict[str, str]:
 def needs(config: TrainingConfig) -> Iterator[str]:
     """Yield what it downloads besides the files that are named."""
     of, base = kind(config), base_model(config.base_model)
+    if base.usual_checkpoint and config.checkpoint in ("", base.usual_checkpoint):
+        yield checks.downloads(LABEL, base.label, [base.usual_checkpoint])
     parts = of.parts
-    if of.extras and checks.is_denoiser_alone(config):
+    if of.extras and config.checkpoint != base.repository and (config.checkpoint or base.denoiser):
         parts = (*parts, base.repository)
     if parts:
         yield checks.downloads(LABEL, f"{base.label}'s text encoders and VAE", parts)

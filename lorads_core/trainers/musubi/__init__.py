@@ -25,6 +25,7 @@ class Musubi:
     label = f"{LABEL} (kohya-ss)"
     families = rules.FAMILIES
     adapters = rules.ADAPTERS
+    downloads = False
     networks = rules.NETWORKS
     same = checks.DISTINCT
     install_files = ("src/musubi_tuner/hv_train_network.py", "src/musubi_tuner/dataset/config_utils.py")

@@ -32,6 +32,7 @@ class OneTrainer:
     label = LABEL
     families = rules.FAMILIES
     adapters = rules.ADAPTERS
+    downloads = False
     networks = rules.NETWORKS
     same = checks.DISTINCT
     install_files = ("scripts/train.py", "modules/trainer/GenericTrainer.py")

@@ -25,6 +25,7 @@ class SdScripts:
     label = "sd-scripts (kohya-ss)"
     families = rules.FAMILIES
     adapters = rules.ADAPTERS
+    downloads = False
     networks = rules.NETWORKS
     same = checks.DISTINCT
     install_files = ("sdxl_train_network.py", "library/train_util.py")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from ...base_models import base_model
@@ -25,7 +25,8 @@ class Kind:
     ``convolutions`` are those that LoCon and LoHa change besides. ``tokens`` are all that is read of a caption: no
     option changes that. ``in_8_bits`` says whether it is held so where the config says nothing, ``precision`` how,
     ``encoder_precision`` how its text encoder is held then. ``vae`` is the type of its autoencoder's numbers. ``shift``
-    is that of its timesteps, 0 for SimpleTuner's own. A checkpoint of one file is read only with ``file``.
+    is that of its timesteps, 0 for SimpleTuner's own. A checkpoint of one file is read only with ``file``,
+    ``keys`` are more of its config.
     """
 
     family: str
@@ -42,6 +43,7 @@ class Kind:
     vae: str = "fp32"
     shift: float = 0.0
     file: bool = False
+    keys: Mapping[str, object] = field(default_factory=dict[str, object])
 
 
 def _flow(
@@ -74,8 +76,15 @@ KINDS: Mapping[str, Kind] = {
     "sdxl": Kind("sdxl", ("Transformer2DModel",), _CONVOLUTIONS, file=True),
     "flux": _FLUX,
     "flux:krea": replace(_FLUX, flavour="krea"),
+    "flux:schnell": replace(
+        _FLUX, flavour="schnell", tokens=256, guidance=1.0, sample_steps=4, keys={"flux_fast_schedule": True},
+    ),
     "sd35": _flow("sd3", "", "JointTransformerBlock", tokens=154, in_8_bits=False, guidance=3.0, sample_steps=30),
     "chroma": _flow("chroma", "hd", "ChromaTransformerBlock", "ChromaSingleTransformerBlock"),
+    # Its LoRAs have layers of Diffusers' names; `runs.lora_files` renames them for ComfyUI.
+    "anima": replace(
+        _flow("anima", "base-v1.0", "CosmosTransformerBlock", step=16, in_8_bits=False, sample_steps=30), file=True,
+    ),
     "flux2": _flux2("dev", 4.0),
     "flux2:klein_4b": _flux2("klein-4b", 5.0),
     "flux2:klein_9b": _flux2("klein-9b", 5.0),
@@ -87,14 +96,13 @@ KINDS: Mapping[str, Kind] = {
     "qwen_image": _QWEN_IMAGE,
     "qwen_image:2512": replace(_QWEN_IMAGE, flavour="v2.0"),
 }  # fmt: skip
-"""By `BaseModel.kind`. Its Anima and Lumina 2 have layers of Diffusers' names, none of which ComfyUI knows."""
+"""By `BaseModel.kind`. Its Lumina 2 has layers of Diffusers' names, none of which ComfyUI knows."""
 FAMILIES: Mapping[str, Kind] = {name: each for name, each in KINDS.items() if ":" not in name}
-ADAPTERS = frozenset(("zimage",))
+ADAPTERS = frozenset(("zimage", "flux"))
 """Families of which it trains distilled models, with an assistant LoRA."""
 NETWORKS: Mapping[str, str] = {"lora": "lora", "locon": "lora", "loha": "loha", "lokr": "lokr", "dora": "lora"}
 """LyCORIS' name of each network; LoCon has more layers, DoRA is ``dora_wd``."""
-_UNREADABLE = "it saves LoRAs of it under names that ComfyUI does not read"
-REASONS: Mapping[str, str] = {"anima": _UNREADABLE, "lumina2": _UNREADABLE}
+REASONS: Mapping[str, str] = {"lumina2": "it saves LoRAs of it under names that ComfyUI does not read"}
 # The registry that its argument parser is made from.
 OPTIONS = OptionSource(("simpletuner/**/field_registry/**/*.py",), r'arg_name="--([\w-]+)"')
 OPTIMIZERS: Mapping[str, str] = {

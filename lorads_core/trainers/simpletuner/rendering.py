@@ -83,6 +83,7 @@ def _keys(config: TrainingConfig, subsets: Sequence[Subset], folder: Path, outpu
     yield "model_family", kind(config).family
     if kind(config).flavour:
         yield "model_flavour", kind(config).flavour
+    yield from kind(config).keys.items()
     yield from _model_keys(config)
     yield "lora_type", "lycoris"
     yield "lycoris_config", str(folder / NETWORK_FILE)
@@ -119,13 +120,16 @@ def _keys(config: TrainingConfig, subsets: Sequence[Subset], folder: Path, outpu
 def _model_keys(config: TrainingConfig) -> Keys:
     """Yield the base model; a VAE that is not named would be one that it fetches."""
     base = base_model(config.base_model)
-    whole = base.repository if config.checkpoint in ("", base.denoiser) else config.checkpoint
+    alone = checks.is_denoiser_alone(config) or config.checkpoint == base.usual_checkpoint
+    whole = base.repository if alone else config.checkpoint
     if whole:
         yield "pretrained_model_name_or_path", whole
         yield "pretrained_vae_model_name_or_path", whole
-    if base.denoiser:
-        # Else its flavour would fetch one, whatever the folder has.
-        yield "pretrained_transformer_model_name_or_path", config.checkpoint or base.denoiser
+    if alone and config.checkpoint.endswith(".safetensors"):
+        yield "pretrained_transformer_model_name_or_path", config.checkpoint
+    elif base.denoiser:
+        # Else De-Turbo's flavour would fetch one, whatever the folder has.
+        yield "pretrained_transformer_model_name_or_path", base.denoiser if alone else config.checkpoint
     yield "vae_dtype", kind(config).vae  # SDXL's own overflows in half precision
     if config.v_prediction:
         yield "prediction_type", "v_prediction"

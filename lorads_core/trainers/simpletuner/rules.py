@@ -118,8 +118,8 @@ def _checkpoint(config: TrainingConfig) -> Iterator[str]:
     base = base_model(config.base_model)
     if not kind(config).file and PurePath(config.checkpoint).suffix == ".safetensors":
         yield (
-            f"{LABEL} takes {base.label} as a folder of all parts, or as a repository, and no single file: choose"
-            f" {base.usual_checkpoint} as the checkpoint."
+            f"{LABEL} takes {base.label} as a folder of all parts, or as a repository, and no single file:"
+            f" {checks.usual_checkpoint(base)}."
         )
 
 
@@ -136,7 +136,7 @@ def _network(config: TrainingConfig) -> Iterator[str]:
 
 def doubts(config: TrainingConfig) -> Iterator[str]:
     """Yield what SimpleTuner trains, though hardly as it is meant."""
-    if not config.checkpoint:
+    if not config.checkpoint and not base_model(config.base_model).usual_checkpoint:
         yield f"No base model is chosen, so that {LABEL} fetches the usual one of its family: choose its file."
     if not config.seed:
         yield f"{LABEL} takes the time for a seed of 0, so that no training is like another: use any other number."
@@ -145,8 +145,9 @@ def doubts(config: TrainingConfig) -> Iterator[str]:
 def needs(config: TrainingConfig) -> Iterator[str]:
     """Yield what is needed besides the files that are named."""
     base = base_model(config.base_model)
-    if config.checkpoint and config.checkpoint in (base.denoiser, base.repository):
-        yield checks.downloads(LABEL, base.label, [base.repository, *filter(None, [base.denoiser])])
+    if base.repository and (checks.is_denoiser_alone(config) or config.checkpoint == base.usual_checkpoint):
+        what = f"{base.label}'s text encoders and VAE" if config.checkpoint.endswith(".safetensors") else base.label
+        yield checks.downloads(LABEL, what, [base.repository, *filter(None, [base.denoiser])])
     elif config.checkpoint.lower().endswith(".safetensors"):
         yield (
             f"For a checkpoint of one file {LABEL} takes the layout of {base_model(config.base_model).label} from"

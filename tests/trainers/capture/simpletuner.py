@@ -38,7 +38,7 @@ OF_FULL_RANK = {"linear_dim", "linear_alpha", "conv_dim", "conv_alpha"}
 SIDE = 1440
 """Of the layers, in channels: the larger half of its factors is more than twice the dim, below which LoKr is whole."""
 ADAPTERS = {base.adapter for base in BASE_MODELS}
-OF_DIFFUSERS = {"sd1x", "sdxl"}
+OF_DIFFUSERS = {"sd1x", "sdxl", "anima"}
 """Families whose blocks are those of Diffusers itself."""
 made_before = set()
 
@@ -98,7 +98,8 @@ def check_model(held):
     named = model.HUGGINGFACE_PATHS.get(held["model_flavour"], "") if held["model_flavour"] else ""
     if named.lower() not in ("", str(held["pretrained_model_name_or_path"]).lower()):
         sys.exit(f"SimpleTuner's {held['model_family']} {held['model_flavour']} is {named}")
-    adapter = f"{asked.assistant_lora_path}/{asked.assistant_lora_weight_name}" if asked.assistant_lora_path else ""
+    named = ("assistant_lora_path", "assistant_lora_weight_name")
+    adapter = "/".join(getattr(asked, name, None) or "" for name in named).strip("/")
     if adapter not in ADAPTERS:
         sys.exit(f"SimpleTuner's {held['model_family']} {held['model_flavour']} has the adapter {adapter}")
     blocks = json.loads(Path(held["lycoris_config"]).read_text(encoding="utf-8"))["apply_preset"]["target_module"]
