@@ -50,9 +50,15 @@ def base_model_of(found: Checkpoint) -> BaseModelChoice | None:
 
 
 def like_by_name(stem: str, rows: Sequence[BaseModel]) -> BaseModel:
-    """Return the base model that a file's name points to, else the first of its family."""
-    name = stem.lower()
-    for each in rows[1:]:
-        if any(word in name for word in (each.name, *_ALSO_CALLED.get(each.name, ()))):
-            return each
-    return rows[0]
+    """Return the base model that a file's name points to, by the longest name in it, else the first of its family."""
+    name = _letters(stem)
+    words = [(len(word), each) for each in rows[1:] for word in _words(each) if word in name]
+    return max(words, key=lambda found: found[0])[1] if words else rows[0]
+
+
+def _words(base: BaseModel) -> list[str]:
+    return [_letters(word) for word in (base.name, *_ALSO_CALLED.get(base.name, ()))]
+
+
+def _letters(text: str) -> str:
+    return "".join(letter for letter in text.lower() if letter.isalnum())

@@ -27,7 +27,10 @@ _RUN = "lorads.run"
 _FILE = "lorads.file"
 SUFFIX = ".safetensors"
 _CONVERTED = "lorads.converted"
-_ANYWAY = "To have the file all the same, add --as-it-is to lorads offer, or copy it by hand."
+_ANYWAY = (
+    "That is by the keys of ComfyUI 0.26; if yours is newer and takes more, or to have the file all the same, add"
+    " --as-it-is to lorads offer, or copy it by hand."
+)
 _COPIED = "It was copied: no link can be made between these two drives"
 # https://learn.microsoft.com/windows/security/threat-protection/security-policy-settings/create-symbolic-links
 _DEVELOPER_MODE = ", unless Windows' Developer Mode is on (Settings, System, For developers)"

@@ -40,6 +40,10 @@ def test_the_base_models_of_a_family_and_variant_fit(model, names, tmp_path):
         ("flux", "flux1-dev", "flux"),
         ("sdxl", "waiIllustrious_v15", "illustrious"),
         ("flux2:klein", "x", "flux2_klein_4b"),
+        ("zimage", "z_image_bf16", "zimage"),
+        ("zimage", "z_image_turbo_bf16", "zimage_turbo"),
+        ("krea2", "Krea2-Turbo-fp8", "krea2_turbo"),
+        ("qwen_image", "qwen_image_2512_fp8", "qwen_image_2512"),
     ],
 )
 def test_the_base_model_is_that_of_the_tensors_and_then_of_the_name(model, name, chosen, tmp_path):

@@ -180,3 +180,18 @@ def test_the_usual_base_model_stays_where_the_file_can_be_it(build, tmp_path):
     code, out, err = build(path)
     assert code == 0, err
     assert "as the checkpoint says" not in out
+
+
+@pytest.mark.slow
+def test_an_export_goes_on_with_the_base_model_of_another_checkpoint(build, lorads, tmp_path):
+    assert build(model(tmp_path / "flux.safetensors", "flux"), "--epochs", "3")[0] == 0
+    path = model(tmp_path / "anima.safetensors", "anima")
+    parts = [tmp_path / "text.safetensors", tmp_path / "vae.safetensors"]
+    for each in parts:
+        saved(each, {"x": [1]})
+    words = ("--text-encoder", parts[0], "--vae", parts[1], "--out", tmp_path / "exports")
+    code, out, err = lorads("export", "tom", "--checkpoint", path, *words)
+    assert code == 0, err
+    assert "Anima, as the checkpoint says" in out
+    (config,) = [json.loads(file.read_text())["config"] for file in (tmp_path / "exports").glob("*/manifest.json")]
+    assert (config["base_model"], config["epochs"]) == ("anima", 3)

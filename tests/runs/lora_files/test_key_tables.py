@@ -8,7 +8,7 @@ import pytest
 
 from lorads_core.base_models import FAMILIES, family, recognised_lora
 from lorads_core.checkpoints.architectures import ARCHITECTURES
-from lorads_core.runs.lora_files import family_tables, model_tables
+from lorads_core.runs.lora_files import family_tables, model_tables, table_keys
 from lorads_core.runs.lora_files.foreign_names import FOREIGN, SHARES
 from lorads_core.runs.lora_files.key_tables import KEY_TABLES
 from lorads_core.runs.lora_files.names import Names, expand
@@ -113,3 +113,9 @@ def test_a_lora_of_a_family_is_taken_for_none_of_another(name):
 def test_names_that_trainers_write_tell_the_family(key, name):
     found = recognised_lora([key])
     assert (found.name if found else "") == name
+
+
+@pytest.mark.parametrize("name", [each.name for each in FAMILIES])
+def test_the_prefixes_of_a_familys_row_are_those_of_its_keys(name):
+    keys = list(table_keys(family_tables(name)))
+    assert [prefix for prefix in family(name).lora_prefixes if not any(key.startswith(prefix) for key in keys)] == []
