@@ -6,6 +6,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from ..trainers import trainers
+from ..workflow.writing import WRITING
 from .shared_options import add_out_option, path
 from .training_options import add_training_options
 
@@ -15,17 +16,6 @@ if TYPE_CHECKING:
     from ..export.plan import ExportOptions
     from ..settings import Settings
 
-_DEFAULTS: dict[str, Any] = {
-    "trainer": "sd-scripts",
-    "images": "original",
-    "format": "png",
-    "quality": 95,
-    "background": "white",
-    "keep_alpha": False,
-    "strip": False,
-    "link": False,
-    "first_frame": False,
-}
 WRITING_PREFIX = "writing_"
 
 
@@ -39,7 +29,7 @@ def add_export_options(command: argparse.ArgumentParser) -> None:
 
     def add(name: str, text: str, **how: Any) -> None:  # noqa: ANN401 - argparse's own
         flag = f"--{name.replace('_', '-')}"
-        default = _DEFAULTS[name]
+        default = WRITING[name]
         end = "" if default is False else f" (default: {default})"
         writing.add_argument(flag, dest=WRITING_PREFIX + name, default=argparse.SUPPRESS, help=text + end, **how)
 
@@ -77,24 +67,9 @@ def export_options(
 ) -> ExportOptions:
     """Return how to write: the options of a command over those of the last export; see `workflow.last_export`."""
     # `lorads --help` needs neither pictures nor runs.
-    from ..export.plan import ExportOptions  # noqa: PLC0415
     from ..runs.profile import find_installed  # noqa: PLC0415
-    from ..workflow.parse import ImageWishes, image_policy_word  # noqa: PLC0415
+    from ..workflow.last_export import writing_options  # noqa: PLC0415
 
-    known = {name: value for name, value in (last or {}).items() if name in _DEFAULTS}
-    given = {name: vars(options)[WRITING_PREFIX + name] for name in _DEFAULTS if WRITING_PREFIX + name in vars(options)}
-    words = {**_DEFAULTS, **known, **given}
-    wishes = ImageWishes(
-        words["format"],
-        words["quality"],
-        words["background"],
-        keep_alpha=words["keep_alpha"],
-        strip=words["strip"],
-    )
-    return ExportOptions(
-        trainer=words["trainer"],
-        policy=image_policy_word(words["images"], wishes),
-        link=words["link"],
-        installed=find_installed(settings, words["trainer"]),
-        first_frame=words["first_frame"],
-    )
+    given = {name: vars(options)[WRITING_PREFIX + name] for name in WRITING if WRITING_PREFIX + name in vars(options)}
+    words = {**WRITING, **(last or {}), **given}
+    return writing_options(words, find_installed(settings, words["trainer"]))

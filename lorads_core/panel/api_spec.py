@@ -42,13 +42,15 @@ Requests::
                                         out of training
     POST .../duplicates                 {}: a job that looks for near-duplicates; json_types.DuplicatesOutcome
     POST .../training-options           {trainer, config}: checks the values of the form; nothing is written
-    POST .../summary                    {trainer, config}: the summary with these values; nothing is written
-    POST .../export                     {trainer, folder, images: "copy"|"link"|policy, config}
-    POST .../train                      {profile, folder, images, config, resume: true|false}; resume goes on from the
-                                        last saved state of a stopped training of the same export
+    POST .../summary                    {trainer, config, first_frame}: the summary with these; nothing is written
+    POST .../export                     {trainer, folder, config, images: "copy"|"link"|policy, first_frame,
+                                        keep_alpha, strip}
+    POST .../train                      as export, but {profile} for {trainer}, and {resume: true|false}: go on from
+                                        the last saved state of a stopped training of the same export
 
 ``config`` holds training options by name, as `json_types.OptionValue`; one that is left out stays as it was last
-exported, null unsets it. What does not count for the base model and network is not set either.
+exported, null unsets it; how images are written stays as it was in the last export, too. What does not count for the
+base model and network is not set either.
 """
 
 from __future__ import annotations

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import socket
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from ..export.plan import ExportOptions
 from ..problems import counted
 from ..runs.read_export import speed_key
 from ..store import datasets
@@ -15,10 +14,10 @@ from ..system.paths import slug
 from ..trainers import trainer
 from ..workflow import captions, training
 from ..workflow import dataset as dataset_workflow
-from ..workflow.parse import image_policy_word
+from ..workflow.last_export import writing_options
 from .jobs import Outcome
 from .options import read_config
-from .planning import DEFAULT_TRAINER, plan_for, trainer_name
+from .planning import DEFAULT_TRAINER, last_writing, plan_for, trainer_name
 from .reading import as_problems, launchable
 from .responses import RefusedError, bad_request
 
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from uuid import UUID
 
-    from ..export.plan import ExportPlan
+    from ..export.plan import ExportOptions, ExportPlan
     from ..export.write import ExportResult
     from ..model import Progress, TrainingConfig
     from . import json_types
@@ -35,7 +34,8 @@ if TYPE_CHECKING:
     from .state import PanelState
     from .view import View
 
-_DEFAULT_IMAGES = "original"
+_SWITCHES = ("first_frame", "keep_alpha", "strip")
+_WRITING = ("images", *_SWITCHES)
 _NOT_IN_NAMES = frozenset("/\\\0")
 
 
@@ -55,22 +55,23 @@ def planned_summary(state: PanelState, dataset: UUID, body: Body) -> json_types.
     Raises:
         RefusedError: 400, there is no such trainer, or an option has a fault.
     """
-    body.allow_only("trainer", "config")
+    body.allow_only("trainer", "config", "first_frame")
     view = state.view(dataset)
     name = trainer_name(body.text("trainer", DEFAULT_TRAINER))
     config = read_config(view.config, body.object("config"))
     # Only what was exported is cached: each key typed into a form would leave a plan behind.
     planned = view if config == view.config else replace(view, config=config, cache={})
-    return _timed_summary(state, planned, name)
+    return _timed_summary(state, planned, name, first_frame=body.flag("first_frame") if "first_frame" in body else None)
 
 
-def _timed_summary(state: PanelState, view: View, name: str) -> json_types.Summary:
-    made: json_types.Summary = state.cached(view, f"summary {name}", lambda: _summary(state, view, name))
+def _timed_summary(state: PanelState, view: View, name: str, *, first_frame: bool | None = None) -> json_types.Summary:
+    plan = plan_for(state, view, name, first_frame=first_frame)
+    mark = f"summary {name} {plan.options.first_frame}"
+    made: json_types.Summary = state.cached(view, mark, lambda: _summary(view, name, plan))
     return {**made, "seconds": _seconds(state, name, view.config, made["total_steps"])}
 
 
-def _summary(state: PanelState, view: View, name: str) -> json_types.Summary:
-    plan = plan_for(state, view, name)
+def _summary(view: View, name: str, plan: ExportPlan) -> json_types.Summary:
     dataset, schedule = plan.dataset, plan.schedule
     return {
         "training": len(dataset.training),
@@ -111,7 +112,7 @@ def export(state: PanelState, dataset: UUID, body: Body) -> Job:
     """
     if not state.settings.panel.export:
         raise RefusedError(403, "forbidden", "Exports from the panel are disabled in the server's lorads.toml.")
-    body.allow_only("trainer", "folder", "images", "config")
+    body.allow_only("trainer", "folder", "config", *_WRITING)
     view = state.view(dataset)
     request = _export_request(state, view, body, trainer_name(body.text("trainer", DEFAULT_TRAINER)))
     return state.jobs.start("export", dataset, lambda progress: _run_export(state, request, progress).outcome)
@@ -123,7 +124,7 @@ def train(state: PanelState, dataset: UUID, body: Body) -> Job:
     Raises:
         RefusedError: 403, disabled on the server; 400, an invalid value; 429, too many jobs are waiting.
     """
-    body.allow_only("profile", "folder", "images", "config", "resume")
+    body.allow_only("profile", "folder", "config", "resume", *_WRITING)
     name, resume = body.text("profile"), body.flag("resume", default=False)
     chosen = next((each for each in launchable(state) if each.name == name), None)
     if chosen is None:
@@ -160,13 +161,20 @@ def _export_request(state: PanelState, view: View, body: Body, name: str) -> _Ex
     folder = body.text("folder", "").strip()
     if folder in {".", ".."} or _NOT_IN_NAMES & set(folder):
         raise bad_request(f"{folder!r:.80} is not a valid folder name: use one without slashes, e.g. my_lora.")
-    images = body.text("images", _DEFAULT_IMAGES)
-    link = images == "link"
-    policy = image_policy_word(_DEFAULT_IMAGES if images in {"copy", "link"} else images)
-    options = ExportOptions(name, policy, link, installed=training.installed_trainer(state.settings, name))
+    words = {**last_writing(state, view), "trainer": name, **_requested_writing(body)}
+    options = writing_options(words, training.installed_trainer(state.settings, name))
     config = read_config(view.config, body.object("config"))
     dataset_workflow.check_config(config, name, options.home)
     return _ExportRequest(view.dataset.name, options, folder, config)
+
+
+def _requested_writing(body: Body) -> dict[str, Any]:
+    """Return how to write what a request says of it; the rest stays as in the last export."""
+    words: dict[str, Any] = {name: body.flag(name) for name in _SWITCHES if name in body}
+    if "images" in body:
+        images = body.text("images")
+        words |= {"images": "original" if images in {"copy", "link"} else images, "link": images == "link"}
+    return words
 
 
 @dataclass(frozen=True, slots=True)

@@ -312,11 +312,21 @@ class TrainingTable(TypedDict):
     presets: list[TrainingPreset]
 
 
+class Writing(TypedDict):
+    """How an export is written; ``images`` is ``copy``, ``link`` or a policy."""
+
+    images: str
+    first_frame: bool
+    keep_alpha: bool
+    strip: bool
+
+
 class DatasetOptions(TypedDict):
-    """The training options that a dataset was last exported with; ``config`` is that of its facts."""
+    """The training options that a dataset was last exported with, and how; ``config`` is that of its facts."""
 
     config: str
     values: dict[str, OptionValue]
+    writing: Writing
 
 
 class OptionFault(TypedDict):

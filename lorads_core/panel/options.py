@@ -18,12 +18,12 @@ from ..trainers.extra import extra_lines, parse_extra
 from ..trainers.presets import PRESETS, go_on_from
 from ..training_fields import TRAINING_FIELDS, training_field
 from ..workflow import training
-from .planning import DEFAULT_TRAINER, accepted_images, trainer_name
+from .planning import DEFAULT_TRAINER, accepted_images, last_writing, trainer_name
 from .responses import RefusedError, bad_request
 from .view import config_mark, file_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
     from uuid import UUID
 
@@ -98,7 +98,21 @@ def _value(each: TrainingField, value: Any) -> json_types.OptionValue:  # noqa: 
 def dataset_values(state: PanelState, dataset: UUID) -> json_types.DatasetOptions:
     """Return the options that a dataset was last exported with; before its first export none is set."""
     view = state.view(dataset)
-    return {"config": config_mark(view.config), "values": {each.name: _held(each, view.config) for each in _FORM}}
+    return {
+        "config": config_mark(view.config),
+        "values": {each.name: _held(each, view.config) for each in _FORM},
+        "writing": _writing(last_writing(state, view)),
+    }
+
+
+def _writing(words: Mapping[str, Any]) -> json_types.Writing:
+    copied = "link" if words["link"] else "copy"
+    return {
+        "images": copied if words["images"] == "original" else words["images"],
+        "first_frame": words["first_frame"],
+        "keep_alpha": words["keep_alpha"],
+        "strip": words["strip"],
+    }
 
 
 def _held(each: TrainingField, config: TrainingConfig) -> json_types.OptionValue:

@@ -97,6 +97,9 @@ class Body:
             )
         return self
 
+    def __contains__(self, name: str) -> bool:
+        return name in self.values
+
     def text(self, name: str, default: str | None = None) -> str:
         """Return a string; required if there is no default."""
         value = self.values.get(name, default)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..export.plan import ExportOptions, plan_export
 from ..model import Dataset
 from ..trainers import trainers
 from ..workflow import training
+from ..workflow.writing import WRITING
 from .responses import bad_request
 from .view import BUCKETS
 
@@ -46,14 +47,26 @@ def accepted_images(view: View) -> Dataset:
     )
 
 
-def plan_for(state: PanelState, view: View, name: str = DEFAULT_TRAINER) -> ExportPlan:
-    """Return the plan of an export for a trainer, with images in their original size."""
+def plan_for(
+    state: PanelState, view: View, name: str = DEFAULT_TRAINER, *, first_frame: bool | None = None
+) -> ExportPlan:
+    """Return the plan of an export for a trainer, with images in their original size.
+
+    ``first_frame`` says whether animated images are in it; None: as in the last export.
+    """
+    animated = bool(last_writing(state, view)["first_frame"]) if first_frame is None else first_frame
 
     def plan() -> ExportPlan:
-        options = ExportOptions(name, installed=training.installed_trainer(state.settings, name))
+        installed = training.installed_trainer(state.settings, name)
+        options = ExportOptions(name, installed=installed, first_frame=animated)
         return plan_export(accepted_images(view), view.config, options)
 
-    return state.cached(view, f"plan {name}", plan)
+    return state.cached(view, f"plan {name} {animated}", plan)
+
+
+def last_writing(state: PanelState, view: View) -> dict[str, Any]:
+    """Return how the last export of a dataset was written; see `workflow.writing`."""
+    return {**WRITING, **state.standing(view.dataset.id).writing}
 
 
 def image_buckets(state: PanelState, view: View) -> Mapping[ImageKey, Size]:

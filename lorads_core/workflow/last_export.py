@@ -1,18 +1,26 @@
-"""Last export of a dataset: the training options and the way of writing that the next export goes on from."""
+"""Last export of a dataset: the training options and the way of writing that the next export goes on from.
+
+How an export is written is kept in the words of the command line (`writing.WRITING`): `writing_options` reads them,
+`writing_words` writes them.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ..export.plan import ExportOptions
 from ..model import TrainingConfig
 from ..store import datasets
 from ..trainers.defaults import change_config, make_config
-from .parse import UNSIZED
+from .parse import UNSIZED, ImageWishes, image_policy_word
+from .writing import WRITING
 
 if TYPE_CHECKING:
-    from ..export.plan import ExportOptions
+    from collections.abc import Mapping
+
     from ..store.connect import Store
     from ..store.datasets import DatasetState
+    from ..trainers.installed import Installed
 
 
 def find_last_export(store: Store, name: str) -> DatasetState | None:
@@ -30,6 +38,25 @@ def last_config(standing: DatasetState) -> TrainingConfig:
     """
     given = {"base_model": standing.base_model} if standing.base_model else {}
     return change_config(TrainingConfig.from_json(standing.config), given) if standing.config else make_config(given)
+
+
+def writing_options(words: Mapping[str, Any], installed: Installed | None) -> ExportOptions:
+    """Return how to write by words; see `WRITING`, whose value stands for each that is missing.
+
+    Raises:
+        SettingsError: there is no such policy, format or colour.
+        ExportError: they contradict each other.
+    """
+    known = {**WRITING, **{name: value for name, value in words.items() if name in WRITING}}
+    flags = {name: bool(known[name]) for name in ("keep_alpha", "strip")}
+    wishes = ImageWishes(known["format"], known["quality"], known["background"], **flags)
+    return ExportOptions(
+        trainer=known["trainer"],
+        policy=image_policy_word(known["images"], wishes),
+        link=known["link"],
+        installed=installed,
+        first_frame=known["first_frame"],
+    )
 
 
 def writing_words(options: ExportOptions) -> dict[str, Any]:

@@ -48,10 +48,10 @@ export class Summary extends Component {
 
   async fetch() {
     const { model } = this.props;
-    const { body, isFaulty } = model.training;
+    const { planned, isFaulty } = model.training;
     this.due = "";
     // The rows and the options come first.
-    if (this.mark === this.requested || !model.dataset || model.rows.revision === null || !body) return;
+    if (this.mark === this.requested || !model.dataset || model.rows.revision === null || !planned) return;
     if (this.isFetching) return; // it looks again at its end: typing must not pile up plans of a large dataset
     const mark = this.mark;
     this.requested = mark;
@@ -63,7 +63,7 @@ export class Summary extends Component {
     try {
       const path = `datasets/${model.dataset.id}`;
       const [summary, problems] = await Promise.all([
-        model.api.post(`${path}/summary`, body),
+        model.api.post(`${path}/summary`, planned),
         model.api.get(`${path}/problems`),
       ]);
       const facts = /** @type {Facts} */ (summary);

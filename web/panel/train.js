@@ -6,13 +6,19 @@ import { Component, date, duration, html, Icon } from "./ui.js";
 
 /** @typedef {import("./types.d.ts").Run} Run */
 /** @typedef {{model: import("./model.js").Model}} Props */
-/** @typedef {{folder: string, images: string, says: string, runs: Run[] | null, open: string | null}} State */
+/** @typedef {{folder: string, says: string, runs: Run[] | null, open: string | null}} State */
 
 const IMAGE_POLICIES = [
   ["copy", "copied unchanged"],
   ["link", "linked, no copies"],
   ["bucket", "scaled to their buckets"],
   ["max_area=1024", "scaled down to 1024² pixels"],
+];
+/** @type {["first_frame" | "keep_alpha" | "strip", label: string, help: string][]} */
+const SWITCHES = [
+  ["first_frame", "First frame of animations", "Animated images are left out otherwise."],
+  ["keep_alpha", "Keep transparency", "As masks in the alpha channel need it; in PNG and WebP."],
+  ["strip", "Remove metadata", "Workflows and other metadata are removed from copies."],
 ];
 const STOPPED = new Set(["cancelled", "failed", "lost"]);
 const RESUMES =
@@ -26,7 +32,6 @@ export class Train extends Component {
     /** @type {State} */
     this.state = {
       folder: props.model.dataset?.name ?? "",
-      images: "copy",
       says: "",
       runs: null,
       open: null,
@@ -71,7 +76,7 @@ export class Train extends Component {
     const { following, training } = this.props.model;
     if (!training.body) return;
     const { trainer, config } = training.body;
-    const body = { folder: this.state.folder.trim(), images: this.state.images, config };
+    const body = { folder: this.state.folder.trim(), config, ...training.writing };
     following.begin(route, route === "export" ? { ...body, trainer } : { ...body, profile: training.profile, resume });
   }
 
@@ -101,9 +106,15 @@ export class Train extends Component {
 
   form() {
     const { session, rows, isAway, following, training } = this.props.model;
-    const { folder, images } = this.state;
-    const set = (/** @type {string} */ name) => (/** @type {Event} */ event) =>
-      this.setState({ [name]: /** @type {HTMLInputElement} */ (event.target).value });
+    const { folder } = this.state;
+    const { writing } = training;
+    const onFolder = (/** @type {Event} */ event) =>
+      this.setState({ folder: /** @type {HTMLInputElement} */ (event.target).value });
+    const onImages = (/** @type {Event} */ event) =>
+      training.write({ images: /** @type {HTMLSelectElement} */ (event.target).value });
+    const policies = IMAGE_POLICIES.some(([value]) => value === writing.images)
+      ? IMAGE_POLICIES
+      : [...IMAGE_POLICIES, [writing.images, writing.images]];
     const [canExport, canLaunch] = [session?.can_export, session?.can_launch];
     if (!canExport && !canLaunch)
       return html`<p class="dim">Export and training from the panel are disabled on this server. Use the graph, or enable them in lorads.toml.</p>`;
@@ -113,8 +124,16 @@ export class Train extends Component {
     return html`<form onSubmit=${(/** @type {Event} */ event) => event.preventDefault()}>
       <${OptionsForm} training=${training} />
       <div class="fields">
-        <label>Folder <small>under the server's export folder</small><input type="text" value=${folder} spellcheck=${false} onInput=${set("folder")} /></label>
-        <label>Images<select value=${images} onChange=${set("images")}>${options(IMAGE_POLICIES)}</select></label>
+        <label>Folder <small>under the server's export folder</small><input type="text" value=${folder} spellcheck=${false} onInput=${onFolder} /></label>
+        <label>Images<select value=${writing.images} onChange=${onImages}>${options(policies)}</select></label>
+        <div class="switches">${SWITCHES.map(
+          ([
+            name,
+            label,
+            help,
+          ]) => html`<label class="check" key=${name} title=${help}><input type="checkbox" checked=${writing[name]}
+          onChange=${(/** @type {Event} */ event) => training.write({ [name]: /** @type {HTMLInputElement} */ (event.target).checked })} />${label}</label>`,
+        )}</div>
         <p class="buttons"><button type="button" disabled=${off || !canExport} onClick=${() => this.begin("export")}>Export</button>
           ${
             canLaunch

@@ -8,6 +8,7 @@ import { inputsOf, isSame, requestValues } from "./training_options.js";
 /** @typedef {import("./training_options.js").Inputs} Inputs */
 /** @typedef {import("./types.d.ts").DatasetOptions} DatasetOptions */
 /** @typedef {import("./types.d.ts").OptionsCheck} Check */
+/** @typedef {import("./types.d.ts").Writing} Writing */
 
 const PAUSE = 250; // ms without a change before the inputs are checked
 const RETRY = 2_000; // ms
@@ -26,6 +27,10 @@ export class Training {
     this.config = ""; // the mark of its config
     /** @type {Inputs} what was changed since */
     this.changes = {};
+    /** @type {Writing} how the last export was written */
+    this.written = { images: "copy", first_frame: false, keep_alpha: false, strip: false };
+    /** @type {Partial<Writing>} what was changed of it since */
+    this.writingChanges = {};
     this.choice = ""; // `profile:NAME`, or a trainer that is not started from here
     /** @type {Check | null} */
     this.check = null;
@@ -44,6 +49,7 @@ export class Training {
     this.round += 1;
     this.dataset = dataset;
     this.exported = null;
+    this.writingChanges = {};
     this.check = null;
     const { changes, choice } = this.stored();
     this.changes = changes;
@@ -64,6 +70,7 @@ export class Training {
       this.table = /** @type {Table} */ (table);
       this.exported = inputsOf(this.table, /** @type {DatasetOptions} */ (found).values);
       this.config = /** @type {DatasetOptions} */ (found).config;
+      this.written = /** @type {DatasetOptions} */ (found).writing;
       this.error = "";
       this.tidy();
       await this.ask();
@@ -121,10 +128,27 @@ export class Training {
       : null;
   }
 
+  /** How images are written. @returns {Writing} */
+  get writing() {
+    return { ...this.written, ...this.writingChanges };
+  }
+
+  /** @param {Partial<Writing>} changes */
+  write(changes) {
+    this.writingChanges = { ...this.writingChanges, ...changes };
+    this.model.changed();
+  }
+
+  /** What a summary is asked for with, null while it is loading. */
+  get planned() {
+    const { body, writing } = this;
+    return body && { ...body, first_frame: writing.first_frame };
+  }
+
   /** Changes with everything that a summary depends on. */
   get mark() {
-    const { body } = this;
-    return body ? JSON.stringify(body) : "";
+    const { planned } = this;
+    return planned ? JSON.stringify(planned) : "";
   }
 
   /** Whether the server refuses the inputs. */

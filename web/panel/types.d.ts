@@ -297,10 +297,19 @@ export interface TrainingTable {
   presets: TrainingPreset[];
 }
 
-/** The training options that a dataset was last exported with; `config` is that of its facts. */
+/** How an export is written; `images` is `copy`, `link` or a policy. */
+export interface Writing {
+  images: string;
+  first_frame: boolean;
+  keep_alpha: boolean;
+  strip: boolean;
+}
+
+/** The training options that a dataset was last exported with, and how; `config` is that of its facts. */
 export interface DatasetOptions {
   config: string;
   values: Record<string, OptionValue>;
+  writing: Writing;
 }
 
 /** Why an option is refused; `name` is "" where several of them together are. */
