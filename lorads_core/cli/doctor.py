@@ -298,6 +298,7 @@ def _trainers(settings: Settings) -> Iterator[Finding]:
             from ..model import TrainingConfig  # noqa: PLC0415 - as above
             from ..runs.profile import missing_modules, read_profile  # noqa: PLC0415
             from ..trainers import trainer  # noqa: PLC0415
+            from ..trainers.tested import compared  # noqa: PLC0415
 
             profile = read_profile(named)
             profile.check()
@@ -312,7 +313,8 @@ def _trainers(settings: Settings) -> Iterator[Finding]:
         except LoradsError as error:
             yield Finding(name, "error", str(error))
         else:
-            yield _trainer(name, f"{profile.kind} in {profile.folder}, Python {version}", said, missing)
+            which = f"{compared(profile.kind, profile.home)}, " if profile.home else ""
+            yield _trainer(name, f"{profile.kind} in {profile.folder}, {which}Python {version}", said, missing)
 
 
 def _trainer(name: str, what: str, said: Sequence[str], missing: Sequence[str]) -> Finding:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def add_runs(commands: Commands, run: Run) -> None:
-    """Add train, runs, stop, offer, lora and checkpoints."""
+    """Add train, runs, stop, offer, lora, checkpoints and trainers."""
     train = add_command(
         commands, "train", run, "train an export and watch it; Ctrl-C stops the training", "lorads train tomcat"
     )
@@ -77,6 +77,7 @@ def add_runs(commands: Commands, run: Run) -> None:
     )
     _add_lora(commands, run)
     _add_checkpoints(commands, run)
+    _add_trainers(commands, run)
 
 
 def _add_lora(commands: Commands, run: Run) -> None:
@@ -119,3 +120,31 @@ def _add_checkpoints(commands: Commands, run: Run) -> None:
         " that COMFYUI_PATH names)",
     )
     add_json_option(found)
+
+
+def _add_trainers(commands: Commands, run: Run) -> None:
+    trainers = add_command(
+        commands,
+        "trainers",
+        run,
+        "list installed trainers, or check one: its own parser and data loader read what LoRADS writes",
+        "lorads trainers\n  lorads trainers check kohya\n  lorads trainers check kohya --export tomcat",
+    )
+    trainers.add_argument("action", nargs="?", choices=("check",), help="check a trainer instead of listing all")
+    trainers.add_argument(
+        "name",
+        nargs="?",
+        default="",
+        metavar="NAME",
+        help="[trainers.NAME] in lorads.toml; needed only if there are several",
+    )
+    trainers.add_argument(
+        "--export",
+        action="append",
+        default=[],
+        dest="exports",
+        metavar="EXPORT",
+        help="check with this export (repeatable) instead of a made one for each base model and network",
+    )
+    add_out_option(trainers)
+    add_json_option(trainers)

@@ -20,6 +20,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "exports": ("combine", "export", "diff", "verify"),
     "runs": ("train", "runs", "stop", "offer", "lora"),
     "checkpoints": ("checkpoints",),
+    "trainers": ("trainers",),
     "panel": ("panel",),
     "library": ("libraries", "query", "embed", "tag", "regularize"),
     "curation": ("rate", "mark", "album", "cluster", "unindex"),

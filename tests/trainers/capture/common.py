@@ -5,59 +5,18 @@ import importlib.abc
 import importlib.machinery
 import importlib.util
 import json
-import os
-import sys
-from pathlib import Path
 from types import ModuleType
 
-from PIL import Image
+from lorads_core.trainers.sd_scripts.probe import assigned
+from lorads_core.workflow.trainer_check import made_case
 
-from lorads_core.trainers import trainer
+__all__ = ["assigned"]
 
 
 def write_export(folder, name, config, subsets):
-    """Write pictures, captions and masks of the subsets as trainer ``name`` reads them, and its config files.
-
-    Pictures are numbered in the order of their sizes. Returns the folder of the config files.
-    """
-    drawn = folder.parent / "drawn"
-    for subset in subsets:
-        for number, size in enumerate(subset.sizes):
-            stem = f"{number:04}"
-            _picture(drawn, size, folder / subset.folder / f"{stem}.png")
-            (folder / subset.folder / f"{stem}.txt").write_text(f"tomcat, {stem}", encoding="utf-8")
-            mask = trainer(name).mask(subset.folder, stem)
-            if mask and config.masked_loss == "sidecar":
-                _picture(drawn, size, folder / mask)
-    for file, text in trainer(name).files(config, subsets, folder, folder / "out", "cat").items():
-        (folder / file).write_text(text, encoding="utf-8")
+    """Write images, captions, masks and config files as trainer ``name`` reads them; return their folder."""
+    made_case(name, folder, config, subsets, folder.name)
     return folder
-
-
-def _picture(drawn, size, path):
-    """Write a white picture; one file serves all of its size, as large ones take long to encode."""
-    source = drawn / f"{size[0]}x{size[1]}.png"
-    if not source.exists():
-        source.parent.mkdir(parents=True, exist_ok=True)
-        Image.new("RGB", size, "white").save(source)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    os.link(source, path)
-
-
-def assigned(source, target, following):
-    """Return the expression that ``source`` assigns to ``target`` and that contains ``following``, compiled.
-
-    For arithmetic in the midst of a function that cannot be called without a model. Exactly one must be found.
-    """
-    found = [
-        node.value
-        for node in ast.walk(ast.parse(Path(source).read_text(encoding="utf-8")))
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == target
-        if following in ast.unparse(node.value)
-    ]
-    if len({ast.unparse(each) for each in found}) != 1:
-        sys.exit(f"{source} does not assign {following} to {target} just once: {[ast.unparse(each) for each in found]}")
-    return compile(ast.Expression(found[0]), str(source), "eval")
 
 
 def another(value):

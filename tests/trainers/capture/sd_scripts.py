@@ -9,18 +9,18 @@ Buckets and batches are those of its own data set over real images. The steps ar
 
 import importlib
 import json
-import math
 import sys
 import tempfile
 from collections import Counter
 from pathlib import Path
-from types import SimpleNamespace
 
+from lorads_core.trainers.sd_scripts import probe
 from lorads_core.trainers.sd_scripts.scripts import script
+from lorads_core.workflow.trainer_check import made_case
 from tests.trainers import cases
 from tests.trainers.test_sd_scripts_options import OPTIONS, configs, written
 
-from .common import assigned, rows, write_export, write_golden
+from .common import rows, write_golden
 
 
 def options():
@@ -39,17 +39,6 @@ def options():
 
 def module(name):
     return importlib.import_module(name.removesuffix(".py"))
-
-
-def network_trainer(name):
-    """Return the script's own subclass of ``NetworkTrainer``, or that itself."""
-    found = module(name)
-    (own,) = (
-        each
-        for key, each in vars(found).items()
-        if key.endswith("NetworkTrainer") and each.__module__ == found.__name__
-    )
-    return own()
 
 
 def parser(name):
@@ -73,51 +62,24 @@ def options_as_text(scripts):
 
 def numbers(home):
     """Yield the name and the buckets and steps of each case."""
-    steps = assigned(home / "train_network.py", "args.max_train_steps", "len(train_dataloader)")
+    steps = probe.assigned(home / "train_network.py", "args.max_train_steps", "len(train_dataloader)")
     with tempfile.TemporaryDirectory() as place:
         for name in dict.fromkeys(map(cases.counted_as, cases.CASES)):
             config, subsets = cases.CASES[name]
-            folder = write_export(Path(place) / name.replace(" ", "-"), "sd-scripts", config, subsets)
-            yield name, counted(config, folder, steps)
+            case = made_case("sd-scripts", Path(place) / name.replace(" ", "-"), config, subsets, name)
+            arguments = [*case.arguments[-3:]]
+            yield name, counted(probe.read(arguments, config.processes, steps))
 
 
-def counted(config, folder, steps):
-    args = arguments(config, folder)
-    group = dataset_group(args)
-    module(script(config).name).train_util.verify_training_args(args)
-    network_trainer(script(config).name).assert_extra_args(args, group, None)
-    total = eval(
-        steps,
-        {"math": math, "args": args, "train_dataloader": group},
-        {"accelerator": SimpleNamespace(num_processes=config.processes)},
-    )
+def counted(found):
     counts = Counter()
-    for dataset in group.datasets:
-        for bucket, keys in zip(dataset.bucket_manager.resos, dataset.bucket_manager.buckets, strict=True):
-            counts[bucket] += len(keys)
+    for width, height, count in found["buckets"]:
+        counts[width, height] += count
     return {
         "buckets": [[*bucket, count] for bucket, count in sorted(counts.items())],
-        "steps_per_epoch": total // args.max_train_epochs,
-        "total_steps": total,
+        "steps_per_epoch": found["total_steps"] // found["epochs"],
+        "total_steps": found["total_steps"],
     }
-
-
-def arguments(config, folder):
-    """Return the options as sd-scripts reads them from the file; it reads its command line too."""
-    own = parser(script(config).name)
-    sys.argv = ["train", "--config_file", str(folder / "training_config.toml")]
-    read = own.parse_args()
-    return importlib.import_module("library.train_util").read_config_from_file(read, own)
-
-
-def dataset_group(args):
-    """Return the data set that ``NetworkTrainer.train`` makes, by the same calls."""
-    config_util = importlib.import_module("library.config_util")
-    sanitizer = config_util.ConfigSanitizer(True, True, args.masked_loss, True)  # noqa: FBT003 - its own call
-    blueprint = config_util.BlueprintGenerator(sanitizer).generate(
-        config_util.load_user_config(args.dataset_config), args
-    )
-    return config_util.generate_dataset_group_by_blueprint(blueprint.dataset_group)[0]
 
 
 if __name__ == "__main__":

@@ -1,0 +1,165 @@
+"""Check of an installed trainer, with a stand-in for its Python: what it says is compared with what LoRADS foretold.
+
+Real trainers are asked by `tests/trainers/capture`, whose golden files the same probes make.
+"""
+
+import ast
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from lorads_core.cli.main import main
+from lorads_core.errors import TrainerError
+from lorads_core.runs.profile import Profile, startable
+from lorads_core.trainers import trainer
+from lorads_core.trainers.sd_scripts.scripts import FAMILIES
+from lorads_core.trainers.tested import TESTED, compared
+from lorads_core.workflow import trainer_check
+from lorads_core.workflow.trainer_check import check_trainer, checkable, made_cases, probe_of
+
+# Answers by the folder of an export, with the names of its images; it says what a trainer's own probe would.
+PROBE = """
+import json, sys
+from pathlib import Path
+answers = json.loads(Path("answers.json").read_text())
+found = []
+for number, job in enumerate(json.loads(Path(sys.argv[1]).read_text())):
+    print(f"lorads: {number}", flush=True)
+    folder = Path(job["arguments"][-1]).parent
+    answer = answers[folder.name]
+    found.append({**answer, "images": {str(folder / name): each for name, each in answer.get("images", {}).items()}})
+if "--die" in answers:
+    sys.exit("ImportError: no torch")
+Path(sys.argv[2]).write_text(json.dumps(found))
+"""
+
+
+def answer_of(case, folder):
+    """Return what a trainer answers that does all as foretold."""
+    return {
+        "ignored": [],
+        "total_steps": case.total_steps,
+        "images": {
+            Path(path).relative_to(folder).as_posix(): {"bucket": list(each.bucket), "caption": each.caption}
+            for path, each in case.images.items()
+            if each.bucket
+        },
+        "buckets": [[*size, count] for size, count in case.buckets.items()],
+    }
+
+
+@pytest.fixture(scope="module")
+def agreeing(tmp_path_factory):
+    """Return the answers of a trainer that does all as foretold, by folder."""
+    place = tmp_path_factory.mktemp("cases")
+    cases = list(made_cases("sd-scripts", place))
+    folders = [Path(case.arguments[-1]).parent for case in cases]
+    return {folder.name: answer_of(case, folder) for case, folder in zip(cases, folders, strict=True)}
+
+
+@pytest.fixture
+def check(tmp_path, monkeypatch):
+    """Return a function that checks with these answers; it returns the differences by export."""
+    probe = tmp_path / "standin.py"
+    probe.write_text(PROBE)
+    monkeypatch.setattr(trainer_check, "probe_of", lambda _: probe)
+    for script in FAMILIES.values():
+        (tmp_path / script.name).touch()
+
+    def run(answers, exports=()):
+        (tmp_path / "answers.json").write_text(json.dumps(answers))
+        profile = Profile(name="kohya", kind="sd-scripts", folder=tmp_path, python=Path(sys.executable))
+        return {each.label: each.differences for each in check_trainer(profile, exports)}
+
+    return run
+
+
+def test_a_trainer_that_does_as_foretold_has_no_differences(check, agreeing):
+    found = check(agreeing)
+    assert len(found) == len(agreeing) > 50
+    assert not any(found.values())
+
+
+def spoilt(answers, **changes):
+    return {name: {**each, **changes} for name, each in answers.items()}
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"error": "ValueError: no such key"}, "It refuses the config: ValueError: no such key"),
+        ({"ignored": ["blocks", "b", "c", "d"]}, "It ignores 4 keys of the config: blocks, b, c and 1 more"),
+        ({"total_steps": 7}, "It trains 7 steps, not "),
+        ({"images": {}}, "It does not find 10 images: 0000.png, 0001.png, 0002.png and 7 more"),
+        ({"buckets": [[64, 64, 1]]}, "It counts other samples in the buckets: {(64, 64): 1}, not "),
+    ],
+)
+def test_each_way_of_differing_is_said(check, agreeing, changes, said):
+    for differences in check(spoilt(agreeing, **changes)).values():
+        assert len(differences) == 1
+        assert differences[0].startswith(said)
+
+
+def test_an_image_in_another_bucket_or_with_another_caption_is_named(check, agreeing):
+    name, answer = next(iter(agreeing.items()))
+    first = next(iter(answer["images"]))
+    moved = {**answer["images"], first: {**answer["images"][first], "bucket": [64, 64]}}
+    (said,) = next(iter(check({**agreeing, name: {**answer, "images": moved}}).values()))
+    assert said.startswith("It puts 1 image into other buckets: 0000.png into [64, 64], not [1216, 832]")
+    read = {**answer["images"], first: {**answer["images"][first], "caption": "a cat"}}
+    (said,) = next(iter(check({**agreeing, name: {**answer, "images": read}}).values()))
+    assert said == "It reads 1 other caption: 'a cat', not 'tomcat, 0000'"
+
+
+def test_images_of_one_epoch_only_need_not_be_all(check, agreeing):
+    found = check(spoilt(agreeing, images={}, partial=True))
+    assert not any(found.values())
+
+
+def test_a_trainer_that_cannot_be_imported_is_one_clear_error(check, agreeing):
+    with pytest.raises(TrainerError, match=r"did not get through its own modules.*ImportError: no torch"):
+        check({**agreeing, "--die": {}})
+
+
+def test_trainers_without_a_probe_and_on_other_machines_are_refused(tmp_path):
+    far = Profile(name="far", kind="sd-scripts", folder=tmp_path, python=tmp_path, prefix=("ssh", "-tt", "box"))
+    with pytest.raises(TrainerError, match="another machine"):
+        check_trainer(far)
+    others = set(startable()) - set(checkable())
+    for kind in others:
+        with pytest.raises(TrainerError, match=r"cannot be checked yet; those that can: .*sd-scripts"):
+            check_trainer(Profile(name="x", kind=kind, folder=tmp_path, python=tmp_path))
+
+
+@pytest.mark.parametrize("name", checkable())
+def test_a_probe_runs_without_lorads(name):
+    tree = ast.parse(probe_of(name).read_text(encoding="utf-8"))
+    imports = [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
+    names = {getattr(node, "module", None) or node.names[0].name for node in imports}
+    assert not [each for each in names if each.startswith(("lorads", "."))]
+    assert all(not getattr(node, "level", 0) for node in imports)
+
+
+@pytest.mark.parametrize("name", startable())
+def test_every_trainer_says_which_version_was_tested(name, tmp_path):
+    assert str(TESTED[name]) in compared(name, tmp_path)
+    assert compared(name, tmp_path).startswith("of an unknown version")
+    assert trainer(name).label
+
+
+def test_the_command_says_what_is_alike_once_and_ends_with_1(check, agreeing, tmp_path, capsys):
+    check(spoilt(agreeing, total_steps=7))
+    file = tmp_path / "lorads.toml"
+    file.write_text(
+        f"[trainers.kohya]\nkind = 'sd-scripts'\nfolder = '{tmp_path}'\npython = '{sys.executable}'\n", encoding="utf-8"
+    )
+    assert main(["trainers", "--settings", str(file)]) == 0
+    assert "sd-scripts (kohya-ss)" in capsys.readouterr().out
+    assert main(["trainers", "check", "--settings", str(file)]) == 1
+    printed = capsys.readouterr()
+    assert "0 of " in printed.out
+    assert "It trains 7 steps" in printed.out + printed.err
+    assert main(["trainers", "check", "kohya", "--json", "--settings", str(file)]) == 1
+    assert {"trainer", "version", "exports"} == json.loads(capsys.readouterr().out).keys()
