@@ -1,6 +1,6 @@
 """Last export of a dataset: the training options and the way of writing that the next export goes on from.
 
-How an export is written is kept in the words of the command line (`writing.WRITING`): `writing_options` reads them,
+The way of writing is stored in the words of the command line (`writing.WRITING`): `writing_options` reads them,
 `writing_words` writes them.
 """
 

@@ -26,6 +26,7 @@ from ..errors import TrainerError
 from ..model import TrainingConfig, no_progress
 from ..networks import network_names
 from ..problems import counted
+from ..system import files
 from ..trainers import Subset, trainer, trainers
 from ..trainers.defaults import make_config
 
@@ -127,7 +128,7 @@ def case_of(export: TrainableExport) -> Case:
 
 def _expected(folder: Path, row: Mapping[str, Any]) -> Expected:
     bucket = None if row["dropped"] else (row["bucket"][0], row["bucket"][1])
-    return Expected(bucket, (folder / row["file"]).with_suffix(".txt").read_text(encoding="utf-8"))
+    return Expected(bucket, files.read_text((folder / row["file"]).with_suffix(".txt")))
 
 
 def made_cases(name: str, place: Path, home: Path | None = None) -> Iterator[Case]:
@@ -221,12 +222,12 @@ def _probe(
                 progress("read", int(line.removeprefix(_MARK)), len(cases))
         process.wait(_HOUR)
     if not results.is_file():
-        last = log.read_text("utf-8", errors="replace").strip().splitlines()[-1:] or ["it said nothing"]
+        last = files.read_text(log, errors="replace").strip().splitlines()[-1:] or ["it said nothing"]
         raise TrainerError(
             f"{profile.python} did not get through its own modules in {profile.folder} (exit code"
             f" {process.returncode}): {last[0]:.300}. Train something with it, or install it again."
         )
-    return json.loads(results.read_text(encoding="utf-8"))
+    return json.loads(files.read_text(results))
 
 
 def _differences(case: Case, result: Mapping[str, Any]) -> Iterator[str]:

@@ -388,6 +388,9 @@ EXCLUDED = {
     "library/mirror.py": "a mark that it has written itself, from our store",
     "export/versions.py": "a manifest of our own folder that `parsed_manifest` has passed",
     "runs/configs.py": "configs that it has just rendered itself",
+    "trainers/sd_scripts/probe.py": "configs that we have just written, in the trainer's own Python",
+    "trainers/onetrainer/probe.py": "as sd-scripts'",
+    "workflow/trainer_check.py": "what our own probe has written",
     "runs/watch.py": "what its own launcher sends by a pipe",
 }
 PARSING = {"json.loads", "json.load", "tomllib.loads", "csv.reader", "ElementTree.fromstring", "tomllib.load"}

@@ -139,7 +139,7 @@ export class Training {
     this.model.changed();
   }
 
-  /** What a summary is asked for with, null while it is loading. */
+  /** The body of a request for a summary, null while it is loading. */
   get planned() {
     const { body, writing } = this;
     return body && { ...body, first_frame: writing.first_frame };

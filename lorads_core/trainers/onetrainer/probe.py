@@ -240,7 +240,7 @@ class Batches:
         self.batches = [{"concept_type": ["STANDARD"] * config.batch_size}] * count
 
     def get_data_set(self) -> SimpleNamespace:
-        """Return what is asked for the number of batches."""
+        """Return the data set, by which the number of batches is known."""
         return SimpleNamespace(start_next_epoch=lambda: None, approximate_length=lambda: len(self.batches))
 
     def get_data_loader(self) -> list[dict[str, Any]]:
