@@ -120,7 +120,7 @@ def case_of(export: TrainableExport) -> Case:
     return Case(
         export.manifest["name"],
         export.config,
-        tuple(trainer(export.trainer).command(export.config, export.folder)),
+        trainer(export.trainer).stages(export.config, export.folder)[-1].arguments,
         {str(export.folder / row["file"]): _expected(export.folder, row) for row in rows},
         export.manifest["training"]["total_steps"],
     )
@@ -170,7 +170,7 @@ def made_case(name: str, folder: Path, config: TrainingConfig, subsets: Sequence
     for file, text in chosen.files(config, subsets, folder, folder / "out", "cat").items():
         (folder / file).write_text(text, encoding="utf-8")
     return Case(
-        label, config, tuple(chosen.command(config, folder)), images, schedule.total_steps, dict(schedule.buckets)
+        label, config, chosen.stages(config, folder)[-1].arguments, images, schedule.total_steps, dict(schedule.buckets)
     )
 
 
