@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from .recognition import Checkpoint
 
 # What derivatives of a base model are called besides its own name.
-_ALSO_CALLED = {"illustrious": ("illu", "wai"), "pony": ("pdxl",), "noobai": ("noob",)}
+_ALSO_CALLED = {"illustrious": ("illu", "wai"), "pony": ("pdxl",), "noobai": ("noob",), "flux_krea": ("krea",)}
 
 
 class BaseModelChoice(NamedTuple):
@@ -45,7 +45,8 @@ def base_model_of(found: Checkpoint) -> BaseModelChoice | None:
     rows = fitting_base_models(found)
     if len({each.family.name for each in rows}) != 1:
         return None
-    base = like_by_name(found.path.stem, rows)
+    certain = [each for each in rows if found.variant and each.variant == _plain(found.variant)]
+    base = like_by_name(found.path.stem, certain or rows)
     return BaseModelChoice(base, tuple(each for each in rows if each is not base))
 
 

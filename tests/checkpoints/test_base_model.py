@@ -38,6 +38,8 @@ def test_the_base_models_of_a_family_and_variant_fit(model, names, tmp_path):
     [
         ("anima", "x", "anima"),
         ("flux", "flux1-dev", "flux"),
+        ("flux", "flux1-krea-dev", "flux_krea"),
+        ("flux:schnell", "flux1-schnell", "flux_schnell"),
         ("sdxl", "waiIllustrious_v15", "illustrious"),
         ("flux2:klein", "x", "flux2_klein_4b"),
         ("zimage", "z_image_bf16", "zimage"),
