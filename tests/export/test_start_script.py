@@ -16,6 +16,7 @@ from lorads_core.model import TrainingConfig
 from lorads_core.trainers import trainers
 from lorads_core.trainers.installed import Installed
 
+from ..trained import trained_by
 from .conftest import CONFIG, export
 
 WINDOWS = sys.platform == "win32"
@@ -175,3 +176,21 @@ def test_values_of_the_environment_stay_out_of_the_script_and_odd_names_too(wind
     assert "hf_secret" not in text
     assert "rm -rf" not in text
     assert "HF_TOKEN" in text
+
+
+@pytest.mark.parametrize("windows", [False, True], ids=["train.sh", "train.bat"])
+def test_each_stage_of_a_training_starts_after_the_one_before_ended_well(windows):
+    config = trained_by("musubi-tuner", CONFIG)
+    installed = Installed(folder=Path("/opt/musubi"), python=Path("/opt/p"))
+    lines = text_of(installed, windows=windows, config=config, trainer="musubi-tuner").splitlines()
+    starts = [number for number, line in enumerate(lines) if "zimage_" in line]
+    assert ["_cache_latents" in lines[starts[0]], "_cache_text" in lines[starts[1]]] == [True, True]
+    if windows:
+        for number in starts[:-1]:
+            assert lines[number + 1 : number + 3] == [
+                'set "code=%ERRORLEVEL%"', 'if not "%code%"=="0" goto ended',
+            ]  # fmt: skip
+        assert lines[starts[-1] + 1 : starts[-1] + 5] == ['set "code=%ERRORLEVEL%"', ":ended", "popd", "exit /b %code%"]
+    else:
+        assert [lines[number].endswith(" || exit") for number in starts] == [True, True, False]
+        assert lines[starts[-1]].startswith("exec ")
