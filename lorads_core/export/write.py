@@ -45,7 +45,9 @@ if TYPE_CHECKING:
 
 
 _KEY = 12
-_CACHE_SUFFIX = 24  # characters that a trainer adds at most to an image's name: "_01024x01024_flux.npz" and the like
+_CACHE_SUFFIX = (
+    36  # characters that a trainer adds at most to an image's path: "cache/" and "_0512x0512_zi.safetensors"
+)
 
 
 @dataclass(frozen=True, slots=True)

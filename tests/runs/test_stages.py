@@ -103,7 +103,7 @@ def size_of(export, name):
 
 
 def test_a_stage_goes_on_without_its_watcher_and_the_next_one_starts_the_others(store, musubi, export, until):
-    run = until(launch(store, musubi(**SLOW, HF_TOKEN="hf_secret_of_mine"), export), in_stage(STAGES[0], 0))
+    run = until(launch(store, musubi(STANDIN_IMAGE="3", HF_TOKEN="hf_secret_of_mine"), export), in_stage(STAGES[0], 0))
     watcher_of(run).kill()
     run = until(run, seconds=60)
     assert (run.state, run.step) == ("completed", 12)
@@ -120,6 +120,18 @@ def test_where_watcher_and_trainer_are_killed_the_run_is_lost_and_can_be_resumed
     run = until(run, seconds=60)
     assert run.state == "lost"
     assert STAGES[1] in run.message
+    run = until(launch(store, musubi(), export, resume=True), seconds=60)
+    assert run.state == "completed"
+
+
+def test_a_stage_that_ended_with_nobody_there_to_start_the_next_one_is_resumed(store, musubi, export, until):
+    run = until(launch(store, musubi(STANDIN_IMAGE="2"), export), in_stage(STAGES[0], 0))
+    watcher, trainer = watcher_of(run), trainer_of(run)
+    watcher.kill()
+    psutil.wait_procs([watcher, trainer], timeout=20)
+    assert len(cached(export)) == 3
+    run = until(run, seconds=60)
+    assert (run.state, run.message) == ("lost", "Nobody was there to start its next stage: resume the training.")
     run = until(launch(store, musubi(), export, resume=True), seconds=60)
     assert run.state == "completed"
 
