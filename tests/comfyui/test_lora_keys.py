@@ -5,13 +5,16 @@ import os
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from lorads_core.runs.lora_files import coverage, family_tables, loading, table_keys
 from lorads_core.runs.lora_files.key_tables import KEY_TABLES
 from lorads_core.runs.lora_files.modules import modules_of
+from lorads_core.workflow.training import check_lora
 
-from ..runs.lora_files.files import CASES
+from ..runs.lora_files.files import CASES, tensors, write
 
 pytestmark = [pytest.mark.comfyui, pytest.mark.slow]
 CAPTURE = Path(__file__).parents[1] / "runs/lora_files/capture/comfyui_keys.py"
@@ -24,7 +27,8 @@ def ask(comfyui):
 
     def run(*words):
         environment = {**os.environ, "COMFYUI_PATH": str(folder)}
-        subprocess.run([python, CAPTURE, *words], check=True, capture_output=True, env=environment)
+        ended = subprocess.run([python, CAPTURE, *words], check=True, capture_output=True, env=environment)
+        return ended.stdout.decode().strip().rpartition("\n")[2]
 
     return run
 
@@ -67,6 +71,30 @@ def test_it_loads_of_files_the_modules_that_we_say_it_will_and_all_that_were_con
         "Z-Image by musubi-tuner", "Anima by SimpleTuner", "Krea 2, fused", "SDXL by Diffusers",
         "HunyuanImage by sd-scripts",
     }  # fmt: skip
+
+
+def test_a_converted_file_changes_the_weights_as_the_fused_one_that_musubi_makes_of_it(ask, tmp_path):
+    """Of musubi-tuner, convert_z_image_lora_to_comfy.py: downs stacked, ups on the diagonal, rank and alpha tripled."""
+    width, rank = 3840, 2
+    module = "lora_unet_layers_0_attention_to"
+    shapes = tensors([f"{module}_{part}" for part in ("q", "k", "v")], rank=rank, rows=width, columns=width)
+    arrays = write(tmp_path / "musubi.safetensors", shapes)
+    for part in "qkv":
+        arrays[f"{module}_{part}.alpha"] = np.array(1.5, np.float32)
+    save_file(arrays, tmp_path / "musubi.safetensors")
+    up = np.zeros((3 * width, 3 * rank), np.float32)
+    for place, part in enumerate("qkv"):
+        rows, columns = slice(place * width, (place + 1) * width), slice(place * rank, (place + 1) * rank)
+        up[rows, columns] = arrays[f"{module}_{part}.lora_up.weight"]
+    down = np.concatenate([arrays[f"{module}_{part}.lora_down.weight"] for part in "qkv"])
+    fused = {"alpha": np.array(4.5, np.float32), "lora_up.weight": up, "lora_down.weight": down}
+    named = {f"lora_unet_layers_0_attention_qkv.{end}": each for end, each in fused.items()}
+    save_file(named, tmp_path / "fused.safetensors")
+    converted = check_lora(tmp_path / "musubi.safetensors", write=True).written
+    found = json.loads(ask("--compare", "zimage", converted, tmp_path / "fused.safetensors"))
+    assert found["weights"] == ["diffusion_model.layers.0.attention.qkv.weight"]
+    assert found["change"] > 1
+    assert found["greatest"] < 1e-5 * found["change"]
 
 
 def test_the_tables_are_those_of_the_families_that_can_be_trained():

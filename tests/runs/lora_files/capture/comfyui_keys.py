@@ -6,6 +6,7 @@ needs ComfyUI's Python with torch. It builds each model and each text encoder on
 asks ``comfy/lora.py`` for its keys, and writes tests/runs/lora_files/golden/comfyui_keys.json: how many there are of
 each, and their hash. With ``--keys FILE`` it writes all of them instead; with ``--load FILE``, names and shapes of
 tensors by case, it replaces that file by the tensors that ComfyUI loads of each (`tests/comfyui/test_lora_keys.py`).
+``--compare ARCHITECTURE FILE FILE`` prints how much two files differ in what they change.
 """
 
 import hashlib
@@ -26,6 +27,7 @@ import comfy.model_base  # noqa: E402
 import comfy.model_detection  # noqa: E402
 import comfy.sd1_clip  # noqa: E402
 import comfy.sdxl_clip  # noqa: E402
+import comfy.utils  # noqa: E402
 import comfyui_version  # noqa: E402
 import torch  # noqa: E402
 
@@ -124,7 +126,33 @@ def loaded(architecture, tensors):
     return sorted(named[id(state[name])] for name in used)
 
 
+def changes(architecture, file):
+    """Return what ComfyUI adds to each weight for a file, by the weight's name."""
+    model = model_of(architecture)
+    keys = taken(comfy.lora.model_lora_keys_unet(model, {}), model)
+    sizes = {name: weight.shape for name, weight in model.state_dict().items()}
+    found = {}
+    for target, patch in comfy.lora.load_lora(comfy.utils.load_torch_file(file), keys).items():
+        name, part = (target, None) if isinstance(target, str) else target[:2]
+        weight = found.setdefault(name, torch.zeros(sizes[name]))
+        comfy.lora.calculate_weight([(1.0, patch, 1.0, part, None)], weight, name)
+    return found
+
+
+def difference(architecture, one, other):
+    """Return the weights that two files change, and the greatest difference between these changes."""
+    first, second = changes(architecture, one), changes(architecture, other)
+    if first.keys() != second.keys():
+        raise SystemExit(f"they change {sorted(first)} and {sorted(second)}")
+    greatest = max(float((first[name] - second[name]).abs().max()) for name in first)
+    change = max(float(each.abs().max()) for each in first.values())
+    return {"weights": sorted(first), "greatest": greatest, "change": change}
+
+
 def main():
+    if ARGUMENTS[:1] == ["--compare"]:
+        print(json.dumps(difference(*ARGUMENTS[1:])))
+        return
     if ARGUMENTS[:1] == ["--load"]:
         file = Path(ARGUMENTS[1])
         cases = json.loads(file.read_text(encoding="utf-8"))
