@@ -200,6 +200,7 @@ READERS = {
     "lorads_core/panel/thumbnails.py": "reads thumbnails, in our own folder",
     "lorads_core/trainers/sd_scripts/probe.py": "runs in the trainer's Python, on what we have just written",
     "lorads_core/trainers/onetrainer/probe.py": "as sd-scripts'",
+    "lorads_core/trainers/musubi/probe.py": "as sd-scripts'",
 }
 
 

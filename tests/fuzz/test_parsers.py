@@ -390,6 +390,7 @@ EXCLUDED = {
     "runs/configs.py": "configs that it has just rendered itself",
     "trainers/sd_scripts/probe.py": "configs that we have just written, in the trainer's own Python",
     "trainers/onetrainer/probe.py": "as sd-scripts'",
+    "trainers/musubi/probe.py": "as sd-scripts'",
     "workflow/trainer_check.py": "what our own probe has written",
     "runs/watch.py": "what its own launcher sends by a pipe",
 }

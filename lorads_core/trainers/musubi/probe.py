@@ -1,0 +1,162 @@
+"""Run by musubi-tuner's own Python: what its argument parser and its datasets make of configs that LoRADS wrote.
+
+    python probe.py JOBS.json RESULTS.json      (in the folder of musubi-tuner)
+
+It imports nothing of LoRADS, which is not installed there. ``JOBS.json`` is a list of ``{"arguments": the words that
+start the training, "processes": number}``; `workflow.trainer_check` says what a result is. Nothing has been cached, so
+that the images are those that a script would cache, by its datasets and buckets. No model is loaded: the steps are the
+expression that ``NetworkTrainer`` assigns to ``max_train_steps``.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import json
+import math
+import os
+import sys
+import traceback
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+CONFIG = "--config_file"
+_TRAINER = "training/trainer_base.py"
+
+
+class Stop(Exception):  # noqa: N818 - it is none
+    """Ends a script before it trains; ``trainer`` would train with the options ``given``."""
+
+    def __init__(self, trainer: Any, args: Any) -> None:  # noqa: ANN401 - musubi-tuner's own
+        super().__init__()
+        self.trainer, self.given = trainer, args
+
+
+def main(jobs: str, results: str) -> None:
+    """Write the result of each job; one that musubi-tuner refuses has its message."""
+    source = Path.cwd() / "src"
+    sys.path[0] = str(source)  # the folder of this file has modules of LoRADS, whose names others have too
+    steps = assigned(source / "musubi_tuner" / _TRAINER, "args.max_train_steps", "len(train_dataloader)")
+    found = []
+    for number, job in enumerate(json.loads(Path(jobs).read_text(encoding="utf-8"))):
+        print(f"lorads: {number}", flush=True)  # noqa: T201 - the progress that LoRADS reads
+        try:
+            found.append(read(job["arguments"], job["processes"], steps))
+        except ImportError:  # it is not installed whole, which no config can change
+            raise
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever musubi-tuner says is the result
+            traceback.print_exc()
+            found.append({"error": f"{type(error).__name__}: {error}"})
+    Path(results).write_text(json.dumps(found), encoding="utf-8")
+
+
+def own(name: str) -> Any:  # noqa: ANN401 - a module
+    """Return a module of musubi-tuner."""
+    return importlib.import_module(f"musubi_tuner.{name}")
+
+
+def read(arguments: list[str], processes: int, steps: Any) -> dict[str, Any]:  # noqa: ANN401 - compiled code
+    """Return what musubi-tuner makes of one export."""
+    place = arguments.index(CONFIG)
+    script, config = arguments[place - 1], arguments[place + 1]
+    trainer, args, parser = begun(script.removesuffix(".py"), ["--config_file", config])
+    batches, images, buckets = 0, dict[str, Any](), list[list[int]]()
+    for dataset in datasets(trainer, args):
+        placed, count, more = batched(dataset)
+        images |= placed
+        batches += count
+        buckets += more
+    accelerator, loader = SimpleNamespace(num_processes=processes), range(batches)
+    total = eval(steps, {"math": math, "args": args, "train_dataloader": loader}, {"accelerator": accelerator})  # noqa: S307 - of the program that is asked
+    known = {action.dest for action in parser._actions}  # noqa: SLF001 - argparse has no other list of them
+    return {
+        "ignored": sorted(set(importlib.import_module("toml").load(config)) - known),
+        "total_steps": total,
+        "epochs": args.max_train_epochs,
+        "images": images,
+        "buckets": merged(buckets),
+    }
+
+
+def begun(script: str, words: list[str]) -> tuple[Any, Any, Any]:
+    """Run a script up to where it trains; return its trainer, arguments and parser."""
+    module, base = own(script), own("training.trainer_base").NetworkTrainer
+    parsers: list[Any] = []
+    train, read_config = base.train, module.read_config_from_file
+
+    def stop(trainer: Any, args: Any) -> None:  # noqa: ANN401 - musubi-tuner's own
+        raise Stop(trainer, args)
+
+    def keep(args: Any, parser: Any) -> Any:  # noqa: ANN401 - musubi-tuner's own
+        parsers.append(parser)
+        return read_config(args, parser)
+
+    base.train, module.read_config_from_file = stop, keep
+    sys.argv = [script, *words]
+    try:
+        module.main()
+    except Stop as found:
+        if not found.trainer._validate_args_and_init(found.given):  # noqa: SLF001 - what ``train`` begins with
+            sys.exit("it ends before it trains")
+        return found.trainer, found.given, parsers[0]
+    finally:
+        base.train, module.read_config_from_file = train, read_config
+    sys.exit("it does not train")
+
+
+def datasets(trainer: Any, args: Any) -> Any:  # noqa: ANN401 - musubi-tuner's own
+    """Return the datasets of a training, as its scripts make them that cache."""
+    util = own("dataset.config_utils")
+    generator = util.BlueprintGenerator(util.ConfigSanitizer())
+    user_config = util.load_user_config(str(args.dataset_config))
+    blueprint = generator.generate(user_config, args, architecture=trainer.architecture)
+    return util.generate_dataset_group_by_blueprint(blueprint.dataset_group).datasets
+
+
+def batched(dataset: Any) -> tuple[dict[str, Any], int, list[list[int]]]:  # noqa: ANN401 - musubi-tuner's own
+    """Return the bucket and caption of each image of a dataset, its batches, and the samples of its buckets."""
+    opened: Any = importlib.import_module("PIL.Image").open
+
+    bucket = own("dataset.bucket")
+    selector = bucket.BucketSelector(
+        dataset.resolution, dataset.enable_bucket, dataset.bucket_no_upscale, dataset.architecture
+    )
+    images: dict[str, Any] = {}
+    samples: dict[tuple[int, int], list[str]] = {}
+    for number in range(len(dataset.datasource)):
+        path, caption = dataset.datasource.get_caption(number)
+        with opened(path) as image:
+            width, height = map(int, selector.get_bucket_resolution(image.size))
+        images[os.path.normpath(path)] = {"bucket": [width, height], "caption": caption}
+        samples.setdefault((width, height), []).extend([path] * dataset.num_repeats)
+    batches = len(bucket.BucketBatchManager(samples, dataset.batch_size))
+    return images, batches, [[*size, len(each)] for size, each in samples.items()]
+
+
+def merged(buckets: list[list[int]]) -> list[list[int]]:
+    """Return the samples of each bucket of all datasets together."""
+    counts: dict[tuple[int, int], int] = {}
+    for width, height, count in buckets:
+        counts[width, height] = counts.get((width, height), 0) + count
+    return [[*size, count] for size, count in sorted(counts.items())]
+
+
+def assigned(source: Path, target: str, following: str) -> Any:  # noqa: ANN401 - compiled code
+    """Return the expression that ``source`` assigns to ``target`` and that contains ``following``, compiled.
+
+    For arithmetic in the midst of a function that cannot be called without a model. Exactly one must be found.
+    """
+    found = [
+        ast.unparse(node.value)
+        for node in ast.walk(ast.parse(source.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == target
+        if following in ast.unparse(node.value)
+    ]
+    if len(set(found)) != 1:
+        sys.exit(f"{source} does not assign {following} to {target} just once: {found}")
+    return compile(found[0], str(source), "eval")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
