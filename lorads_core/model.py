@@ -245,6 +245,7 @@ class TrainingConfig:
     network's), ``max_token_length`` (the longest), ``lokr_factor`` (chosen
     for each layer). None leaves it to the trainer or the base model: ``weight_decay``,
     ``fp8_base`` (the base model's weights in 8 bits), ``cache_text_encoder_outputs`` (wherever it is allowed).
+    ``blocks_to_swap`` of the base model's blocks wait in RAM until they are needed.
 
     ``warmup`` is a share of all steps. A ``text_encoder_learning_rate`` of 0 leaves the text encoders alone.
     ``steps`` are the steps that epochs and repeats are to make where they are automatic, 0 for their usual number.
@@ -286,6 +287,7 @@ class TrainingConfig:
     weight_decay: float | None = None
     mixed_precision: str = "bf16"
     fp8_base: bool | None = None
+    blocks_to_swap: int = 0
     gradient_checkpointing: bool = True
     cache_latents: bool = True
     cache_text_encoder_outputs: bool | None = None

@@ -373,6 +373,11 @@ TRAINING_FIELDS: tuple[TrainingField, ...] = (
         added=True,
     ),
     *(_part(file, added=True) for file in model_parts() if file.part not in _FIRST_PARTS),
+    TrainingField(
+        "blocks_to_swap", "whole", "running", "Keep so many of the base model's blocks in the computer's memory, and"
+        " load each when it is needed: less graphics memory, slower steps.", 0, 100, 1, "blocks", zero="none",
+        added=True,
+    ),
 )  # fmt: skip
 """Every option of a training, in the order of the node's inputs."""
 

@@ -12,7 +12,7 @@ from ..errors import SettingsError, TrainerError
 from ..model import Problem
 from ..trainers.defaults import make_config
 from ..trainers.extra import parse_extra
-from ..trainers.presets import find_preset, go_on_from, preset_names
+from ..trainers.presets import card_preset, find_preset, go_on_from, preset_names
 from ..training_fields import TRAINING_FIELDS, TrainingField, training_field
 
 if TYPE_CHECKING:
@@ -37,6 +37,10 @@ def add_training_options(group: Group) -> None:
     group.add_argument(
         "--preset", metavar="NAME",
         help=f"values that belong together, which other options override: {_listed(preset_names())}",
+    )  # fmt: skip
+    group.add_argument(
+        "--vram", type=float, metavar="GB",
+        help="graphics memory of the card: values for it from the trainers' own tables",
     )  # fmt: skip
     for each in TRAINING_FIELDS:
         _add(group, each)
@@ -101,9 +105,9 @@ def training_config(options: argparse.Namespace, last: TrainingConfig | None = N
     if (found := base_model_of_file(options, last)) is not None:
         given = {**given, "base_model": found.base.name}
     if last is None:
-        return make_config(_preset(options.preset, given) | given)
+        return make_config(_presets(options, given) | given)
     base = given.get("base_model", last.base_model)
-    return go_on_from(last, _preset(options.preset, {**given, "base_model": base}) | given)
+    return go_on_from(last, _presets(options, {**given, "base_model": base}) | given)
 
 
 def base_model_of_file(options: argparse.Namespace, last: TrainingConfig | None = None) -> BaseModelChoice | None:
@@ -144,6 +148,14 @@ def given_options(options: argparse.Namespace) -> dict[str, Any]:
             if name.startswith(TRAINING_PREFIX)
         }
     )
+
+
+def _presets(options: argparse.Namespace, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values of the preset that a command line names, over which those of its card stand."""
+    if options.vram is None:
+        return _preset(options.preset, given)
+    base = given.get("base_model") or training_field("base_model").default
+    return {**_preset(options.preset, given), **card_preset(options.vram, base).values}
 
 
 def _preset(name: str | None, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
 _SELECTING = ("--library", "--folder", "--cluster", "--album", "--require", "--exclude", "--minimum-rating")
 _TRAINING = (
-    *("--preset", "--base-model", "--checkpoint", "--network", "--network-dim", "--resolution", "--batch-size"),
-    *("--epochs", "--repeats", "--steps", "--learning-rate"),
+    *("--preset", "--vram", "--base-model", "--checkpoint", "--network", "--network-dim", "--resolution"),
+    *("--batch-size", "--epochs", "--repeats", "--steps", "--learning-rate"),
 )
 _BUILDING = (
     *("--name", "--trigger", "--duplicates", "--regularization", "--find-regularization", "--class"),
-    *("--cluster", "--album", "--require", "--exclude", "--minimum-rating"),
+    *("--cluster", "--require", "--exclude", "--minimum-rating"),
     *("--caption", "--fallback", "--leave-out", *_TRAINING, "--trainer", "--images", "--out", "--dry-run"),
 )
 USUAL: Mapping[str, Sequence[str]] = {

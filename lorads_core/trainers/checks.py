@@ -127,6 +127,12 @@ def lacks(rules: Rules, config: TrainingConfig) -> Mapping[str, str]:
     return rules.lacks(settled(config))
 
 
+def too_many_swapped(label: str, config: TrainingConfig, most: int) -> Iterator[str]:
+    """Yield a sentence where more blocks of a base model are to wait in RAM than a trainer can swap."""
+    if most and config.blocks_to_swap > most:
+        yield f"{label} swaps at most {most} blocks of {base_model(config.base_model).label}: swap no more than that."
+
+
 def is_diffusion(config: TrainingConfig) -> bool:
     """Say whether the base model is trained by noise prediction; the others match flows."""
     return base_model(config.base_model).family.is_diffusion

@@ -322,6 +322,7 @@ INPUTS = [
     "text_encoder",
     "vae",
     "byt5",
+    "blocks_to_swap",
 ]
 
 

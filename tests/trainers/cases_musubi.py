@@ -37,7 +37,7 @@ OPTIONS = {
     "factor": {"network": "lokr", "lokr_factor": 4},
     "full rank": {"network": "lokr", "lokr_full_rank": True},
     "initial": {"initial_lora": "/loras/cat.safetensors"},
-    "8 bits": {"fp8_base": True},
+    "8 bits": {"fp8_base": True, "blocks_to_swap": 8},
     "16 bits": {"fp8_base": False, "gradient_checkpointing": False, "save_state": False},
     **{name: {"optimizer": name, "learning_rate": 1.0} for name in OPTIMIZERS},
     **{name: {"scheduler": name, "warmup": 0.0 if name == "constant" else 0.05} for name in SCHEDULERS},

@@ -28,7 +28,7 @@ SOURCES = {
     "ai-toolkit": ("toolkit/config_modules.py", "kwargs.get('train')\nkwargs.get('timestep_type', 'sigmoid')\n"),
     "musubi-tuner": (
         "src/musubi_tuner/training/parser_common.py",
-        'parser.add_argument(\n    "--blocks_to_swap",\n)\n',
+        'parser.add_argument(\n    "--block_swap_h2d_only",\n)\n',
     ),
     "simpletuner": ("simpletuner/x/field_registry/sections/loss.py", 'ConfigField(arg_name="--loss_type")\n'),
 }
@@ -36,7 +36,7 @@ KNOWN = {
     "sd-scripts": {"loss_type": "huber", "huber_c": 0.2},
     "onetrainer": {"ema": "GPU"},
     "ai-toolkit": {"train": {"timestep_type": "linear"}},
-    "musubi-tuner": {"blocks_to_swap": 16},
+    "musubi-tuner": {"block_swap_h2d_only": True},
     "simpletuner": {"loss_type": "huber"},
 }
 

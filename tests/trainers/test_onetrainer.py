@@ -361,7 +361,7 @@ def test_every_field_of_the_config_is_written_or_told():
         "steps": 500, "regularization_method": "preservation", "prior_loss_weight": 0.5, "learning_rate": 1e-5,
         "text_encoder_learning_rate": 1e-5, "scheduler": "linear", "warmup": 0.1, "optimizer": "Lion",
         "weight_decay": 0.1, "mixed_precision": "fp16", "fp8_base": True, "gradient_checkpointing": False,
-        "cache_latents": False, "cache_text_encoder_outputs": False, "max_token_length": 75,
+        "blocks_to_swap": 4, "cache_latents": False, "cache_text_encoder_outputs": False, "max_token_length": 75,
         "shuffle_caption": True, "keep_tokens": 2, "caption_dropout": 0.1, "caption_variants": True,
         "flip_aug": True, "color_aug": True, "random_crop": True, "masked_loss": "sidecar", "min_snr_gamma": 5.0,
         "noise_offset": 0.1, "max_bucket_side": 4096, "bucket_step": 32, "bucket_no_upscale": True,

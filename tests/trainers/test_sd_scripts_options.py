@@ -29,7 +29,7 @@ VARIANTS = (
     {},
     EVERYTHING,
     {"v_prediction": True},
-    {"fp8_base": True},
+    {"fp8_base": True, "blocks_to_swap": 18},
     {"lokr_factor": 4, "lokr_full_rank": True},
     {"initial_lora": "/loras/cat_500_steps_00001_.safetensors"},
 )

@@ -128,6 +128,7 @@ def lacks(config: TrainingConfig) -> dict[str, str]:
         "bucket_no_upscale": "it enlarges nothing anyway.",
         "keep_tokens": "it shuffles no captions here.",
         "save_state": "it always saves the optimizer's state.",
+        "blocks_to_swap": "it keeps layers in RAM by options of its own (layer_offloading).",
     }
     if config.fp8_base and not kind(config).quantizes:
         found["fp8_base"] = "it holds no U-Net in 8 bits; this one is trained as it is."

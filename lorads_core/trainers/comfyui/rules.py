@@ -68,6 +68,7 @@ _LACKS = {
     "warmup": "its rate is constant.",
     "weight_decay": "it is PyTorch's own.",
     "fp8_base": "the model is as it was loaded.",
+    "blocks_to_swap": "ComfyUI decides itself what waits in the computer's memory.",
     "cache_latents": "they are made once, by the graph.",
     "cache_text_encoder_outputs": "they are made once, by the graph.",
     "max_token_length": "the whole caption is encoded.",

@@ -98,6 +98,8 @@ def _training_keys(config: TrainingConfig, folder: Path, output: Path, name: str
     yield from _learning_keys(config)
     yield "mixed_precision", config.mixed_precision
     yield "gradient_checkpointing", config.gradient_checkpointing
+    if config.blocks_to_swap:
+        yield "blocks_to_swap", config.blocks_to_swap
     yield "sdpa", True
     yield "max_data_loader_n_workers", 2
     yield "persistent_data_loader_workers", True

@@ -43,6 +43,8 @@ def refusals(config: TrainingConfig) -> Iterator[str]:
     yield from _not_done(config)
     if config.scheduler == "constant" and config.warmup:
         yield "The scheduler constant takes no warm-up: choose constant_with_warmup, or set the warm-up to 0."
+    if known := version(config):
+        yield from checks.too_many_swapped(LABEL, config, known.swaps)
     if in_8_bits(config) and config.mixed_precision == "no":
         yield "A base model in 8 bits needs mixed precision: choose bf16, or turn fp8 off."
 

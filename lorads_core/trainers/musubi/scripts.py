@@ -28,13 +28,15 @@ class Version:
     ``architecture`` ends the names of what is cached of it (``dataset/architectures.py``), so that what was cached as
     another one would not be found. ``name`` is its ``--model_version``, empty where the scripts have no such option.
     ``in_8_bits`` says whether it is held in 8 bits where the config says nothing: those whose weights leave no room
-    for anything else on a card of 24 GB. ``files`` says what is to be known of the files that are read.
+    for anything else on a card of 24 GB. ``files`` says what is to be known of the files that are read. ``swaps`` is
+    how many of its blocks can wait in RAM at most, as its page in ``docs`` says.
     """
 
     architecture: str
     name: str = ""
     in_8_bits: bool = False
     files: str = ""
+    swaps: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,26 +76,27 @@ _NOT_FLOAT_8 = "ComfyUI's files with fp8_scaled or fp8_e4m3fn in their names can
 # multiply by 16.
 FAMILIES: Mapping[str, Script] = {
     "zimage": Script(
-        "zimage", "networks.lora_zimage", {ANY: Version("zi")}, ("lora_unet_layers_",),
+        "zimage", "networks.lora_zimage", {ANY: Version("zi", swaps=28)}, ("lora_unet_layers_",),
         precisions=("bf16", "fp16", "no"), keys=_shift(2.0), sampling={"cfg_scale": 4.0},
     ),
     "krea2": Script(
-        "krea2", "networks.lora_krea2", {ANY: Version("kr2", in_8_bits=True)}, ("lora_unet_blocks_",),
+        "krea2", "networks.lora_krea2", {ANY: Version("kr2", in_8_bits=True, swaps=26)}, ("lora_unet_blocks_",),
         auto=False,
         keys={"timestep_sampling": "krea2_shift"}, sampling={"cfg_scale": 5.5},
     ),
     "flux2": Script(
         "flux_2", "networks.lora_flux_2",
         {
-            "klein_4b": Version("f2k4b", "klein-base-4b", files=_AE),
-            "klein_9b": Version("f2k9b", "klein-base-9b", files=_AE),
-            "": Version("f2d", "dev", in_8_bits=True, files=_SPLIT),
+            "klein_4b": Version("f2k4b", "klein-base-4b", files=_AE, swaps=13),
+            "klein_9b": Version("f2k9b", "klein-base-9b", files=_AE, swaps=16),
+            "": Version("f2d", "dev", in_8_bits=True, files=_SPLIT, swaps=29),
         },
         ("lora_unet_double_blocks_", "lora_unet_single_blocks_"),
         precisions=("bf16", "fp16"), keys={"timestep_sampling": "flux2_shift"}, sampling={"guidance_scale": 4.0},
     ),
     "qwen_image": Script(
-        "qwen_image", "networks.lora_qwen_image", {ANY: Version("qi", "original", in_8_bits=True, files=_NOT_FLOAT_8)},
+        "qwen_image", "networks.lora_qwen_image",
+        {ANY: Version("qi", "original", in_8_bits=True, files=_NOT_FLOAT_8, swaps=45)},
         ("lora_unet_transformer_blocks_",), keys=_shift(2.2), sampling={"cfg_scale": 4.0},
     ),
 }  # fmt: skip

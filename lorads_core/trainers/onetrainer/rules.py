@@ -150,6 +150,7 @@ def lacks(config: TrainingConfig) -> dict[str, str]:
         "max_bucket_side": "its buckets go to four times as long as high.",
         "bucket_step": f"its buckets of {base_model(config.base_model).label} have steps of {step}.",
         "bucket_no_upscale": "it enlarges what is smaller than its bucket.",
+        "blocks_to_swap": "it offloads layers by options of its own (its tab training, gradient checkpointing).",
     }
     if network(config.network).convolutions:
         instead = "convolutions get those of the network."

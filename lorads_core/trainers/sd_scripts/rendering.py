@@ -84,6 +84,8 @@ def _training_keys(config: TrainingConfig, folder: Path, output: Path, name: str
     if in_8_bits(config):
         yield script(config).key_8_bits, True
     yield "gradient_checkpointing", config.gradient_checkpointing
+    if config.blocks_to_swap and script(config).swaps:
+        yield "blocks_to_swap", config.blocks_to_swap
     yield from script(config).attention.items()
     if not script(config).half_vae:
         yield "no_half_vae", True  # SDXL's own VAE overflows in half precision

@@ -88,6 +88,7 @@ def _caching(config: TrainingConfig) -> Iterator[str]:
 
 
 def _precision(config: TrainingConfig) -> Iterator[str]:
+    yield from checks.too_many_swapped(LABEL, config, script(config).swaps)
     if not in_8_bits(config):
         return
     if config.mixed_precision == "no":
@@ -160,6 +161,8 @@ def lacks(config: TrainingConfig) -> dict[str, str]:
         found["text_encoder_learning_rate"] = f"the text encoders of {label} are not trained; it is left out."
     if config.fp8_base and not chosen.key_8_bits:
         found["fp8_base"] = f"{label} is trained in 16 bits; it is left out."
+    if not chosen.swaps:
+        found["blocks_to_swap"] = f"{label} is trained with all of its blocks in graphics memory."
     if not chosen.length_keys:
         found["max_token_length"] = f"captions of {label} have a fixed length; it is left out."
     return found

@@ -37,7 +37,8 @@ class Script:
     LoRAs. ``length_keys`` set a caption's tokens; they are left out at ``length`` of them, which is not among the
     choices, 0 for never. ``options`` names a part of the family's files where the script's option is not called like
     it; with ``finds_parts`` it looks for parts that are not given in the checkpoint. ``converter`` makes of its LoRA
-    one that ComfyUI loads as a whole, empty where none is needed.
+    one that ComfyUI loads as a whole, empty where none is needed. ``swaps`` is how many blocks can wait in RAM at most
+    (``enable_block_swap`` of the family's module in ``library``), 0 where it swaps none.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Script:
     finds_parts: bool = False
     converter: str = ""
     system_key: str = ""
+    swaps: int = 0
 
     def option(self, part: str) -> str:
         """Return its option for a part of the family's files."""
@@ -115,30 +117,31 @@ FAMILIES: dict[str, Script] = {
     "sdxl": Script("sdxl_train_network.py", "networks.lora", 32, 2, _SDXL_UNET, half_vae=False),
     "sd35": Script(
         "sd3_train_network.py", "networks.lora_sd3", 32, 2, ("lora_unet_joint_blocks_",), caches_trained=True,
-        keys=_SD3, length_keys=("t5xxl_max_token_length",), length=0, finds_parts=True,
+        keys=_SD3, length_keys=("t5xxl_max_token_length",), length=0, finds_parts=True, swaps=36,
     ),
     "flux": Script(
         "flux_train_network.py", "networks.lora_flux", 64, 1, _FLUX_BLOCKS, caches_trained=True, in_8_bits=True,
-        keys=_FLUX, length_keys=("t5xxl_max_token_length",), length=0,
+        keys=_FLUX, length_keys=("t5xxl_max_token_length",), length=0, swaps=35,
     ),
     "chroma": Script(
         "flux_train_network.py", "networks.lora_flux", 64, 0, _FLUX_BLOCKS, in_8_bits=True, keys=_CHROMA,
-        length_keys=("t5xxl_max_token_length",), length=0, sampling={"guidance_scale": 0.0, "scale": 4.0},
+        length_keys=("t5xxl_max_token_length",), length=0, sampling={"guidance_scale": 0.0, "scale": 4.0}, swaps=35,
     ),
     "anima": Script(
         "anima_train_network.py", "networks.lora_anima", 16, 1, ("lora_unet_blocks_",), caches_dropped=True,
         preserves=False, key_8_bits="", keys=_ANIMA, attention={"attn_mode": "torch"},
         length_keys=("qwen3_max_token_length", "t5_max_token_length"), length=0, options={"text_encoder": "qwen3"},
+        swaps=26,
     ),
     "lumina2": Script(
         "lumina_train_network.py", "networks.lora_lumina", 64, 1, _NEXT_DIT, keys=_LUMINA,
         length_keys=("gemma2_max_token_length",), length=0, options={"text_encoder": "gemma2"},
-        system_key="system_prompt",
+        system_key="system_prompt", swaps=24,
     ),
     "hunyuan_image": Script(
         "hunyuan_image_train_network.py", "networks.lora_hunyuan_image", 64, 0, _FLUX_BLOCKS, preserves=False,
         key_8_bits="fp8_scaled", in_8_bits=True, keys=_HUNYUAN, attention={"attn_mode": "torch", "split_attn": True},
-        length_keys=(), length=0, converter="networks/convert_hunyuan_image_lora_to_comfy.py",
+        length_keys=(), length=0, converter="networks/convert_hunyuan_image_lora_to_comfy.py", swaps=37,
     ),
 }  # fmt: skip
 

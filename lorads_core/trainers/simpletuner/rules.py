@@ -170,6 +170,7 @@ def lacks(config: TrainingConfig) -> dict[str, str]:
         "bucket_step": f"it has steps of {kind(config).step} for {base_model(config.base_model).label}.",
         "bucket_no_upscale": "it enlarges what is smaller than its bucket.",
         "save_state": "its checkpoints always hold the state.",
+        "blocks_to_swap": "it keeps blocks in RAM by options of its own (musubi_blocks_to_swap, ramtorch).",
         "text_encoder_learning_rate": "LyCORIS leaves the text encoders as they are.",
     }
     if config.bucket_step == kind(config).step:
