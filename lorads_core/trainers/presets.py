@@ -40,7 +40,7 @@ _ALL = ()
 
 
 def _card(vram: int, family: str, source: str, swapped: int, batch: int = 1) -> Preset:
-    """Return the preset of a card: the base model in 8 bits, and so many of its blocks in the computer's memory."""
+    """Return the preset of a card: the base model in 8 bits, ``swapped`` of its blocks in RAM."""
     values = {"batch_size": batch, "fp8_base": True, "blocks_to_swap": swapped, "optimizer": "AdamW8bit"}
     return Preset(f"card of {vram} GB", (family,), values, source, vram)
 
