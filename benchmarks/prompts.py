@@ -3,8 +3,8 @@
     python benchmarks/prompts.py [number of images]
 
 Ours (`read_facts`) also hashes the file, checks every checksum and walks the graph; the loop ends with the parsed JSON.
-Rates are of CPU time, which a busy machine changes little; two cores read twice as many. Besides: PNGs with alpha,
-whose lowest bits are looked at for a hidden prompt, against the same ones without alpha.
+Rates are of CPU time, which a busy machine changes little, and for two processes by the clock. Besides: PNGs with
+alpha, whose lowest bits are looked at for a hidden prompt, against the same ones without it.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import json
 import sys
 import tempfile
 import time
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -106,6 +107,19 @@ def rate(work: Callable[[Path], object], paths: list[Path]) -> float:
     return len(paths) / best
 
 
+def two_processes(paths: list[Path]) -> float:
+    """Return files a second by the clock, read by two processes at once; the quickest of some rounds."""
+    best = float("inf")
+    with ProcessPoolExecutor(2) as pool:
+        list(pool.map(ours, paths[:DIFFERENT]))  # both have started
+        for _ in range(ROUNDS):
+            started = time.perf_counter()
+            for _ in pool.map(ours, paths, chunksize=DIFFERENT):
+                pass
+            best = min(best, time.perf_counter() - started)
+    return len(paths) / best
+
+
 def main() -> None:
     """Print files a second and ratios."""
     with tempfile.TemporaryDirectory() as made:
@@ -115,6 +129,7 @@ def main() -> None:
         print(f"Prompts of {IMAGES:,} ComfyUI PNGs of {paths[0].stat().st_size / 1e6:.1f} MB, a core")
         print(f"  Image.open(path).text, json.loads  {theirs:7,.0f} a second")
         print(f"  ours, with hash and checksums      {found:7,.0f} a second  ×{found / theirs:.2f}")
+        print(f"  ours, by two processes             {two_processes(paths):7,.0f} a second")
         text = {"prompt": json.dumps(graph(1))}
         print(
             f"  the graph alone, from its text     {rate(lambda _: read_prompts(text), paths[:1_000]):7,.0f} a second"

@@ -374,8 +374,8 @@ TRAINING_FIELDS: tuple[TrainingField, ...] = (
     ),
     *(_part(file, added=True) for file in model_parts() if file.part not in _FIRST_PARTS),
     TrainingField(
-        "blocks_to_swap", "whole", "running", "Number of the base model's blocks that wait in the computer's memory, and"
-        " are loaded when they are needed: less graphics memory, slower steps.", 0, 100, 1, "blocks", zero="none",
+        "blocks_to_swap", "whole", "running", "Number of the base model's blocks that wait in the computer's memory,"
+        " and are loaded when they are needed: less graphics memory, slower steps.", 0, 100, 1, "blocks", zero="none",
         added=True,
     ),
 )  # fmt: skip
