@@ -178,7 +178,7 @@ def test_what_is_not_enlarged_keeps_its_size_up_to_a_step():
         ({"caption_variants": True}, "would take all of its variants for one"),
         ({"scheduler": "constant"}, "The scheduler constant takes no warm-up"),
         ({"base_model": "qwen_image", "mixed_precision": "fp16"}, "trains Qwen-Image in bf16, and not in fp16"),
-        ({"base_model": "flux2", "mixed_precision": "no"}, "trains FLUX.2 dev in bf16 or fp16, and not in no"),
+        ({"base_model": "flux2", "mixed_precision": "no"}, "trains FLUX.2 dev in bf16, and not in no"),
         ({"fp8_base": True, "mixed_precision": "no"}, "needs mixed precision: choose bf16"),
         ({"optimizer": "Adam"}, "has no optimizer 'Adam': did you mean AdamW?"),
     ],

@@ -71,9 +71,8 @@ def _shift(shift: float) -> Mapping[str, object]:
 _AE = "the VAE is the ae.safetensors of Black Forest Labs, not ComfyUI's flux2-vae"
 _SPLIT = f"{_AE}, and the text encoder the first of its split files"
 _NOT_FLOAT_8 = "ComfyUI's files with fp8_scaled or fp8_e4m3fn in their names cannot be read"
-# docs/zimage.md, krea2.md, flux_2.md, qwen_image.md. Krea 2 and Qwen-Image are held in bf16 whatever is set
-# (``dit_dtype`` in their ``main``), and without mixed precision FLUX.2 is too, so that its layers get 32 bits to
-# multiply by 16.
+# docs/zimage.md, krea2.md, flux_2.md, qwen_image.md. All but Z-Image are held in bf16 whatever is set (``dit_dtype`` in
+# their ``main``), so that other precisions multiply numbers of two types, which stops them.
 FAMILIES: Mapping[str, Script] = {
     "zimage": Script(
         "zimage", "networks.lora_zimage", {ANY: Version("zi", swaps=28)}, ("lora_unet_layers_",),
@@ -92,7 +91,7 @@ FAMILIES: Mapping[str, Script] = {
             "": Version("f2d", "dev", in_8_bits=True, files=_SPLIT, swaps=29),
         },
         ("lora_unet_double_blocks_", "lora_unet_single_blocks_"),
-        precisions=("bf16", "fp16"), keys={"timestep_sampling": "flux2_shift"}, sampling={"guidance_scale": 4.0},
+        keys={"timestep_sampling": "flux2_shift"}, sampling={"guidance_scale": 4.0},
     ),
     "qwen_image": Script(
         "qwen_image", "networks.lora_qwen_image",
