@@ -340,7 +340,7 @@ TRAINING_FIELDS: tuple[TrainingField, ...] = (
     TrainingField(
         "fp8_base", "switch", "running", "Load the base model's weights in 8 bits: half the memory for them.",
         unset="on for Flux, Chroma, HunyuanImage and newer models, except with dora or 32 bits; in OneTrainer that of"
-        " its presets; never in ComfyUI", added=True,
+        " its presets, in musubi-tuner for the largest; never in ComfyUI", added=True,
     ),
     TrainingField(
         "cache_text_encoder_outputs", "switch", "running", "Encode each caption once, before training: faster, and"
