@@ -10,10 +10,13 @@ import pytest
 from lorads_core.base_models import BASE_MODELS, base_model, base_model_names, set_custom_base_models
 from lorads_core.captions.profiles import profile
 from lorads_core.errors import SettingsError
+from lorads_core.model import TrainingConfig
 from lorads_core.settings import ENVIRONMENT_VARIABLE, load_settings, settings_path
 from lorads_core.trainers import Subset, trainer, trainers
 from lorads_core.trainers.checks import settled
 from lorads_core.trainers.defaults import make_config
+
+from .trained import trained_by
 
 FULL = """
 store = "server"
@@ -176,11 +179,13 @@ def test_a_base_model_of_ones_own_is_like_one_of_ours(settings_file, tmp_path):
 @pytest.mark.usefixtures("ours_again")
 @pytest.mark.parametrize("name", trainers())
 def test_each_trainer_trains_a_base_model_of_ones_own_as_the_one_that_it_is_like(settings_file, name):
-    load_settings(settings_file('[base_models.mymix]\nlike = "illustrious"\n'))
+    like = trained_by(name, TrainingConfig(base_model="illustrious")).base_model
+    load_settings(settings_file(f"[base_models.mymix]\nlike = '{like}'\n"))
+    parts = {each.part: f"/{each.part}.safetensors" for each in base_model(like).family.files}
     subsets = (Subset("10_cat", 10, is_regularization=False, sizes=((1024, 1024),)),)
     made = []
-    for base in ("mymix", "illustrious"):
-        config = make_config({"base_model": base, "checkpoint": "/x.safetensors"})
+    for base in ("mymix", like):
+        config = make_config({"base_model": base, "checkpoint": "/x.safetensors", **parts})
         assert not [each for each in trainer(name).problems(config, subsets) if each.severity == "error"]
         made.append(trainer(name).files(config, subsets, Path("/exports"), Path("/out"), "cat"))
     assert made[0] == made[1]

@@ -42,6 +42,15 @@ def filter_by(panel, text):
     panel.page.get_by_role("textbox", name="Filter").fill(text)
 
 
+def until(panel, holds):
+    """Wait until the store has what the page shows already."""
+    for _ in range(100):
+        if holds():
+            return
+        panel.page.wait_for_timeout(50)
+    raise AssertionError
+
+
 def test_near_duplicates_are_found_filtered_rejected_and_restored(panel):
     page = panel.page
     filter_by(panel, "duplicate:")
@@ -67,7 +76,7 @@ def test_near_duplicates_are_found_filtered_rejected_and_restored(panel):
     }
     page.locator(".notice", has_text="rejected").get_by_role("button", name="Undo").click()
     page.get_by_text("3 images with a better near-duplicate, in 2 groups.").wait_for()
-    assert not [name for name, n in numbers.items() if panel.world.rejected(n)]
+    until(panel, lambda: not [name for name, n in numbers.items() if panel.world.rejected(n)])
 
 
 def test_where_the_best_was_rejected_by_hand_the_next_best_stays(panel):

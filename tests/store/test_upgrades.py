@@ -27,7 +27,7 @@ VERSIONS = (6, 8, 9)
 STEPS = (
     *("89d9b6ac", "8866df8d", "29fe7197", "d845eb79", "0a7d0183", "afeee023"),
     *("175ca3fa", "bcb54638", "11a755a7", "c8852128", "8a400c46", "74d03206"),
-    *("87bc5a78", "00e5f6f7", "d7c8131b"),
+    *("87bc5a78", "00e5f6f7", "d7c8131b", "5cb9900f"),
 )
 BULK = f"{PLAIN.format(2)}, sitting"
 
