@@ -169,8 +169,8 @@ def test_a_base_model_of_ones_own_is_like_one_of_ours(settings_file, tmp_path):
     assert base_model_names()[-2:] == ("mymix", "plain")
     assert (mine.label, mine.family.name, mine.resolution) == ("My Mix v3", "sdxl", 1536)
     assert (plain.label, plain.family.name, plain.resolution) == ("plain", "sd15", 512)
-    assert profile("mymix") == profile("illustrious")
-    assert profile("plain") == profile("sdxl")
+    assert profile("mymix") == dataclasses.replace(profile("illustrious"), base="mymix")
+    assert profile("plain") == dataclasses.replace(profile("sdxl"), base="plain")
     config = make_config({"base_model": "mymix"})
     assert (config.checkpoint, config.v_prediction) == (str(tmp_path / "mymix.safetensors"), True)
     assert make_config({"base_model": "mymix", "checkpoint": "/other"}).checkpoint == "/other"

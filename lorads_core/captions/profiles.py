@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from ..base_models import base_model
@@ -86,7 +86,7 @@ PROFILES: tuple[CaptionProfile, ...] = (
 
 
 def profile(base: str) -> CaptionProfile:
-    """Return how captions are written for a base model.
+    """Return how captions are written for a base model, which the profile then names.
 
     Raises:
         SettingsError: there is no such base model, or it has no profile.
@@ -94,7 +94,7 @@ def profile(base: str) -> CaptionProfile:
     row = base_model(base)
     for each in PROFILES:
         if each.base == (row.captions or row.name):
-            return each
+            return replace(each, base=row.name)
     raise SettingsError(f"{row.label} has no caption profile: add its row to captions/profiles.py.")
 
 

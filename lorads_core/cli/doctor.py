@@ -295,9 +295,11 @@ def _trainers(settings: Settings) -> Iterator[Finding]:
     for named in settings.trainers:
         name = f"trainer {named.name}"
         try:
-            from ..model import TrainingConfig  # noqa: PLC0415 - as above
+            from ..base_models import BASE_MODELS  # noqa: PLC0415 - as above
+            from ..model import TrainingConfig  # noqa: PLC0415
             from ..runs.profile import missing_modules, read_profile  # noqa: PLC0415
             from ..trainers import trainer  # noqa: PLC0415
+            from ..trainers.checks import is_trained  # noqa: PLC0415
             from ..trainers.tested import compared  # noqa: PLC0415
 
             profile = read_profile(named)
@@ -305,7 +307,9 @@ def _trainers(settings: Settings) -> Iterator[Finding]:
             if profile.is_remote:
                 yield Finding(name, "good", f"{profile.kind} by {' '.join(profile.prefix)}, not looked at from here")
                 continue
-            faults = trainer(profile.kind).problems(TrainingConfig(), (), profile.home)
+            chosen = trainer(profile.kind)
+            first = next(each for each in BASE_MODELS if is_trained(each, chosen.families, chosen.adapters))
+            faults = chosen.problems(TrainingConfig(base_model=first.name), (), profile.home)
             said = [each.message for each in faults if each.severity == "error" and each.code == "config"]
             version, missing = missing_modules(profile)
         except ImportError as error:

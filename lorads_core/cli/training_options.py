@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from ..trainers.presets import card_preset, find_preset, go_on_from, preset_name
 from ..training_fields import TRAINING_FIELDS, TrainingField, training_field
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from ..checkpoints import BaseModelChoice
     from ..model import TrainingConfig
@@ -39,7 +40,7 @@ def add_training_options(group: Group) -> None:
         help=f"values that belong together, which other options override: {_listed(preset_names())}",
     )  # fmt: skip
     group.add_argument(
-        "--vram", type=float, metavar="GB",
+        "--vram", type=_gigabytes, metavar="GB",
         help="graphics memory of the card: values for it from the trainers' own tables",
     )  # fmt: skip
     for each in TRAINING_FIELDS:
@@ -148,6 +149,41 @@ def given_options(options: argparse.Namespace) -> dict[str, Any]:
             if name.startswith(TRAINING_PREFIX)
         }
     )
+
+
+def _gigabytes(text: str) -> float:
+    """Read the graphics memory of a card: 12, or 12GB."""
+    number = text.strip().lower().removesuffix("b").removesuffix("g").strip()
+    try:
+        found = float(number)
+    except ValueError:
+        found = 0.0
+    if not 0 < found < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is no graphics memory: give it in GB, e.g. 12")
+    return found
+
+
+def choice_steps(
+    options: argparse.Namespace, config: TrainingConfig, last: TrainingConfig | None = None
+) -> Iterator[tuple[str, str]]:
+    """Yield what was chosen beside the options of a command line: the base model of a file, the values of a card."""
+    if found := base_model_of_file(options, last):
+        yield "Base model", base_model_sentence(found)
+    if card := card_sentence(options, config):
+        yield "Card", card
+
+
+def card_sentence(options: argparse.Namespace, config: TrainingConfig) -> str:
+    """Say which card was taken for ``--vram``, what that sets, and where it is from; empty without it."""
+    if options.vram is None:
+        return ""
+    card = card_preset(options.vram, config.base_model)
+    values = ", ".join(f"{training_field(name).title} {_shown(value)}" for name, value in card.values.items())
+    return f"{card.name}: {values} ({card.source})"
+
+
+def _shown(value: object) -> str:
+    return ("on" if value else "off") if isinstance(value, bool) else str(value)
 
 
 def _presets(options: argparse.Namespace, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -26,7 +26,7 @@ Handling = Literal["whole", "partly", "unchanged"]
 _RUN = "lorads.run"
 _FILE = "lorads.file"
 SUFFIX = ".safetensors"
-_CONVERTED = "lorads.converted"
+CONVERTED = "lorads.converted"
 _ANYWAY = (
     "That is by the keys of ComfyUI 0.26; if yours is newer and takes more, or to have the file all the same, add"
     " --as-it-is to lorads offer, or copy it by hand."
@@ -134,7 +134,7 @@ def _check_loading(file: Path, found: Loading, handling: Handling) -> None:
 
 def conversion_metadata(conversion: Conversion | None) -> dict[str, str]:
     """Return what the metadata of a converted LoRA says of that."""
-    return {_CONVERTED: f"for ComfyUI by LoRADS {__version__}: {conversion.text}"} if conversion else {}
+    return {CONVERTED: f"for ComfyUI by LoRADS {__version__}: {conversion.text}"} if conversion else {}
 
 
 def _about(run: Run, file: Path, trigger: str) -> dict[str, str]:

@@ -202,12 +202,17 @@ def _find(library: Library, files: FolderFiles, concept: str, problems: list[Pro
 
 
 def _with_masks(store: Store, found: _Found, folder: Path, problems: list[Problem]) -> _Found:
-    """Keep which masks of another folder belong to the images; where they lie beside the images, that is known."""
+    """Keep which masks of another folder belong to the images; where they lie beside the images, that is known.
+
+    An image without one in the folder keeps the mask that another set has given it.
+    """
+    if not folder.is_dir():
+        return found  # the layout says that it is missing
     masks = masks_in_folder((record.path for record in found.records), str(found.folder.path), str(folder))
     by_path = {record.path: record for record in found.records}
     library = found.records[0].library if found.records else ""
     with store.connection() as connection:
-        set_masks(connection, library, {record.id: masks.get(path, "") for path, record in by_path.items()})
+        set_masks(connection, library, {by_path[path].id: mask for path, mask in masks.items()})
     without = len(by_path) - len(masks)
     message = (
         f"{counted(len(masks), 'mask')} of {folder} taken along, white is trained: export with --masked-loss sidecar."
@@ -216,11 +221,8 @@ def _with_masks(store: Store, found: _Found, folder: Path, problems: list[Proble
         few = "image has", "images have"
         message += f" {counted(without, *few)} none there ({next(path for path in by_path if path not in masks)})."
     problems.append(Problem("warning" if without else "info", "masks-elsewhere", message))
-    return dataclasses.replace(
-        found,
-        records=tuple(dataclasses.replace(record, mask=masks.get(record.path, "")) for record in found.records),
-        masks=len(masks),
-    )
+    records = (dataclasses.replace(record, mask=masks.get(record.path, record.mask)) for record in found.records)
+    return dataclasses.replace(found, records=tuple(records), masks=len(masks))
 
 
 def _texts(files: FolderFiles, records: Sequence[ImageRecord]) -> Iterator[tuple[ImageKey, str]]:

@@ -13,12 +13,15 @@ import json
 import os
 import subprocess
 import tempfile
+import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+import psutil
 from PIL import Image
 
 from ..base_models import BASE_MODELS, model_parts
@@ -105,6 +108,11 @@ def check_trainer(
     if profile.is_remote:
         raise TrainerError(f"[trainers.{profile.name}] runs on another machine: check it there, with LoRADS installed.")
     profile.check()
+    if other := next((each for each in exports if each.trainer != profile.kind), None):
+        raise TrainerError(
+            f"{other.folder} was exported for {trainer(other.trainer).label}: check it with a profile of that trainer,"
+            f" or export it again with --trainer {profile.kind}."
+        )
     with tempfile.TemporaryDirectory(prefix="lorads-check-") as place:
         cases = [case_of(each) for each in exports] or list(made_cases(profile.kind, Path(place), profile.home))
         if not cases:
@@ -204,30 +212,63 @@ def _probe(
     words = [{"arguments": case.arguments, "processes": case.config.processes} for case in cases]
     jobs.write_text(json.dumps(words), encoding="utf-8")
     log = place / "log.txt"
-    with (
-        log.open("w", encoding="utf-8") as errors,
-        subprocess.Popen(
-            [str(profile.python), str(probe), str(jobs), str(results)],
-            cwd=profile.folder,
-            env=profile.environment_of_trainer(),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            text=True,
-            errors="replace",
-        ) as process,
-    ):
-        for line in cast("Any", process.stdout):
-            if line.startswith(_MARK):
-                progress("read", int(line.removeprefix(_MARK)), len(cases))
-        process.wait(_HOUR)
-    if not results.is_file():
+    code = _run([str(profile.python), str(probe), str(jobs), str(results)], profile, log, len(cases), progress)
+    found = _results(results)
+    if found is None or len(found) != len(cases):
         last = files.read_text(log, errors="replace").strip().splitlines()[-1:] or ["it said nothing"]
         raise TrainerError(
-            f"{profile.python} did not get through its own modules in {profile.folder} (exit code"
-            f" {process.returncode}): {last[0]:.300}. Train something with it, or install it again."
+            f"{profile.python} did not get through its own modules in {profile.folder} (exit code {code}):"
+            f" {last[0]:.300}. Train something with it, or install it again."
         )
-    return json.loads(files.read_text(results))
+    return found
+
+
+def _run(command: Sequence[str], profile: Profile, log: Path, count: int, progress: Progress) -> int:
+    """Run a probe to its end and return its exit code; whatever ends us ends it and all that it has started."""
+    with log.open("w", encoding="utf-8") as errors:
+        try:
+            process = subprocess.Popen(
+                command,
+                cwd=profile.folder,
+                env=profile.environment_of_trainer(),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+                errors="replace",
+            )
+        except OSError as error:
+            reason = files.file_error_reason(error)
+            raise TrainerError(f"{profile.python} cannot be run: {reason}. Make its venv again.") from error
+        limit = threading.Timer(_HOUR, _end, [process])
+        limit.start()
+        with process:
+            try:
+                for line in cast("Any", process.stdout):
+                    number = line.removeprefix(_MARK).strip()
+                    if line.startswith(_MARK) and number.isdecimal():
+                        progress("read", int(number), count)
+                return process.wait()
+            finally:
+                limit.cancel()
+                _end(process)
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    with suppress(psutil.Error):
+        for child in psutil.Process(process.pid).children(recursive=True):
+            with suppress(psutil.Error):
+                child.kill()
+    process.kill()
+    process.wait()
+
+
+def _results(file: Path) -> list[dict[str, Any]] | None:
+    """Return what a probe has written; None where it did not get so far."""
+    try:
+        return json.loads(files.read_text(file))
+    except (OSError, ValueError):
+        return None
 
 
 def _differences(case: Case, result: Mapping[str, Any]) -> Iterator[str]:

@@ -18,7 +18,7 @@ from ..runs import launch as launching
 from ..runs import profile as profiles
 from ..runs import run_folder as files
 from ..runs import state
-from ..runs.install_lora import InstalledLora, conversion_metadata, find_lora, install_lora
+from ..runs.install_lora import CONVERTED, InstalledLora, conversion_metadata, find_lora, install_lora
 from ..runs.log import tail
 from ..runs.lora_file import read_header, read_lora, write_copy
 from ..runs.lora_loading import SavedLoading, loadings_text, lora_loading, save_loading, saved_loadings
@@ -279,7 +279,7 @@ def check_lora(file: Path, base: str = "", *, write: bool = False) -> CheckedLor
     Args:
         file: a LoRA (safetensors) of any trainer.
         base: its base model by name; empty for the family that the names of its tensors tell.
-        write: write what loads whole, or more of it, beside the file, unless it is there already.
+        write: write what loads whole, or more of it, beside the file; nobody's own file is replaced.
 
     Raises:
         TrainerError: it is no whole LoRA, its family does not show, or the converted file cannot be written.
@@ -296,8 +296,18 @@ def check_lora(file: Path, base: str = "", *, write: bool = False) -> CheckedLor
     return CheckedLora(found, looked_at, written)
 
 
+def _is_converted(file: Path) -> bool:
+    """Tell a copy that was converted here, which is written again, from anybody's own file."""
+    try:
+        return CONVERTED in read_header(file).metadata
+    except TrainerError:
+        return False
+
+
 def _written(lora: LoraFile, found: Loading) -> Path:
     target = lora.path.with_name(f"{lora.path.stem}{_CONVERTED}{lora.path.suffix}")
+    if target.exists() and not _is_converted(target):
+        raise TrainerError(f"{target} is there already, and LoRADS has not made it: rename or remove it.")
     try:
         write_copy(
             lora, target, conversion_metadata(found.conversion), without_paths=False, conversion=found.conversion

@@ -181,3 +181,20 @@ def test_masks_below_the_images_are_not_trained(lorads, tmp_path):
     assert "1 training image" in out
     images, folder = exported(lorads, tmp_path, "kit", "--trainer", "sd-scripts", "--masked-loss", "sidecar")
     assert mask_levels(images, folder) == {"tom": 40}
+
+
+def test_another_import_of_the_same_images_leaves_their_masks(lorads, tmp_path):
+    captioned(tmp_path / "a" / "1.png", 4, "tom")
+    grey(tmp_path / "drawn" / "1.png", 40)
+    config = "[[datasets]]\nresolution = 96\nenable_bucket = true\n[[datasets.subsets]]\n"
+    config += f"image_dir = '{tmp_path / 'a'}'\ncaption_extension = '.txt'\nconditioning_data_dir = "
+    file = tmp_path / "dataset_config.toml"
+    file.write_text(f"{config}'{tmp_path / 'drawn'}'\n", encoding="utf-8")
+    assert lorads("import", file, "--name", "masked")[0] == 0
+    file.write_text(f"{config}'{tmp_path / 'gone'}'\n", encoding="utf-8")
+    _, out, err = lorads("import", file, "--name", "other")
+    assert "are not there" in err
+    assert "taken along" not in err
+    assert "--masked-loss" not in out
+    images, folder = exported(lorads, tmp_path, "masked", "--masked-loss", "sidecar")
+    assert mask_levels(images, folder) == {"tom": 40}

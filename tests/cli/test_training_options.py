@@ -5,7 +5,7 @@ from dataclasses import fields, replace
 import pytest
 
 from lorads_core.cli.parser import parser
-from lorads_core.cli.training_options import training_config
+from lorads_core.cli.training_options import choice_steps, training_config
 from lorads_core.errors import SettingsError
 from lorads_core.model import TrainingConfig
 from lorads_core.trainers import trainer
@@ -93,3 +93,24 @@ def test_options_are_found_by_the_names_that_other_tools_give_them():
 def test_a_number_out_of_range_is_said_as_it_was_given(flag):
     (message,) = [text for text in refusals(config(flag, str(10**14))) if "100000000000000" in text]
     assert "give a whole number from" in message
+
+
+@pytest.mark.parametrize(("text", "batch"), [("12", 1), ("12GB", 1), ("24 gb", 2), ("16.5", 1)])
+def test_the_memory_of_a_card_is_read_with_or_without_its_unit(text, batch):
+    made = config("--base-model", "flux", "--vram", text)
+    assert (made.batch_size, made.fp8_base) == (batch, True)
+    options = parser(None, None).parse_args(
+        ["build", "folder", "--trigger", "x", "--base-model", "flux", "--vram", text]
+    )
+    ((title, said),) = choice_steps(options, made)
+    assert title == "Card"
+    assert "blocks to swap" in said
+    assert "docs/flux_train_network.md" in said
+    assert config("--base-model", "flux", "--vram", text, "--batch-size", "4").batch_size == 4
+
+
+@pytest.mark.parametrize("text", ["nan", "inf", "-5", "0", "1e400", "abc", ""])
+def test_what_is_no_memory_of_a_card_is_refused(text, capsys):
+    with pytest.raises(SystemExit):
+        config("--base-model", "flux", f"--vram={text}")
+    assert "give it in GB, e.g. 12" in capsys.readouterr().err

@@ -5,9 +5,12 @@ Real trainers are asked by `tests/trainers/capture`, whose golden files the same
 
 import ast
 import json
+import os
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
+import psutil
 import pytest
 
 from lorads_core.cli.main import main
@@ -23,6 +26,7 @@ from lorads_core.workflow.trainer_check import check_trainer, checkable, made_ca
 PROBE = """
 import json, sys
 from pathlib import Path
+from types import SimpleNamespace
 answers = json.loads(Path("answers.json").read_text())
 found = []
 for number, job in enumerate(json.loads(Path(sys.argv[1]).read_text())):
@@ -163,3 +167,55 @@ def test_the_command_says_what_is_alike_once_and_ends_with_1(check, agreeing, tm
     assert "It trains 7 steps" in printed.out + printed.err
     assert main(["trainers", "check", "kohya", "--json", "--settings", str(file)]) == 1
     assert {"trainer", "version", "exports"} == json.loads(capsys.readouterr().out).keys()
+
+
+def test_an_export_for_another_trainer_is_refused_before_anything_runs(tmp_path):
+    other = SimpleNamespace(trainer="onetrainer", folder=tmp_path)
+    profile = Profile(name="kohya", kind="sd-scripts", folder=tmp_path, python=Path(sys.executable))
+    (tmp_path / "train_network.py").touch()
+    with pytest.raises(TrainerError, match="was exported for OneTrainer: check it with a profile of that trainer"):
+        check_trainer(profile, [other])
+
+
+@pytest.mark.parametrize("answer", ["[", "[]", '{"half": '])
+def test_results_that_are_not_whole_are_one_clear_error(tmp_path, monkeypatch, answer):
+    probe = tmp_path / "half.py"
+    probe.write_text(f"import sys\nprint('lorads: xx', flush=True)\nopen(sys.argv[2], 'w').write({answer!r})\n")
+    monkeypatch.setattr(trainer_check, "probe_of", lambda _: probe)
+    for script in FAMILIES.values():
+        (tmp_path / script.name).touch()
+    profile = Profile(name="kohya", kind="sd-scripts", folder=tmp_path, python=Path(sys.executable))
+    with pytest.raises(TrainerError, match="did not get through its own modules"):
+        check_trainer(profile)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a file that is no program is another error there")
+def test_a_python_that_is_no_program_is_one_clear_error(tmp_path):
+    broken = tmp_path / "python"
+    broken.write_bytes(b"\0")
+    broken.chmod(0o755)
+    for script in FAMILIES.values():
+        (tmp_path / script.name).touch()
+    profile = Profile(name="kohya", kind="sd-scripts", folder=tmp_path, python=broken)
+    with pytest.raises(TrainerError, match=r"cannot be run: .*Make its venv again"):
+        check_trainer(profile)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals")
+def test_the_trainers_python_ends_with_the_check(tmp_path, monkeypatch):
+    """Interrupted while the probe runs, nothing of it is left."""
+    probe = tmp_path / "slow.py"
+    probe.write_text("import os, time\nprint('lorads: 0', flush=True)\nopen('pid', 'w').write(str(os.getpid()))\n"
+                     "print('lorads: 1', flush=True)\ntime.sleep(60)\n")  # fmt: skip
+    monkeypatch.setattr(trainer_check, "probe_of", lambda _: probe)
+    for script in FAMILIES.values():
+        (tmp_path / script.name).touch()
+    profile = Profile(name="kohya", kind="sd-scripts", folder=tmp_path, python=Path(sys.executable))
+
+    def interrupt(_step, done, _total):
+        if done:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        check_trainer(profile, progress=interrupt)
+    assert not psutil.pid_exists(int((tmp_path / "pid").read_text()))

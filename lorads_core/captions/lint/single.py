@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from ...base_models import base_model
 from ...tags import canonical, one_line, unescape_entities
 from ..clean import balanced, is_unbalanced, without_leftovers
 from ..features import (
@@ -251,14 +252,17 @@ def _control(look: Look, rules: LintRules) -> Found | None:
     if rules.profile.control:
         return None
     text = look.without(lambda part: bool(part.signs & CONTROL))
-    return Found(f"It holds words of Pony's (source_…, rating_…), which mean nothing to {rules.profile.base}.", text)
+    return Found(
+        f"It holds words of Pony's (source_…, rating_…), which mean nothing to {_label(rules)}.",
+        text,
+    )
 
 
 def _ratings(look: Look, rules: LintRules) -> Found | None:
     if rules.profile.ratings != "none" or look.kind == "prose":
         return None
     text = look.without(lambda part: bool(part.signs & RATING))
-    return Found(f"It holds a tagger's rating, which means nothing to {rules.profile.base}.", text)
+    return Found(f"It holds a tagger's rating, which means nothing to {_label(rules)}.", text)
 
 
 def _underscores(look: Look, _rules: LintRules) -> Found | None:
@@ -278,11 +282,15 @@ def _respelt(raw: str) -> str:
     return f"{raw[: len(raw) - len(raw.lstrip())]}{canonical(raw)}"
 
 
+def _label(rules: LintRules) -> str:
+    return base_model(rules.profile.base).label
+
+
 def _kind(look: Look, rules: LintRules) -> Found | None:
     if look.kind is None or look.kind in rules.profile.kinds:
         return None
     is_, learns = _KINDS[look.kind], _KINDS[rules.profile.kinds[0]]
-    return Found(f"It is {is_}; {rules.profile.base} learns best from {learns}.")
+    return Found(f"It is {is_}; {_label(rules)} learns best from {learns}.")
 
 
 _KINDS = {"tags": "a list of tags", "prose": "sentences", "mixed": "sentences with tags"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ...base_models import base_model
 from ...errors import ExportError, SettingsError
@@ -24,14 +24,15 @@ from ...workflow.dataset import check_config, export, open_store, preview, summa
 from ...workflow.last_export import find_last_export, last_config
 from ...workflow.plots import bucket_image
 from ...workflow.training import exported
+from ...workflow.writing import WRITING
 from ..demo import LIBRARY
 from ..export_options import export_options
 from ..facts import version_facts
-from ..training_options import base_model_of_file, base_model_sentence, missing_files, training_config
+from ..training_options import choice_steps, missing_files, training_config
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -117,12 +118,12 @@ def _export(options: argparse.Namespace, screen: Screen) -> int:
         last = None if options.fresh else find_last_export(store, options.name)
         known = last_config(last) if last else None
         config = training_config(options, known)
-        if chosen_base := base_model_of_file(options, known):
-            screen.step("Base model", base_model_sentence(chosen_base))
+        for title, choice in choice_steps(options, config, known):
+            screen.step(title, choice)
         writing = export_options(options, settings, last.writing if last else None)
         check_config(config, writing.trainer, writing.home)
-        if last:
-            screen.step("Settings", _settings_sentence(config, writing))
+        if last and known:
+            screen.step("Settings", _settings_sentence(known, last.writing))
         screen.problems(missing_files(config))
         found = draft(store, settings, options.name)
         screen.problems(found.problems)
@@ -140,10 +141,12 @@ def _export(options: argparse.Namespace, screen: Screen) -> int:
     return 0
 
 
-def _settings_sentence(config: TrainingConfig, writing: ExportOptions) -> str:
+def _settings_sentence(config: TrainingConfig, writing: Mapping[str, Any]) -> str:
+    """Say how the last export was made, from which this one goes on."""
+    name = writing.get("trainer", WRITING["trainer"])
     return (
-        f"as in the last export: {trainer(writing.trainer).label}, {base_model(config.base_model).label},"
-        f" {counted(config.repeats, 'repeat')}, {counted(config.epochs, 'epoch')}; --fresh starts from the defaults"
+        f"as in the last export ({trainer(name).label}, {base_model(config.base_model).label}) but for the options"
+        " given here; --fresh starts from the defaults"
     )
 
 

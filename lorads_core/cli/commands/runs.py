@@ -213,20 +213,45 @@ def _offer(options: argparse.Namespace, screen: Screen) -> int:
 def _lora(options: argparse.Namespace, screen: Screen) -> int:
     """Say what ComfyUI loads of LoRA files; the exit code is 1 where that is not all of one, and no copy was made."""
     load_settings(options.settings)  # its base models
-    found = [(file, training.check_lora(file, options.base_model, write=options.convert)) for file in options.files]
+    found = [(file, _checked_lora(file, options)) for file in options.files]
     if options.json:
-        screen.json([lora_facts(file, checked) for file, checked in found])
-    for file, checked in found if not options.json else ():
-        screen.step("File", f"{file}, of {checked.family.label}")
-        screen.step("Loads", checked.loading.text)
-        if checked.loading.reason:
-            screen.finding("error", checked.loading.reason)
-        if checked.written:
-            screen.step("Converted", str(checked.written))
-        elif checked.loading.converted and not options.convert:
-            screen.step("Convert", command("lora", str(file), "--convert"))
-    whole = all(each.loading.as_it_is.is_full or each.written for _, each in found)
+        screen.json([_lora_json(file, each) for file, each in found])
+    for file, each in found if not options.json else ():
+        _show_lora(file, each, options, screen)
+    whole = all(
+        not isinstance(each, TrainerError) and (each.loading.as_it_is.is_full or each.written) for _, each in found
+    )
     return 0 if whole else 1
+
+
+def _checked_lora(file: Path, options: argparse.Namespace) -> training.CheckedLora | TrainerError:
+    """Return what is to be said of a file, or why nothing can be: others are looked at all the same."""
+    try:
+        return training.check_lora(file, options.base_model, write=options.convert)
+    except TrainerError as error:
+        return error
+
+
+def _lora_json(file: Path, found: training.CheckedLora | TrainerError) -> dict[str, object]:
+    if isinstance(found, TrainerError):
+        return {"file": str(file), "error": str(found)}
+    return {**lora_facts(file, found)}
+
+
+def _show_lora(
+    file: Path, found: training.CheckedLora | TrainerError, options: argparse.Namespace, screen: Screen
+) -> None:
+    if isinstance(found, TrainerError):
+        screen.finding("error", str(found))
+        return
+    screen.step("File", f"{file}, of {found.family.label}")
+    screen.step("Loads", found.loading.text)
+    if found.loading.reason:
+        screen.finding("error", found.loading.reason)
+    if found.written:
+        screen.step("Converted", str(found.written))
+    elif found.loading.converted and not options.convert:
+        screen.step("Convert", command("lora", str(file), "--convert"))
 
 
 COMMANDS: dict[str, Callable[[argparse.Namespace, Screen], int]] = {

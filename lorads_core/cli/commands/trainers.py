@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Sequence
 
+    from ...runs.profile import Profile
     from ...settings import Settings
     from ...workflow.trainer_check import Verdict
     from ..console import Screen
@@ -40,16 +41,7 @@ def _trainers(options: argparse.Namespace, screen: Screen) -> int:
 def _list(options: argparse.Namespace, settings: Settings, screen: Screen) -> int:
     """List the trainers of lorads.toml with the version found and the version tested."""
     profiles = [read_profile(each) for each in settings.trainers]
-    facts = [
-        {
-            "name": each.name,
-            "kind": each.kind,
-            "folder": str(each.folder),
-            "version": compared(each.kind, each.home) if each.home else "on another machine",
-            "can_be_checked": each.kind in checkable() and not each.is_remote,
-        }
-        for each in profiles
-    ]
+    facts = [_facts(each) for each in profiles]
     if options.json:
         screen.results_only()
         screen.json(facts)
@@ -59,6 +51,23 @@ def _list(options: argparse.Namespace, settings: Settings, screen: Screen) -> in
     if not facts:
         screen.line(f"No trainer stands in lorads.toml: {command('init')} finds those that are installed.")
     return 0
+
+
+def _facts(profile: Profile) -> dict[str, object]:
+    """Return a trainer's facts; one that is not as its profile says has the reason in place of a version."""
+    try:
+        profile.check()
+        version = compared(profile.kind, profile.home) if profile.home else "on another machine"
+        is_there = True
+    except SettingsError as error:
+        version, is_there = str(error), False
+    return {
+        "name": profile.name,
+        "kind": profile.kind,
+        "folder": str(profile.folder),
+        "version": version,
+        "can_be_checked": is_there and profile.kind in checkable() and not profile.is_remote,
+    }
 
 
 def _check(options: argparse.Namespace, settings: Settings, screen: Screen) -> int:

@@ -31,7 +31,7 @@ from ..better_captions import better_captions
 from ..demo import LIBRARY, SAMPLES, TRIGGER
 from ..export_options import export_options
 from ..recipes import apply_recipe, recipe_file, recipe_of
-from ..training_options import base_model_of_file, base_model_sentence, missing_files, training_config
+from ..training_options import choice_steps, missing_files, training_config
 from .exports import plot_buckets, rehearsed, root_of, show_export, show_preview
 from .library import chosen, find, nsfw_rule
 
@@ -107,8 +107,8 @@ def _tell(
 ) -> int:
     """Go through the whole story and say what each step has done; ``recipe`` makes the dataset again."""
     config = training_config(options)
-    if chosen_base := base_model_of_file(options):
-        screen.step("Base model", base_model_sentence(chosen_base))
+    for title, choice in choice_steps(options, config):
+        screen.step(title, choice)
     captions = caption_settings(
         options.caption,
         options.fallback,

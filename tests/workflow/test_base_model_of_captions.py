@@ -1,0 +1,28 @@
+"""The base model that a dataset was captioned for: the chosen one, also where its captions are those of another."""
+
+import pytest
+
+from lorads_core.base_models import base_model_names
+from lorads_core.captions.profiles import profile
+from lorads_core.export.layout import read_manifest
+from lorads_core.workflow.parse import caption_settings
+
+
+@pytest.mark.parametrize("name", base_model_names())
+def test_captions_are_for_the_base_model_that_was_chosen(name):
+    assert profile(name).base == name
+    assert caption_settings("trigger", (), "tom", "prepend", name).profile.base == name
+
+
+@pytest.mark.parametrize(
+    ("trainer", "name"), [("ai-toolkit", "zimage_turbo"), ("musubi-tuner", "zimage"), ("sd-scripts", "noobai_v")]
+)
+def test_an_export_goes_on_with_the_base_model_of_the_build(lorads, picture, tmp_path, trainer, name):
+    folder = picture("tom/1.png", (640, 512)).parent
+    out = ("--out", tmp_path / "out")
+    words = ("--trigger", "tom", "--minimum-side", 0, "--base-model", name, "--trainer", trainer, *out)
+    code, _, err = lorads("build", folder, *words)
+    assert code == 0, err
+    code, _, err = lorads("export", "tom", *out)
+    assert code == 0, err
+    assert read_manifest(tmp_path / "out" / "tom")["config"]["base_model"] == name
