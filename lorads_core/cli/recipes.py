@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _LARGEST = 2**20  # bytes; a recipe of a thousand tags has some 20 KB
 _DIGITS = 2**63  # what the store's whole numbers hold
 # Of one call of the command, not of a dataset.
-_OF_A_CALL = frozenset({"help", "help_all", "settings", "verbose", "out", "plot", "dry_run", "preset"})
+_OF_A_CALL = frozenset({"help", "help_all", "settings", "verbose", "out", "plot", "dry_run", "preset", "vram"})
 _FILES = frozenset(f"{TRAINING_PREFIX}{each.name}" for each in TRAINING_FIELDS if each.kind == "file")
 
 

@@ -100,7 +100,7 @@ def test_a_combination_that_does_not_work_out_leaves_no_empty_dataset(lorads):
 def test_an_export_is_as_the_last_one_where_nothing_else_is_said(lorads, tmp_path):
     code, out, err = lorads("export", "mem", "--out", tmp_path)
     assert code == 0, err
-    assert "as in the last export: OneTrainer, Illustrious" in out
+    assert "as in the last export (OneTrainer, Illustrious XL)" in out
     manifest = read_manifest(tmp_path / "mem")
     assert (manifest["trainer"], manifest["config"]["base_model"]) == ("onetrainer", "illustrious")
     assert manifest["config"]["epochs"] == 3

@@ -62,6 +62,7 @@ def every_option():
             "plot",
             "dry_run",
             "preset",
+            "vram",
         }:
             continue
         if action.dest.startswith(("training_", "writing_")):
