@@ -107,15 +107,20 @@ def rate(work: Callable[[Path], object], paths: list[Path]) -> float:
     return len(paths) / best
 
 
+def read_all(paths: list[Path]) -> int:
+    """Read files in one of two processes; only their number goes back, as an index writes the rest itself."""
+    return sum(bool(ours(path)) for path in paths)
+
+
 def two_processes(paths: list[Path]) -> float:
     """Return files a second by the clock, read by two processes at once; the quickest of some rounds."""
     best = float("inf")
     with ProcessPoolExecutor(2) as pool:
-        list(pool.map(ours, paths[:DIFFERENT]))  # both have started
+        parts = [paths[at : at + DIFFERENT] for at in range(0, len(paths), DIFFERENT)]
+        sum(pool.map(read_all, parts[:2]))  # both have started
         for _ in range(ROUNDS):
             started = time.perf_counter()
-            for _ in pool.map(ours, paths, chunksize=DIFFERENT):
-                pass
+            sum(pool.map(read_all, parts))
             best = min(best, time.perf_counter() - started)
     return len(paths) / best
 
