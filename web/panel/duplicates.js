@@ -3,6 +3,7 @@
 import { Thumbnail } from "./caption_row.js";
 import { Following } from "./job.js";
 import { Component, counted, html } from "./ui.js";
+import { enlarge } from "./viewer.js";
 
 /** @typedef {import("./types.d.ts").DuplicateGroup} DuplicateGroup */
 /** @typedef {"best" | "worse"} Mark */
@@ -151,16 +152,10 @@ export class DuplicatesView extends Component {
 
 /** @param {{model: import("./model.js").Model, group: Group}} props */
 function GroupLine({ model, group }) {
-  const go = (/** @type {string} */ key) => {
-    if (!model.shown.includes(key)) model.filter("");
-    model.selection.go(model.shown, key);
-    model.enlarged = key;
-    model.changed();
-  };
   const image = (/** @type {string} */ key) => {
     const row = model.rows.get(key);
     const isBest = key === group.best;
-    return html`<button type="button" class=${isBest ? "best" : ""} key=${key} onClick=${() => go(key)}
+    return html`<button type="button" class=${isBest ? "best" : ""} key=${key} onClick=${() => enlarge(model, key)}
       title="${row?.file}, ${row?.width}×${row?.height}${isBest ? ": the best" : ""}"><${Thumbnail} model=${model} row=${row} side=${128} /></button>`;
   };
   return html`<li>${[group.best, ...group.worse].map(image)}

@@ -2,6 +2,7 @@
 
 import { DuplicatesView } from "./duplicates.js";
 import { Component, counted, duration, html, IconButton } from "./ui.js";
+import { enlarge } from "./viewer.js";
 
 /** @typedef {import("./types.d.ts").Summary} Facts */
 /** @typedef {{model: import("./model.js").Model}} Props */
@@ -115,12 +116,6 @@ export class Summary extends Component {
   /** @param {import("./types.d.ts").Problem[]} problems */
   problems(problems) {
     const { model } = this.props;
-    const go = (/** @type {string} */ key) => {
-      if (!model.shown.includes(key)) model.filter("");
-      model.selection.go(model.shown, key);
-      model.enlarged = key;
-      model.changed();
-    };
     const fix = (/** @type {import("./types.d.ts").Problem} */ { key, fix: found }) => {
       const row = key && model.rows.get(key);
       if (row && found) model.editing.set(row.key, row.text, found.text, found.label);
@@ -135,7 +130,7 @@ export class Summary extends Component {
             each,
             n,
           ) => html`<li key=${n}>${each.key && html`<strong>${model.rows.get(each.key)?.file}</strong> `}${each.message}
-          ${each.key && html` <button type="button" class="link" onClick=${() => go(/** @type {string} */ (each.key))}>Show</button>`}
+          ${each.key && html` <button type="button" class="link" onClick=${() => enlarge(model, /** @type {string} */ (each.key))}>Show</button>`}
           ${each.fix && html` <button type="button" class="link" onClick=${() => fix(each)}>${each.fix.label}</button>`}</li>`,
         )}
           ${found.length > MOST && html`<li class="dim">and ${found.length - MOST} more</li>`}</ul>

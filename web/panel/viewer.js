@@ -155,3 +155,15 @@ function More({ model, row, details }) {
         : html`<p class="dim">No edits yet.</p>`
     }`;
 }
+
+/**
+ * Go to an image and enlarge it; a filter that hides it is cleared.
+ * @param {import("./model.js").Model} model
+ * @param {string} key
+ */
+export function enlarge(model, key) {
+  if (!model.shown.includes(key)) model.filter("");
+  model.selection.go(model.shown, key);
+  model.enlarged = key;
+  model.changed();
+}
