@@ -198,7 +198,7 @@ READERS = {
     "lorads_core/store/backup.py": "reads the archive whose size it has looked at",
     "lorads_core/system/names.py": "asks macOS for the name of what is open",
     "lorads_core/panel/thumbnails.py": "reads thumbnails, in our own folder",
-    "lorads_core/trainers/sd_scripts/probe.py": "runs in the trainer's Python, on what we have just written",
+    "lorads_core/trainers/probes.py": "runs in the trainer's Python, on what we have just written",
     "lorads_core/trainers/onetrainer/probe.py": "as sd-scripts'",
     "lorads_core/trainers/musubi/probe.py": "as sd-scripts'",
 }

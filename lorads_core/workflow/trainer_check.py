@@ -1,10 +1,10 @@
 """Check of an installed trainer: its own parser and data loader read what LoRADS writes, and both are compared.
 
 A trainer's package has a ``probe.py`` for that, which the trainer's own Python runs in the trainer's folder, once for
-all exports. It gets a list of jobs (``arguments`` that start the training, ``processes``) and writes a result for each:
-``error``, or ``ignored`` (keys of the config that nothing reads), ``total_steps``, ``epochs``, ``images`` (by path:
-``bucket`` as width and height, ``caption``), ``buckets`` (width, height, samples; null where they cannot be known) and
-``partial``, whether the images are those of one epoch, which drops some.
+all exports. It gets a list of jobs (``arguments`` that start the training, ``processes``, ``epochs``) and writes a
+result for each: ``error``, or ``ignored`` (keys of the config that nothing reads), ``total_steps``, ``epochs``,
+``images`` (by path: ``bucket`` as width and height, ``caption``), ``buckets`` (width, height, samples; null where they
+cannot be known) and ``partial``, whether the images are those of one epoch, which drops some.
 """
 
 from __future__ import annotations
@@ -209,8 +209,7 @@ def _probe(
 ) -> list[dict[str, Any]]:
     """Run a probe over cases by the trainer's own Python; return a result for each."""
     jobs, results = place / "jobs.json", place / "results.json"
-    words = [{"arguments": case.arguments, "processes": case.config.processes} for case in cases]
-    jobs.write_text(json.dumps(words), encoding="utf-8")
+    jobs.write_text(json.dumps([_job(case) for case in cases]), encoding="utf-8")
     log = place / "log.txt"
     code = _run([str(profile.python), str(probe), str(jobs), str(results)], profile, log, len(cases), progress)
     found = _results(results)
@@ -221,6 +220,10 @@ def _probe(
             f" {last[0]:.300}. Train something with it, or install it again."
         )
     return found
+
+
+def _job(case: Case) -> dict[str, object]:
+    return {"arguments": case.arguments, "processes": case.config.processes, "epochs": case.config.epochs}
 
 
 def _run(command: Sequence[str], profile: Profile, log: Path, count: int, progress: Progress) -> int:

@@ -388,7 +388,7 @@ EXCLUDED = {
     "library/mirror.py": "a mark that it has written itself, from our store",
     "export/versions.py": "a manifest of our own folder that `parsed_manifest` has passed",
     "runs/configs.py": "configs that it has just rendered itself",
-    "trainers/sd_scripts/probe.py": "configs that we have just written, in the trainer's own Python",
+    "trainers/probes.py": "jobs that we have just written, in the trainer's own Python",
     "trainers/onetrainer/probe.py": "as sd-scripts'",
     "trainers/musubi/probe.py": "as sd-scripts'",
     "workflow/trainer_check.py": "what our own probe has written",

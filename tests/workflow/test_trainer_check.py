@@ -16,7 +16,7 @@ import pytest
 from lorads_core.cli.main import main
 from lorads_core.errors import TrainerError
 from lorads_core.runs.profile import Profile, startable
-from lorads_core.trainers import trainer
+from lorads_core.trainers import probes, trainer
 from lorads_core.trainers.sd_scripts.scripts import FAMILIES
 from lorads_core.trainers.tested import TESTED, compared
 from lorads_core.workflow import trainer_check
@@ -137,9 +137,9 @@ def test_trainers_without_a_probe_and_on_other_machines_are_refused(tmp_path):
             check_trainer(Profile(name="x", kind=kind, folder=tmp_path, python=tmp_path))
 
 
-@pytest.mark.parametrize("name", checkable())
-def test_a_probe_runs_without_lorads(name):
-    tree = ast.parse(probe_of(name).read_text(encoding="utf-8"))
+@pytest.mark.parametrize("file", [Path(probes.__file__), *map(probe_of, checkable())], ids=lambda file: file.parent.name)
+def test_a_probe_and_what_probes_share_run_without_lorads(file):
+    tree = ast.parse(file.read_text(encoding="utf-8"))
     imports = [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
     names = {getattr(node, "module", None) or node.names[0].name for node in imports}
     assert not [each for each in names if each.startswith(("lorads", "."))]

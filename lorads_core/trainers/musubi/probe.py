@@ -1,26 +1,27 @@
 """Run by musubi-tuner's own Python: what its argument parser and its datasets make of configs that LoRADS wrote.
 
-    python probe.py JOBS.json RESULTS.json      (in the folder of musubi-tuner)
-
-It imports nothing of LoRADS, which is not installed there. ``JOBS.json`` is a list of ``{"arguments": the words that
-start the training, "processes": number}``; `workflow.trainer_check` says what a result is. Nothing has been cached, so
-that the images are those that a script would cache, by its datasets and buckets. No model is loaded: the steps are the
-expression that ``NetworkTrainer`` assigns to ``max_train_steps``.
+`trainers.probes` says how it is run. Nothing has been cached, so that the images are those that a script would cache,
+by its datasets and buckets. No model is loaded: the steps are the expression that ``NetworkTrainer`` assigns to
+``max_train_steps``.
 """
 
 from __future__ import annotations
 
-import ast
 import importlib
-import json
 import math
 import os
+import runpy
 import sys
-import traceback
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# By its path: nothing of LoRADS is installed where this runs.
+shared: Any = SimpleNamespace(**runpy.run_path(str(Path(__file__).parents[1] / "probes.py")))
 CONFIG = "--config_file"
 _TRAINER = "training/trainer_base.py"
 
@@ -33,22 +34,12 @@ class Stop(Exception):  # noqa: N818 - it is none
         self.trainer, self.given = trainer, args
 
 
-def main(jobs: str, results: str) -> None:
-    """Write the result of each job; one that musubi-tuner refuses has its message."""
+def begin() -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """Return the function that reads a job."""
     source = Path.cwd() / "src"
-    sys.path[0] = str(source)  # the folder of this file has modules of LoRADS, whose names others have too
-    steps = assigned(source / "musubi_tuner" / _TRAINER, "args.max_train_steps", "len(train_dataloader)")
-    found = []
-    for number, job in enumerate(json.loads(Path(jobs).read_text(encoding="utf-8"))):
-        print(f"lorads: {number}", flush=True)  # noqa: T201 - the progress that LoRADS reads
-        try:
-            found.append(read(job["arguments"], job["processes"], steps))
-        except ImportError:  # it is not installed whole, which no config can change
-            raise
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever musubi-tuner says is the result
-            traceback.print_exc()
-            found.append({"error": f"{type(error).__name__}: {error}"})
-    Path(results).write_text(json.dumps(found), encoding="utf-8")
+    sys.path.insert(0, str(source))
+    steps = shared.assigned(source / "musubi_tuner" / _TRAINER, "args.max_train_steps", "len(train_dataloader)")
+    return partial(read, steps)
 
 
 def own(name: str) -> Any:  # noqa: ANN401 - a module
@@ -56,8 +47,9 @@ def own(name: str) -> Any:  # noqa: ANN401 - a module
     return importlib.import_module(f"musubi_tuner.{name}")
 
 
-def read(arguments: list[str], processes: int, steps: Any) -> dict[str, Any]:  # noqa: ANN401 - compiled code
+def read(steps: Any, job: dict[str, Any]) -> dict[str, Any]:  # noqa: ANN401 - compiled code
     """Return what musubi-tuner makes of one export."""
+    arguments = job["arguments"]
     place = arguments.index(CONFIG)
     script, config = arguments[place - 1], arguments[place + 1]
     trainer, args, parser = begun(script.removesuffix(".py"), ["--config_file", config])
@@ -67,7 +59,7 @@ def read(arguments: list[str], processes: int, steps: Any) -> dict[str, Any]:  #
         images |= placed
         batches += count
         buckets += more
-    accelerator, loader = SimpleNamespace(num_processes=processes), range(batches)
+    accelerator, loader = SimpleNamespace(num_processes=job["processes"]), range(batches)
     total = eval(steps, {"math": math, "args": args, "train_dataloader": loader}, {"accelerator": accelerator})  # noqa: S307 - of the program that is asked
     known = {action.dest for action in parser._actions}  # noqa: SLF001 - argparse has no other list of them
     return {
@@ -75,7 +67,7 @@ def read(arguments: list[str], processes: int, steps: Any) -> dict[str, Any]:  #
         "total_steps": total,
         "epochs": args.max_train_epochs,
         "images": images,
-        "buckets": merged(buckets),
+        "buckets": shared.summed(buckets),
     }
 
 
@@ -134,29 +126,5 @@ def batched(dataset: Any) -> tuple[dict[str, Any], int, list[list[int]]]:  # noq
     return images, batches, [[*size, len(each)] for size, each in samples.items()]
 
 
-def merged(buckets: list[list[int]]) -> list[list[int]]:
-    """Return the samples of each bucket of all datasets together."""
-    counts: dict[tuple[int, int], int] = {}
-    for width, height, count in buckets:
-        counts[width, height] = counts.get((width, height), 0) + count
-    return [[*size, count] for size, count in sorted(counts.items())]
-
-
-def assigned(source: Path, target: str, following: str) -> Any:  # noqa: ANN401 - compiled code
-    """Return the expression that ``source`` assigns to ``target`` and that contains ``following``, compiled.
-
-    For arithmetic in the midst of a function that cannot be called without a model. Exactly one must be found.
-    """
-    found = [
-        ast.unparse(node.value)
-        for node in ast.walk(ast.parse(source.read_text(encoding="utf-8")))
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == target
-        if following in ast.unparse(node.value)
-    ]
-    if len(set(found)) != 1:
-        sys.exit(f"{source} does not assign {following} to {target} just once: {found}")
-    return compile(found[0], str(source), "eval")
-
-
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    shared.main(begin)

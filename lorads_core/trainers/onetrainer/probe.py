@@ -1,11 +1,7 @@
 """Run by OneTrainer's own Python: what its config, data loader and trainer make of configs that LoRADS wrote.
 
-    python probe.py JOBS.json RESULTS.json      (in the folder of OneTrainer)
-
-It imports nothing of LoRADS, which is not installed there. ``JOBS.json`` is a list of ``{"arguments": the words that
-start the training, "processes": number}``; `workflow.trainer_check` says what a result is. No model is loaded: the
-data loader is OneTrainer's own without the modules that need one, and the steps are the updates of
-``GenericTrainer.train`` over as many batches as it gives.
+`trainers.probes` says how it is run. No model is loaded: the data loader is OneTrainer's own without the modules that
+need one, and the steps are the updates of ``GenericTrainer.train`` over as many batches as it gives.
 """
 
 from __future__ import annotations
@@ -13,8 +9,7 @@ from __future__ import annotations
 import enum
 import importlib
 import json
-import sys
-import traceback
+import runpy
 from collections import Counter
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,8 +18,10 @@ from typing import TYPE_CHECKING, Any, cast
 from unittest.mock import MagicMock, patch
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Callable, Generator, Iterator
 
+# By its path: nothing of LoRADS is installed where this runs.
+shared: Any = SimpleNamespace(**runpy.run_path(str(Path(__file__).parents[1] / "probes.py")))
 CONFIG = "--config-path"
 _VERSION = "__version"
 # What a training does besides batches, updates and saves.
@@ -34,26 +31,15 @@ _LEFT_OUT = (
 STAMP = "STAMP"
 
 
-def main(jobs: str, results: str) -> None:
-    """Write the result of each job; one that OneTrainer refuses has its message."""
-    sys.path[0] = str(Path.cwd())  # the folder of this file has modules of LoRADS, whose names others have too
-    sys.argv = ["train"]
-    found: list[dict[str, Any]] = []
-    for number, job in enumerate(json.loads(Path(jobs).read_text(encoding="utf-8"))):
-        print(f"lorads: {number}", flush=True)  # noqa: T201 - the progress that LoRADS reads
-        try:
-            arguments: list[str] = job["arguments"]
-            found.append(read(Path(arguments[arguments.index(CONFIG) + 1]), job["processes"]))
-        except ImportError:  # it is not installed whole, which no config can change
-            raise
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever OneTrainer says is the result
-            traceback.print_exc()
-            found.append({"error": f"{type(error).__name__}: {error}"})
-    Path(results).write_text(json.dumps(found), encoding="utf-8")
+def begin() -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """Return the function that reads a job."""
+    return read
 
 
-def read(file: Path, processes: int) -> dict[str, Any]:
+def read(job: dict[str, Any]) -> dict[str, Any]:
     """Return what OneTrainer makes of one export."""
+    arguments: list[str] = job["arguments"]
+    file, processes = Path(arguments[arguments.index(CONFIG) + 1]), job["processes"]
     register_loaders()
     keys = json.loads(file.read_text(encoding="utf-8"))
     config = config_of(keys)
@@ -249,4 +235,4 @@ class Batches:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    shared.main(begin)

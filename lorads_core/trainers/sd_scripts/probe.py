@@ -1,46 +1,37 @@
 """Run by sd-scripts' own Python: what its argument parser and its dataset classes make of configs that LoRADS wrote.
 
-    python probe.py JOBS.json RESULTS.json      (in the folder of sd-scripts)
-
-It imports nothing of LoRADS, which is not installed there. ``JOBS.json`` is a list of ``{"arguments": the words that
-start the training, "processes": number}``; `workflow.trainer_check` says what a result is. No model is loaded: the
-steps are the expression that ``NetworkTrainer.train`` assigns to ``max_train_steps``, as the function itself loads one.
+`trainers.probes` says how it is run. No model is loaded: the steps are the expression that ``NetworkTrainer.train``
+assigns to ``max_train_steps``, as the function itself loads one.
 """
 
 from __future__ import annotations
 
-import ast
 import importlib
-import json
 import math
+import runpy
 import sys
-import traceback
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# By its path: nothing of LoRADS is installed where this runs.
+shared: Any = SimpleNamespace(**runpy.run_path(str(Path(__file__).parents[1] / "probes.py")))
 CONFIG = "--config_file"
 
 
-def main(jobs: str, results: str) -> None:
-    """Write the result of each job; one that sd-scripts refuses has its message."""
-    sys.path[0] = str(Path.cwd())  # the folder of this file has modules of LoRADS, whose names others have too
-    steps = assigned(Path("train_network.py"), "args.max_train_steps", "len(train_dataloader)")
-    found = []
-    for number, job in enumerate(json.loads(Path(jobs).read_text(encoding="utf-8"))):
-        print(f"lorads: {number}", flush=True)  # noqa: T201 - the progress that LoRADS reads
-        try:
-            found.append(read(job["arguments"], job["processes"], steps))
-        except ImportError:  # it is not installed whole, which no config can change
-            raise
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever sd-scripts says is the result
-            traceback.print_exc()
-            found.append({"error": f"{type(error).__name__}: {error}"})
-    Path(results).write_text(json.dumps(found), encoding="utf-8")
+def begin() -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """Return the function that reads a job."""
+    steps = shared.assigned(Path("train_network.py"), "args.max_train_steps", "len(train_dataloader)")
+    return partial(read, steps)
 
 
-def read(arguments: list[str], processes: int, steps: Any) -> dict[str, Any]:  # noqa: ANN401 - compiled code
+def read(steps: Any, job: dict[str, Any]) -> dict[str, Any]:  # noqa: ANN401 - compiled code
     """Return what sd-scripts makes of one export."""
+    arguments = job["arguments"]
     place = arguments.index(CONFIG)
     script, config = importlib.import_module(arguments[place - 1].removesuffix(".py")), arguments[place + 1]
     parser = script.setup_parser()
@@ -49,7 +40,7 @@ def read(arguments: list[str], processes: int, steps: Any) -> dict[str, Any]:  #
     group = dataset_group(args)
     script.train_util.verify_training_args(args)
     network_trainer(script).assert_extra_args(args, group, None)
-    accelerator = SimpleNamespace(num_processes=processes)
+    accelerator = SimpleNamespace(num_processes=job["processes"])
     total = eval(steps, {"math": math, "args": args, "train_dataloader": group}, {"accelerator": accelerator})  # noqa: S307 - of the program that is asked
     return {
         "ignored": ignored(config, parser),
@@ -107,21 +98,5 @@ def buckets(dataset: Any) -> Any:  # noqa: ANN401 - sd-scripts' own
         yield [width, height, len(keys)]
 
 
-def assigned(source: Path, target: str, following: str) -> Any:  # noqa: ANN401 - compiled code
-    """Return the expression that ``source`` assigns to ``target`` and that contains ``following``, compiled.
-
-    For arithmetic in the midst of a function that cannot be called without a model. Exactly one must be found.
-    """
-    found = [
-        node.value
-        for node in ast.walk(ast.parse(source.read_text(encoding="utf-8")))
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == target
-        if following in ast.unparse(node.value)
-    ]
-    if len({ast.unparse(each) for each in found}) != 1:
-        sys.exit(f"{source} does not assign {following} to {target} just once: {[ast.unparse(each) for each in found]}")
-    return compile(ast.Expression(found[0]), str(source), "eval")
-
-
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    shared.main(begin)

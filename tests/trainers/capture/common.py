@@ -7,7 +7,7 @@ import importlib.util
 import json
 from types import ModuleType
 
-from lorads_core.trainers.sd_scripts.probe import assigned
+from lorads_core.trainers.probes import assigned
 from lorads_core.workflow.trainer_check import made_case
 
 __all__ = ["assigned"]

@@ -69,7 +69,7 @@ def numbers(place):
         base_model, network, variant, data = case["id"].split("/")
         folder = place / case["id"].replace("/", "-")
         write_export(folder, "onetrainer", config_of(base_model, network, variant), subsets_of(data))
-        found = probe.read(folder / CONFIG_FILE, WORLD)
+        found = probe.read({"arguments": [probe.CONFIG, str(folder / CONFIG_FILE)], "processes": WORLD})
         if found["ignored"]:
             sys.exit(f"{case['id']}: OneTrainer does not hold {found['ignored']}")
         yield {

@@ -20,7 +20,7 @@ from lorads_core.workflow.trainer_check import made_case
 from tests.trainers import cases
 from tests.trainers.test_sd_scripts_options import OPTIONS, configs, written
 
-from .common import rows, write_golden
+from .common import assigned, rows, write_golden
 
 
 def options():
@@ -62,13 +62,12 @@ def options_as_text(scripts):
 
 def numbers(home):
     """Yield the name and the buckets and steps of each case."""
-    steps = probe.assigned(home / "train_network.py", "args.max_train_steps", "len(train_dataloader)")
+    steps = assigned(home / "train_network.py", "args.max_train_steps", "len(train_dataloader)")
     with tempfile.TemporaryDirectory() as place:
         for name in dict.fromkeys(map(cases.counted_as, cases.CASES)):
             config, subsets = cases.CASES[name]
             case = made_case("sd-scripts", Path(place) / name.replace(" ", "-"), config, subsets, name)
-            arguments = [*case.arguments[-3:]]
-            yield name, counted(probe.read(arguments, config.processes, steps))
+            yield name, counted(probe.read(steps, {"arguments": case.arguments, "processes": config.processes}))
 
 
 def counted(found):

@@ -1,0 +1,71 @@
+"""What the probes of trainers share: reading jobs, writing results, and expressions out of a trainer's source.
+
+A probe (``probe.py`` of a trainer's package) is run by that trainer's own Python, in the trainer's folder:
+
+    python probe.py JOBS.json RESULTS.json
+
+LoRADS is not installed there: neither this file nor a probe imports anything of it, and a probe loads this file by its
+path. ``JOBS.json`` is a list of ``{"arguments": the words that start the training, "processes": number, "epochs":
+number}``; `workflow.trainer_check` says what a result is.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import sys
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Job = dict[str, Any]
+    Result = dict[str, Any]
+
+
+def main(begin: Callable[[], Callable[[Job], Result]]) -> None:
+    """Write the result of each job; one that the trainer refuses has its message.
+
+    ``begin`` returns the function that reads a job; it is called once the trainer's folder is the first place for
+    modules.
+    """
+    _, jobs, results = sys.argv
+    sys.argv = sys.argv[:1]
+    sys.path[0] = str(Path.cwd())  # the folder of a probe has modules of LoRADS, whose names others have too
+    read, found = begin(), list[Any]()
+    for number, job in enumerate(json.loads(Path(jobs).read_text(encoding="utf-8"))):
+        print(f"lorads: {number}", flush=True)  # noqa: T201 - the progress that LoRADS reads
+        try:
+            found.append(read(job))
+        except ImportError:  # it is not installed whole, which no config can change
+            raise
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever the trainer says is the result
+            traceback.print_exc()
+            found.append({"error": f"{type(error).__name__}: {error}"})
+    Path(results).write_text(json.dumps(found), encoding="utf-8")
+
+
+def assigned(source: Path, target: str, following: str) -> Any:  # noqa: ANN401 - compiled code
+    """Return the expression that ``source`` assigns to ``target`` and that contains ``following``, compiled.
+
+    For arithmetic in the midst of a function that cannot be called without a model. Exactly one must be found.
+    """
+    found = [
+        ast.unparse(node.value)
+        for node in ast.walk(ast.parse(source.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == target
+        if following in ast.unparse(node.value)
+    ]
+    if len(set(found)) != 1:
+        sys.exit(f"{source} does not assign {following} to {target} just once: {found}")
+    return compile(found[0], str(source), "eval")
+
+
+def summed(buckets: list[list[int]]) -> list[list[int]]:
+    """Return the samples of each bucket (width, height, samples) of all data sets together."""
+    counts: dict[tuple[int, int], int] = {}
+    for width, height, count in buckets:
+        counts[width, height] = counts.get((width, height), 0) + count
+    return [[*size, count] for size, count in sorted(counts.items())]
