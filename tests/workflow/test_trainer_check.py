@@ -137,7 +137,7 @@ def test_trainers_without_a_probe_and_on_other_machines_are_refused(tmp_path):
             check_trainer(Profile(name="x", kind=kind, folder=tmp_path, python=tmp_path))
 
 
-@pytest.mark.parametrize("file", [Path(probes.__file__), *map(probe_of, checkable())], ids=lambda file: file.parent.name)
+@pytest.mark.parametrize("file", [Path(probes.__file__), *map(probe_of, checkable())], ids=lambda it: it.parent.name)
 def test_a_probe_and_what_probes_share_run_without_lorads(file):
     tree = ast.parse(file.read_text(encoding="utf-8"))
     imports = [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
