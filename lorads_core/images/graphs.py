@@ -180,9 +180,11 @@ class _Walk:
         nodes = [self.nodes[key] for key in dict.fromkeys(keys)]
         prompted = [node for node in nodes if "positive" in node.inputs or "guider" in node.inputs]
         named = [node for node in prompted if _SAMPLER.search(node.kind)]
+        if named:
+            return named
         # EasyUse and ttN sample by a pipe alone, which starts at a loader with the texts.
         piped = [node for node in nodes if _SAMPLER.search(node.kind) and any(map(_PIPE.search, node.links()))]
-        return named or piped or prompted
+        return piped or prompted
 
     def prompt(self, sampler: _Node, side: Side) -> str:
         """Return one prompt of a sampler, with marks where it is not certain."""
