@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from ..errors import TrainerError
 from ..system import files
 from .header import Header, Tensor
+from .starts import LONGEST, what_it_is
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,7 +51,10 @@ def read_gguf(path: Path) -> Header:
 def _read(path: Path) -> Header:
     with files.open_regular(path) as file:
         source = _Source(file)
-        version, tensors, values = source.numbers("4sIQQ")[1:] if source.peek() == _MAGIC else (0, 0, 0)
+        start = source.peek()
+        if not start.startswith(_MAGIC) and (what := what_it_is(start)):
+            raise TrainerError(f"{path} {what}.")
+        version, tensors, values = source.numbers("4sIQQ")[1:] if start.startswith(_MAGIC) else (0, 0, 0)
         if version not in _VERSIONS or tensors > _MOST_TENSORS or values > _MOST_VALUES:
             raise ValueError(path)
         metadata = {name: text for name, text in (_value(source) for _ in range(values)) if text}
@@ -65,8 +69,8 @@ class _Source:
         self._left = _LONGEST_HEADER
 
     def peek(self) -> bytes:
-        """Return the first four bytes of the file, and go back to them."""
-        found = self._file.read(len(_MAGIC))
+        """Return how the file begins, and go back there."""
+        found = self._file.read(LONGEST)
         self._file.seek(0)
         return found
 

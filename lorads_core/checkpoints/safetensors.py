@@ -16,6 +16,7 @@ from ..errors import TrainerError
 from ..system import files
 from .header import Header, Tensor
 from .json_file import read_json_object
+from .starts import LONGEST, what_it_is
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -57,7 +58,9 @@ def read_safetensors(path: Path) -> SafetensorsFile:
     except OSError as error:
         raise TrainerError(f"{path} cannot be read: {files.file_error_reason(error)}.") from error
     if length > _LONGEST_HEADER or len(header) < length or not length:
-        raise TrainerError(f"{path} is not a safetensors file, or is cut off ({size:,} bytes).")
+        is_length = 0 < length <= _LONGEST_HEADER
+        what = "" if is_length else what_it_is((length.to_bytes(LENGTH, "little") + header)[:size])
+        raise TrainerError(f"{path} {what or f'is not a safetensors file, or is cut off ({size:,} bytes)'}.")
     found = _parsed(path, header)
     ends = max((int(tensor["data_offsets"][1]) for tensor in found.tensors.values()), default=0)
     if size < found.data_start + ends:
@@ -73,7 +76,8 @@ def read_head(path: Path) -> tuple[int, int, bytes]:
     """
     with files.open_regular(path) as file:
         length = int.from_bytes(file.read(LENGTH), "little")
-        return os.fstat(file.fileno()).st_size, length, file.read(min(length, _LONGEST_HEADER))
+        wanted = length if length <= _LONGEST_HEADER else LONGEST  # what is too long is no header
+        return os.fstat(file.fileno()).st_size, length, file.read(wanted)
 
 
 def read_shards(index: Path) -> Header:

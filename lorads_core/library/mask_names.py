@@ -72,6 +72,11 @@ def masks_in_folder(images: Iterable[str], root: str, folder: str) -> dict[str, 
     return found
 
 
+def images_below(folder: str) -> set[str]:
+    """Return the paths of all files of a folder and those below it that are named as images."""
+    return {path for place, _, _ in os.walk(folder) for _, path in _files(place)}
+
+
 def _masks_in(folder: str) -> dict[str, str]:
     """Return the paths of what may be masks by their lower-case names without suffix; PNG before other formats."""
     within = os.path.join(folder, MASK_FOLDER)  # noqa: PTH118 - a Path for each of many images is slow

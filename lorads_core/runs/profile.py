@@ -221,8 +221,17 @@ def missing_modules(profile: Profile, names: Sequence[str] = ("torch", "accelera
             check=True,
         )
         version, *missing = ended.stdout.split()
-    except (OSError, subprocess.SubprocessError, ValueError) as error:
-        raise TrainerError(
-            f"{profile.python} does not run as a Python: {type(error).__name__}. Make its venv again."
-        ) from error
+    except OSError as error:
+        raise _no_python(profile, file_error_reason(error)) from error
+    except subprocess.TimeoutExpired as error:
+        raise _no_python(profile, f"it does not answer within {_PATIENCE:g} seconds") from error
+    except subprocess.CalledProcessError as error:
+        said = str(error.stderr).strip().splitlines() or [f"it ends with {error.returncode}"]
+        raise _no_python(profile, said[-1]) from error
+    except ValueError as error:
+        raise _no_python(profile, "it does not print its version") from error
     return version, missing
+
+
+def _no_python(profile: Profile, reason: str) -> TrainerError:
+    return TrainerError(f"{profile.python} does not run as a Python ({reason:.200}): make the trainer's venv again.")

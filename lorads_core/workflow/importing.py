@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from ..captions.caption import CaptionSettings
 from ..captions.trigger import checked
-from ..errors import CaptionError, LibraryError, SettingsError
+from ..errors import CaptionError, ImageError, LibraryError, SettingsError
+from ..images.facts import read_facts
 from ..images.formats import SUFFIXES
 from ..library.filter import DatasetFilter
 from ..library.index import IndexOptions
 from ..library.layouts import folder_layout
-from ..library.mask_names import masks_in_folder
+from ..library.mask_names import images_below, masks_in_folder, masks_of
 from ..library.sidecars import Reading, SidecarRule
 from ..library.usable import find_usable
 from ..library.walk import real_folder
@@ -95,6 +96,7 @@ def gather(
         if folder.role == "training" and folder.masks:
             each = _with_masks(store, each, folder.masks, problems)
         found.append(each)
+    problems += _mask_problems([each for each in found if each.folder.role == "training"])
     with store.connection() as connection:
         dataset_id = datasets.ensure_dataset(connection, name, library, store.owner)
     training, regularization = _images(found, problems)
@@ -223,6 +225,29 @@ def _with_masks(store: Store, found: _Found, folder: Path, problems: list[Proble
     problems.append(Problem("warning" if without else "info", "masks-elsewhere", message))
     records = (dataclasses.replace(record, mask=masks.get(record.path, record.mask)) for record in found.records)
     return dataclasses.replace(found, records=tuple(records), masks=len(masks))
+
+
+def _mask_problems(found: Sequence[_Found]) -> Iterator[Problem]:
+    """Yield the masks that cannot be read, and for each folder of masks what in it is no mask of any image."""
+    masks = masks_of(record for each in found for record in each.records)
+    for image, mask in masks.items():
+        if fault := _fault(mask):
+            message = f"An export with masks will stop at the one of this image: {fault}"
+            yield Problem("warning", "mask-unreadable", message, image)
+    used = {*masks.values(), *(record.path for each in found for record in each.records)}
+    for folder in dict.fromkeys(each.folder.masks for each in found if each.folder.masks):
+        if unused := sorted(images_below(str(folder)) - used):
+            what = counted(len(unused), "file is", "files are")
+            message = f"{what} the mask of no training image of this set, or the second one of its image ({unused[0]})."
+            yield Problem("info", "mask-unused", message, str(folder))
+
+
+def _fault(mask: str) -> str:
+    try:
+        read_facts(mask)
+    except ImageError as error:
+        return str(error)
+    return ""
 
 
 def _texts(files: FolderFiles, records: Sequence[ImageRecord]) -> Iterator[tuple[ImageKey, str]]:

@@ -21,6 +21,7 @@ from ..runs import state
 from ..runs.install_lora import CONVERTED, InstalledLora, conversion_metadata, find_lora, install_lora
 from ..runs.log import tail
 from ..runs.lora_file import read_header, read_lora, write_copy
+from ..runs.lora_files.modules import modules_of
 from ..runs.lora_loading import SavedLoading, loadings_text, lora_loading, save_loading, saved_loadings
 from ..runs.read_export import read_export
 from ..runs.resume import resume_obstacle
@@ -286,12 +287,21 @@ def check_lora(file: Path, base: str = "", *, write: bool = False) -> CheckedLor
         SettingsError: there is no such base model.
     """
     lora = read_header(file)
-    found = base_model(base).family if base else recognised_lora(lora.tensors)
+    told = recognised_lora(lora.tensors)
+    found = base_model(base).family if base else told
+    if not modules_of(lora.header.tensors)[0]:
+        raise TrainerError(
+            f"{file} holds no LoRA: none of its {len(lora.tensors):,} tensors is one's."
+            if lora.tensors
+            else f"{file} holds no LoRA: it has no tensors at all."
+        )
     if found is None:
         raise TrainerError(f"The names in {file} tell no family of models: name its base model with --base-model.")
     looked_at = lora_loading(lora, found.name)
-    if looked_at is None or not looked_at.as_it_is.modules:
-        raise TrainerError(f"{file} holds no LoRA: none of its {len(lora.tensors):,} tensors is one's.")
+    if looked_at is None:
+        raise TrainerError(f"It is not known which keys ComfyUI takes of a LoRA for {found.label}.")
+    if told and told.name not in (found.name, found.lora_as) and not looked_at.best.loaded:
+        raise TrainerError(f"{file} is a LoRA for {told.label}, not for {found.label}: leave --base-model out.")
     written = _written(lora, looked_at) if write and looked_at.converted else None
     return CheckedLora(found, looked_at, written)
 

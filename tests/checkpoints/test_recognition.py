@@ -215,6 +215,34 @@ def test_a_download_that_broke_off_is_said_to_be_cut_off(tmp_path):
         read_checkpoint(tmp_path / "a.safetensors")
 
 
+@pytest.mark.parametrize("suffix", [".safetensors", ".gguf"])
+@pytest.mark.parametrize(
+    ("start", "said"),
+    [
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12\n", "is a pointer of Git LFS"),
+        (b"<!DOCTYPE html><html lang='en'>", "is a web page"),
+        (b"\xef\xbb\xbf\n  <HTML>", "is a web page"),
+        (b'{"error": "Invalid username or password."}', "is a text, perhaps a server's error message"),
+        (b"<?xml version='1.0'?><Error><Code>AccessDenied</Code>", "is a text, perhaps a server's error message"),
+        (b"PK\x03\x04\x00\x00\x08\x08" + bytes(90), "is a PyTorch file"),
+        (b"\x80\x02}q\x00X\x05\x00\x00", "is a PyTorch file"),
+        (bytes(4096), "holds zeros"),
+    ],
+)
+def test_what_came_instead_of_a_model_is_named(start, said, suffix, tmp_path):
+    path = tmp_path / f"a{suffix}"
+    path.write_bytes(start)
+    with pytest.raises(TrainerError, match=said):
+        read_checkpoint(path)
+
+
+def test_a_gguf_by_another_name_is_said_to_be_one(tmp_path):
+    path = tmp_path / "a.safetensors"
+    path.write_bytes(b"GGUF" + struct.pack("<IQQ", 3, 0, 0))
+    with pytest.raises(TrainerError, match=r"rename it to \.gguf"):
+        read_checkpoint(path)
+
+
 @pytest.fixture
 def folder(tmp_path):
     def write(pipeline, **configs):

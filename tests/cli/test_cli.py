@@ -46,7 +46,7 @@ def test_the_demo_tells_the_whole_story(lorads, tmp_path):
         "Train it with sd-scripts (kohya-ss):",
     ):
         assert said in out, said
-    assert "No base model" in err
+    assert "No checkpoint is chosen" in err
     assert "captions demo lists them" in out
     manifest = read_manifest(tmp_path / "demo")
     assert len(manifest["images"]) == 34

@@ -170,6 +170,25 @@ def test_masks_of_a_simpletuner_set_lie_as_their_images_do(lorads, tmp_path):
     assert mask_levels(images, folder) == {"tom x": 40, "tom y": 90}
 
 
+def test_masks_that_are_none_and_masks_of_no_image_are_said_at_once(lorads, tmp_path):
+    for name in ("1", "2"):
+        captioned(tmp_path / "set" / f"{name}.png", int(name), "tom")
+    captioned(tmp_path / "set" / "beside.png", 9, "tom")
+    (tmp_path / "set" / "beside-mask.png").write_bytes(b"<!DOCTYPE html>")
+    grey(tmp_path / "drawn" / "1.png", 40)
+    (tmp_path / "drawn" / "2.png").write_bytes(b"")
+    for name in ("gone", "deep/gone"):
+        grey(tmp_path / "drawn" / f"{name}.png", 40)
+    job = {"datasets": [{"folder_path": "set", "mask_path": "drawn", "caption_ext": "txt"}], "train": {}}
+    process = {"type": "sd_trainer", **job}
+    (tmp_path / "job.json").write_text(json.dumps({"job": "extension", "config": {"name": "x", "process": [process]}}))
+    code, _, err = lorads("import", tmp_path / "job.json", "--name", "kit", "--verbose")
+    assert code == 0, err
+    assert err.count("An export with masks will stop") == 2
+    assert "2.png is empty (0 bytes)" in err
+    assert "2 files are the mask of no training image" in err
+
+
 def test_masks_below_the_images_are_not_trained(lorads, tmp_path):
     captioned(tmp_path / "set" / "1.png", 4, "tom")
     grey(tmp_path / "set" / "drawn" / "1.png", 40)

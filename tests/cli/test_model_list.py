@@ -75,6 +75,16 @@ def test_a_file_that_is_cut_off_is_an_error(lorads, tmp_path):
     assert (code, json.loads(out)[0]["damaged"]) == (1, True)
 
 
+def test_what_is_no_model_is_named_once_and_not_counted_as_one(lorads, tmp_path):
+    model(tmp_path / "a.safetensors", "anima")
+    (tmp_path / "b\x1b[31m.ckpt").write_bytes(b"x")
+    code, out, _ = lorads("checkpoints", tmp_path, tmp_path / "b\x1b[31m.ckpt")
+    assert code == 0
+    assert "\x1b" not in out, "whoever pipes it into a file shows it later"
+    assert out.count(".ckpt") == 1
+    assert out.endswith("1 model and 1 other file\n")
+
+
 def test_a_diffusers_folder_and_a_model_in_several_files_are_one_each(tmp_path):
     (tmp_path / "sd" / "unet").mkdir(parents=True)
     (tmp_path / "sd" / "model_index.json").write_text('{"_class_name": "StableDiffusionPipeline"}')

@@ -203,8 +203,22 @@ def test_any_file_is_looked_at_and_converted_beside_itself(lora):
     assert check_lora(found.written, write=True).written is None, "there is nothing to be converted"
     with pytest.raises(TrainerError, match="tell no family"):
         check_lora(lora(["lora_unet_nothing"]))
-    with pytest.raises(TrainerError, match="holds no LoRA"):
+    with pytest.raises(TrainerError, match="holds no LoRA: none of its 1 tensors"):
         check_lora(lora(["layers.0.attention.to_q"], {".weight": (4, 4)}), "zimage")
+    with pytest.raises(TrainerError, match="it has no tensors at all"):
+        check_lora(lora([]))
+    with pytest.raises(TrainerError, match=r"is a LoRA for Flux, not for SDXL: leave --base-model out"):
+        check_lora(lora(OTHER), "sdxl")
+
+
+def test_a_copy_replaces_nobody_s_own_file(lora):
+    path = lora(["lora_unet_layers_0_attention_to_q"])
+    own = path.with_name("tom-comfyui.safetensors")
+    write(own, tensors(NATIVE, PEFT))
+    before = own.read_bytes()
+    with pytest.raises(TrainerError, match=r"is there already, and LoRADS has not made it"):
+        check_lora(path, write=True)
+    assert own.read_bytes() == before
 
 
 @pytest.fixture
@@ -232,6 +246,18 @@ def test_the_command_says_how_much_of_files_loads_and_how_to_convert_them(lorads
     assert (code, "1 of 2 modules load" in out + err) == (1, True)
     assert lorads("lora", lora(KREA2_FUSED, {**LOKR, ".lokr_w1": (5, 4)}), "--base-model", "krea2")[0] == 1
     assert lorads("lora", path, "--base-model", "nothing")[0] == 3
+
+
+def test_a_file_of_several_that_is_no_lora_stops_none_of_the_others(lorads, lora, tmp_path):
+    page = tmp_path / "page.safetensors"
+    page.write_bytes(b"<!DOCTYPE html><html>")
+    code, out, err = lorads("lora", page, lora(NATIVE))
+    assert code == 1
+    assert "is a web page, not the model" in out + err
+    assert "8 of 8 modules load" in out
+    code, out, _ = lorads("lora", page, lora(NATIVE), "--json")
+    found = json.loads(out)
+    assert ("error" in found[0], found[1]["as_it_is"]["loaded"]) == (True, 8)
 
 
 KREA2_FUSED = ["lycoris_transformer_blocks_0_attn_to_qkv"]

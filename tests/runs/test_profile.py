@@ -161,12 +161,21 @@ def test_the_modules_of_the_trainers_python_are_looked_for(tmp_path):
     assert missing == ["no_such_module"]
 
 
-def test_a_python_that_is_none_is_said(tmp_path):
+@pytest.mark.parametrize(
+    ("script", "reason"),
+    [
+        ("#!/bin/sh\nexit 3\n", "it ends with 3"),
+        ("#!/bin/sh\necho one >&2; echo libpython is missing >&2; exit 1\n", "libpython is missing"),
+        ("#!/bin/sh\n", "it does not print its version"),
+        ("\x7fELF", "Exec format error"),
+    ],
+)
+def test_a_python_that_is_none_is_said(script, reason, tmp_path):
     python = tmp_path / "python"
-    python.write_text("#!/bin/sh\nexit 3\n")
+    python.write_text(script)
     python.chmod(0o755)
     profile = profile_of({"kind": "sd-scripts", "folder": str(tmp_path), "python": str(python)})
-    with pytest.raises(TrainerError, match="does not run as a Python"):
+    with pytest.raises(TrainerError, match=re.escape(f"does not run as a Python ({reason})")):
         missing_modules(profile)
 
 

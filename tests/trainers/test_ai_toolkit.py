@@ -219,8 +219,8 @@ def test_the_usual_repository_is_taken_where_no_checkpoint_is_chosen():
     assert "takes FLUX.1 dev from black-forest-labs/FLUX.1-dev" in messages(
         changed(FLUX, checkpoint=""), severity="info"
     )
-    assert "No base model" not in messages(none, severity="warning")
-    assert "No base model is chosen" in messages(changed(checkpoint=""), severity="warning")
+    assert "No checkpoint" not in messages(none, severity="warning")
+    assert "No checkpoint is chosen" in messages(changed(checkpoint=""), severity="warning")
 
 
 def test_a_lora_of_a_newer_model_goes_on_from_its_own_names():

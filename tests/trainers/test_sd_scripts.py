@@ -79,7 +79,7 @@ def test_output_lies_apart_from_the_images():
 def test_without_a_checkpoint_none_is_named():
     config = dataclasses.replace(CONFIG, checkpoint="")
     assert "pretrained_model_name_or_path" not in files(config)[0]
-    assert "No base model" in messages(config, severity="warning")
+    assert "No checkpoint is chosen" in messages(config, severity="warning")
 
 
 @pytest.mark.parametrize(

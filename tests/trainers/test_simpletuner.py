@@ -209,7 +209,7 @@ def test_the_usual_repository_is_taken_where_no_checkpoint_is_chosen():
     written = files(of("flux", checkpoint=""))["config.json"]
     assert written["pretrained_model_name_or_path"] == "black-forest-labs/FLUX.1-dev"
     assert messages(of("flux", checkpoint=""), severity="warning") == ""
-    assert "No base model is chosen" in messages(changed(checkpoint=""), severity="warning")
+    assert "No checkpoint is chosen" in messages(changed(checkpoint=""), severity="warning")
 
 
 def test_timesteps_are_shifted_as_its_guide_has_it_or_as_an_extra_option_says():

@@ -36,9 +36,10 @@ def _show(found: Sequence[ListedModel], screen: Screen) -> None:
         if each.is_damaged:
             screen.finding("error", each.fault)
         else:
-            screen.path(str(each.path), end=": ")
-            screen.line(each.text)
-    screen.line(counted(len(found), "model"))
+            screen.line(each.fault or f"{each.path}: {each.text}")  # a fault names the file
+    others = sum(each.found is None for each in found)
+    counts = counted(len(found) - others, "model"), *([counted(others, "other file")] if others else [])
+    screen.line(" and ".join(counts))
 
 
 COMMANDS: dict[str, Callable[[argparse.Namespace, Screen], int]] = {"checkpoints": _checkpoints}

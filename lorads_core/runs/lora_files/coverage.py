@@ -36,8 +36,8 @@ class Coverage:
     """What ComfyUI takes of a LoRA file.
 
     ``kinds`` are its modules by kind, the most frequent first. ``missed`` are the first few that do not load.
-    ``misfits`` of those are known by name and are of another size. ``unread`` are parts of modules that ComfyUI passes
-    over though the module loads, ``strange`` counts tensors that are of no module.
+    ``misfits`` of those are known by name and are of another size, ``halves`` lack one of their matrices. ``unread``
+    are parts of modules that ComfyUI passes over though the module loads, ``strange`` counts tensors of no module.
     """
 
     kinds: tuple[KindCount, ...] = ()
@@ -45,6 +45,7 @@ class Coverage:
     misfits: int = 0
     unread: tuple[str, ...] = ()
     strange: int = 0
+    halves: int = 0
 
     @property
     def modules(self) -> int:
@@ -85,6 +86,8 @@ class Coverage:
             said += f" and {counted(self.modules - self.loaded - 1, 'other')}" if self.modules - self.loaded > 1 else ""
         if self.misfits:
             said += f"; {counted(self.misfits, 'of these is', 'of these are')} for a model of another size"
+        if self.halves:
+            said += f"; {counted(self.halves, 'of these lacks', 'of these lack')} one of its matrices"
         if self.unread:
             said += f"; ComfyUI passes over {', '.join(self.unread)}"
         return said
@@ -101,9 +104,10 @@ def coverage_of_facts(values: object) -> Coverage | None:
         kinds = tuple(
             KindCount(str(each["kind"]), int(each["modules"]), int(each["loaded"])) for each in given["kinds"]
         )
-        texts = {name: tuple(map(str, given[name])) for name in ("missed", "unread")}
-        return Coverage(kinds, misfits=int(given["misfits"]), strange=int(given["strange"]), **texts)
-    except (KeyError, TypeError, ValueError, OverflowError):
+        missed, unread = (tuple(map(str, given[name])) for name in ("missed", "unread"))
+        misfits, strange = int(given["misfits"]), int(given["strange"])
+        return Coverage(kinds, missed, misfits, unread, strange, int(given.get("halves", 0)))  # of before: no halves
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError):
         return None
 
 
@@ -126,6 +130,7 @@ def coverage(tensors: Mapping[str, Tensor], keys: Keys, *, with_text: bool = Tru
         len(known) - len(fitting),
         tuple(sorted({end.strip(".") for module in fitting for end in module.unread})),
         len(strange),
+        sum(not module.is_whole for module in found),
     )
 
 

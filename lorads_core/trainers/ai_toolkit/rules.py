@@ -107,7 +107,7 @@ def _captions(config: TrainingConfig) -> Iterator[str]:
 def doubts(config: TrainingConfig) -> Iterator[str]:
     """Yield what ai-toolkit trains, though hardly as it is meant."""
     if not config.checkpoint and not base_model(config.base_model).usual_checkpoint:
-        yield f"No base model is chosen, at which {LABEL} stops: choose its file, or name it in the config."
+        yield f"No checkpoint is chosen, at which {LABEL} stops: choose one, or name it in the config."
     if not checks.is_diffusion(config) and config.network_alpha != config.network_dim:
         yield (
             f"{LABEL} trains {base_model(config.base_model).label} with an alpha like the dim ({config.network_dim}),"

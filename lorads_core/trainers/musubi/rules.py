@@ -93,12 +93,12 @@ def missing(config: TrainingConfig, home: Path | None) -> Iterator[str]:
 def doubts(config: TrainingConfig) -> Iterator[str]:
     """Yield what musubi-tuner trains, though hardly as it is meant."""
     if not config.checkpoint:
-        yield "No base model is chosen, so that training_config.toml names none: choose its file."
+        yield "No checkpoint is chosen, so that training_config.toml names none: choose the base model's file."
     elif PurePath(config.checkpoint).suffix.lower() != ".safetensors":
         yield f"{LABEL} reads a base model from one .safetensors file: choose that of the transformer alone."
     base = base_model(config.base_model)
-    if unnamed := [file.label for file in base.family.files if not config.model_files.get(file.part)]:
-        yield f"{LABEL} needs more files of {base.label} than its checkpoint: choose {' and '.join(unnamed)}."
+    if unnamed := [part for part in base.family.parts if not config.model_files.get(part)]:
+        yield f"{LABEL} needs more files of {base.label} than its checkpoint: choose its {' and '.join(unnamed)}."
 
 
 def needs(config: TrainingConfig) -> Iterator[str]:

@@ -131,7 +131,7 @@ def doubts(config: TrainingConfig) -> Iterator[str]:
     """Yield what OneTrainer trains, though hardly as it is meant."""
     if not config.checkpoint:
         key = f"{kind(config).denoiser}.model_name" if base_model(config.base_model).repository else "base_model_name"
-        yield (f"No base model is chosen, so the config names none: start {LABEL} with --config-value {key}=FILE.")
+        yield (f"No checkpoint is chosen, so the config names none: start {LABEL} with --config-value {key}=FILE.")
 
 
 def needs(config: TrainingConfig) -> Iterator[str]:

@@ -118,7 +118,7 @@ def doubts(config: TrainingConfig) -> Iterator[str]:
     """Yield what sd-scripts trains, though hardly as it is meant."""
     if not config.checkpoint:
         yield (
-            "No base model is chosen, so training_config.toml names none: start the trainer with"
+            "No checkpoint is chosen, so training_config.toml names none: start the trainer with"
             " --pretrained_model_name_or_path and its file."
         )
     chosen, base = script(config), base_model(config.base_model)

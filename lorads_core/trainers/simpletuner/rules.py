@@ -137,7 +137,7 @@ def _network(config: TrainingConfig) -> Iterator[str]:
 def doubts(config: TrainingConfig) -> Iterator[str]:
     """Yield what SimpleTuner trains, though hardly as it is meant."""
     if not config.checkpoint and not base_model(config.base_model).usual_checkpoint:
-        yield f"No base model is chosen, so that {LABEL} fetches the usual one of its family: choose its file."
+        yield f"No checkpoint is chosen, so that {LABEL} fetches its family's usual one: choose one to train another."
     if not config.seed:
         yield f"{LABEL} takes the time for a seed of 0, so that no training is like another: use any other number."
 

@@ -189,6 +189,16 @@ def test_sizes_of_a_model_are_looked_at_where_they_are_known():
     assert "1 of these is for a model of another size" in other.text
 
 
+def test_modules_that_lack_a_matrix_are_said_to():
+    shapes = tensors(names("diffusion_model.layers.{}.feed_forward.w1", 0, 1, 2), PEFT)
+    for number in (1, 2):
+        del shapes[f"diffusion_model.layers.{number}.feed_forward.w1.lora_B.weight"]
+    found = of(shapes, "zimage").best
+    assert (found.loaded, found.modules, found.halves) == (1, 3, 2)
+    assert found.text.endswith("; 2 of these lack one of its matrices")
+    assert coverage_of_facts({key: value for key, value in found.facts().items() if key != "halves"}).halves == 0
+
+
 def test_modules_of_text_encoders_count_only_where_there_are_some():
     shapes = CASES["SDXL with text encoders"][1]
     assert (of(shapes, "sdxl").best.modules, of(shapes, "sdxl").best.loaded) == (7, 5)
@@ -229,7 +239,7 @@ def test_tensors_that_are_of_no_module_are_counted():
 def test_a_coverage_comes_back_from_its_facts_and_nothing_else_does():
     found = of(tensors(ZIMAGE), "zimage").as_it_is
     assert coverage_of_facts(found.facts()) == found
-    for odd in (None, [], {}, {"kinds": 3}, {"kinds": [{"kind": "x", "modules": "y", "loaded": 1}]}):
+    for odd in (None, [], {}, [3], {"kinds": 3}, {"kinds": [{"kind": "x", "modules": "y", "loaded": 1}]}):
         assert coverage_of_facts(odd) is None
     assert Coverage().text == "it has no module of a LoRA"
 
