@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, get_args
 
 from .model import Severity
@@ -47,6 +48,13 @@ def _lines_of_kind(code: str, problems: Sequence[Problem], most: int) -> Iterato
 def format_problems(problems: Iterable[Problem], most: int = EXAMPLES) -> str:
     """Return the lines as one text, each with its severity in front."""
     return "\n".join(f"{severity}: {line}" for severity, line in problem_lines(problems, most))
+
+
+def did_you_mean(word: str, known: Iterable[str], otherwise: str = "") -> str:
+    """Ask whether the nearest of some known words was meant, in any case; ``otherwise`` where none is near."""
+    by_lower = {each.lower(): each for each in known}
+    near = get_close_matches(word.lower(), by_lower, 1)
+    return f"did you mean {by_lower[near[0]]}?" if near else otherwise
 
 
 def counted(count: int, one: str, many: str = "") -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 import sys
@@ -13,6 +12,7 @@ from typing import Protocol, TypeVar, cast
 
 from .base_models import BASE_MODELS, BaseModel, set_custom_base_models
 from .errors import SettingsError
+from .problems import did_you_mean
 from .system.files import read_text
 from .system.names import true_path
 from .system.person import user_and_machine
@@ -48,8 +48,7 @@ class Table:
         """
         for key in self.values:
             if key not in known:
-                near = difflib.get_close_matches(key, known, 1)
-                hint = f"did you mean {near[0]}?" if near else f"known are: {', '.join(known)}."
+                hint = did_you_mean(key, known, f"known are: {', '.join(known)}.")
                 raise SettingsError(f"{self.source}: unknown key {self.where}{key}; {hint}")
         return self
 

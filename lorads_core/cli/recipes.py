@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import argparse
 from datetime import date
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeGuard, cast
 
 from ..errors import SettingsError
 from ..images.files import printable_path
 from ..library.layouts.document import read_document
+from ..problems import did_you_mean
 from ..training_fields import TRAINING_FIELDS
 from .export_options import WRITING_PREFIX
 from .parser import parser
@@ -78,17 +78,13 @@ def apply_recipe(options: argparse.Namespace, file: Path) -> tuple[list[str], li
     values = cast("Mapping[str, object]", read_document(file, _LARGEST))
     for key, value in values.items():
         if key not in known:
-            raise SettingsError(f"{printable_path(file)}: unknown key {key!r:.80}; {_hint(key, known)}")
+            hint = did_you_mean(key, known, "keys are the options of lorads build, see its --help-all.")
+            raise SettingsError(f"{printable_path(file)}: unknown key {key!r:.80}; {hint}")
         converted = _Value(file, key).converted(known[key], value)
         if known[key].dest not in given:
             setattr(options, known[key].dest, converted)
             used.append(key)
     return used, [key for key in values if key not in used]
-
-
-def _hint(key: str, known: Mapping[str, object]) -> str:
-    near = get_close_matches(key, known, 1)
-    return f"did you mean {near[0]}?" if near else "keys are the options of lorads build, see its --help-all."
 
 
 def _build_command() -> argparse.ArgumentParser:

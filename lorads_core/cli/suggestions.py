@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, cast
+
+from ..problems import did_you_mean
 
 if TYPE_CHECKING:
     import argparse
@@ -50,5 +51,5 @@ def _all(commands: Mapping[str, object]) -> str:
 
 
 def _nearest(word: str, known: Sequence[str] | Mapping[str, object], otherwise: str) -> str:
-    found = get_close_matches(word.partition("=")[0], list(known), 1)
-    return f"; did you mean {found[0]}?" if found else otherwise
+    hint = did_you_mean(word.partition("=")[0], known)
+    return f"; {hint}" if hint else otherwise

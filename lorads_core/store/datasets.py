@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID, uuid4
 
 from ..errors import CaptionError
 from ..model import Caption, Concept, Trigger
+from ..problems import did_you_mean
 from .json_column import jsonb
 
 if TYPE_CHECKING:
@@ -255,9 +255,8 @@ def load_draft(connection: psycopg.Connection, name: str, owner: str = "") -> Dr
 def no_dataset(connection: psycopg.Connection, name: str, owner: str = "") -> str:
     """Return the sentence that there is no dataset of a name, with the nearest name there is or all of them."""
     known = dataset_names(connection, owner)
-    near = get_close_matches(name, known, 1)
-    there = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(known) or 'none yet'}."
-    return f"There is no dataset {name!r}; {there}"
+    otherwise = f"there are: {', '.join(known) or 'none yet'}."
+    return f"There is no dataset {name!r}; {did_you_mean(name, known, otherwise)}"
 
 
 def dataset_names(connection: psycopg.Connection, owner: str = "") -> list[str]:

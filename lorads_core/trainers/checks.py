@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 from dataclasses import fields, replace
@@ -15,7 +14,7 @@ from ..captions.profiles import profile
 from ..errors import TrainerError
 from ..model import MaskedLoss, Problem, RegularizationMethod, TrainingConfig
 from ..networks import network, network_names
-from ..problems import counted
+from ..problems import counted, did_you_mean
 from ..training_fields import TRAINING_FIELDS
 from . import Stage, extra, trainers
 from .checkpoint_checks import checkpoint_problems
@@ -243,10 +242,8 @@ def unknown(trainer: str, what: str, value: str, known: Sequence[str]) -> Iterat
     """Yield a sentence that names the nearest of what is ``known`` where ``value`` is none of it."""
     if value in known:
         return
-    lower = {each.lower(): each for each in known}
-    near = [lower[each] for each in difflib.get_close_matches(value.lower(), lower, 1)]
-    hint = f"did you mean {near[0]}? " if near else ""
-    yield f"{trainer} has no {what} {value!r}: {hint}Choose one of {', '.join(known)}."
+    hint = did_you_mean(value, known, "check its spelling.")
+    yield f"{trainer} has no {what} {value!r}: {hint} Choose one of {', '.join(known)}."
 
 
 def _out_of_range(config: TrainingConfig) -> Iterator[str]:

@@ -6,7 +6,6 @@ option that names a file, a program or an account is refused; lorads.toml of one
 
 from __future__ import annotations
 
-import difflib
 import json
 import math
 import re
@@ -19,6 +18,7 @@ import tomli_w
 
 from ..errors import SettingsError
 from ..model import Problem, TrainingConfig
+from ..problems import did_you_mean
 from ..system.files import read_text
 
 if sys.version_info >= (3, 11):
@@ -200,9 +200,8 @@ def _unknown(label: str, extra: Mapping[str, Any], known: frozenset[str], depth:
         return
     for key, value in extra.items():
         if key not in known:
-            near = difflib.get_close_matches(key, known, 1)
-            hint = f"did you mean {near[0]}? " if near else ""
-            yield f"{label} has no option {path}{key}: {hint}Leave it out of the extra options, or update {label}."
+            hint = did_you_mean(key, known) or "check its spelling."
+            yield f"{label} has no option {path}{key}: {hint} Leave it out of the extra options, or update {label}."
         elif _is_table(value):
             yield from _unknown(label, value, known, depth - 1, f"{path}{key}.")
 
