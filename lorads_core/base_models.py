@@ -7,7 +7,7 @@ checkpoint of a family with what differs: name, caption profile, own resolution.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from .errors import SettingsError
@@ -241,7 +241,8 @@ class BaseModel:
     it in the tables of trainers that tell the base models of a family apart, empty for the usual one. A distilled model
     is trained with an ``adapter`` (repository at Hugging Face, or a file of it) that takes the distillation back
     meanwhile. ``denoiser`` is the repository of its denoiser, where that of its other parts has the one of another base
-    model.
+    model. One that ``edits`` is made to be trained on pairs of images; where a trainer can do without the first one of
+    a pair, it is trained on single images.
     """
 
     name: str
@@ -256,6 +257,7 @@ class BaseModel:
     variant: str = ""
     adapter: str = ""
     denoiser: str = ""
+    edits: bool = False
 
     @property
     def kind(self) -> str:
@@ -299,6 +301,11 @@ def _prose(*rows: tuple[str, str, str, str]) -> tuple[BaseModel, ...]:
         )
         for name, label, kind, repository in rows
     )  # fmt: skip
+
+
+def _edits(*rows: tuple[str, str, str, str]) -> tuple[BaseModel, ...]:
+    """Return the edit models of (name, label, kind, repository)."""
+    return tuple(replace(base, edits=True) for base in _prose(*rows))
 
 
 BASE_MODELS: tuple[BaseModel, ...] = (
@@ -357,10 +364,17 @@ BASE_MODELS: tuple[BaseModel, ...] = (
         own_repository="krea/Krea-2-Turbo", variant="turbo",
         adapter="ostris/krea2_turbo_training_adapter/krea2_turbo_training_adapter_v1.safetensors",
     ),
+    *_edits(
+        ("flux_kontext", "FLUX.1 Kontext dev", "flux:kontext", "black-forest-labs/FLUX.1-Kontext-dev"),
+        ("qwen_image_edit", "Qwen-Image-Edit", "qwen_image:edit", "Qwen/Qwen-Image-Edit"),
+        ("qwen_image_edit_2509", "Qwen-Image-Edit 2509", "qwen_image:edit_2509", "Qwen/Qwen-Image-Edit-2509"),
+        ("qwen_image_edit_2511", "Qwen-Image-Edit 2511", "qwen_image:edit_2511", "Qwen/Qwen-Image-Edit-2511"),
+    ),
 )  # fmt: skip
 
 GATED = frozenset((
     "black-forest-labs/FLUX.1-dev",
+    "black-forest-labs/FLUX.1-Kontext-dev",
     "black-forest-labs/FLUX.1-Krea-dev",
     "black-forest-labs/FLUX.1-schnell",
     "black-forest-labs/FLUX.2-dev",

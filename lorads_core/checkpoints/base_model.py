@@ -12,7 +12,16 @@ if TYPE_CHECKING:
     from .recognition import Checkpoint
 
 # What derivatives of a base model are called besides its own name.
-_ALSO_CALLED = {"illustrious": ("illu", "wai"), "pony": ("pdxl",), "noobai": ("noob",), "flux_krea": ("krea",)}
+_ALSO_CALLED = {
+    "illustrious": ("illu", "wai"),
+    "pony": ("pdxl",),
+    "noobai": ("noob",),
+    "flux_krea": ("krea",),
+    "flux_kontext": ("kontext",),
+    "qwen_image_edit": ("imageedit", "qwenedit"),
+    "qwen_image_edit_2509": ("edit2509", "qwenedit2509"),
+    "qwen_image_edit_2511": ("edit2511", "qwenedit2511"),
+}
 
 
 class BaseModelChoice(NamedTuple):
@@ -26,14 +35,19 @@ def fitting_base_models(found: Checkpoint) -> tuple[BaseModel, ...]:
     """Return the base models whose tensors a checkpoint's can be: those of its families, and of its variant.
 
     A variant that no base model is called by is that of those that have none of their own, a distilled one also theirs.
+    Names of variants of which one is meant are separated by slashes.
     """
     rows = tuple(each for each in base_models() if each.family.name in found.families)
     if found.architecture is None or not found.variant:
         return rows
     known = {_plain(each.label) for each in found.architecture.variants}
-    named = tuple(each for each in rows if each.variant == _plain(found.variant))
+    named = tuple(each for each in rows if each.variant in _variants(found))
     others = tuple(each for each in rows if each.variant not in known)
     return (*named, *others) if found.distilled_from else named or others
+
+
+def _variants(found: Checkpoint) -> list[str]:
+    return [_plain(label) for label in found.variant.split("/")] if found.variant else []
 
 
 def _plain(label: str) -> str:
@@ -45,7 +59,7 @@ def base_model_of(found: Checkpoint) -> BaseModelChoice | None:
     rows = fitting_base_models(found)
     if len({each.family.name for each in rows}) != 1:
         return None
-    certain = [each for each in rows if found.variant and each.variant == _plain(found.variant)]
+    certain = [each for each in rows if each.variant in _variants(found)]
     base = like_by_name(found.path.stem, certain or rows)
     return BaseModelChoice(base, tuple(each for each in rows if each is not base))
 

@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 
 INDEX = "model_index.json"
 _LONGEST = 1024**2  # bytes; the configs of models have some 2,000
+# Pipelines of one architecture that are of one variant of it (diffusers, ``pipelines``).
+_VARIANTS = {
+    "FluxKontextPipeline": "Kontext",
+    "QwenImageEditPipeline": "Edit",
+    "QwenImageEditPlusPipeline": "Edit 2509/Edit 2511",
+}
 _PARTS = (("text encoder", "text_encoder"), ("VAE", "vae"))
 
 
@@ -50,7 +56,7 @@ def read_folder(folder: Path) -> DiffusersFolder:
     return DiffusersFolder(
         pipeline,
         architecture,
-        "schnell" if schnell else "",
+        "schnell" if schnell else _VARIANTS.get(pipeline, ""),
         tuple(label for label, part in _PARTS if part in index),
         scheduler.get("prediction_type") == "v_prediction",
         "FLUX.1 dev" if schnell else "",

@@ -308,7 +308,8 @@ def _trainers(settings: Settings) -> Iterator[Finding]:
                 yield Finding(name, "good", f"{profile.kind} by {' '.join(profile.prefix)}, not looked at from here")
                 continue
             chosen = trainer(profile.kind)
-            first = next(each for each in BASE_MODELS if is_trained(each, chosen.families, chosen.adapters))
+            kinds = chosen.families, chosen.adapters, chosen.edits
+            first = next(each for each in BASE_MODELS if is_trained(each, *kinds))
             faults = chosen.problems(TrainingConfig(base_model=first.name), (), profile.home)
             said = [each.message for each in faults if each.severity == "error" and each.code == "config"]
             version, missing = missing_modules(profile)

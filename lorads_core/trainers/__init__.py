@@ -151,6 +151,11 @@ class Trainer(Protocol):
         ...
 
     @property
+    def edits(self) -> Collection[str]:
+        """The families of which it trains edit models too, on single images (`BaseModel.edits`)."""
+        ...
+
+    @property
     def downloads(self) -> bool:
         """Whether it trains `BaseModel.usual_checkpoint` where no checkpoint is chosen."""
         ...

@@ -88,10 +88,28 @@ def _doubts(found: Checkpoint, config: TrainingConfig, base: BaseModel) -> Itera
             f"{found.path} may be a distilled model, which training spoils (a guess by its {guess.source}): train on"
             " the model that it was distilled from."
         )
+    yield from _edits(found, base)
     if found.kind == "denoiser" and not base.family.files:
         yield (
             f"{found.path} is {found.label}, without the text encoder and VAE that trainers read from a checkpoint of"
             f" {base.label}: choose a whole checkpoint."
+        )
+
+
+def _edits(found: Checkpoint, base: BaseModel) -> Iterator[str]:
+    """Yield that an edit model is taken for its family's other models, or one of these for it: tensors are alike."""
+    fitting = fitting_base_models(found)
+    models = [each for each in fitting if each.edits]
+    guess = found.guess("edit model")
+    if guess and models and not base.edits:
+        yield (
+            f"{found.path} may be an edit model (a guess by its {guess.source}), and the base model is {base.label}: if"
+            f" it is, choose {' or '.join(each.label for each in models)} as the base model."
+        )
+    elif base.edits and not guess and len(models) < len(fitting):
+        yield (
+            f"{found.path} is called nothing that says that it is an edit model, and its tensors do not tell: check that"
+            f" it is {base.label}."
         )
 
 

@@ -51,14 +51,18 @@ DISTINCT: Mapping[str, str] = {}
 """A trainer's `Trainer.same` where it trains no two networks alike."""
 NO_ADAPTERS: frozenset[str] = frozenset()
 """A trainer's `Trainer.adapters` where it takes no training adapter."""
+NEEDS_CONTROL = "it needs a control image with each image"
+"""A row of a trainer's ``REASONS`` for an edit model."""
+NO_EDITS: frozenset[str] = frozenset()
+"""A trainer's `Trainer.edits` where it trains no edit model on single images."""
 
 
 class Rules(Protocol):
     """The module ``rules`` of a trainer: what it trains, and what it would stop at, ignore or do badly.
 
-    ``FAMILIES`` and ``NETWORKS`` are closed: what is not in them is refused, with the reason in ``REASONS`` if any.
-    Distilled models are trained of the families in ``ADAPTERS`` only. All functions take a settled config, `notes`
-    also the one before.
+    ``FAMILIES`` and ``NETWORKS`` are closed: what is not in them is refused, with the reason in ``REASONS`` if any, by
+    family or `BaseModel.kind`. Distilled models are trained of the families in ``ADAPTERS`` only, edit models of those
+    in ``EDITS``. All functions take a settled config, `notes` also the one before.
     """
 
     @property
@@ -69,6 +73,9 @@ class Rules(Protocol):
 
     @property
     def ADAPTERS(self) -> Collection[str]: ...  # noqa: N802, D102
+
+    @property
+    def EDITS(self) -> Collection[str]: ...  # noqa: N802, D102
 
     @property
     def NETWORKS(self) -> Mapping[str, object]: ...  # noqa: N802, D102
@@ -111,12 +118,25 @@ def problems(
     found += checkpoint_problems(ready)
     found += not_in_trainer(rules.LABEL, config, rules.lacks(ready))
     found += [Problem("info", "needs", message) for message in rules.needs(ready)]
+    found += _on_single_images(ready)
     if all(problem.severity != "error" for problem in found):
         found += rules.notes(ready, subsets, config)
         found += rules.subset_problems(ready, subsets)
     if config.extra and all(problem.severity != "error" for problem in found):
         found += extra.problems(rules.LABEL, config.extra, written(ready, subsets), rules.OPTIONS, home)
     return found
+
+
+def _on_single_images(config: TrainingConfig) -> Iterator[Problem]:
+    """Yield that an edit model learns no edits here."""
+    base = base_model(config.base_model)
+    if base.edits:
+        yield Problem(
+            "info",
+            "edit-model",
+            f"{base.label} is an edit model, and pairs of images are not exported yet: it is trained on single images,"
+            " and learns to draw them from their captions.",
+        )
 
 
 def lacks(rules: Rules, config: TrainingConfig) -> Mapping[str, str]:
@@ -160,10 +180,11 @@ def lacks_model_files(config: TrainingConfig) -> dict[str, str]:
 def _untrained(rules: Rules, config: TrainingConfig) -> Iterator[str]:
     """Yield what is not in a trainer's closed tables, with the trainers that have it in theirs."""
     base, kind = base_model(config.base_model), network(config.network)
-    if not is_trained(base, rules.FAMILIES, rules.ADAPTERS):
-        able = [each.label for each in trainers().values() if is_trained(base, each.families, each.adapters)]
-        distilled = base.family.name in rules.FAMILIES and "it is distilled, and a training adapter is needed"
-        why = _why(distilled or rules.REASONS.get(base.family.name, ""))
+    if not is_trained(base, rules.FAMILIES, rules.ADAPTERS, rules.EDITS):
+        able = [
+            each.label for each in trainers().values() if is_trained(base, each.families, each.adapters, each.edits)
+        ]
+        why = _why(_not_trained(rules, base))
         yield f"{rules.LABEL} does not train {base.label}{why}{_able(able)}, or choose another base model."
     if kind.name not in rules.NETWORKS:
         able = [each.label for each in trainers().values() if kind.name in each.networks]
@@ -172,9 +193,18 @@ def _untrained(rules: Rules, config: TrainingConfig) -> Iterator[str]:
         yield f"{rules.LABEL} does not train {kind.label}{why}{_able(able)}, or choose one of the networks {instead}."
 
 
-def is_trained(base: BaseModel, families: Collection[str], adapters: Collection[str]) -> bool:
-    """Say whether a trainer of these families, and of distilled models of these, trains a base model."""
-    return base.family.name in families and (not base.adapter or base.family.name in adapters)
+def _not_trained(rules: Rules, base: BaseModel) -> str:
+    """Return why a trainer does not train a base model, empty where no more is known."""
+    reasons = rules.REASONS
+    if base.family.name in rules.FAMILIES and base.adapter:
+        return "it is distilled, and a training adapter is needed"
+    return reasons.get(base.kind) or reasons.get(base.family.name) or ("it is an edit model" if base.edits else "")
+
+
+def is_trained(base: BaseModel, families: Collection[str], adapters: Collection[str], edits: Collection[str]) -> bool:
+    """Say whether a trainer of these families, and of distilled and edit models of these, trains a base model."""
+    name = base.family.name
+    return name in families and (not base.adapter or name in adapters) and (not base.edits or name in edits)
 
 
 def _why(reason: str) -> str:

@@ -23,7 +23,7 @@ def read(tmp_path, model, name="model.safetensors"):
     [
         ("flux2", {"flux2"}),
         ("flux2:klein", {"flux2_klein_4b"}),
-        ("flux", {"flux", "flux_krea"}),
+        ("flux", {"flux", "flux_krea", "flux_kontext"}),
         ("zimage", {"zimage", "zimage_deturbo", "zimage_turbo"}),
         ("anima", {"anima"}),
         ("sdxl_refiner", set()),
@@ -46,6 +46,10 @@ def test_the_base_models_of_a_family_and_variant_fit(model, names, tmp_path):
         ("zimage", "z_image_turbo_bf16", "zimage_turbo"),
         ("krea2", "Krea2-Turbo-fp8", "krea2_turbo"),
         ("qwen_image", "qwen_image_2512_fp8", "qwen_image_2512"),
+        ("flux", "flux1-dev-kontext_fp8_scaled", "flux_kontext"),
+        ("qwen_image", "qwen_image_edit_fp8", "qwen_image_edit"),
+        ("qwen_image", "Qwen-Image-Edit-2509_bf16", "qwen_image_edit_2509"),
+        ("qwen_image", "qwen_edit_2511", "qwen_image_edit_2511"),
     ],
 )
 def test_the_base_model_is_that_of_the_tensors_and_then_of_the_name(model, name, chosen, tmp_path):

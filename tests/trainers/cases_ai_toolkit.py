@@ -47,7 +47,7 @@ NOT_FOR = {"flux": ("velocity", "text trained")}
 # More base models, each of another kind.
 LATER = (
     "flux_krea", "flux_schnell", "sd35", "chroma", "anima", "zimage", "zimage_deturbo", "zimage_turbo", "krea2",
-    "krea2_turbo", "flux2", "flux2_klein_4b", "flux2_klein_9b", "qwen_image", "qwen_image_2512",
+    "krea2_turbo", "flux2", "flux2_klein_4b", "flux2_klein_9b", "qwen_image", "qwen_image_2512", "flux_kontext",
 )  # fmt: skip
 LATER_VARIANTS = ("accumulated", "odd resolution", "small", "mirrored", "text cached", "8 bits")
 

@@ -19,9 +19,9 @@ from .cases import OTHERS, PICTURES, subsets
 __all__ = ["OTHERS", "PICTURES"]
 GOLDEN = Path(__file__).parent / "golden" / "musubi"
 MUSUBI = trainer("musubi-tuner")
-TRAINED = tuple(base.name for base in BASE_MODELS if is_trained(base, MUSUBI.families, MUSUBI.adapters))
-# The first of each family, and all of FLUX.2, whose versions are cached apart.
-FAMILIES = ("zimage", "krea2", "flux2_klein_4b", "flux2_klein_9b", "flux2", "qwen_image")
+TRAINED = tuple(base.name for base in BASE_MODELS if is_trained(base, MUSUBI.families, MUSUBI.adapters, MUSUBI.edits))
+# The first of each family, and all whose versions are cached apart.
+FAMILIES = ("zimage", "krea2", "flux2_klein_4b", "flux2_klein_9b", "flux2", "qwen_image", "qwen_image_edit_2511")
 VARIANTS = {
     "accumulated": {
         "batch_size": 3, "gradient_accumulation_steps": 4, "epochs": 3, "repeats": 3, "regularization_repeats": 4,

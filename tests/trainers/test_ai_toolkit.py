@@ -323,3 +323,21 @@ def test_masks_lie_beside_the_pictures_folder():
     assert AI_TOOLKIT.mask("10_cat", "000001-cat") == "10_cat_masks/000001-cat.png"
     assert process(changed(masked_loss="sidecar"))["datasets"][0]["mask_path"] == str(FOLDER / "10_cat_masks")
     assert process(changed(masked_loss="alpha"))["datasets"][0]["alpha_mask"] is True
+
+
+def test_samples_of_kontext_are_refused_as_they_are_drawn_from_a_control_image():
+    config = TrainingConfig(base_model="flux_kontext", sample_prompts=("a cat",))
+    refused = [p.message for p in AI_TOOLKIT.problems(config, (TRAINING,)) if p.severity == "error"]
+    assert refused == [
+        "ai-toolkit stops at a sample of FLUX.1 Kontext dev without a control image: leave the sample prompts out."
+    ]
+    without = TrainingConfig(base_model="flux_kontext")
+    assert "edit-model" in {p.code for p in AI_TOOLKIT.problems(without, (TRAINING,))}
+
+
+def test_an_edit_model_that_needs_control_images_is_refused_with_who_trains_it():
+    (message,) = (p.message for p in AI_TOOLKIT.problems(TrainingConfig(base_model="qwen_image_edit"), (TRAINING,)))
+    assert message == (
+        "ai-toolkit does not train Qwen-Image-Edit (it needs a control image with each image): choose one of the trainers"
+        " musubi-tuner (kohya-ss), or choose another base model."
+    )

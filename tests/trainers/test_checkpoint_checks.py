@@ -89,6 +89,51 @@ def test_schnell_is_no_mistake_where_it_is_trained_with_its_adapter(make):
     assert said(make("flux:schnell"), "flux_schnell") == []
 
 
+@pytest.mark.parametrize(
+    ("model", "name", "base", "meant"),
+    [
+        ("flux", "flux1-dev-kontext_fp8_scaled.safetensors", "flux", "FLUX.1 Kontext dev"),
+        ("qwen_image", "qwen_image_edit_2509_bf16.safetensors", "qwen_image_2512", "Qwen-Image-Edit 2509"),
+    ],
+)
+def test_an_edit_model_is_guessed_by_its_name_where_another_model_of_its_family_is_trained(
+    model, name, base, meant, make
+):
+    ((severity, message),) = said(make(model, name), base)
+    assert severity == "warning"
+    assert "may be an edit model (a guess by its file name)" in message
+    assert meant in message
+
+
+def test_a_file_that_nothing_calls_an_edit_model_is_a_warning_where_one_is_trained(make):
+    ((severity, message),) = said(make("flux", "flux1-dev.safetensors"), "flux_kontext")
+    assert severity == "warning"
+    assert "check that it is FLUX.1 Kontext dev" in message
+    assert said(make("flux", "flux1-dev-kontext.safetensors"), "flux_kontext") == []
+
+
+def test_the_tensor_that_comfyui_marks_edit_2511_with_is_no_guess(make):
+    marked = make("qwen_image", marks=["model.diffusion_model.__index_timestep_zero__"])
+    assert said(marked, "qwen_image_edit_2511") == []
+    ((severity, message),) = said(marked, "qwen_image_edit")
+    assert (severity, "the base model Qwen-Image-Edit 2511" in message) == ("error", True)
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "base", "other"),
+    [
+        ("FluxKontextPipeline", "flux_kontext", "flux"),
+        ("QwenImageEditPipeline", "qwen_image_edit", "qwen_image"),
+        ("QwenImageEditPlusPipeline", "qwen_image_edit_2509", "qwen_image_edit"),
+    ],
+)
+def test_a_folder_of_an_edit_pipeline_is_of_no_other_model(pipeline, base, other, tmp_path):
+    (tmp_path / "model_index.json").write_text(json.dumps({"_class_name": pipeline}))
+    assert said(str(tmp_path), base) == []
+    ((severity, message),) = said(str(tmp_path), other)
+    assert (severity, base_model(base).label in message) == ("error", True)
+
+
 def test_a_denoiser_alone_is_a_warning_where_the_checkpoint_holds_all_parts(make):
     ((severity, message),) = said(make("sdxl", whole=False), "sdxl")
     assert (severity, "choose a whole checkpoint" in message) == ("warning", True)

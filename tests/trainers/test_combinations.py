@@ -1,6 +1,6 @@
 """The table of docs/trainers.md, what each trainer trains: made from the trainers themselves, and compared.
 
-Run this file to print the table.
+Run this file to write the table into the page.
 """
 
 from pathlib import Path
@@ -32,8 +32,8 @@ def refusals(trainer, config, subsets=(TRAINING,)):
 
 
 def cell(trainer, family, network):
-    """Say whether all base models of a family that are not distilled are trained, or none."""
-    found = [refusals(trainer, config_of(base, network)) for base in of_family(family) if not base.adapter]
+    """Say whether all base models of a family that are neither distilled nor edit models are trained, or none."""
+    found = [refusals(trainer, config_of(base, network)) for base in usual(family)]
     assert len({bool(each) for each in found}) == 1, (trainer.name, family.name, network)
     return "–" if found[0] else "\u2713"
 
@@ -42,11 +42,15 @@ def of_family(family):
     return [base for base in base_models.BASE_MODELS if base.family == family]
 
 
-def distilled(trainer, base):
-    """Say with which networks a distilled model is trained, all those of its family."""
+def usual(family):
+    return [base for base in of_family(family) if not base.adapter and not base.edits]
+
+
+def unusual(trainer, base):
+    """Say with which networks a distilled or an edit model is trained, all those of its family."""
     found = [each.label for each in networks() if not refusals(trainer, config_of(base, each.name))]
-    usual = next(each for each in of_family(base.family) if not each.adapter)
-    assert not found or found == [e.label for e in networks() if not refusals(trainer, config_of(usual, e.name))]
+    first = usual(base.family)[0]
+    assert not found or found == [e.label for e in networks() if not refusals(trainer, config_of(first, e.name))]
     return "\u2713" if found else "–"
 
 
@@ -72,9 +76,9 @@ def table():
         for network in networks():
             cells = [cell(each, family, network.name) for each in known]
             lines.append(f"| {family.label}: {network.label} | " + " | ".join(cells) + " |")
-    for base in (each for each in base_models.BASE_MODELS if each.adapter):
-        cells = [distilled(each, base) for each in known]
-        lines.append(f"| {base.label}, with a training adapter | " + " | ".join(cells) + " |")
+    for base in (each for each in base_models.BASE_MODELS if each.adapter or each.edits):
+        how = "with a training adapter" if base.adapter else "on single images"
+        lines.append(f"| {base.label}, {how} | " + " | ".join(unusual(each, base) for each in known) + " |")
     for method, name in (("prior", "trained along with the others"), ("preservation", "output preserved")):
         lines.append(
             f"| regularization images: {name} | " + " | ".join(regularization(e, method) for e in known) + " |"
@@ -85,7 +89,7 @@ def table():
 
 def base_models_of(family):
     """Return the line of a family's base models."""
-    labels = [base.label for base in of_family(family) if not base.adapter]
+    labels = [base.label for base in usual(family)]
     return f"- {family.label}: {', '.join(labels)}"
 
 
@@ -110,4 +114,5 @@ def test_a_refused_combination_names_what_to_use(name, base, network, others):
 
 
 if __name__ == "__main__":
-    print(table())
+    before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
+    PAGE.write_text(before + BEGIN + table() + END + rest.partition(END)[2], encoding="utf-8", newline="\n")

@@ -128,7 +128,7 @@ def test_a_field_reaches_the_trainer_or_is_reported(each, field):
 @pytest.mark.parametrize("base", base_model_names())
 def test_the_default_config_is_refused_only_for_families_that_a_trainer_does_not_train(each, base):
     config = replace(TrainingConfig(**{**FLUX, "base_model": base}))
-    assert bool(errors(each, config)) != is_trained(base_model(base), each.families, each.adapters)
+    assert bool(errors(each, config)) != is_trained(base_model(base), each.families, each.adapters, each.edits)
 
 
 def test_a_trainer_trains_some_family_and_only_known_ones(each):
@@ -146,7 +146,7 @@ def test_every_family_is_trained_by_some_trainer(family):
 
 @pytest.mark.parametrize("base", base_model_names())
 def test_every_base_model_is_trained_by_some_trainer(base):
-    assert any(is_trained(base_model(base), each.families, each.adapters) for each in trainers().values())
+    assert any(is_trained(base_model(base), each.families, each.adapters, each.edits) for each in trainers().values())
 
 
 def test_no_two_base_models_are_taken_from_one_repository():
@@ -246,7 +246,7 @@ def test_a_base_model_without_a_caption_profile_is_named(monkeypatch):
 def test_a_network_is_trained_or_refused_with_another_to_use(each, base, network):
     config = TrainingConfig(**{**FLUX, "base_model": base, "network": network})
     found = errors(each, config)
-    if not is_trained(base_model(base), each.families, each.adapters):
+    if not is_trained(base_model(base), each.families, each.adapters, each.edits):
         assert all("choose another base model" in message or network in message.lower() for message in found)
         assert found
     elif found:

@@ -9,6 +9,7 @@ import pytest
 from lorads_core.base_models import BASE_MODELS
 from lorads_core.model import TrainingConfig
 from lorads_core.trainers import Schedule, Subset, Tick, trainer, trainers
+from lorads_core.trainers.checks import is_trained
 from lorads_core.trainers.onetrainer import counting
 from lorads_core.trainers.onetrainer.rules import version_in
 
@@ -55,7 +56,8 @@ def test_the_scan_finds_it():
 
 
 @pytest.mark.parametrize(
-    "base_model", [each.name for each in BASE_MODELS if each.family.name in ONETRAINER.families and not each.adapter]
+    "base_model",
+    [each.name for each in BASE_MODELS if is_trained(each, ONETRAINER.families, ONETRAINER.adapters, ONETRAINER.edits)],
 )
 def test_defaults_are_neither_refused_nor_doubted(base_model):
     assert messages("error", but(base_model=base_model)) == ""

@@ -27,7 +27,7 @@ def test_every_preset_is_trained_by_some_trainer_as_it_is(base, preset):
         for trainer in trainers().values()
         if not any(found.severity == "error" for found in trainer.problems(config, [subset]))
     ]
-    able = [each for each in trainers().values() if is_trained(base, each.families, each.adapters)]
+    able = [each for each in trainers().values() if is_trained(base, each.families, each.adapters, each.edits)]
     assert len(takes) >= min(2, len(able)), takes
 
 

@@ -24,7 +24,7 @@ SUBSETS = (
     Subset("10_cat", 10, is_regularization=False, sizes=((1216, 832), (832, 1216), (1024, 1024))),
     Subset("1_regularization", 1, is_regularization=True, sizes=((1024, 1024),)),
 )
-EVERY = [base.name for base in BASE_MODELS if base.family.name in FAMILIES and not base.adapter]
+EVERY = [base.name for base in BASE_MODELS if base.family.name in FAMILIES and not base.adapter and not base.edits]
 
 
 def config_of(family, **changes):

@@ -30,6 +30,7 @@ class AiToolkit:
     label = LABEL
     families = rules.FAMILIES
     adapters = rules.ADAPTERS
+    edits = rules.EDITS
     downloads = True
     networks = rules.NETWORKS
     same = checks.DISTINCT

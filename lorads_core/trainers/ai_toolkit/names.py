@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ...base_models import base_model
 from ...networks import network
+from ..checks import NEEDS_CONTROL
 from ..extra import OptionSource
 
 if TYPE_CHECKING:
@@ -77,6 +78,8 @@ KINDS: Mapping[str, Kind] = {
     "flux": _FLUX,
     "flux:krea": _FLUX,
     "flux:schnell": replace(_FLUX, guidance=1.0, sample_steps=4),
+    # Without a control image it reads the image alone (``get_noise_prediction``).
+    "flux:kontext": replace(_FLUX, arch="flux_kontext", step=16, timesteps="weighted"),
     # config/examples/train_lora_sd35_large_24gb.yaml; its T5 reads 256 tokens (Diffusers' encode_prompt).
     "sd35": _flow(
         "sd3", 32, tokens=256, timesteps="linear", low_vram=False, lora_prefix="transformer.", file=False, folder=True,
@@ -98,11 +101,14 @@ KINDS: Mapping[str, Kind] = {
 FAMILIES: Mapping[str, Kind] = {name: each for name, each in KINDS.items() if ":" not in name}
 ADAPTERS = frozenset(("flux", "zimage", "krea2"))
 """Families of which it trains distilled models, by ``assistant_lora_path``."""
+EDITS = frozenset(("flux",))
+"""Families of which it trains edit models without control images."""
 NETWORKS: Mapping[str, str] = {"lora": "lora", "locon": "lora", "lokr": "lokr"}
 """The ``type`` of each network; that of the name locon is another library's, which convolutions in a lora are not."""
 REASONS: Mapping[str, str] = {
     "dora": "it saves DoRA in a form that ComfyUI does not read",
     "lumina2": "it saves LoRAs of it under names that ComfyUI does not read",
+    **dict.fromkeys(("qwen_image:edit", "qwen_image:edit_2509", "qwen_image:edit_2511"), NEEDS_CONTROL),
 }
 # A process's sections and their keys; deeper tables are free-form, such as optimizer_params.
 OPTIONS = OptionSource(

@@ -14,6 +14,7 @@ from .. import checks
 from .counting import placements
 from .names import (
     ADAPTERS,
+    EDITS,
     FAMILIES,
     LABEL,
     NETWORKS,
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from .. import Subset
 
 
-__all__ = ["ADAPTERS", "FAMILIES", "NETWORKS", "OPTIONS", "REASONS"]
+__all__ = ["ADAPTERS", "EDITS", "FAMILIES", "NETWORKS", "OPTIONS", "REASONS"]
 
 
 def missing(config: TrainingConfig, home: Path | None) -> Iterator[str]:
@@ -69,6 +70,9 @@ def refusals(config: TrainingConfig) -> Iterator[str]:
         yield f"{LABEL} is started with one process here: set the number of processes to 1."
     if in_8_bits(config) and config.mixed_precision == "no":
         yield "A base model in 8 bits needs mixed precision: choose bf16, or turn fp8 off."
+    if base_model(config.base_model).edits and config.sample_prompts:
+        label = base_model(config.base_model).label
+        yield f"{LABEL} stops at a sample of {label} without a control image: leave the sample prompts out."
     yield from _checkpoint(config)
 
 

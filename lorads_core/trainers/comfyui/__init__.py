@@ -31,6 +31,7 @@ class ComfyTrainer:
     label = LABEL
     families = rules.FAMILIES
     adapters = rules.ADAPTERS
+    edits = rules.EDITS
     downloads = False
     networks = rules.NETWORKS
     same = rules.SAME

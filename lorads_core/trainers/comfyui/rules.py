@@ -35,6 +35,7 @@ _SMALLEST_SIDE = 256
 FAMILIES: Mapping[str, str] = {"sd15": "unet", "sdxl": "unet", "flux": "transformer"}
 """The families that were trained with it, and what of them it trains."""
 ADAPTERS = checks.NO_ADAPTERS
+EDITS = checks.NO_EDITS
 NETWORKS: Mapping[str, str] = {"lora": "LoRA", "locon": "LoRA", "loha": "LoHa", "lokr": "LoKr"}
 """The widget ``algorithm`` of each network (``adapter_maps`` in ``comfy/weight_adapter``, which has OFT besides)."""
 SAME: Mapping[str, str] = {"locon": "lora"}

@@ -25,6 +25,7 @@ class Musubi:
     label = f"{LABEL} (kohya-ss)"
     families = rules.FAMILIES
     adapters = rules.ADAPTERS
+    edits = rules.EDITS
     downloads = False
     networks = rules.NETWORKS
     same = checks.DISTINCT

@@ -11,6 +11,7 @@ from ...networks import network
 from .. import checks
 from .counting import placements
 from .scripts import (
+    EDITS,
     FAMILIES,
     LABEL,
     NETWORKS,
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from ...model import TrainingConfig
     from .. import Subset
 
-__all__ = ["FAMILIES", "LABEL", "NETWORKS", "OPTIONS", "REASONS"]
+__all__ = ["EDITS", "FAMILIES", "LABEL", "NETWORKS", "OPTIONS", "REASONS"]
 ADAPTERS = checks.NO_ADAPTERS
 _SOURCES = "src/musubi_tuner"
 

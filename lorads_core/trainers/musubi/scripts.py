@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ...base_models import base_model
 from ...networks import network
+from ..checks import NEEDS_CONTROL
 from ..extra import OptionSource
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ LABEL = "musubi-tuner"
 STEP = 16
 """What sides of buckets are multiples of, for all families of the table (``dataset/bucket.py``, BucketSelector)."""
 ANY = "*"
-"""Stands in `Script.versions` for every variant of a family."""
+"""Stands in `Script.versions` for every other variant of a family."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,17 @@ def _shift(shift: float) -> Mapping[str, object]:
 _AE = "the VAE is the ae.safetensors of Black Forest Labs, not ComfyUI's flux2-vae"
 _SPLIT = f"{_AE}, and the text encoder the first of its split files"
 _NOT_FLOAT_8 = "ComfyUI's files with fp8_scaled or fp8_e4m3fn in their names cannot be read"
+
+
+def _qwen_edit(name: str) -> Version:
+    """Return a version of Qwen-Image-Edit, which learns from single images as a model that draws from text.
+
+    Without control images its captions are encoded as those of Qwen-Image are, and the model is given the image alone
+    (``qwen_image_cache_text_encoder_outputs.py``; ``call_dit`` in ``qwen_image_train_network.py``).
+    """
+    return Version("qie", name, in_8_bits=True, files=_NOT_FLOAT_8, swaps=45)
+
+
 # docs/zimage.md, krea2.md, flux_2.md, qwen_image.md. All but Z-Image are held in bf16 whatever is set (``dit_dtype`` in
 # their ``main``), so that other precisions multiply numbers of two types, which stops them.
 FAMILIES: Mapping[str, Script] = {
@@ -95,14 +107,23 @@ FAMILIES: Mapping[str, Script] = {
     ),
     "qwen_image": Script(
         "qwen_image", "networks.lora_qwen_image",
-        {ANY: Version("qi", "original", in_8_bits=True, files=_NOT_FLOAT_8, swaps=45)},
+        {
+            ANY: Version("qi", "original", in_8_bits=True, files=_NOT_FLOAT_8, swaps=45),
+            **{name.replace("-", "_"): _qwen_edit(name) for name in ("edit", "edit-2509", "edit-2511")},
+        },
         ("lora_unet_transformer_blocks_",), keys=_shift(2.2), sampling={"cfg_scale": 4.0},
     ),
 }  # fmt: skip
 
 NETWORKS: Mapping[str, str] = {"lora": "", "loha": "networks.loha", "lokr": "networks.lokr"}
 """The module of each network, empty for the script's own."""
-REASONS: Mapping[str, str] = {"dora": "it has no such network", "locon": "it trains no convolutions"}
+REASONS: Mapping[str, str] = {
+    "dora": "it has no such network",
+    "locon": "it trains no convolutions",
+    "flux:kontext": NEEDS_CONTROL,  # ``latents_control`` in flux_kontext_train_network.py
+}
+EDITS = frozenset(("qwen_image",))
+"""Families of which it trains edit models without control images."""
 FULL_RANK = 100_000
 """A network dim beyond every layer's size: its LoKr then has full rank, and no alpha (``networks/lokr.py``)."""
 
@@ -179,7 +200,7 @@ def script(config: TrainingConfig) -> Script:
 def version(config: TrainingConfig) -> Version | None:
     """Return the config's base model as the scripts know it; None where they cannot tell which it is."""
     versions = script(config).versions
-    return versions.get(ANY) or versions.get(base_model(config.base_model).variant)
+    return versions.get(base_model(config.base_model).variant) or versions.get(ANY)
 
 
 def in_8_bits(config: TrainingConfig) -> bool:

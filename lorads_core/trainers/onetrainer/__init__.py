@@ -32,6 +32,7 @@ class OneTrainer:
     label = LABEL
     families = rules.FAMILIES
     adapters = rules.ADAPTERS
+    edits = rules.EDITS
     downloads = False
     networks = rules.NETWORKS
     same = checks.DISTINCT

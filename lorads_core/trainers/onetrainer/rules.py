@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FAMILIES", "NETWORKS", "OPTIONS", "REASONS"]
 ADAPTERS = checks.NO_ADAPTERS
+EDITS = checks.NO_EDITS
 _VERSION = re.compile(r"config_version=(\d+)")
 
 

@@ -25,6 +25,7 @@ class SdScripts:
     label = "sd-scripts (kohya-ss)"
     families = rules.FAMILIES
     adapters = rules.ADAPTERS
+    edits = rules.EDITS
     downloads = False
     networks = rules.NETWORKS
     same = checks.DISTINCT

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 LABEL = "sd-scripts"
 REASONS: Mapping[str, str] = {}
 ADAPTERS = checks.NO_ADAPTERS
+EDITS = checks.NO_EDITS
 # Every script and what they import.
 OPTIONS = OptionSource(("*.py", "library/*.py"), r'add_argument\(\s*"--([\w-]+)"')
 __all__ = ["FAMILIES", "NETWORKS"]

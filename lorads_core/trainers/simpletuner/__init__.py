@@ -31,6 +31,7 @@ class SimpleTuner:
     label = LABEL
     families = rules.FAMILIES
     adapters = rules.ADAPTERS
+    edits = rules.EDITS
     downloads = True
     networks = rules.NETWORKS
     same = checks.DISTINCT

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ...base_models import base_model
 from ...networks import network
+from ..checks import NEEDS_CONTROL
 from ..extra import OptionSource
 
 if TYPE_CHECKING:
@@ -102,7 +103,11 @@ ADAPTERS = frozenset(("zimage", "flux"))
 """Families of which it trains distilled models, with an assistant LoRA."""
 NETWORKS: Mapping[str, str] = {"lora": "lora", "locon": "lora", "loha": "loha", "lokr": "lokr", "dora": "lora"}
 """LyCORIS' name of each network; LoCon has more layers, DoRA is ``dora_wd``."""
-REASONS: Mapping[str, str] = {"lumina2": "it saves LoRAs of it under names that ComfyUI does not read"}
+REASONS: Mapping[str, str] = {
+    "lumina2": "it saves LoRAs of it under names that ComfyUI does not read",
+    # ``requires_conditioning_dataset`` of its Flux and Qwen-Image.
+    **dict.fromkeys(("flux:kontext", "qwen_image:edit", "qwen_image:edit_2509", "qwen_image:edit_2511"), NEEDS_CONTROL),
+}
 # The registry that its argument parser is made from.
 OPTIONS = OptionSource(("simpletuner/**/field_registry/**/*.py",), r'arg_name="--([\w-]+)"')
 OPTIMIZERS: Mapping[str, str] = {

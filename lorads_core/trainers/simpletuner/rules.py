@@ -42,6 +42,7 @@ METRICS = (4, 8)
 """From this version on it writes its progress to a file."""
 
 __all__ = ["ADAPTERS", "FAMILIES", "NETWORKS", "OPTIONS", "REASONS"]
+EDITS = checks.NO_EDITS
 _VERSION = re.compile(r"""^__version__ = ["'](\d+)\.(\d+)""", re.MULTILINE)
 _PLACES = ("simpletuner", "*/lib/python3*/site-packages/simpletuner", "*/Lib/site-packages/simpletuner")
 
