@@ -245,7 +245,11 @@ class TrainingConfig:
     network's), ``max_token_length`` (the longest), ``lokr_factor`` (chosen
     for each layer). None leaves it to the trainer or the base model: ``weight_decay``,
     ``fp8_base`` (the base model's weights in 8 bits), ``cache_text_encoder_outputs`` (wherever it is allowed).
-    ``blocks_to_swap`` of the base model's blocks wait in RAM until they are needed.
+    ``blocks_to_swap`` of the base model's blocks wait in RAM until they are needed; ``layer_offload`` and
+    ``text_encoder_offload`` say the same as shares of the layers, 0–1, and ``activation_offload`` of what gradient
+    checkpointing keeps of a step. ``base_precision`` and ``text_encoder_precision`` are how weights are held, of
+    `training_fields.WEIGHT_PRECISIONS`. None leaves to the trainer: ``cache_to_disk`` (where caches lie) and
+    ``loader_workers`` (the processes that load images).
 
     ``warmup`` is a share of all steps. A ``text_encoder_learning_rate`` of 0 leaves the text encoders alone.
     ``steps`` are the steps that epochs and repeats are to make where they are automatic, 0 for their usual number.
@@ -288,6 +292,15 @@ class TrainingConfig:
     mixed_precision: str = "bf16"
     fp8_base: bool | None = None
     blocks_to_swap: int = 0
+    layer_offload: float = 0.0
+    text_encoder_offload: float = 0.0
+    activation_offload: bool = False
+    base_precision: str = "usual"
+    text_encoder_precision: str = "usual"
+    fused_backward: bool = False
+    compile: bool = False
+    cache_to_disk: bool | None = None
+    loader_workers: int | None = None
     gradient_checkpointing: bool = True
     cache_latents: bool = True
     cache_text_encoder_outputs: bool | None = None

@@ -30,6 +30,12 @@ SCHEDULERS = ("cosine", "constant", "constant_with_warmup", "linear", "cosine_wi
 PRECISIONS = ("bf16", "fp16", "no")
 """Offered by name, as sd-scripts calls them; each trainer says itself which of them it lacks."""
 
+WEIGHT_PRECISIONS = (
+    "usual", "16-bit", "fp8", "fp8-w8a8", "int8", "int8-w8a8", "int4", "nf4", "int3", "int2",
+)  # fmt: skip
+"""How weights are held that are not trained; with w8a8 what is multiplied by them has 8 bits too. Each trainer says
+itself which of them it has for a base model; "usual" leaves it to ``fp8_base`` and the base model."""
+
 ANY = "*"
 """In `When.values`: the other field must be set, to whatever value."""
 
@@ -377,6 +383,44 @@ TRAINING_FIELDS: tuple[TrainingField, ...] = (
         "blocks_to_swap", "whole", "running", "Number of the base model's blocks that wait in the computer's memory,"
         " and are loaded when they are needed: less graphics memory, slower steps.", 0, 100, 1, "blocks", zero="none",
         added=True,
+    ),
+    TrainingField(
+        "layer_offload", "number", "running", "Share of the base model's layers that wait in the computer's memory, for"
+        " trainers that count no blocks; 0 is none, 1 all.", 0, 1, 0.05, added=True,
+    ),
+    TrainingField(
+        "text_encoder_offload", "number", "running", "Share of the text encoders' layers that wait in the computer's"
+        " memory; 0 is none, 1 all.", 0, 1, 0.05, added=True,
+    ),
+    TrainingField(
+        "activation_offload", "flag", "running", "Keep what gradient checkpointing keeps of a step in the computer's"
+        " memory.", when=When(values={"gradient_checkpointing": ("true",)}), added=True,
+    ),
+    TrainingField(
+        "base_precision", "choice", "running", "How the base model's weights are held while the LoRA is trained: fewer"
+        " bits take less graphics memory. w8a8 computes in 8 bits too, which is faster.",
+        choices=_names(*WEIGHT_PRECISIONS), added=True,
+    ),
+    TrainingField(
+        "text_encoder_precision", "choice", "running", "How the weights of the large text encoder are held.",
+        choices=_names(*WEIGHT_PRECISIONS), added=True,
+    ),
+    TrainingField(
+        "fused_backward", "flag", "running", "Apply each gradient as soon as it is there, so that not all of them are"
+        " held at once.", added=True,
+    ),
+    TrainingField(
+        "compile", "flag", "running", "Compile the base model before the training (torch.compile): slower to start,"
+        " faster steps. Needs Triton.", added=True,
+    ),
+    TrainingField(
+        "cache_to_disk", "switch", "running", "Keep cached latents and text encoder outputs on the disk instead of in"
+        " memory.", unset="in memory in sd-scripts, on the disk elsewhere", added=True,
+    ),
+    TrainingField(
+        "loader_workers", "whole", "running", "Processes that load images ahead of the training: two are enough for a"
+        " small set.", 0, 64, 1, "processes", unset="the trainer's own: 8 in sd-scripts, 2 elsewhere", blank=-1,
+        label="number of loader workers", added=True,
     ),
 )  # fmt: skip
 """Every option of a training, in the order of the node's inputs."""

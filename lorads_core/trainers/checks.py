@@ -15,10 +15,11 @@ from ..errors import TrainerError
 from ..model import MaskedLoss, Problem, RegularizationMethod, TrainingConfig
 from ..networks import network, network_names
 from ..problems import counted, did_you_mean
-from ..training_fields import TRAINING_FIELDS
+from ..training_fields import TRAINING_FIELDS, WEIGHT_PRECISIONS
 from . import Stage, extra, trainers
 from .checkpoint_checks import checkpoint_problems
 from .defaults import is_adaptive
+from .memory import USUAL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -146,12 +147,6 @@ def lacks(rules: Rules, config: TrainingConfig) -> Mapping[str, str]:
     return rules.lacks(settled(config))
 
 
-def too_many_swapped(label: str, config: TrainingConfig, most: int) -> Iterator[str]:
-    """Yield a sentence where more blocks of a base model are to wait in RAM than a trainer can swap."""
-    if most and config.blocks_to_swap > most:
-        yield f"{label} swaps at most {most} blocks of {base_model(config.base_model).label}: swap no more than that."
-
-
 def is_diffusion(config: TrainingConfig) -> bool:
     """Say whether the base model is trained by noise prediction; the others match flows."""
     return base_model(config.base_model).family.is_diffusion
@@ -258,6 +253,8 @@ def refusals(config: TrainingConfig) -> Iterator[str]:
         ("network", config.network, network_names()),
         ("masked loss", config.masked_loss, get_args(MaskedLoss)),
         ("regularization method", config.regularization_method, get_args(RegularizationMethod)),
+        ("precision of weights", config.base_precision, WEIGHT_PRECISIONS),
+        ("precision of text encoders", config.text_encoder_precision, WEIGHT_PRECISIONS),
     )
     for what, value, known in words:
         yield from unknown("LoRADS", what, value, known)
@@ -296,6 +293,7 @@ def _contradictions(config: TrainingConfig) -> Iterator[str]:
             " the three unset."
         )
     yield from _contradicting_sizes(config)
+    yield from _contradicting_memory(config)
     yield from _unfit(config)
 
 
@@ -313,6 +311,20 @@ def _contradicting_sizes(config: TrainingConfig) -> Iterator[str]:
             f"{base_model(config.base_model).label} does not support captions of {config.max_token_length} tokens:"
             f" choose one of {', '.join(map(str, limits))}."
         )
+
+
+def _contradicting_memory(config: TrainingConfig) -> Iterator[str]:
+    if config.blocks_to_swap and config.layer_offload:
+        yield "Blocks to swap and the layer offload both say what of the base model waits in RAM: leave one at 0."
+    if config.fp8_base is not None and config.base_precision != USUAL:
+        yield (
+            f"fp8_base and a base precision of {config.base_precision} both say how the weights are held: leave"
+            " fp8_base unset."
+        )
+    if config.activation_offload and not config.gradient_checkpointing:
+        yield "The activation offload keeps what gradient checkpointing keeps in RAM: turn gradient checkpointing on."
+    if config.cache_to_disk and not (config.cache_latents or config.cache_text_encoder_outputs):
+        yield "Only what is cached can lie on the disk: turn the caching of latents on, or leave cache_to_disk unset."
 
 
 def _unfit(config: TrainingConfig) -> Iterator[str]:

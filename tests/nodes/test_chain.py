@@ -323,6 +323,15 @@ INPUTS = [
     "vae",
     "byt5",
     "blocks_to_swap",
+    "layer_offload",
+    "text_encoder_offload",
+    "activation_offload",
+    "base_precision",
+    "text_encoder_precision",
+    "fused_backward",
+    "compile",
+    "cache_to_disk",
+    "loader_workers",
 ]
 
 

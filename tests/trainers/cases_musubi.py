@@ -15,6 +15,7 @@ from lorads_core.trainers.checks import is_trained
 from lorads_core.trainers.musubi.scripts import OPTIMIZERS, SCHEDULERS
 
 from .cases import OTHERS, PICTURES, subsets
+from .cases_memory import MEMORY
 
 __all__ = ["OTHERS", "PICTURES"]
 GOLDEN = Path(__file__).parent / "golden" / "musubi"
@@ -43,6 +44,7 @@ OPTIONS = {
     **{name: {"scheduler": name, "warmup": 0.0 if name == "constant" else 0.05} for name in SCHEDULERS},
     "fp16": {"mixed_precision": "fp16"},
     "32 bits": {"mixed_precision": "no"},
+    **{f"memory {number}": changes for number, changes in enumerate(MEMORY)},
 }
 
 

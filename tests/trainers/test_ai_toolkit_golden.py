@@ -11,6 +11,7 @@ from lorads_core.trainers.ai_toolkit import names
 from . import cases_ai_toolkit as cases
 from .accepted import SUBSETS, faults, trained
 from .cases import counted_as
+from .cases_memory import MEMORY
 
 AI_TOOLKIT = trainer("ai-toolkit")
 OPTIONS = cases.GOLDEN / "options.json"
@@ -25,6 +26,7 @@ VARIANTS = (
     *cases.VARIANTS.values(),
     *({"optimizer": each} for each in names.OPTIMIZERS),
     *({"mixed_precision": each} for each in names.PRECISIONS),
+    *MEMORY,
 )
 OF_FOLDER = {name.replace(" ", "-"): case for name, case in cases.CASES.items()}
 

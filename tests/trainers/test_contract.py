@@ -48,6 +48,9 @@ VALUES = {
     "resolution": 768,
     "bucket_step": 128,
     "fp8_base": True,
+    "cache_to_disk": True,
+    "base_precision": "int4",
+    "text_encoder_precision": "fp8",
     "cache_text_encoder_outputs": False,
     "extra": {"quantized_backward": True},
 }

@@ -368,7 +368,9 @@ def test_every_field_of_the_config_is_written_or_told():
         "flip_aug": True, "color_aug": True, "random_crop": True, "masked_loss": "sidecar", "min_snr_gamma": 5.0,
         "noise_offset": 0.1, "max_bucket_side": 4096, "bucket_step": 32, "bucket_no_upscale": True,
         "sample_prompts": ("a",), "sample_every_epochs": 2, "save_every_epochs": 2, "save_state": False, "seed": 1,
-        "initial_lora": "/l.safetensors", "extra": {"ema": "GPU"},
+        "initial_lora": "/l.safetensors", "extra": {"ema": "GPU"}, "layer_offload": 0.5, "text_encoder_offload": 0.5,
+        "activation_offload": True, "base_precision": "nf4", "text_encoder_precision": "fp8", "fused_backward": True,
+        "compile": True, "cache_to_disk": True, "loader_workers": 4,
     }  # fmt: skip
     assert set(changed) == {field.name for field in dataclasses.fields(TrainingConfig)} - {"automatic"}
     # An export puts them into its folders; of steps it makes repeats and epochs.

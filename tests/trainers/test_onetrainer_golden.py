@@ -19,6 +19,7 @@ from lorads_core.trainers import Subset, trainer
 
 from . import accepted
 from .cases import CAPTURED, is_another
+from .cases_memory import MEMORY
 
 # Base models of families that came later, with which fewer variants are enough: the rest does not ask for the family.
 LATER = ("flux2_klein_9b", "zimage", "krea2", "qwen_image", "chroma", "anima")
@@ -101,6 +102,14 @@ def combinations():
             yield base, network, variant
 
 
+def memory_configs():
+    """Yield a config for each option of memory and speed that a base model is not refused with."""
+    for base, variant in itertools.product((*CAPTURED, *LATER), MEMORY):
+        config = dataclasses.replace(CONFIG, base_model=base, **variant)
+        if not any(each.severity == "error" for each in ONETRAINER.problems(config, SUBSETS)):
+            yield config
+
+
 def written(config, home=None):
     files = ONETRAINER.files(
         config, SUBSETS, PurePosixPath("/exports/cat"), PurePosixPath("/exports/cat-lora"), "cat", home
@@ -118,6 +127,13 @@ def test_every_key_is_one_that_it_has_in_its_type_and_words(base_model, network,
     config = config_of(base_model, network, variant)
     assert [p for p in ONETRAINER.problems(config, SUBSETS) if p.severity == "error"] == []
     assert list(faults(written(config))) == []
+
+
+def test_every_key_of_memory_and_speed_is_one_that_it_has():
+    configs = list(memory_configs())
+    assert {fault for config in configs for fault in faults(written(config))} == set()
+    keys = {key for config in configs for key in written(config).get("transformer", {})}
+    assert {"offload_fraction", "activation_offloading"} <= keys
 
 
 def test_a_key_that_it_has_not_would_be_noticed():

@@ -62,4 +62,5 @@ def test_what_does_not_count_is_as_if_it_was_not_said():
         "min_snr_gamma",
         "noise_offset",
         "warmup",
+        "activation_offload",
     }

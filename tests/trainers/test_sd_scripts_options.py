@@ -16,6 +16,7 @@ from lorads_core.trainers.sd_scripts.rules import OPTIMIZERS
 from lorads_core.trainers.sd_scripts.scripts import script
 
 from .cases import CAPTURED, FILES, LATER, first_of
+from .cases_memory import MEMORY
 from .test_onetrainer_golden import EVERYTHING
 
 if sys.version_info >= (3, 11):
@@ -43,6 +44,10 @@ def configs():
         yield TrainingConfig(base_model=base, network=name, **FILES, **variant)
     for optimizer in OPTIMIZERS:
         yield TrainingConfig(checkpoint="/b.safetensors", optimizer=optimizer)
+    for base, variant in itertools.product((*CAPTURED, *map(first_of, LATER)), MEMORY):
+        config = TrainingConfig(base_model=base, **FILES, **variant)
+        if not any(each.severity == "error" for each in trainer("sd-scripts").problems(config, SUBSETS)):
+            yield config
 
 
 def written(config):

@@ -12,6 +12,7 @@ from lorads_core.trainers.simpletuner.rendering import DATASET_FILE, PROMPTS_FIL
 from . import cases_simpletuner as cases
 from .accepted import SUBSETS, faults, trained
 from .cases import counted_as
+from .cases_memory import MEMORY
 
 SIMPLETUNER = trainer("simpletuner")
 OPTIONS = cases.GOLDEN / "options.json"
@@ -26,6 +27,7 @@ VARIANTS = (
     *({"optimizer": each} for each in names.OPTIMIZERS),
     *({"mixed_precision": each} for each in names.PRECISIONS),
     {"fp8_base": True},
+    *MEMORY,
 )
 OF_FOLDER = {name.replace(" ", "-"): case for name, case in cases.CASES.items()}
 

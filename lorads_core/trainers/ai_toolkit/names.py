@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from ...base_models import base_model
 from ...networks import network
 from ..checks import NEEDS_CONTROL
 from ..extra import OptionSource
+from ..memory import USUAL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,7 +31,9 @@ class Kind:
     A checkpoint is a single file (``file``), all parts in Diffusers' form (``folder``), or either; both can be a
     repository at Hugging Face. ``extras`` says whether its other parts are taken from ``extras_name_or_path``; if not,
     it takes them from ``parts``, whatever the checkpoint. ``vae`` is a repository that has to be named for its
-    autoencoder.
+    autoencoder. ``offloads`` says whether layers can wait in RAM (those with ``MemoryManager.attach``), ``own_encoder``
+    whether its text encoder can have another precision than the denoiser (``qtype_te`` in its ``load_model``).
+    ``recovery`` are the accuracy recovery adapters of its window, by bits.
     """
 
     arch: str
@@ -49,17 +52,22 @@ class Kind:
     extras: bool = False
     parts: tuple[str, ...] = ()
     vae: str = ""
+    offloads: bool = False
+    own_encoder: bool = False
+    recovery: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 def _flow(
     arch: str, step: int, *, tokens: int = 512, timesteps: str = "weighted", guidance: float = 4.0,
     sample_steps: int = 25, in_8_bits: bool = True, low_vram: bool = True, lora_prefix: str = "diffusion_model.",
     file: bool = True, folder: bool = False, extras: bool = False, parts: tuple[str, ...] = (), vae: str = "",
+    offloads: bool = True, own_encoder: bool = True, recovery: Mapping[str, str] | None = None,
 ) -> Kind:  # fmt: skip
     """Return a flow model, with what ai-toolkit's own window sets for it (``ui/src/app/jobs/new/options.tsx``)."""
     return Kind(
         arch, step, tokens, "flowmatch", timesteps, guidance, sample_steps, quantizes=True, in_8_bits=in_8_bits,
         low_vram=low_vram, lora_prefix=lora_prefix, file=file, folder=folder, extras=extras, parts=parts, vae=vae,
+        offloads=offloads, own_encoder=own_encoder, recovery=recovery or {},
     )  # fmt: skip
 
 
@@ -71,7 +79,17 @@ _MISTRAL = "mistralai/Mistral-Small-3.1-24B-Instruct-2503"
 _FLUX2_VAE = "ai-toolkit/flux2_vae"
 _ZIMAGE = _flow("zimage", 16, sample_steps=30, folder=True, extras=True)
 _KREA2 = _flow("krea2", 16, timesteps="linear", parts=("Qwen/Qwen3-VL-4B-Instruct", "Qwen/Qwen-Image"))
-_QWEN_IMAGE = _flow("qwen_image", 32, folder=True, extras=True)
+_RECOVERY = "ostris/accuracy_recovery_adapters"
+_QWEN_IMAGE = _flow(
+    "qwen_image", 32, folder=True, extras=True,
+    recovery={"int3": f"{_RECOVERY}/qwen_image_torchao_uint3.safetensors"},
+)  # fmt: skip
+_QWEN_IMAGE_2512 = replace(
+    _QWEN_IMAGE,
+    recovery={
+        bits: f"{_RECOVERY}/qwen_image_2512_torchao_u{bits}.safetensors" for bits in ("int3", "int4")
+    },
+)  # fmt: skip
 KINDS: Mapping[str, Kind] = {
     "sd15": Kind("sd1", 16),
     "sdxl": Kind("sdxl", 16),
@@ -83,10 +101,16 @@ KINDS: Mapping[str, Kind] = {
     # config/examples/train_lora_sd35_large_24gb.yaml; its T5 reads 256 tokens (Diffusers' encode_prompt).
     "sd35": _flow(
         "sd3", 32, tokens=256, timesteps="linear", low_vram=False, lora_prefix="transformer.", file=False, folder=True,
+        offloads=False, own_encoder=False,
     ),
-    "chroma": _flow("chroma", 32, timesteps="", low_vram=False, parts=("ostris/Flex.1-alpha",)),
+    "chroma": _flow("chroma", 32, timesteps="", low_vram=False, parts=("ostris/Flex.1-alpha",), offloads=False,
+        own_encoder=False,
+    ),
     "anima": _flow("anima", 32, in_8_bits=False, low_vram=False, file=False, folder=True),
-    "flux2": _flow("flux2", 16, parts=(_MISTRAL, "black-forest-labs/FLUX.2-dev"), vae="black-forest-labs/FLUX.2-dev"),
+    "flux2": _flow(
+        "flux2", 16, parts=(_MISTRAL, "black-forest-labs/FLUX.2-dev"), vae="black-forest-labs/FLUX.2-dev",
+        own_encoder=False,
+    ),
     "flux2:klein_4b": _flow("flux2_klein_4b", 16, parts=("Qwen/Qwen3-4B", _FLUX2_VAE)),
     "flux2:klein_9b": _flow("flux2_klein_9b", 16, parts=("Qwen/Qwen3-8B", _FLUX2_VAE)),
     "zimage": _ZIMAGE,
@@ -95,7 +119,7 @@ KINDS: Mapping[str, Kind] = {
     "krea2": _KREA2,
     "krea2:turbo": replace(_KREA2, guidance=1.0, sample_steps=9),
     "qwen_image": _QWEN_IMAGE,
-    "qwen_image:2512": _QWEN_IMAGE,
+    "qwen_image:2512": _QWEN_IMAGE_2512,
 }  # fmt: skip
 """By `BaseModel.kind`. Its Lumina 2 has layers of Diffusers' names, none of which ComfyUI knows."""
 FAMILIES: Mapping[str, Kind] = {name: each for name, each in KINDS.items() if ":" not in name}
@@ -130,6 +154,12 @@ SCHEDULERS = ("constant", "constant_with_warmup", "linear", "cosine", "cosine_wi
 PRECISIONS: Mapping[str, str] = {"no": "fp32", "fp16": "fp16", "bf16": "bf16"}
 
 
+QTYPES: Mapping[str, str] = {
+    "fp8": "qfloat8", "int4": "uint4", "int3": "uint3", "int2": "uint2",
+}  # fmt: skip
+"""The ``qtype`` of each precision of weights, of those that its window offers (``quantizationOptions``)."""
+
+
 def kind(config: TrainingConfig) -> Kind:
     """Return the architecture of the config's base model."""
     return KINDS[base_model(config.base_model).kind]
@@ -140,11 +170,28 @@ def has_convolutions(config: TrainingConfig) -> bool:
     return network(config.network).convolutions and base_model(config.base_model).family.convolutions
 
 
+def weights(config: TrainingConfig) -> tuple[str, ...]:
+    """Return the precisions in which the denoiser's weights can be held: no U-Net is quantized (``load_model``)."""
+    return ("16-bit", *QTYPES) if kind(config).quantizes else ("16-bit",)
+
+
+def encoder_weights(config: TrainingConfig) -> tuple[str, ...]:
+    """Return the precisions in which the large text encoder can be held: where it is none of its own, the denoiser's.
+
+    Of the smallest it is said nowhere that an encoder still works in them.
+    """
+    if kind(config).own_encoder:
+        return ("16-bit", "fp8", "int4")
+    return ("16-bit", config.base_precision) if config.base_precision in QTYPES else ("16-bit",)
+
+
 def in_8_bits(config: TrainingConfig) -> bool:
-    """Say whether the base model is held in 8 bits: by itself where ai-toolkit's own examples and window have it so.
+    """Say whether the base model is held in fewer bits: by itself where its own examples and window have it so.
 
     No U-Net can be: ``StableDiffusion.load_model`` quantizes none.
     """
+    if config.base_precision != USUAL:
+        return config.base_precision in QTYPES
     if config.fp8_base is not None:
         return config.fp8_base and kind(config).quantizes
     return kind(config).in_8_bits and config.mixed_precision != "no"

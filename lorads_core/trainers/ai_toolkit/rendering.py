@@ -11,8 +11,9 @@ from ...captions.profiles import profile
 from ...networks import network
 from .. import checks
 from ..extra import merged
+from ..memory import USUAL
 from . import counting
-from .names import NETWORKS, OPTIMIZERS, PRECISIONS, has_convolutions, in_8_bits, kind
+from .names import NETWORKS, OPTIMIZERS, PRECISIONS, QTYPES, has_convolutions, in_8_bits, kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -85,8 +86,13 @@ def _dataset(config: TrainingConfig, subset: Subset, folder: Path) -> Keys:
     yield "caption_ext", "txt"
     yield "num_repeats", subset.repeats
     yield "resolution", config.resolution
-    yield "cache_latents_to_disk", config.cache_latents
+    if config.cache_to_disk is False and config.cache_latents:
+        yield "cache_latents", True
+    else:
+        yield "cache_latents_to_disk", config.cache_latents
     yield "caption_dropout_rate", float(config.caption_dropout)
+    if config.loader_workers is not None:
+        yield "num_workers", config.loader_workers
     if config.flip_aug:
         yield "flip_x", True
     if config.masked_loss == "alpha" and not subset.is_regularization:
@@ -169,8 +175,33 @@ def _model(config: TrainingConfig) -> Keys:
         yield "quantize", True
         if of.low_vram and not _is_extra(config, "model", "low_vram"):
             yield "low_vram", True
+    yield from _weights(config)
+    yield from _offloads(config)
+    if config.compile:
+        yield "compile", True
     if config.v_prediction:
         yield "is_v_pred", True
+
+
+def _weights(config: TrainingConfig) -> Keys:
+    """Yield precisions that were chosen; of the usual ones its defaults are those that `in_8_bits` turns on."""
+    if config.base_precision in QTYPES:
+        yield "qtype", QTYPES[config.base_precision]
+        if adapter := kind(config).recovery.get(config.base_precision):
+            yield "accuracy_recovery_adapter", adapter
+    if config.text_encoder_precision == USUAL:
+        return
+    yield "quantize_te", config.text_encoder_precision in QTYPES
+    if config.text_encoder_precision in QTYPES:
+        yield "qtype_te", QTYPES[config.text_encoder_precision]
+
+
+def _offloads(config: TrainingConfig) -> Keys:
+    """Yield what waits in RAM: by itself all of both parts."""
+    if kind(config).offloads and (config.layer_offload or config.text_encoder_offload):
+        yield "layer_offloading", True
+        yield "layer_offloading_transformer_percent", float(config.layer_offload)  # from 0 to 1
+        yield "layer_offloading_text_encoder_percent", float(config.text_encoder_offload)
 
 
 def _sample(config: TrainingConfig, planned: Schedule) -> Keys:

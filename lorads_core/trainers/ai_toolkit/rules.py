@@ -11,6 +11,7 @@ from ...networks import network
 from ...problems import counted
 from ...system.files import file_error_reason, read_text
 from .. import checks
+from ..memory import precision_refusals, share_refusals
 from .counting import placements
 from .names import (
     ADAPTERS,
@@ -23,8 +24,10 @@ from .names import (
     PRECISIONS,
     REASONS,
     SCHEDULERS,
+    encoder_weights,
     in_8_bits,
     kind,
+    weights,
 )
 from .rendering import trains_text
 
@@ -73,6 +76,9 @@ def refusals(config: TrainingConfig) -> Iterator[str]:
     if base_model(config.base_model).edits and config.sample_prompts:
         label = base_model(config.base_model).label
         yield f"{LABEL} stops at a sample of {label} without a control image: leave the sample prompts out."
+    yield from precision_refusals(LABEL, config, weights(config), encoder_weights(config))
+    if kind(config).offloads:
+        yield from share_refusals(LABEL, config)
     yield from _checkpoint(config)
 
 
@@ -132,8 +138,14 @@ def lacks(config: TrainingConfig) -> dict[str, str]:
         "bucket_no_upscale": "it enlarges nothing anyway.",
         "keep_tokens": "it shuffles no captions here.",
         "save_state": "it always saves the optimizer's state.",
-        "blocks_to_swap": "it keeps layers in RAM by options of its own (layer_offloading).",
+        "activation_offload": "it keeps them in graphics memory.",
+        "fused_backward": "all gradients of a step are held; a LoRA has few.",
     }
+    if not kind(config).offloads:
+        stays = f"all of {base_model(config.base_model).label} stays in graphics memory."
+        found |= dict.fromkeys(("blocks_to_swap", "layer_offload", "text_encoder_offload"), stays)
+    if config.cache_to_disk:
+        found["cache_to_disk"] = "it does so anyway."
     if config.fp8_base and not kind(config).quantizes:
         found["fp8_base"] = "it holds no U-Net in 8 bits; this one is trained as it is."
     if not checks.is_diffusion(config):
@@ -162,6 +174,8 @@ def needs(config: TrainingConfig) -> Iterator[str]:
         parts = (*parts, base.repository)
     if parts:
         yield checks.downloads(LABEL, f"{base.label}'s text encoders and VAE", parts)
+    if recovery := of.recovery.get(config.base_precision):
+        yield checks.downloads(LABEL, "the accuracy recovery adapter", ["/".join(recovery.split("/")[:2])])
     if base.adapter:
         yield checks.downloads(LABEL, "the training adapter", ["/".join(base.adapter.split("/")[:2])])
 

@@ -13,6 +13,7 @@ from ...errors import TrainerError
 from ...networks import network
 from .. import CACHE, Stage, checks
 from ..extra import merged
+from ..memory import swapped
 from .scripts import FULL_RANK, LABEL, NETWORKS, OPTIMIZERS, has_full_rank, in_8_bits, model_files, script, version
 
 if TYPE_CHECKING:
@@ -27,6 +28,9 @@ TRAINING_FILE = "training_config.toml"
 DATASET_FILE = "dataset_config.toml"
 PROMPTS_FILE = "sample_prompts.json"
 _SAMPLE_STEPS = 28
+_WORKERS = 2  # its pages in docs have it
+_COMPILED = 32
+"""How many forms of a block are compiled at most, one for each size of buckets; docs/torch_compile.md advises it."""
 # It looks for what it has cached by a pattern that begins with the folder (``prepare_for_training``).
 _PATTERN = "*?["
 
@@ -67,13 +71,19 @@ def stages(config: TrainingConfig, folder: Path, accelerate: Sequence[str]) -> t
     usual = ("--dataset_config", str(folder / DATASET_FILE), "--batch_size", "1", "--skip_existing")
     usual = (*usual, "--model_version", name) if name else usual
     latents = (f"{chosen.name}_cache_latents.py", *usual, *_file(config, "vae"))
-    texts = (f"{chosen.name}_cache_text_encoder_outputs.py", *usual, *_file(config, "text_encoder"))
+    held = tuple(f"--{key}" for key in _encoder_keys(config))
+    texts = (f"{chosen.name}_cache_text_encoder_outputs.py", *usual, *_file(config, "text_encoder"), *held)
     training = (chosen.training, "--config_file", str(folder / TRAINING_FILE))
     return (
         Stage("cache latents", latents, f"_{architecture}.safetensors"),
         Stage("cache text encoder outputs", texts, f"_{architecture}_te.safetensors"),
         Stage("train", tuple(checks.accelerated(config, training, accelerate))),
     )
+
+
+def _encoder_keys(config: TrainingConfig) -> tuple[str, ...]:
+    known = version(config)
+    return (known.encoder_8_bits,) if known and config.text_encoder_precision == "fp8" else ()
 
 
 def _file(config: TrainingConfig, part: str) -> tuple[str, ...]:
@@ -98,11 +108,17 @@ def _training_keys(config: TrainingConfig, folder: Path, output: Path, name: str
     yield from _learning_keys(config)
     yield "mixed_precision", config.mixed_precision
     yield "gradient_checkpointing", config.gradient_checkpointing
-    if config.blocks_to_swap:
-        yield "blocks_to_swap", config.blocks_to_swap
+    if config.activation_offload:
+        yield "gradient_checkpointing_cpu_offload", True
+    if blocks := swapped(config):
+        yield "blocks_to_swap", blocks
     yield "sdpa", True
-    yield "max_data_loader_n_workers", 2
-    yield "persistent_data_loader_workers", True
+    if config.compile:
+        yield "compile", True
+        yield "compile_cache_size_limit", _COMPILED
+    workers = _WORKERS if config.loader_workers is None else config.loader_workers
+    yield "max_data_loader_n_workers", workers
+    yield "persistent_data_loader_workers", workers > 0
     if config.sample_prompts:
         yield "sample_prompts", str(folder / PROMPTS_FILE)
         yield "sample_every_n_epochs", config.sample_every_epochs
@@ -119,6 +135,8 @@ def _model_keys(config: TrainingConfig) -> Keys:
     if in_8_bits(config):  # norms in 8 bits would break the model, so that both belong together
         yield "fp8_base", True
         yield "fp8_scaled", True
+    for key in _encoder_keys(config):  # for samples: captions are cached before
+        yield key, True
 
 
 def _network_keys(config: TrainingConfig) -> Keys:

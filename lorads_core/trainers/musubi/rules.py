@@ -9,6 +9,7 @@ from ...base_models import base_model
 from ...model import Problem
 from ...networks import network
 from .. import checks
+from ..memory import precision_refusals, swap_refusals
 from .counting import placements
 from .scripts import (
     EDITS,
@@ -45,7 +46,9 @@ def refusals(config: TrainingConfig) -> Iterator[str]:
     if config.scheduler == "constant" and config.warmup:
         yield "The scheduler constant takes no warm-up: choose constant_with_warmup, or set the warm-up to 0."
     if known := version(config):
-        yield from checks.too_many_swapped(LABEL, config, known.swaps)
+        yield from swap_refusals(LABEL, config, known.swaps)
+        encoder = ("16-bit", "fp8") if known.encoder_8_bits else ("16-bit",)
+        yield from precision_refusals(LABEL, config, ("16-bit", "fp8"), encoder)
     if in_8_bits(config) and config.mixed_precision == "no":
         yield "A base model in 8 bits needs mixed precision: choose bf16, or turn fp8 off."
 
@@ -127,6 +130,9 @@ def lacks(config: TrainingConfig) -> dict[str, str]:
         "random_crop": "every image is cropped about its centre.",
         "cache_latents": "it always caches them.",
         "cache_text_encoder_outputs": "it always caches them.",
+        "cache_to_disk": "it always caches on the disk.",
+        "text_encoder_offload": "captions are encoded before the training, by a program of its own.",
+        "fused_backward": "it is for full fine-tuning alone; a LoRA has few gradients.",
         "prior_loss_weight": "regularization images count as much as others.",
         "max_bucket_side": "a bucket is at least half the resolution wide, and about twice as long at most.",
     }

@@ -9,6 +9,7 @@ from ...base_models import base_model
 from ...networks import network
 from ..checks import NEEDS_CONTROL
 from ..extra import OptionSource
+from ..memory import USUAL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,7 +31,8 @@ class Version:
     another one would not be found. ``name`` is its ``--model_version``, empty where the scripts have no such option.
     ``in_8_bits`` says whether it is held in 8 bits where the config says nothing: those whose weights leave no room
     for anything else on a card of 24 GB. ``files`` says what is to be known of the files that are read. ``swaps`` is
-    how many of its blocks can wait in RAM at most, as its page in ``docs`` says.
+    how many of its blocks can wait in RAM at most, as its page in ``docs`` says. ``encoder_8_bits`` is the option for
+    its text encoder in 8 bits, of the script that caches and of the one that trains.
     """
 
     architecture: str
@@ -38,6 +40,7 @@ class Version:
     in_8_bits: bool = False
     files: str = ""
     swaps: int = 0
+    encoder_8_bits: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,7 @@ def _shift(shift: float) -> Mapping[str, object]:
     return {"timestep_sampling": "shift", "discrete_flow_shift": shift}
 
 
+_ENCODER = "fp8_text_encoder"
 _AE = "the VAE is the ae.safetensors of Black Forest Labs, not ComfyUI's flux2-vae"
 _SPLIT = f"{_AE}, and the text encoder the first of its split files"
 _NOT_FLOAT_8 = "ComfyUI's files with fp8_scaled or fp8_e4m3fn in their names cannot be read"
@@ -80,14 +84,15 @@ def _qwen_edit(name: str) -> Version:
     Without control images its captions are encoded as those of Qwen-Image are, and the model is given the image alone
     (``qwen_image_cache_text_encoder_outputs.py``; ``call_dit`` in ``qwen_image_train_network.py``).
     """
-    return Version("qie", name, in_8_bits=True, files=_NOT_FLOAT_8, swaps=45)
+    return Version("qie", name, in_8_bits=True, files=_NOT_FLOAT_8, swaps=45, encoder_8_bits="fp8_vl")
 
 
 # docs/zimage.md, krea2.md, flux_2.md, qwen_image.md. All but Z-Image are held in bf16 whatever is set (``dit_dtype`` in
 # their ``main``), so that other precisions multiply numbers of two types, which stops them.
 FAMILIES: Mapping[str, Script] = {
     "zimage": Script(
-        "zimage", "networks.lora_zimage", {ANY: Version("zi", swaps=28)}, ("lora_unet_layers_",),
+        "zimage", "networks.lora_zimage", {ANY: Version("zi", swaps=28, encoder_8_bits="fp8_llm")},
+        ("lora_unet_layers_",),
         precisions=("bf16", "fp16", "no"), keys=_shift(2.0), sampling={"cfg_scale": 4.0},
     ),
     "krea2": Script(
@@ -98,8 +103,8 @@ FAMILIES: Mapping[str, Script] = {
     "flux2": Script(
         "flux_2", "networks.lora_flux_2",
         {
-            "klein_4b": Version("f2k4b", "klein-base-4b", files=_AE, swaps=13),
-            "klein_9b": Version("f2k9b", "klein-base-9b", files=_AE, swaps=16),
+            "klein_4b": Version("f2k4b", "klein-base-4b", files=_AE, swaps=13, encoder_8_bits=_ENCODER),
+            "klein_9b": Version("f2k9b", "klein-base-9b", files=_AE, swaps=16, encoder_8_bits=_ENCODER),
             "": Version("f2d", "dev", in_8_bits=True, files=_SPLIT, swaps=29),
         },
         ("lora_unet_double_blocks_", "lora_unet_single_blocks_"),
@@ -108,7 +113,7 @@ FAMILIES: Mapping[str, Script] = {
     "qwen_image": Script(
         "qwen_image", "networks.lora_qwen_image",
         {
-            ANY: Version("qi", "original", in_8_bits=True, files=_NOT_FLOAT_8, swaps=45),
+            ANY: Version("qi", "original", in_8_bits=True, files=_NOT_FLOAT_8, swaps=45, encoder_8_bits="fp8_vl"),
             **{name.replace("-", "_"): _qwen_edit(name) for name in ("edit", "edit-2509", "edit-2511")},
         },
         ("lora_unet_transformer_blocks_",), keys=_shift(2.2), sampling={"cfg_scale": 4.0},
@@ -205,6 +210,8 @@ def version(config: TrainingConfig) -> Version | None:
 
 def in_8_bits(config: TrainingConfig) -> bool:
     """Say whether the base model is held in 8 bits."""
+    if config.base_precision != USUAL:
+        return config.base_precision == "fp8"
     if config.fp8_base is not None:
         return config.fp8_base
     known = version(config)

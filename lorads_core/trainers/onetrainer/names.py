@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ...base_models import base_model
 from ...networks import network
 from ..extra import OptionSource
+from ..memory import USUAL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,7 +30,8 @@ class Kind:
     ``encoder_precision`` is the same for text encoders other than CLIP, empty as the denoiser. ``quantized`` is a
     filter of the layers that are held in fewer bits, empty for all. ``keys`` are more of the denoiser's section,
     ``timesteps`` those of how flow matching draws them. ``lora_format`` is the ``output_model_format`` that ComfyUI
-    loads; ``version`` is the oldest one of a config that knows the model.
+    loads; ``version`` is the oldest one of a config that knows the model. ``blocks`` are all layers that can wait in
+    RAM, where they are of one size, 0 where they are not.
     """
 
     model_type: str
@@ -50,17 +52,23 @@ class Kind:
     sampler: str = "EULER_A"
     lora_format: str = "KOHYA_LORA"
     version: int = 10
+    blocks: int = 0
+
+    @property
+    def offloads(self) -> bool:
+        """Whether layers can wait in RAM, which those of a U-Net cannot (``supports_offloading`` of its set-up)."""
+        return self.denoiser != "unet"
 
 
 def _flow(
     model_type: str, layers: str, precision: str, quantized: str, *, guidance: float,
-    timesteps: Mapping[str, object] | None = None, lora_format: str = "DIFFUSERS_LORA",
+    timesteps: Mapping[str, object] | None = None, lora_format: str = "DIFFUSERS_LORA", blocks: int = 0,
 ) -> Kind:  # fmt: skip
     """Return a flow model with one text encoder, a language model that is left alone, as its LoRA preset has it."""
     return Kind(
         model_type, "transformer", ("text_encoder",), 64, layers, layers, trained_encoders=0, tokens=512,
         precision=precision, encoder_precision="FLOAT_8", quantized=quantized, timesteps=timesteps or _NORMAL,
-        guidance=guidance, sampler="EULER", lora_format=lora_format, version=11,
+        guidance=guidance, sampler="EULER", lora_format=lora_format, version=11, blocks=blocks,
     )  # fmt: skip
 
 
@@ -92,7 +100,7 @@ FAMILIES: Mapping[str, Kind] = {
     # Not the refiners; but for them its preset has the same layers, by a regular expression.
     "zimage": _flow("Z_IMAGE", _ZIMAGE, "FLOAT_8", "layers", guidance=4.0),
     "krea2": _flow("KREA_2", "attn,ff", "INT_W8A8", "attn,ff", guidance=5.5),
-    "qwen_image": _flow("QWEN", "attn,img_mlp,txt_mlp", "FLOAT_8", "transformer_block", guidance=4.0),
+    "qwen_image": _flow("QWEN", "attn,img_mlp,txt_mlp", "FLOAT_8", "transformer_block", guidance=4.0, blocks=60),
     "chroma": _flow(
         "CHROMA_1", "attn,ff.net,proj_mlp", "FLOAT_8", "transformer_block", guidance=3.0, timesteps=_PARABOLA
     ),
@@ -132,18 +140,24 @@ def layer_filter(config: TrainingConfig) -> str:
 class Optimizer:
     """An optimizer: ``keys`` are what OneTrainer's own window sets for it (``OPTIMIZER_DEFAULT_PARAMETERS``).
 
-    A config file without them gets others: Prodigy without decoupled decay, 8-bit ones without blocks.
+    A config file without them gets others: Prodigy without decoupled decay, 8-bit ones without blocks. ``fused`` are
+    those that apply each gradient at once, None where it cannot (``supports_fused_back_pass``).
     """
 
     name: str
     keys: Mapping[str, object] = field(default_factory=dict[str, object])
+    fused: Mapping[str, object] | None = None
 
 
 _BLOCKS = {"block_wise": True}
 OPTIMIZERS: Mapping[str, Optimizer] = {
     "AdamW8bit": Optimizer("ADAMW_8BIT", _BLOCKS),
-    "AdamW": Optimizer("ADAMW", {"fused": True, "stochastic_rounding": False}),
-    "AdaFactor": Optimizer("ADAFACTOR", {"scale_parameter": False, "relative_step": False, "warmup_init": False}),
+    "AdamW": Optimizer(
+        "ADAMW", {"fused": True, "stochastic_rounding": False}, {"fused": False, "fused_back_pass": True}
+    ),
+    "AdaFactor": Optimizer(
+        "ADAFACTOR", {"scale_parameter": False, "relative_step": False, "warmup_init": False}, {"fused_back_pass": True}
+    ),
     "Prodigy": Optimizer("PRODIGY", {"decouple": True, "slice_p": 11}),
     "Lion": Optimizer("LION"),
     "Lion8bit": Optimizer("LION_8BIT", _BLOCKS),
@@ -166,8 +180,18 @@ SCHEDULERS: Mapping[str, str] = {
 PRECISIONS: Mapping[str, str] = {"no": "FLOAT_32", "fp16": "FLOAT_16", "bf16": "BFLOAT_16"}
 
 
+WEIGHTS: Mapping[str, str] = {
+    "16-bit": "", "fp8": "FLOAT_8", "fp8-w8a8": "FLOAT_W8A8", "int8-w8a8": "INT_W8A8", "nf4": "NFLOAT_4",
+}  # fmt: skip
+"""The ``weight_dtype`` of each precision that its window offers (``BaseModelTabView``), empty for the training's."""
+ENCODER_WEIGHTS: Mapping[str, str] = {name: WEIGHTS[name] for name in ("16-bit", "fp8", "nf4")}
+"""The same for text encoders."""
+
+
 def denoiser_precision(config: TrainingConfig) -> str:
     """Return how the denoiser's weights are held: where nothing is said, in the bits of OneTrainer's own preset."""
+    if config.base_precision != USUAL:
+        return WEIGHTS[config.base_precision] or PRECISIONS[config.mixed_precision]
     if config.fp8_base:
         return "FLOAT_8"
     if config.fp8_base is None and kind(config).precision:
@@ -175,10 +199,34 @@ def denoiser_precision(config: TrainingConfig) -> str:
     return PRECISIONS[config.mixed_precision]
 
 
+def is_clip(config: TrainingConfig, index: int) -> bool:
+    """Say whether a text encoder is a CLIP, which is small: it is held as it is, and does not wait in RAM."""
+    return base_model(config.base_model).family.text_encoders[index].startswith("clip")
+
+
+def large_encoders(config: TrainingConfig) -> list[int]:
+    """Return which of the text encoders are no CLIP."""
+    return [index for index in range(len(kind(config).text_encoders)) if not is_clip(config, index)]
+
+
+def layer_share(config: TrainingConfig) -> float:
+    """Return which share of the denoiser's layers waits in RAM.
+
+    Layers stay in graphics memory as long as they fit into the rest of all bytes (``LayerOffloadStrategy``), so that
+    half a block less leaves exactly those that are not counted.
+    """
+    blocks = kind(config).blocks
+    if config.blocks_to_swap and blocks:
+        return round((config.blocks_to_swap - 0.5) / blocks, 6)
+    return float(config.layer_offload)
+
+
 def encoder_precision(config: TrainingConfig, index: int) -> str:
     """Return how a text encoder's weights are held: CLIP in those of the training, larger ones in fewer bits."""
-    if base_model(config.base_model).family.text_encoders[index].startswith("clip"):
+    if is_clip(config, index):
         return PRECISIONS[config.mixed_precision]
+    if config.text_encoder_precision != USUAL:
+        return ENCODER_WEIGHTS[config.text_encoder_precision] or PRECISIONS[config.mixed_precision]
     if config.fp8_base is None and kind(config).encoder_precision:
         return kind(config).encoder_precision
     return denoiser_precision(config)

@@ -21,7 +21,9 @@ from .names import (
     denoiser_precision,
     encoder_precision,
     kind,
+    large_encoders,
     layer_filter,
+    layer_share,
 )
 
 if TYPE_CHECKING:
@@ -73,6 +75,7 @@ def _keys(config: TrainingConfig, output: Path, name: str, version: int) -> Keys
     yield from _network_keys(config)
     yield from _noise_keys(config)
     yield from _part_keys(config, version)
+    yield from _speed_keys(config, version)
     yield from _sample_keys(config)
     # A multi-GPU run without device indexes takes all GPUs there are.
     yield "multi_gpu", config.processes > 1
@@ -118,6 +121,8 @@ def _dataset_keys(config: TrainingConfig) -> Keys:
 def _learning_keys(config: TrainingConfig) -> Keys:
     optimizer = OPTIMIZERS[config.optimizer]
     keys: dict[str, object] = {"optimizer": optimizer.name, **optimizer.keys}
+    if config.fused_backward:
+        keys |= optimizer.fused or {}
     if config.weight_decay is not None:
         keys["weight_decay"] = float(config.weight_decay)
     yield "optimizer", keys
@@ -169,7 +174,8 @@ def _noise_keys(config: TrainingConfig) -> Keys:
 def _part_keys(config: TrainingConfig, version: int) -> Keys:
     checkpointing = config.gradient_checkpointing
     if version < NEWEST:
-        yield "gradient_checkpointing", "ON" if checkpointing else "OFF"
+        yield from _offload_keys(config)
+    offloads = dict(_offloads(config)) if version >= NEWEST else {}
     parts: dict[str, dict[str, object]] = {
         kind(config).denoiser: _denoiser(config),
         **{part: _text_encoder(config, index) for index, part in enumerate(kind(config).text_encoders)},
@@ -178,9 +184,46 @@ def _part_keys(config: TrainingConfig, version: int) -> Keys:
     for part, keys in parts.items():
         if version >= NEWEST and part != "vae":
             keys["gradient_checkpointing"] = checkpointing
-        yield part, keys
+        yield part, {**keys, **offloads.get(part, {})}
     if not kind(config).tokens:
         yield "text_encoder_2_sequence_length", config.max_token_length
+
+
+def _offloads(config: TrainingConfig) -> Iterator[tuple[str, dict[str, object]]]:
+    """Yield the parts of the model of which something waits in RAM, with the keys for that."""
+    if not kind(config).offloads:
+        return
+    keys: dict[str, object] = {}
+    if share := layer_share(config):
+        keys["offload_fraction"] = share
+    if config.activation_offload:
+        keys["activation_offloading"] = True
+    yield kind(config).denoiser, keys
+    if config.text_encoder_offload:
+        for index in large_encoders(config):
+            yield kind(config).text_encoders[index], {"offload_fraction": float(config.text_encoder_offload)}
+
+
+def _offload_keys(config: TrainingConfig) -> Keys:
+    """Yield the keys of older configs, which have one share for all parts."""
+    share = layer_share(config) if kind(config).offloads else 0.0
+    if share or (config.activation_offload and kind(config).offloads):
+        yield "gradient_checkpointing", "CPU_OFFLOADED"
+        yield "layer_offload_fraction", share
+        yield "enable_activation_offloading", config.activation_offload
+    else:
+        yield "gradient_checkpointing", "ON" if config.gradient_checkpointing else "OFF"
+
+
+def _speed_keys(config: TrainingConfig, version: int) -> Keys:
+    if config.compile:
+        yield "compile", True
+    threads = config.loader_workers
+    # Layers of a text encoder are brought in by one thread alone (``create_data_loader``).
+    if config.text_encoder_offload or (version < NEWEST and layer_share(config)):
+        threads = 1
+    if threads is not None:
+        yield "dataloader_threads", threads
 
 
 def _denoiser(config: TrainingConfig) -> dict[str, object]:

@@ -12,8 +12,10 @@ from ...problems import counted
 from ...system.files import read_text
 from .. import checks
 from ..defaults import is_adaptive
+from ..memory import precision_refusals, share_refusals
 from .counting import batches_of, full_batch, placements, samples
 from .names import (
+    ENCODER_WEIGHTS,
     FAMILIES,
     LABEL,
     LINEAR_ONLY,
@@ -23,8 +25,11 @@ from .names import (
     PRECISIONS,
     REASONS,
     SCHEDULERS,
+    WEIGHTS,
     caches_text,
     kind,
+    large_encoders,
+    layer_share,
 )
 from .rendering import NEWEST, OLDEST, VARIATIONS, image_variations, text_variations
 
@@ -79,6 +84,11 @@ def missing(config: TrainingConfig, home: Path | None) -> Iterator[str]:
             f"The {LABEL} in {home} reads configs of version {version}, and {base_model(config.base_model).label} needs"
             f" {kind(config).version}, which came in 2026-07: update it."
         )
+    elif version < NEWEST and config.text_encoder_offload not in (0, layer_share(config)):
+        yield (
+            f"The {LABEL} in {home} has one share for all layers that wait in RAM; those by part came in 2026-07:"
+            " get a newer one, or set the text encoder offload like the layer offload."
+        )
     elif network(config.network).kronecker and "lokr_dim" not in _settings_of(home):
         yield f"The {LABEL} in {home} has no LoKr, which came in 2026-05: update it, or choose the network lora."
 
@@ -88,6 +98,7 @@ def refusals(config: TrainingConfig) -> Iterator[str]:
     yield from _unknown(config)
     yield from _rates(config)
     yield from _caching(config)
+    yield from _memory(config)
     if config.resolution <= kind(config).step:
         label, step = base_model(config.base_model).label, kind(config).step
         yield f"At a resolution of {config.resolution}, {label} has buckets without height: use more than {step}."
@@ -114,6 +125,25 @@ def _rates(config: TrainingConfig) -> Iterator[str]:
             f"{config.optimizer} stops at two learning rates: set that of the text encoder to {config.learning_rate:g}"
             " too, or to 0."
         )
+
+
+def _memory(config: TrainingConfig) -> Iterator[str]:
+    yield from precision_refusals(LABEL, config, WEIGHTS, ENCODER_WEIGHTS)
+    if kind(config).offloads:
+        yield from share_refusals(LABEL, config, kind(config).blocks)
+        if layer_share(config) and not config.gradient_checkpointing:
+            yield f"{LABEL} keeps layers in RAM with gradient checkpointing alone: turn that on."
+    if config.loader_workers == 0:
+        yield f"{LABEL} loads images by 1 thread at least: set the number of loader workers to 1."
+    if not config.fused_backward:
+        return
+    able = [name for name, each in OPTIMIZERS.items() if each.fused is not None]
+    if config.optimizer not in able:
+        yield f"{LABEL} has no fused backward pass with {config.optimizer}: choose {' or '.join(able)}, or turn it off."
+    if config.gradient_accumulation_steps > 1:
+        yield "A fused backward pass saves nothing while gradients are accumulated: accumulate 1, or turn it off."
+    if config.processes > 1:
+        yield f"{LABEL} stops at a fused backward pass with several processes: use one, or turn it off."
 
 
 def _caching(config: TrainingConfig) -> Iterator[str]:
@@ -151,8 +181,15 @@ def lacks(config: TrainingConfig) -> dict[str, str]:
         "max_bucket_side": "its buckets go to four times as long as high.",
         "bucket_step": f"its buckets of {base_model(config.base_model).label} have steps of {step}.",
         "bucket_no_upscale": "it enlarges what is smaller than its bucket.",
-        "blocks_to_swap": "it offloads layers by options of its own (its tab training, gradient checkpointing).",
+        "cache_to_disk": "it always caches on the disk.",
     }
+    label = base_model(config.base_model).label
+    if not kind(config).offloads:
+        stays = f"all of {label} stays in graphics memory."
+        found |= dict.fromkeys(("blocks_to_swap", "layer_offload", "activation_offload"), stays)
+    if not large_encoders(config):
+        found["text_encoder_offload"] = f"the text encoders of {label} are small, and stay where they are."
+        found["text_encoder_precision"] = f"the text encoders of {label} are small, and held as they are."
     if network(config.network).convolutions:
         instead = "convolutions get those of the network."
         found |= {key: instead for key in ("conv_dim", "conv_alpha") if _differs(config, key)}

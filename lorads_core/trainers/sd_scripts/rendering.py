@@ -12,6 +12,7 @@ from ...base_models import base_model
 from ...captions.profiles import profile
 from .. import checks
 from ..extra import merged
+from ..memory import swapped
 from .counting import bucket_rule
 from .scripts import (
     LYCORIS,
@@ -84,17 +85,34 @@ def _training_keys(config: TrainingConfig, folder: Path, output: Path, name: str
     if in_8_bits(config):
         yield script(config).key_8_bits, True
     yield "gradient_checkpointing", config.gradient_checkpointing
-    if config.blocks_to_swap and script(config).swaps:
-        yield "blocks_to_swap", config.blocks_to_swap
+    yield from _memory_keys(config)
     yield from script(config).attention.items()
     if not script(config).half_vae:
         yield "no_half_vae", True  # SDXL's own VAE overflows in half precision
     yield "cache_latents", config.cache_latents
+    if config.cache_to_disk and config.cache_latents:
+        yield "cache_latents_to_disk", True
     if config.masked_loss == "sidecar":
         yield "masked_loss", True
     yield "prior_loss_weight", float(config.prior_loss_weight)
     yield from _sample_keys(config, folder)
     yield "seed", config.seed
+
+
+def _memory_keys(config: TrainingConfig) -> Keys:
+    chosen = script(config)
+    if (blocks := swapped(config)) and chosen.swaps:
+        yield "blocks_to_swap", blocks
+    if config.activation_offload and chosen.offloads:
+        yield "cpu_offload_checkpointing", True
+    if config.text_encoder_precision == "fp8":
+        yield chosen.encoder_8_bits, True
+    if config.compile:
+        yield "torch_compile", True
+        yield "dynamo_backend", "inductor"
+    if config.loader_workers is not None:
+        yield "max_data_loader_n_workers", config.loader_workers
+        yield "persistent_data_loader_workers", config.loader_workers > 0  # else all begin anew in each epoch
 
 
 def _model_keys(config: TrainingConfig) -> Keys:
@@ -155,6 +173,8 @@ def _text_encoder_keys(config: TrainingConfig) -> Keys:
         yield "network_train_unet_only", True
     if caches_text(config):
         yield "cache_text_encoder_outputs", True
+        if config.cache_to_disk:
+            yield "cache_text_encoder_outputs_to_disk", True
     if config.max_token_length != script(config).length:
         for key in script(config).length_keys:
             yield key, config.max_token_length

@@ -13,6 +13,7 @@ from ...system.files import read_text
 from .. import checks
 from ..defaults import is_adaptive
 from ..extra import OptionSource
+from ..memory import precision_refusals, swap_refusals, swapped
 from .counting import bucket_rule, regularization, regularization_repeats, training
 from .scripts import FAMILIES, NETWORKS, cache_obstacles, in_8_bits, script, text_rate, uses_lycoris
 
@@ -89,13 +90,23 @@ def _caching(config: TrainingConfig) -> Iterator[str]:
 
 
 def _precision(config: TrainingConfig) -> Iterator[str]:
-    yield from checks.too_many_swapped(LABEL, config, script(config).swaps)
+    yield from _memory(config)
     if not in_8_bits(config):
         return
     if config.mixed_precision == "no":
         yield "A base model in 8 bits needs mixed precision: choose bf16, or turn fp8 off."
     if network(config.network).decomposed:
         yield "DoRA cannot be trained on a base model in 8 bits: turn fp8 off, or choose the network lora."
+
+
+def _memory(config: TrainingConfig) -> Iterator[str]:
+    chosen = script(config)
+    yield from swap_refusals(LABEL, config, chosen.swaps)
+    weights = ("16-bit", "fp8") if chosen.key_8_bits else ("16-bit",)
+    encoder = ("16-bit", "fp8") if chosen.encoder_8_bits else ("16-bit",)
+    yield from precision_refusals(LABEL, config, weights, encoder)
+    if config.activation_offload and chosen.offloads and swapped(config):
+        yield f"{LABEL} keeps either blocks or activations in RAM: swap no blocks, or turn the activation offload off."
 
 
 def _preservation(config: TrainingConfig) -> Iterator[str]:
@@ -149,7 +160,11 @@ def needs(config: TrainingConfig) -> Iterator[str]:
 
 def lacks(config: TrainingConfig) -> dict[str, str]:
     """Return the fields that sd-scripts lacks for this base model and network, and what is done instead."""
-    chosen, found = script(config), dict[str, str]()
+    chosen = script(config)
+    found = {
+        "text_encoder_offload": "text encoders leave graphics memory as a whole once their outputs are cached.",
+        "fused_backward": "it is for full fine-tuning alone; a LoRA has few gradients.",
+    }
     if uses_lycoris(config):
         found["network_dropout"] = f"LyCORIS has none for {network(config.network).label}; it is left out."
     if not checks.is_diffusion(config):
@@ -162,11 +177,16 @@ def lacks(config: TrainingConfig) -> dict[str, str]:
         found["text_encoder_learning_rate"] = f"the text encoders of {label} are not trained; it is left out."
     if config.fp8_base and not chosen.key_8_bits:
         found["fp8_base"] = f"{label} is trained in 16 bits; it is left out."
-    if not chosen.swaps:
-        found["blocks_to_swap"] = f"{label} is trained with all of its blocks in graphics memory."
     if not chosen.length_keys:
         found["max_token_length"] = f"captions of {label} have a fixed length; it is left out."
-    return found
+    return found | _stays(config)
+
+
+def _stays(config: TrainingConfig) -> dict[str, str]:
+    """Return what of the base model cannot wait in RAM."""
+    chosen, stays = script(config), f"all of {base_model(config.base_model).label} stays in graphics memory."
+    found = dict.fromkeys(("blocks_to_swap", "layer_offload"), stays) if not chosen.swaps else {}
+    return found if chosen.offloads else {**found, "activation_offload": stays}
 
 
 def missing(config: TrainingConfig, home: Path | None) -> Iterator[str]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ...base_models import base_model
 from ...networks import network
+from ..memory import USUAL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -38,7 +39,9 @@ class Script:
     choices, 0 for never. ``options`` names a part of the family's files where the script's option is not called like
     it; with ``finds_parts`` it looks for parts that are not given in the checkpoint. ``converter`` makes of its LoRA
     one that ComfyUI loads as a whole, empty where none is needed. ``swaps`` is how many blocks can wait in RAM at most
-    (``enable_block_swap`` of the family's module in ``library``), 0 where it swaps none.
+    (``enable_block_swap`` of the family's module in ``library``), 0 where it swaps none. ``offloads`` says whether
+    what gradient checkpointing keeps can wait in RAM (``enable_gradient_checkpointing``, which others call without that
+    or pass over), ``encoder_8_bits`` is its option for a text encoder in 8 bits.
     """
 
     name: str
@@ -65,6 +68,8 @@ class Script:
     converter: str = ""
     system_key: str = ""
     swaps: int = 0
+    offloads: bool = False
+    encoder_8_bits: str = ""
 
     def option(self, part: str) -> str:
         """Return its option for a part of the family's files."""
@@ -121,7 +126,7 @@ FAMILIES: dict[str, Script] = {
     ),
     "flux": Script(
         "flux_train_network.py", "networks.lora_flux", 64, 1, _FLUX_BLOCKS, caches_trained=True, in_8_bits=True,
-        keys=_FLUX, length_keys=("t5xxl_max_token_length",), length=0, swaps=35,
+        keys=_FLUX, length_keys=("t5xxl_max_token_length",), length=0, swaps=35, offloads=True,
     ),
     "chroma": Script(
         "flux_train_network.py", "networks.lora_flux", 64, 0, _FLUX_BLOCKS, in_8_bits=True, keys=_CHROMA,
@@ -131,7 +136,7 @@ FAMILIES: dict[str, Script] = {
         "anima_train_network.py", "networks.lora_anima", 16, 1, ("lora_unet_blocks_",), caches_dropped=True,
         preserves=False, key_8_bits="", keys=_ANIMA, attention={"attn_mode": "torch"},
         length_keys=("qwen3_max_token_length", "t5_max_token_length"), length=0, options={"text_encoder": "qwen3"},
-        swaps=26,
+        swaps=26, offloads=True,
     ),
     "lumina2": Script(
         "lumina_train_network.py", "networks.lora_lumina", 64, 1, _NEXT_DIT, keys=_LUMINA,
@@ -142,6 +147,7 @@ FAMILIES: dict[str, Script] = {
         "hunyuan_image_train_network.py", "networks.lora_hunyuan_image", 64, 0, _FLUX_BLOCKS, preserves=False,
         key_8_bits="fp8_scaled", in_8_bits=True, keys=_HUNYUAN, attention={"attn_mode": "torch", "split_attn": True},
         length_keys=(), length=0, converter="networks/convert_hunyuan_image_lora_to_comfy.py", swaps=37,
+        offloads=True, encoder_8_bits="fp8_vl",
     ),
 }  # fmt: skip
 
@@ -192,6 +198,8 @@ def in_8_bits(config: TrainingConfig) -> bool:
     """
     if not script(config).key_8_bits:
         return False
+    if config.base_precision != USUAL:
+        return config.base_precision == "fp8"
     if config.fp8_base is not None:
         return config.fp8_base
     usual = script(config).in_8_bits and config.mixed_precision != "no"

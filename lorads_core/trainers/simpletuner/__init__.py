@@ -68,7 +68,8 @@ class SimpleTuner:
 
     def stages(self, config: TrainingConfig, folder: Path, accelerate: Sequence[str] = ()) -> tuple[Stage, ...]:
         """Return the start file beside the configs with accelerate's options."""
-        options = [*checks.launch_options(config, accelerate), "--dynamo_backend", "no"]
+        compiler = rendering.COMPILER if config.compile else "no"
+        options = [*checks.launch_options(config, accelerate), "--dynamo_backend", compiler]
         return checks.one_stage(str(folder / rendering.START_FILE), *options, "--module", "simpletuner.train")
 
     def reports(self, output: Path) -> Path | None:

@@ -9,6 +9,7 @@ from ...base_models import base_model
 from ...networks import network
 from ..checks import NEEDS_CONTROL
 from ..extra import OptionSource
+from ..memory import USUAL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -28,6 +29,11 @@ class Kind:
     ``encoder_precision`` how its text encoder is held then. ``vae`` is the type of its autoencoder's numbers. ``shift``
     is that of its timesteps, 0 for SimpleTuner's own. A checkpoint of one file is read only with ``file``,
     ``keys`` are more of its config.
+
+    ``weights`` are the precisions besides `precision` that its guide names for the denoiser, ``encoder`` is the number
+    of its large text encoder, 0 for none. ``blocks`` is how many the denoiser has where they can wait in RAM (those
+    whose loader calls ``apply_musubi_pretrained_defaults``; the others pass the option over), ``offloads`` says whether
+    its activations can (``gradient_checkpointing_backend`` of its transformer).
     """
 
     family: str
@@ -45,33 +51,44 @@ class Kind:
     shift: float = 0.0
     file: bool = False
     keys: Mapping[str, object] = field(default_factory=dict[str, object])
+    weights: tuple[str, ...] = ()
+    encoder: int = 0
+    blocks: int = 0
+    offloads: bool = False
 
 
 def _flow(
     family: str, flavour: str, *modules: str, step: int = 64, tokens: int = 512, in_8_bits: bool = True,
     precision: str = "int8-quanto", encoder_precision: str = "", guidance: float = 4.0, sample_steps: int = 28,
-    shift: float = 0.0,
+    shift: float = 0.0, weights: tuple[str, ...] = (), encoder: int = 1, blocks: int = 0, offloads: bool = True,
 ) -> Kind:  # fmt: skip
     """Return a flow model since SD 3.5, with what its guide (documentation/quickstart) and its example have."""
     return Kind(
         family, modules, flavour=flavour, step=step, tokens=tokens, in_8_bits=in_8_bits, precision=precision,
         encoder_precision=encoder_precision, guidance=guidance, sample_steps=sample_steps, vae="bf16", shift=shift,
+        weights=weights, encoder=encoder, blocks=blocks, offloads=offloads,
     )  # fmt: skip
 
 
-def _flux2(flavour: str, guidance: float) -> Kind:
+def _flux2(flavour: str, guidance: float, blocks: int) -> Kind:
     return _flow(
         "flux2", flavour, "Flux2TransformerBlock", "Flux2SingleTransformerBlock", step=16, precision="int8-torchao",
-        encoder_precision="int8-torchao", guidance=guidance,
+        encoder_precision="int8-torchao", guidance=guidance, weights=("fp8",), blocks=blocks,
     )  # fmt: skip
 
 
 _CONVOLUTIONS = ("ResnetBlock2D", "Downsample2D", "Upsample2D")
 _FLUX = Kind(
     "flux", ("FluxTransformerBlock", "FluxSingleTransformerBlock"), tokens=512, guidance=3.5, in_8_bits=True,
+    weights=("int4", "nf4", "int2"), encoder=2, blocks=57, offloads=True,
 )  # fmt: skip
-_ZIMAGE = _flow("z_image", "base", "ZImageTransformerBlock", precision="int8-torchao", sample_steps=30)
-_QWEN_IMAGE = _flow("qwen_image", "v1.0", "QwenImageTransformerBlock", step=32, sample_steps=30, shift=1.73)
+_ZIMAGE = _flow(
+    "z_image", "base", "ZImageTransformerBlock", precision="int8-torchao", sample_steps=30, weights=("nf4",)
+)
+_QWEN_IMAGE = _flow(
+    "qwen_image", "v1.0", "QwenImageTransformerBlock", step=32, sample_steps=30, shift=1.73,
+    weights=("int4", "nf4", "int2"), blocks=60,
+)  # fmt: skip
 KINDS: Mapping[str, Kind] = {
     "sd15": Kind("sd1x", ("Transformer2DModel",), _CONVOLUTIONS, file=True),
     "sdxl": Kind("sdxl", ("Transformer2DModel",), _CONVOLUTIONS, file=True),
@@ -80,20 +97,24 @@ KINDS: Mapping[str, Kind] = {
     "flux:schnell": replace(
         _FLUX, flavour="schnell", tokens=256, guidance=1.0, sample_steps=4, keys={"flux_fast_schedule": True},
     ),
-    "sd35": _flow("sd3", "", "JointTransformerBlock", tokens=154, in_8_bits=False, guidance=3.0, sample_steps=30),
-    "chroma": _flow("chroma", "hd", "ChromaTransformerBlock", "ChromaSingleTransformerBlock"),
+    "sd35": _flow(
+        "sd3", "", "JointTransformerBlock", tokens=154, in_8_bits=False, guidance=3.0, sample_steps=30,
+        weights=("int4", "nf4", "int2"), encoder=3,
+    ),
+    "chroma": _flow("chroma", "hd", "ChromaTransformerBlock", "ChromaSingleTransformerBlock", weights=("int4", "nf4")),
     # Its LoRAs have layers of Diffusers' names; `runs.lora_files` renames them for ComfyUI.
     "anima": replace(
-        _flow("anima", "base-v1.0", "CosmosTransformerBlock", step=16, in_8_bits=False, sample_steps=30), file=True,
+        _flow("anima", "base-v1.0", "CosmosTransformerBlock", step=16, in_8_bits=False, sample_steps=30,
+              encoder=0, offloads=False), file=True,
     ),
-    "flux2": _flux2("dev", 4.0),
-    "flux2:klein_4b": _flux2("klein-4b", 5.0),
-    "flux2:klein_9b": _flux2("klein-9b", 5.0),
+    "flux2": _flux2("dev", 4.0, 56),
+    "flux2:klein_4b": _flux2("klein-4b", 5.0, 25),
+    "flux2:klein_9b": _flux2("klein-9b", 5.0, 32),
     "zimage": _ZIMAGE,
     "zimage:deturbo": replace(_ZIMAGE, flavour="ostris-de-turbo"),
     # Its flavour is what loads the training adapter (``ASSISTANT_LORA_WEIGHT_NAMES``).
     "zimage:turbo": replace(_ZIMAGE, flavour="turbo-ostris-v2", guidance=1.0, sample_steps=8),
-    "krea2": _flow("krea2", "raw", "Krea2TransformerBlock", precision="int8-torchao", guidance=4.5),
+    "krea2": _flow("krea2", "raw", "Krea2TransformerBlock", precision="int8-torchao", guidance=4.5, blocks=28),
     "qwen_image": _QWEN_IMAGE,
     "qwen_image:2512": replace(_QWEN_IMAGE, flavour="v2.0"),
 }  # fmt: skip
@@ -136,16 +157,45 @@ def kind(config: TrainingConfig) -> Kind:
     return KINDS[base_model(config.base_model).kind]
 
 
+def engine(config: TrainingConfig) -> str:
+    """Return what holds weights in fewer bits; SimpleTuner takes one for all parts: quanto or torchao."""
+    return kind(config).precision.rpartition("-")[2]
+
+
+def weights(config: TrainingConfig) -> Mapping[str, str]:
+    """Return the ``base_model_precision`` of each precision that SimpleTuner's guides name for the base model."""
+    return {
+        "16-bit": "no_change", "int8": kind(config).precision,
+        **{name: _held(config, name) for name in kind(config).weights},
+    }  # fmt: skip
+
+
+def encoder_weights(config: TrainingConfig) -> Mapping[str, str]:
+    """Return the same of the large text encoder; none where there is none."""
+    if not kind(config).encoder:
+        return {"16-bit": "no_change"}
+    fewer = ("int4", "int2") if engine(config) == "quanto" else ()
+    return {
+        "16-bit": "no_change", "int8": kind(config).precision, **{name: _held(config, name) for name in fewer},
+    }  # fmt: skip
+
+
+def _held(config: TrainingConfig, name: str) -> str:
+    return "nf4-bnb" if name == "nf4" else f"{name}-{engine(config)}"
+
+
 def has_convolutions(config: TrainingConfig) -> bool:
     """Say whether the network changes convolutions."""
     return network(config.network).convolutions and bool(kind(config).convolutions)
 
 
 def in_8_bits(config: TrainingConfig) -> bool:
-    """Say whether the base model is held in 8 bits: by itself where SimpleTuner's own guides advise it.
+    """Say whether the base model is held in fewer bits: by itself in 8 where SimpleTuner's own guides advise it.
 
     DoRA multiplies the base model's weights, which 8 bits do not allow.
     """
+    if config.base_precision != USUAL:
+        return config.base_precision != "16-bit"
     if config.fp8_base is not None:
         return config.fp8_base
     return kind(config).in_8_bits and config.mixed_precision != "no" and not network(config.network).decomposed

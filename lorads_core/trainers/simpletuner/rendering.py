@@ -10,8 +10,9 @@ from ...base_models import base_model
 from ...captions.profiles import profile
 from .. import checks
 from ..extra import merged
+from ..memory import USUAL, swapped
 from . import counting
-from .names import OPTIMIZERS, SCHEDULERS, in_8_bits, kind, lycoris
+from .names import OPTIMIZERS, SCHEDULERS, encoder_weights, in_8_bits, kind, lycoris, weights
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -28,6 +29,8 @@ NETWORK_FILE = "lycoris_config.json"
 PROMPTS_FILE = "user_prompt_library.json"
 START_FILE = "start_simpletuner.py"
 LORA_FILE = "pytorch_lora_weights.safetensors"
+COMPILER = "inductor"
+"""The backend of torch.compile."""
 VARIATIONS = 10
 """How many orders of a caption's tags are learned at most; each is cached as an embedding."""
 
@@ -98,11 +101,9 @@ def _keys(config: TrainingConfig, subsets: Sequence[Subset], folder: Path, outpu
     yield from _step_keys(config, subsets)
     yield from _learning_keys(config)
     yield "mixed_precision", config.mixed_precision
-    if in_8_bits(config):
-        yield "base_model_precision", kind(config).precision
-        if kind(config).encoder_precision:
-            yield "text_encoder_1_precision", kind(config).encoder_precision
+    yield from _weight_keys(config)
     yield "gradient_checkpointing", config.gradient_checkpointing
+    yield from _memory_keys(config)
     yield from _caption_keys(config)
     yield from _noise_keys(config)
     yield from _sample_keys(config, subsets, folder)
@@ -115,6 +116,25 @@ def _keys(config: TrainingConfig, subsets: Sequence[Subset], folder: Path, outpu
     yield "report_to", "simpletuner" if metrics else "none"
     yield "push_to_hub", False
     yield "seed", config.seed
+
+
+def _weight_keys(config: TrainingConfig) -> Keys:
+    of = kind(config)
+    if in_8_bits(config):
+        yield "base_model_precision", weights(config).get(config.base_precision, of.precision)
+    if config.text_encoder_precision != USUAL:
+        yield f"text_encoder_{of.encoder or 1}_precision", encoder_weights(config)[config.text_encoder_precision]
+    elif in_8_bits(config) and of.encoder_precision:
+        yield "text_encoder_1_precision", of.encoder_precision
+
+
+def _memory_keys(config: TrainingConfig) -> Keys:
+    if (blocks := swapped(config)) and kind(config).blocks:
+        yield "musubi_blocks_to_swap", blocks
+    if config.activation_offload and kind(config).offloads:
+        yield "gradient_checkpointing_backend", "unsloth"
+    if config.compile:
+        yield "dynamo_backend", COMPILER
 
 
 def _model_keys(config: TrainingConfig) -> Keys:

@@ -12,6 +12,7 @@ from ...networks import network
 from ...problems import counted
 from ...system.files import read_text
 from .. import checks
+from ..memory import precision_refusals, swap_refusals
 from .counting import full_step, images_by_bucket, placements
 from .names import (
     ADAPTERS,
@@ -23,8 +24,10 @@ from .names import (
     PRECISIONS,
     REASONS,
     SCHEDULERS,
+    encoder_weights,
     in_8_bits,
     kind,
+    weights,
 )
 from .rendering import VARIATIONS
 
@@ -98,8 +101,17 @@ def refusals(config: TrainingConfig) -> Iterator[str]:
             f"{LABEL} cannot start from a LoRA on a base model in 8 bits, as LyCORIS would add to its weights: turn fp8"
             " off (fp8_base), or start a new LoRA."
         )
+    yield from _memory(config)
     if in_8_bits(config) and config.mixed_precision == "no":
         yield "A base model in 8 bits needs mixed precision: choose bf16, or turn fp8 off."
+
+
+def _memory(config: TrainingConfig) -> Iterator[str]:
+    blocks = kind(config).blocks
+    yield from swap_refusals(LABEL, config, max(blocks - 1, 0))
+    yield from precision_refusals(LABEL, config, weights(config), encoder_weights(config))
+    if config.compile and config.base_precision == "nf4":
+        yield f"{LABEL} compiles no base model in nf4: choose int8, or turn compile off."
 
 
 def _unknown(config: TrainingConfig) -> Iterator[str]:
@@ -171,9 +183,19 @@ def lacks(config: TrainingConfig) -> dict[str, str]:
         "bucket_step": f"it has steps of {kind(config).step} for {base_model(config.base_model).label}.",
         "bucket_no_upscale": "it enlarges what is smaller than its bucket.",
         "save_state": "its checkpoints always hold the state.",
-        "blocks_to_swap": "it keeps blocks in RAM by options of its own (musubi_blocks_to_swap, ramtorch).",
+        "text_encoder_offload": "captions are encoded before the training, and the text encoders then let go.",
+        "fused_backward": "all gradients of a step are held; a LoRA has few.",
+        "cache_to_disk": "it always caches on the disk.",
+        "loader_workers": "its data backends load by threads of their own.",
         "text_encoder_learning_rate": "LyCORIS leaves the text encoders as they are.",
     }
+    label = base_model(config.base_model).label
+    if not kind(config).blocks:
+        # Its RamTorch has layers of its own, which LyCORIS does not know and would not train.
+        stays = f"all of {label} stays in graphics memory."
+        found |= dict.fromkeys(("blocks_to_swap", "layer_offload"), stays)
+    if not kind(config).offloads:
+        found["activation_offload"] = f"{label} keeps its activations in graphics memory."
     if config.bucket_step == kind(config).step:
         del found["bucket_step"]
     if network(config.network).kronecker:

@@ -20,7 +20,15 @@ from pathlib import Path
 from lorads_core.trainers.onetrainer import probe
 from lorads_core.trainers.onetrainer.names import OPTIMIZERS
 from lorads_core.trainers.onetrainer.rendering import CONFIG_FILE
-from tests.trainers.test_onetrainer_golden import GOLDEN, NUMBERS, combinations, config_of, subsets_of, written
+from tests.trainers.test_onetrainer_golden import (
+    GOLDEN,
+    NUMBERS,
+    combinations,
+    config_of,
+    memory_configs,
+    subsets_of,
+    written,
+)
 
 from .common import StandIns, write_export, write_golden
 
@@ -49,6 +57,7 @@ def configs():
     plain_one = config_of("sdxl", "lora", "plain")
     for optimizer in OPTIMIZERS:
         yield dataclasses.replace(plain_one, optimizer=optimizer)
+    yield from memory_configs()
 
 
 def words_of(value):
