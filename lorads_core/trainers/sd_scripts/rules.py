@@ -185,7 +185,7 @@ def lacks(config: TrainingConfig) -> dict[str, str]:
 def _stays(config: TrainingConfig) -> dict[str, str]:
     """Return what of the base model cannot wait in RAM."""
     chosen, stays = script(config), f"all of {base_model(config.base_model).label} stays in graphics memory."
-    found = dict.fromkeys(("blocks_to_swap", "layer_offload"), stays) if not chosen.swaps else {}
+    found = {} if chosen.swaps else {"blocks_to_swap": stays, "layer_offload": stays}
     return found if chosen.offloads else {**found, "activation_offload": stays}
 
 
