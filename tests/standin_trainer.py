@@ -2,7 +2,7 @@
 
 STANDIN names what it does: "good" or one of the misdeeds below; STANDIN_PAUSE is how long a step takes. It is
 musubi-tuner too, with its scripts that cache: STANDIN_CACHING names what they do, STANDIN_IMAGE is how long an image
-takes.
+takes. And it is ai-toolkit, which only ever does well.
 """
 
 import argparse
@@ -23,7 +23,14 @@ except ImportError:
 
 WIDTH = 320  # of SD 1.5's first level
 LAYER = "lora_unet_mid_block_attentions_0_proj_in"
-OF_ZIMAGE = {"name": "lora_unet_layers_0_attention_to_q", "width": 3840}  # as musubi-tuner names it
+# By the script: a layer as the trainer names it, and how wide it is in the tiny models that ComfyUI has in tests.
+LAYERS = {
+    "zimage_train_network": {"name": "lora_unet_layers_0_attention_to_q", "width": 3840},
+    "krea2_train_network": {"name": "lora_unet_blocks_0_attn_wo", "width": 256},
+    "anima_train_network": {"name": "lora_unet_blocks_0_self_attn_q_proj", "width": 2048},
+    "run": {"name": "diffusion_model.double_blocks.0.img_attn.proj", "width": 256},  # ai-toolkit's, of FLUX.2 klein
+}
+CACHES = {"zimage": "zi", "krea2": "kr2"}  # in the names of what musubi-tuner caches
 
 
 def write_lora(path, rank, value=0.5, cut=0, name=LAYER, width=WIDTH):
@@ -58,22 +65,33 @@ def install(folder):
     """Make a folder like sd-scripts' own."""
     (folder / "library").mkdir(parents=True)
     (folder / "library" / "config_util.py").write_text("custom_attributes\n")
-    for script in ("train_network.py", "sdxl_train_network.py", "flux_train_network.py"):
-        shutil.copy(__file__, folder / script)
+    for script in ("train_network", "sdxl_train_network", "flux_train_network", "anima_train_network"):
+        shutil.copy(__file__, folder / f"{script}.py")
     return folder
 
 
 def install_musubi(folder):
     """Make a folder like musubi-tuner's own."""
     package = folder / "src" / "musubi_tuner"
-    for script in ("cache_latents", "cache_text_encoder_outputs", "train_network"):
-        name = f"zimage_{script}.py"
-        (package / "dataset").mkdir(parents=True, exist_ok=True)
+    (package / "dataset").mkdir(parents=True)
+    (package / "networks").mkdir()
+    for family in CACHES:
+        (package / "networks" / f"lora_{family}.py").touch()
+        for script in ("cache_latents", "cache_text_encoder_outputs", "train_network"):
+            name = f"{family}_{script}.py"
+            (package / name).touch()
+            shutil.copy(__file__, folder / name)
+    for name in ("hv_train_network.py", "dataset/config_utils.py"):
         (package / name).touch()
-        shutil.copy(__file__, folder / name)
-    for name in ("hv_train_network.py", "dataset/config_utils.py", "networks/lora_zimage.py"):
-        (package / name).parent.mkdir(exist_ok=True)
-        (package / name).touch()
+    return folder
+
+
+def install_ai_toolkit(folder):
+    """Make a folder like ai-toolkit's own."""
+    (folder / "toolkit").mkdir(parents=True)
+    (folder / "toolkit" / "config.py").touch()
+    (folder / "toolkit" / "config_modules.py").write_text("prior_reg 'gradient_accumulation'\n")
+    shutil.copy(__file__, folder / "run.py")
     return folder
 
 
@@ -85,8 +103,15 @@ def say(text):
 def main():
     name = Path(sys.argv[0]).stem
     if "_cache_" in name:
-        cache(is_text="text" in name)
-        return
+        cache(name.partition("_")[0], is_text="text" in name)
+    elif name == "run":
+        train_as_ai_toolkit(json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))["config"])
+    else:
+        train_as_kohya()
+
+
+def train_as_kohya():
+    """Train as sd-scripts and musubi-tuner do, by a TOML file and options."""
     words = argparse.ArgumentParser()
     words.add_argument("--config_file", required=True)
     words.add_argument("--resume")
@@ -120,7 +145,7 @@ def main():
     train(flat, deed, pause, given.initial_step)
 
 
-def cache(*, is_text):
+def cache(family, *, is_text):
     """Leave a file for each image of the datasets, as musubi-tuner does; those that are there stay."""
     words = argparse.ArgumentParser()
     words.add_argument("--dataset_config", required=True)
@@ -129,9 +154,10 @@ def cache(*, is_text):
     deed, pause = os.environ.get("STANDIN_CACHING", "good"), float(os.environ.get("STANDIN_IMAGE", "0.01"))
     datasets = tomllib.loads(Path(given.dataset_config).read_text(encoding="utf-8"))["datasets"]
     for each in datasets:
-        images = sorted(Path(each["image_directory"]).glob("*.png"))
+        images = sorted(each for each in Path(each["image_directory"]).iterdir() if each.suffix != ".txt")
         for done, image in enumerate(images[1:] if deed == "leaves one out" else images):
-            end = "zi_te" if is_text else f"{128:04d}x{128:04d}_zi"
+            short = CACHES[family]
+            end = f"{short}_te" if is_text else f"{128:04d}x{128:04d}_{short}"
             file = Path(each["cache_directory"]) / f"{image.stem}_{end}.safetensors"
             file.parent.mkdir(parents=True, exist_ok=True)
             if given.skip_existing and file.exists():
@@ -204,7 +230,7 @@ def train(config, deed, pause, before=0):
     epochs, total = config["max_train_epochs"], int(os.environ.get("STANDIN_STEPS", "20"))
     rank = config["network_dim"] // (2 if deed == "rank" else 1)
     value = float("nan") if deed == "nan" else 0.5
-    layer = OF_ZIMAGE if "zimage" in Path(sys.argv[0]).name else {}
+    layer = LAYERS.get(Path(sys.argv[0]).stem, {})
     say(f"\nepoch {before * epochs // total + 1}/{epochs}\n")
     for step in range(before + 1, total + 1):
         if deed != "silent":
@@ -223,6 +249,21 @@ def train(config, deed, pause, before=0):
     if deed != "nothing":
         write_lora(output / f"{name}.safetensors", rank, value, cut=100 if deed == "truncated" else 0, **layer)
     print("\nmodel saved.", flush=True)
+
+
+def train_as_ai_toolkit(job):
+    """Train as ai-toolkit does, with a LoRA after each epoch, in a folder of the job's name."""
+    name, process = job["name"], job["process"][0]
+    folder = Path(process["training_folder"]) / name
+    folder.mkdir(parents=True, exist_ok=True)
+    total, rank = process["train"]["steps"], process["network"]["linear"]
+    for step in range(1, total + 1):
+        bar = f"{step}/{total} [00:01<00:01,  9.00it/s, lr: 1.0e-04 loss: {1 / step:.3e}]"
+        say(f"\r{name}: {100 * step // total:3d}%|#  | {bar}")
+        time.sleep(float(os.environ.get("STANDIN_PAUSE", "0.01")))
+        if step % process["save"]["save_every"] == 0 and step < total:
+            write_lora(folder / f"{name}_{step:09d}.safetensors", rank, **LAYERS["run"])
+    write_lora(folder / f"{name}.safetensors", rank, **LAYERS["run"])
 
 
 if __name__ == "__main__":

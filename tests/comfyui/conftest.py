@@ -23,6 +23,10 @@ TRAINERS = {
     "broken": {"STANDIN": "oom"},
     "tenseconds": {"STANDIN": "good", "STANDIN_PAUSE": "0.1", "STANDIN_STEPS": "100"},
 }
+OTHER_TRAINERS = {
+    "musubi-tuner": standin_trainer.install_musubi,
+    "ai-toolkit": standin_trainer.install_ai_toolkit,
+}
 SAMPLES = ROOT / "lorads_core" / "samples"
 
 
@@ -50,7 +54,10 @@ def comfy(comfyui, make_folder, request):
     database = request.getfixturevalue("comfy_database")  # not before it is clear that there is a ComfyUI
     settings = write_settings(make_folder(), database)
     add_diffusiontoolkit(settings, request.getfixturevalue("server"), make_folder())
-    with started(comfyui, make_folder(), settings) as running:
+    base = make_folder()
+    (base / "custom_nodes").mkdir()
+    shutil.copy(Path(__file__).with_name("standin_sizes.py"), base / "custom_nodes")
+    with started(comfyui, base, settings) as running:
         yield running
 
 
@@ -80,14 +87,25 @@ def models(comfy, comfyui):
     return tuple(file.name for file in files)
 
 
+@pytest.fixture(scope="session")
+def flow_models(comfy, comfyui):
+    """Put tiny models of the newer families where ComfyUI loads them, by the names that the templates give."""
+    folder, python = comfyui
+    script = Path(__file__).with_name("standin_flow_models.py")
+    subprocess.run([python, script, folder, comfy.base / "models"], check=True, capture_output=True)
+
+
 def write_settings(folder, database):
-    """Return settings with stand-ins for trainers: each profile is called by what it does."""
+    """Return settings with stand-ins for trainers: each profile is called by what it does, or by another trainer."""
     lines = ["store = 'test'", "[stores.test]", f"dsn = '''{database}'''"]
     trainer = standin_trainer.install(folder / "trainer")
     for name, environment in TRAINERS.items():
         lines += [f"[trainers.{name}]", "kind = 'sd-scripts'", f"folder = '''{trainer}'''"]
         lines += [f"python = '''{sys.executable}'''", "stop_seconds = 1", "from_comfyui = true"]
         lines += [f"environment.{key} = '{value}'" for key, value in environment.items()]
+    for kind, install in OTHER_TRAINERS.items():
+        lines += [f"[trainers.{kind}]", f"kind = '{kind}'", f"folder = '''{install(folder / kind)}'''"]
+        lines += [f"python = '''{sys.executable}'''", "from_comfyui = true"]
     settings = folder / "lorads.toml"
     settings.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return settings

@@ -12,9 +12,18 @@ from .server import ROOT
 pytestmark = pytest.mark.comfyui
 
 EXAMPLES = sorted(path.stem for path in (ROOT / "example_workflows").glob("*.json"))
+FLOW = {  # these train and draw stand-ins of their own models, by the profile of their own trainer
+    "train and test Z-Image": "musubi-tuner",
+    "train and test Krea 2": "musubi-tuner",
+    "train and test Anima": "good",
+    "train and test FLUX.2 klein": "ai-toolkit",
+}
 SMALL = {
     "EmptyLatentImage": {"width": 64, "height": 64},
+    "EmptySD3LatentImage": {"width": 64, "height": 64},
+    "EmptyFlux2LatentImage": {"width": 64, "height": 64},
     "KSampler": {"steps": 1},
+    "Flux2Scheduler": {"steps": 1, "width": 64, "height": 64},
     "LoradsTrainingConfig": {"base_model": "sd15", "epochs": 2, "repeats": 1, "resolution": 256},
     "LoradsLaunchTrainer": {"profile": "good"},
     # A processor without bfloat16 arithmetic (no AVX-512) takes minutes for a step in bf16.
@@ -27,6 +36,7 @@ ENDS = {
     "train a LoRA": ("LoradsLaunchTrainer", "completed, step 20 of 20"),
     "train and test SDXL": ("LoradsLoraTestGrid", "1 of 1 module loads"),
     "A-B two caption styles": ("LoradsLoraTestGrid", "base model"),
+    **dict.fromkeys(FLOW, ("LoradsLoraTestGrid", "1 of 1 module loads")),
 }
 SET = """(values) => {
   for (const node of window.app.graph.nodes)
@@ -65,15 +75,27 @@ def few_samples(comfy):
     return "few samples"
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", EXAMPLES)
-def test_an_example_opens_in_both_renderers_and_runs_to_its_end(comfy, models, page, name):
+def of_its_family(name):
+    """Return values for a template that trains a newer family: all but the base model and its files are small."""
+    config = {key: value for key, value in SMALL["LoradsTrainingConfig"].items() if key != "base_model"}
+    return {"LoradsTrainingConfig": config, "LoradsLaunchTrainer": {"profile": FLOW[name]}}
+
+
+def of_sd15(models):
+    """Return values for any other template: the small SD 1.5 takes the place of its base model."""
     checkpoint, clip_vision = models
-    files = {
+    return {
         "CheckpointLoaderSimple": {"ckpt_name": checkpoint},
         "CLIPVisionLoader": {"clip_name": clip_vision},
         "LoradsTrainingConfig": {**SMALL["LoradsTrainingConfig"], "checkpoint": checkpoint},
     }
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("flow_models")
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_an_example_opens_in_both_renderers_and_runs_to_its_end(comfy, models, page, name):
+    files = of_its_family(name) if name in FLOW else of_sd15(models)
     if name == "train with ComfyUI's own trainer":
         files |= FEW  # two epochs of them: ComfyUI's Loss Graph divides by zero after a single step
     if name == "regularization by likeness":

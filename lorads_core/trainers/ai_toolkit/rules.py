@@ -153,7 +153,8 @@ def lacks(config: TrainingConfig) -> dict[str, str]:
         found["min_snr_gamma"] = "flow matching has no signal-to-noise weights; it is left out."
         found["noise_offset"] = "flow matching is trained without one; it is left out."
         found["text_encoder_learning_rate"] = f"{label}'s text encoders stay as they are."
-        found["network_alpha"] = f"{label} gets one like the dim."
+        if config.network_alpha != config.network_dim:
+            found["network_alpha"] = f"{label} gets one like the dim."
     if network(config.network).kronecker:
         found["network_dropout"] = "its LoKr has none; it is left out."
     if config.cache_text_encoder_outputs is False:

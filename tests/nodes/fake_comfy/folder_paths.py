@@ -12,7 +12,8 @@ def get_output_directory():
 
 
 def get_filename_list(folder_name):
-    return [f"a model of {folder_name}.safetensors"]
+    there = sorted(file.name for file in (base / "models" / folder_name).glob("*.safetensors"))
+    return [f"a model of {folder_name}.safetensors", *there]
 
 
 def get_full_path_or_raise(folder_name, filename):
