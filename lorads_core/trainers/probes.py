@@ -16,7 +16,7 @@ import json
 import sys
 import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,3 +69,35 @@ def summed(buckets: list[list[int]]) -> list[list[int]]:
     for width, height, count in buckets:
         counts[width, height] = counts.get((width, height), 0) + count
     return [[*size, count] for size, count in sorted(counts.items())]
+
+
+class Recorder(dict[str, Any]):
+    """A table that knows in ``read`` which of its keys were looked for."""
+
+    def __init__(self, keys: dict[str, Any]) -> None:
+        super().__init__(keys)
+        self.read: set[object] = set()
+
+    def get(self, key: str, default: Any = None) -> Any:  # noqa: ANN401 - as of every table
+        """Return the value of a key."""
+        self.read.add(key)
+        return super().get(key, default)
+
+    def __contains__(self, key: object) -> bool:
+        self.read.add(key)
+        return super().__contains__(key)
+
+    def __getitem__(self, key: str) -> Any:  # noqa: ANN401 - as of every table
+        self.read.add(key)
+        return super().__getitem__(key)
+
+
+def another(value: Any) -> Any:  # noqa: ANN401 - of a config
+    """Return another value of the same type, to see whether a key is looked at."""
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, int | float):
+        return value + 1
+    if isinstance(value, str):
+        return f"{value}x"
+    return [*cast("list[Any]", value), "x"] if isinstance(value, list) else {**(value or {}), "x": 1}

@@ -7,27 +7,16 @@ import importlib.util
 import json
 from types import ModuleType
 
-from lorads_core.trainers.probes import assigned
+from lorads_core.trainers.probes import another, assigned
 from lorads_core.workflow.trainer_check import made_case
 
-__all__ = ["assigned"]
+__all__ = ["another", "assigned"]
 
 
 def write_export(folder, name, config, subsets):
     """Write images, captions, masks and config files as trainer ``name`` reads them; return their folder."""
     made_case(name, folder, config, subsets, folder.name)
     return folder
-
-
-def another(value):
-    """Return another value of the same type, to see whether a key is looked at."""
-    if isinstance(value, bool):
-        return not value
-    if isinstance(value, int | float):
-        return value + 1
-    if isinstance(value, str):
-        return f"{value}x"
-    return [*value, "x"] if isinstance(value, list) else {**(value or {}), "x": 1}
 
 
 def write_golden(path, text):
