@@ -185,13 +185,16 @@ P = TypeVar("P", bound=_Named)
 
 
 def _profile(profiles: tuple[P, ...], name: str, what: str, how: str) -> P:
-    """Return the profile called ``name``, or refuse it by the names that there are."""
-    for each in profiles:
-        if each.name == name:
-            return each
-    known = ", ".join(each.name for each in profiles) or "none"
+    """Return the profile called ``name``, or refuse it by the names that there are; ``how`` says how one is added."""
+    names = [each.name for each in profiles]
+    if name in names:
+        return profiles[names.index(name)]
+    if not name and names:
+        raise SettingsError(f"No {what} is named: choose {' or '.join(names)}.")
+    near = difflib.get_close_matches(name, names, 1)
     wanted = f"There is no {what} {name!r}" if name else f"No {what} is named"
-    raise SettingsError(f"{wanted}; known are: {known}. {how}")
+    hint = f"Did you mean {near[0]}?" if near else how
+    raise SettingsError(f"{wanted}; known are: {', '.join(names) or 'none'}. {hint}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -169,6 +169,24 @@ def test_the_command_says_what_is_alike_once_and_ends_with_1(check, agreeing, tm
     assert {"trainer", "version", "exports"} == json.loads(capsys.readouterr().out).keys()
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["check"], "No trainer profile is named: choose kohya or other."),
+        (["check", "koya"], "There is no trainer profile 'koya'; known are: kohya, other. Did you mean kohya?"),
+        (["check", "x"], "known are: kohya, other. Add [trainers.x] to lorads.toml"),
+        (["kohya"], "trainers knows no 'kohya': did you mean lorads trainers check kohya?"),
+        (["chekc"], "trainers knows no 'chekc': did you mean lorads trainers check?"),
+        (["run"], "trainers knows no 'run': lorads trainers lists all, lorads trainers check NAME checks one."),
+    ],
+)
+def test_words_that_name_no_trainer_are_told_what_there_is(tmp_path, capsys, words, said):
+    file = tmp_path / "lorads.toml"
+    file.write_text("".join(f"[trainers.{name}]\nkind = 'sd-scripts'\nfolder = '.'\n" for name in ("kohya", "other")))
+    assert main(["trainers", *words, "--settings", str(file)]) == 3
+    assert said in capsys.readouterr().err
+
+
 def test_an_export_for_another_trainer_is_refused_before_anything_runs(tmp_path):
     other = SimpleNamespace(trainer="onetrainer", folder=tmp_path)
     profile = Profile(name="kohya", kind="sd-scripts", folder=tmp_path, python=Path(sys.executable))

@@ -122,6 +122,9 @@ def _add_checkpoints(commands: Commands, run: Run) -> None:
     add_json_option(found)
 
 
+CHECK = "check"
+
+
 def _add_trainers(commands: Commands, run: Run) -> None:
     trainers = add_command(
         commands,
@@ -130,7 +133,7 @@ def _add_trainers(commands: Commands, run: Run) -> None:
         "list installed trainers, or check one: its own parser and data loader read what LoRADS writes",
         "lorads trainers\n  lorads trainers check kohya\n  lorads trainers check kohya --export tomcat",
     )
-    trainers.add_argument("action", nargs="?", choices=("check",), help="check a trainer instead of listing all")
+    trainers.add_argument("action", nargs="?", default="", metavar=CHECK, help="check a trainer instead of listing all")
     trainers.add_argument(
         "name",
         nargs="?",

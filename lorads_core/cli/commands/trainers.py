@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from ...errors import SettingsError
@@ -15,6 +16,7 @@ from ...trainers import trainer
 from ...trainers.tested import compared
 from ...workflow.trainer_check import check_trainer, checkable
 from ...workflow.training import exported, profile_of
+from ..arguments.runs import CHECK
 from .exports import root_of
 
 if TYPE_CHECKING:
@@ -31,11 +33,25 @@ _EXAMPLES = 3
 
 def _trainers(options: argparse.Namespace, screen: Screen) -> int:
     settings = load_settings(options.settings)
-    if options.action == "check":
+    if options.action == CHECK:
         return _check(options, settings, screen)
-    if options.name or options.exports:
-        raise SettingsError(f"A name or --export belongs to {command('trainers', 'check')}.")
+    if options.action:
+        raise SettingsError(_no_action(options.action, settings))
+    if options.exports:
+        raise SettingsError(f"--export belongs to {command('trainers', CHECK)}.")
     return _list(options, settings, screen)
+
+
+def _no_action(word: str, settings: Settings) -> str:
+    """Return that a word is none that `lorads trainers` takes, and what was probably meant."""
+    names = [each.name for each in settings.trainers]
+    if get_close_matches(word, [CHECK], 1):
+        meant = f"did you mean {command('trainers', CHECK)}?"
+    elif near := get_close_matches(word, names, 1):
+        meant = f"did you mean {command('trainers', CHECK, near[0])}?"
+    else:
+        meant = f"{command('trainers')} lists all, {command('trainers', CHECK, 'NAME')} checks one."
+    return f"{command('trainers')} knows no {word!r}: {meant}"
 
 
 def _list(options: argparse.Namespace, settings: Settings, screen: Screen) -> int:

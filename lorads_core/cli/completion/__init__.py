@@ -6,6 +6,7 @@ import argparse
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
+from ..arguments.runs import CHECK
 from ..shared_options import path
 from ..suggestions import commands_of as parsers_of
 from ..suggestions import subparsers_of
@@ -81,6 +82,8 @@ def _values(action: argparse.Action) -> Values | None:
         return None
     if action.choices is not None:
         return Values("words", tuple(map(str, action.choices)))
+    if action.metavar == CHECK:  # a word, not what stands for one
+        return Values("words", (CHECK,))
     if action.metavar == "EXPORT":
         return Values("list", ("exports",))
     if action.option_strings and action.dest in _LISTS:
