@@ -135,7 +135,7 @@ def lacks(config: TrainingConfig) -> dict[str, str]:
         "random_crop": "every image is cropped about its centre.",
         "max_bucket_side": "its buckets are as long as their images.",
         "bucket_step": f"its buckets of {base_model(config.base_model).label} have steps of {step}.",
-        "bucket_no_upscale": "it enlarges nothing anyway.",
+        "bucket_no_upscale": f"it enlarges no image by more than its step of {step} pixels anyway.",
         "keep_tokens": "it shuffles no captions here.",
         "save_state": "it always saves the optimizer's state.",
         "activation_offload": "it keeps them in graphics memory.",
@@ -218,5 +218,6 @@ def subset_problems(config: TrainingConfig, subsets: Sequence[Subset]) -> Iterat
     smaller = sum(item.source[0] * item.source[1] < config.resolution**2 for item in placed)
     if smaller and not config.bucket_no_upscale:
         yield _lacking(
-            f"{LABEL} enlarges nothing: {counted(smaller, 'image')} below the resolution will be trained unscaled."
+            f"{LABEL} trains small images at about their own size: {counted(smaller, 'image')} below the resolution will"
+            f" be enlarged by less than its step of {kind(config).step} pixels, if at all."
         )
