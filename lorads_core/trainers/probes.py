@@ -43,8 +43,16 @@ def main(begin: Callable[[], Callable[[Job], Result]]) -> None:
             raise
         except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever the trainer says is the result
             traceback.print_exc()
-            found.append({"error": f"{type(error).__name__}: {error}"})
+            found.append({"error": f"{type(error).__name__}: {error}", "of_probe": _is_of_probe(error)})
     Path(results).write_text(json.dumps(found), encoding="utf-8")
+
+
+def _is_of_probe(error: BaseException) -> bool:
+    """Say whether an error is none of the trainer's: a probe looked for something that this version has not."""
+    if isinstance(error, SystemExit):
+        return False
+    last = list(traceback.walk_tb(error.__traceback__))[-1][0].f_code.co_filename
+    return Path(last).name in {"probe.py", Path(__file__).name}
 
 
 def assigned(source: Path, target: str, following: str) -> Any:  # noqa: ANN401 - compiled code

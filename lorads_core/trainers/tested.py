@@ -24,14 +24,14 @@ class Version(NamedTuple):
         return f"{f'{self.version}, ' if self.version else ''}commit {self.commit} of {self.date}"
 
 
-TESTED: Mapping[str, Version] = {
-    "sd-scripts": Version("48d368f", "2026-02-16", "v0.10.1"),
-    "onetrainer": Version("23df383", "2026-08-19", "config 11"),
-    "ai-toolkit": Version("27a03a9", "2026-08-21", "0.12.26"),
-    "simpletuner": Version("bc8e6ab", "2026-08-22", "4.8.0"),
-    "musubi-tuner": Version("30c658c", "2026-06-24", "0.3.4"),
+TESTED: Mapping[str, tuple[Version, ...]] = {
+    "sd-scripts": (Version("48d368f", "2026-02-16", "v0.10.1"), Version("6721028", "2026-06-16", "v0.11.1")),
+    "onetrainer": (Version("23df383", "2026-08-19", "config 11"),),
+    "ai-toolkit": (Version("27a03a9", "2026-08-21", "0.12.26"),),
+    "simpletuner": (Version("bc8e6ab", "2026-08-22", "4.8.0"),),
+    "musubi-tuner": (Version("30c658c", "2026-06-24", "0.3.4"),),
 }
-"""By trainer; that of ComfyUI's own nodes is in docs/trainers.md, as ComfyUI is no trainer that is installed apart."""
+"""By trainer, the oldest first; that of ComfyUI's own nodes is in docs/trainers.md, as ComfyUI is no trainer that is installed apart."""
 
 
 def found_version(home: Path) -> Version | None:
@@ -46,10 +46,10 @@ def found_version(home: Path) -> Version | None:
 
 
 def compared(kind: str, home: Path) -> str:
-    """Return which version of a trainer is installed and which was tested."""
+    """Return which version of a trainer is installed and which were tested."""
     found, tested = found_version(home), TESTED[kind]
+    listed = " and ".join(map(str, tested))
     if found is None:
-        return f"of an unknown version (tested with {tested})"
-    if found.commit[:7] == tested.commit[:7]:
-        return f"{tested}, as tested"
-    return f"{found} (tested with {tested})"
+        return f"of an unknown version (tested with {listed})"
+    same = next((each for each in tested if each.commit[:7] == found.commit[:7]), None)
+    return f"{same}, as tested" if same else f"{found} (tested with {listed})"

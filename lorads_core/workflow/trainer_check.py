@@ -2,9 +2,10 @@
 
 A trainer's package has a ``probe.py`` for that, which the trainer's own Python runs in the trainer's folder, once for
 all exports. It gets a list of jobs (``arguments`` that start the training, ``processes``, ``epochs``) and writes a
-result for each: ``error``, or ``ignored`` (keys of the config that nothing reads), ``total_steps``, ``epochs``,
-``images`` (by path: ``bucket`` as width and height, ``caption``), ``buckets`` (width, height, samples; null where they
-cannot be known) and ``partial``, whether the images are those of one epoch, which drops some.
+result for each: ``error`` with ``of_probe``, whether it is none of the trainer's, or ``ignored`` (keys of the config
+that nothing reads), ``total_steps``, ``epochs``, ``images`` (by path: ``bucket`` as width and height, ``caption``),
+``buckets`` (width, height, samples; null where they cannot be known) and ``partial``, whether the images are those of
+one epoch, which drops some.
 """
 
 from __future__ import annotations
@@ -277,7 +278,8 @@ def _results(file: Path) -> list[dict[str, Any]] | None:
 def _differences(case: Case, result: Mapping[str, Any]) -> Iterator[str]:
     """Yield a sentence for each way in which a trainer reads an export otherwise than LoRADS says."""
     if result.get("error"):
-        yield f"It refuses the config: {result['error']:.300}"
+        what = "This check does not know this version" if result["of_probe"] else "It refuses the config"
+        yield f"{what}: {result['error']:.300}"
         return
     if ignored := result["ignored"]:
         yield f"It ignores {counted(len(ignored), 'key')} of the config: {_few(ignored)}"

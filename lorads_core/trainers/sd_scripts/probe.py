@@ -36,9 +36,10 @@ def read(steps: Any, job: dict[str, Any]) -> dict[str, Any]:  # noqa: ANN401 - c
     script, config = importlib.import_module(arguments[place - 1].removesuffix(".py")), arguments[place + 1]
     parser = script.setup_parser()
     sys.argv = [arguments[place - 1], CONFIG, config]  # sd-scripts reads its command line once more
-    args = importlib.import_module("library.train_util").read_config_from_file(parser.parse_args(), parser)
+    util = importlib.import_module("library.train_util")  # which has all names also where they came from, since v0.11
+    args = util.read_config_from_file(parser.parse_args(), parser)
     group = dataset_group(args)
-    script.train_util.verify_training_args(args)
+    util.verify_training_args(args)
     network_trainer(script).assert_extra_args(args, group, None)
     accelerator = SimpleNamespace(num_processes=job["processes"])
     total = eval(steps, {"math": math, "args": args, "train_dataloader": group}, {"accelerator": accelerator})  # noqa: S307 - of the program that is asked
