@@ -31,7 +31,7 @@ TESTED: Mapping[str, tuple[Version, ...]] = {
     "simpletuner": (Version("bc8e6ab", "2026-08-22", "4.8.0"),),
     "musubi-tuner": (Version("30c658c", "2026-06-24", "0.3.4"),),
 }
-"""By trainer, the oldest first; that of ComfyUI's own nodes is in docs/trainers.md, as ComfyUI is no trainer that is installed apart."""
+"""By trainer, the oldest first; that of ComfyUI's nodes is in docs/trainers.md, as they are not installed apart."""
 
 
 def found_version(home: Path) -> Version | None:

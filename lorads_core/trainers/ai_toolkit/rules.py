@@ -218,6 +218,6 @@ def subset_problems(config: TrainingConfig, subsets: Sequence[Subset]) -> Iterat
     smaller = sum(item.source[0] * item.source[1] < config.resolution**2 for item in placed)
     if smaller and not config.bucket_no_upscale:
         yield _lacking(
-            f"{LABEL} trains small images at about their own size: {counted(smaller, 'image')} below the resolution will"
-            f" be enlarged by less than its step of {kind(config).step} pixels, if at all."
+            f"{LABEL} trains small images at about their own size: {counted(smaller, 'image')} below the resolution"
+            f" will be enlarged by less than its step of {kind(config).step} pixels, if at all."
         )
