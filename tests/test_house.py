@@ -199,8 +199,8 @@ READERS = {
     "lorads_core/system/names.py": "asks macOS for the name of what is open",
     "lorads_core/panel/thumbnails.py": "reads thumbnails, in our own folder",
     "lorads_core/trainers/probes.py": "runs in the trainer's Python, on what we have just written",
-    "lorads_core/trainers/onetrainer/probe.py": "as sd-scripts'",
-    "lorads_core/trainers/musubi/probe.py": "as sd-scripts'",
+    "lorads_core/trainers/onetrainer/probe.py": "reads configs that we have just written, there too",
+    "lorads_core/trainers/ai_toolkit/probe.py": "as OneTrainer's",
 }
 
 

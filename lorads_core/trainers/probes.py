@@ -108,4 +108,6 @@ def another(value: Any) -> Any:  # noqa: ANN401 - of a config
         return value + 1
     if isinstance(value, str):
         return f"{value}x"
-    return [*cast("list[Any]", value), "x"] if isinstance(value, list) else {**(value or {}), "x": 1}
+    if isinstance(value, list):
+        return [*cast("list[Any]", value), "x"]
+    return {**cast("dict[str, Any]", value or {}), "x": 1}

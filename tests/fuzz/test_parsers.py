@@ -389,8 +389,8 @@ EXCLUDED = {
     "export/versions.py": "a manifest of our own folder that `parsed_manifest` has passed",
     "runs/configs.py": "configs that it has just rendered itself",
     "trainers/probes.py": "jobs that we have just written, in the trainer's own Python",
-    "trainers/onetrainer/probe.py": "as sd-scripts'",
-    "trainers/musubi/probe.py": "as sd-scripts'",
+    "trainers/onetrainer/probe.py": "configs that we have just written, there too",
+    "trainers/ai_toolkit/probe.py": "as OneTrainer's",
     "workflow/trainer_check.py": "what our own probe has written",
     "runs/watch.py": "what its own launcher sends by a pipe",
 }

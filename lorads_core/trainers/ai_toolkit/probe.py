@@ -86,8 +86,12 @@ def process_of(file: Path) -> Any:  # noqa: ANN401 - ai-toolkit's own
     job = SimpleNamespace(name=config["config"]["name"], meta=config["meta"], raw_config=config)
     (keys,) = config["config"]["process"]
     kind = own(_PROCESS).BaseSDTrainProcess
-    kind.save_training_config = lambda _: None
+    kind.save_training_config = _nothing
     return kind(0, job, shared.Recorder(copy.deepcopy(keys)))
+
+
+def _nothing(*_: Any) -> None:  # noqa: ANN401 - as what it stands in for
+    """Do nothing."""
 
 
 def keys_of(process: Any) -> Iterator[tuple[str, Any, bool]]:  # noqa: ANN401 - ai-toolkit's own
@@ -126,7 +130,7 @@ def attributes(value: Any) -> Any:  # noqa: ANN401 - ai-toolkit's own
     if isinstance(value, list | tuple):
         return [attributes(each) for each in cast("list[Any]", value)]
     if hasattr(value, "__dict__") and type(value).__module__.startswith("toolkit"):
-        return {key: attributes(each) for key, each in vars(value).items()}
+        return {key: attributes(each) for key, each in cast("dict[str, Any]", vars(value)).items()}
     return value
 
 
@@ -181,7 +185,7 @@ def loaders_of(process: Any) -> list[Any]:  # noqa: ANN401 - ai-toolkit's own
     """Return its data loaders of training and of regularization images, None for none."""
     data = own("toolkit.data_loader")
     for step in _NEEDS_MODEL:
-        setattr(data.AiToolkitDataset, step, lambda _: None)
+        setattr(data.AiToolkitDataset, step, _nothing)
     configs = [*(process.datasets or ()), *(process.datasets_reg or ())]
     files = [Path(each.folder_path) / _SIZES for each in configs]
     new = [each for each in files if not each.exists()]
@@ -243,9 +247,9 @@ def run(loop: Any, process: Any, training: int | None, others: int | None) -> tu
     }
     names: dict[str, Any] = {
         **vars(own(_PROCESS)),
-        "flush": lambda: None,
-        "print_acc": lambda *_: None,  # pyright: ignore[reportUnknownLambdaType]
-        "trigger_dataloader_setup_epoch": lambda _: None,  # pyright: ignore[reportUnknownLambdaType]
+        "flush": _nothing,
+        "print_acc": _nothing,
+        "trigger_dataloader_setup_epoch": _nothing,
         "self": stand_in,
         "start_step_num": 0,
         "did_first_flush": True,
