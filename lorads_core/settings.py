@@ -191,10 +191,9 @@ def _profile(profiles: tuple[P, ...], name: str, what: str, how: str) -> P:
         return profiles[names.index(name)]
     if not name and names:
         raise SettingsError(f"No {what} is named: choose {' or '.join(names)}.")
-    near = difflib.get_close_matches(name, names, 1)
     wanted = f"There is no {what} {name!r}" if name else f"No {what} is named"
-    hint = f"Did you mean {near[0]}?" if near else how
-    raise SettingsError(f"{wanted}; known are: {', '.join(names) or 'none'}. {hint}")
+    near = did_you_mean(name, names)
+    raise SettingsError(f"{wanted}; known are: {', '.join(names) or 'none'}{f'; {near}' if near else f'. {how}'}")
 
 
 @dataclass(frozen=True, slots=True)

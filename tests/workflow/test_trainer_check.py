@@ -174,10 +174,10 @@ def test_the_command_says_what_is_alike_once_and_ends_with_1(check, agreeing, tm
     ("words", "said"),
     [
         (["check"], "No trainer profile is named: choose kohya or other."),
-        (["check", "koya"], "There is no trainer profile 'koya'; known are: kohya, other. Did you mean kohya?"),
+        (["check", "koya"], "There is no trainer profile 'koya'; known are: kohya, other; did you mean kohya?"),
         (["check", "x"], "known are: kohya, other. Add [trainers.x] to lorads.toml"),
         (["kohya"], "trainers knows no 'kohya': did you mean lorads trainers check kohya?"),
-        (["chekc"], "trainers knows no 'chekc': did you mean lorads trainers check?"),
+        (["chekc"], "trainers knows no 'chekc': did you mean check?"),
         (["run"], "trainers knows no 'run': lorads trainers lists all, lorads trainers check NAME checks one."),
     ],
 )

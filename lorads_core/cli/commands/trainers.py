@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from ...errors import SettingsError
-from ...problems import counted
+from ...problems import counted, did_you_mean
 from ...runs.profile import read_profile
 from ...runs.read_export import read_export
 from ...settings import load_settings
@@ -44,13 +43,10 @@ def _trainers(options: argparse.Namespace, screen: Screen) -> int:
 
 def _no_action(word: str, settings: Settings) -> str:
     """Return that a word is none that `lorads trainers` takes, and what was probably meant."""
-    names = [each.name for each in settings.trainers]
-    if get_close_matches(word, [CHECK], 1):
-        meant = f"did you mean {command('trainers', CHECK)}?"
-    elif near := get_close_matches(word, names, 1):
-        meant = f"did you mean {command('trainers', CHECK, near[0])}?"
-    else:
-        meant = f"{command('trainers')} lists all, {command('trainers', CHECK, 'NAME')} checks one."
+    usage = f"{command('trainers')} lists all, {command('trainers', CHECK, 'NAME')} checks one."
+    meant = did_you_mean(word, [CHECK], usage)
+    if word in (each.name for each in settings.trainers):
+        meant = f"did you mean {command('trainers', CHECK, word)}?"
     return f"{command('trainers')} knows no {word!r}: {meant}"
 
 
