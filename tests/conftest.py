@@ -40,6 +40,7 @@ from lorads_core.store.migrations import migrate
 
 from .databases import Databases
 from .faulty import Faulty
+from .nvidia import NvidiaSmi
 
 # As Hypothesis' own profile for CI: the same examples each time (--hypothesis-seed tries others), and a machine that is
 # busy is no fault of what is tested.
@@ -69,6 +70,20 @@ def own_base_models():
     """Forget the base models of a test's settings file after it: they hold for the whole process."""
     yield
     set_custom_base_models(())
+
+
+@pytest.fixture
+def nvidia_smi(tmp_path_factory, monkeypatch):
+    """Put a stand-in for nvidia-smi on the PATH, for this process and what it starts."""
+    folder = tmp_path_factory.mktemp("driver")
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+    return NvidiaSmi(folder)
+
+
+@pytest.fixture
+def no_card(tmp_path_factory, monkeypatch):
+    """Have no nvidia-smi on the PATH, whatever machine this is."""
+    monkeypatch.setenv("PATH", str(tmp_path_factory.mktemp("empty")))
 
 
 @pytest.fixture

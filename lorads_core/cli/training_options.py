@@ -5,26 +5,35 @@ from __future__ import annotations
 import argparse
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..base_models import FAMILIES
 from ..checkpoints import base_model_of, fitting_base_models, read_checkpoint
 from ..errors import SettingsError, TrainerError
 from ..model import Problem
+from ..system.nvidia import graphics_cards
+from ..trainers.cards import card_setting
 from ..trainers.defaults import make_config
 from ..trainers.extra import parse_extra
-from ..trainers.presets import card_preset, find_preset, go_on_from, preset_names
+from ..trainers.presets import find_preset, go_on_from, preset_names
 from ..training_fields import TRAINING_FIELDS, TrainingField, training_field
+from ..workflow.writing import WRITING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from ..checkpoints import BaseModelChoice
     from ..model import TrainingConfig
+    from ..trainers.cards import Card
 
     Group = argparse._ArgumentGroup  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
 
 TRAINING_PREFIX = "training_"
+TRAINER_OPTION = "writing_trainer"
+"""What the parser stores the trainer as."""
+AUTO = -1.0
+"""The memory of the card that is found, as the option ``--vram auto`` stores it."""
+_AUTO_WORD = "auto"
 # Of files alone; the name of a repository may end in a dot and a number.
 _MODEL_SUFFIXES = frozenset({".safetensors", ".sft", ".ckpt", ".pt", ".pth", ".bin", ".gguf"})
 _NAMES = tuple(each.label for each in FAMILIES)  # a help text that starts with one keeps its capital
@@ -41,7 +50,8 @@ def add_training_options(group: Group) -> None:
     )  # fmt: skip
     group.add_argument(
         "--vram", type=_gigabytes, metavar="GB",
-        help="graphics memory of the card: values for it from the trainers' own tables",
+        help="graphics memory of the card, or auto for the one that is found: values for it from the trainer's own"
+        " tables",
     )  # fmt: skip
     for each in TRAINING_FIELDS:
         _add(group, each)
@@ -96,19 +106,49 @@ def _listed(names: tuple[str, ...]) -> str:
     return ", ".join(f'"{name}"' for name in names)
 
 
-def training_config(options: argparse.Namespace, last: TrainingConfig | None = None) -> TrainingConfig:
+class ChosenTraining(NamedTuple):
+    """The training config of a command line, and what was chosen for it beside the options, as steps to show.
+
+    ``card`` is the graphics memory in GB that was given or found, None where there was no question of it.
+    """
+
+    config: TrainingConfig
+    steps: tuple[tuple[str, str], ...]
+    card: float | None
+
+
+def chosen_training(
+    options: argparse.Namespace, last: TrainingConfig | None = None, trainer: str | None = None
+) -> ChosenTraining:
     """Return the training config of a command line: its options over those of its preset and of the ``last`` export.
 
+    The card's values are those of ``trainer``, by itself the one that the options or else the defaults name.
+
     Raises:
-        SettingsError: there is no such preset for the base model.
+        SettingsError: there is no such preset for the base model, or nothing for so small a card.
     """
-    given = given_options(options)
+    given, steps = given_options(options), list[tuple[str, str]]()
     if (found := base_model_of_file(options, last)) is not None:
         given = {**given, "base_model": found.base.name}
-    if last is None:
-        return make_config(_presets(options, given) | given)
-    base = given.get("base_model", last.base_model)
-    return go_on_from(last, _presets(options, {**given, "base_model": base}) | given)
+        steps.append(("Base model", base_model_sentence(found)))
+    base = given.get("base_model") or (last.base_model if last else training_field("base_model").default)
+    values = _preset(options.preset, base)
+    card = _card(options.vram)
+    if card:
+        row = card_setting(card.gigabytes, trainer or chosen_trainer(options), base)
+        values |= row.values
+        steps.append(("Card", card_sentence(card, row)))
+    config = make_config(values | given) if last is None else go_on_from(last, values | given)
+    return ChosenTraining(config, tuple(steps), card.gigabytes if card else None)
+
+
+def training_config(options: argparse.Namespace, last: TrainingConfig | None = None) -> TrainingConfig:
+    """Return the config of `chosen_training` alone.
+
+    Raises:
+        SettingsError: as there.
+    """
+    return chosen_training(options, last).config
 
 
 def base_model_of_file(options: argparse.Namespace, last: TrainingConfig | None = None) -> BaseModelChoice | None:
@@ -152,52 +192,61 @@ def given_options(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _gigabytes(text: str) -> float:
-    """Read the graphics memory of a card: 12, or 12GB."""
+    """Read the graphics memory of a card: 12, or 12GB; `AUTO` for the one that is found."""
+    if text.strip().lower() == _AUTO_WORD:
+        return AUTO
     number = text.strip().lower().removesuffix("b").removesuffix("g").strip()
     try:
         found = float(number)
     except ValueError:
         found = 0.0
     if not 0 < found < math.inf:
-        raise argparse.ArgumentTypeError(f"{text!r} is no graphics memory: give it in GB, e.g. 12")
+        raise argparse.ArgumentTypeError(f"{text!r} is no graphics memory: give it in GB, e.g. 12, or auto")
     return found
 
 
-def choice_steps(
-    options: argparse.Namespace, config: TrainingConfig, last: TrainingConfig | None = None
-) -> Iterator[tuple[str, str]]:
-    """Yield what was chosen beside the options of a command line: the base model of a file, the values of a card."""
-    if found := base_model_of_file(options, last):
-        yield "Base model", base_model_sentence(found)
-    if card := card_sentence(options, config):
-        yield "Card", card
+class _AskedCard(NamedTuple):
+    """The card that a command line asks for: ``name`` is empty where its memory was given as a number."""
+
+    gigabytes: float
+    name: str = ""
 
 
-def card_sentence(options: argparse.Namespace, config: TrainingConfig) -> str:
-    """Say which card was taken for ``--vram``, what that sets, and where it is from; empty without it."""
-    if options.vram is None:
-        return ""
-    card = card_preset(options.vram, config.base_model)
-    values = ", ".join(f"{training_field(name).title} {_shown(value)}" for name, value in card.values.items())
-    return f"{card.name}: {values} ({card.source})"
+def _card(vram: float | None) -> _AskedCard | None:
+    """Return the card to choose values for; of several that are found the smallest, as any may be trained on.
+
+    Raises:
+        SettingsError: none is found.
+    """
+    if vram is None or vram != AUTO:
+        return None if vram is None else _AskedCard(vram)
+    cards = graphics_cards()
+    if not cards:
+        raise SettingsError(
+            "No NVIDIA card answers here (nvidia-smi): give the memory of the card that trains, e.g. --vram 12."
+        )
+    smallest = min(cards, key=lambda each: each.memory)
+    return _AskedCard(smallest.gigabytes, smallest.name)
+
+
+def card_sentence(card: _AskedCard, row: Card) -> str:
+    """Say which card was taken, what that sets, and where it is from."""
+    values = ", ".join(f"{training_field(name).title} {_shown(value)}" for name, value in row.values.items())
+    found = f"{card.name}, {card.gigabytes:g} GB; " if card.name else ""
+    return f"{found}setting for {row.vram} GB or more: {values} ({row.source})"
 
 
 def _shown(value: object) -> str:
     return ("on" if value else "off") if isinstance(value, bool) else str(value)
 
 
-def _presets(options: argparse.Namespace, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values of the preset that a command line names, over which those of its card stand."""
-    if options.vram is None:
-        return _preset(options.preset, given)
-    base = given.get("base_model") or training_field("base_model").default
-    return {**_preset(options.preset, given), **card_preset(options.vram, base).values}
+def _preset(name: str | None, base: str) -> dict[str, Any]:
+    return {} if name is None else {**find_preset(name, base).values}
 
 
-def _preset(name: str | None, given: Mapping[str, Any]) -> dict[str, Any]:
-    if name is None:
-        return {}
-    return {**find_preset(name, given.get("base_model", training_field("base_model").default)).values}
+def chosen_trainer(options: argparse.Namespace, last: Mapping[str, Any] | None = None) -> str:
+    """Return the trainer that a command writes for: of its options, of the last export's, or the usual one."""
+    return vars(options).get(TRAINER_OPTION) or (last or {}).get("trainer") or WRITING["trainer"]
 
 
 def _typed(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 from ..base_models import FAMILIES, base_model
 from ..errors import SettingsError
 from ..training_fields import ANY, TRAINING_FIELDS, training_field
+from .cards import CARDS
 from .defaults import change_config
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from ..model import TrainingConfig
 
@@ -39,15 +40,15 @@ class Preset:
 _ALL = ()
 
 
-def _card(vram: int, family: str, source: str, swapped: int, batch: int = 1) -> Preset:
-    """Return the preset of a card: the base model in 8 bits, ``swapped`` of its blocks in RAM."""
-    values = {"batch_size": batch, "fp8_base": True, "blocks_to_swap": swapped, "optimizer": "AdamW8bit"}
-    return Preset(f"card of {vram} GB", (family,), values, source, vram)
+_NAMED = ("sd-scripts", "musubi-tuner")
+"""Trainers whose rows of cards are presets, which know no trainer: other trainers have the options of most of them."""
 
 
-_FLUX_CARDS = "sd-scripts 0.10.1, docs/flux_train_network.md, recommended settings by GPU memory"
-_HUNYUAN_CARDS = "sd-scripts 0.10.1, docs/hunyuan_image_train_network.md, recommended settings by GPU memory"
-_QWEN_CARDS = "musubi-tuner 0.3.4, docs/qwen_image.md: 1024 × 1024, batches of one image, 64 GB of RAM for swapping"
+def _cards() -> Iterator[Preset]:
+    for each in CARDS:
+        if each.trainer in _NAMED:
+            yield Preset(f"card of {each.vram} GB", each.models, each.values, each.source, each.vram)
+
 
 PRESETS: tuple[Preset, ...] = (
     Preset("defaults", _ALL, {}, "LoRADS: the defaults"),
@@ -108,16 +109,7 @@ PRESETS: tuple[Preset, ...] = (
         {"network_dim": 8, "network_alpha": 4.0, "batch_size": 1, "gradient_accumulation_steps": 4},
         "LoRADS: batches of one image, four to a step; 8-bit optimizer",
     ),
-    _card(24, "flux", _FLUX_CARDS, 0, batch=2),
-    _card(12, "flux", _FLUX_CARDS, 16),
-    _card(10, "flux", _FLUX_CARDS, 22),
-    _card(8, "flux", _FLUX_CARDS, 28),
-    _card(24, "hunyuan_image", _HUNYUAN_CARDS, 9),
-    _card(12, "hunyuan_image", _HUNYUAN_CARDS, 32),
-    _card(8, "hunyuan_image", _HUNYUAN_CARDS, 37),
-    _card(30, "qwen_image", _QWEN_CARDS, 0),
-    _card(24, "qwen_image", _QWEN_CARDS, 16),
-    _card(12, "qwen_image", _QWEN_CARDS, 45),
+    *_cards(),
     Preset(
         "quick test",
         _ALL,
@@ -152,27 +144,6 @@ def find_preset(name: str, base: str) -> Preset:
             return each
     known = ", ".join(f'"{known}"' for known in preset_names(family))
     raise SettingsError(f"There is no preset {name!r} for {base_model(base).label}: choose one of {known}.")
-
-
-def card_preset(vram: float, base: str) -> Preset:
-    """Return the preset for the largest card of at most ``vram`` GB, for the base model ``base``.
-
-    Raises:
-        SettingsError: there is none for this base model, or none for so small a card.
-    """
-    chosen = base_model(base)
-    cards = [each for each in PRESETS if each.vram and chosen.family.name in each.families]
-    if not cards:
-        known = ", ".join(dict.fromkeys(family for each in PRESETS if each.vram for family in each.families))
-        raise SettingsError(
-            f"No trainer's own table says what fits which card for {chosen.label}: leave the card out, and set batch"
-            f" size, fp8 and blocks to swap yourself. There are tables for {known}."
-        )
-    fitting = [each for each in cards if each.vram <= vram]
-    if not fitting:
-        least = min(each.vram for each in cards)
-        raise SettingsError(f"{chosen.label} does not fit on a card of {vram:g} GB: the smallest known has {least} GB.")
-    return max(fitting, key=lambda each: each.vram)
 
 
 def counts(config: TrainingConfig, name: str) -> bool:

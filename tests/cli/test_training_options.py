@@ -5,8 +5,8 @@ from dataclasses import fields, replace
 import pytest
 
 from lorads_core.cli.parser import parser
-from lorads_core.cli.training_options import choice_steps, training_config
-from lorads_core.errors import SettingsError
+from lorads_core.cli.training_options import chosen_training, training_config
+from lorads_core.errors import SettingsError, TrainerError
 from lorads_core.model import TrainingConfig
 from lorads_core.trainers import trainer
 from lorads_core.trainers.checks import refusals
@@ -95,18 +95,57 @@ def test_a_number_out_of_range_is_said_as_it_was_given(flag):
     assert "give a whole number from" in message
 
 
+def chosen(*words):
+    return chosen_training(parser(None, None).parse_args(["build", "folder", "--trigger", "x", *words]))
+
+
 @pytest.mark.parametrize(("text", "batch"), [("12", 1), ("12GB", 1), ("24 gb", 2), ("16.5", 1)])
 def test_the_memory_of_a_card_is_read_with_or_without_its_unit(text, batch):
-    made = config("--base-model", "flux", "--vram", text)
-    assert (made.batch_size, made.fp8_base) == (batch, True)
-    options = parser(None, None).parse_args(
-        ["build", "folder", "--trigger", "x", "--base-model", "flux", "--vram", text]
-    )
-    ((title, said),) = choice_steps(options, made)
+    made = chosen("--base-model", "flux", "--vram", text)
+    assert (made.config.batch_size, made.config.fp8_base) == (batch, True)
+    ((title, said),) = made.steps
     assert title == "Card"
     assert "blocks to swap" in said
     assert "docs/flux_train_network.md" in said
     assert config("--base-model", "flux", "--vram", text, "--batch-size", "4").batch_size == 4
+
+
+def test_a_card_gets_the_setting_of_the_trainer_that_is_written_for():
+    made = chosen("--base-model", "zimage", "--vram", "12", "--trainer", "onetrainer")
+    assert (made.config.layer_offload, made.config.resolution, made.card) == (0.6, 512, 12)
+    assert "training_presets/Z-Image" in made.steps[0][1]
+    with pytest.raises(SettingsError, match=r"Nothing of sd-scripts .* a setting for musubi-tuner"):
+        chosen("--base-model", "qwen_image", "--vram", "24")
+
+
+@pytest.mark.posix
+def test_the_card_of_this_machine_is_found(nvidia_smi):
+    nvidia_smi(cards=[("GPU-a", "NVIDIA GeForce RTX 4090", 24564, 900), ("GPU-b", "NVIDIA RTX 3060", 12288, 1)])
+    made = chosen("--base-model", "flux", "--vram", "auto")
+    assert (made.config.blocks_to_swap, made.card) == (16, 12)
+    assert made.steps[0][1].startswith("NVIDIA RTX 3060, 12 GB; setting for 12 GB or more: batch size 1")
+
+
+@pytest.mark.usefixtures("no_card")
+def test_where_no_card_is_found_its_memory_is_asked_for():
+    with pytest.raises(SettingsError, match=r"No NVIDIA card answers here .* --vram 12"):
+        chosen("--base-model", "flux", "--vram", "auto")
+
+
+def test_a_checkpoint_is_looked_into_once_for_one_command(tmp_path, monkeypatch):
+    from lorads_core.cli import training_options  # noqa: PLC0415 - what it calls is counted
+
+    seen = []
+
+    def read(file):
+        seen.append(file)
+        raise TrainerError("no model")
+
+    monkeypatch.setattr(training_options, "read_checkpoint", read)
+    file = tmp_path / "a.safetensors"
+    file.write_bytes(b"")
+    chosen("--checkpoint", str(file))
+    assert seen == [file]
 
 
 @pytest.mark.parametrize("text", ["nan", "inf", "-5", "0", "1e400", "abc", ""])

@@ -28,7 +28,7 @@ from ...workflow.writing import WRITING
 from ..demo import LIBRARY
 from ..export_options import export_options
 from ..facts import version_facts
-from ..training_options import choice_steps, missing_files, training_config
+from ..training_options import chosen_trainer, chosen_training, missing_files
 
 if TYPE_CHECKING:
     import argparse
@@ -117,9 +117,10 @@ def _export(options: argparse.Namespace, screen: Screen) -> int:
     with open_store(settings) as store, rehearsed(store, options):
         last = None if options.fresh else find_last_export(store, options.name)
         known = last_config(last) if last else None
-        config = training_config(options, known)
-        for title, choice in choice_steps(options, config, known):
-            screen.step(title, choice)
+        chosen = chosen_training(options, known, chosen_trainer(options, last.writing if last else None))
+        config = chosen.config
+        for step in chosen.steps:
+            screen.step(*step)
         writing = export_options(options, settings, last.writing if last else None)
         check_config(config, writing.trainer, writing.home)
         if last and known:

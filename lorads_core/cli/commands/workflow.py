@@ -31,7 +31,7 @@ from ..better_captions import better_captions
 from ..demo import LIBRARY, SAMPLES, TRIGGER
 from ..export_options import export_options
 from ..recipes import apply_recipe, recipe_file, recipe_of
-from ..training_options import choice_steps, missing_files, training_config
+from ..training_options import chosen_training, missing_files
 from .exports import plot_buckets, rehearsed, root_of, show_export, show_preview
 from .library import chosen, find, nsfw_rule
 
@@ -106,9 +106,10 @@ def _tell(
     options: argparse.Namespace, settings: Settings, screen: Screen, recipe: Mapping[str, Any] | None = None
 ) -> int:
     """Go through the whole story and say what each step has done; ``recipe`` makes the dataset again."""
-    config = training_config(options)
-    for title, choice in choice_steps(options, config):
-        screen.step(title, choice)
+    chosen_config = chosen_training(options)
+    config = chosen_config.config
+    for step in chosen_config.steps:
+        screen.step(*step)
     captions = caption_settings(
         options.caption,
         options.fallback,
