@@ -2,12 +2,16 @@
 
 from pathlib import Path
 
-from lorads_core.base_models import FAMILIES
+from lorads_core.base_models import BASE_MODELS, FAMILIES
 from lorads_core.cli.training_options import default_text
+from lorads_core.model import TrainingConfig
+from lorads_core.trainers import Subset, trainer, trainers
+from lorads_core.trainers.cards import CARDS
 from lorads_core.trainers.presets import PRESETS
-from lorads_core.training_fields import ANY, TRAINING_FIELDS
+from lorads_core.training_fields import ANY, TRAINING_FIELDS, WEIGHT_PRECISIONS
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "training-options.md"
+_SUBSETS = (Subset("10_cat", 10, is_regularization=False, sizes=((1024, 1024),) * 8),)
 HEAD = """# Training options
 
 Every option of a training config: an input of the node **Training Config** of the same name, an option of
@@ -26,7 +30,7 @@ reported before anything is written.
 def page():
     """Return the page as Markdown."""
     groups = dict.fromkeys(each.group for each in TRAINING_FIELDS)
-    return HEAD + "".join(_group(name) for name in groups) + _presets()
+    return HEAD + "".join(_group(name) for name in groups) + _presets() + _cards() + _precisions()
 
 
 def _group(name):
@@ -91,6 +95,46 @@ def _presets():
         values = ", ".join(f"`{name}` {value}" for name, value in each.values.items())
         lines.append(f"| {each.name} | {', '.join(each.families)} | {values or 'nothing'} | {each.source} |")
     return "\n".join(lines) + "\n"
+
+
+def _cards():
+    lines = [
+        "",
+        "## Graphics cards",
+        "",
+        "`--vram GB` takes the largest row of the trainer and base model that is not above it; `--vram auto` asks the",
+        "driver of an NVIDIA card. Nothing here was measured by LoRADS: each row is what its source says.",
+        "",
+    ]
+    lines += ["| trainer | base models | GB | sets | source |", "|---|---|---|---|---|"]
+    for each in CARDS:
+        values = ", ".join(f"`{name}` {value}" for name, value in each.values.items())
+        lines.append(f"| {each.trainer} | {', '.join(each.models)} | {each.vram} | {values} | {each.source} |")
+    return "\n".join(lines) + "\n"
+
+
+def _precisions():
+    lines = [
+        "",
+        "## Precisions of weights",
+        "",
+        "What `base_precision` can be besides `usual`, by base model and trainer; all else is refused.",
+        "",
+    ]
+    names = [name for name in trainers() if name != "comfyui"]
+    lines += [f"| base model | {' | '.join(names)} |", "|---" * (len(names) + 1) + "|"]
+    for base in BASE_MODELS:
+        found = [", ".join(_taken(trainer(name), base)) or "–" for name in names]
+        lines.append(f"| `{base.name}` | {' | '.join(found)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _taken(chosen, base):
+    for precision in WEIGHT_PRECISIONS[1:]:
+        files = {"checkpoint": (base.usual_checkpoint if chosen.downloads else "") or "/models/base.safetensors"}
+        config = TrainingConfig(base_model=base.name, base_precision=precision, **files)
+        if not any(each.severity == "error" for each in chosen.problems(config, _SUBSETS)):
+            yield precision
 
 
 if __name__ == "__main__":

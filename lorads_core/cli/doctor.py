@@ -21,6 +21,7 @@ from ..settings import Settings, load_settings, settings_path
 from ..system.command import command
 from ..system.extras import EXTRAS, install_command
 from ..system.files import SHORTEN
+from ..system.nvidia import graphics_cards
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -74,6 +75,7 @@ def examine(settings_file: Path | None = None, *, fix: bool = False) -> Iterator
     yield from _embedders(settings)
     yield from _vocabularies(settings)
     yield from _taggers(settings)
+    yield from _graphics_cards()
     yield from _trainers(settings)
     yield from _unset(settings)
     yield from _models()
@@ -289,6 +291,13 @@ def _taggers(settings: Settings) -> Iterator[Finding]:
             yield Finding(name, "error", str(error))
         else:
             yield Finding(name, "good", about)
+
+
+def _graphics_cards() -> Iterator[Finding]:
+    """Name the cards that settings can be chosen for; one of another maker, or of another machine, is not seen here."""
+    for card in graphics_cards():
+        message = f"{card.name}, {card.gigabytes} GB: --vram auto takes the trainer's own setting for it"
+        yield Finding("graphics card", "good", message)
 
 
 def _trainers(settings: Settings) -> Iterator[Finding]:

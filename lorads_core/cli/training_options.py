@@ -50,8 +50,7 @@ def add_training_options(group: Group) -> None:
     )  # fmt: skip
     group.add_argument(
         "--vram", type=_gigabytes, metavar="GB",
-        help="graphics memory of the card, or auto for the one that is found: values for it from the trainer's own"
-        " tables",
+        help="graphics memory of the card, or auto: values of the trainer's own tables",
     )  # fmt: skip
     for each in TRAINING_FIELDS:
         _add(group, each)
@@ -205,31 +204,31 @@ def _gigabytes(text: str) -> float:
     return found
 
 
-class _AskedCard(NamedTuple):
+class _ChosenCard(NamedTuple):
     """The card that a command line asks for: ``name`` is empty where its memory was given as a number."""
 
     gigabytes: float
     name: str = ""
 
 
-def _card(vram: float | None) -> _AskedCard | None:
+def _card(vram: float | None) -> _ChosenCard | None:
     """Return the card to choose values for; of several that are found the smallest, as any may be trained on.
 
     Raises:
         SettingsError: none is found.
     """
     if vram is None or vram != AUTO:
-        return None if vram is None else _AskedCard(vram)
+        return None if vram is None else _ChosenCard(vram)
     cards = graphics_cards()
     if not cards:
         raise SettingsError(
             "No NVIDIA card answers here (nvidia-smi): give the memory of the card that trains, e.g. --vram 12."
         )
     smallest = min(cards, key=lambda each: each.memory)
-    return _AskedCard(smallest.gigabytes, smallest.name)
+    return _ChosenCard(smallest.gigabytes, smallest.name)
 
 
-def card_sentence(card: _AskedCard, row: Card) -> str:
+def card_sentence(card: _ChosenCard, row: Card) -> str:
     """Say which card was taken, what that sets, and where it is from."""
     values = ", ".join(f"{training_field(name).title} {_shown(value)}" for name, value in row.values.items())
     found = f"{card.name}, {card.gigabytes:g} GB; " if card.name else ""

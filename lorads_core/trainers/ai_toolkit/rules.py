@@ -141,11 +141,7 @@ def lacks(config: TrainingConfig) -> dict[str, str]:
         "activation_offload": "it keeps them in graphics memory.",
         "fused_backward": "all gradients of a step are held; a LoRA has few.",
     }
-    if not kind(config).offloads:
-        stays = f"all of {base_model(config.base_model).label} stays in graphics memory."
-        found |= dict.fromkeys(("blocks_to_swap", "layer_offload", "text_encoder_offload"), stays)
-    if config.cache_to_disk:
-        found["cache_to_disk"] = "it does so anyway."
+    found |= _lacks_of_memory(config)
     if config.fp8_base and not kind(config).quantizes:
         found["fp8_base"] = "it holds no U-Net in 8 bits; this one is trained as it is."
     if not checks.is_diffusion(config):
@@ -162,6 +158,14 @@ def lacks(config: TrainingConfig) -> dict[str, str]:
     if config.max_token_length != kind(config).tokens:
         found["max_token_length"] = f"it reads the first {kind(config).tokens} tokens of a caption."
     found |= checks.lacks_model_files(config)
+    return found
+
+
+def _lacks_of_memory(config: TrainingConfig) -> dict[str, str]:
+    found = {"cache_to_disk": "it does so anyway."} if config.cache_to_disk else {}
+    if not kind(config).offloads:
+        stays = f"all of {base_model(config.base_model).label} stays in graphics memory."
+        found |= dict.fromkeys(("blocks_to_swap", "layer_offload", "text_encoder_offload"), stays)
     return found
 
 
