@@ -15,7 +15,7 @@ from ..system.nvidia import graphics_cards
 from ..trainers.cards import card_setting
 from ..trainers.defaults import make_config
 from ..trainers.extra import parse_extra
-from ..trainers.presets import find_preset, go_on_from, preset_names
+from ..trainers.presets import PRESETS, find_preset, go_on_from
 from ..training_fields import TRAINING_FIELDS, TrainingField, training_field
 from ..workflow.writing import WRITING
 
@@ -46,11 +46,11 @@ def add_training_options(group: Group) -> None:
     """
     group.add_argument(
         "--preset", metavar="NAME",
-        help=f"values that belong together, which other options override: {_listed(preset_names())}",
+        help=f"values that belong together, under other options: {_preset_names()}",
     )  # fmt: skip
     group.add_argument(
         "--vram", type=_gigabytes, metavar="GB",
-        help="graphics memory of the card, or auto: values of the trainer's own tables",
+        help="memory of the card, or auto: what fits, by the trainer's tables",
     )  # fmt: skip
     for each in TRAINING_FIELDS:
         _add(group, each)
@@ -101,8 +101,12 @@ def default_text(each: TrainingField) -> str:
     return f"{each.default:g}" if isinstance(each.default, float) else str(each.default or "")
 
 
-def _listed(names: tuple[str, ...]) -> str:
-    return ", ".join(f'"{name}"' for name in names)
+def _preset_names() -> str:
+    """Return the names of all presets, those of cards in one."""
+    cards = sorted({each.vram for each in PRESETS if each.vram})
+    others = dict.fromkeys(each.name for each in PRESETS if not each.vram)
+    named = [f'"{name}"' for name in others]
+    return ", ".join([*named, f'"card of N GB" (N {", ".join(map(str, cards))})'])
 
 
 class ChosenTraining(NamedTuple):
