@@ -339,6 +339,19 @@ def model_names(folders: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(name for folder in folders for name in folder_paths.get_filename_list(folder)))
 
 
+def models(folders: Sequence[str]) -> dict[str, Path]:
+    """Return the model files in ComfyUI's folders of these kinds by their names."""
+    return {name: Path(path) for name in model_names(folders) if (path := _path_or_none(folders, name))}
+
+
+def _path_or_none(folders: Sequence[str], name: str) -> str | None:
+    """Return the file of a model; None for one that has gone since ComfyUI listed it."""
+    try:
+        return model_path(folders, name)
+    except FileNotFoundError:
+        return None
+
+
 def model_path(folders: Sequence[str], name: str) -> str:
     """Return the file of a model that is in one of ComfyUI's folders of these kinds.
 

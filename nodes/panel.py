@@ -41,6 +41,12 @@ def _answering(name: str) -> Callable[[web.Request], Awaitable[web.StreamRespons
 @cache
 def _panel() -> Panel:
     around = core.state.PanelContext(
-        "comfyui", host.settings, host.store, host.export_root, core.thumbnails.cache_folder(), host.free_memory
+        "comfyui",
+        host.settings,
+        host.store,
+        host.export_root,
+        core.thumbnails.cache_folder(),
+        host.free_memory,
+        host.models,
     )
     return core.routes.Panel(core.state.PanelState(around))

@@ -64,6 +64,21 @@ def base_model_of(found: Checkpoint) -> BaseModelChoice | None:
     return BaseModelChoice(base, tuple(each for each in rows if each is not base))
 
 
+def base_model_for(found: Checkpoint, current: str) -> BaseModelChoice | None:
+    """Return the base model to take for a checkpoint in the place of the ``current`` one, by name; None as above.
+
+    The current one stays where the checkpoint can be one of it, unless the file's name points to another.
+    """
+    chosen = base_model_of(found)
+    if chosen is None:
+        return None
+    rows = (chosen.base, *chosen.others)
+    stays = next((each for each in rows if each.name == current), None)
+    if stays is None or any(word in _letters(found.path.stem) for word in _words(chosen.base)):
+        return chosen
+    return BaseModelChoice(stays, tuple(each for each in rows if each is not stays))
+
+
 def like_by_name(stem: str, rows: Sequence[BaseModel]) -> BaseModel:
     """Return the base model that a file's name points to, by the longest name in it, else the first of its family."""
     name = _letters(stem)

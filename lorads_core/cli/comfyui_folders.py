@@ -72,6 +72,20 @@ def _path(text: object) -> Path | None:
     return Path(os.path.expanduser(os.path.expandvars(text))) if isinstance(text, str) and text else None  # noqa: PTH111 - Path's own raises
 
 
+def named_models(kinds: Sequence[str]) -> dict[str, Path]:
+    """Return the model files in the known ComfyUI's folders of these kinds, by their names; none without a ComfyUI."""
+    home = known_comfyui()
+    found: dict[str, Path] = {}
+    for folder in model_folders(home, kinds, _ignore) if home else ():
+        for file in model_files(folder):
+            found.setdefault(str(file.relative_to(folder)), file)
+    return found
+
+
+def _ignore(_note: str) -> None:
+    """Say nothing of a settings file that cannot be read: ``lorads doctor`` does."""
+
+
 def model_files(folder: Path, *, below: bool = True) -> list[Path]:
     """Return the model files of a folder and of those below it, by name; about `MOST_FILES` at most."""
     files: list[Path] = []

@@ -85,6 +85,7 @@ TABLE: tuple[Route, ...] = (
     Route("GET", f"{PREFIX}/api/{_SET}/summary", "summary", types.Summary),
     Route("GET", f"{PREFIX}/api/{_SET}/training-options", "dataset_options", types.DatasetOptions),
     Route("GET", f"{PREFIX}/api/training-options", "training_options", types.TrainingTable),
+    Route("GET", f"{PREFIX}/api/checkpoint", "checkpoint", types.CheckpointFacts),
     Route("GET", f"{PREFIX}/api/tags", "completions", list[types.Completion]),
     Route("GET", f"{PREFIX}/api/thumbnail/{{dataset}}/{{key}}", "thumbnail", None),
     Route("GET", f"{PREFIX}/api/image/{{dataset}}/{{key}}", "image", None),

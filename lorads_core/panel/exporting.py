@@ -58,7 +58,7 @@ def planned_summary(state: PanelState, dataset: UUID, body: Body) -> json_types.
     body.allow_only("trainer", "config", "first_frame")
     view = state.view(dataset)
     name = trainer_name(body.text("trainer", DEFAULT_TRAINER))
-    config = read_config(view.config, body.object("config"))
+    config = read_config(view.config, body.object("config"), state.model_files)
     # Only what was exported is cached: each key typed into a form would leave a plan behind.
     planned = view if config == view.config else replace(view, config=config, cache={})
     return _timed_summary(state, planned, name, first_frame=body.flag("first_frame") if "first_frame" in body else None)
@@ -163,7 +163,7 @@ def _export_request(state: PanelState, view: View, body: Body, name: str) -> _Ex
         raise bad_request(f"{folder!r:.80} is not a valid folder name: use one without slashes, e.g. my_lora.")
     words = {**last_writing(state, view), "trainer": name, **_requested_writing(body)}
     options = writing_options(words, training.installed_trainer(state.settings, name))
-    config = read_config(view.config, body.object("config"))
+    config = read_config(view.config, body.object("config"), state.model_files)
     dataset_workflow.check_config(config, name, options.home)
     return _ExportRequest(view.dataset.name, options, folder, config)
 

@@ -280,7 +280,7 @@ OptionValue = str | float | bool | list[str] | None
 class TrainingOption(TypedDict):
     """A training option. It counts for its ``families`` while other options have one of ``values``, as text.
 
-    ``own`` is a user's own, which no preset changes; a file is chosen in the graph or on the command line.
+    ``own`` is a user's own, which no preset changes; a file is named as the dataset's options offer it.
     """
 
     name: str
@@ -322,11 +322,31 @@ class Writing(TypedDict):
 
 
 class DatasetOptions(TypedDict):
-    """The training options that a dataset was last exported with, and how; ``config`` is that of its facts."""
+    """The training options that a dataset was last exported with, and how; ``config`` is that of its facts.
+
+    ``files`` are the names that each option that is a file offers.
+    """
 
     config: str
     values: dict[str, OptionValue]
     writing: Writing
+    files: dict[str, list[str]]
+
+
+class CheckpointProblem(TypedDict):
+    """What speaks against training a checkpoint as one of the base model."""
+
+    severity: Severity
+    message: str
+
+
+class CheckpointFacts(TypedDict):
+    """The base model that is taken for a checkpoint: null where its file does not tell, a guess if others fit, too."""
+
+    base_model: str | None
+    is_guess: bool
+    message: str
+    problems: list[CheckpointProblem]
 
 
 class OptionFault(TypedDict):

@@ -18,6 +18,7 @@ from ..trainers.extra import extra_lines, parse_extra
 from ..trainers.presets import PRESETS, go_on_from
 from ..training_fields import TRAINING_FIELDS, training_field
 from ..workflow import training
+from .model_files import FILE_FIELDS, ModelFiles, chosen_file, without_path
 from .planning import DEFAULT_TRAINER, accepted_images, last_writing, trainer_name
 from .responses import RefusedError, bad_request
 from .view import config_mark, file_name
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from .view import View
 
 _FORM = tuple(each for each in TRAINING_FIELDS if each.kind != "file")
-"""Files on the server are chosen in the graph or on the command line, never by a request."""
+"""All but files, which a request names only to choose another (`model_files`)."""
 _MANY = 256  # images; enough for a batch of any real graphics card
 _OF_CONFIG = frozenset({"config", "extra"})
 
@@ -97,11 +98,13 @@ def _value(each: TrainingField, value: Any) -> json_types.OptionValue:  # noqa: 
 
 def dataset_values(state: PanelState, dataset: UUID) -> json_types.DatasetOptions:
     """Return the options that a dataset was last exported with; before its first export none is set."""
-    view = state.view(dataset)
+    view, files = state.view(dataset), state.model_files
+    held = {each.name: _held(each, view.config) for each in _FORM}
     return {
         "config": config_mark(view.config),
-        "values": {each.name: _held(each, view.config) for each in _FORM},
+        "values": held | {each.name: files.name(each, view.config) for each in FILE_FIELDS},
         "writing": _writing(last_writing(state, view)),
+        "files": files.names(),
     }
 
 
@@ -140,7 +143,7 @@ def check(state: PanelState, dataset: UUID, body: Body) -> json_types.OptionsChe
     view = state.view(dataset)
     name = trainer_name(body.text("trainer", DEFAULT_TRAINER))
     faults: list[json_types.OptionFault] = []
-    config = go_on_from(view.config, _read(body.object("config"), faults))
+    config = go_on_from(view.config, _read(body.object("config"), faults, state.model_files))
     chosen = trainer(name)
     installed = training.installed_trainer(state.settings, name)
     faults += _trainer_faults(chosen, config, installed.home if installed else None)
@@ -164,38 +167,38 @@ def _amount(view: View, config: TrainingConfig, name: str) -> dict[str, str]:
 _NAMES = frozenset(each.name for each in _FORM)
 
 
-def read_config(known: TrainingConfig, given: Body) -> TrainingConfig:
-    """Return a dataset's config with the options of a request; null unsets one.
+def read_config(known: TrainingConfig, given: Body, files: ModelFiles | None = None) -> TrainingConfig:
+    """Return a dataset's config with the options of a request; null unsets one, ``files`` are those that it may name.
 
     Raises:
         RefusedError: 400, a value is of the wrong type or out of range.
     """
     faults: list[json_types.OptionFault] = []
-    config = go_on_from(known, _read(given, faults))
+    config = go_on_from(known, _read(given, faults, files or ModelFiles()))
     if faults:
         raise bad_request(" ".join(each["message"] for each in faults))
     return config
 
 
-def _read(given: Body, faults: list[json_types.OptionFault]) -> dict[str, Any]:
+def _read(given: Body, faults: list[json_types.OptionFault], files: ModelFiles) -> dict[str, Any]:
     """Return the options of a request; those with a fault are not set."""
-    given.allow_only(*(each.name for each in _FORM))
+    given.allow_only(*(each.name for each in TRAINING_FIELDS))
     found: dict[str, Any] = {}
     for name in given.values:
         each = training_field(name)
         try:
-            found[name] = None if given.values[name] is None else _given(each, given)
+            found[name] = None if given.values[name] is None else _given(each, given, files)
         except (RefusedError, SettingsError) as error:
             found[name] = None
             faults.append({"name": name, "message": str(error)})
     return found
 
 
-def _given(each: TrainingField, given: Body) -> object:
+def _given(each: TrainingField, given: Body, files: ModelFiles) -> object:
     """Return the value of an option in a request.
 
     Raises:
-        RefusedError: 400, it is of the wrong type or out of range.
+        RefusedError: 400, it is of the wrong type or out of range, or a file that is not offered.
         SettingsError: extra options are not valid TOML.
     """
     match each.kind:
@@ -207,8 +210,8 @@ def _given(each: TrainingField, given: Body) -> object:
             return tuple(given.texts(each.name))
         case "toml":
             return _extra(given.texts(each.name))
-        case "choice":
-            return _choice(each, given.text(each.name))
+        case "choice" | "file":
+            return _named(each, given.text(each.name), files)
         case _:
             return given.text(each.name)
 
@@ -239,6 +242,10 @@ def _is_in_range(each: TrainingField, value: float) -> bool:
     return each.low <= value <= each.high or (bool(each.zero) and not value)
 
 
+def _named(each: TrainingField, name: str, files: ModelFiles) -> str:
+    return files.path(each, name) if each.kind == "file" else _choice(each, name)
+
+
 def _choice(each: TrainingField, value: str) -> str:
     for message in unknown("LoRADS", each.title, value, base_model_names() if each.is_open else each.choices()):
         raise bad_request(message)
@@ -250,7 +257,8 @@ def _trainer_faults(chosen: Trainer, config: TrainingConfig, home: Path | None) 
 
     def refused(one: TrainingConfig) -> list[str]:
         found = chosen.problems(one, (_standin(one),), home)
-        return [each.message for each in found if each.severity == "error" and each.code in _OF_CONFIG]
+        errors = [each.message for each in found if each.severity == "error" and each.code in _OF_CONFIG]
+        return [without_path(message, config.checkpoint) for message in errors]
 
     messages = refused(config)
     if not messages:
@@ -269,13 +277,15 @@ def _standin(config: TrainingConfig) -> Subset:
 
 
 def _set_options(config: TrainingConfig) -> Iterable[TrainingField]:
-    return (each for each in _FORM if _held(each, config) is not None)
+    """Yield the options that are set, files first: a checkpoint that contradicts its base model is what to change."""
+    yield from (each for each in FILE_FIELDS if chosen_file(each, config))
+    yield from (each for each in _FORM if _held(each, config) is not None)
 
 
 def used_text(each: TrainingField, config: TrainingConfig) -> str:
     """Return what is used where an option is not set, as text; of a file, the name of the one that is set."""
     if each.kind == "file":
-        return file_name(config.model_files.get(each.name, "") if each.is_part else getattr(config, each.name))
+        return file_name(chosen_file(each, config))
     plain = _without(config, each)
     value = getattr(settled(plain), each.name)
     if value is None or (value == 0 and each.zero):

@@ -12,6 +12,7 @@ from .. import __version__
 from . import bulk, duplicates, editing, exporting, guard, options, reading, running, watching
 from .api_spec import PREFIX, TABLE
 from .events import as_line
+from .model_files import checkpoint_facts
 from .params import Body, dataset_id, image_key, number, run_id
 from .responses import (
     RefusedError,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
     from ..model import ImageKey
     from .access import Access
+    from .json_types import CheckpointFacts
     from .thumbnails import EncodedImage
 
     Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -156,6 +158,10 @@ class Panel:
     async def _check_options(self, request: web.Request) -> web.Response:
         return await self._json(options.check, _dataset(request), Body(await read_body(request)))
 
+    async def _checkpoint(self, request: web.Request) -> web.Response:
+        name, base = request.query.get("name", ""), request.query.get("base_model", "")
+        return await self._json(_checkpoint_facts, name, base)
+
     async def _thumbnail(self, request: web.Request) -> web.Response:
         return await self._image_of_side(request, thumbnail_side(number(request.query, "side", 256, 1, LARGE)))
 
@@ -265,6 +271,10 @@ def _path_of(state: PanelState, dataset: UUID, key: ImageKey) -> str:
     known = state.last_view(dataset)  # an image's path changes only with its library
     row = known.rows.get(key) if known else None
     return (row or reading.row_of(state.view(dataset), key)).image.record.path
+
+
+def _checkpoint_facts(state: PanelState, name: str, base: str) -> CheckpointFacts:
+    return checkpoint_facts(state.model_files, name, base)
 
 
 def _etag(state: PanelState, path: str, side: int) -> str:

@@ -15,6 +15,7 @@ from ..store import datasets
 from ..store.rejected import rejected_images
 from .events import Events
 from .jobs import Jobs
+from .model_files import ModelFiles, no_models
 from .responses import not_found
 from .thumbnails import Thumbnails
 from .view import build_view, reuse_if_current
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from ..settings import Settings
     from ..store.connect import Store
     from ..store.datasets import DatasetState
+    from .model_files import FindModels
     from .view import View
 
 _MAX_VIEWS = 4
@@ -43,7 +45,7 @@ class PanelContext:
     """The panel's environment: settings, store and folders, each resolved at first use.
 
     ``thumbnails`` is the thumbnail cache folder, ``exports`` the root of all exports; ``make_room`` frees GPU memory
-    before a training starts.
+    before a training starts. ``models`` finds the model files that the form of an export offers.
     """
 
     where: Literal["comfyui", "page"]
@@ -52,6 +54,7 @@ class PanelContext:
     exports: Callable[[], Path]
     thumbnails: Path
     make_room: Callable[[], None] = field(default=_do_nothing)
+    models: FindModels = field(default=no_models)
 
 
 class PanelState:
@@ -81,6 +84,11 @@ class PanelState:
     def store(self) -> Store:
         """Our store."""
         return self.context.store()
+
+    @property
+    def model_files(self) -> ModelFiles:
+        """The model files that there are now."""
+        return ModelFiles(self.context.models)
 
     @contextmanager
     def locked(self, dataset: UUID) -> Generator[None]:

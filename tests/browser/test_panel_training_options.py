@@ -1,11 +1,15 @@
 """The form of training options in the panel: mistyped, corrected, exported, stored with its dataset."""
 
+import json
+
 import pytest
 
 from lorads_core.export.plan import ExportOptions
 from lorads_core.trainers.defaults import make_config
 from lorads_core.workflow import dataset as build
 
+from ..checkpoints.test_base_model import GOLDEN
+from ..checkpoints.test_diffusers_names import saved
 from .test_panel_captions import until
 
 pytestmark = pytest.mark.slow
@@ -59,6 +63,48 @@ def test_options_are_checked_counted_and_exported(form):
     page.reload()
     unfold(form, "Steps")
     until(lambda: page.get_by_label("Number of epochs", exact=True).input_value() == "6")
+
+
+def add_model(form, name, architecture):
+    """Put the header of a model into the folder that the form offers files of."""
+    shapes = GOLDEN[architecture]["tensors"]
+    file = form.world.folder / "models" / "diffusion_models" / name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    return saved(file, shapes)
+
+
+def test_a_checkpoint_chooses_the_base_model_and_a_contradiction_is_shown(form):
+    add_model(form, "z_image_bf16.safetensors", "zimage")
+    anima = add_model(form, "anima-base-v1.0.safetensors", "anima")
+    page = form.page
+    page.reload()
+    checkpoint = page.locator("#option-checkpoint")
+    base = page.locator("#option-base_model")
+    export = page.get_by_role("button", name="Export", exact=True)
+    checkpoint.fill("z_image_bf")
+    page.get_by_text("There is no file 'z_image_bf' in ComfyUI's folder").wait_for()
+    checkpoint.fill("z_image_bf16.safetensors")
+    until(lambda: base.input_value() == "zimage")
+    page.locator(".recognised .mark", has_text="guess").wait_for()
+    page.get_by_text("Z-Image is a guess by the file's name").wait_for()
+    checkpoint.fill("anima-base-v1.0.safetensors")
+    until(lambda: base.input_value() == "anima")
+    page.get_by_text("Anima, as the file says.").wait_for()
+    until(export.is_enabled)
+    base.select_option("flux")
+    page.locator("#option-checkpoint-fault", has_text="anima-base-v1.0.safetensors is the denoiser of Anima").wait_for()
+    assert str(anima.parent) not in page.content()
+    until(export.is_disabled)
+    base.select_option("anima")
+    until(export.is_enabled)
+    export.click()
+    page.get_by_text("images written to").wait_for()
+    page.get_by_text("not exported yet").wait_for(state="detached")
+    page.reload()
+    until(lambda: checkpoint.input_value() == "anima-base-v1.0.safetensors" and base.input_value() == "anima")
+    (manifest,) = (form.world.folder / "exports").glob("first*/manifest.json")
+    exported = json.loads(manifest.read_text(encoding="utf-8"))
+    assert exported["config"]["checkpoint"] == str(anima)
 
 
 def test_changes_stay_with_their_dataset(form):

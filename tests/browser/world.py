@@ -125,7 +125,12 @@ class World:
         profile = TrainerProfile("standin", Table(options, "trainers.standin."))
         self.settings = Settings(trainers=(profile,), panel=PanelSettings(**{"train": True, **panel}))
         around = (lambda: self.settings, lambda: store, lambda: folder / "exports", folder / "thumbnails")
-        self.server = Served(PanelContext("page", *around))
+        self.server = Served(PanelContext("page", *around, models=self.models))
+
+    def models(self, folders):
+        """Return the model files that a test has put into ``models`` of the world's folder, by name."""
+        places = [self.folder / "models" / name for name in folders]
+        return {file.name: file for place in places if place.is_dir() for file in sorted(place.iterdir())}
 
     @property
     def url(self):

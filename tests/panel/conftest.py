@@ -16,6 +16,7 @@ from lorads_core.cli.demo import SAMPLES
 from lorads_core.library.filter import DatasetFilter
 from lorads_core.library.index import IndexOptions
 from lorads_core.panel.access import Access
+from lorads_core.panel.model_files import no_models
 from lorads_core.panel.serve import serve
 from lorads_core.panel.state import PanelContext
 from lorads_core.settings import PanelSettings, Settings, load_settings
@@ -168,7 +169,7 @@ def make_panel(store, tmp_path):
     """Return a function that serves a panel with these settings."""
     ends = []
 
-    def make(settings=None, where="page", access=None):
+    def make(settings=None, where="page", access=None, models=no_models):
         settings = settings or Settings()
         ready, loop = threading.Event(), asyncio.new_event_loop()
         found, exports = [], tmp_path / "exports"
@@ -177,7 +178,8 @@ def make_panel(store, tmp_path):
             found.append(addresses.printed)
             ready.set()
 
-        context = PanelContext(where, lambda: settings, lambda: store, lambda: exports, tmp_path / "thumbnails")
+        thumbnails = tmp_path / "thumbnails"
+        context = PanelContext(where, lambda: settings, lambda: store, lambda: exports, thumbnails, models=models)
         task = []
 
         def run():

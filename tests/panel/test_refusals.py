@@ -170,7 +170,7 @@ def test_rows_out_of_bounds(panel, dataset, query):
         (
             "export",
             {"trainer": "sd-scripts", "config": {"checkpoint": "/etc/passwd"}},
-            "'checkpoint' is not a known field",
+            "There is no file '/etc/passwd' in ComfyUI's folder",
         ),
         (
             "export",

@@ -18,7 +18,7 @@ const option = (name, kind, more = {}) => ({
   ...more,
 });
 const TABLE = {
-  options: [option("base_model", "choice"), option("epochs", "whole")],
+  options: [option("base_model", "choice"), option("checkpoint", "file"), option("epochs", "whole")],
   families: { sdxl: "sdxl" },
   presets: [],
 };
@@ -49,7 +49,11 @@ function modelOf(answers, items = new Map()) {
   };
 }
 
-const of = (epochs, config = "1") => ({ config, values: { base_model: "sdxl", epochs } });
+const of = (epochs, config = "1", checkpoint = null) => ({
+  config,
+  values: { base_model: "sdxl", epochs, checkpoint },
+  files: { checkpoint: ["pony.safetensors", "x.safetensors"] },
+});
 
 test("the options are those of the last export until they are changed, and again after a reset", async () => {
   const training = new Training(modelOf({ a: of(3) }));
@@ -124,4 +128,57 @@ test("a damaged store of the browser changes nothing", async () => {
     assert.deepEqual(training.changed, []);
     training.stop();
   }
+});
+
+/** Return a model whose server says of each checkpoint that it is a Pony, and notes what it was asked. */
+function modelOfPony(answers, items) {
+  const model = modelOf(answers, items);
+  const { get } = model.api;
+  model.asked = [];
+  model.api.get = async (path, query) => {
+    if (path !== "checkpoint") return get(path);
+    model.asked.push([query.name, query.base_model]);
+    return { base_model: "pony", is_guess: true, message: "Pony", problems: [] };
+  };
+  return model;
+}
+
+test("a checkpoint that is chosen chooses the base model, once", async () => {
+  const model = modelOfPony({ a: of(3) });
+  const training = new Training(model);
+  await training.open("a");
+  training.set("checkpoint", "pony.safetensors");
+  await training.ask();
+  assert.deepEqual(training.body.config, { base_model: "pony", checkpoint: "pony.safetensors", epochs: 3 });
+  assert.equal(training.checkpoint.is_guess, true);
+  training.set("base_model", "sdxl");
+  await training.ask();
+  assert.equal(training.body.config.base_model, "sdxl", "a choice by hand stays");
+  assert.deepEqual(model.asked, [
+    ["pony.safetensors", "sdxl"],
+    ["pony.safetensors", "sdxl"],
+  ]);
+  training.stop();
+});
+
+test("the checkpoint of the last export stays with its base model, and is named in no request", async () => {
+  const training = new Training(modelOfPony({ a: of(3, "1", "x.safetensors") }));
+  await training.open("a");
+  assert.deepEqual(training.body.config, { base_model: "sdxl", epochs: 3 });
+  assert.equal(training.checkpoint.base_model, "pony");
+  training.set("checkpoint", "");
+  await training.ask();
+  assert.deepEqual(training.body.config, { base_model: "sdxl", checkpoint: null, epochs: 3 });
+  assert.equal(training.checkpoint, null);
+  training.stop();
+});
+
+test("of a name that is only half typed nothing is asked", async () => {
+  const model = modelOfPony({ a: of(3) });
+  const training = new Training(model);
+  await training.open("a");
+  training.set("checkpoint", "pon");
+  await training.ask();
+  assert.deepEqual(model.asked, []);
+  training.stop();
 });

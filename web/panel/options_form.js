@@ -176,10 +176,26 @@ function ChoiceInput(props) {
 }
 
 /** @param {ControlProps} props */
-function FileName({ id, option, training }) {
-  const name = training.check?.used[option.name];
-  return html`<span class="file" aria-labelledby=${`${id}-label`} title=${name}>${name || "not chosen"}</span>
-    <small class="dim">${name ? "" : "Choose it in Training Config, on the command line or in lorads.toml."}</small>`;
+function FileInput(props) {
+  const { id, option, training } = props;
+  const files = training.files[option.name] ?? [];
+  const used = training.check?.used[option.name] ?? "";
+  if (!files.length)
+    return html`<span class="file" aria-labelledby=${`${id}-label`} title=${used}>${used || "not chosen"}</span>
+      <small class="dim">${used ? "" : "Choose it in Training Config, on the command line or in lorads.toml."}</small>`;
+  return html`<input type="text" spellcheck=${false} autocomplete="off" list=${`${id}-files`} aria-labelledby=${`${id}-label`}
+      ...${describes(props)} value=${training.inputs[option.name] ?? ""} placeholder=${used || "not chosen"}
+      onInput=${(/** @type {Event} */ event) => training.set(option.name, entered(event))} />
+    <datalist id=${`${id}-files`}>${files.map((name) => html`<option key=${name} value=${name}></option>`)}</datalist>
+    ${option.name === "checkpoint" && html`<${Recognised} training=${training} />`}`;
+}
+
+/** @param {Props} props */
+function Recognised({ training }) {
+  const { checkpoint } = training;
+  if (!checkpoint) return null;
+  return html`<div class="recognised" role="status"><p class="hint">${checkpoint.is_guess && html`<span class="mark plain">guess</span> `}${checkpoint.message}</p>
+    ${checkpoint.problems.map(({ severity, message }) => html`<p class=${severity === "error" ? "error" : "hint"} key=${message}>${severity === "warning" && html`<span class="mark warning">warning</span> `}${message}</p>`)}</div>`;
 }
 
 /** @param {ControlProps} props */
@@ -221,6 +237,6 @@ const CONTROLS = {
   flag: ChoiceInput,
   switch: ChoiceInput,
   choice: ChoiceInput,
-  file: FileName,
+  file: FileInput,
   toml: ExtraInput,
 };

@@ -9,6 +9,7 @@ import { inputsOf, isSame, requestValues } from "./training_options.js";
 /** @typedef {import("./types.d.ts").DatasetOptions} DatasetOptions */
 /** @typedef {import("./types.d.ts").OptionsCheck} Check */
 /** @typedef {import("./types.d.ts").Writing} Writing */
+/** @typedef {import("./types.d.ts").CheckpointFacts} Facts */
 
 const PAUSE = 250; // ms without a change before the inputs are checked
 const RETRY = 2_000; // ms
@@ -34,6 +35,11 @@ export class Training {
     this.choice = ""; // `profile:NAME`, or a trainer that is not started from here
     /** @type {Check | null} */
     this.check = null;
+    /** @type {Record<string, string[]>} the files that each option offers */
+    this.files = {};
+    /** @type {(Facts & {name: string, base: string}) | null} what the chosen checkpoint is, as which base model */
+    this.checkpoint = null;
+    this.recognised = ""; // the checkpoint that has chosen its base model
     this.error = "";
     this.round = 0; // of the dataset that is open: answers about an older one are dropped
     this.request = 0; // the number of the newest check
@@ -54,6 +60,7 @@ export class Training {
     const { changes, choice } = this.stored();
     this.changes = changes;
     this.choice = choice;
+    this.checkpoint = null;
     await this.load();
   }
 
@@ -71,6 +78,8 @@ export class Training {
       this.exported = inputsOf(this.table, /** @type {DatasetOptions} */ (found).values);
       this.config = /** @type {DatasetOptions} */ (found).config;
       this.written = /** @type {DatasetOptions} */ (found).writing;
+      this.files = /** @type {DatasetOptions} */ (found).files;
+      this.recognised = String(this.inputs.checkpoint ?? ""); // the base model was settled before
       this.error = "";
       this.tidy();
       await this.ask();
@@ -124,7 +133,7 @@ export class Training {
   /** The part of a request that is about training, null while it is loading. */
   get body() {
     return this.table && this.exported
-      ? { trainer: this.trainer, config: requestValues(this.table, this.inputs) }
+      ? { trainer: this.trainer, config: requestValues(this.table, this.inputs, this.changed) }
       : null;
   }
 
@@ -223,13 +232,33 @@ export class Training {
     this.timer = setTimeout(() => this.ask(), PAUSE);
   }
 
+  /** Ask what the chosen checkpoint is; one that was chosen just now chooses the base model. */
+  async recognise() {
+    const [name, base] = [String(this.inputs.checkpoint ?? ""), String(this.inputs.base_model)];
+    if (!this.files.checkpoint?.includes(name)) {
+      this.checkpoint = null;
+      this.recognised = name && this.recognised;
+    } else if (this.checkpoint?.name !== name || this.checkpoint.base !== base) {
+      const { round } = this;
+      const found = /** @type {Facts} */ (await this.model.api.get("checkpoint", { name, base_model: base }));
+      if (round !== this.round || String(this.inputs.checkpoint ?? "") !== name) return;
+      const chosen = this.recognised === name ? base : (found.base_model ?? base);
+      this.recognised = name;
+      this.checkpoint = { ...found, name, base: chosen };
+      if (chosen !== base) this.changes = { ...this.changes, base_model: chosen };
+      this.store();
+    }
+  }
+
   /** Let the server check the inputs. */
   async ask() {
-    const { model, dataset, round, body } = this;
-    if (!body) return;
+    if (!this.body) return;
     this.request += 1;
-    const { request } = this;
+    const { model, dataset, round, request } = this;
     try {
+      await this.recognise();
+      const { body } = this;
+      if (request !== this.request || round !== this.round || !body) return;
       const check = /** @type {Check} */ (await model.api.post(`datasets/${dataset}/training-options`, body));
       if (request !== this.request || round !== this.round) return;
       this.check = check;

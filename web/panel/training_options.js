@@ -84,13 +84,14 @@ function pairOf(line) {
 }
 
 /**
- * Return the values of all options but files, which no request may choose.
+ * Return the values of all options but files, of which only those are named that are to be others than before.
  * @param {Table} table
  * @param {Inputs} inputs
+ * @param {string[]} changed the names of the options that were changed
  * @returns {Record<string, Value>}
  */
-export function requestValues(table, inputs) {
-  const options = table.options.filter(({ kind }) => kind !== "file");
+export function requestValues(table, inputs, changed = []) {
+  const options = table.options.filter(({ kind, name }) => kind !== "file" || changed.includes(name));
   return Object.fromEntries(options.map((option) => [option.name, requestValue(option, inputs[option.name] ?? "")]));
 }
 

@@ -268,7 +268,7 @@ export interface Summary {
 
 export type OptionValue = string | number | boolean | string[] | null;
 
-/** A training option. It counts for its `families` while other options have one of `values`, as text. `own` is a user's own, which no preset changes; a file is chosen in the graph or on the command line. */
+/** A training option. It counts for its `families` while other options have one of `values`, as text. `own` is a user's own, which no preset changes; a file is named as the dataset's options offer it. */
 export interface TrainingOption {
   name: string;
   label: string;
@@ -305,11 +305,26 @@ export interface Writing {
   strip: boolean;
 }
 
-/** The training options that a dataset was last exported with, and how; `config` is that of its facts. */
+/** The training options that a dataset was last exported with, and how; `config` is that of its facts. `files` are the names that each option that is a file offers. */
 export interface DatasetOptions {
   config: string;
   values: Record<string, OptionValue>;
   writing: Writing;
+  files: Record<string, string[]>;
+}
+
+/** What speaks against training a checkpoint as one of the base model. */
+export interface CheckpointProblem {
+  severity: Severity;
+  message: string;
+}
+
+/** The base model that is taken for a checkpoint: null where its file does not tell, a guess if others fit, too. */
+export interface CheckpointFacts {
+  base_model: string | null;
+  is_guess: boolean;
+  message: string;
+  problems: CheckpointProblem[];
 }
 
 /** Why an option is refused; `name` is "" where several of them together are. */

@@ -17,6 +17,7 @@ from ...panel.thumbnails import cache_folder
 from ...settings import load_settings
 from ...workflow.dataset import open_store
 from .. import ending
+from ..comfyui_folders import named_models
 from ..demo import LIBRARY
 from .exports import root_of
 
@@ -50,7 +51,12 @@ def _panel(options: argparse.Namespace, screen: Screen) -> int:
 
     with open_store(settings) as store:
         context = PanelContext(
-            "page", lambda: settings, lambda: store, lambda: root_of(options, settings).resolve(), cache_folder()
+            "page",
+            lambda: settings,
+            lambda: store,
+            lambda: root_of(options, settings).resolve(),
+            cache_folder(),
+            models=named_models,
         )
         with suppress(KeyboardInterrupt, asyncio.CancelledError):  # the usual end: what was written is in the store
             asyncio.run(_until_interrupted(serve(context, Access(), options.port, ready)))

@@ -145,12 +145,7 @@ def lacks(config: TrainingConfig) -> dict[str, str]:
     if config.fp8_base and not kind(config).quantizes:
         found["fp8_base"] = "it holds no U-Net in 8 bits; this one is trained as it is."
     if not checks.is_diffusion(config):
-        label = base_model(config.base_model).label
-        found["min_snr_gamma"] = "flow matching has no signal-to-noise weights; it is left out."
-        found["noise_offset"] = "flow matching is trained without one; it is left out."
-        found["text_encoder_learning_rate"] = f"{label}'s text encoders stay as they are."
-        if config.network_alpha != config.network_dim:
-            found["network_alpha"] = f"{label} gets one like the dim."
+        found |= _flow_lacks(config)
     if network(config.network).kronecker:
         found["network_dropout"] = "its LoKr has none; it is left out."
     if config.cache_text_encoder_outputs is False:
@@ -166,6 +161,18 @@ def _lacks_of_memory(config: TrainingConfig) -> dict[str, str]:
     if not kind(config).offloads:
         stays = f"all of {base_model(config.base_model).label} stays in graphics memory."
         found |= dict.fromkeys(("blocks_to_swap", "layer_offload", "text_encoder_offload"), stays)
+    return found
+
+
+def _flow_lacks(config: TrainingConfig) -> dict[str, str]:
+    label = base_model(config.base_model).label
+    found = {
+        "min_snr_gamma": "flow matching has no signal-to-noise weights; it is left out.",
+        "noise_offset": "flow matching is trained without one; it is left out.",
+        "text_encoder_learning_rate": f"{label}'s text encoders stay as they are.",
+    }
+    if config.network_alpha != config.network_dim:
+        found["network_alpha"] = f"{label} gets one like the dim."
     return found
 
 
