@@ -72,6 +72,11 @@ class Family:
         return self.objective == "noise"
 
     @property
+    def skips_clip(self) -> bool:
+        """Whether CLIP-L is its only text encoder, the last layers of which some of its models leave out."""
+        return self.text_encoders == ("clip_l",)
+
+    @property
     def parts(self) -> tuple[str, ...]:
         """The keys of its files in `TrainingConfig.model_files`."""
         return tuple(file.part for file in self.files)

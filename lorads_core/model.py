@@ -253,6 +253,13 @@ class TrainingConfig:
 
     ``warmup`` is a share of all steps. A ``text_encoder_learning_rate`` of 0 leaves the text encoders alone.
     ``steps`` are the steps that epochs and repeats are to make where they are automatic, 0 for their usual number.
+    ``timestep_shift`` moves timesteps to more noise where ``timestep_sampling`` is shift. ``loss_type`` mse is the
+    squared error; ``huber_delta`` is where huber and smooth_l1 become linear. ``ema_decay`` is that of the average of
+    the weights that is saved in their place; it, ``debiased_estimation``, ``lora_plus_ratio`` and the three dropouts of
+    the network are off at 0. ``layer_filter`` are parts of layers' names as the trainer has them, separated by commas;
+    of others nothing is trained. ``optimizer_args`` are arguments of the optimizer by name (`trainers.optimizer_args`).
+    ``tag_dropout`` is the share of a caption's tags that is left out each time. ``clip_skip`` 1 takes the text
+    encoder's last layer, 2 the one before. Samples have the trainer's usual steps and guidance where these are 0.
     ``repeats`` counts for training images, ``regularization_repeats`` for the others. ``min_snr_gamma`` and
     ``noise_offset`` are off at 0; the dropouts are shares, 0–1. ``caption_variants`` takes one line of a caption at
     random each time, where it has several. ``processes`` is the number of those that train together, one per GPU.
@@ -325,6 +332,22 @@ class TrainingConfig:
     initial_lora: str = ""
     seed: int = 42
     steps: int = 0
+    loss_type: str = "mse"
+    huber_delta: float = 0.1
+    ema_decay: float = 0.0
+    timestep_sampling: str = "default"
+    timestep_shift: float = 3.0
+    debiased_estimation: bool = False
+    rank_dropout: float = 0.0
+    module_dropout: float = 0.0
+    lora_plus_ratio: float = 0.0
+    layer_filter: str = ""
+    optimizer_args: Mapping[str, Any] = field(default_factory=dict[str, Any], hash=False)
+    tag_dropout: float = 0.0
+    clip_skip: int = 1
+    sample_steps: int = 0
+    sample_guidance: float = 0.0
+    tensorboard: bool = False
     extra: Mapping[str, Any] = field(default_factory=dict[str, Any], hash=False)
     automatic: tuple[str, ...] = ()
 

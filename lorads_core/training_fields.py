@@ -28,6 +28,8 @@ OPTIMIZERS = (
 )  # fmt: skip
 SCHEDULERS = ("cosine", "constant", "constant_with_warmup", "linear", "cosine_with_restarts", "polynomial", "rex")
 PRECISIONS = ("bf16", "fp16", "no")
+LOSSES = ("mse", "l1", "huber", "smooth_l1")
+TIMESTEPS = ("default", "uniform", "sigmoid", "shift")
 """Offered by name, as sd-scripts calls them; each trainer says itself which of them it lacks."""
 
 WEIGHT_PRECISIONS = (
@@ -163,6 +165,10 @@ def _alphas() -> str:
 # No signal-to-noise ratios, noise offsets or predicted velocities in flow matching (sd-scripts 0.10.1,
 # ``flux_train_network.py``).
 _NOISE = When(lambda family: family.is_diffusion)
+_FLOW = When(lambda family: not family.is_diffusion)
+_SHIFTED = When(lambda family: not family.is_diffusion, {"timestep_sampling": ("shift",)})
+_BENT = When(values={"loss_type": ("huber", "smooth_l1")})
+_SAMPLED = When(values={"sample_prompts": (ANY,)})
 _CONVOLUTIONS = When(values={"network": tuple(each.name for each in networks() if each.convolutions)})
 _KRONECKER = When(values={"network": tuple(each.name for each in networks() if each.kronecker)})
 # sd-scripts stops at a warm-up with the scheduler constant.
@@ -341,7 +347,7 @@ TRAINING_FIELDS: tuple[TrainingField, ...] = (
     ),
     TrainingField(
         "sample_every_epochs", "whole", "running", "Draw samples every N epochs.", 1, _MOST, 1, "epochs",
-        label="number of epochs between samples", when=When(values={"sample_prompts": (ANY,)}), added=True,
+        label="number of epochs between samples", when=_SAMPLED, added=True,
     ),
     TrainingField(
         "fp8_base", "switch", "running", "Load the base model's weights in 8 bits: half the memory for them.",
@@ -421,6 +427,72 @@ TRAINING_FIELDS: tuple[TrainingField, ...] = (
         "loader_workers", "whole", "running", "Processes that load images ahead of the training: two are enough for a"
         " small set.", 0, 64, 1, "processes", unset="the trainer's own: 8 in sd-scripts, 2 elsewhere", blank=-1,
         label="number of loader workers", added=True,
+    ),
+    TrainingField(
+        "loss_type", "choice", "learning", "Loss: mse is the squared error; huber, smooth_l1 and l1 mind faulty images"
+        " less.", choices=_names(*LOSSES), label="loss", added=True,
+    ),
+    TrainingField(
+        "huber_delta", "number", "learning", "Error from which on huber and smooth_l1 are linear.", 1e-4, 10, 0.01,
+        label="Huber delta", when=_BENT, added=True,
+    ),
+    TrainingField(
+        "ema_decay", "number", "learning", "Decay of the average of the weights (EMA) that is saved in their place: it"
+        " evens out single steps. 0.99 for some hundred steps, 0.999 for thousands; 0 is off.", 0, 0.99999, 0.001,
+        label="EMA decay", added=True,
+    ),
+    TrainingField(
+        "timestep_sampling", "choice", "learning", "How noisy the images of a step are: all grades alike (uniform), the"
+        " middle more often (sigmoid), or that with more noise (shift); default is the trainer's for the base model.",
+        choices=_names(*TIMESTEPS), when=_FLOW, added=True,
+    ),
+    TrainingField(
+        "timestep_shift", "number", "learning", "How far shift moves to more noise: above 1 for shapes and composition,"
+        " below for details.", 0.01, 100, 0.1, when=_SHIFTED, added=True,
+    ),
+    TrainingField(
+        "debiased_estimation", "flag", "learning", "Debiased estimation: gives timesteps of much noise more weight;"
+        " instead of min-SNR.", when=_NOISE, added=True,
+    ),
+    TrainingField(
+        "rank_dropout", "number", "network", "Share of the network's ranks that each step leaves out, against"
+        " overfitting.", 0, 0.9, 0.01, added=True,
+    ),
+    TrainingField(
+        "module_dropout", "number", "network", "Share of the layers that each step trains nothing of, against"
+        " overfitting.", 0, 0.9, 0.01, added=True,
+    ),
+    TrainingField(
+        "lora_plus_ratio", "number", "learning", "LoRA+: how many times higher the learning rate of LoRA's second"
+        " matrix is; 16 is usual with a lower learning rate, 0 is off.", 0, 1000, 1, label="LoRA+ ratio", added=True,
+    ),
+    TrainingField(
+        "layer_filter", "text", "network", "Train only layers of which the name, as the trainer has it, contains one of"
+        " these: attn, ff.net. Empty: the usual layers.", label="layer filter", added=True,
+    ),
+    TrainingField(
+        "optimizer_args", "toml", "learning", "Arguments of the optimizer, as TOML, one per line: d_coef = 2.0,"
+        " betas = [0.9, 0.99].", label="optimizer arguments", option="optimizer-arg", added=True,
+    ),
+    TrainingField(
+        "tag_dropout", "number", "captions", "Share of a caption's tags that is left out each time; those in front"
+        " stay.", 0, 0.99, 0.01, added=True,
+    ),
+    TrainingField(
+        "clip_skip", "whole", "captions", "Layer of the text encoder, from its end, that is taken: 2 for many anime"
+        " models.", 1, 12, 1, label="CLIP skip", when=When(lambda family: family.skips_clip), added=True,
+    ),
+    TrainingField(
+        "sample_steps", "whole", "running", "Steps of each sample.", 0, 1000, 1, "steps",
+        label="number of steps of a sample", zero="the trainer's own", when=_SAMPLED, added=True,
+    ),
+    TrainingField(
+        "sample_guidance", "number", "running", "Guidance of samples (CFG; Flux's own guidance).", 0, 100, 0.5,
+        zero="the trainer's own", when=_SAMPLED, added=True,
+    ),
+    TrainingField(
+        "tensorboard", "flag", "running", "Write TensorBoard logs into the output folder.", label="TensorBoard",
+        added=True,
     ),
 )  # fmt: skip
 """Every option of a training, in the order of the node's inputs."""

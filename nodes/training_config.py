@@ -90,7 +90,7 @@ def _value(each: TrainingField, widget: Any) -> Any:  # noqa: ANN401 - of the fi
         case "switch":
             return _SWITCH[widget]
         case "toml":
-            return parse_extra(widget)
+            return parse_extra(widget, each.title)
         case _:
             return widget
 

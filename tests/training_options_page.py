@@ -1,5 +1,6 @@
 """docs/training-options.md, rendered from the table of training options: ``python -m tests.training_options_page``."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from lorads_core.base_models import BASE_MODELS, FAMILIES
@@ -7,8 +8,11 @@ from lorads_core.cli.training_options import default_text
 from lorads_core.model import TrainingConfig
 from lorads_core.trainers import Subset, trainer, trainers
 from lorads_core.trainers.cards import CARDS
+from lorads_core.trainers.defaults import change_config
 from lorads_core.trainers.presets import PRESETS
 from lorads_core.training_fields import ANY, TRAINING_FIELDS, WEIGHT_PRECISIONS
+
+from .trainers.test_contract import FILES, VALUES, another, context, errors
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "training-options.md"
 _SUBSETS = (Subset("10_cat", 10, is_regularization=False, sizes=((1024, 1024),) * 8),)
@@ -23,8 +27,18 @@ An option that is *not set* is not the same as one with a fixed default: rank, a
 network, base model, optimizer and scheduler while they are not set, [repeats and
 epochs](trainers.md#repeats-epochs-and-steps) the number of images. In the node, the value in the column *not set*
 leaves them so; on the command line, leave the option out; in the panel, leave the field empty. What a trainer lacks is
-reported before anything is written.
+reported before anything is written; the column *trainers* names those that have an option, for some base model and
+some value of it.
 """
+
+OF_ALL = {"base_model", "network", "steps"}
+TAKEN = {
+    "text_encoder_learning_rate": 1e-4,
+    "min_snr_gamma": 5.0,
+    "cache_text_encoder_outputs": True,
+    "initial_lora": "/loras/cat_500_steps_00001_.safetensors",
+}
+"""Values that all trainers take which have the option: some take only whole numbers, one rate, or names with steps."""
 
 
 def page():
@@ -35,7 +49,8 @@ def page():
 
 def _group(name):
     lines = ["", f"## {name[0].upper()}{name[1:]}", ""]
-    lines += ["| option | type | range | default | not set | counts for | meaning |", "|---|---|---|---|---|---|---|"]
+    lines += ["| option | type | range | default | not set | counts for | trainers | meaning |"]
+    lines += ["|---|---|---|---|---|---|---|---|"]
     lines += [_row(each) for each in TRAINING_FIELDS if each.group == name]
     return "\n".join(lines) + "\n"
 
@@ -49,6 +64,7 @@ def _row(each):
         default,
         _unset(each),
         _when(each),
+        _trainers(each),
         each.help,
     )
     return f"| {' | '.join(cells)} |"
@@ -80,6 +96,37 @@ def _when(each):
     for other, wanted in each.when.values.items():
         found.append(f"`{other}` set" if ANY in wanted else f"`{other}` {', '.join(wanted)}")
     return "; ".join(found)
+
+
+def _trainers(each):
+    if each.is_part:
+        return ""  # its base models need it in whichever trainer reads it
+    if each.name in OF_ALL:
+        return "all"
+    known = [*trainers().values()]
+    able = [one for one in known if _has(one, each)]
+    return "all" if len(able) == len(known) else ", ".join(one.name for one in able)
+
+
+def _has(one, each):
+    """Say whether a trainer takes an option, with some base model and some value."""
+    bases = {base.family.name: base.name for base in reversed(BASE_MODELS) if base.family.name in one.families}
+    return any(_is_taken(one, each, base, value) for base in bases.values() for value in _values(each))
+
+
+def _values(each):
+    """Return values of an option that are not its default: all of a choice, of which a trainer may refuse some."""
+    if each.name in TAKEN:
+        return [TAKEN[each.name]]
+    if each.kind == "choice" and each.name not in VALUES:
+        return [choice for choice in each.choices() if choice != each.default]
+    return [another(each)]
+
+
+def _is_taken(one, each, base, value):
+    before = replace(TrainingConfig(model_files=FILES), **{**context(each), "base_model": base, "checkpoint": ""})
+    after = change_config(before, {each.name: value})
+    return each.name not in one.lacks(after) and errors(one, after) == []
 
 
 def _presets():

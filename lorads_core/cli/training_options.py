@@ -298,7 +298,7 @@ def _value(each: TrainingField, value: Any) -> Any:  # noqa: ANN401 - of the opt
         case "lines":
             return tuple(value)
         case "toml":
-            return parse_extra("\n".join(value))
+            return parse_extra("\n".join(value), each.title)
         case "file":
             return _whole_path(each, value)
         case _:

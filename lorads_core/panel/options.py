@@ -85,7 +85,7 @@ def _preset(preset: Preset) -> json_types.TrainingPreset:
 
 def _value(each: TrainingField, value: Any) -> json_types.OptionValue:  # noqa: ANN401 - of the option's own type
     """Return an option's value as the form holds it: null for a fixed default, lists of texts for lines."""
-    if value == each.default and not each.is_automatic:
+    if value is None or (value == each.default and not each.is_automatic):
         return None
     match each.kind:
         case "lines":
@@ -199,7 +199,7 @@ def _given(each: TrainingField, given: Body, files: ModelFiles) -> object:
 
     Raises:
         RefusedError: 400, it is of the wrong type or out of range, or a file that is not offered.
-        SettingsError: extra options are not valid TOML.
+        SettingsError: what is written as TOML is none.
     """
     match each.kind:
         case "flag" | "switch":
@@ -209,24 +209,26 @@ def _given(each: TrainingField, given: Body, files: ModelFiles) -> object:
         case "lines":
             return tuple(given.texts(each.name))
         case "toml":
-            return _extra(given.texts(each.name))
+            return _table(given.texts(each.name), each.title)
         case "choice" | "file":
             return _named(each, given.text(each.name), files)
         case _:
             return given.text(each.name)
 
 
-def _extra(lines: list[str]) -> dict[str, Any]:
+def _table(lines: list[str], what: str) -> dict[str, Any]:
+    """Return extra options or others that are written as TOML; ``what`` they are called, in the plural."""
+    one = what.removesuffix("s")
     for line in lines:
         name, _, value = line.partition("=")
         if not name.strip() or not value.strip():
             part = (
-                f"option {name.strip()!r:.40} has no value"
+                f"{one} {name.strip()!r:.40} has no value"
                 if name.strip()
-                else f"value {value.strip()!r:.40} has no name"
+                else f"value {value.strip()!r:.40} of the {what} has no name"
             )
-            raise bad_request(f"The extra {part}: write it, or remove the line.")
-    return parse_extra("\n".join(lines))
+            raise bad_request(f"The {part}: write it, or remove the line.")
+    return parse_extra("\n".join(lines), what)
 
 
 def _number(each: TrainingField, value: object) -> float:

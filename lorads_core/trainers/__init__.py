@@ -20,6 +20,8 @@ Rest = Literal["empty", "repeated", "dropped"]
 StageName = Literal["cache latents", "cache text encoder outputs", "train"]
 CACHE = "cache"
 """The folder of an export for what a trainer caches of it; the export's next version begins without it."""
+LOGS = "logs"
+"""The folder of a training's output for TensorBoard logs."""
 
 
 @dataclass(frozen=True, slots=True)

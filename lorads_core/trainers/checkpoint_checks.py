@@ -108,8 +108,8 @@ def _edits(found: Checkpoint, base: BaseModel) -> Iterator[str]:
         )
     elif base.edits and not guess and len(models) < len(fitting):
         yield (
-            f"{found.path} is called nothing that says that it is an edit model, and its tensors do not tell: check that"
-            f" it is {base.label}."
+            f"{found.path} is called nothing that says that it is an edit model, and its tensors do not tell: check"
+            f" that it is {base.label}."
         )
 
 

@@ -15,8 +15,8 @@ from ..errors import TrainerError
 from ..model import MaskedLoss, Problem, RegularizationMethod, TrainingConfig
 from ..networks import network, network_names
 from ..problems import counted, did_you_mean
-from ..training_fields import TRAINING_FIELDS, WEIGHT_PRECISIONS
-from . import Stage, extra, trainers
+from ..training_fields import LOSSES, TIMESTEPS, TRAINING_FIELDS, WEIGHT_PRECISIONS
+from . import Stage, extra, network_options, optimizer_args, trainers
 from .checkpoint_checks import checkpoint_problems
 from .defaults import is_adaptive
 from .memory import USUAL
@@ -251,6 +251,8 @@ def refusals(config: TrainingConfig) -> Iterator[str]:
     words: tuple[tuple[str, str, Sequence[str]], ...] = (
         ("base model", config.base_model, base_model_names()),
         ("network", config.network, network_names()),
+        ("loss", config.loss_type, LOSSES),
+        ("timestep sampling", config.timestep_sampling, TIMESTEPS),
         ("masked loss", config.masked_loss, get_args(MaskedLoss)),
         ("regularization method", config.regularization_method, get_args(RegularizationMethod)),
         ("precision of weights", config.base_precision, WEIGHT_PRECISIONS),
@@ -295,6 +297,20 @@ def _contradictions(config: TrainingConfig) -> Iterator[str]:
     yield from _contradicting_sizes(config)
     yield from _contradicting_memory(config)
     yield from _unfit(config)
+    yield from optimizer_args.refusals(config)
+    yield from network_options.refusals(config)
+
+
+def of_base_model(config: TrainingConfig) -> dict[str, str]:
+    """Return what `Rules.lacks` says of options that mean nothing for the base model, whatever the trainer."""
+    found = dict[str, str]()
+    if not base_model(config.base_model).family.skips_clip:
+        found["clip_skip"] = "the layer of its text encoders is always the same."
+    if is_diffusion(config):
+        alike = "noise is predicted for all timesteps alike."
+        return {**found, "timestep_sampling": alike, "timestep_shift": alike}
+    weightless = "flow matching has no signal-to-noise weights; it is left out."
+    return {**found, "min_snr_gamma": weightless, "debiased_estimation": weightless}
 
 
 def _contradicting_sizes(config: TrainingConfig) -> Iterator[str]:
@@ -374,6 +390,8 @@ def doubts(config: TrainingConfig) -> Iterator[str]:
             f"The network dim {config.network_dim} is high for {kind.label}, whose rank is up to its square"
             f" ({config.network_dim**2:,}): use {HIGHEST_HADAMARD_DIM} or less, 8 is usual."
         )
+    if config.min_snr_gamma and config.debiased_estimation:
+        yield "Min-SNR and debiased estimation weight the same timesteps, one over the other: use one of them."
     if config.conv_dim and config.conv_alpha > config.conv_dim:
         yield (
             f"The convolution alpha {config.conv_alpha:g} is above the convolution dim {config.conv_dim}, which"

@@ -30,7 +30,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-_OUR_OPTIONS = frozenset(each.name for each in fields(TrainingConfig))
+# Options of ours that a trainer calls alike: stored configs have them as extra ones, from before they were ours.
+_PASSED = {"loss_type", "huber_delta", "ema_decay", "timestep_shift", "clip_skip", "optimizer_args"}
+_OUR_OPTIONS = frozenset(each.name for each in fields(TrainingConfig)) - _PASSED
 # Parts of an option's name by which it names a file, code, a service or an account.
 _UNSAFE_WORDS = {
     "dir", "dirs", "directory", "path", "paths", "file", "files", "filename", "folder", "folders", "module", "modules",
@@ -69,8 +71,10 @@ def _declared(source: OptionSource, home: Path) -> frozenset[str]:
     return frozenset(name.replace("-", "_") for text in texts for name in re.findall(source.pattern, text))
 
 
-def parse_extra(text: str) -> dict[str, Any]:
+def parse_extra(text: str, what: str = "extra options") -> dict[str, Any]:
     """Return extra options that are written as TOML, such as ``loss_type = "huber"``; a dotted key is a nested one.
+
+    ``what`` is what messages call them, in the plural.
 
     Raises:
         SettingsError: it is not TOML, or holds a value that a trainer's config file cannot.
@@ -78,13 +82,12 @@ def parse_extra(text: str) -> dict[str, Any]:
     try:
         found = tomllib.loads(text)
     except RecursionError as error:
-        raise SettingsError("The extra options are nested too deeply: write them flatter.") from error
+        raise SettingsError(f"The {what} are nested too deeply: write them flatter.") from error
     except ValueError as error:  # TOMLDecodeError, and that of a number of thousands of digits
         raise SettingsError(
-            f"The extra options are not valid TOML: {error}. Write one option per line, texts in quotes:"
-            ' loss_type = "huber".'
+            f'The {what} are not valid TOML: {error}. Write one option per line, texts in quotes: loss_type = "huber".'
         ) from error
-    _check_values(found)
+    _check_values(found, what.removesuffix("s"))
     return found
 
 
@@ -122,15 +125,15 @@ def _inline(value: Any) -> str:  # noqa: ANN401 - whatever TOML has
     return str(value).lower() if isinstance(value, bool) else repr(value)
 
 
-def _check_values(value: Any, path: str = "") -> None:  # noqa: ANN401 - whatever TOML has
+def _check_values(value: Any, what: str, path: str = "") -> None:  # noqa: ANN401 - whatever TOML has
     if _is_table(value):
         for key, each in value.items():
-            _check_values(each, f"{path}.{key}" if path else key)
+            _check_values(each, what, f"{path}.{key}" if path else key)
     elif _is_list(value):
         for each in value:
-            _check_values(each, path)
+            _check_values(each, what, path)
     elif not isinstance(value, bool | int | float | str) or (isinstance(value, float) and not math.isfinite(value)):
-        raise SettingsError(f"The extra option {path} is {value}: give a number, a text, a list, or true or false.")
+        raise SettingsError(f"The {what} {path} is {value}: give a number, a text, a list, or true or false.")
 
 
 def _is_table(value: object) -> TypeGuard[dict[str, Any]]:
@@ -171,7 +174,7 @@ def problems(
 def _refusals(label: str, extra: Mapping[str, Any], written: Mapping[str, Any], path: str = "") -> Iterator[str]:
     for key, value in extra.items():
         name, there = f"{path}{key}", written.get(key)
-        if _is_unsafe(key, value):
+        if is_unsafe(key, value):
             yield (
                 f"The extra option {name} names a file, code or an account, which no workflow may choose: start"
                 f" {label} yourself by the printed command, with that option added to it."
@@ -184,14 +187,14 @@ def _refusals(label: str, extra: Mapping[str, Any], written: Mapping[str, Any], 
             yield f"LoRADS writes {label}'s option {name} itself ({there!r}): leave it out of the extra options."
 
 
-def _is_unsafe(key: str, value: object) -> bool:
+def is_unsafe(key: str, value: object) -> bool:
     """Whether an option, or one in a list of tables, names a file, code, a service or an account."""
     if _UNSAFE_WORDS & set(re.split(r"[\W_]+", key.lower())):
         return True
     if _is_list(value):
-        return any(_is_unsafe(key, each) for each in value)
+        return any(is_unsafe(key, each) for each in value)
     if _is_table(value):
-        return any(_is_unsafe(name, each) for name, each in value.items())
+        return any(is_unsafe(name, each) for name, each in value.items())
     return isinstance(value, str) and bool(_UNSAFE_TEXT.search(value))
 
 

@@ -110,4 +110,4 @@ def another(value: Any) -> Any:  # noqa: ANN401 - of a config
         return f"{value}x"
     if isinstance(value, list):
         return [*cast("list[Any]", value), "x"]
-    return {**cast("dict[str, Any]", value or {}), "x": 1}
+    return {key: another(each) for key, each in cast("dict[str, Any]", value or {}).items()} | {"x": 1}

@@ -332,6 +332,22 @@ INPUTS = [
     "compile",
     "cache_to_disk",
     "loader_workers",
+    "loss_type",
+    "huber_delta",
+    "ema_decay",
+    "timestep_sampling",
+    "timestep_shift",
+    "debiased_estimation",
+    "rank_dropout",
+    "module_dropout",
+    "lora_plus_ratio",
+    "layer_filter",
+    "optimizer_args",
+    "tag_dropout",
+    "clip_skip",
+    "sample_steps",
+    "sample_guidance",
+    "tensorboard",
 ]
 
 

@@ -56,7 +56,9 @@ def test_a_preset_sets_what_it_names_and_unsets_the_rest_but_for_a_users_own():
         ("flip_aug", "yes", "flip_aug must be true or false"),
         ("extra", ["loss_type = huber"], "not valid TOML"),
         ("extra", ["loss_type = "], "'loss_type' has no value"),
-        ("extra", [" = 5"], "'5' has no name"),
+        ("extra", [" = 5"], "The value '5' of the extra options has no name"),
+        ("optimizer_args", ["betas = "], "The optimizer argument 'betas' has no value"),
+        ("optimizer_args", ["d_coef = two"], "The optimizer arguments are not valid TOML"),
     ],
 )
 def test_a_value_that_cannot_be_is_refused_by_what_it_is(name, value, said):

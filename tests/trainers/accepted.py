@@ -46,13 +46,14 @@ def faults(keys, accepted, prefix="", aside=""):
                 yield from faults(table, accepted, f"{name}[].", aside)
 
 
-def trained(name, subsets, variants, usual):
+def trained(name, subsets, variants, usual, bases=None):
     """Yield a config for each base model and network that the trainer has, in each variant that it does not refuse.
 
-    ``usual`` returns the checkpoint and model files for a base model.
+    ``usual`` returns the checkpoint and model files for a base model. ``bases`` are names, all by default.
     """
     chosen = trainer(name)
-    for base, network, changes in itertools.product(BASE_MODELS, chosen.networks, variants):
+    rows = [base for base in BASE_MODELS if bases is None or base.name in bases]
+    for base, network, changes in itertools.product(rows, chosen.networks, variants):
         if base.family.name in chosen.families:
             config = TrainingConfig(base_model=base.name, network=network, **{**usual(base), **changes})
             if not any(problem.severity == "error" for problem in chosen.problems(config, subsets)):

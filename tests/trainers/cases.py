@@ -49,6 +49,7 @@ VARIANTS = {
         "optimizer": "AdaFactor", "weight_decay": 0.01, "scheduler": "cosine_with_restarts", "network_dropout": 0.1,
     },
     "8 bits": {"fp8_base": True},
+    "tags dropped": {"tag_dropout": 0.2},
     "velocity": {"v_prediction": True, "min_snr_gamma": 5.0, "noise_offset": 0.05, "max_token_length": 75},
 }  # fmt: skip
 NOT_FOR = {"flux": ("velocity",)}

@@ -5,6 +5,7 @@ blueprint generator, datasets, optimizers and schedulers on pictures of these si
 picture in the bucket and every caption as it was written, and a file for each where the training looks for it.
 """
 
+import itertools
 from pathlib import Path
 
 from lorads_core.base_models import BASE_MODELS, base_model, model_parts
@@ -15,6 +16,7 @@ from lorads_core.trainers.checks import is_trained
 from lorads_core.trainers.musubi.scripts import OPTIMIZERS, SCHEDULERS
 
 from .cases import OTHERS, PICTURES, subsets
+from .cases_expert import EXPERT
 from .cases_memory import MEMORY
 
 __all__ = ["OTHERS", "PICTURES"]
@@ -66,6 +68,9 @@ def configs():
         for changes in ({}, *networks, *VARIANTS.values(), *OPTIONS.values()):
             if not is_refused(config := config_of(base, **changes)):
                 yield config
+    for base, network, changes in itertools.product(FAMILIES, MUSUBI.networks, EXPERT.values()):
+        if not is_refused(config := config_of(base, **{"network": network, **changes})):
+            yield config
 
 
 def _cases():

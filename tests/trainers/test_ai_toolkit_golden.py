@@ -11,6 +11,7 @@ from lorads_core.trainers.ai_toolkit import names
 from . import cases_ai_toolkit as cases
 from .accepted import SUBSETS, faults, trained
 from .cases import counted_as
+from .cases_expert import EXPERT
 from .cases_memory import MEMORY
 
 AI_TOOLKIT = trainer("ai-toolkit")
@@ -28,6 +29,7 @@ VARIANTS = (
     *({"mixed_precision": each} for each in names.PRECISIONS),
     *MEMORY,
 )
+OF_EXPERTS = ("sd15", "sdxl", "flux", "zimage")
 OF_FOLDER = {name.replace(" ", "-"): case for name, case in cases.CASES.items()}
 
 
@@ -37,7 +39,8 @@ def usual(base):
 
 
 def configs():
-    return trained("ai-toolkit", SUBSETS, VARIANTS, usual)
+    yield from trained("ai-toolkit", SUBSETS, VARIANTS, usual)
+    yield from trained("ai-toolkit", SUBSETS, EXPERT.values(), usual, OF_EXPERTS)
 
 
 def test_each_key_of_each_config_is_one_that_its_config_classes_hold_as_it_is_written():

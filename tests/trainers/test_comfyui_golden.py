@@ -11,6 +11,7 @@ from lorads_core.trainers.comfyui import rules
 
 from .accepted import trained
 from .capture.comfyui import GOLDEN
+from .cases_expert import EXPERT
 
 COMFYUI = trainer("comfyui")
 SUBSETS = (Subset("10_cat", 10, is_regularization=False, sizes=((1216, 832), (1024, 1024)), trigger="tomcat"),)
@@ -21,6 +22,7 @@ VARIANTS = (
     {"mixed_precision": "no", "gradient_checkpointing": False},
     {"mixed_precision": "fp16"},
     {"initial_lora": "/loras/cat_500_steps_00001_.safetensors"},
+    *EXPERT.values(),
 )
 
 

@@ -52,6 +52,10 @@ VALUES = {
     "base_precision": "int4",
     "text_encoder_precision": "fp8",
     "cache_text_encoder_outputs": False,
+    "layer_filter": "attn",
+    "optimizer_args": {"amsgrad": True},
+    "ema_decay": 0.99,
+    "timestep_sampling": "uniform",
     "extra": {"quantized_backward": True},
 }
 

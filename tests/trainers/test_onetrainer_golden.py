@@ -19,11 +19,14 @@ from lorads_core.trainers import Subset, trainer
 
 from . import accepted
 from .cases import CAPTURED, is_another
+from .cases_expert import EXPERT
 from .cases_memory import MEMORY
 
 # Base models of families that came later, with which fewer variants are enough: the rest does not ask for the family.
 LATER = ("flux2_klein_9b", "zimage", "krea2", "qwen_image", "chroma", "anima")
 LATER_VARIANTS = ("plain", "full")
+OF_EXPERTS = ("sd15", "sdxl", "flux", "zimage")
+REFUSED = ("smooth",)  # a loss that it has not
 ONETRAINER = trainer("onetrainer")
 GOLDEN = Path(__file__).parent / "golden" / "onetrainer"
 ACCEPTED = json.loads((GOLDEN / "accepted.json").read_text(encoding="utf-8"))
@@ -76,6 +79,7 @@ VARIANTS = {
     },
     "continued": {"initial_lora": "/loras/cat_500_steps_00001_.safetensors"},
     "velocity": {"v_prediction": True, "optimizer": "PagedAdamW8bit"},
+    **EXPERT,
 }
 SUBSETS = (
     Subset("10_cat", 10, is_regularization=False, sizes=((1216, 832), (832, 1216), (1024, 1024))),
@@ -98,7 +102,10 @@ def combinations():
     for base, network, variant in itertools.product((*CAPTURED, *LATER), network_names(), VARIANTS):
         if is_another(base, network) or (variant == "velocity" and not base_model(base).family.is_diffusion):
             continue  # both are refused
-        if base in CAPTURED or variant in LATER_VARIANTS:
+        if variant in EXPERT:
+            if base in OF_EXPERTS and network in ("lora", "lokr") and variant not in REFUSED:
+                yield base, network, variant
+        elif base in CAPTURED or variant in LATER_VARIANTS:
             yield base, network, variant
 
 

@@ -48,6 +48,7 @@ def test_what_does_not_count_is_as_if_it_was_not_said():
         "v_prediction",
         "min_snr_gamma",
         "noise_offset",
+        "debiased_estimation",
         "warmup",
         "activation_offload",
     }

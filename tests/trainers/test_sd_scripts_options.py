@@ -16,6 +16,7 @@ from lorads_core.trainers.sd_scripts.rules import OPTIMIZERS
 from lorads_core.trainers.sd_scripts.scripts import script
 
 from .cases import CAPTURED, FILES, LATER, first_of
+from .cases_expert import EXPERT
 from .cases_memory import MEMORY
 from .test_onetrainer_golden import EVERYTHING
 
@@ -42,6 +43,8 @@ def configs():
         if not family.is_diffusion and (variant.get("v_prediction") or network(name).without):
             continue  # both are refused
         yield TrainingConfig(base_model=base, network=name, **FILES, **variant)
+    for base, name, variant in itertools.product(("sd15", "sdxl", *map(first_of, LATER)), ("lora", "lokr"), EXPERT):
+        yield TrainingConfig(base_model=base, network=name, **{**FILES, **EXPERT[variant]})
     for optimizer in OPTIMIZERS:
         yield TrainingConfig(checkpoint="/b.safetensors", optimizer=optimizer)
     for base, variant in itertools.product((*CAPTURED, *map(first_of, LATER)), MEMORY):

@@ -12,6 +12,7 @@ from lorads_core.trainers.simpletuner.rendering import DATASET_FILE, PROMPTS_FIL
 from . import cases_simpletuner as cases
 from .accepted import SUBSETS, faults, trained
 from .cases import counted_as
+from .cases_expert import EXPERT
 from .cases_memory import MEMORY
 
 SIMPLETUNER = trainer("simpletuner")
@@ -29,6 +30,9 @@ VARIANTS = (
     {"fp8_base": True},
     *MEMORY,
 )
+# Batches of one, as the pictures are few.
+EXPERT_VARIANTS = [{**changes, "batch_size": 1} for changes in EXPERT.values()]
+OF_EXPERTS = ("sd15", "sdxl", "flux", "flux_schnell", "zimage", "qwen_image")
 OF_FOLDER = {name.replace(" ", "-"): case for name, case in cases.CASES.items()}
 
 
@@ -37,7 +41,8 @@ def usual(base):
 
 
 def configs():
-    return trained("simpletuner", SUBSETS, VARIANTS, usual)
+    yield from trained("simpletuner", SUBSETS, VARIANTS, usual)
+    yield from trained("simpletuner", SUBSETS, EXPERT_VARIANTS, usual, OF_EXPERTS)
 
 
 def written(config):

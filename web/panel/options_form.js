@@ -201,6 +201,7 @@ function Recognised({ training }) {
 /** @param {ControlProps} props */
 function ExtraInput({ id, option, training, isFaulty }) {
   const pairs = /** @type {Pair[]} */ (training.inputs[option.name] || []);
+  const one = option.label.replace(/s$/, "");
   const put = (/** @type {Pair[]} */ found) => training.set(option.name, found);
   const change = (/** @type {number} */ at, /** @type {number} */ part) => (/** @type {Event} */ event) =>
     put(pairs.map((pair, n) => (n === at ? /** @type {Pair} */ (pair.with(part, entered(event))) : pair)));
@@ -213,18 +214,18 @@ function ExtraInput({ id, option, training, isFaulty }) {
       pairs.length > 0 &&
       html`<ul>${pairs.map(
         ([key, value], n) => html`<li key=${n}>
-        <input type="text" aria-label=${`Extra option ${n + 1}: name`} placeholder="name" spellcheck=${false} autocapitalize="off"
+        <input type="text" aria-label=${`${one} ${n + 1}: name`} placeholder="name" spellcheck=${false} autocapitalize="off"
           aria-invalid=${isFaulty ? "true" : undefined} value=${key} onInput=${change(n, 0)} />
         <span aria-hidden="true">=</span>
-        <input type="text" aria-label=${`Extra option ${n + 1}: value`} placeholder="value" spellcheck=${false} autocapitalize="off"
+        <input type="text" aria-label=${`${one} ${n + 1}: value`} placeholder="value" spellcheck=${false} autocapitalize="off"
           aria-invalid=${isFaulty ? "true" : undefined} value=${value} onInput=${change(n, 1)} />
-        <${IconButton} icon="close" label=${`Remove extra option ${n + 1}`} onClick=${() => put(pairs.filter((_, other) => other !== n))} /></li>`,
-      )}</ul><p class="unchecked">Not checked by LoRADS</p>`
+        <${IconButton} icon="close" label=${`Remove ${one.toLowerCase()} ${n + 1}`} onClick=${() => put(pairs.filter((_, other) => other !== n))} /></li>`,
+      )}</ul>${option.name === "extra" && html`<p class="unchecked">Not checked by LoRADS</p>`}`
     }
     <button type="button" onClick=${(/** @type {Event} */ event) => {
       put([...pairs, ["", ""]]);
       focus(event);
-    }}>Add an option</button>
+    }}>Add an ${one.split(" ").at(-1)}</button>
   </div>`;
 }
 

@@ -150,6 +150,11 @@ OPTIMIZERS: Mapping[str, str] = {
     "DAdaptAdam": "dadaptation",  # its dadaptationadam is DAdaptLion (``toolkit/optimizer.py``)
 }
 """DAdaptLion is not among them: ai-toolkit gives it an ``eps``, which it does not take (dadaptation 3.2), and stops."""
+LOSSES: Mapping[str, str] = {"mse": "mse", "l1": "mae", "smooth_l1": "pseudo_huber"}
+"""The ``loss_type`` of each loss; its pseudo-Huber is half of what sd-scripts calls smooth_l1."""
+SMOOTH_DELTA = 0.01
+"""Where its pseudo-Huber becomes linear (``SDTrainer.calculate_loss``)."""
+TIMESTEPS: Mapping[str, str] = {"uniform": "linear", "sigmoid": "sigmoid"}
 SCHEDULERS = ("constant", "constant_with_warmup", "linear", "cosine", "cosine_with_restarts")
 PRECISIONS: Mapping[str, str] = {"no": "fp32", "fp16": "fp16", "bf16": "bf16"}
 

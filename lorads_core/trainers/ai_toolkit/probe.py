@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import copy
 import importlib
+import inspect
 import json
 import runpy
 import sys
@@ -114,8 +115,16 @@ def _held(section: str, table: dict[str, Any]) -> Iterator[tuple[str, Any, bool]
     held = attributes(kind(**copy.deepcopy(table)))
     for key, value in table.items():
         is_read = _attributes_or_error(kind, {**table, key: shared.another(value)}) != held
-        is_same = key not in held or held[key] == value or (section, key) in CHANGED
+        is_same = key not in held or _holds(held[key], value) or (section, key) in CHANGED
         yield f"{section}.{key}", value, is_read and is_same
+
+
+def _holds(held: Any, value: Any) -> bool:  # noqa: ANN401 - ai-toolkit's own
+    """Say whether a value is held as it was written; where that is a table, an object of its may hold more."""
+    if isinstance(value, dict) and isinstance(held, dict):
+        pairs = cast("dict[str, Any]", value).items()
+        return all(key in held and _holds(held[key], each) for key, each in pairs)
+    return bool(held == value)
 
 
 def _attributes_or_error(kind: Any, table: dict[str, Any]) -> Any:  # noqa: ANN401 - ai-toolkit's own
@@ -151,6 +160,9 @@ def try_names(process: Any) -> None:  # noqa: ANN401 - ai-toolkit's own
     )
     if not isinstance(own("toolkit.train_tools").get_torch_dtype(config.dtype), torch.dtype):
         sys.exit(f"ai-toolkit has no type {config.dtype}")
+    taken = inspect.signature(own("toolkit.lora_special").LoRASpecialNetwork.__init__).parameters
+    if passed := process.network_config.network_kwargs.keys() - taken:
+        sys.exit(f"ai-toolkit's network does not take {passed}")
     own("toolkit.util.quantize").get_qtype(process.model_config.qtype)
     scheduler = sampler.get_sampler(config.noise_scheduler, {})
     if config.noise_scheduler == "flowmatch":

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 from ...base_models import base_model
 from ...captions.profiles import profile
 from ...networks import network
-from .. import checks
+from .. import LOGS, checks
 from ..extra import merged
 from ..memory import USUAL
+from ..network_options import dropouts, layer_parts
 from . import counting
-from .names import NETWORKS, OPTIMIZERS, PRECISIONS, QTYPES, has_convolutions, in_8_bits, kind
+from .names import LOSSES, NETWORKS, OPTIMIZERS, PRECISIONS, QTYPES, TIMESTEPS, has_convolutions, in_8_bits, kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -45,6 +46,8 @@ def _process(config: TrainingConfig, subsets: Sequence[Subset], folder: Path, ou
     yield "type", "sd_trainer"
     yield "training_folder", str(output)
     yield "training_seed", config.seed
+    if config.tensorboard:
+        yield "log_dir", str(output / LOGS)
     yield "network", dict(_network(config))
     yield (
         "save",
@@ -79,6 +82,16 @@ def _network(config: TrainingConfig) -> Keys:
         yield "lokr_factor", config.lokr_factor or -1
     elif config.network_dropout:
         yield "dropout", float(config.network_dropout)
+    if more := dict(_network_kwargs(config)):
+        yield "network_kwargs", more
+
+
+def _network_kwargs(config: TrainingConfig) -> Keys:
+    """Yield what is handed on to its network (``LoRASpecialNetwork``)."""
+    if not network(config.network).kronecker:
+        yield from dropouts(config).items()
+    if parts := layer_parts(config):
+        yield "only_if_contains", parts
 
 
 def _dataset(config: TrainingConfig, subset: Subset, folder: Path) -> Keys:
@@ -90,7 +103,7 @@ def _dataset(config: TrainingConfig, subset: Subset, folder: Path) -> Keys:
         yield "cache_latents", True
     else:
         yield "cache_latents_to_disk", config.cache_latents
-    yield "caption_dropout_rate", float(config.caption_dropout)
+    yield from _caption_keys(config)
     if config.loader_workers is not None:
         yield "num_workers", config.loader_workers
     if config.flip_aug:
@@ -103,6 +116,13 @@ def _dataset(config: TrainingConfig, subset: Subset, folder: Path) -> Keys:
         yield "is_reg", True
         if config.regularization_method == "preservation":
             yield "prior_reg", True
+
+
+def _caption_keys(config: TrainingConfig) -> Keys:
+    yield "caption_dropout_rate", float(config.caption_dropout)
+    if config.tag_dropout:
+        yield "token_dropout_rate", float(config.tag_dropout)
+        yield "keep_tokens", config.keep_tokens
 
 
 def mask_folder(folder: str) -> str:
@@ -118,14 +138,17 @@ def _train(config: TrainingConfig, planned: Schedule) -> Keys:
     yield "train_text_encoder", trains_text(config)
     yield "lr", float(config.learning_rate)  # the text encoders' too: text_encoder_lr is read, and used nowhere
     yield "optimizer", OPTIMIZERS[config.optimizer]
-    if config.weight_decay is not None:
-        yield "optimizer_params", {"weight_decay": float(config.weight_decay)}
+    if params := _optimizer_params(config):
+        yield "optimizer_params", params
     yield from _scheduler(config, planned)
     yield "dtype", PRECISIONS[config.mixed_precision]
     yield "gradient_checkpointing", config.gradient_checkpointing
     yield "noise_scheduler", kind(config).noise
-    if kind(config).timesteps and not _is_extra(config, "train", "timestep_type"):
-        yield "timestep_type", kind(config).timesteps
+    yield from _timestep_keys(config)
+    if config.loss_type != "mse":
+        yield "loss_type", LOSSES[config.loss_type]
+    if config.ema_decay:
+        yield "ema_config", {"use_ema": True, "ema_decay": float(config.ema_decay)}
     yield "reg_weight", float(config.prior_loss_weight)
     if config.min_snr_gamma and checks.is_diffusion(config):
         yield "min_snr_gamma", float(config.min_snr_gamma)
@@ -135,6 +158,18 @@ def _train(config: TrainingConfig, planned: Schedule) -> Keys:
         yield "cache_text_embeddings", True
     yield "skip_first_sample", True
     yield "disable_sampling", not config.sample_prompts
+
+
+def _optimizer_params(config: TrainingConfig) -> dict[str, object]:
+    decay = {} if config.weight_decay is None else {"weight_decay": float(config.weight_decay)}
+    return {**decay, **config.optimizer_args}
+
+
+def _timestep_keys(config: TrainingConfig) -> Keys:
+    if config.timestep_sampling != "default" and not checks.is_diffusion(config):
+        yield "timestep_type", TIMESTEPS[config.timestep_sampling]
+    elif kind(config).timesteps and not _is_extra(config, "train", "timestep_type"):
+        yield "timestep_type", kind(config).timesteps
 
 
 def _is_extra(config: TrainingConfig, section: str, key: str) -> bool:
@@ -212,5 +247,5 @@ def _sample(config: TrainingConfig, planned: Schedule) -> Keys:
     yield "prompts", list(config.sample_prompts)
     yield "neg", profile(config.base_model).negative
     yield "seed", config.seed
-    yield "guidance_scale", kind(config).guidance
-    yield "sample_steps", kind(config).sample_steps
+    yield "guidance_scale", float(config.sample_guidance or kind(config).guidance)
+    yield "sample_steps", config.sample_steps or kind(config).sample_steps

@@ -18,12 +18,14 @@ from .names import (
     EDITS,
     FAMILIES,
     LABEL,
+    LOSSES,
     NETWORKS,
     OPTIMIZERS,
     OPTIONS,
     PRECISIONS,
     REASONS,
     SCHEDULERS,
+    SMOOTH_DELTA,
     encoder_weights,
     in_8_bits,
     kind,
@@ -102,6 +104,17 @@ def _unknown(config: TrainingConfig) -> Iterator[str]:
         yield from checks.unknown(LABEL, "scheduler", config.scheduler, SCHEDULERS)
     yield from checks.unknown(LABEL, "optimizer", config.optimizer, tuple(OPTIMIZERS))
     yield from checks.unknown(LABEL, "mixed precision", config.mixed_precision, tuple(PRECISIONS))
+    if config.loss_type == "huber":
+        yield f"{LABEL} has no loss 'huber': choose smooth_l1."
+    else:
+        yield from checks.unknown(LABEL, "loss", config.loss_type, tuple(LOSSES))
+    if "eps" in config.optimizer_args and config.optimizer != "AdaFactor":
+        yield f"{LABEL} stops at the optimizer argument eps, which it sets to 1e-6 itself: leave it out."
+    if config.timestep_sampling == "shift" and not checks.is_diffusion(config):
+        yield (
+            f"{LABEL} shifts timesteps by the base model's own amount, not by {config.timestep_shift:g}: choose"
+            ' uniform, sigmoid or default, or the extra option train.timestep_type = "shift".'
+        )
 
 
 def _captions(config: TrainingConfig) -> Iterator[str]:
@@ -109,8 +122,10 @@ def _captions(config: TrainingConfig) -> Iterator[str]:
         yield f"{LABEL} shuffles the trigger along with all other tags: turn shuffling off."
     if config.caption_variants:
         yield f"{LABEL} reads all lines of a caption as one: turn variants off."
-    if config.cache_text_encoder_outputs and (config.caption_dropout or trains_text(config)):
-        what = "Captions that are dropped by chance" if config.caption_dropout else "Trained text encoders"
+    if config.cache_text_encoder_outputs and (config.caption_dropout or config.tag_dropout or trains_text(config)):
+        dropped = "Captions" if config.caption_dropout else "Tags"
+        by_chance = config.caption_dropout or config.tag_dropout
+        what = f"{dropped} that are dropped by chance" if by_chance else "Trained text encoders"
         yield f"{what} cannot be learned from cached outputs of the text encoders: leave that caching to us."
 
 
@@ -136,23 +151,30 @@ def lacks(config: TrainingConfig) -> dict[str, str]:
         "max_bucket_side": "its buckets are as long as their images.",
         "bucket_step": f"its buckets of {base_model(config.base_model).label} have steps of {step}.",
         "bucket_no_upscale": f"it enlarges no image by more than its step of {step} pixels anyway.",
-        "keep_tokens": "it shuffles no captions here.",
         "save_state": "it always saves the optimizer's state.",
         "activation_offload": "it keeps them in graphics memory.",
         "fused_backward": "all gradients of a step are held; a LoRA has few.",
+        "lora_plus_ratio": "it has one rate for both matrices; sd-scripts and musubi-tuner have two.",
+        "huber_delta": f"its smooth_l1 is linear from {SMOOTH_DELTA:g} on.",
+        "debiased_estimation": "it is left out; min-SNR is there.",
+        "clip_skip": "it takes the text encoder's last layer.",
     }
-    found |= _lacks_of_memory(config)
-    if config.fp8_base and not kind(config).quantizes:
-        found["fp8_base"] = "it holds no U-Net in 8 bits; this one is trained as it is."
     if not checks.is_diffusion(config):
         found |= _flow_lacks(config)
     if network(config.network).kronecker:
-        found["network_dropout"] = "its LoKr has none; it is left out."
+        found |= dict.fromkeys(("network_dropout", "rank_dropout", "module_dropout"), "its LoKr has none of use.")
+    found |= _lacks_of_captions(config) | _lacks_of_memory(config)
+    return found | checks.of_base_model(config) | checks.lacks_model_files(config)
+
+
+def _lacks_of_captions(config: TrainingConfig) -> dict[str, str]:
+    found = dict[str, str]()
     if config.cache_text_encoder_outputs is False:
         found["cache_text_encoder_outputs"] = "it caches them only where that is set."
     if config.max_token_length != kind(config).tokens:
         found["max_token_length"] = f"it reads the first {kind(config).tokens} tokens of a caption."
-    found |= checks.lacks_model_files(config)
+    if not config.tag_dropout:
+        found["keep_tokens"] = "it shuffles no captions here."
     return found
 
 
@@ -161,13 +183,14 @@ def _lacks_of_memory(config: TrainingConfig) -> dict[str, str]:
     if not kind(config).offloads:
         stays = f"all of {base_model(config.base_model).label} stays in graphics memory."
         found |= dict.fromkeys(("blocks_to_swap", "layer_offload", "text_encoder_offload"), stays)
+    if config.fp8_base and not kind(config).quantizes:
+        found["fp8_base"] = "it holds no U-Net in 8 bits; this one is trained as it is."
     return found
 
 
 def _flow_lacks(config: TrainingConfig) -> dict[str, str]:
     label = base_model(config.base_model).label
     found = {
-        "min_snr_gamma": "flow matching has no signal-to-noise weights; it is left out.",
         "noise_offset": "flow matching is trained without one; it is left out.",
         "text_encoder_learning_rate": f"{label}'s text encoders stay as they are.",
     }
@@ -202,6 +225,12 @@ def notes(config: TrainingConfig, subsets: Sequence[Subset], unsettled: Training
     if not unsettled.max_token_length and config.max_token_length > kind(config).tokens:
         tokens = kind(config).tokens
         yield _lacking(f"{LABEL} reads the first {tokens} tokens of a caption: keep captions short, the trigger first.")
+    if config.loss_type == "smooth_l1":
+        yield _lacking(f"{LABEL}'s smooth_l1 is its pseudo-Huber, linear from {SMOOTH_DELTA:g} on.")
+    if config.tag_dropout:
+        yield _lacking(
+            f"{LABEL} keeps as many tags in front as keep tokens says ({config.keep_tokens}), of every caption alike."
+        )
     if config.flip_aug:
         yield _lacking(f"{LABEL} shows every image and its mirror image in each epoch, which doubles the steps.")
     if any(item.sizes for item in subsets if item.is_regularization):

@@ -76,8 +76,10 @@ class ComfyTrainer:
         """Return the values of the node's widgets besides extra options."""
         planned = self.schedule(config, subsets)
         existing = {"existing_lora": rules.lora_name(config.initial_lora)} if config.initial_lora else {}
+        loss = {} if config.loss_type == "mse" else {"loss_function": rules.LOSSES[config.loss_type]}
         return {
             **existing,
+            **loss,
             "batch_size": config.batch_size,
             "grad_accumulation_steps": config.gradient_accumulation_steps,
             "steps": planned.total_steps,

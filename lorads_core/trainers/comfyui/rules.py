@@ -47,6 +47,7 @@ OPTIONS = OptionSource(
 )
 USUAL_FACTOR = 8
 """The factor of LoKr where none is set: the default of the widget rank, which takes no -1."""
+LOSSES: Mapping[str, str] = {"mse": "MSE", "l1": "L1", "huber": "Huber", "smooth_l1": "SmoothL1"}
 OPTIMIZERS: Mapping[str, str] = {"AdamW": "AdamW", "AdamW8bit": "AdamW"}
 PRECISIONS = {"bf16": "bf16", "no": "fp32", "fp16": "none"}
 # What the node has no widget for, and what becomes of it.
@@ -92,6 +93,21 @@ _LACKS = {
     "masked_loss": "all of an image is trained on.",
     "min_snr_gamma": "it is left out.",
     "noise_offset": "it is left out.",
+    "huber_delta": "its losses are linear from 1 on.",
+    "ema_decay": "it averages no weights; OneTrainer and ai-toolkit do.",
+    "timestep_sampling": "it draws all timesteps of the loaded model's schedule alike.",
+    "timestep_shift": "it draws all timesteps of the loaded model's schedule alike.",
+    "debiased_estimation": "it is left out.",
+    "rank_dropout": "nothing is left out.",
+    "module_dropout": "nothing is left out.",
+    "lora_plus_ratio": "it has one rate for both matrices.",
+    "layer_filter": "it trains all layers.",
+    "optimizer_args": "they are PyTorch's own.",
+    "tag_dropout": "captions stay.",
+    "clip_skip": "put CLIP Set Last Layer into the graph.",
+    "sample_steps": "draw with the LoRA in the graph.",
+    "sample_guidance": "draw with the LoRA in the graph.",
+    "tensorboard": "its loss is an output of the node.",
     "sample_prompts": "draw with the LoRA in the graph.",
     "sample_every_epochs": "draw with the LoRA in the graph.",
     "save_every_epochs": "it gives the LoRA at its end.",
@@ -170,6 +186,8 @@ def notes(config: TrainingConfig, subsets: Sequence[Subset], unsettled: Training
         yield Problem("info", "not-in-trainer", what)
     if network(config.network).kronecker:
         yield Problem("info", "not-in-trainer", f"{LABEL} makes LoKr with the factor {rank(config)}.")
+    if config.loss_type in ("huber", "smooth_l1"):
+        yield Problem("info", "not-in-trainer", f"{LABEL}'s losses Huber and SmoothL1 are linear from 1 on.")
     if config.optimizer == "AdamW8bit":
         yield Problem("info", "not-in-trainer", f"{LABEL} has no optimizer in 8 bits: it takes AdamW.")
     if config.mixed_precision == "fp16":

@@ -11,9 +11,11 @@ import tomli_w
 from ...captions.profiles import profile
 from ...errors import TrainerError
 from ...networks import network
-from .. import CACHE, Stage, checks
+from .. import CACHE, LOGS, Stage, checks
 from ..extra import merged
 from ..memory import swapped
+from ..network_options import dropouts, layer_patterns
+from ..optimizer_args import python_args
 from .scripts import FULL_RANK, LABEL, NETWORKS, OPTIMIZERS, has_full_rank, in_8_bits, model_files, script, version
 
 if TYPE_CHECKING:
@@ -123,6 +125,9 @@ def _training_keys(config: TrainingConfig, folder: Path, output: Path, name: str
         yield "sample_prompts", str(folder / PROMPTS_FILE)
         yield "sample_every_n_epochs", config.sample_every_epochs
     yield "seed", config.seed
+    if config.tensorboard:
+        yield "log_with", "tensorboard"
+        yield "logging_dir", str(output / LOGS)
 
 
 def _model_keys(config: TrainingConfig) -> Keys:
@@ -147,23 +152,42 @@ def _network_keys(config: TrainingConfig) -> Keys:
     yield "network_alpha", float(config.network_alpha)
     if config.network_dropout and not NETWORKS[config.network]:
         yield "network_dropout", float(config.network_dropout)
+    if args := list(_network_args(config)):
+        yield "network_args", args
+
+
+def _network_args(config: TrainingConfig) -> Iterator[str]:
     if network(config.network).kronecker:
-        yield "network_args", [f"factor={config.lokr_factor or -1}"]
+        yield f"factor={config.lokr_factor or -1}"
+    yield from (f"{name}={share:g}" for name, share in dropouts(config).items())
+    if config.lora_plus_ratio and not NETWORKS[config.network]:
+        yield f"loraplus_lr_ratio={config.lora_plus_ratio:g}"
+    yield from layer_patterns(config)
 
 
 def _learning_keys(config: TrainingConfig) -> Keys:
     optimizer = OPTIMIZERS[config.optimizer]
     yield "optimizer_type", optimizer.name
     decay = () if config.weight_decay is None else (f"weight_decay={config.weight_decay:g}",)
-    if args := (*optimizer.args, *decay):
+    own = (each for each in optimizer.args if each.partition("=")[0] not in config.optimizer_args)
+    if args := (*own, *decay, *python_args(config.optimizer_args)):
         yield "optimizer_args", list(args)
     yield "learning_rate", float(config.learning_rate)
     yield "max_grad_norm", 1.0
     yield "lr_scheduler", config.scheduler
     if config.warmup:
         yield "lr_warmup_steps", float(config.warmup)  # below 1: a share of all steps
-    yield from script(config).keys.items()
+    yield from _timestep_keys(config)
     yield "weighting_scheme", "none"
+
+
+def _timestep_keys(config: TrainingConfig) -> Keys:
+    if config.timestep_sampling == "default":
+        yield from script(config).keys.items()
+        return
+    yield "timestep_sampling", config.timestep_sampling
+    if config.timestep_sampling == "shift":
+        yield "discrete_flow_shift", float(config.timestep_shift)
 
 
 def _dataset(config: TrainingConfig, subsets: Sequence[Subset], folder: Path) -> str:
@@ -199,4 +223,8 @@ def _prompts(config: TrainingConfig) -> str:
         "negative_prompt": profile(config.base_model).negative,
         **script(config).sampling,
     }
+    if config.sample_steps:
+        usual["sample_steps"] = config.sample_steps
+    if config.sample_guidance:
+        usual |= dict.fromkeys(script(config).sampling, float(config.sample_guidance))  # it has one kind of guidance
     return json.dumps([{"prompt": prompt, **usual} for prompt in config.sample_prompts], ensure_ascii=False, indent=1)

@@ -110,6 +110,8 @@ def needs(config: TrainingConfig) -> Iterator[str]:
     optimizer = OPTIMIZERS.get(config.optimizer)
     if optimizer and optimizer.package:
         yield f"{config.optimizer} needs {optimizer.package}: pip install {optimizer.package} in {LABEL}'s own Python."
+    if config.tensorboard:
+        yield f"TensorBoard logs need tensorboard: pip install tensorboard in {LABEL}'s own Python."
     known = version(config)
     if known and known.files:
         yield f"{LABEL} reads files of {base_model(config.base_model).label} as they are published: {known.files}."
@@ -120,9 +122,9 @@ def lacks(config: TrainingConfig) -> dict[str, str]:
     once = "images are cached before the training; it is left out."
     found = {
         "text_encoder_learning_rate": "it trains no text encoder; it is left out.",
-        "min_snr_gamma": "flow matching has no signal-to-noise weights; it is left out.",
         "noise_offset": "flow matching is trained without one; it is left out.",
         "shuffle_caption": "a caption is encoded once, before the training: its tags stay in their order.",
+        "keep_tokens": "a caption is encoded once, before the training: its tags stay in their order.",
         "caption_dropout": "a caption is encoded once, before the training, and always shown.",
         "max_token_length": f"captions of {base_model(config.base_model).label} have a fixed length; it is left out.",
         "flip_aug": "it never mirrors; flipped copies must be images of their own.",
@@ -136,12 +138,20 @@ def lacks(config: TrainingConfig) -> dict[str, str]:
         "prior_loss_weight": "regularization images count as much as others.",
         "max_bucket_side": "a bucket is at least half the resolution wide, and about twice as long at most.",
     }
+    found |= checks.of_base_model(config)
+    found |= {
+        "loss_type": "its loss is the squared error.",
+        "huber_delta": "its loss is the squared error.",
+        "ema_decay": "it averages no weights while it trains; its lora_post_hoc_ema.py averages saved files.",
+        "tag_dropout": "a caption is encoded once, before the training, with all of its tags.",
+    }
     if config.bucket_step != STEP:
         found["bucket_step"] = f"its buckets have steps of {STEP} pixels."
     if config.cache_text_encoder_outputs:
         del found["cache_text_encoder_outputs"]
     if NETWORKS[config.network]:
-        found["network_dropout"] = f"its {network(config.network).label} has none; it is left out."
+        left_out = f"its {network(config.network).label} has none; it is left out."
+        found["network_dropout"] = found["lora_plus_ratio"] = left_out
     if has_full_rank(config):
         found["network_dim"] = found["network_alpha"] = "full rank has none."
     return found

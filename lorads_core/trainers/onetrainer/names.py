@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from ...base_models import base_model
 from ...networks import network
 from ..extra import OptionSource
 from ..memory import USUAL
+from ..network_options import layer_parts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -125,10 +126,13 @@ def kind(config: TrainingConfig) -> Kind:
 def layer_filter(config: TrainingConfig) -> str:
     """Return which layers of the denoiser are changed.
 
-    Only ``layer_filter`` is read by the training, ``layer_filter_preset`` by the user interface alone. LoHa keeps off
-    convolutions: OneTrainer saves their factors with four dimensions, which ComfyUI's loader stops at.
+    Those of the config's own filter, if there is one. Only ``layer_filter`` is read by the training,
+    ``layer_filter_preset`` by the user interface alone. LoHa keeps off convolutions: OneTrainer saves their factors
+    with four dimensions, which ComfyUI's loader stops at.
     """
     chosen = network(config.network)
+    if parts := layer_parts(config):
+        return ",".join(parts)
     if NETWORKS[config.network] in LINEAR_ONLY:
         return kind(config).linear
     if chosen.convolutions and kind(config).convolutions:
@@ -168,6 +172,27 @@ OPTIMIZERS: Mapping[str, Optimizer] = {
     "SGDNesterov": Optimizer("SGD", {"momentum": 0.9, "nesterov": True}),
     "SGDNesterov8bit": Optimizer("SGD_8BIT", {"momentum": 0.9, "nesterov": True}),
 }
+OPTIMIZER_ARGS: Mapping[str, type[bool | int | float]] = {
+    **dict.fromkeys(
+        (
+            "beta1", "beta2", "beta3", "eps", "eps2", "d0", "d_coef", "growth_rate", "momentum", "dampening", "alpha",
+            "clip_threshold", "decay_rate", "weight_lr_power", "r", "xi", "initial_accumulator",
+        ), float,
+    ),
+    **dict.fromkeys(
+        (
+            "amsgrad", "decouple", "use_bias_correction", "bias_correction", "safeguard_warmup", "nesterov", "fused",
+            "stochastic_rounding", "scale_parameter", "relative_step", "warmup_init", "no_prox", "fixed_decay",
+            "rectify", "cautious", "use_cautious", "use_stableadamw", "use_speed", "factored", "split_groups",
+            "weight_decay_by_lr", "adam_debias",
+        ), bool,
+    ),
+    **dict.fromkeys(("slice_p", "prodigy_steps", "k", "min_8bit_size", "percentile_clipping", "quant_block_size"), int),
+}  # fmt: skip
+"""Arguments of optimizers with their types (``TrainOptimizerConfig.default_values``): any other is passed over."""
+LOSSES: Mapping[str, str] = {"mse": "mse_strength", "l1": "mae_strength", "huber": "huber_strength"}
+"""The key of each loss, which is how much it counts."""
+TIMESTEPS: Mapping[str, str] = {"uniform": "UNIFORM", "sigmoid": "LOGIT_NORMAL", "shift": "LOGIT_NORMAL"}
 # What others call restarts falls back to the full rate at once; OneTrainer's own of that name swings.
 SCHEDULERS: Mapping[str, str] = {
     "constant": "CONSTANT",
@@ -186,6 +211,24 @@ WEIGHTS: Mapping[str, str] = {
 """The ``weight_dtype`` of each precision that its window offers (``BaseModelTabView``), empty for the training's."""
 ENCODER_WEIGHTS: Mapping[str, str] = {name: WEIGHTS[name] for name in ("16-bit", "fp8", "nf4")}
 """The same for text encoders."""
+
+
+def optimizer_args(config: TrainingConfig) -> dict[str, object]:
+    """Return the arguments of the optimizer by OneTrainer's names; it has a key for each beta."""
+    found = {name: value for name, value in config.optimizer_args.items() if name != "betas"}
+    found |= {f"beta{number}": beta for number, beta in enumerate(_betas(config), 1)}
+    return {name: _typed(name, value) for name, value in found.items()}
+
+
+def _betas(config: TrainingConfig) -> tuple[object, ...]:
+    betas: object = config.optimizer_args.get("betas", ())
+    return tuple(cast("list[object]", betas)) if isinstance(betas, list | tuple) else (betas,)
+
+
+def _typed(name: str, value: object) -> object:
+    if isinstance(value, int) and not isinstance(value, bool) and OPTIMIZER_ARGS.get(name) is float:
+        return float(value)
+    return value
 
 
 def denoiser_precision(config: TrainingConfig) -> str:

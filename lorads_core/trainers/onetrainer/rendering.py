@@ -13,10 +13,12 @@ from ...networks import network
 from .. import checks
 from ..extra import merged
 from .names import (
+    LOSSES,
     NETWORKS,
     OPTIMIZERS,
     PRECISIONS,
     SCHEDULERS,
+    TIMESTEPS,
     caches_text,
     denoiser_precision,
     encoder_precision,
@@ -24,6 +26,7 @@ from .names import (
     large_encoders,
     layer_filter,
     layer_share,
+    optimizer_args,
 )
 
 if TYPE_CHECKING:
@@ -125,6 +128,7 @@ def _learning_keys(config: TrainingConfig) -> Keys:
         keys |= optimizer.fused or {}
     if config.weight_decay is not None:
         keys["weight_decay"] = float(config.weight_decay)
+    keys |= optimizer_args(config)
     yield "optimizer", keys
     yield "learning_rate", float(config.learning_rate)
     yield "learning_rate_scheduler", SCHEDULERS[config.scheduler]
@@ -134,6 +138,13 @@ def _learning_keys(config: TrainingConfig) -> Keys:
     yield "batch_size", config.batch_size
     yield "gradient_accumulation_steps", config.gradient_accumulation_steps
     yield "train_dtype", PRECISIONS[config.mixed_precision]
+    if config.ema_decay:
+        yield "ema", "GPU"
+        yield "ema_decay", float(config.ema_decay)
+        yield "ema_update_step_interval", 1  # every step, as others
+    if config.loss_type != "mse":
+        yield from ((key, float(key == LOSSES[config.loss_type])) for key in LOSSES.values())
+        yield "huber_delta", float(config.huber_delta)
 
 
 def _network_keys(config: TrainingConfig) -> Keys:
@@ -165,7 +176,18 @@ def _noise_keys(config: TrainingConfig) -> Keys:
     if config.v_prediction:
         # Training a LoRA reads no force_v_prediction: this one turns both on.
         yield "rescale_noise_scheduler_to_zero_terminal_snr", True
-    yield from kind(config).timesteps.items()
+    if config.debiased_estimation and checks.is_diffusion(config):
+        yield "loss_weight_fn", "DEBIASED_ESTIMATION"
+    yield from _timestep_keys(config)
+
+
+def _timestep_keys(config: TrainingConfig) -> Keys:
+    sampling = config.timestep_sampling
+    if sampling == "default" or checks.is_diffusion(config):
+        yield from kind(config).timesteps.items()
+        return
+    yield "timestep_distribution", TIMESTEPS[sampling]
+    yield "timestep_shift", float(config.timestep_shift) if sampling == "shift" else 1.0
 
 
 # The parts of the model
@@ -187,6 +209,8 @@ def _part_keys(config: TrainingConfig, version: int) -> Keys:
         yield part, {**keys, **offloads.get(part, {})}
     if not kind(config).tokens:
         yield "text_encoder_2_sequence_length", config.max_token_length
+    if config.clip_skip > 1 and base_model(config.base_model).family.skips_clip:
+        yield "text_encoder_layer_skip", config.clip_skip - 1
 
 
 def _offloads(config: TrainingConfig) -> Iterator[tuple[str, dict[str, object]]]:
@@ -273,8 +297,8 @@ def _sample(config: TrainingConfig, prompt: str) -> dict[str, object]:
         "height": config.resolution,
         "seed": config.seed,
         "random_seed": False,
-        "diffusion_steps": _SAMPLE_STEPS,
-        "cfg_scale": kind(config).guidance,
+        "diffusion_steps": config.sample_steps or _SAMPLE_STEPS,
+        "cfg_scale": float(config.sample_guidance or kind(config).guidance),
         "noise_scheduler": kind(config).sampler,
     }
 
@@ -300,13 +324,24 @@ def _concept(config: TrainingConfig, subset: Subset, folder: Path) -> dict[str, 
         "image_variations": image_variations(config, subset),
         "text_variations": text_variations(config, subset),
         "image": _image_keys(config),
-        "text": {
-            "prompt_source": "sample",
-            "tag_delimiter": ",",
-            "enable_tag_shuffling": config.shuffle_caption,
-            "keep_tags_count": config.keep_tokens,
-        },
+        "text": _text_keys(config),
     }
+
+
+def _text_keys(config: TrainingConfig) -> dict[str, object]:
+    keys: dict[str, object] = {
+        "prompt_source": "sample",
+        "tag_delimiter": ",",
+        "enable_tag_shuffling": config.shuffle_caption,
+        "keep_tags_count": config.keep_tokens,
+    }
+    if config.tag_dropout:
+        keys |= {
+            "tag_dropout_enable": True,
+            "tag_dropout_mode": "RANDOM",
+            "tag_dropout_probability": float(config.tag_dropout),
+        }
+    return keys
 
 
 def _image_keys(config: TrainingConfig) -> dict[str, object]:
@@ -329,7 +364,7 @@ def image_variations(config: TrainingConfig, subset: Subset) -> int:
 
 def text_variations(config: TrainingConfig, subset: Subset) -> int:
     """Return how many forms of each caption are cached."""
-    by_chance = config.shuffle_caption or config.caption_variants
+    by_chance = config.shuffle_caption or config.caption_variants or config.tag_dropout
     return _shown(config, subset) if by_chance and caches_text(config) else 1
 
 

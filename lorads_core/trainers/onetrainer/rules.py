@@ -19,7 +19,9 @@ from .names import (
     FAMILIES,
     LABEL,
     LINEAR_ONLY,
+    LOSSES,
     NETWORKS,
+    OPTIMIZER_ARGS,
     OPTIMIZERS,
     OPTIONS,
     PRECISIONS,
@@ -30,6 +32,7 @@ from .names import (
     kind,
     large_encoders,
     layer_share,
+    optimizer_args,
 )
 from .rendering import NEWEST, OLDEST, VARIATIONS, image_variations, text_variations
 
@@ -105,6 +108,8 @@ def refusals(config: TrainingConfig) -> Iterator[str]:
     base = base_model(config.base_model)
     if base.denoiser and config.checkpoint == base.denoiser:
         yield f"{LABEL} reads no denoiser from a repository of its own: choose a file of {base.label}."
+    if config.min_snr_gamma and config.debiased_estimation:
+        yield f"{LABEL} weights timesteps by one rule only: turn debiased estimation off, or set min SNR gamma to 0."
     if config.masked_loss == "alpha":
         yield f"{LABEL} reads no masks from alpha channels: choose sidecar, masks in files of their own."
 
@@ -116,6 +121,12 @@ def _unknown(config: TrainingConfig) -> Iterator[str]:
         yield from checks.unknown(LABEL, "scheduler", config.scheduler, tuple(SCHEDULERS))
     yield from checks.unknown(LABEL, "optimizer", config.optimizer, tuple(OPTIMIZERS))
     yield from checks.unknown(LABEL, "mixed precision", config.mixed_precision, tuple(PRECISIONS))
+    yield from checks.unknown(LABEL, "loss", config.loss_type, tuple(LOSSES))
+    for name, value in optimizer_args(config).items():
+        yield from checks.unknown(LABEL, "optimizer argument", name, tuple(OPTIMIZER_ARGS))
+        if name in OPTIMIZER_ARGS and type(value) is not OPTIMIZER_ARGS[name]:
+            wanted = {float: "a number", int: "a whole number", bool: "true or false"}[OPTIMIZER_ARGS[name]]
+            yield f"{LABEL} takes {wanted} as the optimizer argument {name}, and {value!r} is none: choose one."
 
 
 def _rates(config: TrainingConfig) -> Iterator[str]:
@@ -182,6 +193,11 @@ def lacks(config: TrainingConfig) -> dict[str, str]:
         "bucket_step": f"its buckets of {base_model(config.base_model).label} have steps of {step}.",
         "bucket_no_upscale": "it enlarges what is smaller than its bucket.",
         "cache_to_disk": "it always caches on the disk.",
+        "rank_dropout": "it drops single values of the network alone (network dropout).",
+        "module_dropout": "it drops single values of the network alone (network dropout).",
+        "lora_plus_ratio": "it has one rate for both matrices; sd-scripts and musubi-tuner have two.",
+        "tensorboard": "it always writes them, into the folder tensorboard of its output.",
+        "blocks_to_swap": "it offloads layers by options of its own (its tab training, gradient checkpointing).",
     }
     label = base_model(config.base_model).label
     if not kind(config).offloads:
@@ -193,8 +209,7 @@ def lacks(config: TrainingConfig) -> dict[str, str]:
     if network(config.network).convolutions:
         instead = "convolutions get those of the network."
         found |= {key: instead for key in ("conv_dim", "conv_alpha") if _differs(config, key)}
-    if not checks.is_diffusion(config):
-        found["min_snr_gamma"] = "flow matching has no signal-to-noise weights; it is left out."
+    found |= checks.of_base_model(config)
     found |= checks.lacks_model_files(config)
     if not kind(config).trained_encoders:
         found["text_encoder_learning_rate"] = "text encoders of this base model are left as they are."
@@ -229,7 +244,7 @@ def notes(config: TrainingConfig, subsets: Sequence[Subset], unsettled: Training
             f"{LABEL} saves LoHa's convolutions in a form that ComfyUI does not read: they are left out. Choose the"
             " network locon for convolutions."
         )
-    if config.shuffle_caption:
+    if config.shuffle_caption or config.tag_dropout:
         yield _lacking(
             f"{LABEL} keeps as many tags in front as keep tokens says ({config.keep_tokens}), of every caption alike."
         )

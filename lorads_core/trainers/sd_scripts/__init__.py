@@ -72,14 +72,14 @@ class SdScripts:
         return None
 
     def caption(self, text: str, head: int, config: TrainingConfig) -> str:
-        """Return the caption, with a mark behind the parts that stay in front where sd-scripts shuffles.
+        """Return the caption, with a mark behind the parts that stay in front where sd-scripts shuffles or drops tags.
 
         Where lines are variants, braces would mean a choice, and are doubled.
         """
         if config.caption_variants:
             text = text.replace("{", "{{").replace("}", "}}")
         head = max(head, config.keep_tokens)
-        if not config.shuffle_caption:
+        if not rendering.keeps_head(config):
             return text
         parts = [part.strip() for part in text.split(",")]
         return f"{', '.join(parts[:head])} {rendering.SEPARATOR} {', '.join(parts[head:])}".strip()

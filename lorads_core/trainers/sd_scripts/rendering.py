@@ -10,9 +10,10 @@ import tomli_w
 
 from ...base_models import base_model
 from ...captions.profiles import profile
-from .. import checks
+from .. import LOGS, checks
 from ..extra import merged
 from ..memory import swapped
+from ..optimizer_args import python_args
 from .counting import bucket_rule
 from .scripts import (
     LYCORIS,
@@ -20,6 +21,7 @@ from .scripts import (
     PRESET_FILE,
     caches_text,
     in_8_bits,
+    keys_of,
     network_args,
     preset_of,
     script,
@@ -97,6 +99,9 @@ def _training_keys(config: TrainingConfig, folder: Path, output: Path, name: str
     yield "prior_loss_weight", float(config.prior_loss_weight)
     yield from _sample_keys(config, folder)
     yield "seed", config.seed
+    if config.tensorboard:
+        yield "log_with", "tensorboard"
+        yield "logging_dir", str(output / LOGS)
 
 
 def _memory_keys(config: TrainingConfig) -> Keys:
@@ -122,13 +127,14 @@ def _model_keys(config: TrainingConfig) -> Keys:
     for part in base.family.parts:
         if path := config.model_files.get(part):
             yield chosen.option(part), path
-    yield from chosen.keys.items()
+    yield from keys_of(config).items()
     if chosen.system_key and base.system_prompt:
         yield chosen.system_key, base.system_prompt
     if config.v_prediction:
         yield "v_parameterization", True
         yield "zero_terminal_snr", True
-        if not config.min_snr_gamma:  # which divides by SNR + 1 itself (``apply_snr_weight``)
+        # These divide by SNR + 1 themselves (``apply_snr_weight``, ``apply_debiased_estimation``).
+        if not config.min_snr_gamma and not config.debiased_estimation:
             yield "scale_v_pred_loss_like_noise_pred", True
 
 
@@ -157,13 +163,26 @@ def _learning_keys(config: TrainingConfig) -> Keys:
         yield "min_snr_gamma", float(config.min_snr_gamma)
     if config.noise_offset and checks.is_diffusion(config):
         yield "noise_offset", float(config.noise_offset)
+    if config.debiased_estimation and checks.is_diffusion(config):
+        yield "debiased_estimation_loss", True
+    yield from _loss_keys(config)
+
+
+def _loss_keys(config: TrainingConfig) -> Keys:
+    if config.loss_type == "mse":
+        return
+    yield "loss_type", config.loss_type
+    if config.loss_type != "l1":
+        yield "huber_schedule", "constant"  # its own, by signal to noise, stops flow matching
+        yield "huber_c", float(config.huber_delta)
 
 
 def _optimizer_args(config: TrainingConfig) -> Iterator[str]:
     if config.optimizer == "AdaFactor":
-        yield from _ADAFACTOR
+        yield from (each for each in _ADAFACTOR if each.partition("=")[0] not in config.optimizer_args)
     if config.weight_decay is not None:
         yield f"weight_decay={config.weight_decay:g}"
+    yield from python_args(config.optimizer_args)
 
 
 def _text_encoder_keys(config: TrainingConfig) -> Keys:
@@ -175,6 +194,8 @@ def _text_encoder_keys(config: TrainingConfig) -> Keys:
         yield "cache_text_encoder_outputs", True
         if config.cache_to_disk:
             yield "cache_text_encoder_outputs_to_disk", True
+    if config.clip_skip > 1 and base_model(config.base_model).family.skips_clip:
+        yield "clip_skip", config.clip_skip
     if config.max_token_length != script(config).length:
         for key in script(config).length_keys:
             yield key, config.max_token_length
@@ -192,6 +213,10 @@ def _prompts(config: TrainingConfig) -> str:
     usual |= script(config).sampling
     if negative := profile(config.base_model).negative:
         usual["negative_prompt"] = negative
+    if config.sample_steps:
+        usual["sample_steps"] = config.sample_steps
+    if config.sample_guidance:
+        usual[script(config).guidance] = float(config.sample_guidance)
     return json.dumps([{"prompt": prompt, **usual} for prompt in config.sample_prompts], ensure_ascii=False, indent=1)
 
 
@@ -220,9 +245,11 @@ def _dataset(config: TrainingConfig, subsets: Sequence[Subset], folder: Path) ->
 def _general_keys(config: TrainingConfig) -> Keys:
     yield "caption_extension", ".txt"
     yield "shuffle_caption", config.shuffle_caption
-    yield "keep_tokens", config.keep_tokens if config.shuffle_caption else 0
-    if config.shuffle_caption:
+    yield "keep_tokens", config.keep_tokens if keeps_head(config) else 0
+    if keeps_head(config):
         yield "keep_tokens_separator", SEPARATOR
+    if config.tag_dropout:
+        yield "caption_tag_dropout_rate", float(config.tag_dropout)
     if config.caption_dropout:
         yield "caption_dropout_rate", float(config.caption_dropout)
     if config.caption_variants:
@@ -231,6 +258,11 @@ def _general_keys(config: TrainingConfig) -> Keys:
     for key in ("color_aug", "random_crop"):
         if getattr(config, key):
             yield key, True
+
+
+def keeps_head(config: TrainingConfig) -> bool:
+    """Say whether tags are moved or left out by chance, so that those in front must be marked."""
+    return config.shuffle_caption or bool(config.tag_dropout)
 
 
 def _subset_tables(config: TrainingConfig, subset: Subset, folder: Path) -> Iterable[tuple[str, dict[str, object]]]:

@@ -15,7 +15,7 @@ from ..defaults import is_adaptive
 from ..extra import OptionSource
 from ..memory import precision_refusals, swap_refusals, swapped
 from .counting import bucket_rule, regularization, regularization_repeats, training
-from .scripts import FAMILIES, NETWORKS, cache_obstacles, in_8_bits, script, text_rate, uses_lycoris
+from .scripts import FAMILIES, NETWORKS, cache_obstacles, in_8_bits, script, text_rate, undropped, uses_lycoris
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -164,11 +164,11 @@ def lacks(config: TrainingConfig) -> dict[str, str]:
     found = {
         "text_encoder_offload": "text encoders leave graphics memory as a whole once their outputs are cached.",
         "fused_backward": "it is for full fine-tuning alone; a LoRA has few gradients.",
+        "ema_decay": "it averages no weights; OneTrainer and ai-toolkit do.",
+        **_lacks_of_network(config),
+        **checks.of_base_model(config),
     }
-    if uses_lycoris(config):
-        found["network_dropout"] = f"LyCORIS has none for {network(config.network).label}; it is left out."
     if not checks.is_diffusion(config):
-        found["min_snr_gamma"] = "flow matching has no signal-to-noise weights; it is left out."
         found["noise_offset"] = "flow matching is trained without one; it is left out."
     if not chosen.caches_text and config.cache_text_encoder_outputs:
         found["cache_text_encoder_outputs"] = "SD 1.5's text encoder is cheap and runs along."
@@ -187,6 +187,17 @@ def _stays(config: TrainingConfig) -> dict[str, str]:
     chosen, stays = script(config), f"all of {base_model(config.base_model).label} stays in graphics memory."
     found = {} if chosen.swaps else {"blocks_to_swap": stays, "layer_offload": stays}
     return found if chosen.offloads else {**found, "activation_offload": stays}
+
+
+def _lacks_of_network(config: TrainingConfig) -> dict[str, str]:
+    chosen, kind, label = script(config), network(config.network).label, base_model(config.base_model).label
+    found = dict.fromkeys(undropped(config), f"LyCORIS has none for {kind} in 8 bits; it is left out.")
+    if uses_lycoris(config):
+        found["network_dropout"] = f"LyCORIS has none for {kind}; it is left out."
+        found["lora_plus_ratio"] = f"not every LyCORIS has it for {kind}; it is left out."
+    if uses_lycoris(config) or not chosen.filters:
+        found["layer_filter"] = f"its {kind} of {label} always has the same layers."
+    return found
 
 
 def missing(config: TrainingConfig, home: Path | None) -> Iterator[str]:

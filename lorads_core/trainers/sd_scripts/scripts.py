@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ...base_models import base_model
 from ...networks import network
 from ..memory import USUAL
+from ..network_options import dropouts, layer_patterns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -41,7 +42,8 @@ class Script:
     one that ComfyUI loads as a whole, empty where none is needed. ``swaps`` is how many blocks can wait in RAM at most
     (``enable_block_swap`` of the family's module in ``library``), 0 where it swaps none. ``offloads`` says whether
     what gradient checkpointing keeps can wait in RAM (``enable_gradient_checkpointing``, which others call without that
-    or pass over), ``encoder_8_bits`` is its option for a text encoder in 8 bits.
+    or pass over), ``encoder_8_bits`` is its option for a text encoder in 8 bits. ``filters`` says whether its module
+    for LoRA can leave out layers by their names. ``guidance`` is what sample prompts call the guidance.
     """
 
     name: str
@@ -70,6 +72,8 @@ class Script:
     swaps: int = 0
     offloads: bool = False
     encoder_8_bits: str = ""
+    filters: bool = False
+    guidance: str = "scale"
 
     def option(self, part: str) -> str:
         """Return its option for a part of the family's files."""
@@ -127,6 +131,7 @@ FAMILIES: dict[str, Script] = {
     "flux": Script(
         "flux_train_network.py", "networks.lora_flux", 64, 1, _FLUX_BLOCKS, caches_trained=True, in_8_bits=True,
         keys=_FLUX, length_keys=("t5xxl_max_token_length",), length=0, swaps=35, offloads=True,
+        guidance="guidance_scale",
     ),
     "chroma": Script(
         "flux_train_network.py", "networks.lora_flux", 64, 0, _FLUX_BLOCKS, in_8_bits=True, keys=_CHROMA,
@@ -136,7 +141,7 @@ FAMILIES: dict[str, Script] = {
         "anima_train_network.py", "networks.lora_anima", 16, 1, ("lora_unet_blocks_",), caches_dropped=True,
         preserves=False, key_8_bits="", keys=_ANIMA, attention={"attn_mode": "torch"},
         length_keys=("qwen3_max_token_length", "t5_max_token_length"), length=0, options={"text_encoder": "qwen3"},
-        swaps=26, offloads=True,
+        swaps=26, offloads=True, filters=True,
     ),
     "lumina2": Script(
         "lumina_train_network.py", "networks.lora_lumina", 64, 1, _NEXT_DIT, keys=_LUMINA,
@@ -206,6 +211,25 @@ def in_8_bits(config: TrainingConfig) -> bool:
     return usual and not network(config.network).decomposed
 
 
+def keys_of(config: TrainingConfig) -> dict[str, object]:
+    """Return more keys of the script's config, with what the config says of timesteps in the place of the usual."""
+    return {**script(config).keys, **_timesteps(config)}
+
+
+def _timesteps(config: TrainingConfig) -> Mapping[str, object]:
+    """Return how timesteps are drawn, where that is said: by all scripts alike but SD 3.5's.
+
+    (``get_noisy_model_input_and_timesteps`` in ``library/flux_train_utils.py`` and ``library/sd3_train_utils.py``.)
+    """
+    sampling = config.timestep_sampling
+    if sampling == "default" or base_model(config.base_model).family.is_diffusion:
+        return {}
+    shift = float(config.timestep_shift) if sampling == "shift" else 1.0
+    if "weighting_scheme" in script(config).keys:
+        return {"weighting_scheme": "uniform" if sampling == "uniform" else "logit_normal", "training_shift": shift}
+    return {"timestep_sampling": sampling, "discrete_flow_shift": shift}
+
+
 def network_args(config: TrainingConfig, folder: Path | None = None) -> Iterator[str]:
     """Yield the ``network_args`` of a settled config, each a ``key=value``; ``folder`` is that of the config files."""
     module, kind = NETWORKS[config.network], network(config.network)
@@ -222,8 +246,29 @@ def network_args(config: TrainingConfig, folder: Path | None = None) -> Iterator
     if has_convolutions(config):
         yield f"conv_dim={config.conv_dim}"
         yield f"conv_alpha={config.conv_alpha:g}"
+    yield from _training_args(config)
     if module.algo and not kind.decomposed and in_8_bits(config):
         yield "bypass_mode=True"  # else it adds to the weights themselves, which 8 bits do not allow
+
+
+def _training_args(config: TrainingConfig) -> Iterator[str]:
+    """Yield what changes only how the network is trained, and which of its layers."""
+    for name, share in dropouts(config).items():
+        if name not in undropped(config):
+            yield f"{name}={share:g}"
+    if not uses_lycoris(config):
+        if config.lora_plus_ratio:
+            yield f"loraplus_lr_ratio={config.lora_plus_ratio:g}"
+        if script(config).filters:
+            yield from layer_patterns(config)
+
+
+def undropped(config: TrainingConfig) -> tuple[str, ...]:
+    """Return the dropouts that the network passes over: LyCORIS' LoKr in 8 bits has none of ranks.
+
+    (lycoris 4.1.3, ``modules/lokr.py``, ``bypass_forward_diff``.)
+    """
+    return ("rank_dropout",) if network(config.network).kronecker and in_8_bits(config) else ()
 
 
 def preset_of(config: TrainingConfig) -> str:
@@ -262,6 +307,8 @@ def cache_obstacles(config: TrainingConfig) -> Iterator[str]:
     """
     if config.shuffle_caption:
         yield "Shuffled captions"
+    if config.tag_dropout:
+        yield "Tags that are dropped by chance"
     if config.caption_dropout and not script(config).caches_dropped:
         yield "Captions that are dropped by chance"
     if config.caption_variants:

@@ -10,6 +10,7 @@ from ...networks import network
 from ..checks import NEEDS_CONTROL
 from ..extra import OptionSource
 from ..memory import USUAL
+from ..network_options import dropouts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -28,7 +29,7 @@ class Kind:
     option changes that. ``in_8_bits`` says whether it is held so where the config says nothing, ``precision`` how,
     ``encoder_precision`` how its text encoder is held then. ``vae`` is the type of its autoencoder's numbers. ``shift``
     is that of its timesteps, 0 for SimpleTuner's own. A checkpoint of one file is read only with ``file``,
-    ``keys`` are more of its config.
+    ``keys`` are more of its config, of how timesteps are drawn: it takes no other for this base model.
 
     ``weights`` are the precisions besides `precision` that its guide names for the denoiser, ``encoder`` is the number
     of its large text encoder, 0 for none. ``blocks`` is how many the denoiser has where they can wait in RAM (those
@@ -142,6 +143,7 @@ OPTIMIZERS: Mapping[str, str] = {
     "PagedAdamW": "bnb-adamw-paged",
     "PagedLion8bit": "bnb-lion8bit-paged",
 }
+LOSSES: Mapping[str, str] = {"mse": "l2", "huber": "huber", "smooth_l1": "smooth_l1"}
 SCHEDULERS: Mapping[str, str] = {
     "constant": "constant",
     "constant_with_warmup": "constant_with_warmup",
@@ -201,6 +203,11 @@ def in_8_bits(config: TrainingConfig) -> bool:
     return kind(config).in_8_bits and config.mixed_precision != "no" and not network(config.network).decomposed
 
 
+def undropped(config: TrainingConfig) -> tuple[str, ...]:
+    """Return the dropouts that LyCORIS has not: LoKr in 8 bits none of ranks (4.1.3, ``bypass_forward_diff``)."""
+    return ("rank_dropout",) if network(config.network).kronecker and in_8_bits(config) else ()
+
+
 def lycoris(config: TrainingConfig) -> Iterator[tuple[str, object]]:
     """Yield the keys of ``lycoris_config.json`` of a settled config.
 
@@ -225,6 +232,7 @@ def lycoris(config: TrainingConfig) -> Iterator[tuple[str, object]]:
         yield "full_matrix", config.lokr_full_rank
     elif config.network_dropout:
         yield "dropout", float(config.network_dropout)
+    yield from ((name, share) for name, share in dropouts(config).items() if name not in undropped(config))
     if in_8_bits(config):
         yield "bypass_mode", True  # else it adds to the weights themselves, which 8 bits do not allow
     yield "apply_preset", {"target_module": list(modules)}

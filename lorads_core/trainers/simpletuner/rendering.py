@@ -12,7 +12,7 @@ from .. import checks
 from ..extra import merged
 from ..memory import USUAL, swapped
 from . import counting
-from .names import OPTIMIZERS, SCHEDULERS, encoder_weights, in_8_bits, kind, lycoris, weights
+from .names import LOSSES, OPTIMIZERS, SCHEDULERS, encoder_weights, in_8_bits, kind, lycoris, weights
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -183,9 +183,20 @@ def _scheduler(config: TrainingConfig) -> str:
 
 def _learning_keys(config: TrainingConfig) -> Keys:
     yield "optimizer", OPTIMIZERS[config.optimizer]
+    if args := list(_optimizer_args(config)):
+        yield "optimizer_config", ",".join(args)
+    for number, beta in enumerate(config.optimizer_args.get("betas", ()), 1):
+        yield f"optimizer_beta{number}", float(beta)
+
+
+def _optimizer_args(config: TrainingConfig) -> Iterator[str]:
+    """Yield arguments as SimpleTuner reads them: numbers by their point (``convert_arg_to_parameters``)."""
     if config.weight_decay is not None:
-        # optimizer_config reads a number by its point.
-        yield "optimizer_config", f"weight_decay={config.weight_decay:.10f}".rstrip("0") + "0"
+        yield f"weight_decay={config.weight_decay:.10f}".rstrip("0") + "0"
+    for name, value in config.optimizer_args.items():
+        if name != "betas":
+            text = str(value)
+            yield f"{name}={float(text):.1f}" if "e+" in text else f"{name}={text}"
 
 
 def _caption_keys(config: TrainingConfig) -> Keys:
@@ -196,8 +207,11 @@ def _caption_keys(config: TrainingConfig) -> Keys:
 
 
 def _noise_keys(config: TrainingConfig) -> Keys:
-    if kind(config).shift and "flow_schedule_shift" not in config.extra:
-        yield "flow_schedule_shift", kind(config).shift
+    yield from _timestep_keys(config)
+    if config.loss_type != "mse":
+        yield "loss_type", LOSSES[config.loss_type]
+        yield "huber_schedule", "constant"
+        yield "huber_c", float(config.huber_delta)
     if not checks.is_diffusion(config):
         return
     if config.min_snr_gamma:
@@ -206,6 +220,22 @@ def _noise_keys(config: TrainingConfig) -> Keys:
         yield "offset_noise", True
         yield "noise_offset", float(config.noise_offset)
         yield "noise_offset_probability", 1.0
+
+
+def draws_timesteps(config: TrainingConfig) -> bool:
+    """Say whether the config tells how timesteps of a flow model are drawn."""
+    return config.timestep_sampling != "default" and not checks.is_diffusion(config)
+
+
+def _timestep_keys(config: TrainingConfig) -> Keys:
+    """Yield how timesteps are drawn; its own shift is 3 for most, and a shift of 0 is none."""
+    if not draws_timesteps(config):
+        if kind(config).shift and "flow_schedule_shift" not in config.extra:
+            yield "flow_schedule_shift", kind(config).shift
+        return
+    if config.timestep_sampling == "uniform":
+        yield "flow_use_uniform_schedule", True
+    yield "flow_schedule_shift", float(config.timestep_shift) if config.timestep_sampling == "shift" else 0.0
 
 
 def _sample_keys(config: TrainingConfig, subsets: Sequence[Subset], folder: Path) -> Keys:
@@ -217,8 +247,8 @@ def _sample_keys(config: TrainingConfig, subsets: Sequence[Subset], folder: Path
     yield "validation_step_interval", counting.steps_of(config.sample_every_epochs, counting.schedule(config, subsets))
     yield "validation_resolution", str(config.resolution)
     yield "validation_seed", config.seed
-    yield "validation_num_inference_steps", kind(config).sample_steps
-    yield "validation_guidance", kind(config).guidance
+    yield "validation_num_inference_steps", config.sample_steps or kind(config).sample_steps
+    yield "validation_guidance", float(config.sample_guidance or kind(config).guidance)
     if negative := profile(config.base_model).negative:
         yield "validation_negative_prompt", negative
 

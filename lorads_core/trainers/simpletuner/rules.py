@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import PurePath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from ...base_models import base_model
 from ...model import Problem
@@ -18,6 +18,7 @@ from .names import (
     ADAPTERS,
     FAMILIES,
     LABEL,
+    LOSSES,
     NETWORKS,
     OPTIMIZERS,
     OPTIONS,
@@ -27,6 +28,7 @@ from .names import (
     encoder_weights,
     in_8_bits,
     kind,
+    undropped,
     weights,
 )
 from .rendering import VARIATIONS
@@ -121,6 +123,16 @@ def _unknown(config: TrainingConfig) -> Iterator[str]:
         yield from checks.unknown(LABEL, "scheduler", config.scheduler, tuple(SCHEDULERS))
     yield from checks.unknown(LABEL, "optimizer", config.optimizer, tuple(OPTIMIZERS))
     yield from checks.unknown(LABEL, "mixed precision", config.mixed_precision, PRECISIONS)
+    yield from checks.unknown(LABEL, "loss", config.loss_type, tuple(LOSSES))
+    if config.timestep_sampling != "default" and kind(config).keys:
+        label = base_model(config.base_model).label
+        yield f"{LABEL} draws the timesteps of {label} by a schedule of its own: leave timestep sampling at default."
+    for name, value in config.optimizer_args.items():
+        is_pair = isinstance(value, list | tuple) and len(cast("list[object]", value)) == 2  # noqa: PLR2004 - betas
+        if is_pair != (name == "betas"):
+            yield f"{LABEL} takes lists as betas alone, of two numbers: leave the optimizer argument {name} out."
+        elif isinstance(value, int) and not isinstance(value, bool) and value < 0:
+            yield f"{LABEL} reads {value} as text: give the optimizer argument {name} with a point ({value}.0)."
 
 
 def _checkpoint(config: TrainingConfig) -> Iterator[str]:
@@ -187,6 +199,13 @@ def lacks(config: TrainingConfig) -> dict[str, str]:
         "fused_backward": "all gradients of a step are held; a LoRA has few.",
         "cache_to_disk": "it always caches on the disk.",
         "loader_workers": "its data backends load by threads of their own.",
+        "ema_decay": "LyCORIS' files are saved without it; OneTrainer and ai-toolkit save the average.",
+        "debiased_estimation": "it is left out; min-SNR is there.",
+        "lora_plus_ratio": "it has one rate for both matrices; sd-scripts and musubi-tuner have two.",
+        "layer_filter": "LyCORIS changes whole blocks; OneTrainer, ai-toolkit and musubi-tuner have such a filter.",
+        "tag_dropout": "captions are encoded before the training, with all of their tags.",
+        "clip_skip": "it takes the text encoder's last layer.",
+        "tensorboard": "its one report is the progress that LoRADS reads.",
         "text_encoder_learning_rate": "LyCORIS leaves the text encoders as they are.",
     }
     label = base_model(config.base_model).label
@@ -198,16 +217,22 @@ def lacks(config: TrainingConfig) -> dict[str, str]:
         found["activation_offload"] = f"{label} keeps its activations in graphics memory."
     if config.bucket_step == kind(config).step:
         del found["bucket_step"]
-    if network(config.network).kronecker:
-        found["network_dropout"] = "LyCORIS' LoKr has none; it is left out."
-    elif config.initial_lora:
-        found["network_dropout"] = "LyCORIS makes a network from a file without it; it is left out."
+    found |= _lacks_of_network(config) | checks.of_base_model(config)
     if not checks.is_diffusion(config):
-        found["min_snr_gamma"] = "flow matching has no signal-to-noise weights; it is left out."
         found["noise_offset"] = "flow matching is trained without one; it is left out."
     if config.max_token_length != kind(config).tokens:
         found["max_token_length"] = f"it reads the first {kind(config).tokens} tokens of a caption."
     found |= checks.lacks_model_files(config)
+    return found
+
+
+def _lacks_of_network(config: TrainingConfig) -> dict[str, str]:
+    if config.initial_lora:
+        without = "LyCORIS makes a network from a file without it; it is left out."
+        return dict.fromkeys(("network_dropout", "rank_dropout", "module_dropout"), without)
+    found = dict.fromkeys(undropped(config), "LyCORIS' LoKr has none in 8 bits; it is left out.")
+    if network(config.network).kronecker:
+        found["network_dropout"] = "LyCORIS' LoKr has none; it is left out."
     return found
 
 

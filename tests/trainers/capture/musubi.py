@@ -189,6 +189,10 @@ def held(trainer, args, keys, config):
     parameters = [{"params": [torch.nn.Parameter(torch.zeros(8))], "lr": args.learning_rate}]
     args.max_train_steps = 100
     optimizer = trainer.get_optimizer(args, parameters)[2]
+    for name, value in config.optimizer_args.items():
+        held = optimizer.param_groups[0][name]
+        if held not in (value, tuple(value) if isinstance(value, list) else value):
+            sys.exit(f"The optimizer holds {name} as {held!r}, not {value!r}")
     trainer.get_lr_scheduler(args, optimizer, config.processes)
 
 
