@@ -28,9 +28,11 @@ OPTIMIZERS = (
 )  # fmt: skip
 SCHEDULERS = ("cosine", "constant", "constant_with_warmup", "linear", "cosine_with_restarts", "polynomial", "rex")
 PRECISIONS = ("bf16", "fp16", "no")
+"""Offered by name, as sd-scripts calls them; each trainer says itself which of them it lacks."""
+
 LOSSES = ("mse", "l1", "huber", "smooth_l1")
 TIMESTEPS = ("default", "uniform", "sigmoid", "shift")
-"""Offered by name, as sd-scripts calls them; each trainer says itself which of them it lacks."""
+"""How noisy the images of a step are drawn; each trainer has its own names for it."""
 
 WEIGHT_PRECISIONS = (
     "usual", "16-bit", "fp8", "fp8-w8a8", "int8", "int8-w8a8", "int4", "nf4", "int3", "int2",
