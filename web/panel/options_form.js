@@ -129,7 +129,7 @@ function Field({ option, training }) {
     ${kind === "file" || kind === "toml" ? html`<span class="label" id=${`${id}-label`}>${title}</span>` : html`<label for=${id}>${title}</label>`}
     ${control}
     <p class="error" id=${`${id}-fault`} aria-live="polite">${fault}</p>
-    <p class="hint" id=${`${id}-hint`}>${help}${automatic}${lack && html` <em>Not in this trainer: ${lack}</em>`}</p>
+    <p class="hint" id=${`${id}-hint`}>${`${label}.` === help ? "" : help}${automatic}${lack && html` <em>Not in this trainer: ${lack}</em>`}</p>
   </div>`;
 }
 
@@ -194,8 +194,9 @@ function FileInput(props) {
 function Recognised({ training }) {
   const { checkpoint } = training;
   if (!checkpoint) return null;
-  return html`<div class="recognised" role="status"><p class="hint">${checkpoint.is_guess && html`<span class="mark plain">guess</span> `}${checkpoint.message}</p>
-    ${checkpoint.problems.map(({ severity, message }) => html`<p class=${severity === "error" ? "error" : "hint"} key=${message}>${severity === "warning" && html`<span class="mark warning">warning</span> `}${message}</p>`)}</div>`;
+  const { is_guess, message, problems } = checkpoint;
+  return html`<div class="recognised" role="status"><p>${is_guess && html`<span class="mark warning">guess</span> `}${message}</p>
+    ${problems.map((each) => html`<p key=${each.message} class=${each.severity === "error" ? "error" : ""}>${each.severity === "warning" && html`<span class="mark warning">warning</span> `}${each.message}</p>`)}</div>`;
 }
 
 /** @param {ControlProps} props */
