@@ -388,7 +388,8 @@ class Run:
     ``loras`` are the LoRA files that are there, by name in ``output``, in order, the final one last. ``message`` says
     why it failed, or what else is to be known. ``host`` is the machine that it was started on. ``stage`` is the one
     before the training that runs or was the last to run, empty where it trains; of it, ``cached`` images of
-    ``to_cache`` are done.
+    ``to_cache`` are done. ``peak_memory`` is the most graphics memory that it held, in MiB, 0 where that is not known;
+    with ``peak_of_card`` it is what the card held for all programs together.
     """
 
     id: UUID
@@ -414,6 +415,8 @@ class Run:
     stage: str = ""
     cached: int = 0
     to_cache: int = 0
+    peak_memory: int = 0
+    peak_of_card: bool = False
 
     @property
     def progress(self) -> str:

@@ -112,12 +112,14 @@ def _preset_names() -> str:
 class ChosenTraining(NamedTuple):
     """The training config of a command line, and what was chosen for it beside the options, as steps to show.
 
-    ``card`` is the graphics memory in GB that was given or found, None where there was no question of it.
+    ``card`` is the graphics memory in GB that was given or found, None where there was no question of it. ``unfit``
+    says why nothing was chosen for it, empty where something was.
     """
 
     config: TrainingConfig
     steps: tuple[tuple[str, str], ...]
     card: float | None
+    unfit: str = ""
 
 
 def chosen_training(
@@ -128,21 +130,24 @@ def chosen_training(
     The card's values are those of ``trainer``, by itself the one that the options or else the defaults name.
 
     Raises:
-        SettingsError: there is no such preset for the base model, or nothing for so small a card.
+        SettingsError: there is no such preset for the base model, or no card is found.
     """
     given, steps = given_options(options), list[tuple[str, str]]()
     if (found := base_model_of_file(options, last)) is not None:
         given = {**given, "base_model": found.base.name}
         steps.append(("Base model", base_model_sentence(found)))
     base = given.get("base_model") or (last.base_model if last else training_field("base_model").default)
-    values = _preset(options.preset, base)
+    values, unfit = _preset(options.preset, base), ""
     card = _card(options.vram)
     if card:
-        row = card_setting(card.gigabytes, trainer or chosen_trainer(options), base)
-        values |= row.values
-        steps.append(("Card", card_sentence(card, row)))
+        try:
+            row = card_setting(card.gigabytes, trainer or chosen_trainer(options), base)
+            values |= row.values
+            steps.append(("Card", card_sentence(card, row)))
+        except SettingsError as error:
+            unfit = str(error)
     config = make_config(values | given) if last is None else go_on_from(last, values | given)
-    return ChosenTraining(config, tuple(steps), card.gigabytes if card else None)
+    return ChosenTraining(config, tuple(steps), card.gigabytes if card else None, unfit)
 
 
 def training_config(options: argparse.Namespace, last: TrainingConfig | None = None) -> TrainingConfig:

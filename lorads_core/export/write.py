@@ -57,7 +57,8 @@ class ExportResult:
     ``script`` starts the training, None where the trainer has no command; ``checkpoints`` are the LoRA files that it
     will save, in ``output``. ``bars`` are the schedule's buckets as they are drawn, ``placements`` where the trainer
     puts each image, in the order of folders and names. ``seconds_a_step`` is how fast earlier trainings of the kind
-    went on this machine, None where there were none.
+    went on this machine, None where there were none; ``graphics_memory`` says what the last one held, empty where that
+    is not known.
     """
 
     export: Export
@@ -69,6 +70,7 @@ class ExportResult:
     bars: tuple[BucketBar, ...]
     placements: tuple[Placement, ...]
     seconds_a_step: float | None = None
+    graphics_memory: str = ""
 
 
 def write_export(

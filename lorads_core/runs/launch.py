@@ -219,5 +219,6 @@ def _order(profile: Profile, export: TrainableExport, run: Run, configs: Path) -
         caching=tuple(files.Caching(each.name, tuple(profile.argv(each.arguments)), each.suffix) for each in caching),
         cache=str(export.folder / CACHE),
         images=len(export.manifest["images"]),
+        is_here=not profile.is_remote,
     )
     return order, environment

@@ -21,6 +21,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+_LATER = (
+    "blocks_to_swap", "layer_offload", "text_encoder_offload", "activation_offload", "base_precision",
+    "text_encoder_precision", "fused_backward", "compile",
+)  # fmt: skip
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class TrainableExport:
     """An export as it lies there, looked through: what is needed to train it."""
@@ -54,14 +60,17 @@ class TrainableExport:
 
 
 def speed_key(trainer: str, config: TrainingConfig) -> str:
-    """Return what trains at one speed on one machine: what of a config decides how long a step takes."""
+    """Return what trains at one speed on one machine, in as much memory: what of a config decides that."""
     config = settled(config)
     parts = (
         trainer, config.base_model, config.network, config.resolution, config.batch_size,
         config.gradient_accumulation_steps, config.processes, config.gradient_checkpointing, config.cache_latents,
         config.mixed_precision, config.fp8_base, config.text_encoder_learning_rate > 0,
     )  # fmt: skip
-    return "/".join(map(str, parts))
+    # Those that came later stand there only where they are set, so that older runs keep their kind.
+    usual = TrainingConfig()
+    later = [f"{name}={getattr(config, name)}" for name in _LATER if getattr(config, name) != getattr(usual, name)]
+    return "/".join((*map(str, parts), *later))
 
 
 def read_export(folder: Path) -> TrainableExport:

@@ -83,7 +83,8 @@ class Order:
     ``reports_from`` the byte where its reports go on. ``note`` is what a user should know while it runs.
 
     ``argv`` starts the training. The stages of ``caching`` come before it: each leaves a file for each of the
-    ``images``, a number, below the folder ``cache``.
+    ``images``, a number, below the folder ``cache``. ``is_here`` says whether it trains on this machine, of which the
+    graphics memory is looked at.
     """
 
     trainer: str
@@ -110,6 +111,7 @@ class Order:
     caching: tuple[Caching, ...] = ()
     cache: str = ""
     images: int = 0
+    is_here: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +120,7 @@ class Status:
 
     ``printed`` and ``log`` say what of the trainer's output is in it, for the watcher that reads on. ``stage`` is the
     one before the training that runs, empty while it trains; ``cached`` images of ``to_cache`` are done in it.
+    ``peak_memory`` and ``peak_of_card`` are as of `model.Run`.
     """
 
     state: RunState = "starting"
@@ -140,6 +143,8 @@ class Status:
     stage: str = ""
     cached: int = 0
     to_cache: int = 0
+    peak_memory: int = 0
+    peak_of_card: bool = False
 
     @property
     def is_at_the_end(self) -> bool:

@@ -178,6 +178,8 @@ def _with_status(run: Run, status: Status) -> Run:
         "stage",
         "cached",
         "to_cache",
+        "peak_memory",
+        "peak_of_card",
     )
     ended = datetime.fromtimestamp(status.ended, timezone.utc) if status.ended else None
     return dataclasses.replace(run, ended_at=ended, **{name: getattr(status, name) for name in names})

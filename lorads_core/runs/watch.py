@@ -23,6 +23,7 @@ from filelock import FileLock, Timeout
 from ..system.files import open_regular
 from . import run_folder as files
 from .caching import cached_files, count_missing, judge_stage, remove_broken
+from .card_memory import MemoryWatch, Peak
 from .console_output import ConsoleOutput
 from .failure_reasons import signed
 from .follow import Follower
@@ -61,6 +62,7 @@ class Watcher:
         self._reports = _Reports(Path(order.reports), order.reports_from) if order.reports else None
         self._told = self._counted = 0.0
         self._is_noted = False  # who the trainer is
+        self._memory = MemoryWatch(Peak(former.peak_memory, former.peak_of_card) if former else Peak())
         self._status = Status(
             watcher=identity(os.getpid()), started=time.time(), total_steps=order.total_steps, message=order.note
         )
@@ -71,9 +73,14 @@ class Watcher:
         begun = Status(step=order.steps_done, epoch=order.epochs_done, total_steps=order.total_steps)
         self._follower.resume(begun, files.read_history(self._folder))
         self._write_status()
+        self._measure_memory()
         # Whoever ignores Ctrl-C passes that on to what it starts: the trainer must hear it.
         signal.signal(signal.SIGINT, signal.default_int_handler)
         self._run_stages(order.caching, environment)
+
+    def _measure_memory(self) -> None:
+        if self._order.is_here:
+            self._memory.start()
 
     def _run_stages(self, caching: Sequence[Caching], environment: Mapping[str, str]) -> None:
         """Run these stages, as far as what they make is not there, and then the training."""
@@ -127,6 +134,7 @@ class Watcher:
         self._status = dataclasses.replace(former, watcher=self._status.watcher)
         self._follower.resume(former, files.read_history(self._folder))
         self._write_status()
+        self._measure_memory()
         with self._follower.catching_up():
             while self._read_output():
                 pass
@@ -155,12 +163,13 @@ class Watcher:
         """Look at the trainer until it and all that it has started are gone; say whether it was stopped."""
         while runs() or tree.living():
             if files.stop_requested(self._folder):
+                self._memory.stop()
                 tree.end(self._order.grace)
                 return True
             now = time.monotonic()
             if now - self._counted > _COUNT:
                 self._counted = now
-                tree.living()
+                self._memory.follow(each.id for each in tree.living())
             has_more = self._read_output()
             if now - self._told > _STATUS_SECONDS:
                 self._write_status()
@@ -191,7 +200,15 @@ class Watcher:
         if self._status.trainer and self._follower.points:
             self._status = self._follower.status(self._status)
         loras = saved_loras(self._order, self._status.started)
-        self._status = dataclasses.replace(self._status, at=time.time(), loras=loras, cached=self._count_cached())
+        memory, of_card = self._memory.peak
+        self._status = dataclasses.replace(
+            self._status,
+            at=time.time(),
+            loras=loras,
+            cached=self._count_cached(),
+            peak_memory=memory,
+            peak_of_card=of_card,
+        )
         try:
             if self._status.trainer and not self._is_noted:
                 files.write_trainer(self._folder, self._status.trainer)

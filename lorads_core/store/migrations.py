@@ -336,6 +336,13 @@ ALTER TABLE lorads.runs
     ADD COLUMN to_cache integer NOT NULL DEFAULT 0;
 """
 
+# The most graphics memory of a training in MiB, 0 where it is not known; see `model.Run`.
+_PEAKS: LiteralString = """
+ALTER TABLE lorads.runs
+    ADD COLUMN peak_memory integer NOT NULL DEFAULT 0,
+    ADD COLUMN peak_of_card boolean NOT NULL DEFAULT false;
+"""
+
 MIGRATIONS: tuple[tuple[str, LiteralString], ...] = (
     ("our own image index", _INDEX),
     ("vectors per space", _VECTORS),
@@ -353,6 +360,7 @@ MIGRATIONS: tuple[tuple[str, LiteralString], ...] = (
     ("the recipe of a dataset", _RECIPE),
     ("masks that lie elsewhere", _MASKS),
     ("the stages of runs", _STAGES),
+    ("the graphics memory of runs", _PEAKS),
 )
 
 

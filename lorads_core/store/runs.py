@@ -32,6 +32,18 @@ class Speed(NamedTuple):
     runs: int
 
 
+class PeakMemory(NamedTuple):
+    """The most graphics memory that an earlier run of a kind held; see `model.Run`."""
+
+    memory: int
+    of_card: bool
+
+    @property
+    def gigabytes(self) -> float:
+        """It in GB of 1,024 MiB, as cards are sold."""
+        return self.memory / 1024
+
+
 def insert_run(connection: psycopg.Connection, run: Run, kind: str) -> bool:
     """Insert a new run; return False, and insert nothing, if another run of its export is still going."""
     columns = ("dataset_id", "started_at", *(name for name in _UPDATED if name != "dataset_id"))
@@ -113,6 +125,16 @@ def median_speed(connection: psycopg.Connection, kind: str, host: str) -> Speed 
         [kind, host],
     ).fetchone()
     return Speed(row[0], row[1]) if row and row[1] else None
+
+
+def last_peak(connection: psycopg.Connection, kind: str, host: str) -> PeakMemory | None:
+    """Return what the newest run of a kind held on a machine, of those that ended without a fault; None without any."""
+    row = connection.execute(
+        "SELECT peak_memory, peak_of_card FROM lorads.runs WHERE kind = %s AND host = %s AND peak_memory > 0"
+        " AND step > 0 AND state IN ('completed', 'cancelled') ORDER BY ended_at DESC LIMIT 1",
+        [kind, host],
+    ).fetchone()
+    return PeakMemory(*row) if row else None
 
 
 def _value(run: Run, name: str) -> object:

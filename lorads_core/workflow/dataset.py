@@ -38,6 +38,7 @@ from ..vision.encoders import open_embedder
 from ..vision.encoders.run import embed_library
 from ..vision.taggers import open_tagger
 from ..vision.taggers.run import tag_library
+from .card_fit import last_peak, peak_text
 from .last_export import writing_words
 from .left_out import left_out
 from .parse import sidecar_rule
@@ -363,7 +364,12 @@ def _plan(store: Store, dataset: Dataset, config: TrainingConfig, options: Expor
 def _with_speed(store: Store, result: ExportResult, config: TrainingConfig, options: ExportOptions) -> ExportResult:
     with store.connection() as connection:
         speed = runs.median_speed(connection, speed_key(options.trainer, config), socket.gethostname())
-    return dataclasses.replace(result, seconds_a_step=speed.seconds_a_step if speed else None)
+    peak = last_peak(store, options.trainer, config)
+    return dataclasses.replace(
+        result,
+        seconds_a_step=speed.seconds_a_step if speed else None,
+        graphics_memory=f"{peak_text(peak)} at most in the last training of the kind" if peak else "",
+    )
 
 
 def _recipe(store: Store, dataset: Dataset, config: TrainingConfig, options: ExportOptions) -> str:
@@ -387,6 +393,7 @@ def summary(result: ExportResult) -> list[tuple[str, str]]:
         ("Steps per epoch", f"{schedule.steps_per_epoch:,}"),
         ("Total steps", f"{schedule.total_steps:,} in {counted(schedule.epochs, 'epoch')}"),
         ("Estimated time", _estimate(result)),
+        *([("Graphics memory", result.graphics_memory)] if result.graphics_memory else []),
         *([("Dropped", f"{schedule.dropped:,} images of an epoch, which fill no batch")] if schedule.dropped else []),
         ("Saved LoRAs", _listed(result.checkpoints)),
     ]

@@ -196,3 +196,25 @@ def test_a_stopped_training_names_the_command_that_resumes_it_from_where_it_was(
     assert code == 0, err
     assert "starting from step 3" in out
     assert lorads("train", "tom", "--out", exports, "--resume")[0] != 0, "it is completed"
+
+
+@pytest.mark.posix
+@pytest.mark.slow
+def test_the_graphics_memory_of_a_run_is_listed_and_said_at_the_next_export(lorads, exports, settings, nvidia_smi):
+    settings("good", STANDIN_PAUSE="0.4")
+    card = ("GPU-a", "NVIDIA GeForce RTX 4090", 24564)
+    nvidia_smi([(*card, 700)])
+    code, _, err = lorads("train", "tom", "--out", exports, "--background")
+    assert code == 0, err
+    deadline = time.monotonic() + 60
+    while not nvidia_smi.calls and time.monotonic() < deadline:
+        time.sleep(0.05)
+    nvidia_smi([(*card, 14950)])
+    while json.loads(lorads("runs", "tom", "--json")[1])["state"] == "running" and time.monotonic() < deadline:
+        time.sleep(0.2)
+    found = json.loads(lorads("runs", "tom", "--json")[1])
+    assert (found["state"], found["peak_memory"], found["peak_of_card"]) == ("completed", 14950, True)
+    held = "14.6 GB (all that the card held for any program)"
+    assert f"Memory {held} of the graphics card at most" in " ".join(lorads("runs", "tom")[1].split())
+    _, out, err = lorads("export", "tom", "--out", exports, "--dry-run")
+    assert f"Graphics memory {held} at most in the last training of the kind" in " ".join(out.split()), err

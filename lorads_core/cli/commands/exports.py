@@ -25,6 +25,7 @@ from ...workflow.last_export import find_last_export, last_config
 from ...workflow.plots import bucket_image
 from ...workflow.training import exported
 from ...workflow.writing import WRITING
+from ..card_steps import card_steps
 from ..demo import LIBRARY
 from ..export_options import export_options
 from ..facts import version_facts
@@ -122,6 +123,7 @@ def _export(options: argparse.Namespace, screen: Screen) -> int:
         for step in chosen.steps:
             screen.step(*step)
         writing = export_options(options, settings, last.writing if last else None)
+        screen.problems(card_steps(store, chosen, writing.trainer))
         check_config(config, writing.trainer, writing.home)
         if last and known:
             screen.step("Settings", _settings_sentence(known, last.writing))

@@ -10,8 +10,10 @@ from ...errors import TrainerError
 from ...lora_tests.archive import SHEET, list_tests
 from ...problems import counted
 from ...settings import load_settings
+from ...store.runs import PeakMemory
 from ...system.command import command
 from ...workflow import training
+from ...workflow.card_fit import peak_text
 from ...workflow.dataset import duration, open_store
 from ...workflow.plots import loss_image
 from .. import ending
@@ -99,6 +101,8 @@ def _result(run: Run, screen: Screen) -> int:
     _show_loras(run, screen)
     if run.state == "completed":
         screen.step("Trained", f"{counted(run.step, 'step')}{_took(run)}")
+        if run.peak_memory:
+            screen.step("Memory", _peak(run))
         return 0
     raise TrainerError(f"{run.sentence} Its log is in {run.folder}.")
 
@@ -154,6 +158,7 @@ def _show(run: Run, offered: Run, options: argparse.Namespace, screen: Screen) -
         ("Output", str(run.output)),
         ("LoRAs", ", ".join(run.loras) or "none yet"),
         *_loads(run),
+        *([("Memory", _peak(run))] if run.peak_memory else []),
         *([("Offered", f"the LoRA of run {_id(offered)}, {offered.state}")] if offered.id != run.id else []),
         ("Plot", str(_draw(run, options.plot)) if run.folder.is_dir() else "-"),
         ("Log folder", str(run.folder)),
@@ -170,6 +175,11 @@ def _loads(run: Run) -> list[tuple[str, str]]:
     kept = training.lora_loads(run)
     found = kept.get(run.loras[-1]) if run.loras else None
     return [("Loads", f"{found.text}, by {found.source}")] if found else []
+
+
+def _peak(run: Run) -> str:
+    """Say how much graphics memory a run held at most."""
+    return f"{peak_text(PeakMemory(run.peak_memory, run.peak_of_card))} of the graphics card at most"
 
 
 def _stop(options: argparse.Namespace, screen: Screen) -> int:

@@ -28,6 +28,7 @@ from ...workflow.duplicates import look_for_duplicates
 from ...workflow.importing import layout_notes
 from ...workflow.parse import CaptionWishes, band_wish, caption_settings, sidecar_rule, vocabulary
 from ..better_captions import better_captions
+from ..card_steps import card_steps
 from ..demo import LIBRARY, SAMPLES, TRIGGER
 from ..export_options import export_options
 from ..recipes import apply_recipe, recipe_file, recipe_of
@@ -132,6 +133,7 @@ def _tell(
     screen.problems(missing_files(config))
     root = root_of(options, settings)
     with open_store(settings) as store, rehearsed(store, options):
+        screen.problems(card_steps(store, chosen_config, writing.trainer))
         folders = [_index_one(store, settings, folder, options, screen).folder for folder in options.folders]
         screen.problems(note for folder in options.folders for note in layout_notes(folder))
         library = open_library(store, settings, options.library)
