@@ -1,7 +1,7 @@
 """The peak of graphics memory while a training is watched, sampled by nvidia-smi; without an NVIDIA card there is none.
 
-A trainer's own PyTorch knows its peak better, but nobody can ask it from outside. What its processes hold is asked
-every other second: PyTorch keeps what it has once taken, so that a short peak is seen later too.
+A trainer's own PyTorch knows its peak better, but tells nobody outside. What its processes hold is read every other
+second: PyTorch keeps what it has once taken, so that a short peak is seen later too.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _RISE = 512  # MiB from which on a card is taken to be used by the training, whe
 
 
 class Peak(NamedTuple):
-    """The most graphics memory in MiB, 0 where none was seen; ``of_card`` is all that the card held for whomever."""
+    """The most graphics memory in MiB, 0 where none was seen; ``of_card`` is all that the card held for any program."""
 
     memory: int = 0
     of_card: bool = False
