@@ -94,7 +94,7 @@ _SD15_LAYERS = (
 )
 _SDXL_LAYERS = r"(?:attentions[._]\d+|_blocks?[._]\d+[._]1|middle_block[._]1)[._]transformer_blocks[._][1-9]"
 # Z-Image has adaLN_modulation.0 where Lumina 2 has .1.
-_LUMINA_LAYERS = r"(?:layers|noise_refiner)[._]\d+[._]adaLN_modulation[._]1"
+_LUMINA_LAYERS = r"(?:layers|noise_refiner)[._]\d+[._](?:adaLN_modulation[._]1|attn[._]to_)"  # the second of Diffusers
 _FLUX_LAYERS = r"(?:^|[._])(?:double_blocks|single_blocks|single_transformer_blocks)[._]\d"
 
 _CLIP_L = ModelFile("clip_l", "Small text encoder of Flux and SD 3.5 (CLIP-L)", _TEXT_ENCODERS)
@@ -102,7 +102,7 @@ _CLIP_G = ModelFile("clip_g", "Second text encoder of SD 3.5 (CLIP-G)", _TEXT_EN
 _T5XXL = ModelFile("t5xxl", "Large text encoder of Flux, Chroma and SD 3.5 (T5-XXL)", _TEXT_ENCODERS)
 _AE = ModelFile("ae", "Flux's autoencoder, which Chroma, Lumina 2 and Z-Image have too", ("vae",))
 _TEXT_ENCODER = ModelFile(
-    "text_encoder", "Text encoder that is a language model (Qwen, Gemma, Mistral)", _TEXT_ENCODERS
+    "text_encoder", "Text encoder that is a language model (Qwen, Gemma, Mistral, Llama)", _TEXT_ENCODERS
 )
 _BYT5 = ModelFile("byt5", "Small text encoder of HunyuanImage (byT5)", _TEXT_ENCODERS)
 _VAE = ModelFile("vae", "Autoencoder (VAE) of newer models such as Anima, Qwen-Image and HunyuanImage", ("vae",))
@@ -219,6 +219,47 @@ FAMILIES: tuple[Family, ...] = (
         files=(_TEXT_ENCODER, _VAE), vae="qwen_image",
         folders=("diffusion_models",),
     ),
+    # SimpleTuner 4.8, check_user_config of its AuraFlow: 768 for Pony V7, and less before.
+    Family(
+        "auraflow", "AuraFlow", "flow", convolutions=False, resolution=1024,
+        text_encoders=("pile_t5xl",), tokenizer="t5", token_limits=(768,),
+        lora_prefixes=("lora_unet_", "transformer.", "diffusion_model."),
+        lora_signature=r"(?:joint_transformer_blocks|double_layers|single_layers)[._]\d",
+        files=(_TEXT_ENCODER, _VAE), vae="sd",
+        folders=("checkpoints", "diffusion_models"),
+    ),
+    Family(
+        "hidream", "HiDream I1", "flow", convolutions=False, resolution=1024,
+        text_encoders=("clip_l", "clip_g", "t5xxl", "llama31_8b"), tokenizer="t5",
+        token_limits=(128,),  # OneTrainer, modules/model/HiDreamModel.py, for each of its four text encoders
+        lora_prefixes=("lora_unet_", "transformer.", "lycoris_", "diffusion_model."),
+        lora_signature=r"(?:double|single)_stream_blocks[._]\d",
+        files=(_CLIP_L, _CLIP_G, _T5XXL, _TEXT_ENCODER, _AE), vae="flux",
+        folders=("diffusion_models",),
+    ),
+    # It reads tokens as a language model does, and has neither text encoder nor VAE; no trainer cuts captions.
+    Family(
+        "hidream_o1", "HiDream O1", "flow", convolutions=False, resolution=2048,
+        text_encoders=(), tokenizer="t5", token_limits=(1024,),
+        lora_prefixes=("lora_unet_", "diffusion_model."),
+        lora_signature=r"language_model[._]layers[._]\d+[._](?:self_attn|mlp)[._]",
+    ),
+    Family(
+        "ernie_image", "ERNIE-Image", "flow", convolutions=False, resolution=1024,
+        text_encoders=("ministral3_3b",), tokenizer="t5", token_limits=(512,),
+        lora_prefixes=("lora_unet_", "transformer.", "diffusion_model."),
+        lora_signature=r"layers[._]\d+[._](?:self_attention[._]to_|mlp[._](?:gate_proj|up_proj|linear_fc2))",
+        files=(_TEXT_ENCODER, _VAE), vae="flux2",
+        folders=("diffusion_models",),
+    ),
+    Family(
+        "ideogram4", "Ideogram 4", "flow", convolutions=False, resolution=1024,
+        text_encoders=("qwen3vl_8b",), tokenizer="t5", token_limits=(2048,),
+        lora_prefixes=("lora_unet_", "diffusion_model."),
+        lora_signature=r"layers[._]\d+[._](?:attention[._]o(?:[._]|$)|adaln_modulation)",
+        files=(_TEXT_ENCODER, _VAE), vae="flux2",
+        folders=("diffusion_models",),
+    ),
     Family(
         "flux", "Flux", "flow", convolutions=False, resolution=1024,
         text_encoders=("clip_l", "t5xxl"), tokenizer="t5", token_limits=_T5,
@@ -332,7 +373,7 @@ BASE_MODELS: tuple[BaseModel, ...] = (
     BaseModel("anima", "Anima", family("anima"), own_repository="circlestone-labs/Anima-Base-v1.0-Diffusers"),
     # The prompts of Lumina's own authors (sd-scripts v0.10.1, docs/lumina_train_network.md) and of Neta's.
     BaseModel(
-        "lumina2", "Lumina Image 2.0", family("lumina2"),
+        "lumina2", "Lumina Image 2.0", family("lumina2"), own_repository="Alpha-VLLM/Lumina-Image-2.0",
         system_prompt="You are an assistant designed to generate high-quality images based on user prompts.",
     ),
     BaseModel(
@@ -375,6 +416,16 @@ BASE_MODELS: tuple[BaseModel, ...] = (
         ("qwen_image_edit_2509", "Qwen-Image-Edit 2509", "qwen_image:edit_2509", "Qwen/Qwen-Image-Edit-2509"),
         ("qwen_image_edit_2511", "Qwen-Image-Edit 2511", "qwen_image:edit_2511", "Qwen/Qwen-Image-Edit-2511"),
     ),
+    *_prose(
+        ("ernie_image", "ERNIE-Image", "ernie_image", "baidu/ERNIE-Image"),
+        ("hidream", "HiDream I1 Full", "hidream", "HiDream-ai/HiDream-I1-Full"),
+        ("hidream_o1", "HiDream O1", "hidream_o1", "HiDream-ai/HiDream-O1-Image"),
+        ("auraflow", "AuraFlow 0.3", "auraflow", "terminusresearch/auraflow-v0.3"),
+    ),
+    BaseModel(
+        "pony7", "Pony V7", family("auraflow"), own_repository="purplesmartai/pony-v7-base", variant="pony",
+    ),
+    BaseModel("ideogram4", "Ideogram 4", family("ideogram4"), own_repository="ideogram-ai/ideogram-4-fp8"),
 )  # fmt: skip
 
 GATED = frozenset((
@@ -384,8 +435,10 @@ GATED = frozenset((
     "black-forest-labs/FLUX.1-schnell",
     "black-forest-labs/FLUX.2-dev",
     "black-forest-labs/FLUX.2-klein-base-9B",
+    "ideogram-ai/ideogram-4-fp8",
     "krea/Krea-2-Raw",
     "krea/Krea-2-Turbo",
+    "meta-llama/Llama-3.1-8B-Instruct",
     "stabilityai/stable-diffusion-3.5-large",
 ))  # fmt: skip
 """Repositories at Hugging Face that are downloaded only after one has accepted their licence and logged in."""

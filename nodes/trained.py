@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from ..lorads_core.lora_tests.scores import Score
     from ..lorads_core.model import DatasetImage, Run
-    from ..lorads_core.runs.lora_files import Loading, Piece
+    from ..lorads_core.runs.lora_files import Loading, Merged, Piece
     from .embedder import ClipVision
 
 COMFYUI = "ComfyUI"
@@ -116,7 +116,7 @@ class Patched:
         if not found.converted or not found.conversion:
             return tensors
         others = {name: each for name, each in tensors.items() if name not in header}
-        return {**others, **{piece.name: _piece(piece, tensors[piece.source]) for piece in found.conversion.pieces}}
+        return {**others, **{piece.name: _piece(piece, tensors) for piece in found.conversion.pieces}}
 
     def _nothing(self, file: Path) -> str:
         said = f" {self.loadings[file].reason}" if file in self.loadings else ""
@@ -142,8 +142,32 @@ def _header(tensor: Any) -> Tensor:  # noqa: ANN401 - torch's
     return Tensor(str(tensor.dtype), tuple(tensor.shape))
 
 
-def _piece(piece: Piece, tensor: Any) -> Any:  # noqa: ANN401 - torch's
-    return tensor[piece.rows[0] : piece.rows[1]] if piece.rows else tensor
+def _piece(piece: Piece | Merged, tensors: Mapping[str, Any]) -> Any:  # noqa: ANN401 - torch's
+    if isinstance(piece, core.lora_files.Piece):
+        tensor = tensors[piece.source]
+        return tensor[piece.rows[0] : piece.rows[1]] if piece.rows else tensor
+    return _merged(piece, [tensors[name] for name in piece.parts], tensors)
+
+
+def _merged(piece: Merged, parts: list[Any], tensors: Mapping[str, Any]) -> Any:  # noqa: ANN401 - torch's
+    if piece.how == "alpha":
+        value = core.lora_files.alpha_of(float(each) for each in parts)
+        if value is None:
+            raise TrainerError(f"{piece.name} cannot be made of {', '.join(piece.parts)}, which have different alphas.")
+        return parts[0].float() * 0 + value
+    shape = (sum(piece.rows), sum(each.shape[1] for each in parts))
+    if piece.how == "below":
+        shape = (sum(each.shape[0] for each in parts), parts[0].shape[1])
+    made = parts[0].new_zeros(shape)
+    above = before = 0
+    sizes = piece.rows or [each.shape[0] for each in parts]
+    for name, rows in zip(piece.sources if piece.rows else piece.parts, sizes, strict=True):
+        if name:
+            width = tensors[name].shape[1]
+            made[above : above + rows, before : before + width] = tensors[name]
+            before += width if piece.rows else 0
+        above += rows
+    return made
 
 
 def _patches(model: Any, clip: Any) -> int:  # noqa: ANN401 - ComfyUI's ModelPatcher and CLIP

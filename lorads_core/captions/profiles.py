@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from ..base_models import base_model
 from ..errors import SettingsError
 from ..tags import escape_prompt
+from .structured import structured
 
 if TYPE_CHECKING:
     from ..base_models import TokenizerName
@@ -32,7 +33,8 @@ class CaptionProfile:
 
     ``kinds`` are the kinds of caption it learns from, the best first. ``order`` is that of the categories of tags.
     ``control`` says whether Pony's ``source_*`` and ``rating_*`` words mean anything to it. ``shuffle``
-    says whether shuffling tags is advisable. ``praise`` and ``negative`` are for test prompts, never for training.
+    says whether shuffling tags is advisable; with ``structured`` a caption's file holds JSON (`captions.structured`).
+    ``praise`` and ``negative`` are for test prompts, never for training.
     """
 
     base: str
@@ -40,6 +42,7 @@ class CaptionProfile:
     ratings: RatingStyle
     shuffle: bool
     control: bool = False
+    structured: bool = False
     order: tuple[Category, ...] = BOORU_ORDER
     praise: tuple[str, ...] = ()
     negative: str = ""
@@ -82,6 +85,9 @@ PROFILES: tuple[CaptionProfile, ...] = (
     CaptionProfile("lumina2", ("prose", "mixed"), "none", shuffle=False),
     CaptionProfile("netayume", ("mixed", "prose", "tags"), "none", shuffle=False),
     CaptionProfile("hunyuan_image", ("prose", "mixed"), "none", shuffle=False),
+    # Its authors' order of a prompt: special tags (score_9, source_anime), a description, then tags of what is left.
+    CaptionProfile("pony7", ("mixed", "prose"), "none", shuffle=False, control=True, praise=("score_9",)),
+    CaptionProfile("ideogram4", ("prose", "mixed"), "none", shuffle=False, structured=True),
 )  # fmt: skip
 
 
@@ -103,4 +109,6 @@ def trial_prompt(caption: str, written_for: CaptionProfile) -> str:
 
     The model's words of praise stand in front, where it has any. Brackets are escaped, which would be weights there.
     """
+    if written_for.structured:  # ComfyUI reads no weights in it (0.26.0, comfy/text_encoders/ideogram4.py)
+        return structured(caption)
     return ", ".join((*written_for.praise, escape_prompt(caption)))

@@ -335,7 +335,13 @@ ARCHITECTURES: tuple[Architecture, ...] = (
     ),
     Architecture("hunyuan_3d", "Hunyuan3D", (), ("latent_in.weight",)),
     Architecture("hunyuan_3d_21", "Hunyuan3D 2.1", (), ("t_embedder.mlp.2.weight", "blocks.0.attn1.k_norm.weight")),
-    Architecture("hidream_o1", "HiDream O1", (), ("t_embedder1.mlp.0.weight", "x_embedder.proj1.weight")),
+    Architecture(
+        "hidream_o1",
+        "HiDream O1",
+        ("hidream_o1",),
+        ("t_embedder1.mlp.0.weight", "x_embedder.proj1.weight"),
+        unsaid="full and dev",
+    ),
     Architecture(
         "hidream",
         "HiDream I1",

@@ -18,6 +18,7 @@ _ALSO_CALLED = {
     "noobai": ("noob",),
     "flux_krea": ("krea",),
     "flux_kontext": ("kontext",),
+    "pony7": ("pony",),
     "qwen_image_edit": ("imageedit", "qwenedit"),
     "qwen_image_edit_2509": ("edit2509", "qwenedit2509"),
     "qwen_image_edit_2511": ("edit2511", "qwenedit2511"),

@@ -111,6 +111,7 @@ KNOWN_PARTS: tuple[KnownPart, ...] = (
     ),
     KnownPart("text encoder", "umt5xxl", "UMT5-XXL", (_T5, _UMT5), (Size(_T5, 0, (10240,)),)),
     KnownPart("text encoder", "t5xxl", "T5-XXL", (_T5,), (Size(_T5, 0, (10240,)),), (_UMT5,)),
+    KnownPart("text encoder", "pile_t5xl", "Pile-T5-XL", (_T5,), (Size(_T5, 0, (5120,)),)),
     KnownPart("text encoder", "byt5", "ByT5", (_BYT5,), (Size(_BYT5, 0, (384,)),)),
     KnownPart(
         "text encoder", "qwen3vl_4b", "Qwen3-VL 4B", (_DEEPSTACK, _QWEN3VL), (Size(_QWEN3VL, 0, (2560,)),)
@@ -124,6 +125,10 @@ KNOWN_PARTS: tuple[KnownPart, ...] = (
     _qwen3("qwen3_8b", "Qwen3 8B", 4096),
     _qwen3("qwen3_06b", "Qwen3 0.6B", 1024),
     KnownPart("text encoder", "mistral3", "Mistral Small 3", (_NORM,), (Size(_NORM, 0, (5120,)),), (_QK_NORM,)),
+    KnownPart("text encoder", "ministral3_3b", "Ministral 3 3B", (_NORM,), (Size(_NORM, 0, (3072,)),), (_QK_NORM,)),
+    KnownPart(
+        "text encoder", "llama31_8b", "Llama 3.1 8B", (_NORM,), (Size(_NORM, 0, (4096,)),), (_QK_NORM, _QWEN25, _GEMMA)
+    ),
     _vae("sd", "of SD 1.5 or SDXL", 4),
     _vae("flux", "of Flux, or of SD 3.5", 16),
     _vae("flux2", "of FLUX.2", 32),

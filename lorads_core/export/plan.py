@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ..captions.head import head_parts
 from ..captions.lint import LintRules, lint
 from ..captions.profiles import profile
+from ..captions.structured import structured
 from ..images.encode import ImagePolicy
 from ..model import Concept, Dataset, DatasetImage, Problem, TrainingConfig, Trigger
 from ..problems import EXAMPLES, counted
@@ -262,6 +263,8 @@ def _text(caption: str, trigger: Trigger, config: TrainingConfig, options: Expor
     if not config.caption_variants:
         lines = [" ".join(lines)]
     chosen = trainer(options.trainer)
+    if profile(config.base_model).structured:
+        return "\n".join(map(structured, lines))
     return "\n".join(chosen.caption(line, head_parts(line, trigger), config) for line in lines)
 
 

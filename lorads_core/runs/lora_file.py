@@ -14,12 +14,16 @@ from typing import TYPE_CHECKING, Any, cast
 from ..checkpoints.safetensors import LENGTH, METADATA, SafetensorsFile, read_head, read_safetensors
 from ..errors import TrainerError
 from ..system import files
+from .lora_files.merging import Merged, alpha_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from .lora_files import Conversion
+
+    _Span = tuple[int, int] | bytes
+    """Bytes of the old file's data, from where to before where, or new ones."""
 
 # The side of a matrix that is the rank, by the end of its name: PEFT, kohya and LyCORIS, LoHa.
 _RANK_SIDE = (
@@ -95,17 +99,19 @@ def read_alphas(lora: LoraFile) -> frozenset[float]:
     Raises:
         OSError: it cannot be read.
     """
-    found: set[float] = set()
+    return frozenset(_read_alphas(lora, [name for name in lora.tensors if name.endswith(".alpha")]))
+
+
+def _read_alphas(lora: LoraFile, names: Iterable[str]) -> Iterator[float]:
     with files.retry_in_use(lambda: files.open_regular(lora.path)) as file:
-        for name, tensor in lora.tensors.items():
+        for tensor in (lora.tensors[name] for name in names):
             width, form = _SCALARS.get(tensor["dtype"], (0, ""))
             begin, end = tensor["data_offsets"]
-            if name.endswith(".alpha") and width == end - begin:
+            if width == end - begin:
                 file.seek(lora.data_start + begin)
                 # bfloat16 is the first half of a float32.
                 data = file.read(width) if form else b"\0\0" + file.read(width)
-                found.add(struct.unpack(form or "<f", data)[0])
-    return frozenset(found)
+                yield struct.unpack(form or "<f", data)[0]
 
 
 def has_wide_convolutions(lora: LoraFile) -> bool:
@@ -153,7 +159,7 @@ def write_copy(
 ) -> None:
     """Write the same tensors with more metadata to a new file; without local paths, if requested.
 
-    With a conversion the tensors are its own: renamed, or rows of the old ones, of the same types. A copy that is there
+    With a conversion the tensors are its own: renamed, rows of the old ones, or several merged. A copy that is there
     already stays as it is: ComfyUI may have it loaded, and Windows replaces no such file.
 
     Raises:
@@ -161,19 +167,25 @@ def write_copy(
     """
     metadata = {key: without_local_paths(value) for key, value in lora.metadata.items()} if without_paths else {}
     metadata = {**lora.metadata, **metadata, **added}
-    tensors, spans = _converted(lora, conversion) if conversion else (lora.tensors, [_all_data(lora)])
+    spans: list[_Span] = [_all_data(lora)]
+    tensors: Mapping[str, Mapping[str, Any]] = lora.tensors
+    if conversion:
+        tensors, spans = _converted(lora, conversion)
     header = json.dumps({METADATA: metadata, **tensors}, ensure_ascii=False, separators=(",", ":")).encode()
     header += b" " * (-len(header) % 8)  # as safetensors aligns it
-    size = sum(end - begin for begin, end in spans) + LENGTH + len(header)
+    size = sum(map(_length, spans)) + LENGTH + len(header)
     if target.is_file() and files.retry_in_use(lambda: read_head(target)) == (size, len(header), header):
         return
     unfinished = target.with_name(f".{target.name}.new")
     try:
         with files.retry_in_use(lambda: files.open_regular(lora.path)) as source, unfinished.open("wb") as file:
             file.write(len(header).to_bytes(LENGTH, "little") + header)
-            for begin, end in spans:
-                source.seek(lora.data_start + begin)
-                file.writelines(_chunks(source, end - begin))
+            for span in spans:
+                if isinstance(span, bytes):
+                    file.write(span)
+                    continue
+                source.seek(lora.data_start + span[0])
+                file.writelines(_chunks(source, span[1] - span[0]))
             file.flush()
             os.fsync(file.fileno())
         files.replace(unfinished, target)
@@ -187,12 +199,28 @@ def _all_data(lora: LoraFile) -> tuple[int, int]:
     return 0, lora.path.stat().st_size - lora.data_start
 
 
-def _converted(lora: LoraFile, conversion: Conversion) -> tuple[dict[str, Mapping[str, Any]], list[tuple[int, int]]]:
-    """Return the header of the new file, and which bytes of the old one's data follow each other in it."""
+def _length(span: _Span) -> int:
+    return len(span) if isinstance(span, bytes) else span[1] - span[0]
+
+
+def _converted(lora: LoraFile, conversion: Conversion) -> tuple[dict[str, Mapping[str, Any]], list[_Span]]:
+    """Return the header of the new file, and what stands in it in turn: bytes of the old one's data, or new ones."""
     header: dict[str, Mapping[str, Any]] = {}
-    spans: list[tuple[int, int]] = []
+    spans: list[_Span] = []
     place = 0
     for piece in conversion.pieces:
+        if isinstance(piece, Merged):
+            made = list(_merged(lora, piece))
+            size = sum(map(_length, made))
+            tensor = piece.tensor(lora.header.tensors)
+            header[piece.name] = {
+                "dtype": tensor.dtype,
+                "shape": list(tensor.shape),
+                "data_offsets": [place, place + size],
+            }
+            spans += made
+            place += size
+            continue
         old = lora.tensors[piece.source]
         begin, end = old["data_offsets"]
         shape = list(old["shape"])
@@ -204,6 +232,44 @@ def _converted(lora: LoraFile, conversion: Conversion) -> tuple[dict[str, Mappin
         spans.append((begin, end))
         place += end - begin
     return header, spans
+
+
+def _merged(lora: LoraFile, piece: Merged) -> Iterator[_Span]:
+    """Yield what follows each other in a tensor that is made of several.
+
+    Raises:
+        TrainerError: their alphas are not alike.
+    """
+    if piece.how == "alpha":
+        value = alpha_of(_read_alphas(lora, piece.parts))
+        if value is None:
+            raise TrainerError(
+                f"{piece.name} cannot be made of {', '.join(piece.parts)}, which have different alphas: train a LoRA"
+                " with one."
+            )
+        yield struct.pack("<f", value)
+        return
+    if piece.how == "below":
+        yield from (tuple(lora.tensors[name]["data_offsets"]) for name in piece.parts)
+        return
+    width = _width(lora, piece.parts[0])
+    for name, rows, before, behind in piece.blocks(lora.header.tensors):
+        if not name:
+            yield bytes(rows * (before + behind) * width)
+            continue
+        begin, end = lora.tensors[name]["data_offsets"]
+        row = (end - begin) // rows
+        left, right = bytes(before * width), bytes(behind * width)
+        for number in range(rows):
+            yield left
+            yield begin + number * row, begin + (number + 1) * row
+            yield right
+
+
+def _width(lora: LoraFile, name: str) -> int:
+    """Return the bytes of one number of a tensor."""
+    begin, end = lora.tensors[name]["data_offsets"]
+    return (end - begin) // math.prod(lora.tensors[name]["shape"])
 
 
 def without_local_paths(value: str) -> str:

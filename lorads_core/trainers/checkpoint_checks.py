@@ -89,7 +89,7 @@ def _doubts(found: Checkpoint, config: TrainingConfig, base: BaseModel) -> Itera
             " the model that it was distilled from."
         )
     yield from _edits(found, base)
-    if found.kind == "denoiser" and not base.family.files:
+    if found.kind == "denoiser" and base.family.text_encoders and not base.family.files:
         yield (
             f"{found.path} is {found.label}, without the text encoder and VAE that trainers read from a checkpoint of"
             f" {base.label}: choose a whole checkpoint."

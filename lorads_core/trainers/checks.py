@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol, get_args
 
 from ..base_models import GATED, base_model, base_model_names
 from ..captions.profiles import profile
+from ..captions.structured import structured
 from ..errors import TrainerError
 from ..model import MaskedLoss, Problem, RegularizationMethod, TrainingConfig
 from ..networks import network, network_names
@@ -206,8 +207,32 @@ def _why(reason: str) -> str:
     return f" ({reason})" if reason else ""
 
 
+def unmergeable(label: str, config: TrainingConfig, able: Collection[str]) -> Iterator[str]:
+    """Yield that a trainer's network of a base model could not be made to load in ComfyUI; all can with no ``able``."""
+    if able and config.network not in able:
+        base, kind = base_model(config.base_model), network(config.network)
+        yield (
+            f"ComfyUI has the projections of {base.label} in one, and those of {label}'s {kind.label} cannot be merged"
+            f" exactly: choose the network {' or '.join(able)}, or train it with sd-scripts."
+        )
+
+
+def own_system_prompt(label: str, config: TrainingConfig) -> Iterator[Problem]:
+    """Yield that captions get the system prompt of Diffusers' pipeline, where the base model has one of its own."""
+    base = base_model(config.base_model)
+    if base.system_prompt:
+        yield Problem(
+            "info",
+            "not-in-trainer",
+            f"{label} puts a system prompt of its own before captions of {base.label}, that of Diffusers' pipeline, not"
+            f" {base.system_prompt!r}: sd-scripts has yours.",
+        )
+
+
 def usual_checkpoint(base: BaseModel) -> str:
     """Return what to do where a checkpoint has a form that a trainer does not load."""
+    if not base.usual_checkpoint:
+        return "choose such a folder as the checkpoint"
     return f"choose {base.usual_checkpoint} as the checkpoint, or none, for which it downloads that"
 
 
@@ -243,7 +268,15 @@ def _settled(config: TrainingConfig, base: BaseModel) -> TrainingConfig:
         conv_dim=config.conv_dim or config.network_dim,
         conv_alpha=config.conv_alpha or config.network_alpha,
         max_token_length=config.max_token_length or max(profile(base.name).limits),
+        sample_prompts=_prompts(config, base),
     )
+
+
+def _prompts(config: TrainingConfig, base: BaseModel) -> tuple[str, ...]:
+    """Return the sample prompts in the form of the captions."""
+    if not profile(base.name).structured:
+        return config.sample_prompts
+    return tuple(structured(prompt) if prompt.strip() else prompt for prompt in config.sample_prompts)
 
 
 def refusals(config: TrainingConfig) -> Iterator[str]:
@@ -319,6 +352,8 @@ def _contradicting_sizes(config: TrainingConfig) -> Iterator[str]:
             f"The longest bucket side {config.max_bucket_side} is below the resolution {config.resolution}:"
             " raise it, best to twice the resolution."
         )
+    if config.shuffle_caption and profile(config.base_model).structured:
+        yield f"{base_model(config.base_model).label} reads captions as JSON, which has no tags: turn shuffling off."
     if config.shuffle_caption and config.keep_tokens < 1:
         yield "Shuffling with keep tokens 0 would move the trigger: keep at least 1."
     limits = profile(config.base_model).limits

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from lorads_core.runs.lora_files.key_tables import KEY_TABLES
 from lorads_core.runs.lora_files.modules import modules_of
 from lorads_core.workflow.training import check_lora
 
-from ..runs.lora_files.files import CASES, tensors, write
+from ..runs.lora_files.files import CASES, lumina, tensors, write
 
 pytestmark = [pytest.mark.comfyui, pytest.mark.slow]
 CAPTURE = Path(__file__).parents[1] / "runs/lora_files/capture/comfyui_keys.py"
@@ -69,7 +70,8 @@ def test_it_loads_of_files_the_modules_that_we_say_it_will_and_all_that_were_con
         assert (len(whole), len(modules)) == (expected.loaded, expected.modules), name
     assert {name for name, each in ours.items() if each.converted} == {
         "Z-Image by musubi-tuner", "Anima by SimpleTuner", "Krea 2, fused", "SDXL by Diffusers",
-        "HunyuanImage by sd-scripts",
+        "HunyuanImage by sd-scripts", "HiDream O1 by musubi-tuner", "AuraFlow by SimpleTuner",
+        "Ideogram 4 by SimpleTuner", "ERNIE-Image by SimpleTuner", "Lumina 2 by ai-toolkit", "Lumina 2 by SimpleTuner",
     }  # fmt: skip
 
 
@@ -93,6 +95,30 @@ def test_a_converted_file_changes_the_weights_as_the_fused_one_that_musubi_makes
     converted = check_lora(tmp_path / "musubi.safetensors", write=True).written
     found = json.loads(ask("--compare", "zimage", converted, tmp_path / "fused.safetensors"))
     assert found["weights"] == ["diffusion_model.layers.0.attention.qkv.weight"]
+    assert found["change"] > 1
+    assert found["greatest"] < 1e-5 * found["change"]
+
+
+def test_a_merged_file_changes_the_weights_as_its_parts_would(ask, tmp_path):
+    """The projections of Lumina 2, of which ComfyUI has one layer, against their changes in full."""
+    shapes = lumina("lycoris_", blocks=(3,))
+    arrays = write(tmp_path / "lumina.safetensors", shapes)
+    whole, names = {}, {}
+    for name in [key.removesuffix(".alpha") for key in arrays if key.endswith(".alpha")]:
+        arrays[f"{name}.alpha"] = np.array(3.0, np.float32)
+        names[name.removeprefix("lycoris_layers_3_")] = (
+            arrays[f"{name}.lora_up.weight"] @ arrays[f"{name}.lora_down.weight"] * 3 / 4
+        )
+    save_file(arrays, tmp_path / "lumina.safetensors")
+    whole["attention.qkv"] = np.concatenate([names[f"attn_to_{part}"] for part in "qkv"])
+    save_file(
+        {f"diffusion_model.layers.3.{name}.diff": each for name, each in whole.items()}, tmp_path / "whole.safetensors"
+    )
+    projections = {name: each for name, each in arrays.items() if re.search(r"to_[qkv]\.", name)}
+    save_file(projections, tmp_path / "projections.safetensors")
+    converted = check_lora(tmp_path / "projections.safetensors", write=True).written
+    found = json.loads(ask("--compare", "lumina2", converted, tmp_path / "whole.safetensors"))
+    assert found["weights"] == ["diffusion_model.layers.3.attention.qkv.weight"]
     assert found["change"] > 1
     assert found["greatest"] < 1e-5 * found["change"]
 

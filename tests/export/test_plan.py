@@ -1,5 +1,6 @@
 """What an export would be: a folder a concept, each with its repeats."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -103,3 +104,11 @@ def test_a_link_that_cannot_be_made_is_said(dataset, policy, why):
     assert why in problem.message
     for options in (ExportOptions(policy=policy), ExportOptions(link=True)):
         assert "not-linked" not in {each.code for each in plan_export(dataset, CONFIG, options).problems}
+
+
+def test_captions_of_a_model_that_was_trained_on_json_are_written_as_json(dataset):
+    config = replace(CONFIG, base_model="ideogram4", checkpoint="", model_files={}, mixed_precision="bf16")
+    plan = plan_export(dataset, config, ExportOptions(trainer="ai-toolkit"))
+    for item in plan.images:
+        assert json.loads(item.text)["high_level_description"] == item.caption
+    assert json.loads(plan.images[0].text)["compositional_deconstruction"] == {"background": "", "elements": []}

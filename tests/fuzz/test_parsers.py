@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from lorads_core.captions import tag_files
 from lorads_core.captions.patterns import check_pattern, substitution
+from lorads_core.captions.structured import structured
 from lorads_core.checkpoints import read_checkpoint
 from lorads_core.errors import LoradsError
 from lorads_core.export.layout import parsed_manifest
@@ -268,6 +269,12 @@ PARSERS = (
         "runs/read_export.py",
         either(keyed("manifest")),
         from_file("manifest.json", lambda path: read_export(path.parent)),
+    ),
+    (
+        "structured caption",
+        "captions/structured.py",
+        either(keyed("high_level_description", "compositional_deconstruction")),
+        lambda _folder, data: structured(data.decode(errors="replace")),
     ),
     ("journal", "export/write.py", either(JSON.map(json.dumps)), journal),
     ("settings", "settings.py", either(TOML), from_file("lorads.toml", load_settings)),

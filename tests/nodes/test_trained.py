@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from safetensors.numpy import load_file, save_file
 
-from ..runs.lora_files.files import tensors, write
+from ..runs.lora_files.files import lumina, tensors, write
 from .test_chain import base, call  # noqa: F401 - base is a fixture
 from .test_launch import exported, make_pack  # noqa: F401 - a fixture
 
@@ -264,6 +265,38 @@ def test_a_lora_with_names_that_comfyui_does_not_know_is_converted_in_memory(pac
     )
     assert put_on(made.args[0]) == [("musubi.safetensors", 1.0)]
     assert musubi.read_bytes() == before
+
+
+def test_parts_of_a_layer_are_merged_in_memory_as_they_are_in_a_file(pack, tmp_path):
+    """With arrays in the place of torch's tensors, which slice alike."""
+    shapes = lumina("lycoris_", blocks=(7,), parts="qv")
+    arrays = write(tmp_path / "a.safetensors", shapes)
+    for name in arrays:
+        if name.endswith(".alpha"):
+            arrays[name] = np.array(3.0, np.float32)
+    save_file(arrays, tmp_path / "a.safetensors")
+    lora_file, lora_loading, trained = (
+        import_module(f"{pack.root.__name__}.{name}")
+        for name in ("lorads_core.runs.lora_file", "lorads_core.runs.lora_loading", "nodes.trained")
+    )
+    lora = lora_file.read_lora(tmp_path / "a.safetensors")
+    conversion = lora_loading.lora_loading(lora).conversion
+    lora_file.write_copy(lora, tmp_path / "b.safetensors", {}, without_paths=False, conversion=conversion)
+    given = {name: each.view(Torchlike) for name, each in arrays.items()}
+    made = {piece.name: trained._piece(piece, given) for piece in conversion.pieces}
+    written = load_file(tmp_path / "b.safetensors")
+    assert made.keys() == written.keys()
+    assert all(np.array_equal(each, made[name]) for name, each in written.items())
+
+
+class Torchlike(np.ndarray):
+    """An array with the few methods of torch's tensors that are called."""
+
+    def new_zeros(self, shape):
+        return np.zeros(shape, self.dtype)
+
+    def float(self):
+        return self.astype(np.float32)
 
 
 @pytest.mark.usefixtures("musubi")

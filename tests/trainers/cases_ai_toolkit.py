@@ -14,7 +14,7 @@ from lorads_core.model import TrainingConfig
 from lorads_core.trainers import Subset, trainer
 
 from .cases import CAPTURED, is_another
-from .cases_simpletuner import OTHERS, PICTURES
+from .cases_simpletuner import LORA_ALONE, OTHERS, PICTURES
 
 GOLDEN = Path(__file__).parent / "golden" / "ai_toolkit"
 VARIANTS = {
@@ -48,8 +48,10 @@ NOT_FOR = {"flux": ("velocity", "text trained")}
 LATER = (
     "flux_krea", "flux_schnell", "sd35", "chroma", "anima", "zimage", "zimage_deturbo", "zimage_turbo", "krea2",
     "krea2_turbo", "flux2", "flux2_klein_4b", "flux2_klein_9b", "qwen_image", "qwen_image_2512", "flux_kontext",
+    "ernie_image", "ideogram4", "hidream", "hidream_o1", "lumina2",
 )  # fmt: skip
 LATER_VARIANTS = ("accumulated", "odd resolution", "small", "mirrored", "text cached", "8 bits")
+SAMPLED = ("ideogram4", "hidream_o1")  # whose samples need more keys
 
 
 def subsets(config, pictures, *, others):
@@ -83,9 +85,9 @@ def _cases():
 
 def _later_cases():
     for base in LATER:
-        for network in ("lora", "lokr"):
+        for network in ("lora",) if base in LORA_ALONE else ("lora", "lokr"):
             yield f"{base} {network}", _config(base, network=network), "wide", True
-        for name in LATER_VARIANTS:
+        for name in (*LATER_VARIANTS, *(("sampled",) if base in SAMPLED else ())):
             yield f"{base} {name} alone", _config(base, **VARIANTS[name]), "odd", False
 
 

@@ -24,7 +24,17 @@ GOLDEN = Path(__file__).parent / "golden" / "musubi"
 MUSUBI = trainer("musubi-tuner")
 TRAINED = tuple(base.name for base in BASE_MODELS if is_trained(base, MUSUBI.families, MUSUBI.adapters, MUSUBI.edits))
 # The first of each family, and all whose versions are cached apart.
-FAMILIES = ("zimage", "krea2", "flux2_klein_4b", "flux2_klein_9b", "flux2", "qwen_image", "qwen_image_edit_2511")
+FAMILIES = (
+    "zimage",
+    "krea2",
+    "flux2_klein_4b",
+    "flux2_klein_9b",
+    "flux2",
+    "qwen_image",
+    "qwen_image_edit_2511",
+    "ideogram4",
+    "hidream_o1",
+)
 VARIANTS = {
     "accumulated": {
         "batch_size": 3, "gradient_accumulation_steps": 4, "epochs": 3, "repeats": 3, "regularization_repeats": 4,
@@ -78,6 +88,9 @@ def _cases():
         config = config_of(base)
         yield f"{base} usual", config, "wide", True
         yield f"{base} usual alone", config, "odd", False
+    for base in ("ideogram4", "hidream_o1"):
+        yield f"{base} sampled alone", config_of(base, **VARIANTS["sampled"]), "odd", False
+        yield f"{base} not enlarged alone", config_of(base, **VARIANTS["not enlarged"]), "odd", False
     for name, changes in VARIANTS.items():
         yield f"zimage {name}", config_of("zimage", **changes), "many", True
         yield f"zimage {name} alone", config_of("zimage", **changes), "odd", False

@@ -50,8 +50,10 @@ NOT_FOR = {"flux": ("velocity",)}
 # More base models, each of another kind.
 LATER = (
     "flux_krea", "flux_schnell", "anima", "sd35", "chroma", "zimage", "zimage_deturbo", "zimage_turbo", "krea2",
-    "flux2", "flux2_klein_4b", "flux2_klein_9b", "qwen_image", "qwen_image_2512",
+    "flux2", "flux2_klein_4b", "flux2_klein_9b", "qwen_image", "qwen_image_2512", "ernie_image",
+    "ideogram4", "hidream", "auraflow", "pony7", "lumina2",
 )  # fmt: skip
+LORA_ALONE = ("lumina2",)
 LATER_VARIANTS = ("accumulated", "one batch each", "odd resolution", "small", "not cached", "8 bits")
 
 
@@ -86,10 +88,12 @@ def _cases():
 
 def _later_cases():
     for base in LATER:
-        for network in ("lora", "loha", "lokr", "dora"):
+        networks = ("lora",) if base in LORA_ALONE else ("lora", "loha", "lokr", "dora")
+        for network in networks:
             yield f"{base} {network}", _config(base, network=network), "wide", True
         for name in LATER_VARIANTS:
-            yield f"{base} {name} alone", _config(base, **VARIANTS[name]), "odd", False
+            if VARIANTS[name].get("network", "lora") in networks:
+                yield f"{base} {name} alone", _config(base, **VARIANTS[name]), "odd", False
 
 
 CASES = {name: (config, subsets(config, pictures, others=others)) for name, config, pictures, others in _cases()}

@@ -206,10 +206,20 @@ def test_a_single_file_is_refused_where_it_reads_all_parts_from_one_place(base):
 
 
 @pytest.mark.parametrize("base", ["lumina2", "netayume"])
-def test_a_model_whose_loras_comfyui_does_not_read_is_refused_with_who_trains_it(base):
-    said = messages(TrainingConfig(base_model=base, checkpoint="/models/base.safetensors"))
-    assert "under names that ComfyUI does not read" in said
-    assert "choose one of the trainers sd-scripts" in said
+def test_a_network_that_cannot_be_merged_for_comfyui_is_refused_with_what_to_use(base):
+    config = TrainingConfig(base_model=base, checkpoint="/models/base")
+    said = messages(dataclasses.replace(config, network="lokr"))
+    assert (
+        "those of ai-toolkit's LoKr cannot be merged exactly: choose the network lora, or train it with sd-scripts"
+        in said
+    )
+    assert messages(config) == ""
+    assert "a system prompt of its own" in messages(config, severity="info")
+
+
+def test_a_single_file_of_a_model_without_a_usual_repository_asks_for_a_folder():
+    said = messages(TrainingConfig(base_model="netayume", checkpoint="/models/base.safetensors"))
+    assert said.endswith("and no single file: choose such a folder as the checkpoint.")
 
 
 def test_the_usual_repository_is_taken_where_no_checkpoint_is_chosen():

@@ -109,3 +109,15 @@ def test_a_config_of_an_older_version_keeps_its_model_files():
     assert config.model_files == {"clip_l": "/clip_l", "ae": "/ae"}
     assert config.sample_prompts == ("a",)
     assert TrainingConfig.from_json(json.loads(json.dumps(asdict(config)))) == config
+
+
+def test_sample_prompts_have_the_form_of_the_captions():
+    config = replace(CONFIG, base_model="ideogram4", sample_prompts=("a cat",))
+    (prompt,) = checks.settled(config).sample_prompts
+    assert json.loads(prompt)["high_level_description"] == "a cat"
+    assert checks.settled(checks.settled(config)) == checks.settled(config)
+    assert checks.settled(replace(config, base_model="ernie_image")).sample_prompts == ("a cat",)
+
+
+def test_tags_of_a_caption_that_is_json_are_not_shuffled():
+    assert "Ideogram 4 reads captions as JSON" in refused(base_model="ideogram4", shuffle_caption=True)

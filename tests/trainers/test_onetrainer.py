@@ -11,6 +11,7 @@ from lorads_core.model import TrainingConfig
 from lorads_core.trainers import Schedule, Subset, Tick, trainer, trainers
 from lorads_core.trainers.checks import is_trained
 from lorads_core.trainers.onetrainer import counting
+from lorads_core.trainers.onetrainer.names import kind
 from lorads_core.trainers.onetrainer.rules import version_in
 
 CONFIG = TrainingConfig(checkpoint="/models/sdxl.safetensors")
@@ -60,8 +61,11 @@ def test_the_scan_finds_it():
     [each.name for each in BASE_MODELS if is_trained(each, ONETRAINER.families, ONETRAINER.adapters, ONETRAINER.edits)],
 )
 def test_defaults_are_neither_refused_nor_doubted(base_model):
-    assert messages("error", but(base_model=base_model)) == ""
-    assert messages("warning", but(base_model=base_model)) == ""
+    config = but(base_model=base_model)
+    checkpoint = config.checkpoint if kind(config).file else "/models/base"
+    config = but(base_model=base_model, checkpoint=checkpoint)
+    assert messages("error", config) == ""
+    assert messages("warning", config) == ""
 
 
 # The config

@@ -13,9 +13,11 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from lorads_core.base_models import base_model
+from lorads_core.captions.profiles import profile
 from lorads_core.model import TrainingConfig
 from lorads_core.networks import network_names
 from lorads_core.trainers import Subset, trainer
+from lorads_core.trainers.onetrainer.names import kind
 
 from . import accepted
 from .cases import CAPTURED, is_another
@@ -23,7 +25,9 @@ from .cases_expert import EXPERT
 from .cases_memory import MEMORY
 
 # Base models of families that came later, with which fewer variants are enough: the rest does not ask for the family.
-LATER = ("flux2_klein_9b", "zimage", "krea2", "qwen_image", "chroma", "anima")
+LATER = (
+    "flux2_klein_9b", "zimage", "krea2", "qwen_image", "chroma", "anima", "ernie_image", "ideogram4", "hidream",
+)  # fmt: skip
 LATER_VARIANTS = ("plain", "full")
 OF_EXPERTS = ("sd15", "sdxl", "flux", "zimage")
 REFUSED = ("smooth",)  # a loss that it has not
@@ -95,7 +99,11 @@ def subsets_of(data):
 
 
 def config_of(base_model, network, variant):
-    return dataclasses.replace(CONFIG, base_model=base_model, network=network, **VARIANTS[variant])
+    config = dataclasses.replace(CONFIG, base_model=base_model, network=network, **VARIANTS[variant])
+    if profile(base_model).structured:  # shuffling is refused
+        config = dataclasses.replace(config, shuffle_caption=False)
+    # A single file, or a folder where it reads none.
+    return config if kind(config).file else dataclasses.replace(config, checkpoint="/models/base")
 
 
 def combinations():

@@ -181,10 +181,21 @@ def test_a_licence_is_asked_for_only_where_there_is_one(base, licence):
     assert ("accept the licence" in said) is licence
 
 
-def test_a_model_whose_loras_comfyui_does_not_read_is_refused_with_who_trains_it():
-    said = messages(of("lumina2", checkpoint="/models/base"))
-    assert "under names that ComfyUI does not read" in said
-    assert "sd-scripts" in said
+@pytest.mark.parametrize("network", ["loha", "lokr", "dora"])
+def test_a_network_that_cannot_be_merged_for_comfyui_is_refused_with_what_to_use(network):
+    config = of("lumina2", checkpoint="/models/base", network=network, fp8_base=False)
+    assert "cannot be merged exactly: choose the network lora, or train it with sd-scripts" in messages(config)
+    assert messages(of("lumina2", checkpoint="/models/base")) == ""
+
+
+def test_images_of_hidream_are_no_larger_than_its_canvas():
+    sizes = Subset("1_cat", 1, is_regularization=False, sizes=((1600, 900), (1280, 832), (2048, 2048)))
+    placed = SIMPLETUNER.placements(of("hidream", resolution=1408), (sizes,))
+    assert all(item.bucket[0] * item.bucket[1] <= 1024**2 for item in placed[:2])
+    assert any(
+        item.bucket[0] * item.bucket[1] > 1024**2
+        for item in SIMPLETUNER.placements(of("chroma", resolution=1408), (sizes,))
+    )
 
 
 def test_only_distilled_models_with_an_assistant_lora_are_trained():

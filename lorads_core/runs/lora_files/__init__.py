@@ -6,8 +6,10 @@ from .conversion import Conversion, Piece, convert
 from .coverage import Coverage, KindCount, coverage, coverage_of_facts
 from .loading import Loading, loading
 from .lookup import family_tables, model_tables, table_keys
+from .merging import Merged, alpha_of
 
 __all__ = [
-    "Conversion", "Coverage", "KindCount", "Loading", "Piece", "convert", "coverage", "coverage_of_facts",
+    "Conversion", "Coverage", "KindCount", "Loading", "Merged", "Piece", "alpha_of",
+    "convert", "coverage", "coverage_of_facts",
     "family_tables", "loading", "model_tables", "table_keys",
 ]  # fmt: skip

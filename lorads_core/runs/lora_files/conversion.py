@@ -1,7 +1,8 @@
-"""Conversion of a LoRA that ComfyUI would load in part: modules renamed, and fused projections split.
+"""Conversion of a LoRA that ComfyUI would load in part: modules renamed, fused projections split, others merged.
 
 Both are exact: a renamed module has the same numbers, and the rows of a fused projection are those of its parts one
-after the other. What cannot be split exactly, such as a LoKr whose factors lie across the border, is refused.
+after the other. What cannot be split exactly, such as a LoKr whose factors lie across the border, is refused. Parts of
+a layer that ComfyUI has in one are merged (`merging`).
 """
 
 from __future__ import annotations
@@ -9,12 +10,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ...problems import counted
-from .foreign_names import FOREIGN, FUSED, SHARES
+from .foreign_names import FOREIGN, FUSED, MERGED, SHARES
 from .key_table import NATIVE
 from .lookup import table_keys
+from .merging import Merged, merged
 from .modules import PAIRS, TEXT, modules_of
 from .names import expand
 
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 # What may stand before a module's name, whoever wrote it; taken off one after the other.
 _PREFIXES = (
     "base_model.model.", "model.diffusion_model.", "diffusion_model.", "transformer.", "unet.", "core.", "core_",
-    "lora_unet_", "lora_transformer_", "lycoris_", "_",
+    "lora_unet_", "lora_transformer_", "lycoris_", "model_", "_",
 )  # fmt: skip
 _MOST_PREFIXES = 3
 _ROWS = frozenset({*PAIRS, ".hada_w1_a", ".hada_w2_a", ".diff", ".diff_b"})
@@ -51,21 +53,23 @@ class Piece:
     source: str
     rows: tuple[int, int] | None = None
 
-    def tensor(self, old: Tensor) -> Tensor:
-        """Return its type and sizes by those of the old one."""
-        return replace(old, shape=(self.rows[1] - self.rows[0], *old.shape[1:])) if self.rows else old
+    def tensor(self, old: Mapping[str, Tensor]) -> Tensor:
+        """Return its type and sizes by those of the old file."""
+        given = old[self.source]
+        return replace(given, shape=(self.rows[1] - self.rows[0], *given.shape[1:])) if self.rows else given
 
 
 @dataclass(frozen=True, slots=True)
 class Conversion:
-    """What a new file has: all tensors of the old one, some by another name or in parts.
+    """What a new file has: all tensors of the old one, some by another name, in parts or merged.
 
     ``refused`` are sentences on what stays as it is though it would not load.
     """
 
-    pieces: tuple[Piece, ...] = field(repr=False)
+    pieces: tuple[Piece | Merged, ...] = field(repr=False)
     renamed: int = 0
     split: int = 0
+    merged: int = 0
     refused: tuple[str, ...] = ()
 
     @property
@@ -73,11 +77,12 @@ class Conversion:
         """What is done, in a few words."""
         done = [f"{counted(self.renamed, 'module')} renamed"] if self.renamed else []
         done += [f"{counted(self.split, 'fused module')} split"] if self.split else []
+        done += [f"{counted(self.merged, 'module')} merged"] if self.merged else []
         return ", ".join(done)
 
     def tensors(self, old: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return types and sizes of the new file's tensors."""
-        return {piece.name: piece.tensor(old[piece.source]) for piece in self.pieces}
+        return {piece.name: piece.tensor(old) for piece in self.pieces}
 
 
 def convert(
@@ -92,23 +97,36 @@ def convert(
     """
     keys = table_keys(tables) if taken is None else taken
     found, _ = modules_of(tensors)
-    plans = [_plan(module, tables, keys) for module in found if module.name not in keys]
-    refused = tuple(dict.fromkeys(plan for plan in plans if isinstance(plan, str)))
+    layers = _layers(found, tables, keys)
+    apart = {each.name for layer in layers for each in layer.modules}
+    plans = [_plan(module, tables, keys) for module in found if module.name not in keys and module.name not in apart]
+    refused = tuple(
+        dict.fromkeys(
+            [plan for plan in plans if isinstance(plan, str)] + [each.refusal for each in layers if each.refusal]
+        )
+    )
     taken_names = {module.name for module in found}
     moved: list[_Plan] = []
     for plan in plans:
         if isinstance(plan, _Plan) and taken_names.isdisjoint(plan.targets):
             taken_names.update(plan.targets)
             moved.append(plan)
-    if not moved and not refused:
+    whole = [layer for layer in layers if layer.pieces]
+    if not moved and not whole and not refused:
         return None
     split = sum(len(plan.targets) > 1 for plan in moved)
-    return Conversion(tuple(_pieces(tensors, moved)), len(moved) - split, split, refused)
+    merged_count = sum(len(layer.modules) for layer in whole)
+    return Conversion(tuple(_pieces(tensors, moved, whole)), len(moved) - split, split, merged_count, refused)
 
 
-def _pieces(tensors: Mapping[str, Tensor], moved: Sequence[_Plan]) -> Iterator[Piece]:
+def _pieces(
+    tensors: Mapping[str, Tensor], moved: Sequence[_Plan], layers: Sequence[_Layer]
+) -> Iterator[Piece | Merged]:
     """Yield the tensors of the new file in the order of the old one's."""
-    made = {source: pieces for plan in moved for source, pieces in plan.pieces()}
+    made: dict[str, Sequence[Piece | Merged]] = {source: pieces for plan in moved for source, pieces in plan.pieces()}
+    for layer in layers:
+        sources = [module.name + end for module in layer.modules for end in module.tensors]
+        made |= dict.fromkeys(sources, ()) | {sources[0]: layer.pieces}
     for name in tensors:
         yield from made.get(name, [Piece(name, name)])
 
@@ -139,6 +157,63 @@ class _Plan:
             Piece(target + own, source, (borders[place], borders[place + 1]))
             for place, target in enumerate(self.targets)
         ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Layer:
+    """Modules that are parts of one layer, with what becomes of them, or why nothing can."""
+
+    modules: tuple[Module, ...]
+    pieces: tuple[Merged, ...] = ()
+    refusal: str = ""
+
+
+def _layers(found: Sequence[Module], tables: tuple[KeyTable, ...], keys: Container[str]) -> list[_Layer]:
+    """Return the layers that have to be merged of several modules."""
+    made: dict[str, tuple[list[Module | None], tuple[int, ...]]] = {}
+    parts = _parts_of_layers(tables)
+    for module in found:
+        part = next((parts[name] for name in _bare(module.name) if name in parts), None) if parts else None
+        if part and part.key in keys:
+            made.setdefault(part.key, ([None] * len(part.rows), part.rows))[0][part.place] = module
+    return [_layer(key, modules, rows) for key, (modules, rows) in made.items()]
+
+
+def _layer(key: str, parts: Sequence[Module | None], rows: tuple[int, ...]) -> _Layer:
+    modules = tuple(each for each in parts if each)
+    pieces = merged(key, parts, rows)
+    if pieces is not None:
+        return _Layer(modules, tuple(pieces))
+    return _Layer(
+        modules,
+        refusal=f"{modules[0].name} and its like are parts of one layer that cannot be merged without a change: train a"
+        " LoRA with one rank.",
+    )
+
+
+class _Part(NamedTuple):
+    """A part of a layer: its key, which part, and the rows of all."""
+
+    key: str
+    place: int
+    rows: tuple[int, ...]
+
+
+@lru_cache(maxsize=32)
+def _parts_of_layers(tables: tuple[KeyTable, ...]) -> Mapping[str, _Part]:
+    """Return the parts of layers that are merged, by their names with underscores."""
+    made: dict[str, _Part] = {}
+    known = _names(tables)
+    for architecture in (each for table in tables for each in table.architectures):
+        layers, rows = MERGED.get(architecture, ({}, ()))
+        for layer, parts in layers.items():
+            for name, key in known.items():
+                if match := _pattern(layer).fullmatch(name):
+                    made |= {
+                        part.replace(".", "_").replace("#", match[1]): _Part(key, place, rows)
+                        for place, part in enumerate(parts)
+                    }
+    return made
 
 
 def _plan(module: Module, tables: tuple[KeyTable, ...], keys: Container[str]) -> _Plan | str | None:
@@ -218,11 +293,15 @@ def _key(name: str, form: str, known: Container[str]) -> str:
     return form + (name.replace(".", "_") if form.endswith("_") else name)
 
 
+def _pattern(ours: str) -> re.Pattern[str]:
+    return re.compile(re.escape(ours.replace(".", "_")).replace(r"\#", r"(\d+)"))
+
+
 def _foreign(architecture: str, known: Mapping[str, str]) -> dict[str, str]:
     """Return the names of another program, with the keys of the same layers; for every number that the model has."""
     made: dict[str, str] = {}
     for theirs, ours in FOREIGN.get(architecture, {}).items():
-        pattern = re.compile(re.escape(ours.replace(".", "_")).replace(r"\#", r"(\d+)"))
+        pattern = _pattern(ours)
         for name, key in known.items():
             if match := pattern.fullmatch(name):
                 number = match[1] if "#" in ours else ""

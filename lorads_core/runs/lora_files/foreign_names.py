@@ -60,6 +60,22 @@ _FUSED_ZIMAGE = {
     for block in ("layers", "noise_refiner", "context_refiner")
 }
 
+# Lumina 2 with Diffusers' names, as ai-toolkit 0.12.26 and SimpleTuner 4.8 train it (diffusers,
+# scripts/convert_lumina_to_diffusers.py; feed-forward and modulation are of the same order in both).
+_LUMINA_BLOCKS = ("layers", "noise_refiner", "context_refiner")
+_LUMINA = {
+    f"{block}.#.{theirs}": f"{block}.#.{ours}"
+    for block in _LUMINA_BLOCKS
+    for theirs, ours in (
+        ("attn.to_out.0", "attention.out"),
+        ("feed_forward.linear_1", "feed_forward.w1"),
+        ("feed_forward.linear_2", "feed_forward.w2"),
+        ("feed_forward.linear_3", "feed_forward.w3"),
+        ("norm1.linear", "adaLN_modulation.1"),
+    )
+    if (block, ours) != ("context_refiner", "adaLN_modulation.1")  # it has none
+}
+
 FOREIGN: dict[str, dict[str, str]] = {
     "anima": _COSMOS,
     "cosmos_predict2": _COSMOS,
@@ -69,6 +85,7 @@ FOREIGN: dict[str, dict[str, str]] = {
     "chroma": _FUSED_FLUX,
     "sd35": _FUSED_SD3,
     "zimage": _FUSED_ZIMAGE,
+    "lumina2": _LUMINA,
 }
 """By architecture: another program's name of a module, and the model's own."""
 
@@ -78,6 +95,15 @@ FUSED: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("to_kv", ("to_k", "to_v")),
 )
 """How fused projections end, and their parts from the first row to the last (Diffusers, ``fuse_projections``)."""
+
+MERGED: dict[str, tuple[dict[str, tuple[str, ...]], tuple[int, ...]]] = {
+    # 24 heads of 96 for queries, 8 for keys and values (ComfyUI 0.26.0, comfy/ldm/lumina/model.py).
+    "lumina2": (
+        {f"{block}.#.attention.qkv": tuple(f"{block}.#.attn.to_{part}" for part in "qkv") for block in _LUMINA_BLOCKS},
+        (2304, 768, 768),
+    ),
+}
+"""By architecture: the layers that ComfyUI has in one, each with another program's parts of it, and their rows."""
 
 SHARES: tuple[tuple[str, str, tuple[int, ...]], ...] = (
     # 48 heads for queries, 12 for keys and values (ComfyUI 0.26.0, comfy/ldm/krea2/model.py).

@@ -360,6 +360,14 @@ KEY_TABLES: tuple[KeyTable, ...] = (
         text_encoders=("clip_l", "clip_g", "t5xxl_sd3", "llama"),
     ),
     KeyTable(
+        ("hidream_o1",),
+        "final_layer2.linear t_embedder1.mlp.(0|2) x_embedder.(proj1|proj2) "
+        "language_model.(embed_tokens|norm|layers.(0..35).(input_layernorm|post_attention_layernorm|mlp.(down_proj|"
+        "gate_proj|up_proj)|self_attn.(k_norm|k_proj|o_proj|q_norm|q_proj|v_proj))) "
+        "visual.(pos_embed|patch_embed.proj|merger.(linear_fc1|linear_fc2|norm)|blocks.(0..26).(norm1|norm2|"
+        "attn.(proj|qkv)|mlp.(linear_fc1|linear_fc2)))",
+    ),
+    KeyTable(
         ("krea2",),
         "first last.linear tproj.1 "
         "blocks.(0..27).(attn.(gate|wk|wo|wq|wv)|mlp.(down|gate|up)) "

@@ -34,6 +34,10 @@ class Kind:
     autoencoder. ``offloads`` says whether layers can wait in RAM (those with ``MemoryManager.attach``), ``own_encoder``
     whether its text encoder can have another precision than the denoiser (``qtype_te`` in its ``load_model``).
     ``recovery`` are the accuracy recovery adapters of its window, by bits.
+
+    ``networks`` are those whose LoRAs can be made to load in ComfyUI, none for all. ``more`` are keys of the sections
+    network, train and model that its window sets besides; a network leaves out layers with ``ignored`` words in their
+    names. ``unconditional`` is the file of a LoRA that samples need.
     """
 
     arch: str
@@ -55,6 +59,10 @@ class Kind:
     offloads: bool = False
     own_encoder: bool = False
     recovery: Mapping[str, str] = field(default_factory=dict[str, str])
+    more: Mapping[str, Mapping[str, object]] = field(default_factory=dict[str, "Mapping[str, object]"])
+    unconditional: str = ""
+    ignored: tuple[str, ...] = ()
+    networks: tuple[str, ...] = ()
 
 
 def _flow(
@@ -62,12 +70,14 @@ def _flow(
     sample_steps: int = 25, in_8_bits: bool = True, low_vram: bool = True, lora_prefix: str = "diffusion_model.",
     file: bool = True, folder: bool = False, extras: bool = False, parts: tuple[str, ...] = (), vae: str = "",
     offloads: bool = True, own_encoder: bool = True, recovery: Mapping[str, str] | None = None,
+    more: Mapping[str, Mapping[str, object]] | None = None, unconditional: str = "", ignored: tuple[str, ...] = (),
 ) -> Kind:  # fmt: skip
     """Return a flow model, with what ai-toolkit's own window sets for it (``ui/src/app/jobs/new/options.tsx``)."""
     return Kind(
         arch, step, tokens, "flowmatch", timesteps, guidance, sample_steps, quantizes=True, in_8_bits=in_8_bits,
         low_vram=low_vram, lora_prefix=lora_prefix, file=file, folder=folder, extras=extras, parts=parts, vae=vae,
         offloads=offloads, own_encoder=own_encoder, recovery=recovery or {},
+        more=more or {}, unconditional=unconditional, ignored=ignored,
     )  # fmt: skip
 
 
@@ -120,8 +130,36 @@ KINDS: Mapping[str, Kind] = {
     "krea2:turbo": replace(_KREA2, guidance=1.0, sample_steps=9),
     "qwen_image": _QWEN_IMAGE,
     "qwen_image:2512": _QWEN_IMAGE_2512,
+    "lumina2": replace(
+        _flow(
+            "lumina2", 16, tokens=256, timesteps="", in_8_bits=False, low_vram=False, lora_prefix="transformer.",
+            file=False, folder=True, offloads=False, own_encoder=False,
+        ),
+        networks=("lora",),
+    ),
+    "ernie_image": _flow("ernie_image", 32, file=False, folder=True),
+    "ideogram4": _flow(
+        "ideogram4", 16, tokens=3072, timesteps="linear", guidance=7.0, file=False, folder=True,
+        parts=("Qwen/Qwen3-VL-8B-Instruct",),
+        unconditional="ostris/ideogram_4_unconditional_lora/ideogram_4_unconditional_lora_r16.safetensors",
+    ),
+    "hidream": _flow(
+        "hidream", 16, tokens=128, timesteps="shift", low_vram=False, file=False, folder=True, offloads=False,
+        parts=("unsloth/Meta-Llama-3.1-8B-Instruct",), ignored=("ff_i.experts", "ff_i.gate"),
+        recovery={"int3": f"{_RECOVERY}/hidream_i1_full_torchao_uint3.safetensors"},
+    ),
+    # Of a file, the processor of texts is taken from the repository.
+    "hidream_o1": _flow(
+        "hidream_o1", 32, tokens=1024, timesteps="linear", low_vram=False, folder=True, extras=True, own_encoder=False,
+        more={
+            "network": {"transformer_only": False},
+            "train": {"max_loss": 1.0},
+            "model": {"model_kwargs": {"noise_scale": 8.0, "noise_scale_inference": 8.0}},
+        },
+        ignored=("lm_head", "patch_embed", "visual"),
+    ),
 }  # fmt: skip
-"""By `BaseModel.kind`. Its Lumina 2 has layers of Diffusers' names, none of which ComfyUI knows."""
+"""By `BaseModel.kind`. Its Lumina 2 has layers of Diffusers' names, which `runs.lora_files` merges for ComfyUI."""
 FAMILIES: Mapping[str, Kind] = {name: each for name, each in KINDS.items() if ":" not in name}
 ADAPTERS = frozenset(("flux", "zimage", "krea2"))
 """Families of which it trains distilled models, by ``assistant_lora_path``."""
@@ -131,7 +169,6 @@ NETWORKS: Mapping[str, str] = {"lora": "lora", "locon": "lora", "lokr": "lokr"}
 """The ``type`` of each network; that of the name locon is another library's, which convolutions in a lora are not."""
 REASONS: Mapping[str, str] = {
     "dora": "it saves DoRA in a form that ComfyUI does not read",
-    "lumina2": "it saves LoRAs of it under names that ComfyUI does not read",
     **dict.fromkeys(("qwen_image:edit", "qwen_image:edit_2509", "qwen_image:edit_2511"), NEEDS_CONTROL),
 }
 # A process's sections and their keys; deeper tables are free-form, such as optimizer_params.

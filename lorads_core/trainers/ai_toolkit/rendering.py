@@ -82,6 +82,7 @@ def _network(config: TrainingConfig) -> Keys:
         yield "lokr_factor", config.lokr_factor or -1
     elif config.network_dropout:
         yield "dropout", float(config.network_dropout)
+    yield from kind(config).more.get("network", {}).items()
     if more := dict(_network_kwargs(config)):
         yield "network_kwargs", more
 
@@ -92,6 +93,8 @@ def _network_kwargs(config: TrainingConfig) -> Keys:
         yield from dropouts(config).items()
     if parts := layer_parts(config):
         yield "only_if_contains", parts
+    if kind(config).ignored:
+        yield "ignore_if_contains", list(kind(config).ignored)
 
 
 def _dataset(config: TrainingConfig, subset: Subset, folder: Path) -> Keys:
@@ -156,6 +159,7 @@ def _train(config: TrainingConfig, planned: Schedule) -> Keys:
         yield "noise_offset", float(config.noise_offset)
     if config.cache_text_encoder_outputs:
         yield "cache_text_embeddings", True
+    yield from kind(config).more.get("train", {}).items()
     yield "skip_first_sample", True
     yield "disable_sampling", not config.sample_prompts
 
@@ -214,6 +218,14 @@ def _model(config: TrainingConfig) -> Keys:
     yield from _offloads(config)
     if config.compile:
         yield "compile", True
+    yield from _more_of_model(config)
+
+
+def _more_of_model(config: TrainingConfig) -> Keys:
+    of = kind(config)
+    if of.unconditional and config.sample_prompts:
+        yield "unconditional_lora_path", of.unconditional
+    yield from of.more.get("model", {}).items()
     if config.v_prediction:
         yield "is_v_pred", True
 

@@ -75,6 +75,7 @@ def refusals(config: TrainingConfig) -> Iterator[str]:
         yield f"{LABEL} is started with one process here: set the number of processes to 1."
     if in_8_bits(config) and config.mixed_precision == "no":
         yield "A base model in 8 bits needs mixed precision: choose bf16, or turn fp8 off."
+    yield from checks.unmergeable(LABEL, config, kind(config).networks)
     if base_model(config.base_model).edits and config.sample_prompts:
         label = base_model(config.base_model).label
         yield f"{LABEL} stops at a sample of {label} without a control image: leave the sample prompts out."
@@ -213,6 +214,8 @@ def needs(config: TrainingConfig) -> Iterator[str]:
         yield checks.downloads(LABEL, "the accuracy recovery adapter", ["/".join(recovery.split("/")[:2])])
     if base.adapter:
         yield checks.downloads(LABEL, "the training adapter", ["/".join(base.adapter.split("/")[:2])])
+    if of.unconditional and config.sample_prompts:
+        yield checks.downloads(LABEL, "a LoRA that samples need", ["/".join(of.unconditional.split("/")[:2])])
 
 
 def notes(config: TrainingConfig, subsets: Sequence[Subset], unsettled: TrainingConfig) -> Iterator[Problem]:
@@ -231,6 +234,7 @@ def notes(config: TrainingConfig, subsets: Sequence[Subset], unsettled: Training
         yield _lacking(
             f"{LABEL} keeps as many tags in front as keep tokens says ({config.keep_tokens}), of every caption alike."
         )
+    yield from checks.own_system_prompt(LABEL, config)
     if config.flip_aug:
         yield _lacking(f"{LABEL} shows every image and its mirror image in each epoch, which doubles the steps.")
     if any(item.sizes for item in subsets if item.is_regularization):

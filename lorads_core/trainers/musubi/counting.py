@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from ...buckets import Placement, Size
 from .. import Schedule, Subset
-from .scripts import STEP
+from .scripts import STEP, step
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,21 +21,21 @@ if TYPE_CHECKING:
 
 
 @lru_cache(maxsize=64)
-def bucket_sizes(resolution: int) -> tuple[Size, ...]:
+def bucket_sizes(resolution: int, step: int = STEP) -> tuple[Size, ...]:
     """Return all buckets of a resolution, sorted (``BucketSelector.__init__``).
 
     The shorter side is at least half the resolution; the step is taken off each side.
     """
     area = resolution * resolution
     found: set[Size] = set()
-    for width in range(_floor(resolution // 2), resolution + STEP, STEP):
-        height = _floor(area // width)
+    for width in range(_floor(resolution // 2, step), resolution + step, step):
+        height = _floor(area // width, step)
         found |= {(width, height), (height, width)}
     return tuple(sorted(found))
 
 
 @lru_cache(maxsize=65536)
-def place(picture: Size, resolution: int, *, no_upscale: bool = False) -> Placement:
+def place(picture: Size, resolution: int, *, no_upscale: bool = False, step: int = STEP) -> Placement:
     """Return the bucket of an image of the given upright size; a zero side means that nothing is left of it.
 
     It is the bucket of the nearest aspect, among equals the first. Where nothing is enlarged, an image within the area
@@ -44,22 +44,23 @@ def place(picture: Size, resolution: int, *, no_upscale: bool = False) -> Placem
     """
     width, height = picture
     if no_upscale and width * height <= resolution * resolution:
-        bucket = _floor(width), _floor(height)
+        bucket = _floor(width, step), _floor(height, step)
     else:
         aspect = width / height
-        bucket = min(bucket_sizes(resolution), key=lambda size: abs(size[0] / size[1] - aspect))
+        bucket = min(bucket_sizes(resolution, step), key=lambda size: abs(size[0] / size[1] - aspect))
     scale = max(bucket[0] / width, bucket[1] / height)
     return Placement(picture, bucket, (int(width * scale + 0.5), int(height * scale + 0.5)))
 
 
-def _floor(side: int) -> int:
-    return side - side % STEP
+def _floor(side: int, step: int) -> int:
+    return side - side % step
 
 
 def placements(config: TrainingConfig, subsets: Sequence[Subset]) -> list[Placement]:
     """Return where each image goes, in the order of subsets and files, for a settled config."""
+    sides = step(config)
     return [
-        place(size, config.resolution, no_upscale=config.bucket_no_upscale)
+        place(size, config.resolution, no_upscale=config.bucket_no_upscale, step=sides)
         for subset in subsets
         for size in subset.sizes
     ]

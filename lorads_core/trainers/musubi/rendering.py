@@ -72,7 +72,7 @@ def stages(config: TrainingConfig, folder: Path, accelerate: Sequence[str]) -> t
     name, architecture = (known.name, known.architecture) if known else ("", "")
     usual = ("--dataset_config", str(folder / DATASET_FILE), "--batch_size", "1", "--skip_existing")
     usual = (*usual, "--model_version", name) if name else usual
-    latents = (f"{chosen.name}_cache_latents.py", *usual, *_file(config, "vae"))
+    latents = (f"{chosen.name}_{chosen.latents}.py", *usual, *_file(config, "vae"))
     held = tuple(f"--{key}" for key in _encoder_keys(config))
     texts = (f"{chosen.name}_cache_text_encoder_outputs.py", *usual, *_file(config, "text_encoder"), *held)
     training = (chosen.training, "--config_file", str(folder / TRAINING_FILE))

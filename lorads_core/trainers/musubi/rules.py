@@ -20,10 +20,10 @@ from .scripts import (
     OPTIONS,
     REASONS,
     SCHEDULERS,
-    STEP,
     has_full_rank,
     in_8_bits,
     script,
+    step,
     version,
 )
 
@@ -48,7 +48,8 @@ def refusals(config: TrainingConfig) -> Iterator[str]:
     if known := version(config):
         yield from swap_refusals(LABEL, config, known.swaps)
         encoder = ("16-bit", "fp8") if known.encoder_8_bits else ("16-bit",)
-        yield from precision_refusals(LABEL, config, ("16-bit", "fp8"), encoder)
+        weights = ("fp8",) if known.quantized else ("16-bit", "fp8")
+        yield from precision_refusals(LABEL, config, weights, encoder)
     if in_8_bits(config) and config.mixed_precision == "no":
         yield "A base model in 8 bits needs mixed precision: choose bf16, or turn fp8 off."
 
@@ -145,8 +146,11 @@ def lacks(config: TrainingConfig) -> dict[str, str]:
         "ema_decay": "it averages no weights while it trains; its lora_post_hoc_ema.py averages saved files.",
         "tag_dropout": "a caption is encoded once, before the training, with all of its tags.",
     }
-    if config.bucket_step != STEP:
-        found["bucket_step"] = f"its buckets have steps of {STEP} pixels."
+    if config.bucket_step != step(config):
+        found["bucket_step"] = f"its buckets have steps of {step(config)} pixels."
+    known = version(config)
+    if known and known.quantized:
+        found["fp8_base"] = "its files are in 8 bits, and stay so."
     if config.cache_text_encoder_outputs:
         del found["cache_text_encoder_outputs"]
     if NETWORKS[config.network]:
@@ -170,4 +174,4 @@ def subset_problems(config: TrainingConfig, subsets: Sequence[Subset]) -> Iterat
     if not any(subset.sizes for subset in subsets if not subset.is_regularization):
         yield Problem("error", "no-images", "There is no training image: widen the query, or fix the captions.")
         return
-    yield from checks.size_problems(LABEL, placements(config, subsets), STEP)
+    yield from checks.size_problems(LABEL, placements(config, subsets), step(config))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 LABEL = "musubi-tuner"
 STEP = 16
-"""What sides of buckets are multiples of, for all families of the table (``dataset/bucket.py``, BucketSelector)."""
+"""What sides of buckets are multiples of for most families."""
 ANY = "*"
 """Stands in `Script.versions` for every other variant of a family."""
 
@@ -32,7 +32,8 @@ class Version:
     ``in_8_bits`` says whether it is held in 8 bits where the config says nothing: those whose weights leave no room
     for anything else on a card of 24 GB. ``files`` says what is to be known of the files that are read. ``swaps`` is
     how many of its blocks can wait in RAM at most, as its page in ``docs`` says. ``encoder_8_bits`` is the option for
-    its text encoder in 8 bits, of the script that caches and of the one that trains.
+    its text encoder in 8 bits, of the script that caches and of the one that trains. Files of one
+    that is ``quantized`` hold 8 bits, and stay so.
     """
 
     architecture: str
@@ -41,6 +42,7 @@ class Version:
     files: str = ""
     swaps: int = 0
     encoder_8_bits: str = ""
+    quantized: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,8 @@ class Script:
     ``lora`` is its module for LoRA; ``auto`` says whether those for LoHa and LoKr know its layers too
     (``networks/network_arch.py``). ``versions`` are those of the family's variants (`BaseModel.variant`). ``lora_keys``
     begin the denoiser's keys in its LoRAs. ``precisions`` are those that it can train in. ``keys`` are more of its
-    config, as its page in ``docs`` has them, and ``sampling`` of each sample prompt.
+    config, as its page in ``docs`` has them, and ``sampling`` of each sample prompt. ``latents`` ends the name of the
+    script that caches images; sides of buckets are multiples of ``step`` (``dataset/bucket.py``, BucketSelector).
     """
 
     name: str
@@ -61,6 +64,8 @@ class Script:
     precisions: tuple[str, ...] = ("bf16",)
     keys: Mapping[str, object] = field(default_factory=dict[str, object])
     sampling: Mapping[str, object] = field(default_factory=dict[str, object])
+    latents: str = "cache_latents"
+    step: int = STEP
 
     @property
     def training(self) -> str:
@@ -117,6 +122,29 @@ FAMILIES: Mapping[str, Script] = {
             **{name.replace("-", "_"): _qwen_edit(name) for name in ("edit", "edit-2509", "edit-2511")},
         },
         ("lora_unet_transformer_blocks_",), keys=_shift(2.2), sampling={"cfg_scale": 4.0},
+    ),
+    # docs/ideogram4.md; samples have a schedule of their own (``--sampler_preset``).
+    "ideogram4": Script(
+        "ideogram4", "networks.lora_ideogram4",
+        {
+            ANY: Version(
+                "i4", swaps=33, quantized=True,
+                files="the checkpoint is ComfyUI's ideogram4_fp8_scaled, not the unconditional one, the text encoder"
+                " its qwen3vl_8b_fp8_scaled and the VAE its flux2-vae",
+            ),
+        },
+        ("lora_unet_layers_",), auto=False, keys={"timestep_sampling": "ideogram4_shift"},
+    ),
+    # docs/hidream_o1.md; a block less than it has can be swapped (``enable_block_swap``).
+    "hidream_o1": Script(
+        "hidream_o1", "networks.lora_hidream_o1",
+        {ANY: Version("ho1", swaps=35, files="ComfyUI's hidream_o1_image_bf16, not its fp8 or mxfp8")},
+        ("lora_unet_model_",), auto=False,
+        keys={
+            "model_type": "full", "task": "t2i", "timestep_sampling": "uniform", "noise_scale_start": 8.0,
+            "noise_scale_end": 8.0, "noise_clip_std": 0.0,
+        },
+        sampling={"cfg_scale": 5.0}, latents="cache_pixel", step=32,
     ),
 }  # fmt: skip
 
@@ -202,6 +230,12 @@ def script(config: TrainingConfig) -> Script:
     return FAMILIES[base_model(config.base_model).family.name]
 
 
+def step(config: TrainingConfig) -> int:
+    """Return what sides of buckets are multiples of; the usual number for a base model that it does not train."""
+    row = FAMILIES.get(base_model(config.base_model).family.name)
+    return row.step if row else STEP
+
+
 def version(config: TrainingConfig) -> Version | None:
     """Return the config's base model as the scripts know it; None where they cannot tell which it is."""
     versions = script(config).versions
@@ -210,11 +244,13 @@ def version(config: TrainingConfig) -> Version | None:
 
 def in_8_bits(config: TrainingConfig) -> bool:
     """Say whether the base model is held in 8 bits."""
+    known = version(config)
+    if known and known.quantized:
+        return False  # it is given no option for it
     if config.base_precision != USUAL:
         return config.base_precision == "fp8"
     if config.fp8_base is not None:
         return config.fp8_base
-    known = version(config)
     return bool(known and known.in_8_bits) and config.mixed_precision != "no"
 
 

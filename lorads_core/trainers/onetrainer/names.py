@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, cast
 
 from ...base_models import base_model
@@ -33,6 +33,10 @@ class Kind:
     ``timesteps`` those of how flow matching draws them. ``lora_format`` is the ``output_model_format`` that ComfyUI
     loads; ``version`` is the oldest one of a config that knows the model. ``blocks`` are all layers that can wait in
     RAM, where they are of one size, 0 where they are not.
+
+    A denoiser of one file is read only with ``file``. ``repository`` is the one in Diffusers' form that it reads, where
+    that is not the base model's; ``encoders`` are those of text encoders that it lacks. ``sections`` are of further
+    parts.
     """
 
     model_type: str
@@ -54,6 +58,10 @@ class Kind:
     lora_format: str = "KOHYA_LORA"
     version: int = 10
     blocks: int = 0
+    file: bool = True
+    repository: str = ""
+    encoders: Mapping[str, str] = field(default_factory=dict[str, str])
+    sections: Mapping[str, Mapping[str, object]] = field(default_factory=dict[str, "Mapping[str, object]"])
 
     @property
     def offloads(self) -> bool:
@@ -105,6 +113,20 @@ FAMILIES: Mapping[str, Kind] = {
     "chroma": _flow(
         "CHROMA_1", "attn,ff.net,proj_mlp", "FLOAT_8", "transformer_block", guidance=3.0, timesteps=_PARABOLA
     ),
+    "ernie_image": _flow("ERNIE", "self_attention,mlp", "INT_W8A8", "layers", guidance=4.0),
+    # Samples draw with a second denoiser besides, which is not trained.
+    "ideogram4": replace(
+        _flow("IDEOGRAM_4", "attention,feed_forward", "INT_W8A8", "layers", guidance=7.0, lora_format="COMFY_LORA"),
+        tokens=2048, encoder_precision="NFLOAT_4", file=False,
+        repository="CalamitousFelicitousness/Ideogram-4-bf16-Diffusers",
+        sections={"unconditional_transformer": {"weight_dtype": "NFLOAT_4", "offload_fraction": 1.0}},
+    ),
+    # All layers, as its preset has it.
+    "hidream": replace(
+        _flow("HI_DREAM_FULL", "", "FLOAT_8", "", guidance=5.0), tokens=128, file=False,
+        text_encoders=("text_encoder", "text_encoder_2", "text_encoder_3", "text_encoder_4"),
+        encoders={"text_encoder_4": "meta-llama/Llama-3.1-8B-Instruct"},
+    ),
     "anima": _flow(
         "ANIMA", "attn1,attn2,ff", "INT_W8A8", "attn1,attn2,ff", guidance=4.0, lora_format="KOHYA_LORA"
     ),
@@ -121,6 +143,11 @@ LINEAR_ONLY = frozenset({"LOHA"})
 def kind(config: TrainingConfig) -> Kind:
     """Return the type of the config's base model."""
     return FAMILIES[base_model(config.base_model).family.name]
+
+
+def repository(config: TrainingConfig) -> str:
+    """Return the repository at Hugging Face that parts, or all of them, are taken from; empty where none is known."""
+    return kind(config).repository or base_model(config.base_model).repository
 
 
 def layer_filter(config: TrainingConfig) -> str:

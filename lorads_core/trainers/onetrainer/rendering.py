@@ -27,6 +27,7 @@ from .names import (
     layer_filter,
     layer_share,
     optimizer_args,
+    repository,
 )
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def _keys(config: TrainingConfig, output: Path, name: str, version: int) -> Keys
 
 
 def _base_model_name(config: TrainingConfig) -> str:
-    return base_model(config.base_model).repository if checks.is_denoiser_alone(config) else config.checkpoint
+    return repository(config) if checks.is_denoiser_alone(config) else config.checkpoint
 
 
 def _output_keys(config: TrainingConfig, output: Path, name: str, version: int) -> Keys:
@@ -207,6 +208,7 @@ def _part_keys(config: TrainingConfig, version: int) -> Keys:
         if version >= NEWEST and part != "vae":
             keys["gradient_checkpointing"] = checkpointing
         yield part, {**keys, **offloads.get(part, {})}
+    yield from kind(config).sections.items()
     if not kind(config).tokens:
         yield "text_encoder_2_sequence_length", config.max_token_length
     if config.clip_skip > 1 and base_model(config.base_model).family.skips_clip:
@@ -265,7 +267,9 @@ def _text_encoder(config: TrainingConfig, index: int) -> dict[str, object]:
     """Return the section of a text encoder: by itself OneTrainer trains it, and stops that after 30 epochs."""
     rate = float(config.text_encoder_learning_rate)
     trained = bool(rate) and index < kind(config).trained_encoders
+    model = kind(config).encoders.get(kind(config).text_encoders[index])
     return {
+        **({"model_name": model} if model else {}),
         "train": trained,
         "learning_rate": rate if trained else None,
         "stop_training_after": None,

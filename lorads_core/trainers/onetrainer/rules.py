@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from ...base_models import base_model
@@ -33,6 +34,7 @@ from .names import (
     large_encoders,
     layer_share,
     optimizer_args,
+    repository,
 )
 from .rendering import NEWEST, OLDEST, VARIATIONS, image_variations, text_variations
 
@@ -110,8 +112,21 @@ def refusals(config: TrainingConfig) -> Iterator[str]:
         yield f"{LABEL} reads no denoiser from a repository of its own: choose a file of {base.label}."
     if config.min_snr_gamma and config.debiased_estimation:
         yield f"{LABEL} weights timesteps by one rule only: turn debiased estimation off, or set min SNR gamma to 0."
+    yield from _checkpoint(config)
     if config.masked_loss == "alpha":
         yield f"{LABEL} reads no masks from alpha channels: choose sidecar, masks in files of their own."
+
+
+def _checkpoint(config: TrainingConfig) -> Iterator[str]:
+    """Yield that a checkpoint has a form that it does not load."""
+    of, base = kind(config), base_model(config.base_model)
+    if not of.file and PurePath(config.checkpoint).suffix == ".safetensors":
+        yield (
+            f"{LABEL} takes {base.label} as a folder of all parts, or as a repository, and no single file: choose"
+            f" {repository(config)} as the checkpoint."
+        )
+    if of.repository and config.checkpoint == base.repository:
+        yield f"{LABEL} does not read the weights in {base.repository}: choose {of.repository} as the checkpoint."
 
 
 def _unknown(config: TrainingConfig) -> Iterator[str]:
@@ -171,17 +186,21 @@ def _caching(config: TrainingConfig) -> Iterator[str]:
 
 def doubts(config: TrainingConfig) -> Iterator[str]:
     """Yield what OneTrainer trains, though hardly as it is meant."""
-    if not config.checkpoint:
+    if not config.checkpoint and kind(config).file:
         key = f"{kind(config).denoiser}.model_name" if base_model(config.base_model).repository else "base_model_name"
         yield (f"No checkpoint is chosen, so the config names none: start {LABEL} with --config-value {key}=FILE.")
 
 
 def needs(config: TrainingConfig) -> Iterator[str]:
     """Yield what is needed besides the files that are named."""
-    if checks.is_denoiser_alone(config):
-        base = base_model(config.base_model)
+    base = base_model(config.base_model)
+    if not kind(config).file and config.checkpoint in ("", repository(config)):
+        yield checks.downloads(LABEL, base.label, [repository(config)])
+    elif checks.is_denoiser_alone(config):
         said = checks.downloads(LABEL, f"{base.family.label}'s text encoders and VAE", [base.repository])
         yield f"{said} A folder of all parts can be the checkpoint instead."
+    if kind(config).encoders:
+        yield checks.downloads(LABEL, f"a text encoder of {base.label}", [*kind(config).encoders.values()])
 
 
 def lacks(config: TrainingConfig) -> dict[str, str]:

@@ -26,12 +26,13 @@ _NEAR = 0.05
 
 
 @lru_cache(maxsize=65536)
-def place(picture: Size, resolution: int, step: int) -> Placement:
+def place(picture: Size, resolution: int, step: int, canvas: int = 0) -> Placement:
     """Return the bucket of an image of the given upright size; a zero side means that SimpleTuner would stop at it.
 
     Each aspect, rounded to two digits, has its bucket: the area of the resolution before both sides are rounded to the
     nearest multiple of ``step``, so that it may be larger. What is smaller is enlarged, and all is cropped about the
-    centre (``TrainingSample.calculate_target_size``, ``calculate_new_size_by_pixel_area``).
+    centre (``TrainingSample.calculate_target_size``, ``calculate_new_size_by_pixel_area``). A bucket of more than
+    ``canvas`` pixels, if that is not 0, is made smaller.
     """
     width, height = picture
     area = resolution * resolution / _MEGAPIXEL
@@ -41,6 +42,8 @@ def place(picture: Size, resolution: int, step: int) -> Placement:
         return Placement(picture, (0, 0), (0, 0))
     bucket = (edge, edge) if width == height else _bucket(edge, aspect, step)
     resized = bucket if width == height else _covering(picture, bucket)
+    if canvas:
+        bucket = _limited(bucket, canvas, step)
     if aspect_of(bucket) == 1:
         side = _square(area, step)
         bucket = (side, side)
@@ -55,6 +58,20 @@ def _rounded(value: float, step: int) -> int:
 
 def _bucket(edge: int, aspect: float, step: int) -> Size:
     return _rounded(edge * math.sqrt(aspect), step), _rounded(edge / math.sqrt(aspect), step)
+
+
+def _limited(bucket: Size, canvas: int, step: int) -> Size:
+    """Return a bucket of at most about ``canvas`` pixels (``_limit_maximum_size``, ``limit_canvas_size``)."""
+    width, height = bucket
+    if width * height <= canvas:
+        return bucket
+    scale = math.sqrt(canvas / (width * height))
+    width, height = _rounded(int(width * scale), step), _rounded(int(height * scale), step)
+    longer_is_height = height > width
+    for is_height in (longer_is_height, not longer_is_height):  # a step off the longer side, then off the other
+        if width * height > canvas:
+            width, height = (width, height - step) if is_height else (width - step, height)
+    return width, height
 
 
 def _covering(picture: Size, bucket: Size) -> Size:
@@ -84,8 +101,8 @@ def aspect_of(bucket: Size) -> float:
 
 def placements(config: TrainingConfig, subsets: Sequence[Subset]) -> list[Placement]:
     """Return where each image goes, in the order of subsets and files, for a settled config."""
-    step = kind(config).step
-    return [place(size, config.resolution, step) for subset in subsets for size in subset.sizes]
+    of = kind(config)
+    return [place(size, config.resolution, of.step, of.canvas) for subset in subsets for size in subset.sizes]
 
 
 def full_step(config: TrainingConfig) -> int:

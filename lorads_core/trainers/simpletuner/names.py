@@ -28,8 +28,10 @@ class Kind:
     ``convolutions`` are those that LoCon and LoHa change besides. ``tokens`` are all that is read of a caption: no
     option changes that. ``in_8_bits`` says whether it is held so where the config says nothing, ``precision`` how,
     ``encoder_precision`` how its text encoder is held then. ``vae`` is the type of its autoencoder's numbers. ``shift``
-    is that of its timesteps, 0 for SimpleTuner's own. A checkpoint of one file is read only with ``file``,
-    ``keys`` are more of its config, of how timesteps are drawn: it takes no other for this base model.
+    is that of its timesteps, 0 for SimpleTuner's own. ``canvas`` is the largest area of an image in pixels
+    (``MAXIMUM_CANVAS_SIZE``), 0 for any. ``networks`` are those whose LoRAs can be made to load in ComfyUI, none for
+    all. A checkpoint of one file is read only with ``file``. ``keys`` are more of its config, of how timesteps are
+    drawn: it takes no other for this base model; ``more`` are others.
 
     ``weights`` are the precisions besides `precision` that its guide names for the denoiser, ``encoder`` is the number
     of its large text encoder, 0 for none. ``blocks`` is how many the denoiser has where they can wait in RAM (those
@@ -50,8 +52,11 @@ class Kind:
     sample_steps: int = 28
     vae: str = "fp32"
     shift: float = 0.0
+    canvas: int = 0
+    networks: tuple[str, ...] = ()
     file: bool = False
     keys: Mapping[str, object] = field(default_factory=dict[str, object])
+    more: Mapping[str, object] = field(default_factory=dict[str, object])
     weights: tuple[str, ...] = ()
     encoder: int = 0
     blocks: int = 0
@@ -90,6 +95,9 @@ _QWEN_IMAGE = _flow(
     "qwen_image", "v1.0", "QwenImageTransformerBlock", step=32, sample_steps=30, shift=1.73,
     weights=("int4", "nf4", "int2"), blocks=60,
 )  # fmt: skip
+_AURAFLOW = _flow(
+    "auraflow", "v0.3", "Attention", tokens=120, in_8_bits=False, sample_steps=30, shift=1.73,
+)  # fmt: skip
 KINDS: Mapping[str, Kind] = {
     "sd15": Kind("sd1x", ("Transformer2DModel",), _CONVOLUTIONS, file=True),
     "sdxl": Kind("sdxl", ("Transformer2DModel",), _CONVOLUTIONS, file=True),
@@ -118,15 +126,33 @@ KINDS: Mapping[str, Kind] = {
     "krea2": _flow("krea2", "raw", "Krea2TransformerBlock", precision="int8-torchao", guidance=4.5, blocks=28),
     "qwen_image": _QWEN_IMAGE,
     "qwen_image:2512": replace(_QWEN_IMAGE, flavour="v2.0"),
+    # Its blocks' names are those of Diffusers too, and their projections apart.
+    "lumina2": replace(
+        _flow("lumina2", "2.0", "Lumina2TransformerBlock", tokens=256, sample_steps=30),
+        networks=("lora",), keys={"flow_schedule_auto_shift": True},
+    ),
+    "ernie_image": _flow("ernie", "base", "ErnieImageSharedAdaLNBlock", precision="int8-torchao", sample_steps=20),
+    # Its files are in 8 bits of their own, which hold no other network than PEFT's LoRA: they are made 16 bits first,
+    # and held in 8 bits as others are where that is asked for.
+    "ideogram4": replace(
+        _flow("ideogram", "fp8", "Attention", "FeedForward", tokens=2048, guidance=3.0, sample_steps=20),
+        more={"ideogram_fp8_base_upcast": True, "ideogram_validation": True},
+    ),
+    # Attention alone, as its own default for LyCORIS has it: the experts of its layers are a great many.
+    "hidream": replace(
+        _flow("hidream", "full", "Attention", tokens=128, guidance=3.0, sample_steps=30, shift=3.0),
+        canvas=1024**2, more={"text_encoder_4_precision": "int8-quanto"},
+    ),
+    "auraflow": _AURAFLOW,
+    "auraflow:pony": replace(_AURAFLOW, flavour="pony", tokens=768),
 }  # fmt: skip
-"""By `BaseModel.kind`. Its Lumina 2 has layers of Diffusers' names, none of which ComfyUI knows."""
+"""By `BaseModel.kind`."""
 FAMILIES: Mapping[str, Kind] = {name: each for name, each in KINDS.items() if ":" not in name}
 ADAPTERS = frozenset(("zimage", "flux"))
 """Families of which it trains distilled models, with an assistant LoRA."""
 NETWORKS: Mapping[str, str] = {"lora": "lora", "locon": "lora", "loha": "loha", "lokr": "lokr", "dora": "lora"}
 """LyCORIS' name of each network; LoCon has more layers, DoRA is ``dora_wd``."""
 REASONS: Mapping[str, str] = {
-    "lumina2": "it saves LoRAs of it under names that ComfyUI does not read",
     # ``requires_conditioning_dataset`` of its Flux and Qwen-Image.
     **dict.fromkeys(("flux:kontext", "qwen_image:edit", "qwen_image:edit_2509", "qwen_image:edit_2511"), NEEDS_CONTROL),
 }

@@ -87,6 +87,7 @@ def _keys(config: TrainingConfig, subsets: Sequence[Subset], folder: Path, outpu
     if kind(config).flavour:
         yield "model_flavour", kind(config).flavour
     yield from kind(config).keys.items()
+    yield from kind(config).more.items()
     yield from _model_keys(config)
     yield "lora_type", "lycoris"
     yield "lycoris_config", str(folder / NETWORK_FILE)

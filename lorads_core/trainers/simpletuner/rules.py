@@ -88,6 +88,7 @@ def refusals(config: TrainingConfig) -> Iterator[str]:
     yield from _unknown(config)
     yield from _network(config)
     yield from _checkpoint(config)
+    yield from checks.unmergeable(LABEL, config, kind(config).networks)
     if config.masked_loss != "none":
         yield (
             f"{LABEL} pairs a mask with its image by the whole file name, and reads none from alpha channels: train"
@@ -243,6 +244,7 @@ def notes(config: TrainingConfig, subsets: Sequence[Subset], unsettled: Training
     if not unsettled.max_token_length and config.max_token_length > kind(config).tokens:
         tokens = kind(config).tokens
         yield _lacking(f"{LABEL} reads the first {tokens} tokens of a caption: keep captions short, the trigger first.")
+    yield from checks.own_system_prompt(LABEL, config)
     if config.shuffle_caption:
         yield _lacking(
             f"{LABEL} keeps as many tags in front as keep tokens says ({config.keep_tokens}), of every caption alike,"

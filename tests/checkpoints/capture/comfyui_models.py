@@ -176,6 +176,7 @@ MODELS = {
             "num_layers": 16, "num_single_layers": 32, "out_channels": 16, "patch_size": 2, "text_emb_dim": 2048,
         },
     ),
+    "hidream_o1": ("ldm.hidream_o1.model", "HiDreamO1Transformer", {"image_model": "hidream_o1"}),
     "krea2": ("ldm.krea2.model", "SingleStreamDiT", {"image_model": "krea2"}),
     "ideogram4": ("ldm.ideogram4.model", "Ideogram4Transformer2DModel", {"image_model": "ideogram4"}),
     "ernie_image": ("ldm.ernie.model", "ErnieImageModel", {}),

@@ -74,6 +74,20 @@ SDXL = many(
     [f"unet.down_blocks.1.attentions.{{}}.transformer_blocks.0.attn1.to_{part}" for part in ("q", "k", "v", "out.0")], 2
 )
 """SDXL as Diffusers has saved it since its version 0.22."""
+
+
+def lumina(prefix, ends=KOHYA, blocks=(0, 25), parts="qkv"):
+    """Return a file of Lumina 2 with Diffusers' names, whose queries have three times the rows of keys and values."""
+    dot = "_" if prefix.endswith("_") else "."
+    rows = {"q": 2304, "k": 768, "v": 768}
+    found = {}
+    for part in parts:
+        modules = [f"{prefix}layers{dot}{block}{dot}attn{dot}to_{part}" for block in blocks]
+        found |= tensors(modules, ends, rows=rows[part], columns=2304)
+    others = (f"attn{dot}to_out{dot}0", f"feed_forward{dot}linear_2", f"norm1{dot}linear")
+    return found | tensors([f"{prefix}layers{dot}{block}{dot}{end}" for block in blocks for end in others], ends)
+
+
 CASES = {
     "Z-Image by musubi-tuner": ("zimage", tensors(ZIMAGE)),
     "Z-Image by ai-toolkit": (
@@ -108,6 +122,48 @@ CASES = {
         "hunyuan_image", tensors([*names("lora_unet_double_blocks_{}_img_mlp_fc1", 0, 1),
                                   "lora_unet_double_blocks_0_img_attn_qkv"]),
     ),
+    "AuraFlow by SimpleTuner": (
+        "auraflow",
+        tensors(
+            [
+                *names("lycoris_joint_transformer_blocks_{}_attn_add_q_proj", 0, 3),
+                *names("lycoris_single_transformer_blocks_{}_attn_to_out_0", 0, 31),
+            ],
+        ),
+    ),
+    "ERNIE-Image by SimpleTuner": (
+        "ernie_image",
+        tensors(
+            many(
+                [f"lycoris_layers_{{}}_{part}" for part in ("self_attention_to_q", "mlp_gate_proj")], 36
+            ),
+            LOKR,
+        ),
+    ),
+    "Ideogram 4 by SimpleTuner": (
+        "ideogram4",
+        tensors(many([f"lycoris_layers_{{}}_{part}" for part in ("attention_qkv", "attention_o")], 34), LOHA),
+    ),
+    "Ideogram 4 by musubi-tuner": ("ideogram4", tensors(names("lora_unet_layers_{}_attention_qkv", 0, 33))),
+    "HiDream I1 by SimpleTuner": (
+        "hidream", tensors(names("lycoris_double_stream_blocks_{}_block_attn1_to_q_t", 0, 15), LOKR),
+    ),
+    "HiDream O1 by musubi-tuner": (
+        "hidream_o1",
+        tensors(
+            [
+                *names("lora_unet_model_language_model_layers_{}_self_attn_q_proj", 0, 35),
+                "lora_unet_model_x_embedder_proj1",
+                "lora_unet_model_final_layer2_linear",
+            ],
+        ),
+    ),
+    "HiDream O1 by ai-toolkit": (
+        "hidream_o1",
+        tensors(names("diffusion_model.language_model.layers.{}.mlp.up_proj", 0, 35), PEFT),
+    ),
+    "Lumina 2 by ai-toolkit": ("lumina2", lumina("transformer.", PEFT)),
+    "Lumina 2 by SimpleTuner": ("lumina2", lumina("lycoris_")),
     "Wan Fun": ("wan", tensors(names("lora_unet__blocks_{}_cross_attn_k", 0, 39, 40))),
     "full weights": (
         "flux",

@@ -2,12 +2,32 @@
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 
 from lorads_core.checkpoints.header import Tensor
+from lorads_core.errors import TrainerError
+from lorads_core.runs.lora_file import read_lora, write_copy
 from lorads_core.runs.lora_files import Coverage, coverage, coverage_of_facts, family_tables, loading, table_keys
 from lorads_core.runs.lora_files.modules import kind_of, modules_of
+from lorads_core.runs.lora_loading import lora_loading
 
-from .files import ANIMA, CASES, DIFFUSERS, DORA, KREA2, LOHA, LOKR, PEFT, SDXL, ZIMAGE, many, names, tensors, write
+from .files import (
+    ANIMA,
+    CASES,
+    DIFFUSERS,
+    DORA,
+    KREA2,
+    LOHA,
+    LOKR,
+    PEFT,
+    SDXL,
+    ZIMAGE,
+    lumina,
+    many,
+    names,
+    tensors,
+    write,
+)  # fmt: skip
 
 
 def of(shapes, family, **how):
@@ -43,6 +63,31 @@ def test_an_anima_lora_of_simpletuner_gets_the_names_of_the_models_own_code():
         for theirs in ("attn1.to_q", "attn2.to_out.0")
     } == {f"diffusion_model.blocks.27.{ours}.lora_A.weight" for ours in ("self_attn.q_proj", "cross_attn.output_proj")}
     assert of(tensors(names("lycoris_core_transformer_blocks_{}_ff_net_2", 0, 1), LOKR), "anima").best.is_full
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "AuraFlow by SimpleTuner",
+        "ERNIE-Image by SimpleTuner",
+        "Ideogram 4 by SimpleTuner",
+        "HiDream O1 by musubi-tuner",
+    ],
+)
+def test_newer_models_get_names_that_comfyui_knows(name):
+    architecture, shapes = CASES[name]
+    found = of(shapes, architecture)
+    assert found.as_it_is.loaded == 0
+    assert found.best.is_full
+    assert found.conversion.split == 0
+
+
+@pytest.mark.parametrize(
+    "name", ["Ideogram 4 by musubi-tuner", "HiDream I1 by SimpleTuner", "HiDream O1 by ai-toolkit"]
+)
+def test_others_of_them_load_as_they_are(name):
+    architecture, shapes = CASES[name]
+    assert of(shapes, architecture).as_it_is.is_full
 
 
 def test_an_sdxl_lora_of_diffusers_is_renamed_to_kohyas_names_and_ends():
@@ -246,3 +291,66 @@ def test_a_coverage_comes_back_from_its_facts_and_nothing_else_does():
 
 def test_without_known_keys_nothing_is_said():
     assert loading(tensors(ZIMAGE), ()) is None
+
+
+@pytest.mark.parametrize("name", ["Lumina 2 by ai-toolkit", "Lumina 2 by SimpleTuner"])
+def test_projections_that_comfyui_has_in_one_layer_are_merged(name):
+    architecture, shapes = CASES[name]
+    found = of(shapes, architecture)
+    assert found.as_it_is.loaded == 0
+    assert found.best.is_full
+    assert found.conversion.text == "6 modules renamed, 6 modules merged"
+    assert (found.best.modules, found.as_it_is.modules) == (8, 12)
+
+
+@pytest.mark.parametrize(("parts", "rank"), [("qkv", 12), ("qv", 8), ("k", 4)])
+def test_a_merged_layer_has_the_changes_of_its_parts_and_none_elsewhere(parts, rank, tmp_path):
+    shapes = lumina("lycoris_", blocks=(7,), parts=parts)
+    arrays = write(tmp_path / "a.safetensors", shapes)
+    for each in arrays:
+        if each.endswith(".alpha"):
+            arrays[each] = np.array(3.0, np.float32)
+    save_file(arrays, tmp_path / "a.safetensors")
+    lora = read_lora(tmp_path / "a.safetensors")
+    found = lora_loading(lora)
+    write_copy(lora, tmp_path / "b.safetensors", {}, without_paths=False, conversion=found.conversion)
+    made = load_file(tmp_path / "b.safetensors")
+    qkv = "diffusion_model.layers.7.attention.qkv"
+    assert made[f"{qkv}.lora_down.weight"].shape == (rank, 2304)
+    assert made[f"{qkv}.alpha"] == 3.0 * len(parts)
+    rows = {"q": slice(0, 2304), "k": slice(2304, 3072), "v": slice(3072, 3840)}
+    changed = product(made, qkv) * float(made[f"{qkv}.alpha"]) / rank
+    for part in "qkv":
+        if part not in parts:
+            assert not changed[rows[part]].any()
+            continue
+        own = product(arrays, f"lycoris_layers_7_attn_to_{part}") * 3.0 / 4
+        assert np.allclose(changed[rows[part]], own, rtol=1e-5, atol=1e-5)
+    assert read_lora(tmp_path / "b.safetensors").ranks == {4, rank}
+    assert {name: each.shape for name, each in made.items()} == {
+        name: each.shape for name, each in found.conversion.tensors(shapes).items()
+    }
+
+
+@pytest.mark.parametrize("ends", [LOHA, LOKR, DORA])
+def test_what_cannot_be_merged_exactly_is_refused(ends):
+    found = of(lumina("lycoris_", ends), "lumina2")
+    assert not found.best.is_full
+    assert "cannot be merged without a change" in found.reason
+
+
+def test_parts_of_different_ranks_or_of_another_size_are_not_merged():
+    ranks = lumina("lycoris_", blocks=(0,)) | tensors(["lycoris_layers_0_attn_to_q"], rank=8, rows=2304, columns=2304)
+    size = lumina("lycoris_", blocks=(0,)) | tensors(["lycoris_layers_0_attn_to_q"], rows=768, columns=2304)
+    for shapes in (ranks, size):
+        assert "cannot be merged" in of(shapes, "lumina2").reason
+
+
+def test_parts_of_different_alphas_are_refused_when_they_are_written(tmp_path):
+    shapes = lumina("lycoris_", blocks=(0,))
+    arrays = write(tmp_path / "a.safetensors", shapes)
+    lora = read_lora(tmp_path / "a.safetensors")  # whose alphas are random
+    assert len({float(each) for name, each in arrays.items() if name.endswith(".alpha")}) > 1
+    with pytest.raises(TrainerError, match="different alphas"):
+        write_copy(lora, tmp_path / "b.safetensors", {}, without_paths=False, conversion=lora_loading(lora).conversion)
+    assert not (tmp_path / "b.safetensors").exists()

@@ -10,12 +10,14 @@ of models and those that are not installed are stand-ins, and its own packages a
 """
 
 import ast
+import contextlib
 import importlib
 import inspect
 import json
 import logging
 import math
 import os
+import re
 import sys
 import tempfile
 from collections import Counter
@@ -103,9 +105,21 @@ def check_model(held):
     if adapter not in ADAPTERS:
         sys.exit(f"SimpleTuner's {held['model_family']} {held['model_flavour']} has the adapter {adapter}")
     blocks = json.loads(Path(held["lycoris_config"]).read_text(encoding="utf-8"))["apply_preset"]["target_module"]
-    source = vars(importlib.import_module(model.MODEL_CLASS.__module__))
+    source = classes_near(model)
     if missing := [name for name in blocks if name not in source and held["model_family"] not in OF_DIFFUSERS]:
         sys.exit(f"SimpleTuner's {held['model_family']} has no {missing}")
+
+
+def classes_near(model):
+    """Return the names in the modules of a model's class, of those that it is derived from, and of its transformer."""
+    kinds = {each.__module__ for each in model.MODEL_CLASS.__mro__} | {
+        f"{type(model).__module__.rpartition('.')[0]}.transformer"
+    }
+    found = set()
+    for name in kinds:
+        with contextlib.suppress(ImportError):
+            found |= vars(importlib.import_module(name)).keys()
+    return found
 
 
 def backends(_, tables):
@@ -297,13 +311,23 @@ def backend(args, tracker, table, subsets):
                 table["id"],
                 {"original_size": size},
                 file,
-                model=SimpleNamespace(get_transforms=list, MAXIMUM_CANVAS_SIZE=None),
+                model=SimpleNamespace(get_transforms=list, MAXIMUM_CANVAS_SIZE=largest_area(args.model_family)),
             )
             .prepare()
         )
         made.sizes.setdefault(prepared.aspect_ratio, tuple(map(int, prepared.target_size)))
         made.aspect_ratio_bucket_indices.setdefault(prepared.aspect_ratio, []).append(file)
     return made
+
+
+def largest_area(family):
+    """Return what the model of a family has as ``MAXIMUM_CANVAS_SIZE``; the module that holds it imports models."""
+    state = own("helpers.training.state_tracker")
+    folder = Path(state.__file__).parents[1] / "models" / family
+    found = re.search(
+        r"^    MAXIMUM_CANVAS_SIZE = ([\d*]+)", (folder / "model.py").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    return eval(found[1]) if found else None
 
 
 def batches(args, tracker, made):
