@@ -9,7 +9,7 @@ from lorads_core.model import TrainingConfig
 from lorads_core.trainers import Subset, trainer, trainers
 from lorads_core.trainers.cards import CARDS
 from lorads_core.trainers.defaults import change_config
-from lorads_core.trainers.presets import PRESETS
+from lorads_core.trainers.preset_table import CONFIDENCE, PRESETS
 from lorads_core.training_fields import ANY, TRAINING_FIELDS, WEIGHT_PRECISIONS
 
 from .trainers.test_contract import FILES, VALUES, another, context, errors
@@ -134,14 +134,30 @@ def _presets():
         "",
         "## Presets",
         "",
-        "`--preset NAME`, the node's first input, or *Preset* in the panel; other options override it.",
+        "`--preset NAME`, the node's first input, or *Preset* in the panel; other options override it. What is from",
+        "one trainer's guide can be trained by others, which report what they lack. A figure is as good as its source:",
         "",
+        *(f"- *{word}*: {meaning}" for word, meaning in CONFIDENCE.items()),
+        "",
+        "None was measured by LoRADS, and no training of yours changes them: that one completed says nothing of how",
+        "good its LoRA is. Presets called `card of … GB` are rows of [graphics cards](#graphics-cards).",
+        "",
+        "| preset | purpose | trainer | families | sets | source | date | confidence | note |",
+        "|---|---|---|---|---|---|---|---|---|",
+        *(line for each in PRESETS if not each.vram for line in _figures(each)),
     ]
-    lines += ["| preset | families | sets | source |", "|---|---|---|---|"]
-    for each in PRESETS:
-        values = ", ".join(f"`{name}` {value}" for name, value in each.values.items())
-        lines.append(f"| {each.name} | {', '.join(each.families)} | {values or 'nothing'} | {each.source} |")
     return "\n".join(lines) + "\n"
+
+
+def _figures(preset):
+    """Yield a line for each source of a preset's figures."""
+    families = ", ".join(preset.families) if preset.named else "all"
+    head, note = f"| {preset.name} | {preset.purpose} | {preset.trainer or 'any'} | {families}", preset.note
+    if not preset.figures:
+        yield f"{head} | nothing | | | | {note} |"
+    for source in dict.fromkeys(figure.source for figure in preset.figures.values()):
+        sets = ", ".join(f"`{name}` {value}" for name, (value, its) in preset.figures.items() if its == source)
+        yield f"{head} | {sets} | {source.text} | {source.date} | {source.confidence} | {note} |"
 
 
 def _cards():

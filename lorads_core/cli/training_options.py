@@ -102,11 +102,9 @@ def default_text(each: TrainingField) -> str:
 
 
 def _preset_names() -> str:
-    """Return the names of all presets, those of cards in one."""
-    cards = sorted({each.vram for each in PRESETS if each.vram})
-    others = dict.fromkeys(each.name for each in PRESETS if not each.vram)
-    named = [f'"{name}"' for name in others]
-    return ", ".join([*named, f'"card of N GB" (N {", ".join(map(str, cards))})'])
+    """Return the names of all presets for any trainer; those of guides and cards in one each, as they are many."""
+    named = [f'"{name}"' for name in dict.fromkeys(each.name for each in PRESETS if not each.trainer)]
+    return ", ".join([*named, '"subject (...)" of a trainer\'s guide', '"card of N GB"'])
 
 
 class ChosenTraining(NamedTuple):

@@ -1,122 +1,22 @@
-"""Presets of training options for families of base models, and which options count for a config."""
+"""Presets of training options by name (`preset_table`), and which options count for a config."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ..base_models import FAMILIES, base_model
+from ..base_models import base_model
 from ..errors import SettingsError
 from ..training_fields import ANY, TRAINING_FIELDS, training_field
-from .cards import CARDS
 from .defaults import change_config
+from .preset_table import PRESETS, Preset
+
+__all__ = ["PRESETS", "Preset"]
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from ..model import TrainingConfig
-
-
-@dataclass(frozen=True, slots=True)
-class Preset:
-    """Options that belong together, for all base models of some families (all of them where none is named).
-
-    ``values`` are fields of a training config, ``source`` is where they come from. ``vram`` is the graphics memory in
-    GB of the card for which they are, 0 where they are for no card in particular.
-    """
-
-    name: str
-    named: tuple[str, ...]
-    values: Mapping[str, Any]
-    source: str
-    vram: int = 0
-
-    @property
-    def families(self) -> tuple[str, ...]:
-        """The names of the families that it is for."""
-        return self.named or tuple(each.name for each in FAMILIES)
-
-
-_ALL = ()
-
-
-_NAMED = ("sd-scripts", "musubi-tuner")
-"""Trainers whose rows of cards are presets, which know no trainer: other trainers have the options of most of them."""
-
-
-def _cards() -> Iterator[Preset]:
-    for each in CARDS:
-        if each.trainer in _NAMED:
-            yield Preset(f"card of {each.vram} GB", each.models, each.values, each.source, each.vram)
-
-
-PRESETS: tuple[Preset, ...] = (
-    Preset("defaults", _ALL, {}, "LoRADS: the defaults"),
-    Preset(
-        "subject (sd-scripts' guide)",
-        ("sdxl",),
-        {"network_dim": 32, "learning_rate": 1e-4, "optimizer": "AdamW8bit", "scheduler": "constant"},
-        "sd-scripts 0.10.1, docs/sdxl_train_network.md; text encoders left alone, as their outputs are cached",
-    ),
-    Preset(
-        "anime character or style (Prodigy)",
-        ("sdxl",),
-        {
-            "network_dim": 16,
-            "network_alpha": 16.0,
-            "optimizer": "Prodigy",
-            "learning_rate": 1.0,
-            "scheduler": "cosine",
-            "warmup": 0.0,
-            "shuffle_caption": True,
-            "min_snr_gamma": 5.0,
-        },
-        "Prodigy's README (learning rate 1, cosine without warm-up); Min-SNR's paper (gamma 5); tags are shuffled",
-    ),
-    Preset(
-        "subject (OneTrainer's preset)",
-        ("sd15", "sdxl"),
-        {
-            "network_alpha": 1.0,
-            "learning_rate": 3e-4,
-            "batch_size": 4,
-            "optimizer": "AdamW",
-            "scheduler": "constant",
-        },
-        "OneTrainer, training_presets/SD1.5 and SDXL, '#... LoRA'; its defaults of rank and alpha",
-    ),
-    Preset(
-        "subject with text encoder",
-        ("sd15",),
-        {"network_dim": 32, "network_alpha": 16.0, "text_encoder_learning_rate": 5e-5, "min_snr_gamma": 5.0},
-        "sd-scripts 0.10.1, docs/train_network.md: the text encoder at half the learning rate",
-    ),
-    Preset(
-        "subject (ai-toolkit's example)",
-        ("flux",),
-        {"network_alpha": 16.0, "batch_size": 1, "learning_rate": 1e-4, "caption_dropout": 0.05},
-        "ai-toolkit, config/examples/train_lora_flux_24gb.yaml",
-    ),
-    Preset(
-        "subject (sd-scripts' guide)",
-        ("flux",),
-        {"network_alpha": 1.0, "batch_size": 1, "learning_rate": 1e-4, "scheduler": "constant"},
-        "sd-scripts 0.10.1, docs/flux_train_network.md",
-    ),
-    Preset(
-        "low VRAM",
-        _ALL,
-        {"network_dim": 8, "network_alpha": 4.0, "batch_size": 1, "gradient_accumulation_steps": 4},
-        "LoRADS: batches of one image, four to a step; 8-bit optimizer",
-    ),
-    *_cards(),
-    Preset(
-        "quick test",
-        _ALL,
-        {"network_dim": 4, "network_alpha": 4.0, "epochs": 2, "repeats": 1, "batch_size": 1},
-        "LoRADS: to check that everything runs, not to learn much",
-    ),
-)
 
 
 def preset_values(preset: Preset) -> dict[str, Any]:
