@@ -82,7 +82,7 @@ def test_a_checkpoint_chooses_the_base_model_and_a_contradiction_is_shown(form):
     base = page.locator("#option-base_model")
     export = page.get_by_role("button", name="Export", exact=True)
     checkpoint.fill("z_image_bf")
-    page.get_by_text("There is no file 'z_image_bf' in ComfyUI's folder").wait_for()
+    page.locator("#option-checkpoint-fault", has_text="There is no file 'z_image_bf' in ComfyUI's folder").wait_for()
     checkpoint.fill("z_image_bf16.safetensors")
     until(lambda: base.input_value() == "zimage")
     page.locator(".recognised .mark", has_text="guess").wait_for()
