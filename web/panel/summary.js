@@ -107,7 +107,7 @@ export class Summary extends Component {
     ].filter(([, value]) => value !== undefined && value !== null);
     return html`<dl class="numbers">${numbers.map(([name, value]) => html`<div key=${name}><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>
       <h3>Buckets <small>images with their repeats</small></h3>
-      ${facts.buckets.length ? html`<${Buckets} buckets=${facts.buckets} />` : html`<p class="dim">No image fits a bucket.</p>`}
+      ${facts.buckets.length ? html`<${Buckets} buckets=${facts.buckets} />` : html`<p class="dim">${facts.steps_per_epoch === null ? "Unknown: the options have an error." : "No image fits a bucket."}</p>`}
       <${DuplicatesView} model=${this.props.model} />
       <h3>Problems</h3>
       ${facts.problems.length ? this.problems(facts.problems) : html`<p class="dim">None.</p>`}`;
