@@ -211,7 +211,6 @@ def _described(layer: Any) -> tuple[Any, ...]:  # noqa: ANN401 - LyCORIS' own
 def backends_of(folder: Path, args: Any, model: Any, processes: int) -> list[dict[str, Any]]:  # noqa: ANN401
     """Return the data backends of the folders of images, as SimpleTuner's factory makes them for a training."""
     factory = own("helpers.data_backend.factory")
-    args.aspect_bucket_worker_count, args.enable_multiprocessing = 1, False  # few images: no process for each
     alone, tracker = accelerator(processes), state()
     tracker.clear_data_backends()
     tracker.set_model(model)
@@ -226,10 +225,23 @@ def backends_of(folder: Path, args: Any, model: Any, processes: int) -> list[dic
 
 @contextmanager
 def untouched() -> Generator[None]:
-    """Let nothing be written or deleted among the images."""
+    """Let nothing be written or deleted among the images, and these be looked at one after another."""
     local = own("helpers.data_backend.local").LocalDataBackend
-    with patch.multiple(local, write=_nothing, write_batch=_nothing, torch_save=_nothing, delete=_nothing):
+    discovery = own("helpers.metadata.backends.discovery").DiscoveryMetadataBackend
+    with (
+        patch.multiple(local, write=_nothing, write_batch=_nothing, torch_save=_nothing, delete=_nothing),
+        patch.object(discovery, "refresh_buckets", _refresh),
+    ):
         yield
+
+
+def _refresh(metadata: Any, _rank: object = None) -> None:  # noqa: ANN401 - SimpleTuner's own
+    """Put all images into buckets; its own workers lose some on a busy computer, as they end before their queues."""
+    found: dict[str, list[str]] = {}
+    facts: dict[str, Any] = {}
+    for file in sorted(metadata._discover_new_files(ignore_existing_cache=True)):  # noqa: SLF001 - as its workers do
+        metadata._process_for_bucket(file, found, metadata_updates=facts)  # noqa: SLF001 - as above
+    metadata.aspect_ratio_bucket_indices, metadata.image_metadata = found, facts
 
 
 def images(backend: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
