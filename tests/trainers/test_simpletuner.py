@@ -366,3 +366,9 @@ def test_the_installed_version_is_looked_at(tmp_path, place):
     assert files(home=tmp_path)["config.json"]["report_to"] == "none"
     (package / "__init__.py").write_text("__version__ = '4.6.0'\n")
     assert "is version 4.6, and 4.7 is the oldest" in messages(CONFIG, home=tmp_path)
+
+
+def test_a_training_that_was_seen_to_stop_is_a_warning():
+    said = "was seen to stop at Stable Diffusion 1.5 when captions are encoded"
+    assert said in messages(of("sd15"), severity="warning")
+    assert said not in messages(of("sdxl"), severity="warning")

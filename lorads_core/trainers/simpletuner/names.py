@@ -31,7 +31,7 @@ class Kind:
     is that of its timesteps, 0 for SimpleTuner's own. ``canvas`` is the largest area of an image in pixels
     (``MAXIMUM_CANVAS_SIZE``), 0 for any. ``networks`` are those whose LoRAs can be made to load in ComfyUI, none for
     all. A checkpoint of one file is read only with ``file``. ``keys`` are more of its config, of how timesteps are
-    drawn: it takes no other for this base model; ``more`` are others.
+    drawn: it takes no other for this base model; ``more`` are others. ``stops`` is when a training of it was seen to stop, and why.
 
     ``weights`` are the precisions besides `precision` that its guide names for the denoiser, ``encoder`` is the number
     of its large text encoder, 0 for none. ``blocks`` is how many the denoiser has where they can wait in RAM (those
@@ -61,6 +61,7 @@ class Kind:
     encoder: int = 0
     blocks: int = 0
     offloads: bool = False
+    stops: str = ""
 
 
 def _flow(
@@ -99,7 +100,11 @@ _AURAFLOW = _flow(
     "auraflow", "v0.3", "Attention", tokens=120, in_8_bits=False, sample_steps=30, shift=1.73,
 )  # fmt: skip
 KINDS: Mapping[str, Kind] = {
-    "sd15": Kind("sd1x", ("Transformer2DModel",), _CONVOLUTIONS, file=True),
+    # _load_pipeline (helpers/models/common.py) makes the pipeline without two arguments that it has to have.
+    "sd15": Kind(
+        "sd1x", ("Transformer2DModel",), _CONVOLUTIONS, file=True,
+        stops="when captions are encoded, as its pipeline asks for a safety checker",
+    ),
     "sdxl": Kind("sdxl", ("Transformer2DModel",), _CONVOLUTIONS, file=True),
     "flux": _FLUX,
     "flux:krea": replace(_FLUX, flavour="krea"),

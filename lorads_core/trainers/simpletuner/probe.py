@@ -18,7 +18,7 @@ import os
 import runpy
 import sys
 import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache, partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -139,9 +139,18 @@ def options_by_name() -> dict[str, Any]:
 
 
 def blocks_missing(model: Any, names: list[str]) -> list[str]:  # noqa: ANN401 - SimpleTuner's own
-    """Return the classes of blocks that the module of a model has not, where it is SimpleTuner's own."""
-    source = vars(importlib.import_module(model.MODEL_CLASS.__module__))
-    return [] if model.config.model_family in OF_DIFFUSERS else [name for name in names if name not in source]
+    """Return the classes of blocks that no module of a model has, where it is SimpleTuner's own.
+
+    Those are the modules of its class, of those that it is derived from, and of its transformer.
+    """
+    if model.config.model_family in OF_DIFFUSERS:
+        return []
+    modules = {each.__module__ for each in model.MODEL_CLASS.__mro__}
+    known: set[str] = set()
+    for name in (*modules, f"{type(model).__module__.rpartition('.')[0]}.transformer"):
+        with suppress(ImportError):
+            known |= held_by(importlib.import_module(name)).keys()
+    return [name for name in names if name not in known]
 
 
 def _of_backend(table: dict[str, Any], args: dict[str, Any]) -> Iterator[tuple[str, Any, list[Any], bool]]:
