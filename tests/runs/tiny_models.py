@@ -70,7 +70,8 @@ def sdxl(folder):
         sample_size=128, block_out_channels=(32, 64, 64), cross_attention_dim=2 * width, attention_head_dim=(2, 4, 4),
         down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
         up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
-        transformer_layers_per_block=(1, 2, 10), use_linear_projection=True, addition_embed_type="text_time", addition_time_embed_dim=embedded,
+        transformer_layers_per_block=(1, 2, 10), use_linear_projection=True,
+        addition_embed_type="text_time", addition_time_embed_dim=embedded,
         projection_class_embeddings_input_dim=width + 6 * embedded,
     )  # fmt: skip
     return StableDiffusionXLPipeline(

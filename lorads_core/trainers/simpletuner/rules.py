@@ -164,8 +164,8 @@ def doubts(config: TrainingConfig) -> Iterator[str]:
     """Yield what SimpleTuner trains, though hardly as it is meant, or was seen to stop at."""
     if kind(config).stops:
         yield (
-            f"{LABEL} 4.8.0 was seen to stop at {base_model(config.base_model).label} {kind(config).stops}: train it with"
-            " sd-scripts, OneTrainer or ai-toolkit, or with a newer version."
+            f"{LABEL} 4.8.0 was seen to stop at {base_model(config.base_model).label} {kind(config).stops}: train it"
+            " with sd-scripts, OneTrainer or ai-toolkit, or with a newer version."
         )
     if not config.checkpoint and not base_model(config.base_model).usual_checkpoint:
         yield f"No checkpoint is chosen, so that {LABEL} fetches its family's usual one: choose one to train another."
