@@ -201,6 +201,7 @@ READERS = {
     "lorads_core/trainers/probes.py": "runs in the trainer's Python, on what we have just written",
     "lorads_core/trainers/onetrainer/probe.py": "reads configs that we have just written, there too",
     "lorads_core/trainers/ai_toolkit/probe.py": "as OneTrainer's",
+    "lorads_core/trainers/simpletuner/probe.py": "as OneTrainer's",
 }
 
 

@@ -398,6 +398,7 @@ EXCLUDED = {
     "trainers/probes.py": "jobs that we have just written, in the trainer's own Python",
     "trainers/onetrainer/probe.py": "configs that we have just written, there too",
     "trainers/ai_toolkit/probe.py": "as OneTrainer's",
+    "trainers/simpletuner/probe.py": "as OneTrainer's",
     "workflow/trainer_check.py": "what our own probe has written",
     "runs/watch.py": "what its own launcher sends by a pipe",
 }
