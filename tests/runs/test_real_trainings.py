@@ -22,8 +22,8 @@ pytestmark = pytest.mark.slow
 TRAINERS = {"sd-scripts": "SD_SCRIPTS", "simpletuner": "SIMPLETUNER"}
 MODELS = {"sd-scripts": "sd15", "simpletuner": "sdxl"}
 PATIENCE = 600  # seconds; half a minute without other work
-# What trainers have as constants, or take from a graphics card, is changed when they import it: sd-scripts has the widths
-# of Stable Diffusion 1.5, and SimpleTuner pins the memory of latents.
+# What trainers have as constants, or take from a graphics card, is changed when they import it: sd-scripts has the
+# widths of Stable Diffusion 1.5, and SimpleTuner pins the memory of latents.
 CHANGED = """
 import importlib.abc, importlib.machinery, sys
 def narrow(unet):

@@ -31,7 +31,8 @@ class Kind:
     is that of its timesteps, 0 for SimpleTuner's own. ``canvas`` is the largest area of an image in pixels
     (``MAXIMUM_CANVAS_SIZE``), 0 for any. ``networks`` are those whose LoRAs can be made to load in ComfyUI, none for
     all. A checkpoint of one file is read only with ``file``. ``keys`` are more of its config, of how timesteps are
-    drawn: it takes no other for this base model; ``more`` are others. ``stops`` is when a training of it was seen to stop, and why.
+    drawn: it takes no other for this base model; ``more`` are others. ``stops`` is when a training of
+    it was seen to stop, and why.
 
     ``weights`` are the precisions besides `precision` that its guide names for the denoiser, ``encoder`` is the number
     of its large text encoder, 0 for none. ``blocks`` is how many the denoiser has where they can wait in RAM (those
