@@ -381,6 +381,14 @@ class Export:
     problems: tuple[Problem, ...] = ()
 
 
+_MIB_PER_GB = 1024  # as cards are sold
+
+
+def memory_text(mebibytes: int, *, of_card: bool) -> str:
+    """Return graphics memory as people say it; ``of_card`` is all that the card held."""
+    return f"{mebibytes / _MIB_PER_GB:.1f} GB{' (all that the card held for any program)' if of_card else ''}"
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
     """One training of one export. ``folder`` holds its log and history; trained files lie in ``output``.
@@ -424,6 +432,11 @@ class Run:
         if self.stage:
             return f"{self.stage}: {self.cached:,} of {self.to_cache:,} images"
         return f"step {self.step:,} of {self.total_steps:,}"
+
+    @property
+    def graphics_memory(self) -> str:
+        """How much graphics memory it held at most; empty where that is not known."""
+        return memory_text(self.peak_memory, of_card=self.peak_of_card) if self.peak_memory else ""
 
     @property
     def is_over(self) -> bool:

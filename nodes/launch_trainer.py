@@ -161,5 +161,6 @@ def _text(run: Run, lora: str, message: str, note: str) -> str:
     if lora:
         lines += [f"LoRA: {lora}", *filter(None, [message])]
     lines += [f"Saved: {len(run.loras)}"] if run.loras else []
+    lines += [f"Graphics memory: {run.graphics_memory} at most"] if run.graphics_memory else []
     lines += [note] if note else []
     return "\n".join(lines)

@@ -146,7 +146,7 @@ _SIMPLETUNER = (
     _simpletuner(("chroma",), 8, "nf4", "CHROMA.md", "about 8 GB"),
     _simpletuner(("zimage",), 40, "16-bit", "ZIMAGE.md", "32 to 40 GB"),
     _simpletuner(("zimage",), 24, "int8", "ZIMAGE.md", "16 to 24 GB"),
-    _simpletuner(("zimage",), 12, "nf4", "ZIMAGE.md", "10 to 12 GB"),
+    _simpletuner(("zimage",), 12, "nf4", "ZIMAGE.md", "10 to 12 GB, at 512 pixels", resolution=512),
     _simpletuner(("flux2:klein_4b",), 12, "16-bit", "FLUX2.md", "about 12 GB", text_encoder_precision="16-bit"),
     _simpletuner(("flux2:klein_4b",), 8, "int8", "FLUX2.md", "about 8 GB", **_ENCODER),
     _simpletuner(("flux2:klein_9b",), 22, "16-bit", "FLUX2.md", "about 22 GB", text_encoder_precision="16-bit"),

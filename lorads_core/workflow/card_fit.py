@@ -6,7 +6,7 @@ import socket
 from typing import TYPE_CHECKING
 
 from ..base_models import base_model
-from ..model import Problem
+from ..model import Problem, memory_text
 from ..networks import network
 from ..runs.read_export import speed_key
 from ..store import runs
@@ -34,7 +34,7 @@ def peak_sentence(config: TrainingConfig, peak: PeakMemory) -> str:
 
 def peak_text(peak: PeakMemory) -> str:
     """Say how much that was."""
-    return f"{peak.gigabytes:.1f} GB{' (all that the card held for any program)' if peak.of_card else ''}"
+    return memory_text(peak.memory, of_card=peak.of_card)
 
 
 def card_problem(config: TrainingConfig, peak: PeakMemory | None, card: float | None) -> Problem | None:

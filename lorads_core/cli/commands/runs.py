@@ -10,10 +10,8 @@ from ...errors import TrainerError
 from ...lora_tests.archive import SHEET, list_tests
 from ...problems import counted
 from ...settings import load_settings
-from ...store.runs import PeakMemory
 from ...system.command import command
 from ...workflow import training
-from ...workflow.card_fit import peak_text
 from ...workflow.dataset import duration, open_store
 from ...workflow.plots import loss_image
 from .. import ending
@@ -179,7 +177,7 @@ def _loads(run: Run) -> list[tuple[str, str]]:
 
 def _peak(run: Run) -> str:
     """Say how much graphics memory a run held at most."""
-    return f"{peak_text(PeakMemory(run.peak_memory, run.peak_of_card))} of the graphics card at most"
+    return f"{run.graphics_memory} of the graphics card at most"
 
 
 def _stop(options: argparse.Namespace, screen: Screen) -> int:
