@@ -26,8 +26,8 @@ _REASONS = (
     _reason(
         r"CUDA out of memory|OutOfMemoryError|CUBLAS_STATUS_ALLOC_FAILED|HIP out of memory|MPS backend out of memory",
         "The graphics card ran out of memory: lower batch size or resolution, turn on gradient checkpointing, hold"
-        " weights in fewer bits (base precision), keep blocks or layers in RAM (blocks to swap, layer offload), or close"
-        " what else uses the card.",
+        " weights in fewer bits (base precision), keep blocks or layers in RAM (blocks to swap, layer offload), or"
+        " close what else uses the card.",
     ),
     _reason(
         r"DefaultCPUAllocator: can't allocate memory|\bMemoryError\b|std::bad_alloc|paging file is too small",
