@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from .base_model import BaseModelChoice, base_model_for, base_model_of, fitting_base_models
+from .base_model import BaseModelChoice, base_model_for, base_model_of, fitting_base_models, like_by_name
 from .parts import known_part_label
 from .recognition import Checkpoint, Guess, is_read, read_checkpoint
 
 __all__ = [
     "BaseModelChoice", "Checkpoint", "Guess", "base_model_for", "base_model_of", "fitting_base_models", "is_read",
-    "known_part_label", "read_checkpoint",
+    "known_part_label", "like_by_name", "read_checkpoint",
 ]  # fmt: skip

@@ -25,6 +25,11 @@ LONGEST = 64
 """Bytes from a file's beginning that tell them."""
 
 
+def has_advice(message: str) -> bool:
+    """Say whether a message ends as `what_it_is` has it, so that it says what to do."""
+    return any(message.endswith(f"{said}.") for _, said in _STARTS)
+
+
 def what_it_is(start: bytes) -> str:
     """Return what a file is that begins so, as the end of a sentence without a full stop; empty where unknown."""
     return next((said for pattern, said in _STARTS if pattern.match(start[:LONGEST])), "")

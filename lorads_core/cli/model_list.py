@@ -93,16 +93,18 @@ def _sayings(found: Checkpoint) -> Iterator[str]:
 
 
 def list_models(paths: Sequence[Path], note: Callable[[str], None]) -> Iterator[ListedModel]:
-    """Yield the models of files and folders; without any, those of the ComfyUI that is known.
+    """Yield the models of files and folders, first what is not there; without any, those of the ComfyUI that is known.
 
     Args:
         paths: files, folders to look through, Diffusers folders.
         note: is called with what was left out.
 
     Raises:
-        SettingsError: a path does not exist, or none is given and no ComfyUI is known.
+        SettingsError: no path is given, and no ComfyUI is known.
     """
-    files = [file for path in paths for file in _models_in(path)] if paths else _of_comfyui(note)
+    missing = [path for path in paths if not os.path.lexists(path)]  # a broken link is a fault of its own
+    files = [file for path in paths if path not in missing for file in _models_in(path)] if paths else _of_comfyui(note)
+    yield from (ListedModel(path, None, f"There is no file or folder {path}.", is_damaged=True) for path in missing)
     files = list(dict.fromkeys(files))
     if len(files) > MOST_FILES:
         note(f"{len(files):,} model files were found; the first {MOST_FILES:,} were looked at.")
@@ -122,8 +124,6 @@ def _of_comfyui(note: Callable[[str], None]) -> list[Path]:
 def _models_in(path: Path) -> list[Path]:
     if os.path.isdir(path) and not os.path.isfile(path / _INDEX):  # noqa: PTH112, PTH113 - Path's own may raise
         return _in_folder(path)
-    if not os.path.exists(path):  # noqa: PTH110 - as above
-        raise SettingsError(f"There is no file or folder {path}.")
     return [path]
 
 

@@ -179,11 +179,10 @@ def base_model_of_file(options: argparse.Namespace, last: TrainingConfig | None 
 
 def base_model_sentence(chosen: BaseModelChoice) -> str:
     """Say which base model was taken from a file, and which others may be meant."""
-    said = f"{chosen.base.label}, as the checkpoint says"
     if not chosen.others:
-        return said
+        return f"{chosen.base.label}, as the checkpoint says"
     others = ", ".join(each.name for each in chosen.others)
-    return f"{said}; --base-model says if it is another of the same tensors: {others}"
+    return f"{chosen.base.label}, a guess; --base-model names another of the same tensors: {others}"
 
 
 def given_options(options: argparse.Namespace) -> dict[str, Any]:

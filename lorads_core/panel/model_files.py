@@ -107,7 +107,7 @@ def _sentence(chosen: BaseModelChoice) -> str:
     if not chosen.others:
         return f"{chosen.base.label}, as the file says."
     others = ", ".join(each.label for each in chosen.others)
-    return f"{chosen.base.label}, by the file's name: {others} may have the same tensors."
+    return f"{chosen.base.label}, a guess: {others} may have the same tensors."
 
 
 def without_path(message: str, path: str) -> str:

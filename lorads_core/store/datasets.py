@@ -340,12 +340,16 @@ def listed_names(connection: psycopg.Connection, owner: str = "") -> list[str]:
     return sorted(DatasetName(*row).seen_by(owner) for row in found)
 
 
+CAPTIONED_FOR = "captioned_for"
+"""Key of a `DatasetState.config`: the base model that captions were written for since that export."""
+
+
 @dataclass(frozen=True, slots=True)
 class DatasetState:
     """How a dataset stands: ``revision`` is another text after every change of it.
 
-    ``config`` and ``writing`` are those of its last export, empty where there was none; ``recipe`` is as for
-    `save_draft`.
+    ``config`` and ``writing`` are those of its last export, empty where there was none; the first may have the key
+    `CAPTIONED_FOR` besides. ``recipe`` is as for `save_draft`.
     """
 
     name: str
@@ -368,8 +372,17 @@ def dataset_state(connection: psycopg.Connection, dataset: UUID) -> DatasetState
 
 
 def save_base_model(connection: psycopg.Connection, dataset: UUID, base_model: str) -> None:
-    """Remember which base model a dataset's captions are written for."""
-    connection.execute("UPDATE lorads.lora_datasets SET base_model = %s WHERE dataset_id = %s", [base_model, dataset])
+    """Remember which base model a dataset's captions are written for.
+
+    Where that is another one than before, its next export is for that too, and not for the base model of its last one.
+    """
+    connection.execute(
+        "UPDATE lorads.lora_datasets SET base_model = %(base)s, config = CASE"
+        " WHEN base_model IS DISTINCT FROM %(base)s AND config ? 'base_model'"
+        " THEN config || jsonb_build_object(%(key)s::text, %(base)s::text) ELSE config END"
+        " WHERE dataset_id = %(dataset)s",
+        {"base": base_model, "key": CAPTIONED_FOR, "dataset": dataset},
+    )
 
 
 def mark_exported(

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..base_models import BASE_MODELS, base_model
-from ..checkpoints import fitting_base_models, is_read, read_checkpoint
+from ..checkpoints import fitting_base_models, is_read, like_by_name, read_checkpoint
+from ..checkpoints.starts import has_advice
 from ..errors import TrainerError
 from ..model import Problem
 
@@ -45,7 +46,9 @@ def checkpoint_problems(config: TrainingConfig) -> Iterator[Problem]:
 def _unread(checkpoint: Path, base: BaseModel, error: TrainerError) -> Problem:
     """Say that a checkpoint cannot be read: an error where it is cut off or damaged."""
     if is_read(checkpoint):
-        return Problem("error", "config", f"{error} Download or copy it again, or choose another checkpoint.")
+        again = "" if has_advice(str(error)) else "Download or copy it again, or "
+        advice = f"{again}choose another checkpoint."
+        return Problem("error", "config", f"{error} {advice[0].upper()}{advice[1:]}")
     # Trainers read other formats, too, such as .ckpt.
     return Problem("info", "checkpoint", f"The checkpoint could not be checked against {base.label}: {error}")
 
@@ -101,6 +104,12 @@ def _edits(found: Checkpoint, base: BaseModel) -> Iterator[str]:
     fitting = fitting_base_models(found)
     models = [each for each in fitting if each.edits]
     guess = found.guess("edit model")
+    named = like_by_name(found.path.stem, (base, *models))
+    if base.edits and named != base:
+        yield (
+            f"{found.path} may be {named.label} (a guess by its file name), and the base model is {base.label}: their"
+            " tensors are alike, so choose the one that it is."
+        )
     if guess and models and not base.edits:
         yield (
             f"{found.path} may be an edit model (a guess by its {guess.source}), and the base model is {base.label}: if"

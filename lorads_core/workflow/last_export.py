@@ -32,12 +32,15 @@ def find_last_export(store: Store, name: str) -> DatasetState | None:
 
 
 def last_config(standing: DatasetState) -> TrainingConfig:
-    """Return the training config of a dataset's last export, with the base model of its captions.
+    """Return the training config of a dataset's last export, for the base model that it was captioned for since.
 
-    Without an export it is the default config.
+    Without an export it is the default config, for the base model of its captions.
     """
-    given = {"base_model": standing.base_model} if standing.base_model else {}
-    return change_config(TrainingConfig.from_json(standing.config), given) if standing.config else make_config(given)
+    if not standing.config:
+        return make_config({"base_model": standing.base_model} if standing.base_model else {})
+    values = dict(standing.config)
+    captioned_for = values.pop(datasets.CAPTIONED_FOR, "")
+    return change_config(TrainingConfig.from_json(values), {"base_model": captioned_for} if captioned_for else {})
 
 
 def writing_options(words: Mapping[str, Any], installed: Installed | None) -> ExportOptions:

@@ -86,7 +86,7 @@ def test_a_checkpoint_chooses_the_base_model_and_a_contradiction_is_shown(form):
     checkpoint.fill("z_image_bf16.safetensors")
     until(lambda: base.input_value() == "zimage")
     page.locator(".recognised .mark", has_text="guess").wait_for()
-    page.locator(".recognised", has_text="Z-Image, by the file's name: Z-Image De-Turbo, Z-Image Turbo").wait_for()
+    page.locator(".recognised", has_text="Z-Image, a guess: Z-Image De-Turbo, Z-Image Turbo").wait_for()
     checkpoint.fill("anima-base-v1.0.safetensors")
     until(lambda: base.input_value() == "anima")
     page.get_by_text("Anima, as the file says.").wait_for()

@@ -9,7 +9,6 @@ from lorads_core.cli import doctor
 from lorads_core.cli.comfyui_folders import COMFYUI_FILES
 from lorads_core.cli.main import main
 from lorads_core.cli.model_list import list_models, missing_parts
-from lorads_core.errors import SettingsError
 
 from ..checkpoints.test_base_model import GOLDEN
 from ..checkpoints.test_diffusers_names import saved, tensors
@@ -114,8 +113,9 @@ def test_without_a_comfyui_a_path_is_wanted(lorads, monkeypatch, tmp_path):
     monkeypatch.delenv("COMFYUI_PATH", raising=False)
     code, _, err = lorads("checkpoints")
     assert (code, "No ComfyUI is known" in err) == (3, True)
-    with pytest.raises(SettingsError, match="There is no file or folder"):
-        list(list_models([tmp_path / "nowhere"], print))
+    model(tmp_path / "a.safetensors", "anima")
+    code, out, _ = lorads("checkpoints", tmp_path / "gone", tmp_path / "a.safetensors")
+    assert (code, "There is no file or folder" in out, "base model anima" in out) == (1, True, True)
 
 
 def test_text_encoders_and_vaes_that_a_denoiser_lacks_are_named(home):
@@ -164,9 +164,7 @@ def test_the_base_model_is_taken_from_the_checkpoint_and_said(build, tmp_path):
     path = model(tmp_path / "x.safetensors", "flux")
     code, out, err = build(path)
     assert code == 0, err
-    assert (
-        "FLUX.1 dev, as the checkpoint says; --base-model says if it is another of the same tensors: flux_krea" in out
-    )
+    assert "FLUX.1 dev, a guess; --base-model names another of the same tensors: flux_krea" in out
     (config,) = [json.loads(file.read_text())["config"] for file in (tmp_path / "exports").glob("*/manifest.json")]
     assert config["base_model"] == "flux"
 
@@ -175,7 +173,7 @@ def test_the_base_model_is_taken_from_the_checkpoint_and_said(build, tmp_path):
 def test_a_base_model_that_is_given_wins_and_is_contradicted(build, tmp_path):
     path = model(tmp_path / "x.safetensors", "flux")
     code, out, err = build(path, "--base-model", "illustrious")
-    assert (code, "as the checkpoint says" in out) == (9, False)
+    assert (code, "as the checkpoint says" in out, "a guess" in out) == (9, False, False)
     assert "and the base model is Illustrious XL" in err
 
 
@@ -190,6 +188,7 @@ def test_the_usual_base_model_stays_where_the_file_can_be_it(build, tmp_path):
     code, out, err = build(path)
     assert code == 0, err
     assert "as the checkpoint says" not in out
+    assert "a guess" not in out
 
 
 @pytest.mark.slow

@@ -75,7 +75,7 @@ def test_a_checkpoint_says_its_base_model_and_the_one_before_stays_where_it_fits
 
 def test_what_is_a_guess_names_the_others_that_it_may_be(panel):
     said = facts(panel, "waiIllustrious.safetensors")["message"]
-    assert said.startswith("Illustrious XL, by the file's name: SDXL 1.0,")
+    assert said.startswith("Illustrious XL, a guess: SDXL 1.0,")
 
 
 def test_a_file_that_is_no_checkpoint_is_refused_with_the_reason_and_without_its_path(panel, models):

@@ -112,6 +112,28 @@ def test_a_file_that_nothing_calls_an_edit_model_is_a_warning_where_one_is_train
     assert said(make("flux", "flux1-dev-kontext.safetensors"), "flux_kontext") == []
 
 
+@pytest.mark.parametrize(
+    ("name", "base", "named"),
+    [
+        ("qwen_image_edit_2509.safetensors", "qwen_image_edit_2511", "Qwen-Image-Edit 2509"),
+        ("Qwen-Image-Edit-2511-bf16.safetensors", "qwen_image_edit", "Qwen-Image-Edit 2511"),
+        ("qwen_image_edit_2509.safetensors", "qwen_image_edit_2509", ""),
+        ("qwen_image_edit_bf16.safetensors", "qwen_image_edit", ""),
+    ],
+)
+def test_another_version_of_an_edit_model_is_guessed_by_its_name(name, base, named, make):
+    found = [message for _, message in said(make("qwen_image", name), base)]
+    assert [f"may be {named} (a guess by its file name)" in each for each in found] == [True] * bool(named)
+
+
+def test_a_file_that_is_no_model_is_advised_on_once(tmp_path):
+    page = tmp_path / "a.safetensors"
+    page.write_bytes(b"<!DOCTYPE html>")
+    ((severity, message),) = said(page, "sdxl")
+    assert severity == "error"
+    assert message.endswith("signed in where the site asks for it. Choose another checkpoint.")
+
+
 def test_the_tensor_that_comfyui_marks_edit_2511_with_is_no_guess(make):
     marked = make("qwen_image", marks=["model.diffusion_model.__index_timestep_zero__"])
     assert said(marked, "qwen_image_edit_2511") == []

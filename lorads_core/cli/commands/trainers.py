@@ -59,26 +59,29 @@ def _list(options: argparse.Namespace, settings: Settings, screen: Screen) -> in
         screen.json(facts)
         return 0
     for each in facts:
-        screen.step(str(each["name"]), f"{trainer(str(each['kind'])).label} in {each['folder']}: {each['version']}")
+        what = f"{trainer(str(each['kind'])).label} in {each['folder']}"
+        screen.step(str(each["name"]), f"{what}: {each['error'] or each['version']}")
     if not facts:
         screen.line(f"No trainer stands in lorads.toml: {command('init')} finds those that are installed.")
     return 0
 
 
 def _facts(profile: Profile) -> dict[str, object]:
-    """Return a trainer's facts; one that is not as its profile says has the reason in place of a version."""
+    """Return a trainer's facts; one that is not as its profile says has the reason as ``error`` and no version."""
+    version: str | None = None
+    fault: str | None = None
     try:
         profile.check()
         version = compared(profile.kind, profile.home) if profile.home else "on another machine"
-        is_there = True
     except SettingsError as error:
-        version, is_there = str(error), False
+        fault = str(error)
     return {
         "name": profile.name,
         "kind": profile.kind,
         "folder": str(profile.folder),
         "version": version,
-        "can_be_checked": is_there and profile.kind in checkable() and not profile.is_remote,
+        "error": fault,
+        "can_be_checked": fault is None and profile.kind in checkable() and not profile.is_remote,
     }
 
 

@@ -209,7 +209,7 @@ def needs(config: TrainingConfig) -> Iterator[str]:
     if of.extras and config.checkpoint != base.repository and (config.checkpoint or base.denoiser):
         parts = (*parts, base.repository)
     if parts:
-        yield checks.downloads(LABEL, f"{base.label}'s text encoders and VAE", parts)
+        yield checks.downloads(LABEL, f"what {base.label}'s checkpoint lacks", parts)
     if recovery := of.recovery.get(config.base_precision):
         yield checks.downloads(LABEL, "the accuracy recovery adapter", ["/".join(recovery.split("/")[:2])])
     if base.adapter:
