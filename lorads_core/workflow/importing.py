@@ -42,6 +42,9 @@ if TYPE_CHECKING:
     from .check.folders import FolderFiles
 
 
+_SAME_SHAPE = 0.97  # of one aspect ratio to another: masks that were drawn on smaller copies are rounded
+
+
 @dataclass(frozen=True, slots=True)
 class Imported:
     """A dataset that was imported and saved, what to look at, and the training options of its config."""
@@ -228,13 +231,11 @@ def _with_masks(store: Store, found: _Found, folder: Path, problems: list[Proble
 
 
 def _mask_problems(found: Sequence[_Found]) -> Iterator[Problem]:
-    """Yield the masks that cannot be read, and for each folder of masks what in it is no mask of any image."""
-    masks = masks_of(record for each in found for record in each.records)
-    for image, mask in masks.items():
-        if fault := _fault(mask):
-            message = f"An export with masks will stop at the one of this image: {fault}"
-            yield Problem("warning", "mask-unreadable", message, image)
-    used = {*masks.values(), *(record.path for each in found for record in each.records)}
+    """Yield masks that cannot be read or are of another shape, and what in folders of masks is the mask of no image."""
+    records = {record.path: record for each in found for record in each.records}
+    masks = masks_of(records.values())
+    yield from filter(None, (_mask_problem(records[image], mask) for image, mask in masks.items()))
+    used = {*masks.values(), *records}
     for folder in dict.fromkeys(each.folder.masks for each in found if each.folder.masks):
         if unused := sorted(images_below(str(folder)) - used):
             what = counted(len(unused), "file is", "files are")
@@ -242,12 +243,17 @@ def _mask_problems(found: Sequence[_Found]) -> Iterator[Problem]:
             yield Problem("info", "mask-unused", message, str(folder))
 
 
-def _fault(mask: str) -> str:
+def _mask_problem(record: ImageRecord, mask: str) -> Problem | None:
     try:
-        read_facts(mask)
+        facts = read_facts(mask)
     except ImageError as error:
-        return str(error)
-    return ""
+        message = f"An export with masks will stop at the one of this image: {error}"
+        return Problem("warning", "mask-unreadable", message, record.path)
+    across, down = facts.width * record.height, facts.height * record.width
+    if min(across, down) >= _SAME_SHAPE * max(across, down):
+        return None
+    message = f"Its mask has another shape ({facts.width} × {facts.height}) and will be stretched: draw it again."
+    return Problem("warning", "mask-shape", message, record.path)
 
 
 def _texts(files: FolderFiles, records: Sequence[ImageRecord]) -> Iterator[tuple[ImageKey, str]]:

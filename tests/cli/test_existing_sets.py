@@ -175,6 +175,9 @@ def test_masks_that_are_none_and_masks_of_no_image_are_said_at_once(lorads, tmp_
         captioned(tmp_path / "set" / f"{name}.png", int(name), "tom")
     captioned(tmp_path / "set" / "beside.png", 9, "tom")
     (tmp_path / "set" / "beside-mask.png").write_bytes(b"<!DOCTYPE html>")
+    captioned(tmp_path / "set" / "3.png", 3, "tom")
+    (tmp_path / "drawn").mkdir()
+    Image.new("L", (10, 40)).save(tmp_path / "drawn" / "3.png")
     grey(tmp_path / "drawn" / "1.png", 40)
     (tmp_path / "drawn" / "2.png").write_bytes(b"")
     for name in ("gone", "deep/gone"):
@@ -187,6 +190,7 @@ def test_masks_that_are_none_and_masks_of_no_image_are_said_at_once(lorads, tmp_
     assert err.count("An export with masks will stop") == 2
     assert "2.png is empty (0 bytes)" in err
     assert "2 files are the mask of no training image" in err
+    assert "Its mask has another shape (10 × 40)" in err
 
 
 def test_masks_below_the_images_are_not_trained(lorads, tmp_path):
