@@ -18,7 +18,7 @@ import threading
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
-from itertools import islice
+from itertools import islice, product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -141,12 +141,18 @@ def _expected(folder: Path, row: Mapping[str, Any]) -> Expected:
 
 
 def made_cases(name: str, place: Path, home: Path | None = None) -> Iterator[Case]:
-    """Yield a small export for each base model and network that a trainer trains, with regularization where it can."""
+    """Yield a small export for each base model and network that a trainer trains, with regularization where it can.
+
+    Its checkpoint is a file, or a repository where the trainer takes no file.
+    """
     chosen = trainer(name)
     for base in BASE_MODELS:
+        usual = base.usual_checkpoint or base.repository
+        checkpoints = [_files()["checkpoint"], *([usual] if usual else ())]
         for network in network_names():
-            config = make_config({"base_model": base.name, "network": network, **_SMALL, **_files()})
-            for others in (True, False):
+            for checkpoint, others in product(checkpoints, (True, False)):
+                given = {"base_model": base.name, "network": network, **_SMALL, **_files(), "checkpoint": checkpoint}
+                config = make_config(given)
                 subsets = _subsets(config, others=others)
                 if all(each.severity != "error" for each in chosen.problems(config, subsets, home)):
                     yield made_case(name, place / f"{base.name}-{network}", config, subsets, f"{base.label}, {network}")
