@@ -128,6 +128,7 @@ def _options(keys: dict[str, Any], held: dict[str, Any]) -> Iterator[tuple[str, 
     for key, value in keys.items():
         words = [type(value)(each) for each in actions[key].choices or ()] if key in actions else []
         is_held = key in actions and (held[key] == value or str(held[key]) == str(value))
+        is_held |= key == "pretrained_vae_model_name_or_path" and held[key] is None  # then it is the checkpoint's own
         yield f"{CONFIG_FILE}.{key}", value, words, is_held  # some numbers are chosen as text
 
 
