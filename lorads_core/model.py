@@ -386,7 +386,7 @@ _MIB_PER_GB = 1024  # as cards are sold
 
 def memory_text(mebibytes: int, *, of_card: bool) -> str:
     """Return graphics memory as people say it; ``of_card`` is all that the card held."""
-    return f"{mebibytes / _MIB_PER_GB:.1f} GB{' (all that the card held for any program)' if of_card else ''}"
+    return f"{mebibytes / _MIB_PER_GB:.1f} GB{' (with what the card held for other programs)' if of_card else ''}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,9 +23,12 @@ def card_steps(store: Store, chosen: ChosenTraining, trainer: str) -> list[Probl
         return []
     peak = last_peak(store, trainer, chosen.config)
     if chosen.unfit:
-        earlier = f" {peak_sentence(chosen.config, peak)}" if peak else ""
-        if peak is None or peak.gigabytes > chosen.card:
-            raise SettingsError(f"{chosen.unfit}{earlier}{'.' if earlier else ''}")
-        return [Problem("info", "card", f"{chosen.unfit}{earlier}, which fits: it is trained as it was.")]
+        if peak is None:
+            raise chosen.unfit
+        held = peak_sentence(chosen.config, peak)
+        if peak.gigabytes > chosen.card:
+            raise SettingsError(f"{chosen.unfit} {held}.")
+        said = f"{chosen.unfit.reason}, but {held[0].lower()}{held[1:]}, which fits: it is trained with those settings."
+        return [Problem("info", "card", said)]
     problem = card_problem(chosen.config, peak, chosen.card)
     return [problem] if problem else []

@@ -12,10 +12,11 @@ from ..checkpoints import base_model_of, fitting_base_models, read_checkpoint
 from ..errors import SettingsError, TrainerError
 from ..model import Problem
 from ..system.nvidia import graphics_cards
-from ..trainers.cards import card_setting
+from ..trainers.cards import CardError, card_setting, set_for_card
 from ..trainers.defaults import make_config
 from ..trainers.extra import parse_extra
 from ..trainers.presets import PRESETS, find_preset, go_on_from
+from ..trainers.rivals import over
 from ..training_fields import TRAINING_FIELDS, TrainingField, training_field
 from ..workflow.writing import WRITING
 
@@ -104,28 +105,32 @@ def default_text(each: TrainingField) -> str:
 def _preset_names() -> str:
     """Return the names of all presets for any trainer; those of guides and cards in one each, as they are many."""
     named = [f'"{name}"' for name in dict.fromkeys(each.name for each in PRESETS if not each.trainer)]
-    return ", ".join([*named, '"subject (...)" of a trainer\'s guide', '"card of N GB"'])
+    return ", ".join([*named, '"subject (...)" of a trainer\'s guide', '"card of N GB (trainer)"'])
 
 
 class ChosenTraining(NamedTuple):
     """The training config of a command line, and what was chosen for it beside the options, as steps to show.
 
     ``card`` is the graphics memory in GB that was given or found, None where there was no question of it. ``unfit``
-    says why nothing was chosen for it, empty where something was.
+    says why nothing was chosen for it, None where something was.
     """
 
     config: TrainingConfig
     steps: tuple[tuple[str, str], ...]
     card: float | None
-    unfit: str = ""
+    unfit: CardError | None = None
 
 
 def chosen_training(
-    options: argparse.Namespace, last: TrainingConfig | None = None, trainer: str | None = None
+    options: argparse.Namespace,
+    last: TrainingConfig | None = None,
+    trainer: str | None = None,
+    last_trainer: str | None = None,
 ) -> ChosenTraining:
     """Return the training config of a command line: its options over those of its preset and of the ``last`` export.
 
-    The card's values are those of ``trainer``, by itself the one that the options or else the defaults name.
+    The card's values are those of ``trainer``, by itself the one that the options or else the defaults name. A new card
+    or another trainer than the ``last_trainer`` takes back what the row of the former card has set.
 
     Raises:
         SettingsError: there is no such preset for the base model, or no card is found.
@@ -135,17 +140,34 @@ def chosen_training(
         given = {**given, "base_model": found.base.name}
         steps.append(("Base model", base_model_sentence(found)))
     base = given.get("base_model") or (last.base_model if last else training_field("base_model").default)
-    values, unfit = _preset(options.preset, base), ""
-    card = _card(options.vram)
-    if card:
+    trainer = trainer or chosen_trainer(options)
+    preset = find_preset(options.preset, base, trainer) if options.preset is not None else None
+    values = over({}, preset.values if preset else {}, trainer)
+    is_new, unfit = bool(preset and preset.vram), None
+    if card := _card(options.vram):
         try:
-            row = card_setting(card.gigabytes, trainer or chosen_trainer(options), base)
-            values |= row.values
-            steps.append(("Card", card_sentence(card, row)))
-        except SettingsError as error:
-            unfit = str(error)
-    config = make_config(values | given) if last is None else go_on_from(last, values | given)
+            row = card_setting(card.gigabytes, trainer, base)
+            values = over(values, row.values, trainer)
+            steps.append(("Card", card_sentence(card, row, given)))
+            is_new = True
+        except CardError as error:
+            unfit = error
+    values = over(values, given, trainer)
+    if last is None:
+        config = make_config({name: value for name, value in values.items() if value is not None})
+        return ChosenTraining(config, tuple(steps), card.gigabytes if card else None, unfit)
+    before = _of_the_former_card(last, last_trainer or trainer, trainer, is_new=is_new)
+    config = go_on_from(last, {**dict.fromkeys(before), **values})
+    if taken := {name: value for name, value in before.items() if name not in values}:
+        steps.append(("Former card", f"no longer {_said(taken)}, which its setting had"))
     return ChosenTraining(config, tuple(steps), card.gigabytes if card else None, unfit)
+
+
+def _of_the_former_card(last: TrainingConfig, last_trainer: str, trainer: str, *, is_new: bool) -> dict[str, Any]:
+    """Return what the row of the card that the ``last`` export was for has set, if it no longer holds."""
+    if not is_new and trainer == last_trainer:
+        return {}
+    return set_for_card(last, last_trainer, wholly=not is_new)
 
 
 def training_config(options: argparse.Namespace, last: TrainingConfig | None = None) -> TrainingConfig:
@@ -234,19 +256,20 @@ def _card(vram: float | None) -> _ChosenCard | None:
     return _ChosenCard(smallest.gigabytes, smallest.name)
 
 
-def card_sentence(card: _ChosenCard, row: Card) -> str:
-    """Say which card was taken, what that sets, and where it is from."""
-    values = ", ".join(f"{training_field(name).title} {_shown(value)}" for name, value in row.values.items())
+def card_sentence(card: _ChosenCard, row: Card, given: Mapping[str, Any]) -> str:
+    """Say which card was taken, what that sets beside the ``given`` options, and where it is from."""
+    kept = over(row.values, given, row.trainer)
+    values = _said({name: value for name, value in row.values.items() if name not in given and kept[name] is not None})
     found = f"{card.name}, {card.gigabytes:g} GB; " if card.name else ""
-    return f"{found}setting for {row.vram} GB or more: {values} ({row.source})"
+    return f"{found}setting for {row.vram} GB or more: {values or 'nothing but what is given'} ({row.source})"
+
+
+def _said(values: Mapping[str, Any]) -> str:
+    return ", ".join(f"{training_field(name).title} {_shown(value)}" for name, value in values.items())
 
 
 def _shown(value: object) -> str:
     return ("on" if value else "off") if isinstance(value, bool) else str(value)
-
-
-def _preset(name: str | None, base: str) -> dict[str, Any]:
-    return {} if name is None else {**find_preset(name, base).values}
 
 
 def chosen_trainer(options: argparse.Namespace, last: Mapping[str, Any] | None = None) -> str:

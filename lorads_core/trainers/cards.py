@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from ..base_models import base_model
 from ..errors import SettingsError
+from ..training_fields import training_field
 from . import trainer
+from .checks import is_trained
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ..base_models import BaseModel
+    from ..model import TrainingConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,14 @@ class Card:
     def is_for(self, base: BaseModel) -> bool:
         """Say whether the row is for a base model."""
         return base.kind in self.models or base.family.name in self.models
+
+
+class CardError(SettingsError):
+    """No row fits: ``reason`` says why without a full stop, the message also what to do."""
+
+    def __init__(self, reason: str, advice: str) -> None:
+        super().__init__(f"{reason}{advice}.")
+        self.reason = reason
 
 
 def _kohya(
@@ -94,6 +105,10 @@ _ONETRAINER = (
     _onetrainer(("chroma",), "Chroma/#chroma", 8, "fp8", offload=0.6),
     _onetrainer(_KLEIN, "Flux 2/#flux2", 16, "int8-w8a8", compiled=True),
     _onetrainer(_KLEIN, "Flux 2/#flux2", 8, "int8-w8a8", offload=0.7, encoder_offload=0.7, compiled=True),
+    _onetrainer(("ernie_image",), "Ernie Image/#ernie", 16, "int8-w8a8", compiled=True),
+    _onetrainer(("ernie_image",), "Ernie Image/#ernie", 8, "int8-w8a8", offload=0.7, compiled=True),
+    _onetrainer(("ideogram4",), "Ideogram 4/#ideogram", 24, "int8-w8a8", encoder="nf4", compiled=True),
+    _onetrainer(("ideogram4",), "Ideogram 4/#ideogram", 16, "int8-w8a8", encoder="nf4", offload=0.1, compiled=True),
     _onetrainer(("krea2",), "Krea 2/#krea2", 24, "int8-w8a8", compiled=True),
     _onetrainer(("krea2",), "Krea 2/#krea2", 16, "int8-w8a8", offload=0.3, compiled=True),
     _onetrainer(_QWEN_IMAGES, "QwenImage/#qwen", 24, "fp8", offload=0.1),
@@ -126,7 +141,11 @@ _AI_TOOLKIT = (
 
 
 def _simpletuner(models: tuple[str, ...], vram: int, precision: str, guide: str, said: str, **values: object) -> Card:
-    """Return a row of what a guide of SimpleTuner says that a precision takes; batches of one image."""
+    """Return a row of what a guide of SimpleTuner says that a precision takes; batches of one image.
+
+    What it says is the usage itself, which fits no card of just that size: ``vram`` is the next usual size above it, or
+    the card that the guide recommends. Where it names a range, the card is its upper end.
+    """
     usual: dict[str, object] = {"batch_size": 1, "base_precision": precision}
     source = f"SimpleTuner 4.8, documentation/quickstart/{guide}: {said}"
     return Card("simpletuner", models, vram, {**usual, **values}, source)
@@ -140,19 +159,33 @@ _SIMPLETUNER = (
     _simpletuner(("flux",), 16, "int4", "FLUX.md", "a bit more than 13 GB"),
     _simpletuner(("flux",), 12, "nf4", "FLUX.md", "a bit more than 9 GB, 1024 pixels 12 or more"),
     _simpletuner(("flux",), 10, "nf4", "FLUX.md", "a bit more than 9 GB, at 512 pixels", resolution=512),
-    _simpletuner(("chroma",), 28, "16-bit", "CHROMA.md", "about 28 GB"),
-    _simpletuner(("chroma",), 16, "int8", "CHROMA.md", "about 16 GB"),
-    _simpletuner(("chroma",), 11, "int4", "CHROMA.md", "about 11 GB"),
-    _simpletuner(("chroma",), 8, "nf4", "CHROMA.md", "about 8 GB"),
+    _simpletuner(("chroma",), 32, "16-bit", "CHROMA.md", "about 28 GB"),
+    _simpletuner(("chroma",), 20, "int8", "CHROMA.md", "about 16 GB"),
+    _simpletuner(("chroma",), 12, "int4", "CHROMA.md", "about 11 GB"),
+    _simpletuner(("chroma",), 10, "nf4", "CHROMA.md", "about 8 GB"),
     _simpletuner(("zimage",), 40, "16-bit", "ZIMAGE.md", "32 to 40 GB"),
     _simpletuner(("zimage",), 24, "int8", "ZIMAGE.md", "16 to 24 GB"),
     _simpletuner(("zimage",), 12, "nf4", "ZIMAGE.md", "10 to 12 GB, at 512 pixels", resolution=512),
-    _simpletuner(("flux2:klein_4b",), 12, "16-bit", "FLUX2.md", "about 12 GB", text_encoder_precision="16-bit"),
-    _simpletuner(("flux2:klein_4b",), 8, "int8", "FLUX2.md", "about 8 GB", **_ENCODER),
-    _simpletuner(("flux2:klein_9b",), 22, "16-bit", "FLUX2.md", "about 22 GB", text_encoder_precision="16-bit"),
-    _simpletuner(("flux2:klein_9b",), 14, "int8", "FLUX2.md", "about 14 GB", **_ENCODER),
-    _simpletuner(("flux2",), 76, "16-bit", "FLUX2.md", "about 76 GB", text_encoder_precision="16-bit"),
-    _simpletuner(("flux2",), 40, "int8", "FLUX2.md", "about 40 GB", **_ENCODER),
+    _simpletuner(
+        ("flux2:klein_4b",),
+        16,
+        "16-bit",
+        "FLUX2.md",
+        "12 GB; recommended are 16",
+        text_encoder_precision="16-bit",
+    ),
+    _simpletuner(("flux2:klein_4b",), 10, "int8", "FLUX2.md", "about 8 GB", **_ENCODER),
+    _simpletuner(
+        ("flux2:klein_9b",),
+        24,
+        "16-bit",
+        "FLUX2.md",
+        "22 GB; recommended are 24",
+        text_encoder_precision="16-bit",
+    ),
+    _simpletuner(("flux2:klein_9b",), 16, "int8", "FLUX2.md", "about 14 GB", **_ENCODER),
+    _simpletuner(("flux2",), 80, "16-bit", "FLUX2.md", "about 76 GB", text_encoder_precision="16-bit"),
+    _simpletuner(("flux2",), 48, "int8", "FLUX2.md", "about 40 GB", **_ENCODER),
     _simpletuner(("krea2",), 40, "16-bit", "KREA2.md", "33 GB were measured at 1024 pixels"),
     _simpletuner(("krea2",), 24, "int8", "KREA2.md", "20 GB were measured at 1024 pixels"),
     _simpletuner(("qwen_image",), 40, "int8", "QWEN_IMAGE.md", "40 GB or more"),
@@ -172,29 +205,62 @@ def card_setting(vram: float, name: str, base: str) -> Card:
     """Return the row of the trainer ``name`` for the largest card of at most ``vram`` GB, for the base model ``base``.
 
     Raises:
-        SettingsError: there is none for this base model, or none for so small a card; it names trainers with one.
+        CardError: there is none for this base model, or none for so small a card; it names trainers with one.
     """
     chosen = base_model(base)
     label = trainer(name).label
+    if not _trains(name, chosen):
+        raise CardError(f"{label} does not train {chosen.label}", _able(vram, chosen))
     rows = cards_of(name, chosen)
     fitting = [each for each in rows if each.vram <= vram]
     if fitting:
         return max(fitting, key=lambda each: each.vram)
-    able = _able(vram, chosen)
     if rows:
         least = min(each.vram for each in rows)
-        raise SettingsError(
-            f"{chosen.label} does not fit on a card of {vram:g} GB with {label}: the smallest that it knows has"
-            f" {least} GB{able}."
+        raise CardError(
+            f"Nothing of {label} says that {chosen.label} fits on a card of {vram:g} GB: the smallest that it names has"
+            f" {least} GB",
+            _able(vram, chosen),
         )
-    raise SettingsError(
-        f"Nothing of {label} says what fits which card for {chosen.label}: leave the card out, and set batch size,"
-        f" precision and what waits in memory yourself{able}."
+    raise CardError(
+        f"Nothing of {label} says what fits which card for {chosen.label}",
+        f": leave the card out, and set batch size, precision and what waits in memory yourself{_able(vram, chosen)}",
     )
 
 
+_WEIGHING = (
+    "base_precision", "fp8_base", "text_encoder_precision", "blocks_to_swap", "layer_offload", "text_encoder_offload",
+)  # fmt: skip
+"""What a row makes a model fit by; its other values are those that it fits with."""
+
+
+def set_for_card(config: TrainingConfig, name: str, *, wholly: bool) -> dict[str, Any]:
+    """Return the values of a config that a row of the trainer ``name`` has set, as far as that can be told.
+
+    ``wholly`` takes a row for the one only where the config has all its values, else where it has those that say how
+    the model is held: a person may have changed the others. Values that are everybody's default are not among them.
+    """
+    found: dict[str, Any] = {}
+    for row in cards_of(name, base_model(config.base_model)):
+        weighing = [each for each in _WEIGHING if each in row.values]
+        if all(_has(config, row, each) for each in (row.values if wholly else weighing)) and any(
+            row.values[each] != training_field(each).default for each in weighing
+        ):
+            found |= {each: row.values[each] for each in row.values if _has(config, row, each)}
+    return {each: value for each, value in found.items() if value != training_field(each).default}
+
+
+def _has(config: TrainingConfig, row: Card, name: str) -> bool:
+    return getattr(config, name) == row.values[name] and name not in config.automatic
+
+
+def _trains(name: str, base: BaseModel) -> bool:
+    chosen = trainer(name)
+    return is_trained(base, chosen.families, chosen.adapters, chosen.edits)
+
+
 def _able(vram: float, base: BaseModel) -> str:
-    """Return which trainers have a row that fits, as the end of a sentence."""
+    """Return which trainers train a base model and have a row that fits, as the end of a sentence."""
     names = dict.fromkeys(each.trainer for each in CARDS if each.is_for(base) and each.vram <= vram)
-    labels = [trainer(name).label for name in names]
+    labels = [trainer(name).label for name in names if _trains(name, base)]
     return f"; there is a setting for {', '.join(labels)} (--trainer)" if labels else ""

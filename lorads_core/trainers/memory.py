@@ -19,9 +19,12 @@ if TYPE_CHECKING:
 USUAL = "usual"
 """In ``base_precision`` and ``text_encoder_precision``: as ``fp8_base`` and the base model have it."""
 
-BLOCKS: Mapping[str, int] = {"sd35": 38, "lumina2": 26, "zimage": 30, "krea2": 28, "qwen_image": 60}
+BLOCKS: Mapping[str, int] = {
+    "sd35": 38, "lumina2": 26, "anima": 28, "zimage": 30, "krea2": 28, "qwen_image": 60,
+}  # fmt: skip
 """How many blocks the denoiser of a family has, where they are of one size: SD 3.5 Large's ``joint_blocks``, Lumina 2's
-and Z-Image's ``layers`` besides their refiners, the ``blocks`` of Krea 2, Qwen-Image's ``transformer_blocks``."""
+and Z-Image's ``layers`` besides their refiners, the ``blocks`` of Anima and Krea 2, Qwen-Image's
+``transformer_blocks``."""
 
 
 def swapped(config: TrainingConfig) -> int:

@@ -221,7 +221,7 @@ _PURPOSES: tuple[Preset, ...] = (
 
 
 _NAMED = ("sd-scripts", "musubi-tuner")
-"""Trainers whose rows of cards are presets, which know no trainer: other trainers have the options of most of them."""
+"""Trainers whose rows of cards are presets too, which are named by them: no other trainer is meant by such a row."""
 _DATES = {"sd-scripts": "2026-02", "musubi-tuner": "2026-06"}
 
 
@@ -229,7 +229,9 @@ def _cards() -> Iterator[Preset]:
     for each in CARDS:
         if each.trainer in _NAMED:
             figures = _of(Source(each.source, _DATES[each.trainer], "trainer"), **each.values)
-            yield Preset(f"card of {each.vram} GB", each.models, figures, "memory", each.trainer, each.vram)
+            yield Preset(
+                f"card of {each.vram} GB ({each.trainer})", each.models, figures, "memory", each.trainer, each.vram
+            )
 
 
 PRESETS: tuple[Preset, ...] = (

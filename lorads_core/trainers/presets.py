@@ -32,15 +32,21 @@ def preset_names(family: str | None = None) -> tuple[str, ...]:
     return tuple(dict.fromkeys(each.name for each in PRESETS if family is None or family in each.families))
 
 
-def find_preset(name: str, base: str) -> Preset:
-    """Return the preset called ``name`` for the base model ``base``.
+def find_preset(name: str, base: str, trainer: str = "") -> Preset:
+    """Return the preset called ``name`` for the base model ``base`` and, if it is known, the trainer.
 
     Raises:
-        SettingsError: there is none for it; the message names those there are.
+        SettingsError: there is none for it, where the message names those there are, or it says what fits a card with
+            another trainer.
     """
     family = base_model(base).family.name
     for each in PRESETS:
         if each.name == name and family in each.families:
+            if each.vram and trainer and trainer != each.trainer:
+                raise SettingsError(
+                    f"The preset {name!r} says what fits with {each.trainer}, and not with {trainer}: use --vram"
+                    f" {each.vram}, which takes what {trainer} itself says, or --trainer {each.trainer}."
+                )
             return each
     known = ", ".join(f'"{known}"' for known in preset_names(family))
     raise SettingsError(f"There is no preset {name!r} for {base_model(base).label}: choose one of {known}.")

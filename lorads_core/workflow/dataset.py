@@ -368,7 +368,7 @@ def _with_speed(store: Store, result: ExportResult, config: TrainingConfig, opti
     return dataclasses.replace(
         result,
         seconds_a_step=speed.seconds_a_step if speed else None,
-        graphics_memory=f"{peak_text(peak)} at most in the last training of the kind" if peak else "",
+        graphics_memory=f"at most {peak_text(peak)} in the last training of the kind" if peak else "",
     )
 
 

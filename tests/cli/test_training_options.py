@@ -114,9 +114,93 @@ def test_a_card_gets_the_setting_of_the_trainer_that_is_written_for():
     made = chosen("--base-model", "zimage", "--vram", "12", "--trainer", "onetrainer")
     assert (made.config.layer_offload, made.config.resolution, made.card) == (0.6, 512, 12)
     assert "training_presets/Z-Image" in made.steps[0][1]
-    unfit = chosen("--base-model", "qwen_image", "--vram", "24").unfit
-    assert unfit.startswith("Nothing of sd-scripts")
+    unfit = str(chosen("--base-model", "qwen_image", "--vram", "24").unfit)
+    assert unfit.startswith("sd-scripts (kohya-ss) does not train Qwen-Image;")
     assert "there is a setting for musubi-tuner" in unfit
+
+
+def after(last, *words, trainer="sd-scripts", before="sd-scripts"):
+    """What an export makes of options over the config of the last one."""
+    given = parser(None, None).parse_args(["export", "tom", *words])
+    return chosen_training(given, last, trainer, before)
+
+
+@pytest.mark.parametrize(
+    ("trainer_name", "words", "values", "gone"),
+    [
+        (
+            "sd-scripts", ("--base-model", "flux", "--vram", "12", "--base-precision", "16-bit"),
+            {"base_precision": "16-bit", "blocks_to_swap": 16, "fp8_base": None}, "fp8_base",
+        ),
+        (
+            "musubi-tuner", ("--base-model", "qwen_image", "--vram", "24", "--layer-offload", "0.5"),
+            {"layer_offload": 0.5, "blocks_to_swap": 0, "fp8_base": True}, "blocks to swap",
+        ),
+        (
+            "sd-scripts", ("--base-model", "hunyuan_image", "--vram", "12", "--activation-offload"),
+            {"activation_offload": True, "blocks_to_swap": 0, "fp8_base": True}, "blocks to swap",
+        ),
+        (
+            "onetrainer", ("--base-model", "qwen_image", "--vram", "16", "--blocks-to-swap", "40"),
+            {"blocks_to_swap": 40, "layer_offload": 0.0, "base_precision": "fp8"}, "layer offload",
+        ),
+        (
+            "simpletuner", ("--base-model", "flux", "--vram", "12", "--no-fp8-base"),
+            {"fp8_base": False, "base_precision": "usual"}, "base precision",
+        ),
+        (
+            "onetrainer", ("--base-model", "zimage", "--vram", "8", "--activation-offload"),
+            {"activation_offload": True, "layer_offload": 0.6}, "",
+        ),
+    ],
+)  # fmt: skip
+def test_what_is_given_takes_the_place_of_what_the_card_would_say_of_the_same(trainer_name, words, values, gone):
+    fresh = chosen(*words, "--trainer", trainer_name)
+    again = after(config("--base-model", words[1]), *words, trainer=trainer_name, before=trainer_name)
+    for made in (fresh, again):
+        assert {name: getattr(made.config, name) for name in values} == values
+        assert list(refusals(made.config)) == []
+        said = dict(made.steps)["Card"]
+        assert not gone or f"{gone} " not in said.partition("(")[0]
+
+
+def test_what_is_given_later_takes_the_place_of_what_was_said_before():
+    last = config("--base-model", "flux", "--vram", "12")
+    assert (last.fp8_base, last.blocks_to_swap) == (True, 16)
+    made = after(last, "--base-precision", "16-bit").config
+    assert (made.fp8_base, made.base_precision, made.blocks_to_swap) == (None, "16-bit", 16)
+    assert list(refusals(made)) == []
+
+
+def test_another_card_takes_back_what_the_former_has_set():
+    small = chosen("--base-model", "flux", "--trainer", "simpletuner", "--vram", "10").config
+    assert (small.resolution, small.base_precision) == (512, "nf4")
+    large = after(small, "--vram", "32", trainer="simpletuner", before="simpletuner")
+    assert (large.config.resolution, large.config.base_precision) == (0, "16-bit")
+    assert dict(large.steps)["Former card"] == "no longer resolution 512, which its setting had"
+    kept = after(small, "--vram", "32", "--resolution", "512", trainer="simpletuner", before="simpletuner")
+    assert kept.config.resolution == 512
+    assert "Former card" not in dict(kept.steps)
+    moved = after(small, "--vram", "12", before="simpletuner").config
+    assert (moved.resolution, moved.base_precision, moved.fp8_base, moved.blocks_to_swap) == (0, "usual", True, 16)
+    assert list(refusals(moved)) == []
+
+
+def test_another_trainer_takes_back_what_the_former_ones_card_has_set():
+    last = config("--base-model", "flux", "--vram", "12", "--batch-size", "1")
+    made = after(last, trainer="ai-toolkit")
+    assert (made.config.fp8_base, made.config.blocks_to_swap) == (None, 0)
+    assert "no longer batch size 1, fp8 base on, blocks to swap 16, which" in dict(made.steps)["Former card"]
+    assert after(last).config == last
+    own = replace(last, blocks_to_swap=17)  # no row's
+    assert after(own, trainer="simpletuner").config.blocks_to_swap == 17
+
+
+def test_a_preset_of_a_card_is_for_its_trainer():
+    words = ("--base-model", "flux", "--preset", "card of 12 GB (sd-scripts)")
+    assert config(*words).blocks_to_swap == 16
+    with pytest.raises(SettingsError, match="use --vram 12, which takes what onetrainer itself says"):
+        config(*words, "--trainer", "onetrainer")
 
 
 @pytest.mark.posix

@@ -120,7 +120,9 @@ def _check_card_of_command_line(store, config):
     # There is no row for SDXL: the run says more than any table.
     (problem,) = card_steps(store, chosen("16"), "sd-scripts")
     assert problem.severity == "info"
+    assert "for SDXL 1.0, but your last run of" in problem.message
     assert "peaked at 14.2 GB, which fits" in problem.message
+    assert "leave the card out" not in problem.message
     with pytest.raises(SettingsError, match=r"says what fits which card for SDXL .* peaked at 14\.2 GB\.$"):
         card_steps(store, chosen("12"), "sd-scripts")
     with pytest.raises(SettingsError, match=r"says what fits .* yourself\.$"):
@@ -140,7 +142,7 @@ def test_a_card_with_less_is_warned_of():
     assert card_problem(config, peak, 16) is card_problem(config, None, 8) is card_problem(config, peak, None) is None
     found = card_problem(config, peak, 12)
     assert found.severity == "warning"
-    assert "14.2 GB (all that the card held for any program), and the card has 12 GB" in found.message
+    assert "14.2 GB (with what the card held for other programs), and the card has 12 GB" in found.message
 
 
 def test_options_of_memory_make_another_kind_of_run():

@@ -214,7 +214,7 @@ def test_the_graphics_memory_of_a_run_is_listed_and_said_at_the_next_export(lora
         time.sleep(0.2)
     found = json.loads(lorads("runs", "tom", "--json")[1])
     assert (found["state"], found["peak_memory"], found["peak_of_card"]) == ("completed", 14950, True)
-    held = "14.6 GB (all that the card held for any program)"
-    assert f"Memory {held} of the graphics card at most" in " ".join(lorads("runs", "tom")[1].split())
+    held = "at most 14.6 GB (with what the card held for other programs)"
+    assert f"Memory {held} on the graphics card" in " ".join(lorads("runs", "tom")[1].split())
     _, out, err = lorads("export", "tom", "--out", exports, "--dry-run")
-    assert f"Graphics memory {held} at most in the last training of the kind" in " ".join(out.split()), err
+    assert f"Graphics memory {held} in the last training of the kind" in " ".join(out.split()), err

@@ -6,12 +6,13 @@ from dataclasses import replace
 import pytest
 
 from lorads_core.base_models import BASE_MODELS
+from lorads_core.errors import SettingsError
 from lorads_core.model import TrainingConfig
 from lorads_core.trainers import Subset, trainer, trainers
 from lorads_core.trainers.checks import is_trained
 from lorads_core.trainers.defaults import make_config
 from lorads_core.trainers.preset_table import CONFIDENCE, PRESETS
-from lorads_core.trainers.presets import counts, fitted
+from lorads_core.trainers.presets import counts, find_preset, fitted
 from lorads_core.training_fields import TRAINING_FIELDS
 
 SUBSET = Subset("10_tom", 10, is_regularization=False, sizes=((1024, 1024),) * 8, trigger="tom")
@@ -32,10 +33,19 @@ def test_every_preset_is_trained_by_some_trainer_as_it_is(base, preset):
     assert len(takes) >= min(2, len(able)), takes
 
 
-def test_rows_of_cards_for_any_trainer_are_presets_under_their_memory():
+def test_rows_of_cards_are_presets_that_name_their_trainer():
     named = {each.name: each for each in PRESETS if each.vram}
-    assert named["card of 12 GB"].values["blocks_to_swap"]
-    assert {"card of 8 GB", "card of 16 GB", "card of 42 GB"} <= set(named)
+    assert named["card of 12 GB (sd-scripts)"].values["blocks_to_swap"]
+    assert {"card of 8 GB (sd-scripts)", "card of 16 GB (sd-scripts)", "card of 42 GB (musubi-tuner)"} <= set(named)
+    assert all(name.endswith(f"({each.trainer})") for name, each in named.items())
+
+
+def test_a_card_of_one_trainer_is_refused_for_another():
+    name = "card of 12 GB (sd-scripts)"
+    assert find_preset(name, "flux", "sd-scripts").vram == find_preset(name, "flux").vram == 12
+    with pytest.raises(SettingsError, match=r"fits with sd-scripts, and not with ai-toolkit: use --vram 12"):
+        find_preset(name, "flux", "ai-toolkit")
+    assert find_preset("subject (sd-scripts' guide)", "flux", "ai-toolkit").trainer == "sd-scripts"
 
 
 def is_trained_by(name, base):

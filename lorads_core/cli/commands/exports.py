@@ -118,13 +118,14 @@ def _export(options: argparse.Namespace, screen: Screen) -> int:
     with open_store(settings) as store, rehearsed(store, options):
         last = None if options.fresh else find_last_export(store, options.name)
         known = last_config(last) if last else None
-        chosen = chosen_training(options, known, chosen_trainer(options, last.writing if last else None))
+        before = {**WRITING, **(last.writing if last else {})}
+        chosen = chosen_training(options, known, chosen_trainer(options, before), before["trainer"])
         config = chosen.config
         for step in chosen.steps:
             screen.step(*step)
         writing = export_options(options, settings, last.writing if last else None)
-        screen.problems(card_steps(store, chosen, writing.trainer))
         check_config(config, writing.trainer, writing.home)
+        screen.problems(card_steps(store, chosen, writing.trainer))
         if last and known:
             screen.step("Settings", _settings_sentence(known, last.writing))
         screen.problems(missing_files(config))

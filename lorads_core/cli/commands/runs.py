@@ -177,7 +177,7 @@ def _loads(run: Run) -> list[tuple[str, str]]:
 
 def _peak(run: Run) -> str:
     """Say how much graphics memory a run held at most."""
-    return f"{run.graphics_memory} of the graphics card at most"
+    return f"at most {run.graphics_memory} on the graphics card"
 
 
 def _stop(options: argparse.Namespace, screen: Screen) -> int:
