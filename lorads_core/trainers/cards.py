@@ -235,7 +235,7 @@ _WEIGHING = (
 
 
 def set_for_card(config: TrainingConfig, name: str, *, wholly: bool) -> dict[str, Any]:
-    """Return the values of a config that a row of the trainer ``name`` has set, as far as that can be told.
+    """Return the values of a config that a row of the trainer ``name`` has set, as far as they show that.
 
     ``wholly`` takes a row for the one only where the config has all its values, else where it has those that say how
     the model is held: a person may have changed the others. Values that are everybody's default are not among them.
