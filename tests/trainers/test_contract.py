@@ -58,6 +58,8 @@ VALUES = {
     "timestep_sampling": "uniform",
     "extra": {"quantized_backward": True},
 }
+# Wishes that a trainer meets whatever is said: it is asked for the contrary.
+CONTRARY = {("cache_to_disk", name): False for name in ("musubi-tuner", "onetrainer", "simpletuner", "ai-toolkit")}
 
 
 def context(each):
@@ -122,7 +124,7 @@ def test_a_field_reaches_the_trainer_or_is_reported(each, field):
     before = replace(TrainingConfig(checkpoint="/base.safetensors"), **context(field))
     if base_model(before.base_model).family.name not in each.families:
         return  # refused as a whole, whatever its options
-    after = change_config(before, {field.name: another(field)})
+    after = change_config(before, {field.name: CONTRARY.get((field.name, each.name), another(field))})
     assert after != before
     new = told(each, after) ^ told(each, before)
     if errors(each, after):

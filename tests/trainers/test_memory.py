@@ -55,6 +55,7 @@ def lacking(name, base, **changes):
         ("musubi-tuner", "qwen_image", {"layer_offload": 0.5}, "blocks_to_swap", 30),
         ("musubi-tuner", "zimage", {"layer_offload": 0.01}, "blocks_to_swap", 1),
         ("sd-scripts", "lumina2", {"layer_offload": 0.5}, "blocks_to_swap", 13),
+        ("sd-scripts", "anima", {"layer_offload": 0.5}, "blocks_to_swap", 14),
         ("sd-scripts", "flux", {"blocks_to_swap": 18}, "blocks_to_swap", 18),
         ("simpletuner", "krea2", {"layer_offload": 0.25}, "musubi_blocks_to_swap", 7),
         ("simpletuner", "flux", {"blocks_to_swap": 56}, "musubi_blocks_to_swap", 56),
@@ -88,6 +89,29 @@ def test_onetrainer_offloads_by_part_and_brings_text_encoders_in_by_one_thread()
     clip = written("onetrainer", "flux", text_encoder_offload=0.3)
     assert "offload_fraction" not in clip["text_encoder"]
     assert clip["text_encoder_2"]["offload_fraction"] == 0.3
+
+
+def test_onetrainer_says_that_one_thread_brings_text_encoders_in():
+    def said(base, **changes):
+        found = trainer("onetrainer").problems(config_of(base, loader_workers=4, **changes), SUBSETS)
+        return " ".join(each.message for each in found)
+
+    assert "so that the 4 loader workers become one" in said("flux", text_encoder_offload=0.5)
+    assert "become one" not in said("flux") + said("sdxl", text_encoder_offload=0.5)
+    # Where the offload is left out, so is what goes with it.
+    assert "text encoders of SDXL 1.0 are small" in said("sdxl", text_encoder_offload=0.5)
+    assert "dataloader_threads" not in written("onetrainer", "sdxl", text_encoder_offload=0.5)
+    assert written("onetrainer", "sdxl", text_encoder_offload=0.5, loader_workers=4)["dataloader_threads"] == 4
+
+
+def test_onetrainer_compiles_no_unet_without_gradient_checkpointing():
+    def said(base, **changes):
+        found = trainer("onetrainer").problems(config_of(base, compile=True, **changes), SUBSETS)
+        return [each.message for each in found if "compiles" in each.message]
+
+    (message,) = said("sdxl", gradient_checkpointing=False)
+    assert "compiles the blocks of SDXL 1.0 with gradient checkpointing alone, and nothing without" in message
+    assert said("sdxl") == said("flux", gradient_checkpointing=False) == []
 
 
 def test_onetrainer_takes_blocks_where_all_its_layers_are_such():
@@ -215,6 +239,21 @@ def test_caches_lie_where_it_was_said():
     (dataset,) = written("ai-toolkit", "zimage", cache_to_disk=False)["datasets"]
     assert (dataset.get("cache_latents"), dataset.get("cache_latents_to_disk")) == (True, None)
     assert "turn the caching of latents on" in refused("sd-scripts", "sdxl", cache_to_disk=True, cache_latents=False)
+
+
+@pytest.mark.parametrize("name", ["musubi-tuner", "onetrainer", "simpletuner", "ai-toolkit"])
+def test_a_wish_for_caches_on_the_disk_is_met_without_a_word(name):
+    assert lacking(name, "zimage", cache_to_disk=True) == lacking(name, "zimage")
+    assert ("always caches on" in lacking(name, "zimage", cache_to_disk=False)) == (name != "ai-toolkit")
+
+
+def test_ai_toolkit_says_that_text_embeddings_are_always_on_the_disk():
+    def said(**changes):
+        config = config_of("zimage", cache_to_disk=False, **changes)
+        return " ".join(each.message for each in trainer("ai-toolkit").problems(config, SUBSETS))
+
+    assert "caches outputs of text encoders on the disk" in said(cache_text_encoder_outputs=True)
+    assert "on the disk" not in said()
 
 
 def test_images_are_loaded_by_so_many_processes():

@@ -374,7 +374,7 @@ def test_every_field_of_the_config_is_written_or_told():
         "sample_prompts": ("a",), "sample_every_epochs": 2, "save_every_epochs": 2, "save_state": False, "seed": 1,
         "initial_lora": "/l.safetensors", "extra": {"ema": "GPU"}, "layer_offload": 0.5, "text_encoder_offload": 0.5,
         "activation_offload": True, "base_precision": "nf4", "text_encoder_precision": "fp8", "fused_backward": True,
-        "compile": True, "cache_to_disk": True, "loader_workers": 4,
+        "compile": True, "cache_to_disk": False, "loader_workers": 4,
         "loss_type": "l1", "huber_delta": 0.2, "ema_decay": 0.99, "timestep_sampling": "uniform", "timestep_shift": 2.0,
         "debiased_estimation": True, "rank_dropout": 0.1, "module_dropout": 0.1, "lora_plus_ratio": 16.0,
         "layer_filter": "attn", "optimizer_args": {"eps": 1e-7}, "tag_dropout": 0.1, "clip_skip": 2, "sample_steps": 9,

@@ -180,7 +180,7 @@ def _lacks_of_captions(config: TrainingConfig) -> dict[str, str]:
 
 
 def _lacks_of_memory(config: TrainingConfig) -> dict[str, str]:
-    found = {"cache_to_disk": "it does so anyway."} if config.cache_to_disk else {}
+    found = dict[str, str]()
     if not kind(config).offloads:
         stays = f"all of {base_model(config.base_model).label} stays in graphics memory."
         found |= dict.fromkeys(("blocks_to_swap", "layer_offload", "text_encoder_offload"), stays)
@@ -230,6 +230,8 @@ def notes(config: TrainingConfig, subsets: Sequence[Subset], unsettled: Training
         yield _lacking(f"{LABEL} reads the first {tokens} tokens of a caption: keep captions short, the trigger first.")
     if config.loss_type == "smooth_l1":
         yield _lacking(f"{LABEL}'s smooth_l1 is its pseudo-Huber, linear from {SMOOTH_DELTA:g} on.")
+    if config.cache_to_disk is False and config.cache_text_encoder_outputs:
+        yield _lacking(f"{LABEL} always caches outputs of text encoders on the disk; latents alone stay in memory.")
     if config.tag_dropout:
         yield _lacking(
             f"{LABEL} keeps as many tags in front as keep tokens says ({config.keep_tokens}), of every caption alike."

@@ -168,7 +168,9 @@ def lora_steps(file: str) -> int | None:
 
 def lacks(config: TrainingConfig) -> Mapping[str, str]:
     """Return the fields that the node has no widget for, and what is done instead."""
-    return _LACKS | _LACKS_OF_LOKR if network(config.network).kronecker else _LACKS
+    found = _LACKS | _LACKS_OF_LOKR if network(config.network).kronecker else _LACKS
+    met = ("cache_to_disk",) if config.cache_to_disk is False else ()
+    return {name: instead for name, instead in found.items() if name not in met}
 
 
 def rank(config: TrainingConfig) -> int:

@@ -133,7 +133,6 @@ def lacks(config: TrainingConfig) -> dict[str, str]:
         "random_crop": "every image is cropped about its centre.",
         "cache_latents": "it always caches them.",
         "cache_text_encoder_outputs": "it always caches them.",
-        "cache_to_disk": "it always caches on the disk.",
         "text_encoder_offload": "captions are encoded before the training, by a program of its own.",
         "fused_backward": "it is for full fine-tuning alone; a LoRA has few gradients.",
         "prior_loss_weight": "regularization images count as much as others.",
@@ -148,6 +147,8 @@ def lacks(config: TrainingConfig) -> dict[str, str]:
     }
     if config.bucket_step != step(config):
         found["bucket_step"] = f"its buckets have steps of {step(config)} pixels."
+    if not config.cache_to_disk:
+        found["cache_to_disk"] = "it always caches on the disk."
     known = version(config)
     if known and known.quantized:
         found["fp8_base"] = "its files are in 8 bits, and stay so."

@@ -279,6 +279,11 @@ def large_encoders(config: TrainingConfig) -> list[int]:
     return [index for index in range(len(kind(config).text_encoders)) if not is_clip(config, index)]
 
 
+def offloads_encoders(config: TrainingConfig) -> bool:
+    """Say whether layers of a text encoder wait in RAM, which one thread alone brings in (``create_data_loader``)."""
+    return bool(config.text_encoder_offload and kind(config).offloads and large_encoders(config))
+
+
 def layer_share(config: TrainingConfig) -> float:
     """Return which share of the denoiser's layers waits in RAM.
 

@@ -26,6 +26,7 @@ from .names import (
     large_encoders,
     layer_filter,
     layer_share,
+    offloads_encoders,
     optimizer_args,
     repository,
 )
@@ -245,8 +246,7 @@ def _speed_keys(config: TrainingConfig, version: int) -> Keys:
     if config.compile:
         yield "compile", True
     threads = config.loader_workers
-    # Layers of a text encoder are brought in by one thread alone (``create_data_loader``).
-    if config.text_encoder_offload or (version < NEWEST and layer_share(config)):
+    if offloads_encoders(config) or (version < NEWEST and layer_share(config)):
         threads = 1
     if threads is not None:
         yield "dataloader_threads", threads

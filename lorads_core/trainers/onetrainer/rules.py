@@ -33,6 +33,7 @@ from .names import (
     kind,
     large_encoders,
     layer_share,
+    offloads_encoders,
     optimizer_args,
     repository,
 )
@@ -189,6 +190,13 @@ def doubts(config: TrainingConfig) -> Iterator[str]:
     if not config.checkpoint and kind(config).file:
         key = f"{kind(config).denoiser}.model_name" if base_model(config.base_model).repository else "base_model_name"
         yield (f"No checkpoint is chosen, so the config names none: start {LABEL} with --config-value {key}=FILE.")
+    # ``setup_optimizations`` of Stable Diffusion 1.5 and XL: what compiles the blocks is called with checkpoints alone.
+    if config.compile and not config.gradient_checkpointing and kind(config).denoiser == "unet":
+        label = base_model(config.base_model).label
+        yield (
+            f"{LABEL} compiles the blocks of {label} with gradient checkpointing alone, and nothing without: turn that"
+            " on, or compile off."
+        )
 
 
 def needs(config: TrainingConfig) -> Iterator[str]:
@@ -211,7 +219,6 @@ def lacks(config: TrainingConfig) -> dict[str, str]:
         "max_bucket_side": "its buckets go to four times as long as high.",
         "bucket_step": f"its buckets of {base_model(config.base_model).label} have steps of {step}.",
         "bucket_no_upscale": "it enlarges what is smaller than its bucket.",
-        "cache_to_disk": "it always caches on the disk.",
         "rank_dropout": "it drops single values of the network alone (network dropout).",
         "module_dropout": "it drops single values of the network alone (network dropout).",
         "lora_plus_ratio": "it has one rate for both matrices; sd-scripts and musubi-tuner have two.",
@@ -222,6 +229,8 @@ def lacks(config: TrainingConfig) -> dict[str, str]:
     if not kind(config).offloads:
         stays = f"all of {label} stays in graphics memory."
         found |= dict.fromkeys(("blocks_to_swap", "layer_offload", "activation_offload"), stays)
+    if not config.cache_to_disk:
+        found["cache_to_disk"] = "it always caches on the disk."
     if not large_encoders(config):
         found["text_encoder_offload"] = f"the text encoders of {label} are small, and stay where they are."
         found["text_encoder_precision"] = f"the text encoders of {label} are small, and held as they are."
@@ -262,6 +271,11 @@ def notes(config: TrainingConfig, subsets: Sequence[Subset], unsettled: Training
         yield _lacking(
             f"{LABEL} saves LoHa's convolutions in a form that ComfyUI does not read: they are left out. Choose the"
             " network locon for convolutions."
+        )
+    if offloads_encoders(config) and (config.loader_workers or 1) > 1:
+        yield _lacking(
+            f"{LABEL} brings in layers of a text encoder by one thread alone, so that the {config.loader_workers}"
+            " loader workers become one: leave the text encoder offload out for more."
         )
     if config.shuffle_caption or config.tag_dropout:
         yield _lacking(

@@ -203,7 +203,6 @@ def lacks(config: TrainingConfig) -> dict[str, str]:
         "save_state": "its checkpoints always hold the state.",
         "text_encoder_offload": "captions are encoded before the training, and the text encoders then let go.",
         "fused_backward": "all gradients of a step are held; a LoRA has few.",
-        "cache_to_disk": "it always caches on the disk.",
         "loader_workers": "its data backends load by threads of their own.",
         "ema_decay": "LyCORIS' files are saved without it; OneTrainer and ai-toolkit save the average.",
         "debiased_estimation": "it is left out; min-SNR is there.",
@@ -214,6 +213,8 @@ def lacks(config: TrainingConfig) -> dict[str, str]:
         "tensorboard": "its one report is the progress that LoRADS reads.",
         "text_encoder_learning_rate": "LyCORIS leaves the text encoders as they are.",
     }
+    if not config.cache_to_disk:
+        found["cache_to_disk"] = "it always caches on the disk."
     label = base_model(config.base_model).label
     if not kind(config).blocks:
         # Its RamTorch has layers of its own, which LyCORIS does not know and would not train.
