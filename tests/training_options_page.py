@@ -8,11 +8,12 @@ from lorads_core.cli.training_options import default_text
 from lorads_core.model import TrainingConfig
 from lorads_core.trainers import Subset, trainer, trainers
 from lorads_core.trainers.cards import CARDS
+from lorads_core.trainers.checks import is_trained
 from lorads_core.trainers.defaults import change_config
 from lorads_core.trainers.preset_table import CONFIDENCE, PRESETS
-from lorads_core.training_fields import ANY, TRAINING_FIELDS, WEIGHT_PRECISIONS
+from lorads_core.training_fields import ANY, TRAINING_FIELDS, WEIGHT_PRECISIONS, training_field
 
-from .trainers.test_contract import FILES, VALUES, another, context, errors
+from .trainers.test_contract import FILES, another, context, errors, made
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "training-options.md"
 _SUBSETS = (Subset("10_cat", 10, is_regularization=False, sizes=((1024, 1024),) * 8),)
@@ -31,14 +32,14 @@ reported before anything is written; the column *trainers* names those that have
 some value of it.
 """
 
-OF_ALL = {"base_model", "network", "steps"}
+OF_ALL = {"base_model", "network", "steps", "optimizer"}  # all take AdamW
 TAKEN = {
     "text_encoder_learning_rate": 1e-4,
     "min_snr_gamma": 5.0,
-    "cache_text_encoder_outputs": True,
     "initial_lora": "/loras/cat_500_steps_00001_.safetensors",
 }
 """Values that all trainers take which have the option: some take only whole numbers, one rate, or names with steps."""
+_BESIDE = [{name: value} for name in ("optimizer", "scheduler") for value in training_field(name).choices()]
 
 
 def page():
@@ -109,24 +110,30 @@ def _trainers(each):
 
 
 def _has(one, each):
-    """Say whether a trainer takes an option, with some base model and some value."""
-    bases = {base.family.name: base.name for base in reversed(BASE_MODELS) if base.family.name in one.families}
-    return any(_is_taken(one, each, base, value) for base in bases.values() for value in _values(each))
+    """Say whether a trainer takes an option, with some base model, some value, some optimizer and some scheduler."""
+    trained = [base for base in BASE_MODELS if is_trained(base, one.families, one.adapters, one.edits)]
+    bases = [base.name for base in trained if each.when.fits(base.family)]
+    return any(_is_taken(one, each, base, value) for base in bases for value in _values(each))
 
 
 def _values(each):
-    """Return values of an option that are not its default: all of a choice, of which a trainer may refuse some."""
-    if each.name in TAKEN:
-        return [TAKEN[each.name]]
-    if each.kind == "choice" and each.name not in VALUES:
-        return [choice for choice in each.choices() if choice != each.default]
-    return [another(each)]
+    """Return values of an option: all of a choice or switch, of others some, of which a trainer may refuse each."""
+    if each.kind in ("choice", "switch", "flag"):
+        all_of_it = each.choices() if each.kind == "choice" else (True, False)
+        return [value for value in all_of_it if value != each.default]
+    return [TAKEN[each.name]] if each.name in TAKEN else [another(each)]
 
 
 def _is_taken(one, each, base, value):
+    """Say whether a trainer takes a value, and makes something else of it than of the default."""
     before = replace(TrainingConfig(model_files=FILES), **{**context(each), "base_model": base, "checkpoint": ""})
     after = change_config(before, {each.name: value})
-    return each.name not in one.lacks(after) and errors(one, after) == []
+    if each.name in one.lacks(after):
+        return False
+    beside = [{}, *(other for other in _BESIDE if each.name not in other)]
+    pairs = ((change_config(before, other), change_config(after, other)) for other in beside)
+    fitting = ((old, new) for old, new in pairs if errors(one, new) == [])
+    return any(errors(one, old) != [] or made(one, old) != made(one, new) for old, new in fitting)
 
 
 def _presets():
@@ -195,10 +202,16 @@ def _precisions():
 
 def _taken(chosen, base):
     for precision in WEIGHT_PRECISIONS[1:]:
-        files = {"checkpoint": (base.usual_checkpoint if chosen.downloads else "") or "/models/base.safetensors"}
-        config = TrainingConfig(base_model=base.name, base_precision=precision, **files)
-        if not any(each.severity == "error" for each in chosen.problems(config, _SUBSETS)):
+        tries = (
+            TrainingConfig(base_model=base.name, base_precision=precision, checkpoint=checkpoint)
+            for checkpoint in dict.fromkeys((base.usual_checkpoint, "/models/base", "/models/base.safetensors"))
+        )
+        if any(_fits(chosen, config) for config in tries):
             yield precision
+
+
+def _fits(chosen, config):
+    return not any(each.severity == "error" for each in chosen.problems(config, _SUBSETS))
 
 
 if __name__ == "__main__":

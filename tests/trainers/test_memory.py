@@ -122,6 +122,7 @@ def test_onetrainer_takes_blocks_where_all_its_layers_are_such():
     assert loaded == 60 - 45
     assert "set the layer offload, e.g. to 0.5" in refused("onetrainer", "flux", blocks_to_swap=10)
     assert "has 60 blocks" in refused("onetrainer", "qwen_image", blocks_to_swap=61)
+    assert "blocks to swap" not in lacking("onetrainer", "qwen_image", blocks_to_swap=45)
 
 
 def test_an_older_onetrainer_has_one_share_for_all_parts(tmp_path):

@@ -223,7 +223,6 @@ def lacks(config: TrainingConfig) -> dict[str, str]:
         "module_dropout": "it drops single values of the network alone (network dropout).",
         "lora_plus_ratio": "it has one rate for both matrices; sd-scripts and musubi-tuner have two.",
         "tensorboard": "it always writes them, into the folder tensorboard of its output.",
-        "blocks_to_swap": "it offloads layers by options of its own (its tab training, gradient checkpointing).",
     }
     label = base_model(config.base_model).label
     if not kind(config).offloads:
