@@ -77,6 +77,11 @@ class Family:
         return self.text_encoders == ("clip_l",)
 
     @property
+    def takes_second_last(self) -> bool:
+        """Whether it always takes the second-last layer of two CLIPs, as all its models were trained (SDXL)."""
+        return self.text_encoders == ("clip_l", "clip_g")
+
+    @property
     def parts(self) -> tuple[str, ...]:
         """The keys of its files in `TrainingConfig.model_files`."""
         return tuple(file.part for file in self.files)

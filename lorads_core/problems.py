@@ -54,7 +54,19 @@ def did_you_mean(word: str, known: Iterable[str], otherwise: str = "") -> str:
     """Ask whether the nearest of some known words was meant, in any case; ``otherwise`` where none is near."""
     by_lower = {each.lower(): each for each in known}
     near = get_close_matches(word.lower(), by_lower, 1)
-    return f"did you mean {by_lower[near[0]]}?" if near else otherwise
+    if not near:
+        return otherwise
+    stem = _stem(word.lower(), near[0])
+    return f"did you mean {by_lower[stem if stem in by_lower else near[0]]}?"
+
+
+def _stem(word: str, near: str) -> str:
+    """Return what stands before the last part of two names, where it is the same and the parts are not alike.
+
+    ``hidream_i1`` is another model than ``hidream_o1``, and no wrong spelling of it; empty where there is no such part.
+    """
+    (stem, _, last), (near_stem, _, near_last) = word.rpartition("_"), near.rpartition("_")
+    return stem if stem == near_stem and not get_close_matches(last, [near_last]) else ""
 
 
 def counted(count: int, one: str, many: str = "") -> str:

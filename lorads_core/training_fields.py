@@ -167,10 +167,10 @@ def _alphas() -> str:
 # No signal-to-noise ratios, noise offsets or predicted velocities in flow matching (sd-scripts 0.10.1,
 # ``flux_train_network.py``).
 _NOISE = When(lambda family: family.is_diffusion)
-_FLOW = When(lambda family: not family.is_diffusion)
-_SHIFTED = When(lambda family: not family.is_diffusion, {"timestep_sampling": ("shift",)})
+_SHIFTED = When(values={"timestep_sampling": ("shift",)})
 _BENT = When(values={"loss_type": ("huber", "smooth_l1")})
 _SAMPLED = When(values={"sample_prompts": (ANY,)})
+_CLIP = When(lambda family: family.skips_clip or family.takes_second_last)
 _CONVOLUTIONS = When(values={"network": tuple(each.name for each in networks() if each.convolutions)})
 _KRONECKER = When(values={"network": tuple(each.name for each in networks() if each.kronecker)})
 # sd-scripts stops at a warm-up with the scheduler constant.
@@ -390,7 +390,7 @@ TRAINING_FIELDS: tuple[TrainingField, ...] = (
     TrainingField(
         "blocks_to_swap", "whole", "running", "Number of the base model's blocks that wait in the computer's memory,"
         " and are loaded when they are needed: less graphics memory, slower steps.", 0, 100, 1, "blocks", zero="none",
-        added=True,
+        label="number of blocks to swap", added=True,
     ),
     TrainingField(
         "layer_offload", "number", "running", "Share of the base model's layers that wait in the computer's memory, for"
@@ -446,7 +446,7 @@ TRAINING_FIELDS: tuple[TrainingField, ...] = (
     TrainingField(
         "timestep_sampling", "choice", "learning", "How noisy the images of a step are: all grades alike (uniform), the"
         " middle more often (sigmoid), or that with more noise (shift); default is the trainer's for the base model.",
-        choices=_names(*TIMESTEPS), when=_FLOW, added=True,
+        choices=_names(*TIMESTEPS), added=True,
     ),
     TrainingField(
         "timestep_shift", "number", "learning", "How far shift moves to more noise: above 1 for shapes and composition,"
@@ -482,7 +482,8 @@ TRAINING_FIELDS: tuple[TrainingField, ...] = (
     ),
     TrainingField(
         "clip_skip", "whole", "captions", "Layer of the text encoder, from its end, that is taken: 2 for many anime"
-        " models.", 1, 12, 1, label="CLIP skip", when=When(lambda family: family.skips_clip), added=True,
+        " models of SD 1.5. SDXL, Illustrious and Pony always take the second-last, or a deeper one in OneTrainer.",
+        1, 12, 1, label="CLIP skip", when=_CLIP, added=True,
     ),
     TrainingField(
         "sample_steps", "whole", "running", "Steps of each sample.", 0, 1000, 1, "steps",

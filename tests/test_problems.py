@@ -3,7 +3,7 @@
 import pytest
 
 from lorads_core.model import Problem
-from lorads_core.problems import counted, format_problems, problem_lines, severity_counts
+from lorads_core.problems import counted, did_you_mean, format_problems, problem_lines, severity_counts
 
 FOUND = [
     Problem("info", "hint", "Look."),
@@ -64,3 +64,16 @@ def test_counts():
 )
 def test_a_count_has_its_noun_in_singular_or_plural(text, expected):
     assert text == expected
+
+
+@pytest.mark.parametrize(
+    ("word", "known", "meant"),
+    [
+        ("hidream_i1", ["hidream", "hidream_o1"], "hidream"),
+        ("flux2_klien", ["flux2", "flux2_klein"], "flux2_klein"),
+        ("FP8", ["usual", "fp8"], "fp8"),
+        ("sdlx", ["sdxl", "sd15"], "sdxl"),
+    ],
+)
+def test_another_number_is_another_name_and_no_slip(word, known, meant):
+    assert did_you_mean(word, known) == f"did you mean {meant}?"

@@ -87,7 +87,7 @@ def _how(each: TrainingField) -> dict[str, Any]:
 
 
 def _help(each: TrainingField) -> str:
-    is_name = each.help.startswith(_NAMES) or not each.help[1].islower()
+    is_name = each.help.startswith(_NAMES) or not each.help.split()[0][1:].rstrip(":,.").islower()
     text = each.help if is_name else each.help[0].lower() + each.help[1:]
     text = text.removesuffix(".")
     default = each.unset or each.zero or default_text(each)

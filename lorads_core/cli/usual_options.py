@@ -7,6 +7,8 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from ..problems import did_you_mean
+
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping, Sequence
 
@@ -67,6 +69,15 @@ class CommandParser(argparse.ArgumentParser):
     def format_all(self) -> str:
         """Return the help with all options."""
         return super().format_help()
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:  # noqa: ANN401 - argparse's own
+        """Name what was probably meant besides all choices."""
+        try:
+            super()._check_value(action, value)
+        except argparse.ArgumentError as error:
+            if hint := did_you_mean(str(value), map(str, action.choices or ())):
+                raise argparse.ArgumentError(action, f"{error.message}; {hint}") from None
+            raise
 
     @contextmanager
     def _usual_only(self) -> Generator[int]:

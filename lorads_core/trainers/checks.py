@@ -16,11 +16,12 @@ from ..errors import TrainerError
 from ..model import MaskedLoss, Problem, RegularizationMethod, TrainingConfig
 from ..networks import network, network_names
 from ..problems import counted, did_you_mean
-from ..training_fields import LOSSES, TIMESTEPS, TRAINING_FIELDS, WEIGHT_PRECISIONS
+from ..training_fields import ANY, LOSSES, TIMESTEPS, TRAINING_FIELDS, WEIGHT_PRECISIONS, training_field
 from . import Stage, extra, network_options, optimizer_args, trainers
 from .checkpoint_checks import checkpoint_problems
 from .defaults import is_adaptive
 from .memory import USUAL
+from .presets import counts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -46,7 +47,11 @@ HIGHEST_RATE, LOWEST_RATE = 1e-3, 1e-6
 HIGHEST_SELF_TAUGHT_RATE = 10.0
 _SELF_TAUGHT_RATE = 0.1
 _DEFAULT = TrainingConfig()
+_ANYWAY = ("it always", "it does so anyway")
 _NUMBERS = ("whole", "number")
+_SECOND_LAST = 2
+# Others that count with another option alone are refused, or said in sentences of their own (`doubts`).
+_NEED_ANOTHER = ("huber_delta", "timestep_shift", "sample_steps", "sample_guidance")
 
 
 DISTINCT: Mapping[str, str] = {}
@@ -118,6 +123,8 @@ def problems(
     found = [Problem("error", "config", message) for message in (*rules.refusals(ready), *rules.missing(ready, home))]
     found += [Problem("warning", "config", message) for message in (*doubts(config), *rules.doubts(ready))]
     found += checkpoint_problems(ready)
+    found += _usual_layer(config)
+    found += _idle(config, rules.lacks(ready))
     found += not_in_trainer(rules.LABEL, config, rules.lacks(ready))
     found += [Problem("info", "needs", message) for message in rules.needs(ready)]
     found += _on_single_images(ready)
@@ -127,6 +134,31 @@ def problems(
     if config.extra and all(problem.severity != "error" for problem in found):
         found += extra.problems(rules.LABEL, config.extra, written(ready, subsets), rules.OPTIONS, home)
     return found
+
+
+def _takes_usual_layer(config: TrainingConfig) -> bool:
+    """Say whether the layer of the text encoders that is set is the one that is taken anyway."""
+    return config.clip_skip == _SECOND_LAST and base_model(config.base_model).family.takes_second_last
+
+
+def _usual_layer(config: TrainingConfig) -> Iterator[Problem]:
+    """Yield that a CLIP skip changes nothing."""
+    if _takes_usual_layer(config):
+        label = base_model(config.base_model).family.label
+        said = f"{label} takes the second-last layer of its text encoders anyway, so that CLIP skip 2 changes nothing."
+        yield Problem("info", "not-in-trainer", said)
+
+
+def _idle(config: TrainingConfig, lacks: Collection[str]) -> Iterator[Problem]:
+    """Yield options that were set and count only with another one, with what to set; see `TrainingField.when`."""
+    for name in _NEED_ANOTHER:
+        idle = training_field(name)
+        if name in lacks or getattr(config, name) == idle.default or counts(config, name):
+            continue
+        ((other, wanted),) = idle.when.values.items()
+        needed = training_field(other).title
+        instead = f"add {needed}" if ANY in wanted else f"set the {needed} to {' or '.join(wanted)}"
+        yield Problem("warning", "config", f"The {idle.title} does nothing as it stands: {instead}, or leave it out.")
 
 
 def _on_single_images(config: TrainingConfig) -> Iterator[Problem]:
@@ -169,24 +201,36 @@ def lacks_model_files(config: TrainingConfig) -> dict[str, str]:
     """Return what `Rules.lacks` says of the family's files where a trainer reads all parts from one place."""
     if not base_model(config.base_model).family.files:
         return {}
-    files = ", ".join(config.model_files.values())
-    return {"model_files": f"it reads all parts from one folder or repository; {files} are left out."}
+    files = [*config.model_files.values()]
+    are = "is" if len(files) == 1 else "are"
+    return {"model_files": f"it reads all parts from one folder or repository; {', '.join(files)} {are} left out."}
 
 
 def _untrained(rules: Rules, config: TrainingConfig) -> Iterator[str]:
     """Yield what is not in a trainer's closed tables, with the trainers that have it in theirs."""
     base, kind = base_model(config.base_model), network(config.network)
     if not is_trained(base, rules.FAMILIES, rules.ADAPTERS, rules.EDITS):
-        able = [
-            each.label for each in trainers().values() if is_trained(base, each.families, each.adapters, each.edits)
-        ]
+        able = able_trainers(base, kind.name) or able_trainers(base)
         why = _why(_not_trained(rules, base))
         yield f"{rules.LABEL} does not train {base.label}{why}{_able(able)}, or choose another base model."
     if kind.name not in rules.NETWORKS:
-        able = [each.label for each in trainers().values() if kind.name in each.networks]
         why = _why(rules.REASONS.get(kind.name, ""))
-        instead = ", ".join(rules.NETWORKS)
-        yield f"{rules.LABEL} does not train {kind.label}{why}{_able(able)}, or choose one of the networks {instead}."
+        others, instead = able_trainers(base, kind.name), chosen_of("network", tuple(rules.NETWORKS))
+        yield f"{rules.LABEL} does not train {kind.label}{why}{_able(others)}, or {instead}."
+
+
+def able_trainers(base: BaseModel, kind: str = "") -> list[str]:
+    """Return the labels of the trainers that train a base model, with the network ``kind`` if one is named."""
+    return [
+        each.label
+        for each in trainers().values()
+        if is_trained(base, each.families, each.adapters, each.edits) and (not kind or kind in each.networks)
+    ]
+
+
+def chosen_of(what: str, names: Sequence[str]) -> str:
+    """Return what to choose instead: the only one of its kind, or one of several."""
+    return f"choose the {what} {names[0]}" if len(names) == 1 else f"choose one of the {what}s {', '.join(names)}"
 
 
 def _not_trained(rules: Rules, base: BaseModel) -> str:
@@ -246,7 +290,7 @@ def downloads(label: str, what: str, repositories: Sequence[str]) -> str:
 
 
 def _able(labels: Sequence[str]) -> str:
-    return f": choose one of the trainers {', '.join(labels)}" if labels else "; no trainer supports it"
+    return f": {chosen_of('trainer', labels)}" if labels else "; no trainer supports it"
 
 
 def settled(config: TrainingConfig) -> TrainingConfig:
@@ -304,8 +348,9 @@ def unknown(trainer: str, what: str, value: str, known: Sequence[str]) -> Iterat
     """Yield a sentence that names the nearest of what is ``known`` where ``value`` is none of it."""
     if value in known:
         return
-    hint = did_you_mean(value, known, "check its spelling.")
-    yield f"{trainer} has no {what} {value!r}: {hint} Choose one of {', '.join(known)}."
+    hint = did_you_mean(value, known)
+    choice = f"choose {'one of ' if len(known) > 1 else ''}{', '.join(known)}."
+    yield f"{trainer} has no {what} {value!r}: {f'{hint} C{choice[1:]}' if hint else choice}"
 
 
 def _out_of_range(config: TrainingConfig) -> Iterator[str]:
@@ -336,11 +381,13 @@ def _contradictions(config: TrainingConfig) -> Iterator[str]:
 
 def of_base_model(config: TrainingConfig) -> dict[str, str]:
     """Return what `Rules.lacks` says of options that mean nothing for the base model, whatever the trainer."""
-    found = dict[str, str]()
-    if not base_model(config.base_model).family.skips_clip:
+    found, family = dict[str, str](), base_model(config.base_model).family
+    if family.takes_second_last:
+        found["clip_skip"] = f"{family.label} always takes the second-last layer, which is 2; OneTrainer has a choice."
+    elif not family.skips_clip:
         found["clip_skip"] = "the layer of its text encoders is always the same."
     if is_diffusion(config):
-        alike = "noise is predicted for all timesteps alike."
+        alike = "noise is predicted for all timesteps alike; OneTrainer has a choice."
         return {**found, "timestep_sampling": alike, "timestep_shift": alike}
     weightless = "flow matching has no signal-to-noise weights; it is left out."
     return {**found, "min_snr_gamma": weightless, "debiased_estimation": weightless}
@@ -354,6 +401,8 @@ def _contradicting_sizes(config: TrainingConfig) -> Iterator[str]:
         )
     if config.shuffle_caption and profile(config.base_model).structured:
         yield f"{base_model(config.base_model).label} reads captions as JSON, which has no tags: turn shuffling off."
+    if config.tag_dropout and profile(config.base_model).structured:
+        yield f"{base_model(config.base_model).label} reads captions as JSON, which has no tags: set tag dropout to 0."
     if config.shuffle_caption and config.keep_tokens < 1:
         yield "Shuffling with keep tokens 0 would move the trigger: keep at least 1."
     limits = profile(config.base_model).limits
@@ -456,10 +505,19 @@ def not_in_trainer(trainer: str, config: TrainingConfig, lacks: Mapping[str, str
     ``lacks`` gives for each such field what is done instead, as an end of the sentence.
     """
     for field in fields(config):
+        if field.name == "clip_skip" and _takes_usual_layer(config):
+            continue
         if field.name in lacks and getattr(config, field.name) != getattr(_DEFAULT, field.name):
-            name = field.name.replace("_", " ")
-            yield Problem("warning", "not-in-trainer", f"{trainer} has no {name}: {lacks[field.name]}")
+            name, instead = _named(field.name), lacks[field.name]
+            switch = "switch for " if instead.startswith(_ANYWAY) else ""
+            yield Problem("warning", "not-in-trainer", f"{trainer} has no {switch}{name}: {instead}")
     yield from _other_files(config)
+
+
+def _named(name: str) -> str:
+    """Return what a sentence calls a field that a trainer has none of."""
+    label = "" if name == "model_files" else training_field(name).label
+    return label if label != label.lower() else name.replace("_", " ")  # such as EMA decay
 
 
 def _other_files(config: TrainingConfig) -> Iterator[Problem]:

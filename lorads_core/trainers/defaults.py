@@ -107,6 +107,12 @@ def is_adaptive(optimizer: str) -> bool:
     return optimizer.startswith(("Prodigy", "DAdapt"))
 
 
+def sets_its_rate(config: TrainingConfig) -> bool:
+    """Whether AdaFactor makes a schedule of its own, by its arguments, in which no warm-up has a place."""
+    args = config.optimizer_args
+    return config.optimizer == "AdaFactor" and bool(args.get("relative_step") or args.get("warmup_init"))
+
+
 def _dim(config: TrainingConfig) -> int:
     return network(config.network).dim
 
@@ -127,7 +133,7 @@ def _rate(config: TrainingConfig) -> float:
 
 def _warmup(config: TrainingConfig) -> float:
     # Prodigy's README: no warm-up, or one with safeguard_warmup. D-Adaptation's estimate needs none either.
-    if config.scheduler == "constant" or is_adaptive(config.optimizer):
+    if config.scheduler == "constant" or is_adaptive(config.optimizer) or sets_its_rate(config):
         return 0.0
     return _WARMUP
 

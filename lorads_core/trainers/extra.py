@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 # Options of ours that a trainer calls alike: stored configs have them as extra ones, from before they were ours.
 _PASSED = {"loss_type", "huber_delta", "ema_decay", "timestep_shift", "clip_skip", "optimizer_args"}
 _OUR_OPTIONS = frozenset(each.name for each in fields(TrainingConfig)) - _PASSED
+_EXAMPLES = {"extra options": 'loss_type = "huber"', "optimizer arguments": "d_coef = 2.0"}
 # Parts of an option's name by which it names a file, code, a service or an account.
 _UNSAFE_WORDS = {
     "dir", "dirs", "directory", "path", "paths", "file", "files", "filename", "folder", "folders", "module", "modules",
@@ -85,7 +86,7 @@ def parse_extra(text: str, what: str = "extra options") -> dict[str, Any]:
         raise SettingsError(f"The {what} are nested too deeply: write them flatter.") from error
     except ValueError as error:  # TOMLDecodeError, and that of a number of thousands of digits
         raise SettingsError(
-            f'The {what} are not valid TOML: {error}. Write one option per line, texts in quotes: loss_type = "huber".'
+            f"The {what} are not valid TOML: {error}. Write one per line, texts in quotes: {_EXAMPLES[what]}."
         ) from error
     _check_values(found, what.removesuffix("s"))
     return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, TypeGuard
 
+from .defaults import sets_its_rate
 from .extra import is_unsafe
 
 if TYPE_CHECKING:
@@ -31,6 +32,16 @@ def refusals(config: TrainingConfig) -> Iterator[str]:
             )
         elif is_unsafe(name, value):
             yield f"The optimizer argument {name} names a file, code or an account, which no workflow may choose."
+
+
+def no_warmup(label: str, config: TrainingConfig) -> Iterator[str]:
+    """Yield that kohya-ss' scripts stop at a warm-up where AdaFactor makes a schedule of its own.
+
+    (``wrap_check_needless_num_warmup_steps`` in ``library/train_util.py``, v0.10.1, and in musubi-tuner's
+    ``training/trainer_base.py``.)
+    """
+    if config.warmup and sets_its_rate(config):
+        yield f"{label} stops at a warm-up where AdaFactor has relative_step: set the warm-up to 0, or leave that out."
 
 
 def _is_plain(value: object) -> bool:

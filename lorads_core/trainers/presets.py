@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..base_models import base_model
 from ..errors import SettingsError
+from ..problems import did_you_mean
 from ..training_fields import ANY, TRAINING_FIELDS, training_field
 from .defaults import change_config
 from .preset_table import PRESETS, Preset
@@ -48,8 +49,10 @@ def find_preset(name: str, base: str, trainer: str = "") -> Preset:
                     f" {each.vram}, which takes what {trainer} itself says, or --trainer {each.trainer}."
                 )
             return each
-    known = ", ".join(f'"{known}"' for known in preset_names(family))
-    raise SettingsError(f"There is no preset {name!r} for {base_model(base).label}: choose one of {known}.")
+    names = preset_names(family)
+    hint, known = did_you_mean(name, names), ", ".join(f'"{known}"' for known in names)
+    choice = f"{hint} Choose one of {known}." if hint else f"choose one of {known}."
+    raise SettingsError(f"There is no preset {name!r} for {base_model(base).label}: {choice}")
 
 
 def counts(config: TrainingConfig, name: str) -> bool:

@@ -7,7 +7,9 @@ import pytest
 from lorads_core.cli.main import main
 from lorads_core.cli.parser import parser
 from lorads_core.cli.suggestions import commands_of
+from lorads_core.cli.training_options import training_config
 from lorads_core.cli.usual_options import USUAL
+from lorads_core.errors import SettingsError
 
 
 @pytest.fixture
@@ -83,3 +85,32 @@ def test_the_help_of_options_is_the_same_afterwards():
     before = command.format_all()
     assert command.format_help() != before
     assert command.format_all() == before
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        (("--base-precision", "FP8"), "fp8"),
+        (("--trainer", "ai-tolkit"), "ai-toolkit"),
+        (("--loss-type", "hubr"), "huber"),
+    ],
+)
+def test_a_choice_that_there_is_not_is_answered_with_the_nearest(shown, words, meant):
+    code, (_, error) = shown("build", "folder", *words)
+    assert code == 2
+    assert error.rstrip().endswith(f"; did you mean {meant}?")
+
+
+def test_names_in_a_help_text_keep_their_capitals(shown):
+    _, (out, _) = shown("build", "--help-all")
+    text = " ".join(out.split())
+    assert "LoRA+: how many times" in text
+    assert "loRA" not in text
+    assert "optimizer. Prodigy and" in text
+
+
+@pytest.mark.parametrize(("option", "example"), [("--optimizer-arg", "d_coef = 2.0"), ("--extra", "loss_type =")])
+def test_faulty_toml_is_answered_with_an_example_of_its_kind(option, example):
+    options = parser(lambda *_: 0, lambda *_: 0).parse_args(["build", "folder", option, "d_coef 2"])
+    with pytest.raises(SettingsError, match=f"Write one per line, texts in quotes: {example}"):
+        training_config(options)

@@ -16,6 +16,7 @@ EXPERT = {
     "own arguments": {"optimizer": "AdaFactor", "optimizer_args": {"scale_parameter": True, "clip_threshold": 2.0}},
     "tags dropped": {"tag_dropout": 0.1},
     "skipped": {"clip_skip": 2},
+    "deeper": {"clip_skip": 3},
     "drawn": {"sample_prompts": ("a cat",), "sample_steps": 12, "sample_guidance": 2.5},
     "logged": {"tensorboard": True},
 }

@@ -348,6 +348,6 @@ def test_samples_of_kontext_are_refused_as_they_are_drawn_from_a_control_image()
 def test_an_edit_model_that_needs_control_images_is_refused_with_who_trains_it():
     (message,) = (p.message for p in AI_TOOLKIT.problems(TrainingConfig(base_model="qwen_image_edit"), (TRAINING,)))
     assert message == (
-        "ai-toolkit does not train Qwen-Image-Edit (it needs a control image with each image): choose one of the"
-        " trainers musubi-tuner (kohya-ss), or choose another base model."
+        "ai-toolkit does not train Qwen-Image-Edit (it needs a control image with each image): choose the"
+        " trainer musubi-tuner (kohya-ss), or choose another base model."
     )

@@ -36,7 +36,7 @@ def test_what_stands_for_the_usual_is_settled_once():
     ("change", "says"),
     [
         ({"base_model": "sdxI"}, "no base model 'sdxI': did you mean sdxl?"),
-        ({"base_model": "zzz"}, "no base model 'zzz': check its spelling. Choose one of sdxl"),
+        ({"base_model": "zzz"}, "no base model 'zzz': choose one of sdxl"),
         ({"network": "LOCON"}, "no network 'LOCON': did you mean locon?"),
         ({"masked_loss": "alhpa"}, "did you mean alpha?"),
         ({"regularization_method": "priors"}, "did you mean prior?"),

@@ -55,7 +55,7 @@ def test_it_is_not_started_from_here():
     [
         ({"network": "dora"}, "networks lora, locon, loha, lokr"),
         ({"network_dim": 256}, "a network dim from 1 to 128"),
-        ({"optimizer": "Prodigy"}, "Choose one of AdamW"),
+        ({"optimizer": "Prodigy"}, "choose one of AdamW"),
     ],
 )
 def test_what_it_lacks_is_refused_with_what_to_use(changes, said):

@@ -53,7 +53,7 @@ VALUES = {
     "text_encoder_precision": "fp8",
     "cache_text_encoder_outputs": False,
     "layer_filter": "attn",
-    "optimizer_args": {"amsgrad": True},
+    "optimizer_args": {"betas": [0.9, 0.98]},
     "ema_decay": 0.99,
     "timestep_sampling": "uniform",
     "extra": {"quantized_backward": True},
@@ -238,8 +238,8 @@ def test_made_up_rows_are_in_combos_tables_and_captions_without_more():
 def test_a_refusal_names_the_trainers_that_do_it():
     (message,) = errors(trainer("ai-toolkit"), TrainingConfig(network="loha"))
     assert message == (
-        "ai-toolkit does not train LoHa: choose one of the trainers ComfyUI's own trainer, musubi-tuner (kohya-ss),"
-        " OneTrainer, sd-scripts (kohya-ss), SimpleTuner, or choose one of the networks lora, locon, lokr."
+        "ai-toolkit does not train LoHa: choose one of the trainers ComfyUI's own trainer, OneTrainer,"
+        " sd-scripts (kohya-ss), SimpleTuner, or choose one of the networks lora, locon, lokr."
     )
 
 

@@ -99,7 +99,7 @@ def test_an_average_of_the_weights_is_asked_for_where_its_file_is_saved():
     assert new("ai-toolkit", SDXL, ema_decay=0.99)["train"]["ema_config"] == average
     for name in ("sd-scripts", "simpletuner", "comfyui"):
         assert new(name, SDXL, ema_decay=0.99) == {}
-        assert any("has no ema decay" in each.message for each in told(name, replace(SDXL, ema_decay=0.99)))
+        assert any("has no EMA decay" in each.message for each in told(name, replace(SDXL, ema_decay=0.99)))
 
 
 @pytest.mark.parametrize(
@@ -135,11 +135,19 @@ def test_others_draw_timesteps_in_the_same_ways():
 
 
 def test_noise_prediction_draws_timesteps_as_ever():
-    for name in ("sd-scripts", "onetrainer", "simpletuner", "ai-toolkit"):
+    for name in ("sd-scripts", "simpletuner", "ai-toolkit"):
         assert new(name, SDXL, timestep_sampling="uniform") == {}
         assert any(
             "timestep sampling" in each.message for each in told(name, replace(SDXL, timestep_sampling="uniform"))
         )
+
+
+def test_onetrainer_draws_timesteps_of_noise_prediction_too():
+    sampling = {"timestep_distribution": "LOGIT_NORMAL", "timestep_shift": 1.0}
+    assert new("onetrainer", SDXL, timestep_sampling="sigmoid") == sampling
+    shifted = {"timestep_sampling": "shift", "timestep_shift": 2.5}
+    assert new("onetrainer", SDXL, **shifted) == {**sampling, "timestep_shift": 2.5}
+    assert told("onetrainer", replace(SDXL, **shifted)) == told("onetrainer", SDXL)
 
 
 def test_debiased_estimation_takes_the_place_of_min_snr():
@@ -207,16 +215,18 @@ def test_a_layer_filter_that_is_no_name_is_refused(name, text):
 
 
 def test_optimizer_arguments_are_written_as_each_trainer_reads_them():
-    args = {"optimizer_args": {"betas": [0.9, 0.95], "amsgrad": True, "d_coef": 2.0}}
-    literal = ["betas=(0.9,0.95,)", "amsgrad=True", "d_coef=2.0"]
+    args = {"optimizer_args": {"betas": [0.9, 0.95], "amsgrad": True}}
+    literal = ["betas=(0.9,0.95,)", "amsgrad=True"]
     assert new("sd-scripts", SDXL, **args) == {"optimizer_args": literal}
     assert new("musubi-tuner", ZIMAGE, **args) == {"optimizer_args": literal}
     assert new("ai-toolkit", SDXL, **args)["train"]["optimizer_params"] == args["optimizer_args"]
     assert new("simpletuner", SDXL, **args) == {
-        "optimizer_config": "amsgrad=True,d_coef=2.0", "optimizer_beta1": 0.9, "optimizer_beta2": 0.95,
+        "optimizer_config": "amsgrad=True", "optimizer_beta1": 0.9, "optimizer_beta2": 0.95,
     }  # fmt: skip
     optimizer = new("onetrainer", SDXL, **args)["optimizer"]
-    assert optimizer | {"beta1": 0.9, "beta2": 0.95, "amsgrad": True, "d_coef": 2.0} == optimizer
+    assert optimizer | {"beta1": 0.9, "beta2": 0.95, "amsgrad": True} == optimizer
+    prodigy = replace(SDXL, optimizer="Prodigy", learning_rate=1.0)
+    assert new("onetrainer", prodigy, optimizer_args={"d_coef": 2})["optimizer"]["d_coef"] == 2.0
 
 
 def test_optimizer_arguments_stand_over_those_that_lorads_writes():
@@ -251,7 +261,8 @@ def test_optimizer_arguments_that_no_trainer_may_get_are_refused(name, args, sai
 @pytest.mark.parametrize(
     ("name", "args", "said"),
     [
-        ("onetrainer", {"d_cof": 2.0}, "has no optimizer argument 'd_cof': did you mean d_coef?"),
+        ("onetrainer", {"beta": 2.0}, "OneTrainer's AdamW has no optimizer argument 'beta': did you mean beta"),
+        ("onetrainer", {"d_coef": 2.0}, "'d_coef': choose one of beta1, beta2, eps, amsgrad, fused, stochastic_round"),
         ("onetrainer", {"amsgrad": 1}, "takes true or false as the optimizer argument amsgrad"),
         ("onetrainer", {"slice_p": 1.5}, "takes a whole number as the optimizer argument slice_p"),
         ("ai-toolkit", {"eps": 1e-8}, "stops at the optimizer argument eps"),
@@ -287,7 +298,19 @@ def test_skipped_layers_of_clip_are_counted_as_each_trainer_counts_them():
     assert new("onetrainer", sd15, clip_skip=2) == {"text_encoder_layer_skip": 1}
     for name in ("sd-scripts", "onetrainer", "ai-toolkit"):
         assert new(name, SDXL, clip_skip=2) == {}
-        assert any("has no clip skip" in each.message for each in told(name, replace(SDXL, clip_skip=2)))
+        said = told(name, replace(SDXL, clip_skip=2))
+        assert not any("has no CLIP skip" in each.message for each in said)
+        assert any("takes the second-last layer of its text encoders anyway" in each.message for each in said)
+
+
+def test_deeper_layers_of_sdxl_are_onetrainers_alone():
+    deeper = {"text_encoder_layer_skip": 1, "text_encoder_2_layer_skip": 1}
+    assert new("onetrainer", SDXL, clip_skip=3) == deeper
+    assert told("onetrainer", replace(SDXL, clip_skip=3)) == told("onetrainer", SDXL)
+    for name in ("sd-scripts", "ai-toolkit", "simpletuner"):
+        assert new(name, SDXL, clip_skip=3) == {}
+        said = [each.message for each in told(name, replace(SDXL, clip_skip=3))]
+        assert any("has no CLIP skip: SDXL always takes the second-last layer" in each for each in said)
 
 
 def test_samples_have_their_steps_and_guidance():

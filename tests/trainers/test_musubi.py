@@ -218,7 +218,8 @@ def test_an_installation_without_the_script_is_refused(tmp_path):
 def test_what_it_lacks_is_said(changes):
     assert messages(changed(**changes)) == []
     name = [*changes][-1].replace("_", " ")
-    assert any(f"musubi-tuner has no {name}" in said for said in messages(changed(**changes), "warning"))
+    switch = "switch for " if name.startswith("cache") else ""
+    assert any(f"musubi-tuner has no {switch}{name}" in said for said in messages(changed(**changes), "warning"))
 
 
 def test_files_that_it_needs_are_named():

@@ -342,7 +342,7 @@ def test_a_resolution_of_64_is_refused_as_it_divides_by_a_side_of_zero():
         ({"bucket_no_upscale": True}, "bucket no upscale"),
         ({"network": "locon", "conv_dim": 4}, "conv dim"),
         ({"base_model": "flux", "model_files": {"t5xxl": "/models/t5.safetensors"}}, "model files"),
-        ({"base_model": "flux", "min_snr_gamma": 5.0}, "min snr gamma"),
+        ({"base_model": "flux", "min_snr_gamma": 5.0}, "min SNR gamma"),
         ({"max_token_length": 225}, "max token length"),
         ({"cache_text_encoder_outputs": False}, "cache text encoder outputs"),
     ],

@@ -103,4 +103,5 @@ def test_what_does_not_count_is_as_if_it_was_not_said():
         "debiased_estimation",
         "warmup",
         "activation_offload",
+        "clip_skip",
     }

@@ -200,7 +200,7 @@ def test_images_of_hidream_are_no_larger_than_its_canvas():
 
 def test_only_distilled_models_with_an_assistant_lora_are_trained():
     assert messages(of("zimage_turbo")) == ""
-    assert "a training adapter is needed): choose one of the trainers ai-toolkit," in messages(of("krea2_turbo"))
+    assert "a training adapter is needed): choose the trainer ai-toolkit," in messages(of("krea2_turbo"))
 
 
 def test_schnell_has_the_schedule_without_which_it_stops():

@@ -62,7 +62,7 @@ def _list(options: argparse.Namespace, settings: Settings, screen: Screen) -> in
         what = f"{trainer(str(each['kind'])).label} in {each['folder']}"
         screen.step(str(each["name"]), f"{what}: {each['error'] or each['version']}")
     if not facts:
-        screen.line(f"No trainer stands in lorads.toml: {command('init')} finds those that are installed.")
+        screen.line(f"lorads.toml names no trainer: {command('init')} finds those that are installed.")
     return 0
 
 

@@ -233,19 +233,28 @@ def _more_of_model(config: TrainingConfig) -> Keys:
 def _weights(config: TrainingConfig) -> Keys:
     """Yield precisions that were chosen; of the usual ones its defaults are those that `in_8_bits` turns on."""
     if config.base_precision in QTYPES:
-        yield "qtype", QTYPES[config.base_precision]
+        yield "qtype", _qtype(config, config.base_precision)
         if adapter := kind(config).recovery.get(config.base_precision):
             yield "accuracy_recovery_adapter", adapter
     if config.text_encoder_precision == USUAL:
         return
     yield "quantize_te", config.text_encoder_precision in QTYPES
     if config.text_encoder_precision in QTYPES:
-        yield "qtype_te", QTYPES[config.text_encoder_precision]
+        yield "qtype_te", _qtype(config, config.text_encoder_precision)
+
+
+def _qtype(config: TrainingConfig, precision: str) -> str:
+    """Return its name of a precision: layers that wait in RAM are held in PyTorch's own 8 bits (``ModelConfig``)."""
+    return "float8" if precision == "fp8" and _offloads_layers(config) else QTYPES[precision]
+
+
+def _offloads_layers(config: TrainingConfig) -> bool:
+    return kind(config).offloads and bool(config.layer_offload or config.text_encoder_offload)
 
 
 def _offloads(config: TrainingConfig) -> Keys:
     """Yield what waits in RAM: by itself all of both parts."""
-    if kind(config).offloads and (config.layer_offload or config.text_encoder_offload):
+    if _offloads_layers(config):
         yield "layer_offloading", True
         yield "layer_offloading_transformer_percent", float(config.layer_offload)  # from 0 to 1
         yield "layer_offloading_text_encoder_percent", float(config.text_encoder_offload)

@@ -11,6 +11,7 @@ from ...networks import network
 from ...problems import counted
 from ...system.files import file_error_reason, read_text
 from .. import checks
+from ..defaults import sets_its_rate
 from ..memory import precision_refusals, share_refusals
 from .counting import placements
 from .names import (
@@ -109,6 +110,8 @@ def _unknown(config: TrainingConfig) -> Iterator[str]:
         yield f"{LABEL} has no loss 'huber': choose smooth_l1."
     else:
         yield from checks.unknown(LABEL, "loss", config.loss_type, tuple(LOSSES))
+    if sets_its_rate(config):
+        yield f"{LABEL} gives AdaFactor a learning rate, and stops at relative_step beside it: leave that out."
     if "eps" in config.optimizer_args and config.optimizer != "AdaFactor":
         yield f"{LABEL} stops at the optimizer argument eps, which it sets to 1e-6 itself: leave it out."
     if config.timestep_sampling == "shift" and not checks.is_diffusion(config):

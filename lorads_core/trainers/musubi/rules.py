@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ...base_models import base_model
 from ...model import Problem
 from ...networks import network
-from .. import checks
+from .. import checks, optimizer_args
 from ..memory import precision_refusals, swap_refusals
 from .counting import placements
 from .scripts import (
@@ -45,6 +45,7 @@ def refusals(config: TrainingConfig) -> Iterator[str]:
     yield from _not_done(config)
     if config.scheduler == "constant" and config.warmup:
         yield "The scheduler constant takes no warm-up: choose constant_with_warmup, or set the warm-up to 0."
+    yield from optimizer_args.no_warmup(LABEL, config)
     if known := version(config):
         yield from swap_refusals(LABEL, config, known.swaps)
         encoder = ("16-bit", "fp8") if known.encoder_8_bits else ("16-bit",)
@@ -59,8 +60,10 @@ def _unknown(config: TrainingConfig) -> Iterator[str]:
     if version(config) is None:
         yield f"{LABEL} has no version of its scripts for {base.label}: choose another base model."
     if NETWORKS[config.network] and not chosen.auto:
-        kind = network(config.network).label
-        yield f"{LABEL} makes no {kind} of {base.family.label}: choose the network lora, or OneTrainer."
+        kind = network(config.network)
+        others = [each for each in checks.able_trainers(base, kind.name) if not each.startswith(LABEL)]
+        instead = f", or {checks.chosen_of('trainer', others)}" if others else ""
+        yield f"{LABEL} makes no {kind.label} of {base.family.label}: choose the network lora{instead}."
     yield from checks.unknown(LABEL, "scheduler", config.scheduler, tuple(SCHEDULERS))
     yield from checks.unknown(LABEL, "optimizer", config.optimizer, tuple(OPTIMIZERS))
     if config.mixed_precision not in chosen.precisions:

@@ -169,54 +169,71 @@ def layer_filter(config: TrainingConfig) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Optimizer:
-    """An optimizer: ``keys`` are what OneTrainer's own window sets for it (``OPTIMIZER_DEFAULT_PARAMETERS``).
+    """An optimizer: ``args`` are what it is given (``create_optimizer``), all else is passed over without a word.
 
-    A config file without them gets others: Prodigy without decoupled decay, 8-bit ones without blocks. ``fused`` are
-    those that apply each gradient at once, None where it cannot (``supports_fused_back_pass``).
+    ``keys`` are what OneTrainer's own window sets for it (``OPTIMIZER_DEFAULT_PARAMETERS``). A config file without them
+    gets others: Prodigy without decoupled decay, 8-bit ones without blocks. ``fused`` are those that apply each
+    gradient at once, None where it cannot (``supports_fused_back_pass``).
     """
 
     name: str
+    args: tuple[str, ...]
     keys: Mapping[str, object] = field(default_factory=dict[str, object])
     fused: Mapping[str, object] | None = None
 
 
+_BETAS = ("beta1", "beta2")
+_ADAM = (*_BETAS, "eps")
+_8_BITS = ("min_8bit_size", "percentile_clipping")
+_SGD = ("momentum", "dampening", "nesterov")
 _BLOCKS = {"block_wise": True}
 OPTIMIZERS: Mapping[str, Optimizer] = {
-    "AdamW8bit": Optimizer("ADAMW_8BIT", _BLOCKS),
+    "AdamW8bit": Optimizer("ADAMW_8BIT", (*_ADAM, *_8_BITS), _BLOCKS),
     "AdamW": Optimizer(
-        "ADAMW", {"fused": True, "stochastic_rounding": False}, {"fused": False, "fused_back_pass": True}
+        "ADAMW", (*_ADAM, "amsgrad", "fused", "stochastic_rounding"), {"fused": True, "stochastic_rounding": False},
+        {"fused": False, "fused_back_pass": True},
     ),
     "AdaFactor": Optimizer(
-        "ADAFACTOR", {"scale_parameter": False, "relative_step": False, "warmup_init": False}, {"fused_back_pass": True}
+        "ADAFACTOR",
+        (
+            "eps", "eps2", "clip_threshold", "decay_rate", "beta1", "scale_parameter", "relative_step", "warmup_init",
+            "stochastic_rounding",
+        ),
+        {"scale_parameter": False, "relative_step": False, "warmup_init": False}, {"fused_back_pass": True},
     ),
-    "Prodigy": Optimizer("PRODIGY", {"decouple": True, "slice_p": 11}),
-    "Lion": Optimizer("LION"),
-    "Lion8bit": Optimizer("LION_8BIT", _BLOCKS),
-    "PagedAdamW8bit": Optimizer("ADAMW_8BIT", {**_BLOCKS, "is_paged": True}),
-    "PagedLion8bit": Optimizer("LION_8BIT", {**_BLOCKS, "is_paged": True}),
-    "DAdaptAdam": Optimizer("DADAPT_ADAM"),
-    "DAdaptLion": Optimizer("DADAPT_LION"),
-    "SGDNesterov": Optimizer("SGD", {"momentum": 0.9, "nesterov": True}),
-    "SGDNesterov8bit": Optimizer("SGD_8BIT", {"momentum": 0.9, "nesterov": True}),
-}
+    "Prodigy": Optimizer(
+        "PRODIGY",
+        (
+            *_ADAM, "beta3", "decouple", "use_bias_correction", "safeguard_warmup", "d0", "d_coef", "growth_rate",
+            "slice_p",
+        ),
+        {"decouple": True, "slice_p": 11},
+    ),
+    "Lion": Optimizer("LION", _BETAS),
+    "Lion8bit": Optimizer("LION_8BIT", (*_BETAS, *_8_BITS), _BLOCKS),
+    "PagedAdamW8bit": Optimizer("ADAMW_8BIT", (*_ADAM, *_8_BITS), {**_BLOCKS, "is_paged": True}),
+    "PagedLion8bit": Optimizer("LION_8BIT", (*_BETAS, *_8_BITS), {**_BLOCKS, "is_paged": True}),
+    "DAdaptAdam": Optimizer("DADAPT_ADAM", (*_ADAM, "decouple", "use_bias_correction", "d0", "growth_rate")),
+    "DAdaptLion": Optimizer("DADAPT_LION", (*_BETAS, "d0")),
+    "SGDNesterov": Optimizer("SGD", _SGD, {"momentum": 0.9, "nesterov": True}),
+    "SGDNesterov8bit": Optimizer("SGD_8BIT", _SGD, {"momentum": 0.9, "nesterov": True}),
+}  # fmt: skip
 OPTIMIZER_ARGS: Mapping[str, type[bool | int | float]] = {
     **dict.fromkeys(
         (
-            "beta1", "beta2", "beta3", "eps", "eps2", "d0", "d_coef", "growth_rate", "momentum", "dampening", "alpha",
-            "clip_threshold", "decay_rate", "weight_lr_power", "r", "xi", "initial_accumulator",
+            "beta1", "beta2", "beta3", "eps", "eps2", "d0", "d_coef", "growth_rate", "momentum", "dampening",
+            "clip_threshold", "decay_rate",
         ), float,
     ),
     **dict.fromkeys(
         (
-            "amsgrad", "decouple", "use_bias_correction", "bias_correction", "safeguard_warmup", "nesterov", "fused",
-            "stochastic_rounding", "scale_parameter", "relative_step", "warmup_init", "no_prox", "fixed_decay",
-            "rectify", "cautious", "use_cautious", "use_stableadamw", "use_speed", "factored", "split_groups",
-            "weight_decay_by_lr", "adam_debias",
+            "amsgrad", "decouple", "use_bias_correction", "safeguard_warmup", "nesterov", "fused",
+            "stochastic_rounding", "scale_parameter", "relative_step", "warmup_init",
         ), bool,
     ),
-    **dict.fromkeys(("slice_p", "prodigy_steps", "k", "min_8bit_size", "percentile_clipping", "quant_block_size"), int),
+    **dict.fromkeys(("slice_p", "min_8bit_size", "percentile_clipping"), int),
 }  # fmt: skip
-"""Arguments of optimizers with their types (``TrainOptimizerConfig.default_values``): any other is passed over."""
+"""Arguments of these optimizers with their types (``TrainOptimizerConfig.default_values``)."""
 LOSSES: Mapping[str, str] = {"mse": "mse_strength", "l1": "mae_strength", "huber": "huber_strength"}
 """The key of each loss, which is how much it counts."""
 TIMESTEPS: Mapping[str, str] = {"uniform": "UNIFORM", "sigmoid": "LOGIT_NORMAL", "shift": "LOGIT_NORMAL"}

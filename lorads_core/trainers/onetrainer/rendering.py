@@ -185,7 +185,7 @@ def _noise_keys(config: TrainingConfig) -> Keys:
 
 def _timestep_keys(config: TrainingConfig) -> Keys:
     sampling = config.timestep_sampling
-    if sampling == "default" or checks.is_diffusion(config):
+    if sampling == "default":
         yield from kind(config).timesteps.items()
         return
     yield "timestep_distribution", TIMESTEPS[sampling]
@@ -212,8 +212,17 @@ def _part_keys(config: TrainingConfig, version: int) -> Keys:
     yield from kind(config).sections.items()
     if not kind(config).tokens:
         yield "text_encoder_2_sequence_length", config.max_token_length
-    if config.clip_skip > 1 and base_model(config.base_model).family.skips_clip:
+    yield from _skip_keys(config)
+
+
+def _skip_keys(config: TrainingConfig) -> Keys:
+    """Yield which layer of the text encoders is taken: it counts from the usual one, SDXL's second-last."""
+    family = base_model(config.base_model).family
+    if family.skips_clip and config.clip_skip > 1:
         yield "text_encoder_layer_skip", config.clip_skip - 1
+    elif family.takes_second_last and config.clip_skip > 2:  # noqa: PLR2004 - the second-last
+        for key in ("text_encoder_layer_skip", "text_encoder_2_layer_skip"):
+            yield key, config.clip_skip - 2
 
 
 def _offloads(config: TrainingConfig) -> Iterator[tuple[str, dict[str, object]]]:

@@ -139,7 +139,8 @@ def _unknown(config: TrainingConfig) -> Iterator[str]:
     yield from checks.unknown(LABEL, "mixed precision", config.mixed_precision, tuple(PRECISIONS))
     yield from checks.unknown(LABEL, "loss", config.loss_type, tuple(LOSSES))
     for name, value in optimizer_args(config).items():
-        yield from checks.unknown(LABEL, "optimizer argument", name, tuple(OPTIMIZER_ARGS))
+        known = OPTIMIZERS[config.optimizer].args if config.optimizer in OPTIMIZERS else tuple(OPTIMIZER_ARGS)
+        yield from checks.unknown(f"{LABEL}'s {config.optimizer}", "optimizer argument", name, known)
         if name in OPTIMIZER_ARGS and type(value) is not OPTIMIZER_ARGS[name]:
             wanted = {float: "a number", int: "a whole number", bool: "true or false"}[OPTIMIZER_ARGS[name]]
             yield f"{LABEL} takes {wanted} as the optimizer argument {name}, and {value!r} is none: choose one."
@@ -236,7 +237,7 @@ def lacks(config: TrainingConfig) -> dict[str, str]:
     if network(config.network).convolutions:
         instead = "convolutions get those of the network."
         found |= {key: instead for key in ("conv_dim", "conv_alpha") if _differs(config, key)}
-    found |= checks.of_base_model(config)
+    found |= {name: said for name, said in checks.of_base_model(config).items() if name not in _own(config)}
     found |= checks.lacks_model_files(config)
     if not kind(config).trained_encoders:
         found["text_encoder_learning_rate"] = "text encoders of this base model are left as they are."
@@ -245,6 +246,12 @@ def lacks(config: TrainingConfig) -> dict[str, str]:
     if config.cache_text_encoder_outputs is False and caches_text(config):
         found["cache_text_encoder_outputs"] = "it has no switch for it: without cached latents there is none."
     return found
+
+
+def _own(config: TrainingConfig) -> tuple[str, ...]:
+    """Return options of which others have none for the base model (``_get_timestep_discrete``, ``encode_text``)."""
+    skip = ("clip_skip",) if base_model(config.base_model).family.takes_second_last else ()
+    return (*skip, "timestep_sampling", "timestep_shift") if checks.is_diffusion(config) else skip
 
 
 def _is_cut(config: TrainingConfig) -> bool:

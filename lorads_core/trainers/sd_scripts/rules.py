@@ -10,7 +10,7 @@ from ...model import Problem
 from ...networks import network
 from ...problems import counted
 from ...system.files import read_text
-from .. import checks
+from .. import checks, optimizer_args
 from ..defaults import is_adaptive
 from ..extra import OptionSource
 from ..memory import precision_refusals, swap_refusals, swapped
@@ -67,6 +67,7 @@ def _unknown(config: TrainingConfig) -> Iterator[str]:
 def _learning(config: TrainingConfig) -> Iterator[str]:
     if config.scheduler == "constant" and config.warmup:
         yield "The scheduler constant takes no warm-up: choose constant_with_warmup, or set the warm-up to 0."
+    yield from optimizer_args.no_warmup(LABEL, config)
     rate = text_rate(config)
     if is_adaptive(config.optimizer) and rate and rate != config.learning_rate:
         yield (
@@ -195,8 +196,13 @@ def _lacks_of_network(config: TrainingConfig) -> dict[str, str]:
     if uses_lycoris(config):
         found["network_dropout"] = f"LyCORIS has none for {kind}; it is left out."
         found["lora_plus_ratio"] = f"not every LyCORIS has it for {kind}; it is left out."
-    if uses_lycoris(config) or not chosen.filters:
-        found["layer_filter"] = f"its {kind} of {label} always has the same layers."
+    if uses_lycoris(config):
+        found["layer_filter"] = "LyCORIS picks layers by its presets alone (network_args preset)."
+    elif not chosen.filters:
+        picks = (
+            f"picks whole blocks alone (network_args {chosen.picks})" if chosen.picks else "always has the same layers"
+        )
+        found["layer_filter"] = f"its {kind} of {label} {picks}."
     return found
 
 

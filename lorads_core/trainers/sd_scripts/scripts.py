@@ -43,7 +43,8 @@ class Script:
     (``enable_block_swap`` of the family's module in ``library``), 0 where it swaps none. ``offloads`` says whether
     what gradient checkpointing keeps can wait in RAM (``enable_gradient_checkpointing``, which others call without that
     or pass over), ``encoder_8_bits`` is its option for a text encoder in 8 bits. ``filters`` says whether its module
-    for LoRA can leave out layers by their names. ``guidance`` is what sample prompts call the guidance.
+    for LoRA can leave out layers by their names; ``picks`` are the ``network_args`` by which others pick whole blocks.
+    ``guidance`` is what sample prompts call the guidance.
     """
 
     name: str
@@ -73,6 +74,7 @@ class Script:
     offloads: bool = False
     encoder_8_bits: str = ""
     filters: bool = False
+    picks: str = ""
     guidance: str = "scale"
 
     def option(self, part: str) -> str:
@@ -115,27 +117,32 @@ _HUNYUAN: Mapping[str, object] = {"model_prediction_type": "raw", "discrete_flow
 # Its SD 1.5 has the layers of Diffusers, its SDXL those of Stability's own code (``library/sdxl_original_unet.py``).
 _UNET = ("lora_unet_down_blocks_", "lora_unet_mid_block_", "lora_unet_up_blocks_")
 _SDXL_UNET = ("lora_unet_input_blocks_", "lora_unet_middle_block_", "lora_unet_output_blocks_")
+_UNET_PICKS = "down_lr_weight, mid_lr_weight, up_lr_weight, block_lr_zero_threshold"
+_FLUX_PICKS = "train_blocks, train_double_block_indices, train_single_block_indices"
 _FLUX_BLOCKS = ("lora_unet_double_blocks_", "lora_unet_single_blocks_")
 _NEXT_DIT = ("lora_unet_layers_", "lora_unet_noise_refiner_", "lora_unet_context_refiner_")
 # The assert_extra_args of Flux, Lumina and HunyuanImage call that of train_network.py first: 64, though their own ask
 # for less. The call_unet of train_network.py drops `indices`, so that SD 1.5's prior has the size of the whole batch.
 FAMILIES: dict[str, Script] = {
     "sd15": Script(
-        "train_network.py", "networks.lora", 64, 1, _UNET, caches_text=False, preserves_mixed=False, preset=PRESET_FILE
+        "train_network.py", "networks.lora", 64, 1, _UNET, caches_text=False, preserves_mixed=False, preset=PRESET_FILE,
+        picks=_UNET_PICKS,
     ),
-    "sdxl": Script("sdxl_train_network.py", "networks.lora", 32, 2, _SDXL_UNET, half_vae=False),
+    "sdxl": Script("sdxl_train_network.py", "networks.lora", 32, 2, _SDXL_UNET, half_vae=False, picks=_UNET_PICKS),
     "sd35": Script(
         "sd3_train_network.py", "networks.lora_sd3", 32, 2, ("lora_unet_joint_blocks_",), caches_trained=True,
         keys=_SD3, length_keys=("t5xxl_max_token_length",), length=0, finds_parts=True, swaps=36,
+        picks="train_block_indices",
     ),
     "flux": Script(
         "flux_train_network.py", "networks.lora_flux", 64, 1, _FLUX_BLOCKS, caches_trained=True, in_8_bits=True,
         keys=_FLUX, length_keys=("t5xxl_max_token_length",), length=0, swaps=35, offloads=True,
-        guidance="guidance_scale",
+        guidance="guidance_scale", picks=_FLUX_PICKS,
     ),
     "chroma": Script(
         "flux_train_network.py", "networks.lora_flux", 64, 0, _FLUX_BLOCKS, in_8_bits=True, keys=_CHROMA,
         length_keys=("t5xxl_max_token_length",), length=0, sampling={"guidance_scale": 0.0, "scale": 4.0}, swaps=35,
+        picks=_FLUX_PICKS,
     ),
     "anima": Script(
         "anima_train_network.py", "networks.lora_anima", 16, 1, ("lora_unet_blocks_",), caches_dropped=True,
@@ -146,7 +153,7 @@ FAMILIES: dict[str, Script] = {
     "lumina2": Script(
         "lumina_train_network.py", "networks.lora_lumina", 64, 1, _NEXT_DIT, keys=_LUMINA,
         length_keys=("gemma2_max_token_length",), length=0, options={"text_encoder": "gemma2"},
-        system_key="system_prompt", swaps=24,
+        system_key="system_prompt", swaps=24, picks="train_blocks",
     ),
     "hunyuan_image": Script(
         "hunyuan_image_train_network.py", "networks.lora_hunyuan_image", 64, 0, _FLUX_BLOCKS, preserves=False,
