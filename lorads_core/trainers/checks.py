@@ -19,9 +19,8 @@ from ..problems import counted, did_you_mean
 from ..training_fields import ANY, LOSSES, TIMESTEPS, TRAINING_FIELDS, WEIGHT_PRECISIONS, training_field
 from . import Stage, extra, network_options, optimizer_args, trainers
 from .checkpoint_checks import checkpoint_problems
-from .defaults import is_adaptive
+from .defaults import counts, is_adaptive
 from .memory import USUAL
-from .presets import counts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence

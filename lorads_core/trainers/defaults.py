@@ -1,6 +1,7 @@
 """Default rank, alpha, learning rate and warm-up, which follow network, base model, optimizer and scheduler.
 
-They are used where a person set none; `TrainingConfig.automatic` names the fields that were chosen here.
+They are used where a person set none; `TrainingConfig.automatic` names the fields that were chosen here. `counts` says
+which fields count at all, as the others stand.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from ..errors import SettingsError
 from ..model import TrainingConfig
 from ..networks import network
 from ..system.names import is_text
-from ..training_fields import TRAINING_FIELDS, training_field
+from ..training_fields import ANY, TRAINING_FIELDS, training_field
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -100,6 +101,19 @@ def _of_base_model(config: TrainingConfig) -> TrainingConfig:
         checkpoint=config.checkpoint or base.checkpoint,
         v_prediction=config.v_prediction or base.v_prediction,
     )
+
+
+def counts(config: TrainingConfig, name: str) -> bool:
+    """Tell whether a field of a config counts, as its other fields stand."""
+    when = training_field(name).when
+    fits = all(_fits(getattr(config, other), wanted) for other, wanted in when.values.items())
+    return fits and when.fits(base_model(config.base_model).family)
+
+
+def _fits(value: object, wanted: tuple[str, ...]) -> bool:
+    if ANY in wanted:
+        return bool(value)
+    return (str(value).lower() if isinstance(value, bool) else str(value)) in wanted
 
 
 def is_adaptive(optimizer: str) -> bool:

@@ -1,4 +1,4 @@
-"""Presets of training options by name (`preset_table`), and which options count for a config."""
+"""Presets of training options by name (`preset_table`), and how a config goes on from another one."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from ..base_models import base_model
 from ..errors import SettingsError
 from ..problems import did_you_mean
-from ..training_fields import ANY, TRAINING_FIELDS, training_field
-from .defaults import change_config
+from ..training_fields import TRAINING_FIELDS
+from .defaults import change_config, counts
 from .preset_table import PRESETS, Preset
 
 __all__ = ["PRESETS", "Preset"]
@@ -53,19 +53,6 @@ def find_preset(name: str, base: str, trainer: str = "") -> Preset:
     hint, known = did_you_mean(name, names), ", ".join(f'"{known}"' for known in names)
     choice = f"{hint} Choose one of {known}." if hint else f"choose one of {known}."
     raise SettingsError(f"There is no preset {name!r} for {base_model(base).label}: {choice}")
-
-
-def counts(config: TrainingConfig, name: str) -> bool:
-    """Tell whether a field of a config counts, as its other fields stand."""
-    when = training_field(name).when
-    fits = all(_fits(getattr(config, other), wanted) for other, wanted in when.values.items())
-    return fits and when.fits(base_model(config.base_model).family)
-
-
-def _fits(value: object, wanted: tuple[str, ...]) -> bool:
-    if ANY in wanted:
-        return bool(value)
-    return (str(value).lower() if isinstance(value, bool) else str(value)) in wanted
 
 
 def fitted(config: TrainingConfig) -> TrainingConfig:

@@ -10,9 +10,9 @@ from lorads_core.errors import SettingsError
 from lorads_core.model import TrainingConfig
 from lorads_core.trainers import Subset, trainer, trainers
 from lorads_core.trainers.checks import is_trained
-from lorads_core.trainers.defaults import make_config
+from lorads_core.trainers.defaults import counts, make_config
 from lorads_core.trainers.preset_table import CONFIDENCE, PRESETS
-from lorads_core.trainers.presets import counts, find_preset, fitted
+from lorads_core.trainers.presets import find_preset, fitted
 from lorads_core.training_fields import TRAINING_FIELDS
 
 SUBSET = Subset("10_tom", 10, is_regularization=False, sizes=((1024, 1024),) * 8, trigger="tom")
