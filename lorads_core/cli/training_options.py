@@ -51,7 +51,7 @@ def add_training_options(group: Group) -> None:
     )  # fmt: skip
     group.add_argument(
         "--vram", type=_gigabytes, metavar="GB",
-        help="memory of the card, or auto: what fits, by the trainer's tables",
+        help="memory of the card, or auto: what fits into it",
     )  # fmt: skip
     for each in TRAINING_FIELDS:
         _add(group, each)
@@ -265,7 +265,8 @@ def card_sentence(card: _ChosenCard, row: Card, given: Mapping[str, Any]) -> str
 
 
 def _said(values: Mapping[str, Any]) -> str:
-    return ", ".join(f"{training_field(name).title} {_shown(value)}" for name, value in values.items())
+    named = ((training_field(name).title.removeprefix("number of "), _shown(value)) for name, value in values.items())
+    return ", ".join(f"{name} {shown}" for name, shown in named)
 
 
 def _shown(value: object) -> str:
