@@ -470,7 +470,7 @@ TRAINING_FIELDS: tuple[TrainingField, ...] = (
     ),
     TrainingField(
         "layer_filter", "text", "network", "Train only layers of which the name, as the trainer has it, contains one of"
-        " these: attn, ff.net. Empty: the usual layers.", label="layer filter", added=True,
+        " these, such as attn, or attention for Z-Image. Empty: the usual layers.", label="layer filter", added=True,
     ),
     TrainingField(
         "optimizer_args", "toml", "learning", "Arguments of the optimizer, as TOML, one per line: d_coef = 2.0,"

@@ -40,6 +40,7 @@ from ..vision.taggers import open_tagger
 from ..vision.taggers.run import tag_library
 from .card_fit import last_peak, peak_text
 from .last_export import writing_words
+from .layer_names import unmatched_layers
 from .left_out import left_out
 from .parse import sidecar_rule
 from .recipe import recipe_text
@@ -358,7 +359,10 @@ def preview(
 
 def _plan(store: Store, dataset: Dataset, config: TrainingConfig, options: ExportOptions) -> ExportPlan:
     _check_initial_lora(config, options.trainer)
-    return dataclasses.replace(plan_export(dataset, config, options), recipe=_recipe(store, dataset, config, options))
+    plan = plan_export(dataset, config, options)
+    more = () if plan.schedule is None else tuple(unmatched_layers(options.trainer, plan.config))
+    recipe = _recipe(store, dataset, config, options)
+    return dataclasses.replace(plan, problems=(*plan.problems, *more), recipe=recipe)
 
 
 def _with_speed(store: Store, result: ExportResult, config: TrainingConfig, options: ExportOptions) -> ExportResult:
