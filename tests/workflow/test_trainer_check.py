@@ -16,6 +16,7 @@ import pytest
 from lorads_core.cli.main import main
 from lorads_core.errors import TrainerError
 from lorads_core.runs.profile import Profile, startable
+from lorads_core.system.command import command
 from lorads_core.trainers import probes, trainer
 from lorads_core.trainers.sd_scripts.scripts import FAMILIES
 from lorads_core.trainers.tested import TESTED, compared
@@ -185,6 +186,7 @@ def test_words_that_name_no_trainer_are_told_what_there_is(tmp_path, capsys, wor
     file = tmp_path / "lorads.toml"
     file.write_text("".join(f"[trainers.{name}]\nkind = 'sd-scripts'\nfolder = '.'\n" for name in ("kohya", "other")))
     assert main(["trainers", *words, "--settings", str(file)]) == 3
+    said = said.replace("lorads trainers", command("trainers"))  # as it is called where it is installed
     assert said in capsys.readouterr().err
 
 
