@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 Objective = Literal["noise", "flow"]
 """What a step predicts: the noise (or its velocity) of a diffusion model, or the flow of a rectified-flow model."""
 
+Half = Literal["", "high noise", "low noise"]
+"""The denoiser that draws first, from noise, or the one that goes on from it; empty for a model of one denoiser."""
+
 TokenizerName = Literal["clip", "t5"]
 
 
@@ -44,9 +47,10 @@ class Family:
     the default alpha as a share of the network's dim. ``lora_prefixes`` begin the keys of a LoRA that ComfyUI loads for
     it (``comfy/lora.py``), kohya's form first. A LoRA is recognised by ``lora_signature``, a regular expression for
     names of layers that only this family has; ``lora_as`` names the family that it is taken for where both have the
-    same names. A checkpoint is recognised by the rows of `checkpoints.architectures` that name the family.
-    ``repository`` at Hugging Face has all parts of its usual base model, in Diffusers' form. ``vae`` names the VAE that
-    is not in its checkpoints, as `checkpoints.parts` does; text encoders have the same names there.
+    same names, which may itself be taken for another (`lora_families`). A checkpoint is recognised by the rows of
+    `checkpoints.architectures` that name the family. ``repository`` at Hugging Face has all parts of its usual base
+    model, in Diffusers' form. ``vae`` names the VAE that is not in its checkpoints, as `checkpoints.parts` does; text
+    encoders have the same names there.
     """
 
     name: str
@@ -86,6 +90,11 @@ class Family:
         """The keys of its files in `TrainingConfig.model_files`."""
         return tuple(file.part for file in self.files)
 
+    @property
+    def lora_families(self) -> tuple[str, ...]:
+        """The families, by name, that a LoRA of it may be taken for, itself first."""
+        return (self.name, *(family(self.lora_as).lora_families if self.lora_as else ()))
+
 
 _TEXT_ENCODERS = ("text_encoders",)  # ComfyUI maps its former name, clip, to it (``folder_paths.map_legacy``)
 _CLIP = (75, 150, 225)  # sd-scripts v0.10.1, --max_token_length: chunks of CLIP's 77 less its two marks
@@ -100,17 +109,22 @@ _SD15_LAYERS = (
 _SDXL_LAYERS = r"(?:attentions[._]\d+|_blocks?[._]\d+[._]1|middle_block[._]1)[._]transformer_blocks[._][1-9]"
 # Z-Image has adaLN_modulation.0 where Lumina 2 has .1.
 _LUMINA_LAYERS = r"(?:layers|noise_refiner)[._]\d+[._](?:adaLN_modulation[._]1|attn[._]to_)"  # the second of Diffusers
+# By the names of its authors' code and by Diffusers'.
+_WAN_LAYERS = (
+    r"(?:^|(?<!transformer)(?<!1d)[._])blocks[._]\d+[._]"
+    r"(?:(?:self|cross)_attn[._](?:[qkvo]|[kv]_img)(?:\.|$)|attn[12][._]to_|ffn[._])"
+)
 _FLUX_LAYERS = r"(?:^|[._])(?:double_blocks|single_blocks|single_transformer_blocks)[._]\d"
 
-_CLIP_L = ModelFile("clip_l", "Small text encoder of Flux and SD 3.5 (CLIP-L)", _TEXT_ENCODERS)
+_CLIP_L = ModelFile("clip_l", "Small text encoder of Flux, SD 3.5 and HunyuanVideo (CLIP-L)", _TEXT_ENCODERS)
 _CLIP_G = ModelFile("clip_g", "Second text encoder of SD 3.5 (CLIP-G)", _TEXT_ENCODERS)
 _T5XXL = ModelFile("t5xxl", "Large text encoder of Flux, Chroma and SD 3.5 (T5-XXL)", _TEXT_ENCODERS)
 _AE = ModelFile("ae", "Flux's autoencoder, which Chroma, Lumina 2 and Z-Image have too", ("vae",))
 _TEXT_ENCODER = ModelFile(
-    "text_encoder", "Text encoder that is a language model (Qwen, Gemma, Mistral, Llama)", _TEXT_ENCODERS
+    "text_encoder", "Text encoder that is a language model (Qwen, Gemma, Mistral, Llama), or UMT5", _TEXT_ENCODERS
 )
 _BYT5 = ModelFile("byt5", "Small text encoder of HunyuanImage (byT5)", _TEXT_ENCODERS)
-_VAE = ModelFile("vae", "Autoencoder (VAE) of newer models such as Anima, Qwen-Image and HunyuanImage", ("vae",))
+_VAE = ModelFile("vae", "Autoencoder (VAE) of newer models such as Anima, Qwen-Image, HunyuanImage and Wan", ("vae",))
 
 # Chroma, HunyuanImage and FLUX.2 have layers of Flux's names too, and stand before it.
 FAMILIES: tuple[Family, ...] = (
@@ -183,6 +197,54 @@ FAMILIES: tuple[Family, ...] = (
         files=(_TEXT_ENCODER, _BYT5, _VAE), vae="hunyuan_image",
         folders=("diffusion_models",),
     ),
+    # Video models, trained on single images as clips of one frame. ComfyUI 0.26.0 knows the layers of Wan by the names
+    # of its authors' code alone (``comfy/lora.py``); its 1.3B and 14B, and 2.1 and 2.2, have the same ones.
+    Family(
+        "wan21", "Wan 2.1", "flow", convolutions=False, resolution=960,
+        text_encoders=("umt5xxl",), tokenizer="t5", token_limits=(512,),
+        lora_prefixes=("lora_unet_", "diffusion_model."), lora_signature=_WAN_LAYERS,
+        files=(_TEXT_ENCODER, _VAE), vae="qwen_image",  # the same autoencoder but for its latents' scale
+        folders=("diffusion_models",),
+        repository="Wan-AI/Wan2.1-T2V-14B-Diffusers",
+    ),
+    Family(
+        "wan22", "Wan 2.2", "flow", convolutions=False, resolution=960,
+        text_encoders=("umt5xxl",), tokenizer="t5", token_limits=(512,),
+        lora_prefixes=("lora_unet_", "diffusion_model."), lora_as="wan21",
+        files=(_TEXT_ENCODER, _VAE), vae="qwen_image",
+        folders=("diffusion_models",),
+        # In bf16, as ai-toolkit's window has it (ui/src/app/jobs/new/options.tsx); Wan-AI's own is in fp32.
+        repository="ai-toolkit/Wan2.2-T2V-A14B-Diffusers-bf16",
+    ),
+    Family(
+        "wan22_5b", "Wan 2.2 5B", "flow", convolutions=False, resolution=960,
+        text_encoders=("umt5xxl",), tokenizer="t5", token_limits=(512,),
+        lora_prefixes=("lora_unet_", "diffusion_model."), lora_as="wan21",
+        files=(_TEXT_ENCODER, _VAE), vae="wan22",
+        folders=("diffusion_models",),
+        repository="Wan-AI/Wan2.2-TI2V-5B-Diffusers",
+    ),
+    # It draws sound too. Trainers read it from a folder of all parts, or from a checkpoint with all but its encoder.
+    Family(
+        "ltx2", "LTX-2", "flow", convolutions=False, resolution=768,
+        text_encoders=("gemma3_12b",), tokenizer="t5",  # assumed to count no fewer than Gemma's
+        token_limits=(1024,),  # SimpleTuner 4.8, helpers/models/ltxvideo2/model.py, check_user_config
+        lora_prefixes=("lora_unet_", "diffusion_model.", "transformer_blocks."),
+        lora_signature=r"transformer_blocks[._]\d+[._](?:audio_(?:attn|ff|to_video)|video_to_audio)",
+        files=(_TEXT_ENCODER,),
+        folders=("checkpoints", "diffusion_models"),
+        repository="Lightricks/LTX-2",
+    ),
+    # Its encoders in the order of Diffusers. Its layers have the names of HunyuanImage's.
+    Family(
+        "hunyuan_video", "HunyuanVideo", "flow", convolutions=False, resolution=960,
+        text_encoders=("llama3_8b", "clip_l"), tokenizer="t5",  # assumed to count no fewer than Llama's
+        token_limits=(256,),  # musubi-tuner 0.3.4, hunyuan_model/text_encoder.py, load_text_encoder_1
+        lora_prefixes=("lora_unet_", "transformer.", "diffusion_model."), lora_as="hunyuan_image",
+        files=(_TEXT_ENCODER, _CLIP_L, _VAE), vae="hunyuan_video",
+        folders=("diffusion_models",),
+        repository="hunyuanvideo-community/HunyuanVideo",
+    ),
     # Their limits: OneTrainer 23df383, modules/model/*Model.py, PROMPT_MAX_LENGTH. T5's estimate is assumed to count
     # no fewer tokens than those of Qwen and Mistral; not measured. Keys that ComfyUI 0.26 loads: comfy/lora.py.
     Family(
@@ -235,7 +297,7 @@ FAMILIES: tuple[Family, ...] = (
     ),
     Family(
         "hidream", "HiDream I1", "flow", convolutions=False, resolution=1024,
-        text_encoders=("clip_l", "clip_g", "t5xxl", "llama31_8b"), tokenizer="t5",
+        text_encoders=("clip_l", "clip_g", "t5xxl", "llama3_8b"), tokenizer="t5",
         token_limits=(128,),  # OneTrainer, modules/model/HiDreamModel.py, for each of its four text encoders
         lora_prefixes=("lora_unet_", "transformer.", "lycoris_", "diffusion_model."),
         lora_signature=r"(?:double|single)_stream_blocks[._]\d",
@@ -293,7 +355,8 @@ class BaseModel:
     is trained with an ``adapter`` (repository at Hugging Face, or a file of it) that takes the distillation back
     meanwhile. ``denoiser`` is the repository of its denoiser, where that of its other parts has the one of another base
     model. One that ``edits`` is made to be trained on pairs of images; where a trainer can do without the first one of
-    a pair, it is trained on single images.
+    a pair, it is trained on single images. ``half`` says of a model with two denoisers, which draw
+    one after the other, which of them it is.
     """
 
     name: str
@@ -309,6 +372,7 @@ class BaseModel:
     adapter: str = ""
     denoiser: str = ""
     edits: bool = False
+    half: Half = ""
 
     @property
     def kind(self) -> str:
@@ -431,6 +495,26 @@ BASE_MODELS: tuple[BaseModel, ...] = (
         "pony7", "Pony V7", family("auraflow"), own_repository="purplesmartai/pony-v7-base", variant="pony",
     ),
     BaseModel("ideogram4", "Ideogram 4", family("ideogram4"), own_repository="ideogram-ai/ideogram-4-fp8"),
+    # Resolutions of the same area as the videos that their authors name: 832 × 480 and 1280 × 720.
+    BaseModel("wan21_14b", "Wan 2.1 14B", family("wan21"), captions="flux"),
+    BaseModel(
+        "wan21_1_3b", "Wan 2.1 1.3B", family("wan21"), own_resolution=640, captions="flux", variant="1.3b",
+        own_repository="Wan-AI/Wan2.1-T2V-1.3B-Diffusers",
+    ),
+    # Two denoisers, and a LoRA of each: that of one does not fit the other.
+    BaseModel(
+        "wan22_high", "Wan 2.2 14B (high noise)", family("wan22"), captions="flux", variant="high_noise",
+        half="high noise",
+    ),
+    BaseModel(
+        "wan22_low", "Wan 2.2 14B (low noise)", family("wan22"), captions="flux", variant="low_noise", half="low noise",
+    ),
+    BaseModel("wan22_5b", "Wan 2.2 5B", family("wan22_5b"), captions="flux"),
+    BaseModel("hunyuan_video", "HunyuanVideo", family("hunyuan_video"), captions="flux"),
+    BaseModel("ltx2", "LTX-2", family("ltx2"), captions="flux"),
+    BaseModel(
+        "ltx23", "LTX-2.3", family("ltx2"), captions="flux", variant="2.3", own_repository="dg845/LTX-2.3-Diffusers",
+    ),
 )  # fmt: skip
 
 GATED = frozenset((

@@ -40,7 +40,8 @@ class Size:
 class Variant:
     """What tells models of one architecture apart.
 
-    ``distilled_from`` names what is trained instead where it is a distilled model, which training spoils.
+    ``distilled_from`` names what is trained instead where it is a distilled model, which training spoils. With
+    ``apart`` it has LoRAs of its family, of which LoRADS trains none: it needs more than images and captions.
     """
 
     label: str
@@ -48,6 +49,7 @@ class Variant:
     lacks: tuple[str, ...] = ()
     sizes: tuple[Size, ...] = ()
     distilled_from: str = ""
+    apart: bool = False
 
     def fits(self, tensors: Mapping[str, Tensor]) -> bool:
         """Whether these tensors, without a prefix, are its own."""
@@ -60,8 +62,9 @@ class Architecture:
 
     ``families`` are the families of `base_models` that it can be: none where LoRADS has none, several where tensors
     alone do not tell. A file is of it where it has all tensors of ``needs`` (``a|b``: one of them), none of ``lacks``
-    and all ``sizes``. Its depth is the count of blocks named ``blocks``. ``unsaid`` names what tensors cannot tell.
-    ``pipelines`` are Diffusers' classes of it (``model_index.json``).
+    and all ``sizes``. ``apart`` is that of a `Variant`. Its depth is the count of blocks named ``blocks``. ``unsaid``
+    names what tensors cannot tell. ``pipelines`` are Diffusers' classes of it (``model_index.json``); those of its
+    families that have two denoisers, of which a pipeline then has both, are in ``pairs``.
     """
 
     name: str
@@ -74,6 +77,8 @@ class Architecture:
     blocks: str = ""
     unsaid: str = ""
     pipelines: tuple[str, ...] = ()
+    pairs: tuple[str, ...] = ()
+    apart: bool = False
 
     def fits(self, tensors: Mapping[str, Tensor]) -> bool:
         """Whether these tensors, without a prefix, are its own."""
@@ -103,6 +108,7 @@ _NERF = "nerf_blocks.0.norm.scale|nerf_blocks.0.norm.weight"
 _HUNYUAN = "txt_in.individual_token_refiner.blocks.0.norm1.weight"
 _LUMINA = ("cap_embedder.1.weight", "noise_refiner.0.attention.k_norm.weight")
 _LTX = "adaln_single.emb.timestep_embedder.linear_1.bias"
+_LTX23 = "prompt_adaln_single.linear.weight"
 _COSMOS = "blocks.0.mlp.layer1.weight"
 _ANIMA_ADAPTER = "llm_adapter.blocks.0.cross_attn.q_proj.weight"
 _WAN = "head.modulation"
@@ -165,8 +171,8 @@ ARCHITECTURES: tuple[Architecture, ...] = (
         (_HUNYUAN, "vector_in.in_layer.weight"),
         variants=(
             Variant("text to video", sizes=(Size("img_in.proj.weight", 1, (16,)),)),
-            Variant("image to video", sizes=(Size("img_in.proj.weight", 1, (33,)),)),
-            Variant("SkyReels, image to video", sizes=(Size("img_in.proj.weight", 1, (32,)),)),
+            Variant("image to video", sizes=(Size("img_in.proj.weight", 1, (33,)),), apart=True),
+            Variant("SkyReels, image to video", sizes=(Size("img_in.proj.weight", 1, (32,)),), apart=True),
         ),
         pipelines=("HunyuanVideoPipeline",),
     ),
@@ -251,7 +257,8 @@ ARCHITECTURES: tuple[Architecture, ...] = (
         ("ltx2",),
         (_LTX, "audio_adaln_single.linear.weight"),
         ("pos_embed.proj.bias",),
-        unsaid="2, 2.3 and 2.5",
+        variants=(Variant("2.3", needs=(_LTX23,)), Variant("2.0", lacks=(_LTX23,))),
+        unsaid="2.3 and 2.5",
         pipelines=("LTX2Pipeline",),
     ),
     Architecture(
@@ -304,34 +311,38 @@ ARCHITECTURES: tuple[Architecture, ...] = (
     Architecture(
         "wan22_5b",
         "Wan 2.2 5B",
-        ("wan22",),
+        ("wan22_5b",),
         (_WAN,),
         sizes=(Size("head.head.weight", 0, (192,)),),
     ),
     Architecture(
         "wan21_i2v",
-        "Wan 2.1, image to video",
+        "Wan 2.1 image to video",
         ("wan21",),
         (_WAN, _WAN_IMAGE),
         variants=_WAN_WIDTHS,
+        pipelines=("WanImageToVideoPipeline",),
+        apart=True,
     ),
     Architecture(
         "wan22_i2v",
-        "Wan 2.2, image to video",
+        "Wan 2.2 image to video",
         ("wan22",),
         (_WAN,),
         (_WAN_IMAGE,),
         (Size("patch_embedding.weight", 1, (36,)),),
         unsaid="high and low noise",
+        apart=True,
     ),
     Architecture(
         "wan",
-        "Wan 2.1 or 2.2, text to video",
+        "Wan 2.1 or 2.2 text to video",
         ("wan21", "wan22"),
         (_WAN,),
         variants=_WAN_WIDTHS,
         unsaid="2.1, and 2.2's high and low noise",
-        pipelines=("WanPipeline", "WanImageToVideoPipeline"),
+        pipelines=("WanPipeline",),
+        pairs=("wan22",),
     ),
     Architecture("hunyuan_3d", "Hunyuan3D", (), ("latent_in.weight",)),
     Architecture("hunyuan_3d_21", "Hunyuan3D 2.1", (), ("t_embedder.mlp.2.weight", "blocks.0.attn1.k_norm.weight")),

@@ -22,6 +22,9 @@ _ALSO_CALLED = {
     "qwen_image_edit": ("imageedit", "qwenedit"),
     "qwen_image_edit_2509": ("edit2509", "qwenedit2509"),
     "qwen_image_edit_2511": ("edit2511", "qwenedit2511"),
+    "wan21_14b": ("wan21",),
+    "wan22_high": ("highnoise",),
+    "wan22_low": ("lownoise",),
 }
 
 
@@ -37,7 +40,10 @@ def fitting_base_models(found: Checkpoint) -> tuple[BaseModel, ...]:
 
     A variant that no base model is called by is that of those that have none of their own, a distilled one also theirs.
     Names of variants of which one is meant are separated by slashes.
+    A model that is `apart` has none.
     """
+    if is_apart(found):
+        return ()
     rows = tuple(each for each in base_models() if each.family.name in found.families)
     if found.architecture is None or not found.variant:
         return rows
@@ -51,15 +57,27 @@ def _variants(found: Checkpoint) -> list[str]:
     return [_plain(label) for label in found.variant.split("/")] if found.variant else []
 
 
+def is_apart(found: Checkpoint) -> bool:
+    """Whether a checkpoint is of a family's architecture, and needs more to be trained than images and captions."""
+    if found.architecture is None:
+        return False
+    variants = (each for each in found.architecture.variants if each.label == found.variant)
+    return found.architecture.apart or any(each.apart for each in variants)
+
+
 def _plain(label: str) -> str:
     return label.lower().replace(" ", "_")
 
 
 def base_model_of(found: Checkpoint) -> BaseModelChoice | None:
-    """Return the base model to take for a checkpoint: by its name, or the first; None if its family is not certain."""
+    """Return the base model to take for a checkpoint: by its name, or the first of its family.
+
+    None where its tensors leave several families, and its name points to none of their base models.
+    """
     rows = fitting_base_models(found)
     if len({each.family.name for each in rows}) != 1:
-        return None
+        named = _by_name(found.path.stem, rows)
+        return named and BaseModelChoice(named, tuple(each for each in rows if each is not named))
     certain = [each for each in rows if each.variant in _variants(found)]
     base = like_by_name(found.path.stem, certain or rows)
     return BaseModelChoice(base, tuple(each for each in rows if each is not base))
@@ -82,9 +100,13 @@ def base_model_for(found: Checkpoint, current: str) -> BaseModelChoice | None:
 
 def like_by_name(stem: str, rows: Sequence[BaseModel]) -> BaseModel:
     """Return the base model that a file's name points to, by the longest name in it, else the first of its family."""
+    return _by_name(stem, rows[1:]) or rows[0]
+
+
+def _by_name(stem: str, rows: Sequence[BaseModel]) -> BaseModel | None:
     name = _letters(stem)
-    words = [(len(word), each) for each in rows[1:] for word in _words(each) if word in name]
-    return max(words, key=lambda found: found[0])[1] if words else rows[0]
+    words = [(len(word), each) for each in rows for word in _words(each) if word in name]
+    return max(words, key=lambda found: found[0])[1] if words else None
 
 
 def _words(base: BaseModel) -> list[str]:

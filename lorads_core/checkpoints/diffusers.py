@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, cast
 
 from ..errors import TrainerError
-from .architectures import architecture_of_pipeline
+from .architectures import ARCHITECTURES, architecture_of_pipeline
 from .json_file import read_json_object
 
 if TYPE_CHECKING:
@@ -24,6 +24,14 @@ _VARIANTS = {
     "QwenImageEditPlusPipeline": "Edit 2509/Edit 2511",
 }
 _PARTS = (("text encoder", "text_encoder"), ("VAE", "vae"))
+_SECOND_DENOISER = "transformer_2"
+# What a value in the config of the denoiser tells of a pipeline: architecture and variant; the first that fits.
+_BY_CONFIG: tuple[tuple[str, str, object, str, str], ...] = (
+    ("FluxPipeline", "guidance_embeds", False, "flux", "schnell"),
+    ("WanPipeline", "in_channels", 48, "wan22_5b", ""),
+    ("WanPipeline", "num_attention_heads", 12, "wan", "1.3B"),
+    ("WanPipeline", "num_attention_heads", 40, "wan", "14B"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,19 +56,31 @@ def read_folder(folder: Path) -> DiffusersFolder:
     pipeline = index.get("_class_name")
     if not isinstance(pipeline, str) or not pipeline.isidentifier():
         raise TrainerError(f"{folder} is no Diffusers folder: its {INDEX} names no pipeline.")
-    architecture = architecture_of_pipeline(pipeline)
+    architecture, variant = _of_pipeline(pipeline, index, _config(folder / "transformer" / "config.json"))
     scheduler = _config(folder / "scheduler" / "scheduler_config.json")
-    # FLUX.1 schnell is known by this alone (diffusers, FluxTransformer2DModel).
-    unguided = _config(folder / "transformer" / "config.json").get("guidance_embeds") is False
-    schnell = unguided and architecture is not None and architecture.name == "flux"
+    known = next((each for each in architecture.variants if each.label == variant), None) if architecture else None
     return DiffusersFolder(
         pipeline,
         architecture,
-        "schnell" if schnell else _VARIANTS.get(pipeline, ""),
+        variant,
         tuple(label for label, part in _PARTS if part in index),
         scheduler.get("prediction_type") == "v_prediction",
-        "FLUX.1 dev" if schnell else "",
+        known.distilled_from if known else "",
     )
+
+
+def _of_pipeline(
+    pipeline: str, index: Mapping[str, object], denoiser: Mapping[str, object]
+) -> tuple[Architecture | None, str]:
+    """Return architecture and variant of a pipeline; its families are those with as many denoisers as it has."""
+    rows = (row for row in _BY_CONFIG if row[0] == pipeline and denoiser.get(row[1]) == row[2])
+    _, _, _, name, variant = next(rows, ("", "", None, "", _VARIANTS.get(pipeline, "")))
+    found = next((each for each in ARCHITECTURES if each.name == name), None) or architecture_of_pipeline(pipeline)
+    if found is None or not found.pairs:
+        return found, variant
+    second = index.get(_SECOND_DENOISER)
+    has_both = isinstance(second, list) and any(cast("list[object]", second))
+    return replace(found, families=tuple(each for each in found.families if (each in found.pairs) == has_both)), variant
 
 
 def _config(file: Path) -> Mapping[str, object]:

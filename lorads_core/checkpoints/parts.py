@@ -93,6 +93,7 @@ _QWEN25 = "model.layers.0.self_attn.k_proj.bias"
 _GEMMA = "model.layers.0.post_feedforward_layernorm.weight"
 _UMT5 = "encoder.block.1.layer.0.SelfAttention.relative_attention_bias.weight"
 _VAE_IN, _WAN_VAE_IN = "decoder.conv_in.weight", "decoder.conv1.weight"
+_VIDEO_VAE_IN = "decoder.conv_in.conv.weight"
 
 
 def _qwen3(name: str, label: str, width: int) -> KnownPart:
@@ -120,6 +121,10 @@ KNOWN_PARTS: tuple[KnownPart, ...] = (
         "text encoder", "qwen3vl_8b", "Qwen3-VL 8B", (_DEEPSTACK, _QWEN3VL), (Size(_QWEN3VL, 0, (4096,)),)
     ),
     KnownPart("text encoder", "gemma2_2b", "Gemma 2 2B", (_GEMMA,), lacks=(_QK_NORM,)),
+    KnownPart(
+        "text encoder", "gemma3_12b", "Gemma 3 12B", (_GEMMA, _QK_NORM, "model.layers.47.self_attn.q_norm.weight"),
+        lacks=("model.layers.59.self_attn.q_norm.weight",),
+    ),
     KnownPart("text encoder", "qwen25_7b", "Qwen2.5-VL 7B", (_QWEN25,), (Size(_QWEN25, 0, (512,)),)),
     _qwen3("qwen3_4b", "Qwen3 4B", 2560),
     _qwen3("qwen3_8b", "Qwen3 8B", 4096),
@@ -127,12 +132,15 @@ KNOWN_PARTS: tuple[KnownPart, ...] = (
     KnownPart("text encoder", "mistral3", "Mistral Small 3", (_NORM,), (Size(_NORM, 0, (5120,)),), (_QK_NORM,)),
     KnownPart("text encoder", "ministral3_3b", "Ministral 3 3B", (_NORM,), (Size(_NORM, 0, (3072,)),), (_QK_NORM,)),
     KnownPart(
-        "text encoder", "llama31_8b", "Llama 3.1 8B", (_NORM,), (Size(_NORM, 0, (4096,)),), (_QK_NORM, _QWEN25, _GEMMA)
+        "text encoder", "llama3_8b", "Llama 3 8B", (_NORM,), (Size(_NORM, 0, (4096,)),),
+        (_QK_NORM, _GEMMA, _QWEN25, _DEEPSTACK),
     ),
     _vae("sd", "of SD 1.5 or SDXL", 4),
     _vae("flux", "of Flux, or of SD 3.5", 16),
     _vae("flux2", "of FLUX.2", 32),
     _vae("hunyuan_image", "of HunyuanImage 2.1", 64),
+    _vae("hunyuan_video", "of HunyuanVideo", 16, _VIDEO_VAE_IN),
+    _vae("hunyuan_video_15", "of HunyuanVideo 1.5", 32, _VIDEO_VAE_IN),
     _vae("qwen_image", "of Qwen-Image, or of Wan 2.1", 16, _WAN_VAE_IN),
     _vae("wan22", "of Wan 2.2", 48, _WAN_VAE_IN),
 )  # fmt: skip

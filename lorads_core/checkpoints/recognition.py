@@ -12,6 +12,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from ..errors import TrainerError
@@ -24,7 +25,6 @@ from .safetensors import read_safetensors, read_shards
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
-    from pathlib import Path
 
     from .architectures import Architecture
     from .header import Header, Tensor
@@ -44,6 +44,9 @@ _WORDS: tuple[tuple[str, str], ...] = (
     ("distilled", r"turbo|schnell|lightning|hyper|distill(?:ed)?|lcm|dmd2?|flash"),
     ("edit model", r"kontext|edit"),
     ("inpainting", r"inpaint(?:ing)?|fill"),
+    ("image to video", r"i2v"),
+    ("high noise", r"high[ _-]?noise"),
+    ("low noise", r"low[ _-]?noise"),
 )
 _TITLES = ("modelspec.title", "modelspec.architecture", "general.name", "general.architecture")
 
@@ -104,6 +107,16 @@ def read_checkpoint(path: Path) -> Checkpoint:
     except (OSError, ValueError) as error:
         raise TrainerError(f"{path} cannot be read.") from error
     return _read(path, about.st_mtime_ns, about.st_size)
+
+
+def found_at(path: str) -> Checkpoint | None:
+    """Return what a file or Diffusers folder on this machine is; None where there is none, or it cannot be read."""
+    if not os.path.isabs(path) or not os.path.exists(path):  # noqa: PTH110, PTH117 - Path's own may raise
+        return None
+    try:
+        return read_checkpoint(Path(path))
+    except TrainerError:
+        return None
 
 
 def is_read(path: Path) -> bool:

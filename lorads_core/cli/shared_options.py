@@ -95,7 +95,7 @@ def add_selection_options(command: argparse.ArgumentParser) -> None:
         "--minimum-rating",
         type=int,
         metavar="0-10",
-        help="only images rated at least this; unrated images are left out",
+        help="only images rated at least this, and no unrated ones",
     )
     choosing.add_argument("--with-marked-bad", action="store_true", help="include images that are marked as bad")
     choosing.add_argument(
@@ -251,7 +251,7 @@ def _add_band_options(group: Options) -> None:
 
 def add_out_option(command: Options, default: str = "") -> None:
     """Add the folder of all exports; other tools call such an option --output."""
-    help_text = f"folder that holds all exports{default}"
+    help_text = f"folder of all exports{default}"
     command.add_argument("--out", "--output", dest="out", type=path, metavar="FOLDER", help=help_text)
 
 

@@ -49,7 +49,7 @@ def _faults(config: TrainingConfig, name: str, lora: LoraFile) -> Iterator[str]:
     """Yield what of a LoRA does not fit a config; of another family nothing else counts."""
     base = base_model(config.base_model)
     found = recognised_lora(lora.tensors)
-    if found and found.name not in (base.family.name, base.family.lora_as):
+    if found and found.name not in base.family.lora_families:
         yield f"It looks like a LoRA of {found.label}, and the base model is {base.label}: choose another LoRA."
         return
     yield from _form_faults(config, name, lora)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..base_models import BASE_MODELS, base_model
-from ..checkpoints import fitting_base_models, is_read, like_by_name, read_checkpoint
+from ..checkpoints import fitting_base_models, is_apart, is_read, like_by_name, read_checkpoint
 from ..checkpoints.starts import has_advice
 from ..errors import TrainerError
 from ..model import Problem
@@ -60,6 +60,12 @@ def _refusal(found: Checkpoint, base: BaseModel) -> str:
             f"{found.path} is {found.label}, and the base model is {base.label}: choose another file or another base"
             " model in the training config, and export again."
         )
+    if is_apart(found):
+        what = ", ".join(filter(None, (found.label, found.variant)))
+        return (
+            f"{found.path} is {what}, which needs more than images and captions to be trained: choose a checkpoint of"
+            f" {base.label} (text to video) in the training config, and export again."
+        )
     fitting = fitting_base_models(found)
     if found.architecture and base in BASE_MODELS and base not in fitting:
         return (
@@ -92,6 +98,7 @@ def _doubts(found: Checkpoint, config: TrainingConfig, base: BaseModel) -> Itera
             " the model that it was distilled from."
         )
     yield from _edits(found, base)
+    yield from _other_model(found, base)
     if found.kind == "denoiser" and base.family.text_encoders and not base.family.files:
         yield (
             f"{found.path} is {found.label}, without the text encoder and VAE that trainers read from a checkpoint of"
@@ -120,6 +127,17 @@ def _edits(found: Checkpoint, base: BaseModel) -> Iterator[str]:
             f"{found.path} is called nothing that says that it is an edit model, and its tensors do not tell: check"
             f" that it is {base.label}."
         )
+
+
+def _other_model(found: Checkpoint, base: BaseModel) -> Iterator[str]:
+    """Yield that the name of a file says it is another model than the base model, which tensors do not tell."""
+    halves = {each.half for each in fitting_base_models(found)} - {""}
+    for what in (*sorted(halves - {base.half}), "image to video"):
+        if found.architecture and (guess := found.guess(what)):
+            yield (
+                f"{found.path} may be a model for {what} (a guess by its {guess.source}), and the base model is"
+                f" {base.label}: choose the file of that, or another base model."
+            )
 
 
 def _velocity(found: Checkpoint) -> Iterator[str]:

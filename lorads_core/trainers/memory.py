@@ -21,21 +21,23 @@ USUAL = "usual"
 
 BLOCKS: Mapping[str, int] = {
     "sd35": 38, "lumina2": 26, "anima": 28, "zimage": 30, "krea2": 28, "qwen_image": 60,
+    "wan21": 40, "wan21:1.3b": 30, "wan22": 40,
 }  # fmt: skip
-"""How many blocks the denoiser of a family has, where they are of one size: SD 3.5 Large's ``joint_blocks``, Lumina 2's
-and Z-Image's ``layers`` besides their refiners, the ``blocks`` of Anima and Krea 2, Qwen-Image's
-``transformer_blocks``."""
+"""How many blocks the denoiser of a family, or of a `BaseModel.kind`, has, where they are of one size: SD 3.5 Large's
+``joint_blocks``, Lumina 2's and Z-Image's ``layers`` besides their refiners, the ``blocks`` of Anima, Krea 2 and Wan,
+Qwen-Image's ``transformer_blocks``."""
 
 
 def swapped(config: TrainingConfig) -> int:
     """Return how many blocks wait in RAM: those that are counted, or the share of a family's, rounded."""
     if config.blocks_to_swap or not config.layer_offload:
         return config.blocks_to_swap
-    return max(1, round(config.layer_offload * BLOCKS.get(_family(config), 0)))
+    return max(1, round(config.layer_offload * _blocks(config)))
 
 
-def _family(config: TrainingConfig) -> str:
-    return base_model(config.base_model).family.name
+def _blocks(config: TrainingConfig) -> int:
+    base = base_model(config.base_model)
+    return BLOCKS.get(base.kind) or BLOCKS.get(base.family.name, 0)
 
 
 def swap_refusals(label: str, config: TrainingConfig, most: int) -> Iterator[str]:
@@ -43,7 +45,7 @@ def swap_refusals(label: str, config: TrainingConfig, most: int) -> Iterator[str
     base = base_model(config.base_model).label
     if not most:
         return
-    blocks = BLOCKS.get(_family(config), 0)
+    blocks = _blocks(config)
     if config.layer_offload and not blocks:
         yield (
             f"{label} counts the blocks of {base} that wait in RAM, which have several sizes, and takes no share of"

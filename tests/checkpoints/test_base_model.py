@@ -26,6 +26,12 @@ def read(tmp_path, model, name="model.safetensors"):
         ("flux", {"flux", "flux_krea", "flux_kontext"}),
         ("zimage", {"zimage", "zimage_deturbo", "zimage_turbo"}),
         ("anima", {"anima"}),
+        ("wan", {"wan21_14b", "wan22_high", "wan22_low"}),
+        ("wan:1.3B", {"wan21_1_3b"}),
+        ("wan22_5b", {"wan22_5b"}),
+        ("wan21_i2v", set()),
+        ("ltx2", {"ltx2"}),
+        ("ltx2:2.3", {"ltx23"}),
         ("sdxl_refiner", set()),
     ],
 )
@@ -50,10 +56,17 @@ def test_the_base_models_of_a_family_and_variant_fit(model, names, tmp_path):
         ("qwen_image", "qwen_image_edit_fp8", "qwen_image_edit"),
         ("qwen_image", "Qwen-Image-Edit-2509_bf16", "qwen_image_edit_2509"),
         ("qwen_image", "qwen_edit_2511", "qwen_image_edit_2511"),
+        ("wan", "wan2.1_t2v_14B_bf16", "wan21_14b"),
+        ("wan", "wan2.2_t2v_low_noise_14B_fp16", "wan22_low"),
+        ("wan:1.3B", "x", "wan21_1_3b"),
     ],
 )
 def test_the_base_model_is_that_of_the_tensors_and_then_of_the_name(model, name, chosen, tmp_path):
     assert base_model_of(read(tmp_path, model, f"{name}.safetensors")).base.name == chosen
+
+
+def test_where_tensors_leave_two_families_and_the_name_points_to_none_nothing_is_taken(tmp_path):
+    assert base_model_of(read(tmp_path, "wan", "x.safetensors")) is None
 
 
 def test_of_a_model_that_is_none_of_ours_nothing_is_taken(tmp_path):

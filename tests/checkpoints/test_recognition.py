@@ -18,7 +18,8 @@ SAID = {
     "flux": {"Flux"}, "flux:schnell": {"FluxSchnell"}, "flux2": {"Flux2"}, "flux2:klein": {"Flux2"}, "sd2": {"SD20"},
     "sd35": {"SD3"}, "koala": {"KOALA_700M"}, "ltx2": {"LTXAV"}, "ltx_video": {"LTXV"}, "wan": {"WAN21_T2V"},
     "wan22_i2v": {"WAN21_T2V"}, "wan22_5b": {"WAN22_T2V"}, "cosmos_predict2": {"CosmosT2IPredict2"},
-    "hunyuan_image": {"HunyuanImage21"}, "ernie_image": {"ErnieImage"},
+    "hunyuan_image": {"HunyuanImage21"}, "ernie_image": {"ErnieImage"}, "wan:1.3B": {"WAN21_T2V"},
+    "ltx2:2.3": {"LTXAV"},
 }  # fmt: skip
 
 
@@ -246,7 +247,10 @@ def test_a_gguf_by_another_name_is_said_to_be_one(tmp_path):
 @pytest.fixture
 def folder(tmp_path):
     def write(pipeline, **configs):
-        (tmp_path / "model_index.json").write_text(json.dumps({"_class_name": pipeline, "vae": [], "text_encoder": []}))
+        index = {"_class_name": pipeline, "vae": [], "text_encoder": []}
+        if second_denoiser := configs.pop("transformer_2", None):
+            index["transformer_2"] = second_denoiser
+        (tmp_path / "model_index.json").write_text(json.dumps(index))
         for name, values in configs.items():
             (tmp_path / name).mkdir()
             file = "scheduler_config.json" if name == "scheduler" else "config.json"
@@ -264,6 +268,20 @@ def test_a_diffusers_folder_is_recognised_by_its_configs(folder):
 def test_schnell_is_known_by_its_config(folder):
     found = folder("FluxPipeline", transformer={"guidance_embeds": False})
     assert (found.architecture.name, found.variant, found.distilled_from) == ("flux", "schnell", "FLUX.1 dev")
+
+
+@pytest.mark.parametrize(
+    ("transformer", "second", "name", "variant", "families"),
+    [
+        ({"num_attention_heads": 40}, [None, None], "wan", "14B", ("wan21",)),
+        ({"num_attention_heads": 12}, None, "wan", "1.3B", ("wan21",)),
+        ({"num_attention_heads": 40}, ["diffusers", "WanTransformer3DModel"], "wan", "14B", ("wan22",)),
+        ({"num_attention_heads": 24, "in_channels": 48}, [None, None], "wan22_5b", "", ("wan22_5b",)),
+    ],
+)
+def test_a_folder_of_wan_is_known_by_its_size_and_denoisers(transformer, second, name, variant, families, folder):
+    found = folder("WanPipeline", transformer=transformer, transformer_2=second)
+    assert (found.architecture.name, found.variant, found.families) == (name, variant, families)
 
 
 def test_a_pipeline_without_a_row_is_named(folder):

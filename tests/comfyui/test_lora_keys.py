@@ -72,6 +72,7 @@ def test_it_loads_of_files_the_modules_that_we_say_it_will_and_all_that_were_con
         "Z-Image by musubi-tuner", "Anima by SimpleTuner", "Krea 2, fused", "SDXL by Diffusers",
         "HunyuanImage by sd-scripts", "HiDream O1 by musubi-tuner", "AuraFlow by SimpleTuner",
         "Ideogram 4 by SimpleTuner", "ERNIE-Image by SimpleTuner", "Lumina 2 by ai-toolkit", "Lumina 2 by SimpleTuner",
+        "Wan by SimpleTuner",
     }  # fmt: skip
 
 

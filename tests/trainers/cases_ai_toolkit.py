@@ -49,6 +49,7 @@ LATER = (
     "flux_krea", "flux_schnell", "sd35", "chroma", "anima", "zimage", "zimage_deturbo", "zimage_turbo", "krea2",
     "krea2_turbo", "flux2", "flux2_klein_4b", "flux2_klein_9b", "qwen_image", "qwen_image_2512", "flux_kontext",
     "ernie_image", "ideogram4", "hidream", "hidream_o1", "lumina2",
+    "wan21_14b", "wan21_1_3b", "wan22_high", "wan22_low", "wan22_5b", "ltx2", "ltx23",
 )  # fmt: skip
 LATER_VARIANTS = ("accumulated", "odd resolution", "small", "mirrored", "text cached", "8 bits")
 SAMPLED = ("ideogram4", "hidream_o1")  # whose samples need more keys

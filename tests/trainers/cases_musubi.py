@@ -25,16 +25,9 @@ MUSUBI = trainer("musubi-tuner")
 TRAINED = tuple(base.name for base in BASE_MODELS if is_trained(base, MUSUBI.families, MUSUBI.adapters, MUSUBI.edits))
 # The first of each family, and all whose versions are cached apart.
 FAMILIES = (
-    "zimage",
-    "krea2",
-    "flux2_klein_4b",
-    "flux2_klein_9b",
-    "flux2",
-    "qwen_image",
-    "qwen_image_edit_2511",
-    "ideogram4",
-    "hidream_o1",
-)
+    "zimage", "krea2", "flux2_klein_4b", "flux2_klein_9b", "flux2", "qwen_image", "wan21_14b", "wan21_1_3b",
+    "wan22_high", "wan22_low", "hunyuan_video", "qwen_image_edit_2511", "ideogram4", "hidream_o1",
+)  # fmt: skip
 VARIANTS = {
     "accumulated": {
         "batch_size": 3, "gradient_accumulation_steps": 4, "epochs": 3, "repeats": 3, "regularization_repeats": 4,

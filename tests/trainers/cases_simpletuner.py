@@ -52,6 +52,7 @@ LATER = (
     "flux_krea", "flux_schnell", "anima", "sd35", "chroma", "zimage", "zimage_deturbo", "zimage_turbo", "krea2",
     "flux2", "flux2_klein_4b", "flux2_klein_9b", "qwen_image", "qwen_image_2512", "ernie_image",
     "ideogram4", "hidream", "auraflow", "pony7", "lumina2",
+    "wan21_14b", "wan21_1_3b", "ltx2", "ltx23",
 )  # fmt: skip
 LORA_ALONE = ("lumina2",)
 LATER_VARIANTS = ("accumulated", "one batch each", "odd resolution", "small", "not cached", "8 bits")

@@ -27,6 +27,15 @@ def process(config=CONFIG, subsets=(TRAINING, OTHERS)):
     return json.loads(text)["config"]["process"][0]
 
 
+@pytest.mark.parametrize(("base", "trained"), [("wan22_high", "high"), ("wan22_low", "low")])
+def test_of_the_two_denoisers_of_wan_22_one_is_trained_and_saved_as_a_lora_of_its_own(base, trained):
+    found = process(TrainingConfig(base_model=base))
+    halves = {f"train_{each}_noise": each == trained for each in ("high", "low")}
+    assert (found["model"]["arch"], found["model"]["model_kwargs"]) == ("wan22_14b", halves)
+    assert found["network"]["split_multistage_loras"] is False
+    assert "model_kwargs" not in process(TrainingConfig(base_model="wan21_14b"))["model"]
+
+
 def messages(config, subsets=(TRAINING,), severity="error", home=None):
     return " ".join(p.message for p in AI_TOOLKIT.problems(config, subsets, home) if p.severity == severity)
 

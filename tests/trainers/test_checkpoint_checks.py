@@ -190,6 +190,60 @@ def test_a_model_of_another_size_of_the_family_is_an_error(make):
     assert said(make("flux2"), "flux2") == []
 
 
+@pytest.mark.parametrize(
+    ("model", "base", "wrong"),
+    [
+        ("wan:1.3B", "wan21_14b", "1.3B, and the base model is Wan 2.1 14B"),
+        ("wan", "wan21_1_3b", "14B, and the base model is Wan 2.1 1.3B"),
+        ("wan:1.3B", "wan22_high", "1.3B, and the base model is Wan 2.2 14B (high noise)"),
+        ("wan", "wan22_5b", "and the base model is Wan 2.2 5B"),
+        ("wan22_5b", "wan21_14b", "and the base model is Wan 2.1 14B"),
+        ("wan21_i2v", "wan21_14b", "image to video alone, 14B, which needs more than images and captions"),
+        ("wan22_i2v", "wan22_high", "image to video alone, which needs more than images and captions"),
+        ("hunyuan_image", "hunyuan_video", "and the base model is HunyuanVideo"),
+        ("ltx2:2.3", "ltx2", "2.3, and the base model is LTX-2"),
+        ("ltx2", "ltx23", "2.0, and the base model is LTX-2.3"),
+        ("ltx_video", "ltx2", "and the base model is LTX-2"),
+    ],
+)
+def test_another_video_model_is_an_error(model, base, wrong, make):
+    ((severity, message),) = said(make(model, whole=False), base)
+    assert severity == "error"
+    assert wrong in message
+
+
+@pytest.mark.parametrize(
+    ("model", "base"),
+    [
+        ("wan", "wan21_14b"),
+        ("wan", "wan22_low"),
+        ("wan:1.3B", "wan21_1_3b"),
+        ("wan22_5b", "wan22_5b"),
+        ("hunyuan_video", "hunyuan_video"),
+        ("ltx2", "ltx2"),
+        ("ltx2:2.3", "ltx23"),
+    ],
+)
+def test_a_video_model_of_the_base_model_is_no_problem(model, base, make):
+    assert said(make(model, whole=False), base) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "base", "suspected"),
+    [
+        ("wan2.2_t2v_high_noise_14B_fp16.safetensors", "wan22_low", "high noise"),
+        ("wan2.2_t2v_low_noise_14B_fp16.safetensors", "wan22_high", "low noise"),
+        ("wan2.2_t2v_low_noise_14B_fp16.safetensors", "wan21_14b", "low noise"),
+        ("wan2.1_i2v_14B.safetensors", "wan21_14b", "image to video"),
+    ],
+)
+def test_a_name_that_says_another_half_is_a_guess_and_a_warning(name, base, suspected, make):
+    ((severity, message),) = said(make("wan", name, whole=False), base)
+    assert severity == "warning"
+    assert f"may be a model for {suspected} (a guess by its file name)" in message
+    assert said(make("wan", "wan2.2_t2v_high_noise_14B_fp16.safetensors", whole=False), "wan22_high") == []
+
+
 def test_schnell_is_named_with_what_it_was_distilled_from_whatever_the_base_model(make):
     ((_, message),) = said(make("flux:schnell"), "flux_krea")
     assert "Train on FLUX.1 dev instead" in message

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import struct
 import sys
 from pathlib import Path
 
@@ -73,6 +74,83 @@ def test_a_base_model_has_the_options_of_its_page(base, expected):
     assert expected.items() <= keys.items()
     assert keys["text_encoder"] == "/models/text_encoder.safetensors"
     assert ("fp8_base" in keys) == ("fp8_scaled" in keys)
+
+
+def test_wan_gets_its_task_and_half_of_it_its_timesteps():
+    found = {name: files(config_of(name))["training_config.toml"] for name in ("wan21_1_3b", "wan21_14b")}
+    assert [(each["task"], "fp8_base" in each, each["t5"], each["vae"]) for each in found.values()] == [
+        ("t2v-1.3B", False, "/models/text_encoder.safetensors", "/models/vae.safetensors"),
+        ("t2v-14B", True, "/models/text_encoder.safetensors", "/models/vae.safetensors"),
+    ]
+    assert not any("min_timestep" in each for each in found.values())
+    halves = [files(config_of(name))["training_config.toml"] for name in ("wan22_high", "wan22_low")]
+    assert [(each["task"], each["min_timestep"], each["max_timestep"]) for each in halves] == [
+        ("t2v-A14B", 875, 1000),
+        ("t2v-A14B", 0, 875),
+    ]
+    assert all(each["preserve_distribution_shape"] for each in halves)
+    assert "dit_high_noise" not in halves[0]
+
+
+def test_hunyuan_video_has_scripts_and_files_by_names_of_their_own():
+    config = config_of("hunyuan_video")
+    keys = files(config)["training_config.toml"]
+    assert (keys["text_encoder1"], keys["text_encoder2"]) == (
+        "/models/text_encoder.safetensors",
+        "/models/clip_l.safetensors",
+    )
+    assert ("fp8_base" in keys, "fp8_scaled" in keys) == (True, False)
+    latents, texts, training = (stage.arguments for stage in MUSUBI.stages(config, FOLDER))
+    assert (latents[0], texts[0], training[0]) == (
+        "cache_latents.py",
+        "cache_text_encoder_outputs.py",
+        "hv_train_network.py",
+    )
+    assert texts[-4:] == (
+        "--text_encoder1", "/models/text_encoder.safetensors", "--text_encoder2", "/models/clip_l.safetensors",
+    )  # fmt: skip
+    # A file that is there may have what one encoder made alone.
+    assert ("--skip_existing" in latents, "--skip_existing" in texts) == (True, False)
+
+
+def model_file(path, dtype, names=("blocks.0.cross_attn.k.weight", "head.modulation")):
+    """Write the header of a file of these tensors, in one type."""
+    shapes = {"head.modulation": [1, 2, 5120]}
+    header = {name: {"dtype": dtype, "shape": shapes.get(name, [8, 8]), "data_offsets": [0, 0]} for name in names}
+    text = json.dumps(header).encode()
+    path.write_bytes(struct.pack("<Q", len(text)) + text)
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "precision", "said"),
+    [
+        ("BF16", "bf16", ""),
+        ("F16", "fp16", ""),
+        ("F16", "no", ""),
+        ("F16", "bf16", "is in fp16, in which alone musubi-tuner trains it: choose the mixed precision fp16"),
+        ("BF16", "fp16", "choose the mixed precision bf16"),
+        ("F8_E4M3", "bf16", "is in 8 bits, which musubi-tuner makes of Wan 2.1 14B itself: choose a file in 16 bits"),
+    ],
+)
+def test_wan_is_trained_in_the_precision_of_its_file(dtype, precision, said, tmp_path):
+    config = config_of("wan21_14b", checkpoint=model_file(tmp_path / "a.safetensors", dtype), fp8_base=False)
+    found = messages(dataclasses.replace(config, mixed_precision=precision))
+    assert len(found) == bool(said)
+    assert said in " ".join(found)
+
+
+def test_the_umt5_of_comfyui_is_refused_for_wan_with_the_one_to_choose(tmp_path):
+    names = ("encoder.block.23.layer.1.DenseReluDense.wi_1.weight",
+             "encoder.block.1.layer.0.SelfAttention.relative_attention_bias.weight")  # fmt: skip
+    file = tmp_path / "umt5_xxl_fp16.safetensors"
+    text = json.dumps({
+        name: {"dtype": "F16", "shape": [10240, 4096], "data_offsets": [0, 0]} for name in names
+    }).encode()  # fmt: skip
+    file.write_bytes(struct.pack("<Q", len(text)) + text)
+    config = config_of("wan21_14b")
+    (found,) = messages(dataclasses.replace(config, model_files=config.model_files | {"text_encoder": str(file)}))
+    assert found.startswith(f"musubi-tuner cannot read {file} for Wan 2.1 14B: choose models_t5_umt5-xxl-enc-bf16")
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,7 @@ from .cases_memory import MEMORY
 # Base models of families that came later, with which fewer variants are enough: the rest does not ask for the family.
 LATER = (
     "flux2_klein_9b", "zimage", "krea2", "qwen_image", "chroma", "anima", "ernie_image", "ideogram4", "hidream",
+    "hunyuan_video",
 )  # fmt: skip
 LATER_VARIANTS = ("plain", "full")
 OF_EXPERTS = ("sd15", "sdxl", "flux", "zimage")

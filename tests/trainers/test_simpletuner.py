@@ -133,6 +133,10 @@ def of(base, **changes):
         ("flux2_klein_4b", ("flux2", "klein-4b"), 16, "int8-torchao"),
         ("qwen_image", ("qwen_image", "v1.0"), 32, "int8-quanto"),
         ("qwen_image_2512", ("qwen_image", "v2.0"), 32, "int8-quanto"),
+        ("wan21_14b", ("wan", "t2v-480p-14b-2.1"), 32, "int8-quanto"),
+        ("wan21_1_3b", ("wan", "t2v-480p-1.3b-2.1"), 32, None),
+        ("ltx2", ("ltxvideo2", "dev"), 64, "int8-torchao"),
+        ("ltx23", ("ltxvideo2", "2.3-dev"), 64, "int8-torchao"),
     ],
 )
 def test_each_model_has_its_flavour_step_of_buckets_and_bits(base, named, step, held):
@@ -144,6 +148,25 @@ def test_each_model_has_its_flavour_step_of_buckets_and_bits(base, named, step, 
     assert written.get("base_model_precision") == held
     placed = SIMPLETUNER.placements(config, (TRAINING,))
     assert all(side % step == 0 for item in placed for side in item.bucket)
+
+
+def test_samples_of_a_video_model_are_single_images():
+    assert files(of("wan21_14b", sample_prompts=("a cat",)))["config.json"]["validation_num_video_frames"] == 1
+    assert "validation_num_video_frames" not in files(of("zimage"))["config.json"]
+
+
+@pytest.mark.parametrize(
+    ("base", "why", "trainers"),
+    [
+        ("wan22_high", "it has image to video of it alone", "ai-toolkit, musubi-tuner"),
+        ("wan22_5b", "would take an image for one", "ai-toolkit"),
+        ("hunyuan_video", "it trains HunyuanVideo 1.5", "musubi-tuner (kohya-ss), OneTrainer"),
+    ],
+)
+def test_a_video_model_that_it_cannot_train_on_images_is_refused_with_who_does(base, why, trainers):
+    said = messages(of(base))
+    assert why in said
+    assert f"choose one of the trainers {trainers}" in said
 
 
 def test_the_first_bucket_of_an_aspect_is_that_of_all_subsets():

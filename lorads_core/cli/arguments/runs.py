@@ -19,7 +19,7 @@ def add_runs(commands: Commands, run: Run) -> None:
     train.add_argument(
         "name",
         metavar="EXPORT",
-        help="name of the export in the folder that holds all exports, or its path",
+        help="name of the export in the folder of all exports, or its path",
     )
     train.add_argument(
         "--profile",

@@ -30,7 +30,7 @@ def _completion(options: argparse.Namespace, screen: Screen) -> int:
 
 
 def _exports(settings: Settings) -> list[str]:
-    """Return the names of the exports in the folder that holds all exports, none where it cannot be listed."""
+    """Return the names of the exports in the folder of all exports, none where it cannot be listed."""
     try:
         return sorted(each.name for each in settings.command_exports.iterdir() if (each / MANIFEST).is_file())
     except OSError:

@@ -44,6 +44,31 @@ _HUNYUAN = {
     },
     "single_blocks.#.modulation.linear": "single_blocks.#.modulation.lin",
 }
+# Wan: Diffusers' WanTransformer3DModel, whose layers SimpleTuner has too (bc8e6ab, helpers/models/wan/transformer.py);
+# the other names are those of its authors' code, as ai-toolkit 27a03a9, toolkit/models/wan21/wan_lora_convert.py.
+_WAN_BLOCK = {
+    **{
+        f"{theirs}.{end}": f"{ours}.{own}"
+        for theirs, ours in (("attn1", "self_attn"), ("attn2", "cross_attn"))
+        for end, own in (("to_q", "q"), ("to_k", "k"), ("to_v", "v"), ("to_out.0", "o"))
+    },
+    "ffn.net.0.proj": "ffn.0",
+    "ffn.net.2": "ffn.2",
+}
+_WAN = {
+    "condition_embedder.text_embedder.linear_1": "text_embedding.0",
+    "condition_embedder.text_embedder.linear_2": "text_embedding.2",
+    "condition_embedder.time_embedder.linear_1": "time_embedding.0",
+    "condition_embedder.time_embedder.linear_2": "time_embedding.2",
+    "condition_embedder.time_proj": "time_projection.1",
+    "proj_out": "head.head",
+    **{f"blocks.#.{theirs}": f"blocks.#.{ours}" for theirs, ours in _WAN_BLOCK.items()},
+}
+_WAN_IMAGE = {
+    **_WAN,
+    "blocks.#.attn2.add_k_proj": "blocks.#.cross_attn.k_img",
+    "blocks.#.attn2.add_v_proj": "blocks.#.cross_attn.v_img",
+}
 # What Diffusers makes of three projections with fuse_qkv_projections, where the model's own code has them fused too.
 _FUSED_FLUX = {
     "transformer_blocks.#.attn.to_qkv": "double_blocks.#.img_attn.qkv",
@@ -80,6 +105,10 @@ FOREIGN: dict[str, dict[str, str]] = {
     "anima": _COSMOS,
     "cosmos_predict2": _COSMOS,
     "hunyuan_image": _HUNYUAN,
+    "wan": _WAN,
+    "wan22_i2v": _WAN,
+    "wan21_i2v": _WAN_IMAGE,
+    "wan22_5b": _WAN,
     "flux": _FUSED_FLUX,
     "flux2": _FUSED_FLUX,
     "chroma": _FUSED_FLUX,

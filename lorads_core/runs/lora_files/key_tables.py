@@ -157,10 +157,9 @@ KEY_TABLES: tuple[KeyTable, ...] = (
         ("hunyuan_video_15",),
         "cond_type_embedding img_in.proj "
         "byt5_in.(fc1|fc2|fc3|layernorm) "
-        "double_blocks.(0..19).((img_attn|txt_attn).(proj|qkv|norm.(key_norm|query_norm))|(img_mlp|txt_mlp).(0|2)|"
+        "double_blocks.(0..53).((img_attn|txt_attn).(proj|qkv|norm.(key_norm|query_norm))|(img_mlp|txt_mlp).(0|2)|"
         "(img_mod|txt_mod).lin) "
         "final_layer.(linear|adaLN_modulation.1) "
-        "single_blocks.(0..39).(linear1|linear2|modulation.lin|norm.(key_norm|query_norm)) "
         "time_in.(in_layer|out_layer) "
         "txt_in.(input_embedder|(c_embedder|t_embedder).(in_layer|out_layer)|individual_token_refiner.blocks.(0|"
         "1).(norm1|norm2|adaLN_modulation.1|mlp.(0|2)|self_attn.(proj|qkv))) "
@@ -170,10 +169,9 @@ KEY_TABLES: tuple[KeyTable, ...] = (
                 ("transformer.",),
                 "cond_type_embedding img_in.proj "
                 "byt5_in.(fc1|fc2|fc3|layernorm) "
-                "double_blocks.(0..19).(img_attn_proj|img_attn_qkv|txt_attn_proj|txt_attn_qkv|(img_attn|"
+                "double_blocks.(0..53).(img_attn_proj|img_attn_qkv|txt_attn_proj|txt_attn_qkv|(img_attn|"
                 "txt_attn).norm.(key_norm|query_norm)|(img_mlp|txt_mlp).(fc1|fc2)|(img_mod|txt_mod).linear) "
                 "final_layer.(linear|adaLN_modulation.1) "
-                "single_blocks.(0..39).(linear1|linear2|modulation.linear|norm.(key_norm|query_norm)) "
                 "time_in.(in_layer|out_layer) "
                 "txt_in.(input_embedder|(c_embedder|t_embedder).(in_layer|out_layer)|"
                 "individual_token_refiner.blocks.(0|1).(norm1|norm2|self_attn_proj|self_attn_qkv|"
@@ -182,9 +180,8 @@ KEY_TABLES: tuple[KeyTable, ...] = (
             ),
             Names(
                 ("diffusion_model.",),
-                "double_blocks.(0..19).(img_attn_proj|img_attn_qkv|txt_attn_proj|txt_attn_qkv|(img_mlp|"
+                "double_blocks.(0..53).(img_attn_proj|img_attn_qkv|txt_attn_proj|txt_attn_qkv|(img_mlp|"
                 "txt_mlp).(fc1|fc2)|(img_mod|txt_mod).linear) "
-                "single_blocks.(0..39).modulation.linear "
                 "txt_in.individual_token_refiner.blocks.(0|1).(self_attn_proj|self_attn_qkv|mlp.(fc1|fc2))",
             ),
         ),
@@ -407,14 +404,14 @@ KEY_TABLES: tuple[KeyTable, ...] = (
     KeyTable(
         ("ltx2",),
         "audio_patchify_proj audio_proj_out patchify_proj proj_out "
-        "(adaln_single|audio_adaln_single|av_ca_a2v_gate_adaln_single|av_ca_audio_scale_shift_adaln_single|"
+        "(adaln_single|audio_adaln_single|audio_prompt_adaln_single|prompt_adaln_single|av_ca_a2v_gate_adaln_single|av_ca_audio_scale_shift_adaln_single|"
         "av_ca_v2a_gate_adaln_single|av_ca_video_scale_shift_adaln_single).(linear|emb.timestep_embedder.(linear_1|"
         "linear_2)) "
         "(audio_caption_projection|caption_projection).(linear_1|linear_2) "
-        "(audio_embeddings_connector|video_embeddings_connector).transformer_1d_blocks.(0|1).(attn1.(k_norm|q_norm|"
+        "(audio_embeddings_connector|video_embeddings_connector).transformer_1d_blocks.(0..7).(attn1.(k_norm|q_norm|to_gate_logits|"
         "to_k|to_q|to_v|to_out.0)|ff.net.(2|0.proj)) "
         "transformer_blocks.(0..47).((attn1|attn2|audio_attn1|audio_attn2|audio_to_video_attn|"
-        "video_to_audio_attn).(k_norm|q_norm|to_k|to_q|to_v|to_out.0)|(audio_ff|ff).net.(2|0.proj))",
+        "video_to_audio_attn).(k_norm|q_norm|to_gate_logits|to_k|to_q|to_v|to_out.0)|(audio_ff|ff).net.(2|0.proj))",
         forms=("",),
     ),
     KeyTable(

@@ -100,6 +100,28 @@ _QWEN_IMAGE_2512 = replace(
         bits: f"{_RECOVERY}/qwen_image_2512_torchao_u{bits}.safetensors" for bits in ("int3", "int4")
     },
 )  # fmt: skip
+# Its authors' code draws with a guidance of 5, Wan 2.2 14B with 3 and 4 (musubi-tuner 0.3.4, wan/configs).
+_UMT5 = "ai-toolkit/umt5_xxl_encoder"
+_WAN21 = _flow(
+    "wan21", 16, timesteps="", guidance=5.0, sample_steps=30, low_vram=False, file=False, folder=True, parts=(_UMT5,),
+    own_encoder=False,
+)  # fmt: skip
+
+
+def _wan22(half: str, guidance: float) -> Kind:
+    """Return one denoiser of Wan 2.2 14B; of LoRAs that are not split, that of one half is as any other."""
+    halves = {f"train_{each}_noise": each == half for each in ("high", "low")}
+    return replace(
+        _flow(
+            "wan22_14b", 16, timesteps="linear", guidance=guidance, sample_steps=30, file=False, folder=True,
+            parts=(_UMT5, "ai-toolkit/wan2.1-vae"), own_encoder=False,
+            recovery={"int4": f"{_RECOVERY}/wan22_14b_t2i_torchao_uint4.safetensors"},
+        ),
+        more={"network": {"split_multistage_loras": False}, "model": {"model_kwargs": halves}},
+    )  # fmt: skip
+
+
+_LTX2 = _flow("ltx2", 32, tokens=1024, sample_steps=30, file=False, folder=True)
 KINDS: Mapping[str, Kind] = {
     "sd15": Kind("sd1", 16),
     "sdxl": Kind("sdxl", 16),
@@ -158,9 +180,22 @@ KINDS: Mapping[str, Kind] = {
         },
         ignored=("lm_head", "patch_embed", "visual"),
     ),
+    "wan21": _WAN21,
+    "wan21:1.3b": replace(_WAN21, in_8_bits=False),
+    "wan22:high_noise": _wan22("high", 4.0),
+    "wan22:low_noise": _wan22("low", 3.0),
+    # LTX-2 takes its text encoder from the same folder; 2.3 has one of its own.
+    "ltx2": _LTX2,
+    "ltx2:2.3": replace(
+        _LTX2, arch="ltx2.3", file=True, parts=("Lightricks/gemma-3-12b-it-qat-q4_0-unquantized",)
+    ),
+    "wan22_5b": _flow(
+        "wan22_5b", 32, guidance=5.0, sample_steps=30, file=False, folder=True, parts=(_UMT5,),
+        own_encoder=False,
+    ),
 }  # fmt: skip
 """By `BaseModel.kind`. Its Lumina 2 has layers of Diffusers' names, which `runs.lora_files` merges for ComfyUI."""
-FAMILIES: Mapping[str, Kind] = {name: each for name, each in KINDS.items() if ":" not in name}
+FAMILIES: Mapping[str, Kind] = {name.partition(":")[0]: each for name, each in reversed(KINDS.items())}
 ADAPTERS = frozenset(("flux", "zimage", "krea2"))
 """Families of which it trains distilled models, by ``assistant_lora_path``."""
 EDITS = frozenset(("flux",))

@@ -16,10 +16,21 @@ from ..extra import merged
 from ..memory import swapped
 from ..network_options import dropouts, layer_patterns
 from ..optimizer_args import python_args
-from .scripts import FULL_RANK, LABEL, NETWORKS, OPTIMIZERS, has_full_rank, in_8_bits, model_files, script, version
+from .scripts import (
+    FULL_RANK,
+    LABEL,
+    NETWORKS,
+    OPTIMIZERS,
+    has_full_rank,
+    in_8_bits,
+    model_files,
+    option,
+    script,
+    version,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from ...model import TrainingConfig
     from .. import Subset
@@ -70,11 +81,14 @@ def stages(config: TrainingConfig, folder: Path, accelerate: Sequence[str]) -> t
     """
     chosen, known = script(config), version(config)
     name, architecture = (known.name, known.architecture) if known else ("", "")
-    usual = ("--dataset_config", str(folder / DATASET_FILE), "--batch_size", "1", "--skip_existing")
-    usual = (*usual, "--model_version", name) if name else usual
-    latents = (f"{chosen.name}_{chosen.latents}.py", *usual, *_file(config, "vae"))
+    usual = ("--dataset_config", str(folder / DATASET_FILE), "--batch_size", "1")
+    version_of = ("--model_version", name) if name else ()
+    go_on = ("--skip_existing",)
+    of_latents, of_texts = chosen.caches
+    encoders = _files(config, (option(config, part) for part in chosen.encoders))
     held = tuple(f"--{key}" for key in _encoder_keys(config))
-    texts = (f"{chosen.name}_cache_text_encoder_outputs.py", *usual, *_file(config, "text_encoder"), *held)
+    latents = (of_latents, *usual, *go_on, *version_of, *_files(config, ("vae",)))
+    texts = (of_texts, *usual, *(() if chosen.in_turns else go_on), *version_of, *encoders, *held)
     training = (chosen.training, "--config_file", str(folder / TRAINING_FILE))
     return (
         Stage("cache latents", latents, f"_{architecture}.safetensors"),
@@ -88,9 +102,12 @@ def _encoder_keys(config: TrainingConfig) -> tuple[str, ...]:
     return (known.encoder_8_bits,) if known and config.text_encoder_precision == "fp8" else ()
 
 
-def _file(config: TrainingConfig, part: str) -> tuple[str, ...]:
-    file = model_files(config).get(part)
-    return (f"--{part}", file) if file else ()
+def _files(config: TrainingConfig, options: Iterable[str]) -> Iterator[str]:
+    """Yield the words that name files of a base model, by their options."""
+    chosen = model_files(config)
+    for each in options:
+        if each in chosen:
+            yield from (f"--{each}", chosen[each])
 
 
 def _training_keys(config: TrainingConfig, folder: Path, output: Path, name: str) -> Keys:
@@ -137,9 +154,10 @@ def _model_keys(config: TrainingConfig) -> Keys:
     known = version(config)
     if known and known.name:
         yield "model_version", known.name
-    if in_8_bits(config):  # norms in 8 bits would break the model, so that both belong together
+    if in_8_bits(config):  # norms in 8 bits would break most models, so that both belong together
         yield "fp8_base", True
-        yield "fp8_scaled", True
+        if script(config).scales:
+            yield "fp8_scaled", True
     for key in _encoder_keys(config):  # for samples: captions are cached before
         yield key, True
 
@@ -182,12 +200,15 @@ def _learning_keys(config: TrainingConfig) -> Keys:
 
 
 def _timestep_keys(config: TrainingConfig) -> Keys:
+    known = version(config)
+    own = dict(known.keys) if known else {}
     if config.timestep_sampling == "default":
-        yield from script(config).keys.items()
+        yield from {**script(config).keys, **own}.items()
         return
     yield "timestep_sampling", config.timestep_sampling
     if config.timestep_sampling == "shift":
         yield "discrete_flow_shift", float(config.timestep_shift)
+    yield from ((name, value) for name, value in own.items() if name not in script(config).keys)
 
 
 def _dataset(config: TrainingConfig, subsets: Sequence[Subset], folder: Path) -> str:
@@ -212,8 +233,12 @@ def _general_keys(config: TrainingConfig) -> Keys:
     yield "caption_extension", ".txt"
 
 
+_GUIDANCE = ("cfg_scale", "guidance_scale")
+
+
 def _prompts(config: TrainingConfig) -> str:
     """Return the prompts as JSON: in a text file, what follows two hyphens would be an option."""
+    known = version(config)
     usual: dict[str, object] = {
         "width": config.resolution,
         "height": config.resolution,
@@ -222,9 +247,10 @@ def _prompts(config: TrainingConfig) -> str:
         # Without a negative prompt, some of its models are drawn with no guidance at all.
         "negative_prompt": profile(config.base_model).negative,
         **script(config).sampling,
+        **(known.sampling if known else {}),
     }
     if config.sample_steps:
         usual["sample_steps"] = config.sample_steps
     if config.sample_guidance:
-        usual |= dict.fromkeys(script(config).sampling, float(config.sample_guidance))  # it has one kind of guidance
+        usual |= {name: float(config.sample_guidance) for name in usual if name in _GUIDANCE}  # it has one kind
     return json.dumps([{"prompt": prompt, **usual} for prompt in config.sample_prompts], ensure_ascii=False, indent=1)

@@ -6,6 +6,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from ...base_models import base_model
+from ...checkpoints import found_at
 from ...model import Problem
 from ...networks import network
 from .. import checks, optimizer_args
@@ -43,6 +44,7 @@ def refusals(config: TrainingConfig) -> Iterator[str]:
     """Yield what musubi-tuner stops at, or would train something else with, in a settled config."""
     yield from _unknown(config)
     yield from _not_done(config)
+    yield from _files(config)
     if config.scheduler == "constant" and config.warmup:
         yield "The scheduler constant takes no warm-up: choose constant_with_warmup, or set the warm-up to 0."
     yield from optimizer_args.no_warmup(LABEL, config)
@@ -69,6 +71,27 @@ def _unknown(config: TrainingConfig) -> Iterator[str]:
     if config.mixed_precision not in chosen.precisions:
         known = " or ".join(chosen.precisions)
         yield f"{LABEL} trains {base.label} in {known}, and not in {config.mixed_precision}: choose {known}."
+
+
+def _files(config: TrainingConfig) -> Iterator[str]:
+    """Yield that files on this machine are of a kind that its scripts do not read."""
+    chosen, base = script(config), base_model(config.base_model)
+    for file in config.model_files.values():
+        found = found_at(file)
+        if found and found.part in chosen.unread:
+            yield f"{LABEL} cannot read {file} for {base.label}: {chosen.unread[found.part]}."
+    found = found_at(config.checkpoint) if chosen.file_precision else None
+    if found is None or not found.precision:
+        return
+    if found.precision.startswith("fp8"):
+        yield (
+            f"{config.checkpoint} is in 8 bits, which {LABEL} makes of {base.label} itself: choose a file in 16 bits."
+        )
+    elif found.precision in ("fp16", "bf16") and config.mixed_precision not in (found.precision, "no"):
+        yield (
+            f"{config.checkpoint} is in {found.precision}, in which alone {LABEL} trains it: choose the mixed precision"
+            f" {found.precision}."
+        )
 
 
 def _not_done(config: TrainingConfig) -> Iterator[str]:

@@ -32,8 +32,8 @@ class Version:
     ``in_8_bits`` says whether it is held in 8 bits where the config says nothing: those whose weights leave no room
     for anything else on a card of 24 GB. ``files`` says what is to be known of the files that are read. ``swaps`` is
     how many of its blocks can wait in RAM at most, as its page in ``docs`` says. ``encoder_8_bits`` is the option for
-    its text encoder in 8 bits, of the script that caches and of the one that trains. Files of one
-    that is ``quantized`` hold 8 bits, and stay so.
+    its text encoder in 8 bits, of the script that caches and of the one that trains. ``keys`` are more of its config,
+    ``sampling`` of each sample prompt. Files of one that is ``quantized`` hold 8 bits, and stay so.
     """
 
     architecture: str
@@ -43,6 +43,8 @@ class Version:
     swaps: int = 0
     encoder_8_bits: str = ""
     quantized: bool = False
+    keys: Mapping[str, object] = field(default_factory=dict[str, object])
+    sampling: Mapping[str, object] = field(default_factory=dict[str, object])
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,13 @@ class Script:
     begin the denoiser's keys in its LoRAs. ``precisions`` are those that it can train in. ``keys`` are more of its
     config, as its page in ``docs`` has them, and ``sampling`` of each sample prompt. ``latents`` ends the name of the
     script that caches images; sides of buckets are multiples of ``step`` (``dataset/bucket.py``, BucketSelector).
+
+    ``caching`` begins the names of the scripts that cache where that is another than ``name`` and an underscore.
+    ``parts`` are its options for files that it does not call as we do, and ``encoders`` our names of those that its
+    second script reads. ``unread`` says of files that look like the ones it needs, by their names in
+    `checkpoints.parts`, what to choose instead. Where encoders write one file ``in_turns``, a file that is there may
+    lack what the last one makes. Not all scale what they hold in 8 bits (``scales``). One with
+    ``file_precision`` trains in the precision of its file alone.
     """
 
     name: str
@@ -66,6 +75,19 @@ class Script:
     sampling: Mapping[str, object] = field(default_factory=dict[str, object])
     latents: str = "cache_latents"
     step: int = STEP
+    caching: str | None = None
+    parts: Mapping[str, str] = field(default_factory=dict[str, str])
+    encoders: tuple[str, ...] = ("text_encoder",)
+    unread: Mapping[str, str] = field(default_factory=dict[str, str])
+    in_turns: bool = False
+    scales: bool = True
+    file_precision: bool = False
+
+    @property
+    def caches(self) -> tuple[str, str]:
+        """The scripts that cache latents and the outputs of text encoders."""
+        begin = f"{self.name}_" if self.caching is None else self.caching
+        return f"{begin}{self.latents}.py", f"{begin}cache_text_encoder_outputs.py"
 
     @property
     def training(self) -> str:
@@ -92,8 +114,33 @@ def _qwen_edit(name: str) -> Version:
     return Version("qie", name, in_8_bits=True, files=_NOT_FLOAT_8, swaps=45, encoder_8_bits="fp8_vl")
 
 
-# docs/zimage.md, krea2.md, flux_2.md, qwen_image.md. All but Z-Image are held in bf16 whatever is set (``dit_dtype`` in
-# their ``main``), so that other precisions multiply numbers of two types, which stops them.
+_NOT_SCALED = "ComfyUI's files with fp8_scaled in their names cannot be read"
+_UMT5 = "choose models_t5_umt5-xxl-enc-bf16 of Wan-AI, whose layers have other names than those of ComfyUI's umt5_xxl"
+
+
+def _wan(
+    task: str, *, swaps: int, in_8_bits: bool = True, cfg: float = 5.0, shift: float = 5.0,
+    timesteps: tuple[int, int] | None = None,
+) -> Version:  # fmt: skip
+    """Return a Wan: what its authors draw it with (``wan/configs``), and the timesteps that a half is trained at."""
+    keys: dict[str, object] = {"task": task}
+    if timesteps:
+        # The range of docs/wan.md, in which timesteps are as frequent as they are in a training of all.
+        keys |= {"min_timestep": timesteps[0], "max_timestep": timesteps[1], "preserve_distribution_shape": True}
+    sampling = {"cfg_scale": cfg, "discrete_flow_shift": shift}
+    return Version("wan", in_8_bits=in_8_bits, files=f"{_NOT_SCALED}, and the text encoder is Wan-AI's own file",
+                   swaps=swaps, encoder_8_bits="fp8_t5", keys=keys, sampling=sampling)  # fmt: skip
+
+
+def _wan_script(versions: Mapping[str, Version]) -> Script:
+    return Script(
+        "wan", "networks.lora_wan", versions, ("lora_unet_blocks_",), precisions=("bf16", "fp16", "no"),
+        keys=_shift(3.0), parts={"text_encoder": "t5"}, unread={"umt5xxl": _UMT5}, file_precision=True,
+    )  # fmt: skip
+
+
+# docs/zimage.md, krea2.md, flux_2.md, qwen_image.md, wan.md. Where one precision is named, they are held in it whatever
+# is set (``dit_dtype`` in their ``main``), so that others multiply numbers of two types, which stops them.
 FAMILIES: Mapping[str, Script] = {
     "zimage": Script(
         "zimage", "networks.lora_zimage", {ANY: Version("zi", swaps=28, encoder_8_bits="fp8_llm")},
@@ -146,6 +193,27 @@ FAMILIES: Mapping[str, Script] = {
         },
         sampling={"cfg_scale": 5.0}, latents="cache_pixel", step=32,
     ),
+    # docs/hunyuan_video.md. Its config has no fp8_scaled (``main``), its files are named apart.
+    "hunyuan_video": Script(
+        "hv", "networks.lora",
+        {
+            "": Version(
+                "hv", in_8_bits=True, swaps=36, encoder_8_bits="fp8_llm",
+                sampling={"guidance_scale": 6.0, "discrete_flow_shift": 7.0},
+            ),
+        },
+        ("lora_unet_double_blocks_", "lora_unet_single_blocks_"), keys=_shift(7.0), caching="",
+        parts={"text_encoder": "text_encoder1", "clip_l": "text_encoder2"}, encoders=("text_encoder", "clip_l"),
+        in_turns=True, scales=False,
+    ),
+    "wan21": _wan_script({
+        "": _wan("t2v-14B", swaps=39),
+        "1.3b": _wan("t2v-1.3B", swaps=29, in_8_bits=False),
+    }),
+    "wan22": _wan_script({
+        "high_noise": _wan("t2v-A14B", swaps=39, cfg=4.0, shift=12.0, timesteps=(875, 1000)),
+        "low_noise": _wan("t2v-A14B", swaps=39, cfg=3.0, shift=12.0, timesteps=(0, 875)),
+    }),
 }  # fmt: skip
 
 NETWORKS: Mapping[str, str] = {"lora": "", "loha": "networks.loha", "lokr": "networks.lokr"}
@@ -211,7 +279,7 @@ SCHEDULERS: Mapping[str, Scheduler] = {
     "rex": Scheduler(),
 }
 PARTS: Mapping[str, str] = {"ae": "vae"}
-"""The options for files of a family that are not called like them."""
+"""The options of all scripts for files that are not called like them."""
 # Scripts, their common parts and what these call for versions.
 OPTIONS = OptionSource(
     ("src/musubi_tuner/*_train_network.py", "src/musubi_tuner/training/*.py", "src/musubi_tuner/*/*_utils.py"),
@@ -222,7 +290,12 @@ OPTIONS = OptionSource(
 def model_files(config: TrainingConfig) -> dict[str, str]:
     """Return the files of a base model besides its checkpoint that are chosen, by musubi-tuner's option for each."""
     parts = base_model(config.base_model).family.parts
-    return {PARTS.get(part, part): config.model_files[part] for part in parts if config.model_files.get(part)}
+    return {option(config, part): config.model_files[part] for part in parts if config.model_files.get(part)}
+
+
+def option(config: TrainingConfig, part: str) -> str:
+    """Return the option for a file of a base model."""
+    return {**PARTS, **script(config).parts}.get(part, part)
 
 
 def script(config: TrainingConfig) -> Script:

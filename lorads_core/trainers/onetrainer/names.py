@@ -127,6 +127,14 @@ FAMILIES: Mapping[str, Kind] = {
         text_encoders=("text_encoder", "text_encoder_2", "text_encoder_3", "text_encoder_4"),
         encoders={"text_encoder_4": "meta-llama/Llama-3.1-8B-Instruct"},
     ),
+    # In its own form, which joins projections as ComfyUI's model has them.
+    "hunyuan_video": replace(
+        _flow(
+            "HUNYUAN_VIDEO", "transformer_blocks", "FLOAT_8", "transformer_block", guidance=6.0,
+            lora_format="COMFY_LORA",
+        ),
+        text_encoders=("text_encoder", "text_encoder_2"), tokens=77,
+    ),
     "anima": _flow(
         "ANIMA", "attn1,attn2,ff", "INT_W8A8", "attn1,attn2,ff", guidance=4.0, lora_format="KOHYA_LORA"
     ),

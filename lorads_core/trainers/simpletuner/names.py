@@ -37,7 +37,8 @@ class Kind:
     ``weights`` are the precisions besides `precision` that its guide names for the denoiser, ``encoder`` is the number
     of its large text encoder, 0 for none. ``blocks`` is how many the denoiser has where they can wait in RAM (those
     whose loader calls ``apply_musubi_pretrained_defaults``; the others pass the option over), ``offloads`` says whether
-    its activations can (``gradient_checkpointing_backend`` of its transformer).
+    its activations can (``gradient_checkpointing_backend`` of its transformer). One that ``is_video`` samples a single
+    frame, as it is trained on.
     """
 
     family: str
@@ -63,6 +64,7 @@ class Kind:
     blocks: int = 0
     offloads: bool = False
     stops: str = ""
+    is_video: bool = False
 
 
 def _flow(
@@ -99,6 +101,21 @@ _QWEN_IMAGE = _flow(
 )  # fmt: skip
 _AURAFLOW = _flow(
     "auraflow", "v0.3", "Attention", tokens=120, in_8_bits=False, sample_steps=30, shift=1.73,
+)  # fmt: skip
+_LTX2 = replace(
+    _flow(
+        "ltxvideo2", "dev", "LTX2VideoTransformerBlock", tokens=1024, precision="int8-torchao", guidance=5.0,
+        sample_steps=40, blocks=48,
+    ),
+    is_video=True,
+)  # fmt: skip
+# Its guide has a shift of 3, and warns of fewer than 40 steps and more than 50.
+_WAN21 = replace(
+    _flow(
+        "wan", "t2v-480p-14b-2.1", "WanTransformerBlock", step=32, guidance=5.2, sample_steps=40, shift=3.0,
+        blocks=40,
+    ),
+    is_video=True,
 )  # fmt: skip
 KINDS: Mapping[str, Kind] = {
     # _load_pipeline (helpers/models/common.py) makes the pipeline without two arguments that it has to have.
@@ -151,6 +168,10 @@ KINDS: Mapping[str, Kind] = {
     ),
     "auraflow": _AURAFLOW,
     "auraflow:pony": replace(_AURAFLOW, flavour="pony", tokens=768),
+    "ltx2": _LTX2,
+    "ltx2:2.3": replace(_LTX2, flavour="2.3-dev"),
+    "wan21": _WAN21,
+    "wan21:1.3b": replace(_WAN21, flavour="t2v-480p-1.3b-2.1", in_8_bits=False, blocks=30),
 }  # fmt: skip
 """By `BaseModel.kind`."""
 FAMILIES: Mapping[str, Kind] = {name: each for name, each in KINDS.items() if ":" not in name}
@@ -161,6 +182,9 @@ NETWORKS: Mapping[str, str] = {"lora": "lora", "locon": "lora", "loha": "loha", 
 REASONS: Mapping[str, str] = {
     # ``requires_conditioning_dataset`` of its Flux and Qwen-Image.
     **dict.fromkeys(("flux:kontext", "qwen_image:edit", "qwen_image:edit_2509", "qwen_image:edit_2511"), NEEDS_CONTROL),
+    "hunyuan_video": "it trains HunyuanVideo 1.5",
+    "wan22": "it has image to video of it alone",
+    "wan22_5b": "it trains it on videos and their first frames, and would take an image for one",
 }
 # The registry that its argument parser is made from.
 OPTIONS = OptionSource(("simpletuner/**/field_registry/**/*.py",), r'arg_name="--([\w-]+)"')

@@ -250,6 +250,8 @@ def _sample_keys(config: TrainingConfig, subsets: Sequence[Subset], folder: Path
     yield "validation_seed", config.seed
     yield "validation_num_inference_steps", config.sample_steps or kind(config).sample_steps
     yield "validation_guidance", float(config.sample_guidance or kind(config).guidance)
+    if kind(config).is_video:
+        yield "validation_num_video_frames", 1
     if negative := profile(config.base_model).negative:
         yield "validation_negative_prompt", negative
 

@@ -76,6 +76,13 @@ WAN = {
 WIDE_WAN = WAN | {
     "dim": 3072, "in_dim": 48, "out_dim": 48, "ffn_dim": 14336, "num_heads": 24, "num_layers": 30,
 }  # fmt: skip
+# What is not told by tensors stands in the metadata of its file (Lightricks/LTX-2.3).
+LTX23 = {
+    "apply_gated_attention": True, "cross_attention_adaln": True, "caption_proj_before_connector": True,
+    "caption_projection_first_linear": False, "connector_apply_gated_attention": True, "connector_num_layers": 8,
+    "connector_num_attention_heads": 32, "audio_connector_num_attention_heads": 32,
+    "audio_connector_attention_head_dim": 64,
+}  # fmt: skip
 COSMOS = {
     "image_model": "cosmos_predict2", "max_img_h": 240, "max_img_w": 240, "max_frames": 128, "in_channels": 16,
     "out_channels": 16, "patch_spatial": 2, "patch_temporal": 1, "model_channels": 2048, "concat_padding_mask": True,
@@ -137,6 +144,7 @@ MODELS = {
     "hunyuan_video_15": (
         "ldm.hunyuan_video.model", "HunyuanVideo",
         HUNYUAN | {
+            "depth": 54, "depth_single_blocks": 0,
             "in_channels": 65, "patch_size": [1, 1, 1], "out_channels": 32, "vec_in_dim": None, "context_in_dim": 3584,
             "byt5": True, "use_cond_type_embedding": True, "vision_in_dim": 1152, "meanflow_sum": True,
             "guidance_embed": False,
@@ -152,6 +160,9 @@ MODELS = {
     "zimage": ("ldm.lumina.model", "NextDiT", ZIMAGE),
     "lumina2": ("ldm.lumina.model", "NextDiT", LUMINA),
     "wan": ("ldm.wan.model", "WanModel", WAN),
+    "wan:1.3B": (
+        "ldm.wan.model", "WanModel", WAN | {"dim": 1536, "ffn_dim": 8960, "num_heads": 12, "num_layers": 30},
+    ),
     "wan21_i2v": ("ldm.wan.model", "WanModel", WAN | {"model_type": "i2v", "in_dim": 36}),
     "wan22_i2v": ("ldm.wan.model", "WanModel", WAN | {"in_dim": 36}),
     "wan22_5b": ("ldm.wan.model", "WanModel", WIDE_WAN),
@@ -181,6 +192,7 @@ MODELS = {
     "ideogram4": ("ldm.ideogram4.model", "Ideogram4Transformer2DModel", {"image_model": "ideogram4"}),
     "ernie_image": ("ldm.ernie.model", "ErnieImageModel", {}),
     "ltx2": ("ldm.lightricks.av_model", "LTXAVModel", {"image_model": "ltxav"}),
+    "ltx2:2.3": ("ldm.lightricks.av_model", "LTXAVModel", {"image_model": "ltxav", **LTX23}),
     "ltx_video": ("ldm.lightricks.model", "LTXVModel", {"image_model": "ltxv"}),
     "omnigen2": ("ldm.omnigen.omnigen2", "OmniGen2Transformer2DModel", {}),
 }  # fmt: skip

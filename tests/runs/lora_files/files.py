@@ -88,6 +88,12 @@ def lumina(prefix, ends=KOHYA, blocks=(0, 25), parts="qkv"):
     return found | tensors([f"{prefix}layers{dot}{block}{dot}{end}" for block in blocks for end in others], ends)
 
 
+WAN = many(
+    [f"lycoris_blocks_{{}}_attn{n}_to_{part}" for n in (1, 2) for part in ("q", "k", "v", "out_0")]
+    + ["lycoris_blocks_{}_ffn_net_0_proj", "lycoris_blocks_{}_ffn_net_2"],
+    40,
+)
+"""Wan 2.1 14B by SimpleTuner, of which it loads nothing."""
 CASES = {
     "Z-Image by musubi-tuner": ("zimage", tensors(ZIMAGE)),
     "Z-Image by ai-toolkit": (
@@ -164,6 +170,13 @@ CASES = {
     ),
     "Lumina 2 by ai-toolkit": ("lumina2", lumina("transformer.", PEFT)),
     "Lumina 2 by SimpleTuner": ("lumina2", lumina("lycoris_")),
+    "Wan by SimpleTuner": ("wan", tensors(WAN)),
+    "Wan by musubi-tuner": (
+        "wan", tensors([*names("lora_unet_blocks_{}_self_attn_q", 0, 39, 40), "lora_unet_blocks_0_ffn_2"]),
+    ),
+    "Wan 5B by ai-toolkit": (
+        "wan22_5b", tensors(names("diffusion_model.blocks.{}.cross_attn.o", 0, 29, 30), PEFT),
+    ),
     "Wan Fun": ("wan", tensors(names("lora_unet__blocks_{}_cross_attn_k", 0, 39, 40))),
     "full weights": (
         "flux",

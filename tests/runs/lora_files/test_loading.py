@@ -21,6 +21,7 @@ from .files import (
     LOKR,
     PEFT,
     SDXL,
+    WAN,
     ZIMAGE,
     lumina,
     many,
@@ -96,6 +97,16 @@ def test_an_sdxl_lora_of_diffusers_is_renamed_to_kohyas_names_and_ends():
     assert found.conversion.pieces[0].name == (
         "lora_unet_down_blocks_1_attentions_0_transformer_blocks_0_attn1_to_q.lora_down.weight"
     )
+
+
+def test_a_wan_lora_of_simpletuner_gets_the_names_of_its_authors_code():
+    found = of(tensors(WAN), "wan21")
+    assert (found.as_it_is.loaded, found.best.loaded, found.best.modules) == (0, 400, 400)
+    new = {piece.source: piece.name for piece in found.conversion.pieces}
+    assert {new[f"lycoris_blocks_39_{name}.alpha"] for name in ("attn1_to_q", "attn2_to_out_0", "ffn_net_2")} == {
+        f"diffusion_model.blocks.39.{name}.alpha" for name in ("self_attn.q", "cross_attn.o", "ffn.2")
+    }
+    assert of(tensors(names("lycoris_blocks_{}_ffn_net_2", 0, 1), LOKR), "wan22").best.is_full
 
 
 def test_modules_of_hunyuan_image_get_the_numbers_of_their_layers():

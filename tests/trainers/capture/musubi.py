@@ -15,7 +15,7 @@ import math
 import sys
 import tempfile
 from collections import Counter
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from unittest import mock
@@ -36,6 +36,10 @@ else:
     import tomli as tomllib
 
 
+if not torch.cuda.is_available():
+    torch.cuda.current_device = lambda: 0  # Wan's scripts ask for it as they are imported
+
+
 def module(script):
     return importlib.import_module(f"musubi_tuner.{script.removesuffix('.py')}")
 
@@ -53,6 +57,10 @@ class Model:
 
     def __iter__(self):
         return iter((self, self))
+
+
+LOADED = {"WanVAE": Model(), "T5EncoderModel": Model(), "load_vae": (Model(),) * 4}
+"""What a script makes by classes and functions of its own name space."""
 
 
 def cached(stage, seen, write=None):
@@ -77,15 +85,15 @@ def cached(stage, seen, write=None):
 @contextmanager
 def loaders(own):
     """Put stand-ins in the place of all functions by which a script loads models."""
-    places = [
-        each for key, each in vars(own).items() if key.endswith(("_utils", "_autoencoder")) and key != "config_utils"
-    ]
+    ends = ("_utils", "_autoencoder", "_vae", "_text_encoder", "text_encoder_module")
+    places = [each for key, each in vars(own).items() if key.endswith(ends) and key != "config_utils"]
     patches = [
         mock.patch.object(place, name, return_value=Model())
         for place in places
         for name in vars(place)
         if name.startswith("load_")
     ]
+    patches += [mock.patch.object(own, name, return_value=made) for name, made in LOADED.items() if name in vars(own)]
     for each in patches:
         each.start()
     yield
@@ -119,8 +127,26 @@ def begun(stage, look):
         self._init_session(args)
         look(self, args)
 
-    with mock.patch.object(base.NetworkTrainer, "train", train), mock.patch("sys.argv", [name, *words]):
+    precision = tomllib.loads(Path(words[-1]).read_text(encoding="utf-8"))["mixed_precision"]
+    with (
+        mock.patch.object(base.NetworkTrainer, "train", train),
+        mock.patch("sys.argv", [name, *words]),
+        a_file_in(precision, own),
+    ):
         own.main()
+
+
+PRECISIONS = {"bf16": torch.bfloat16, "fp16": torch.float16, "no": torch.float32}
+
+
+@contextmanager
+def a_file_in(precision, own):
+    """Let a script take its model's file, which is not there, for one in the precision of the training."""
+    names = [name for name in vars(own) if name.startswith("detect_") and name.endswith("_dtype")]
+    with ExitStack() as stack:
+        for name in names:
+            stack.enter_context(mock.patch.object(own, name, return_value=PRECISIONS[precision]))
+        yield
 
 
 def parser_of(script):
@@ -242,7 +268,7 @@ def of_group(trainer, args, config, steps):
     counts = Counter()
     for dataset in group.datasets:
         for bucket, items in dataset.batch_manager.buckets.items():
-            counts[bucket] += len(items)
+            counts[bucket[:2]] += len(items)  # behind it, Wan has a number for clips
     return {
         "buckets": [[*map(int, bucket), count] for bucket, count in sorted(counts.items())],
         "steps_per_epoch": total // args.max_train_epochs,

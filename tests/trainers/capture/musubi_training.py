@@ -17,6 +17,7 @@ from pathlib import Path
 from unittest import mock
 
 import torch
+from accelerate.state import AcceleratorState
 from safetensors import safe_open
 from safetensors.torch import save_file
 
@@ -82,6 +83,43 @@ def small_qwen_image():
     return models.create_model("torch", False, False, False, False, None)  # noqa: FBT003 - its own call
 
 
+def small_wan():
+    configs = own("wan.configs").WAN_CONFIGS
+    small = {"dim": WIDE, "ffn_dim": WIDE, "num_heads": 1, "num_layers": 2}
+    for name in ("t2v-14B", "t2v-A14B"):
+        configs[name].update(small)
+    with torch.device("meta"):
+        return own("wan.modules.model").WanModel(in_dim=16, out_dim=16, attn_mode="torch", **small)
+
+
+def without_a_card(call):
+    """Return a function that makes its tensors of zeros on a graphics card, making them here."""
+    zeros = torch.zeros
+
+    def run(*given):
+        with mock.patch.object(torch, "zeros", lambda *sizes, **how: zeros(*sizes, **how | {"device": None})):
+            return call(*given)
+
+    return run
+
+
+def small_hunyuan_video():
+    models = own("hunyuan_model.models")
+    models.get_cu_seqlens = without_a_card(models.get_cu_seqlens)
+    models.HUNYUAN_VIDEO_CONFIG["HYVideo-T/2-cfgdistill"].update(
+        mm_double_blocks_depth=1, mm_single_blocks_depth=1, hidden_size=WIDE, heads_num=1, mlp_width_ratio=1
+    )
+    how = {"device": "meta", "dtype": torch.float32, "attn_mode": "torch", "split_attn": False}
+    return models.load_dit_model(4096, 768, 16, 16, how)
+
+
+def hunyuan_video_text(item):
+    """Write what both of its text encoders make of a caption; its script writes the file twice."""
+    save = own("dataset.cache_io").save_text_encoder_output_cache
+    save(item, torch.randn(TOKENS, 4096).bfloat16(), torch.ones(TOKENS, dtype=torch.int64), is_llm=True)
+    save(item, torch.randn(768).bfloat16(), None, is_llm=False)
+
+
 # What its VAE and its text encoder make of an image and a caption, in numbers: by the functions that save it.
 SAVING = {
     "zimage": (small_zimage, (16, 8), "save_latent_cache_z_image", "save_text_encoder_output_cache_z_image", (TEXT,)),
@@ -93,7 +131,14 @@ SAVING = {
         small_qwen_image, (16, 1, 8), "save_latent_cache_qwen_image", "save_text_encoder_output_cache_qwen_image",
         (TEXT,),
     ),
+    "wan21_14b": (small_wan, (16, 1, 8), "save_latent_cache_wan", "save_text_encoder_output_cache_wan", (4096,)),
+    "wan22_high": (small_wan, (16, 1, 8), "save_latent_cache_wan", "save_text_encoder_output_cache_wan", (4096,)),
+    "hunyuan_video": (small_hunyuan_video, (16, 1, 8), "save_latent_cache", hunyuan_video_text, ()),
 }  # fmt: skip
+IN_32_BITS = ("wan",)
+"""Families that reckon with 32 bits in the midst of 16, which PyTorch does on a graphics card alone."""
+NOTHING = {"flux2": 1, "qwen": 1, "wan": 3}
+"""How many more latents than those of the image a family's function is given, by how its name begins."""
 
 
 def writer(base):
@@ -103,12 +148,15 @@ def writer(base):
     more = ("flux_2_klein_4b",) if base.startswith("flux2") else ()
 
     def write(item, *, is_text):
+        if is_text and callable(of_text):
+            of_text(item)
+            return
         if is_text:
             getattr(io_, of_text)(item, torch.randn(TOKENS, *width).bfloat16(), *more)
             return
         height, wide = item.content.shape[:2]
         latent = torch.randn(*channels, height // step, wide // step)
-        nothing = (None,) if base.startswith(("flux2", "qwen")) else ()
+        nothing = [None] * next((count for name, count in NOTHING.items() if base.startswith(name)), 0)
         getattr(io_, of_latents)(item, latent, *nothing, *more)
 
     return write
@@ -118,7 +166,8 @@ def prepared(place, base):
     """Make a small model and cache an export for it; return the model's file."""
     file = place / f"{base}.safetensors"
     model = SAVING[base][0]()
-    save_file({name: torch.randn(each.shape).bfloat16() * 0.02 for name, each in model.state_dict().items()}, file)
+    number = torch.float32 if base.startswith(IN_32_BITS) else torch.bfloat16
+    save_file({name: torch.randn(each.shape, dtype=number) * 0.02 for name, each in model.state_dict().items()}, file)
     return file
 
 
@@ -127,7 +176,8 @@ def prepared(place, base):
 
 def exported(place, name, base, file, **changes):
     """Write an export and cache it; return its config and folder."""
-    config = cases.config_of(base, checkpoint=str(file), **{**USUAL, **changes})
+    precision = {"mixed_precision": "no"} if base.startswith(IN_32_BITS) else {}
+    config = cases.config_of(base, checkpoint=str(file), **{**USUAL, **precision, **changes})
     folder = write_export(place / name, "musubi-tuner", config, SUBSETS)
     *caching, _ = cases.MUSUBI.stages(config, folder)
     for stage in caching:
@@ -140,6 +190,7 @@ def trained(config, folder, *, more=(), interrupted=0):
 
     ``more`` are options of the command line; ``interrupted`` ends it as soon as the state of that epoch is saved.
     """
+    AcceleratorState._reset_state(reset_partial_state=True)  # else the precision of the first training stays
     name, *words = training_of(config, folder).arguments
     script = own(name.removesuffix(".py"))
     base, utils = own("training.trainer_base").NetworkTrainer, own("utils.train_utils")

@@ -37,6 +37,8 @@ MEDIUM = models.MMDIT | {
     "context_embedder_config": {"target": "torch.nn.Linear", "params": {"in_features": 4096, "out_features": 1536}},
 }  # fmt: skip
 VARIANTS = {"sd35:medium": ("ldm.modules.diffusionmodules.mmdit", "OpenAISignatureMMDITWrapper", MEDIUM)}
+METADATA = ("ltx2:2.3",)
+"""Models of which ComfyUI learns by the metadata of their files what their arguments are."""
 # SDXL's smaller kin, of which no trainer makes LoRAs, have no row.
 WITHOUT = ("sdxl_refiner", "ssd1b", "koala")
 HOW = {"device": "meta", "dtype": torch.float32, "model_options": {}}
@@ -72,7 +74,9 @@ def model_of(name):
     """Return ComfyUI's model, without weights."""
     module, kind, arguments = (models.MODELS | VARIANTS)[name]
     state = models.build(module, kind, arguments)
-    config = comfy.model_detection.model_config_from_unet(dict(state), "")
+    given = {key: each for key, each in arguments.items() if name in METADATA}
+    metadata = {"config": json.dumps({"transformer": given})}
+    config = comfy.model_detection.model_config_from_unet(dict(state), "", metadata=metadata)
     if name == "sd2":  # it looks at a weight to see whether it predicts velocity
         config.model_type = lambda *_: comfy.model_base.ModelType.EPS
     return config.get_model(dict(state), "", device=torch.device("meta"))
