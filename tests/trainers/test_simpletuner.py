@@ -166,7 +166,7 @@ def test_samples_of_a_video_model_are_single_images():
 def test_a_video_model_that_it_cannot_train_on_images_is_refused_with_who_does(base, why, trainers):
     said = messages(of(base))
     assert why in said
-    assert f"choose one of the trainers {trainers}" in said
+    assert trainers in said
 
 
 def test_the_first_bucket_of_an_aspect_is_that_of_all_subsets():
