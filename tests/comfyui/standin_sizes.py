@@ -26,7 +26,7 @@ def smaller(config):
 def detect(state_dict, key_prefix, metadata=None):
     """Return what ComfyUI makes of a denoiser's tensors, with sizes of these where it has sizes of its own."""
     found = _detect(state_dict, key_prefix, metadata=metadata)
-    match found and found["image_model"]:
+    match found and found.get("image_model"):  # a U-Net has none
         case "lumina2":
             wide = state_dict[f"{key_prefix}layers.0.feed_forward.w1.weight"].shape[0]
             found |= {"n_refiner_layers": 1, "ffn_dim_multiplier": wide / found["dim"], "allow_fp16": False}
