@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
     from ..model import TrainingConfig
 
-# OneTrainer's Anima has names of its own (attn1, ff), which stand in no LoRA and so in no table.
-_UNKNOWN = frozenset({("onetrainer", "anima")})
+# OneTrainer's Anima has names of its own (attn1, ff), which stand in no LoRA and so in no table; of HunyuanVideo the
+# tables have its authors' names alone, and it picks layers by Diffusers'.
+_UNKNOWN = frozenset({("onetrainer", "anima"), ("onetrainer", "hunyuan_video")})
 
 
 def unmatched_layers(trainer_name: str, config: TrainingConfig) -> Iterator[Problem]:
