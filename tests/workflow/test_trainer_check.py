@@ -240,3 +240,12 @@ def test_the_trainers_python_ends_with_the_check(tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         check_trainer(profile, progress=interrupt)
     assert not psutil.pid_exists(int((tmp_path / "pid").read_text()))
+
+
+def test_a_trainer_that_is_not_there_has_an_error_and_no_version(tmp_path, capsys):
+    file = tmp_path / "lorads.toml"
+    file.write_text("[trainers.kohya]\nkind = 'sd-scripts'\nfolder = 'nowhere'\n")
+    assert main(["trainers", "--json", "--settings", str(file)]) == 0
+    (found,) = json.loads(capsys.readouterr().out)
+    assert (found["version"], found["can_be_checked"]) == (None, False)
+    assert "nowhere cannot be read" in found["error"]
