@@ -161,6 +161,7 @@ def test_the_modules_of_the_trainers_python_are_looked_for(tmp_path):
     assert missing == ["no_such_module"]
 
 
+@pytest.mark.posix
 @pytest.mark.parametrize(
     ("script", "reason"),
     [
