@@ -258,8 +258,8 @@ def _card(vram: float | None) -> _ChosenCard | None:
 
 def card_sentence(card: _ChosenCard, row: Card, given: Mapping[str, Any]) -> str:
     """Say which card was taken, what that sets beside the ``given`` options, and where it is from."""
-    kept = over(row.values, given, row.trainer)
-    values = _said({name: value for name, value in row.values.items() if name not in given and kept[name] is not None})
+    last = over(row.values, given, row.trainer)
+    values = _said({name: value for name, value in row.values.items() if name not in given and last[name] is not None})
     found = f"{card.name}, {card.gigabytes:g} GB; " if card.name else ""
     return f"{found}setting for {row.vram} GB or more: {values or 'nothing but what is given'} ({row.source})"
 

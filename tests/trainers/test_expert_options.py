@@ -14,6 +14,7 @@ from lorads_core.trainers import Subset, trainer, trainers
 from lorads_core.trainers.network_options import layer_patterns
 
 from .cases_expert import EXPERT
+from .main_file import main_options
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -23,14 +24,6 @@ else:
 SUBSETS = (Subset("10_cat", 10, is_regularization=False, sizes=((1024, 1024),) * 8, trigger="tomcat"),)
 SDXL = TrainingConfig(checkpoint="/base.safetensors", optimizer="AdamW")
 FLUX = replace(SDXL, base_model="flux")
-FILES = {
-    "sd-scripts": "training_config.toml",
-    "musubi-tuner": "training_config.toml",
-    "onetrainer": "onetrainer_config.json",
-    "ai-toolkit": "ai_toolkit_config.json",
-    "simpletuner": "config.json",
-    "comfyui": "train_lora_node.json",
-}
 ZIMAGE = replace(SDXL, base_model="zimage", checkpoint="/z.safetensors", model_files={"ae": "/a", "text_encoder": "/q"})
 
 
@@ -39,11 +32,7 @@ def files(name, config):
 
 
 def keys(name, config):
-    text = files(name, config)[FILES[name]]
-    found = tomllib.loads(text) if FILES[name].endswith("toml") else json.loads(text)
-    return {"ai-toolkit": lambda: found["config"]["process"][0], "comfyui": lambda: found["TrainLoraNode"]}.get(
-        name, lambda: found
-    )()
+    return main_options(name, files(name, config))
 
 
 def new(name, config, **changes):

@@ -14,6 +14,7 @@ from lorads_core.trainers import Subset, trainer, trainers
 from lorads_core.trainers.extra import extra_lines, format_extra, merged, parse_extra, problems
 
 from ..trained import trained_by
+from .main_file import main_options
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -61,18 +62,7 @@ def installed(name, extra, home):
 def written(name, extra):
     """Return the table of a trainer's main config file that extra options go into."""
     files = trainer(name).files(config(extra, name), SUBSETS, Path("/exports/cat"), Path("/out"), "cat")
-    if name in ("sd-scripts", "musubi-tuner"):
-        return tomllib.loads(files["training_config.toml"])
-    one = {
-        "onetrainer": "onetrainer_config.json",
-        "ai-toolkit": "ai_toolkit_config.json",
-        "simpletuner": "config.json",
-        "comfyui": "train_lora_node.json",
-    }[name]
-    found = json.loads(files[one])
-    return {"ai-toolkit": lambda: found["config"]["process"][0], "comfyui": lambda: found["TrainLoraNode"]}.get(
-        name, lambda: found
-    )()
+    return main_options(name, files)
 
 
 @pytest.mark.parametrize("name", trainers())
